@@ -1,0 +1,60 @@
+# One obvious command for everything; `make check test` is what CI runs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock"
+
+.PHONY: setup demo test check format up down bench schemas lock clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+$(READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name it with make PYTHON=...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(READY) ## build .venv from the lock file
+
+demo: $(READY) ## the main job on the embedded AWS, from an empty stack to balances; ends by itself
+	@$(BIN)/python -m bench.demo
+
+test: $(READY) ## every test, with coverage
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+check: $(READY) ## lint, types, import directions, generated files up to date; changes nothing
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m schemas.generate --check
+
+format: $(READY) ## let ruff write what it can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+schemas: $(READY) ## write the JSON Schemas from the contracts
+	@$(BIN)/python -m schemas.generate
+
+up: $(READY) ## start the embedded AWS and deploy to it
+	@$(BIN)/falcon local up --detach
+
+down: $(READY) ## stop the embedded AWS
+	@$(BIN)/falcon local down
+
+bench: $(READY) ## measure, as a table and as JSON
+	@$(BIN)/python -m bench
+
+lock: $(READY) ## resolve the dependencies anew into requirements/
+	@$(LOCK) --extra dev pyproject.toml --output-file requirements/dev.txt
+	@$(LOCK) --constraint requirements/dev.txt pyproject.toml --output-file requirements/lambda.txt
+	@$(LOCK) --constraint requirements/dev.txt --group bootstrap --output-file requirements/bootstrap.txt
+
+clean: ## remove what was built
+	@rm -rf $(VENV) build cdk.out .falcon

@@ -1,0 +1,70 @@
+"""The balance document (design §8): what the API and the command line answer."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from falcon_balances.domain.balances import Balance
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.money import at_full_scale
+
+
+class BalanceV1(BaseModel):
+    """One balance shop in one currency. Money as strings at the currency's full scale."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    balance_shop_id: str
+    currency: str
+    confirmed: str
+    reconciled: str
+    pending: str
+    withdrawn: str
+    adjusted: str
+    blocked: str
+    available: str
+    operations_count: int
+
+    @classmethod
+    def of(cls, balance: Balance) -> "BalanceV1":
+        def scaled(minor: int) -> str:
+            return at_full_scale(minor, balance.currency.exponent)
+
+        return cls(
+            balance_shop_id=balance.balance_shop_id,
+            currency=balance.currency.code,
+            confirmed=scaled(balance.confirmed),
+            reconciled=scaled(balance.reconciled),
+            pending=scaled(balance.pending),
+            withdrawn=scaled(balance.withdrawn),
+            adjusted=scaled(balance.adjusted),
+            blocked=scaled(balance.blocked),
+            available=scaled(balance.available),
+            operations_count=balance.operations_count,
+        )
+
+
+class BalanceDocumentV1(BaseModel):
+    """`as_of`: everything that had reached the stream by then is in; null before the first cut."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    merchant_id: str
+    as_of: str | None
+    lag_seconds: int | None
+    balances: tuple[BalanceV1, ...]
+
+
+def balance_document(
+    merchant_id: str, as_of: datetime | None, balances: Iterable[Balance], *, now: datetime
+) -> BalanceDocumentV1:
+    """Balances sorted by balance shop and currency; `lag_seconds` is never below 0."""
+    lag = None if as_of is None else max(0, int((now - as_of).total_seconds()))
+    ordered = sorted(balances, key=lambda balance: (balance.balance_shop_id, balance.currency.code))
+    return BalanceDocumentV1(
+        merchant_id=merchant_id,
+        as_of=None if as_of is None else rfc3339(as_of),
+        lag_seconds=lag,
+        balances=tuple(BalanceV1.of(balance) for balance in ordered),
+    )

@@ -1,0 +1,85 @@
+"""The claim (design §5): the one decision of what an event means, made once."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from falcon_balances.contracts.strictness import Fingerprint, Id
+from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.identity import SCHEMA_VERSION, falcon_operation_id, fingerprint
+from falcon_balances.domain.log_format import csv_body, log_key
+from falcon_balances.domain.operations import PspOperation, Stage
+from falcon_balances.domain.splitting import SplitEvent
+
+
+class ClaimedSegment(BaseModel):
+    """A segment as decided: where it lies in the log, and its bytes there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    merchant_id: Id
+    part: int
+    parts: int
+    context_version: str
+    log_key: str
+    body: str
+
+
+class ClaimV1(BaseModel):
+    """What an event means. Written if absent under (falcon_operation_id, stage), never changed.
+
+    `segments` are empty only while it is a question: was this refused event claimed before?
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal["1"] = SCHEMA_VERSION
+    falcon_operation_id: str
+    stage: Stage
+    fingerprint: Fingerprint
+    received_at: str
+    context_versions: tuple[str, ...] = ()
+    segments: tuple[ClaimedSegment, ...] = ()
+
+    @classmethod
+    def of(cls, operation: PspOperation, received_at: str, event: SplitEvent | None = None) -> Self:
+        """`received_at`: when the message was sent to its queue, RFC 3339."""
+        return cls(
+            falcon_operation_id=falcon_operation_id(operation),
+            stage=operation.stage,
+            fingerprint=fingerprint(operation),
+            received_at=received_at,
+            context_versions=event.context_versions if event else (),
+            segments=tuple(
+                ClaimedSegment(
+                    merchant_id=segment.merchant_id,
+                    part=segment.part,
+                    parts=segment.parts,
+                    context_version=segment.context_version,
+                    log_key=log_key(segment),
+                    body=csv_body(segment),
+                )
+                for segment in (event.segments if event else ())
+            ),
+        )
+
+    def log_metadata(self, segment: ClaimedSegment) -> dict[str, str]:
+        """Of the segment's log object (design §6)."""
+        return {
+            "fingerprint": self.fingerprint,
+            "schema-version": self.schema_version,
+            "context-version": segment.context_version,
+        }
+
+
+class Rejection(BaseModel):
+    """An operation's refusal on its way back to the dispatcher."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: RejectionCode
+    reason: str
+
+    @classmethod
+    def of(cls, rejected: RejectedOperation) -> Self:
+        return cls(code=rejected.code, reason=rejected.reason)

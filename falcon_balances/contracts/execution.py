@@ -1,0 +1,59 @@
+"""What the dispatcher and the steps of one execution hand to each other."""
+
+from pydantic import BaseModel, ConfigDict
+
+from falcon_balances.contracts.claims import ClaimV1, Rejection
+from falcon_balances.contracts.stream_records import SegmentRecordV1
+from falcon_balances.domain.operations import Stage
+
+
+class _Step(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ValidMessage(_Step):
+    """A message that kept the contract; `event` is its canonical document."""
+
+    message_id: str
+    received_at: str
+    event: dict[str, object]
+
+
+class SplitterInput(_Step):
+    stage: Stage
+    messages: tuple[ValidMessage, ...]
+
+
+class SplitMessage(_Step):
+    """What the event would mean, or why it is refused; the claim has the last word on both."""
+
+    message_id: str
+    claim: ClaimV1
+    rejection: Rejection | None = None
+
+
+class PersisterInput(_Step):
+    messages: tuple[SplitMessage, ...]
+
+
+class PersistedMessage(_Step):
+    """The segments as claimed, all of them in the log."""
+
+    message_id: str
+    records: tuple[SegmentRecordV1, ...] = ()
+    rejection: Rejection | None = None
+
+
+class PublisherInput(_Step):
+    messages: tuple[PersistedMessage, ...]
+
+
+class MessageResult(_Step):
+    """Published, unless there is a rejection."""
+
+    message_id: str
+    rejection: Rejection | None = None
+
+
+class ExecutionResult(_Step):
+    results: tuple[MessageResult, ...]

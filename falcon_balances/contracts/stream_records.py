@@ -1,0 +1,109 @@
+"""What lies on the Kinesis stream: segments as claimed, and cuts (design §3, §7)."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from falcon_balances.contracts.claims import ClaimedSegment, ClaimV1
+from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.contracts.strictness import Fingerprint, Id
+from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.log_format import expected_uuids, log_key, parse_csv_body
+from falcon_balances.domain.operations import (
+    SIGN_BY_TYPE,
+    TYPES_BY_STAGE,
+    BalanceOperation,
+    Segment,
+    Stage,
+)
+
+
+class SegmentRecordV1(BaseModel):
+    """One segment; the partition key is its merchant_id."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal["1"] = "1"
+    kind: Literal["segment"] = "segment"
+    stage: Stage
+    merchant_id: Id
+    part: Annotated[int, Field(ge=1)]
+    parts: Annotated[int, Field(ge=1)]
+    context_version: str
+    log_key: str
+    fingerprint: Fingerprint
+    body: str
+
+    @classmethod
+    def of(cls, claim: ClaimV1, segment: ClaimedSegment) -> Self:
+        return cls(stage=claim.stage, fingerprint=claim.fingerprint, **dict(segment))
+
+    def to_segment(self) -> Segment:
+        """The segment, if the record is one that we would have written; else RejectedOperation."""
+        try:
+            lines = parse_csv_body(self.body)
+        except ValueError as error:
+            raise _not_ours("body") from error
+        segment = Segment(
+            self.stage, self.merchant_id, self.part, self.parts, lines, self.context_version
+        )
+        if log_key(segment) != self.log_key:
+            raise _not_ours("log_key")
+        if any(not _is_well_formed(line, segment) for line in lines):
+            raise _not_ours("body")
+        uuids = [line.uuid for line in lines]
+        if uuids != expected_uuids(self.stage, self.merchant_id, lines):
+            raise _not_ours("body.uuid")
+        return segment
+
+
+def _is_well_formed(line: BalanceOperation, segment: Segment) -> bool:
+    sign = SIGN_BY_TYPE[line.type]
+    return (
+        line.falcon_operation_id == segment.falcon_operation_id
+        and line.operation_date == segment.booked_at
+        and line.type in TYPES_BY_STAGE[segment.stage]
+        and find_currency(line.currency.code) == line.currency
+        and line.amount.minor * (sign or 1) != 0
+        and (sign == 0 or line.amount.minor * sign > 0)
+    )
+
+
+class CutRecordV1(BaseModel):
+    """A marker in every open shard: all that reached the stream before `cut_at` lies before it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal["1"] = "1"
+    kind: Literal["cut"] = "cut"
+    cut_at: str
+    shards: tuple[str, ...]
+
+    @classmethod
+    def of(cls, cut: Cut) -> Self:
+        return cls(cut_at=rfc3339(cut.cut_at), shards=cut.shards)
+
+    def to_cut(self) -> Cut:
+        try:
+            return Cut(parse_rfc3339(self.cut_at), self.shards)
+        except ValueError as error:
+            raise _not_ours("cut_at") from error
+
+
+_RECORD: TypeAdapter[SegmentRecordV1 | CutRecordV1] = TypeAdapter(
+    Annotated[SegmentRecordV1 | CutRecordV1, Field(discriminator="kind")]
+)
+
+
+def parse_stream_record(data: bytes) -> SegmentRecordV1 | CutRecordV1:
+    """Raises RejectedOperation (E_RECORD) for anything that is not one of ours."""
+    try:
+        return _RECORD.validate_json(data)
+    except ValidationError as error:
+        raise _not_ours("record") from error
+
+
+def _not_ours(field: str) -> RejectedOperation:
+    return RejectedOperation(RejectionCode.RECORD, f"{field}: not as this system writes it")

@@ -1,0 +1,126 @@
+"""Strict models, and how what pydantic finds becomes one code and a reason (design §9)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Final, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.instants import RFC3339_PATTERN, parse_rfc3339
+
+ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+AMOUNT_PATTERN: Final = r"^(0|[1-9][0-9]{0,14})(\.[0-9]+)?$"
+_AMOUNT_FIELDS: Final = frozenset({"amount", "marketplace_fee", "percent", "fixed", "min", "max"})
+_SAYABLE = re.compile(r"[a-z][a-z_]{0,39}\Z")
+
+
+def _above_zero(amount: str) -> str:
+    if not amount.strip("0."):
+        raise PydanticCustomError("E_AMOUNT", "must be above zero")
+    return amount
+
+
+def _known_currency(code: str) -> str:
+    if find_currency(code) is None:
+        raise PydanticCustomError("E_CURRENCY", "no currency of ISO 4217")
+    return code
+
+
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+Fingerprint = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+AmountOrZero = Annotated[str, StringConstraints(pattern=AMOUNT_PATTERN)]
+Amount = Annotated[AmountOrZero, AfterValidator(_above_zero)]
+CurrencyCode = Annotated[
+    str, StringConstraints(pattern="^[A-Z]{3}$"), AfterValidator(_known_currency)
+]
+# Checked as text here and read by `parse_date`, because E_SCALE must be looked for before E_DATE.
+DateText = Annotated[
+    str, WithJsonSchema({"type": "string", "format": "date-time", "pattern": RFC3339_PATTERN})
+]
+
+
+class StrictModel(BaseModel):
+    """No coercion, no unknown field, no null: what is optional is left out."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_null(cls, document: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+        if isinstance(document, Mapping) and None in document.values():
+            name = next(name for name, value in document.items() if value is None)
+            raise PydanticCustomError("E_SCHEMA", "must not be null", {"field": str(name)})
+        return document
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, object]) -> Self:
+        """Raises RejectedOperation with the code that is looked for first."""
+        if document.get("schema_version") != "1":
+            raise RejectedOperation(RejectionCode.VERSION, "schema_version: must be 1")
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            raise _first_rejection(error.errors(include_url=False)) from None
+
+
+def _first_rejection(errors: Sequence[ErrorDetails]) -> RejectedOperation:
+    rejections = [RejectedOperation(_code(error), _reason(error)) for error in errors]
+    return min(rejections, key=lambda rejection: rejection.code.precedence)
+
+
+def _code(error: ErrorDetails) -> RejectionCode:
+    kind = error["type"]
+    if kind.startswith("E_"):
+        return RejectionCode(kind)
+    names = [part for part in error["loc"] if isinstance(part, str)]
+    if kind in {"missing", "extra_forbidden"} or not names:
+        return RejectionCode.SCHEMA
+    if names[-1] in _AMOUNT_FIELDS or (len(names) > 1 and names[-2] in _AMOUNT_FIELDS):
+        return RejectionCode.AMOUNT
+    if kind == "string_pattern_mismatch":
+        currency = names[-1] in {"currency", "[key]"}
+        return RejectionCode.CURRENCY if currency else RejectionCode.ID
+    return RejectionCode.SCHEMA
+
+
+def _reason(error: ErrorDetails) -> str:
+    path = [*error["loc"]]
+    if field := (error.get("ctx") or {}).get("field"):
+        path.append(field)
+    said = ".".join(_sayable(part) for part in path) or "message"
+    kind = error["type"]
+    if kind == "missing":
+        return f"{said}: missing"
+    if kind == "extra_forbidden":
+        return f"{said}: no such field"
+    if kind.startswith("E_"):
+        return f"{said}: {error['msg']}"
+    return f"{said}: not of the form that the contract gives it"
+
+
+def _sayable(part: object) -> str:
+    """Field names are said, and nothing that a sender could have made up to be read or run."""
+    if isinstance(part, int):
+        return str(part)
+    return str(part) if _SAYABLE.match(str(part)) else "(unknown name)"
+
+
+def parse_date(text: str, field: str) -> datetime:
+    try:
+        return parse_rfc3339(text)
+    except ValueError:
+        raise RejectedOperation(
+            RejectionCode.DATE, f"{field}: not RFC 3339 with an offset, or no such time"
+        ) from None

@@ -1,0 +1,210 @@
+"""Counting (design §7): what a segment adds to which items of the table `balances`, exactly once.
+
+Every write is plain data, so that the table and its in-memory fake carry out the same decisions.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.operations import BalanceOperation, OperationType, Segment, Stage
+
+COUNTERS: Final = (
+    "confirmed",
+    "reconciled",
+    "pending",
+    "withdrawn",
+    "adjusted",
+    "available",
+    "operations_count",
+)
+COUNTS_WHEN_CONFIRMED: Final = frozenset({OperationType.REFUND, OperationType.CHARGEBACK})
+
+# TransactWriteItems takes 100 items and 4 MB; the design stays below the second with 3 MB.
+TRANSACTION_ITEMS_MAX: Final = 100
+TRANSACTION_BYTES_MAX: Final = 3_000_000
+_ITEM_BYTES: Final = (
+    700  # keys, counters and names of one item besides a segment's body, rounded up
+)
+_ITEMS_PER_BALANCE: Final = 3  # BALANCE, WINDOW and DAY
+BALANCES_PER_PART: Final = (TRANSACTION_ITEMS_MAX - 1) // _ITEMS_PER_BALANCE
+
+
+@dataclass(frozen=True, slots=True)
+class ItemKey:
+    pk: str
+    sk: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutMark:
+    """The record that (a part of) a segment has been counted: written only where there is none."""
+
+    key: ItemKey
+    attributes: Mapping[str, str]
+    only_if_absent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AddCounters:
+    """Whole numbers added to an item's attributes; what is not there yet counts from zero."""
+
+    key: ItemKey
+    counters: Mapping[str, int]
+
+
+TableWrite = PutMark | AddCounters
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedSegment:
+    """A segment with what the stream and the log say of it. `window` is a quarter's start, UTC."""
+
+    segment: Segment
+    window: datetime
+    log_key: str
+    fingerprint: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountablePart:
+    """What is counted in one transaction: a whole segment, unless it touches too many balances."""
+
+    mark: PutMark
+    additions: Mapping[ItemKey, Mapping[str, int]]
+
+
+def merchant_pk(merchant_id: str) -> str:
+    return f"MERCHANT#{merchant_id}"
+
+
+def balance_sk(balance_shop_id: str, currency: str) -> str:
+    return f"BALANCE#{balance_shop_id}#{currency}"
+
+
+def mark_sk(falcon_operation_id: str, stage: Stage | str) -> str:
+    return f"OPERATION#{falcon_operation_id}#{stage}"
+
+
+def counters_of(stage: Stage, line: BalanceOperation) -> dict[str, int]:
+    """What one line adds to its balance's counters, in minor units (the tables of §4 and §7)."""
+    amount = line.amount.minor
+    when_confirmed = line.type in COUNTS_WHEN_CONFIRMED
+    if stage is Stage.CONFIRMED:
+        added = {"confirmed": amount, "available" if when_confirmed else "pending": amount}
+    elif stage is Stage.RECONCILED:
+        added = {"reconciled": amount}
+        if not when_confirmed:
+            added |= {"pending": -amount, "available": amount}
+    elif stage is Stage.PAYOUT:
+        added = {"withdrawn": -amount, "available": amount}
+    else:
+        added = {"adjusted": amount, "available": amount}
+    added["operations_count"] = 1
+    return added
+
+
+def add_to(total: dict[str, int], added: Mapping[str, int]) -> None:
+    for name, value in added.items():
+        total[name] = total.get(name, 0) + value
+
+
+def countable_parts(arrived: ArrivedSegment) -> Iterator[CountablePart]:
+    """The segment as transactions can take it; more than one only beyond 33 balances of a merchant.
+
+    The first part's mark is the segment's, with all its lines; the others' only say that they are.
+    """
+    by_balance: dict[tuple[str, str], list[BalanceOperation]] = {}
+    for line in arrived.segment.lines:
+        by_balance.setdefault((line.balance_shop_id, line.currency.code), []).append(line)
+    balances = iter(by_balance.items())
+    number = 0
+    while group := list(islice(balances, BALANCES_PER_PART)):
+        additions: dict[ItemKey, Mapping[str, int]] = {}
+        for (balance_shop_id, currency), lines in group:
+            additions |= _additions(arrived, balance_shop_id, currency, lines)
+        yield CountablePart(_mark(arrived, number), additions)
+        number += 1
+
+
+def _mark(arrived: ArrivedSegment, number: int) -> PutMark:
+    segment = arrived.segment
+    sk = mark_sk(segment.falcon_operation_id, segment.stage)
+    key = ItemKey(merchant_pk(segment.merchant_id), f"{sk}#{number}" if number else sk)
+    attributes = {"fingerprint": arrived.fingerprint, "log_key": arrived.log_key}
+    if number == 0:
+        window = rfc3339(arrived.window)
+        order = (window, rfc3339(segment.booked_at), segment.falcon_operation_id, segment.stage)
+        attributes |= {
+            "lines": arrived.body,
+            "window": window,
+            "merchant_id": segment.merchant_id,
+            "counted_order": "#".join(order),
+        }
+    return PutMark(key, attributes)
+
+
+def _additions(
+    arrived: ArrivedSegment,
+    balance_shop_id: str,
+    currency: str,
+    lines: Sequence[BalanceOperation],
+) -> dict[ItemKey, Mapping[str, int]]:
+    stage = arrived.segment.stage
+    counters: dict[str, int] = {}
+    by_type: dict[str, int] = {}
+    for line in lines:
+        add_to(counters, counters_of(stage, line))
+        add_to(by_type, {f"{stage}_{line.type}": line.amount.minor})
+    by_type["operations_count"] = len(lines)
+    pk = merchant_pk(arrived.segment.merchant_id)
+    balance = f"{balance_shop_id}#{currency}"
+    day = rfc3339(arrived.segment.booked_at)[:10]
+    return {
+        ItemKey(pk, balance_sk(balance_shop_id, currency)): counters,
+        ItemKey(pk, f"WINDOW#{rfc3339(arrived.window)}#{balance}"): counters,
+        ItemKey(pk, f"DAY#{day}#{balance}"): by_type,
+    }
+
+
+def transactions(parts: Iterable[CountablePart]) -> Iterator[list[CountablePart]]:
+    """Parts grouped so that each group fits one transaction, merged additions counted once.
+
+    Parts are taken by merchant, for those share items. Repeats must have been dropped before.
+    """
+    group: list[CountablePart] = []
+    keys: set[ItemKey] = set()
+    size = 0
+    for part in sorted(parts, key=lambda part: part.mark.key.pk):
+        new_keys = part.additions.keys() - keys
+        new_size = _bytes_of(part.mark) + len(new_keys) * _ITEM_BYTES
+        too_many = len(keys) + len(new_keys) + len(group) + 1 > TRANSACTION_ITEMS_MAX
+        if group and (too_many or size + new_size > TRANSACTION_BYTES_MAX):
+            yield group
+            group, keys, size = [], set(), 0
+            new_size = _bytes_of(part.mark) + len(part.additions) * _ITEM_BYTES
+        group.append(part)
+        keys |= part.additions.keys()
+        size += new_size
+    if group:
+        yield group
+
+
+def _bytes_of(mark: PutMark) -> int:
+    return _ITEM_BYTES + len(mark.attributes.get("lines", ""))
+
+
+def writes_of(group: Sequence[CountablePart]) -> list[TableWrite]:
+    """One transaction's writes: every mark, then every item once with its merged additions."""
+    merged: dict[ItemKey, dict[str, int]] = {}
+    for part in group:
+        for key, counters in part.additions.items():
+            add_to(merged.setdefault(key, {}), counters)
+    return [
+        *(part.mark for part in group),
+        *(AddCounters(key, counters) for key, counters in merged.items()),
+    ]

@@ -1,0 +1,58 @@
+"""The two families of errors, and the codes of design §9 in the order they are looked for."""
+
+from enum import StrEnum
+
+
+class RejectionCode(StrEnum):
+    """Why something was refused. Declared in order of precedence: the first that applies wins."""
+
+    SIZE = "E_SIZE"
+    JSON = "E_JSON"
+    DUP_KEY = "E_DUP_KEY"
+    DEPTH = "E_DEPTH"
+    VERSION = "E_VERSION"
+    SCHEMA = "E_SCHEMA"
+    ID = "E_ID"
+    AMOUNT = "E_AMOUNT"
+    CURRENCY = "E_CURRENCY"
+    SCALE = "E_SCALE"
+    DATE = "E_DATE"
+    FUTURE = "E_FUTURE"
+    SPLIT_SUM = "E_SPLIT_SUM"
+    MODE = "E_MODE"
+    UNKNOWN_MERCHANT = "E_UNKNOWN_MERCHANT"
+    MERCHANT_INACTIVE = "E_MERCHANT_INACTIVE"
+    NO_BALANCE_SHOP = "E_NO_BALANCE_SHOP"
+    ID_CONFLICT = "E_ID_CONFLICT"
+    RECORD = "E_RECORD"
+
+    @property
+    def precedence(self) -> int:
+        """0 is looked for first."""
+        return _PRECEDENCE[self]
+
+
+_PRECEDENCE = {code: position for position, code in enumerate(RejectionCode)}
+
+
+class RejectedOperation(Exception):  # noqa: N818 - named as in the design
+    """Refused for good, for a person to look at: a retry would be refused again.
+
+    `reason` names the field and the rule, never a value: it ends in logs and metadata.
+    """
+
+    def __init__(self, code: RejectionCode, reason: str) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type, tuple[RejectionCode, str]]:
+        return (type(self), (self.code, self.reason))
+
+
+class TransientError(Exception):
+    """Nothing is wrong with the operation: the same may succeed later, so the message returns."""
+
+
+class IntegrityError(Exception):
+    """What is written is not what must be there. Never retried, never overwritten: an alarm."""

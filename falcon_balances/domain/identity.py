@@ -1,0 +1,82 @@
+"""Identity and fingerprint (design §5): derived from the event alone, so a retry makes the same."""
+
+import json
+from hashlib import sha256
+from typing import Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.operations import (
+    OperationType,
+    PspOperation,
+    ReconciledOperation,
+    Split,
+    Stage,
+)
+
+NAMESPACE: Final[UUID] = uuid5(NAMESPACE_URL, "urn:falcon:balances")
+SCHEMA_VERSION: Final = "1"
+
+
+def falcon_operation_id(operation: PspOperation) -> str:
+    """The same when confirmed and when reconciled."""
+    return str(
+        uuid5(NAMESPACE, f"{operation.psp_id}|{operation.type}|{operation.external_reference}")
+    )
+
+
+def balance_operation_uuid(
+    operation_id: str,
+    stage: Stage,
+    merchant_id: str,
+    balance_shop_id: str,
+    line_type: OperationType,
+    n: int,
+) -> str:
+    """`n` counts from 0 the event's lines of the same merchant, balance shop and type."""
+    name = f"{operation_id}|{stage}|{merchant_id}|{balance_shop_id}|{line_type}|{n}"
+    return str(uuid5(NAMESPACE, name))
+
+
+def canonical_document(operation: PspOperation) -> dict[str, object]:
+    """The event with amounts at full scale and dates as stored; absent fields are left out."""
+    document: dict[str, object] = {
+        "schema_version": SCHEMA_VERSION,
+        "psp_id": operation.psp_id,
+        "external_reference": operation.external_reference,
+        "type": str(operation.type),
+        "amount": str(operation.amount),
+        "currency": operation.amount.currency.code,
+        "operation_date": rfc3339(operation.operation_date),
+        "local_merchant_id": operation.local_merchant_id,
+        "shop_id": operation.shop_id,
+    }
+    if operation.original_reference is not None:
+        document["original_reference"] = operation.original_reference
+    if operation.mode is not None:
+        document["mode"] = operation.mode
+    if operation.splits:
+        document["splits"] = [_canonical_split(split) for split in operation.splits]
+    if isinstance(operation, ReconciledOperation):
+        document["reconciled_date"] = rfc3339(operation.reconciled_date)
+        document["bank_reference"] = operation.bank_reference
+    return document
+
+
+def _canonical_split(split: Split) -> dict[str, str]:
+    document = {
+        "local_merchant_id": split.local_merchant_id,
+        "shop_id": split.shop_id,
+        "amount": str(split.amount),
+    }
+    if split.marketplace_fee is not None:
+        document["marketplace_fee"] = str(split.marketplace_fee)
+    return document
+
+
+def fingerprint(operation: PspOperation) -> str:
+    """SHA-256 of the validated event as canonical JSON: sorted keys, no spaces."""
+    text = json.dumps(
+        canonical_document(operation), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    return sha256(text.encode()).hexdigest()

@@ -1,0 +1,38 @@
+"""Points in time: UTC, whole seconds, written one way."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+RFC3339_PATTERN: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+_RFC3339 = re.compile(RFC3339_PATTERN.removesuffix("$") + r"\Z")
+_SECONDS_END = 19
+QUARTER: Final = timedelta(minutes=15)
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """RFC 3339 with an offset; up to six fraction digits are cut off before anything else.
+
+    Raises ValueError for another form, for days and hours that do not exist (leap seconds among
+    them) and for what falls outside the years 1 to 9999 in UTC.
+    """
+    if not _RFC3339.match(text):
+        raise ValueError("not RFC 3339 with an offset")
+    offset = text[_SECONDS_END:].lstrip(".0123456789").upper()
+    try:
+        return datetime.fromisoformat(text[:_SECONDS_END] + offset).astimezone(UTC)
+    except OverflowError as overflow:
+        raise ValueError("outside the calendar") from overflow
+
+
+def rfc3339(instant: datetime) -> str:
+    """`YYYY-MM-DDTHH:MM:SSZ`; the instant must be in UTC."""
+    return instant.isoformat()[:_SECONDS_END] + "Z"
+
+
+def quarter_of(instant: datetime) -> datetime:
+    """The start of the quarter of an hour that the instant lies in."""
+    return instant.replace(minute=instant.minute // 15 * 15, second=0, microsecond=0)

@@ -1,0 +1,75 @@
+"""Who a PSP's local merchant is, which balances it has, which fees apply, since when (§4)."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal, NamedTuple
+
+from falcon_balances.domain.money import Money
+from falcon_balances.domain.operations import OperationType
+
+PERCENT_DECIMALS: Final = 6
+_WHOLE: Final = 100 * 10**PERCENT_DECIMALS
+REFUSED_WHEN_INACTIVE: Final = frozenset({OperationType.CAPTURE, OperationType.CASHBACK})
+
+
+class ContextKey(NamedTuple):
+    psp_id: str
+    local_merchant_id: str
+    shop_id: str
+
+    def __str__(self) -> str:
+        """No id holds a `|`, so two keys never read alike."""
+        return "|".join(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Fee:
+    """`percent_millionths`: 1.00 % is 1_000_000. The other figures are minor units by currency."""
+
+    on: OperationType
+    percent_millionths: int
+    fixed: Mapping[str, int] = field(default_factory=dict)
+    minimum: Mapping[str, int] = field(default_factory=dict)
+    maximum: Mapping[str, int] = field(default_factory=dict)
+    type: OperationType = OperationType.PSP_FEE
+
+    def of(self, leg: Money) -> Money | None:
+        """Percent of the leg plus fixed, rounded half up once, then held between min and max.
+
+        What comes to nothing makes no line: None.
+        """
+        code = leg.currency.code
+        minor = (2 * leg.minor * self.percent_millionths + _WHOLE) // (2 * _WHOLE)
+        minor += self.fixed.get(code, 0)
+        minor = max(minor, self.minimum.get(code, minor))
+        minor = min(minor, self.maximum.get(code, minor))
+        return Money(minor, leg.currency) if minor else None
+
+
+@dataclass(frozen=True, slots=True)
+class MerchantContext:
+    """One version, in force from `effective_from` until the next one."""
+
+    key: ContextKey
+    merchant_id: str
+    balance_shops: Mapping[str, str]
+    status: Literal["active", "inactive"]
+    effective_from: datetime
+    fees: tuple[Fee, ...] = ()
+    risk: Literal["normal", "high"] = "normal"
+
+    def refuses(self, operation_type: OperationType) -> bool:
+        """Refunds and chargebacks are facts, whatever the status."""
+        return self.status == "inactive" and operation_type in REFUSED_WHEN_INACTIVE
+
+
+# The versions of one key, oldest first.
+ContextHistory = Sequence[MerchantContext]
+
+
+def in_force(history: ContextHistory, at: datetime) -> MerchantContext | None:
+    """The version in force at a moment; None before the first."""
+    position = bisect_right(history, at, key=lambda version: version.effective_from)
+    return history[position - 1] if position else None

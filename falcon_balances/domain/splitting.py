@@ -1,0 +1,155 @@
+"""Splitting: one event into the signed lines of every merchant it touches (design §4)."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.identity import balance_operation_uuid, falcon_operation_id
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.merchant_context import (
+    ContextHistory,
+    ContextKey,
+    MerchantContext,
+    in_force,
+)
+from falcon_balances.domain.money import Money
+from falcon_balances.domain.operations import (
+    SIGN_BY_TYPE,
+    BalanceOperation,
+    OperationType,
+    PspOperation,
+    Segment,
+)
+
+Movement = tuple[MerchantContext, OperationType, Money]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitEvent:
+    """What an event means: its segments, and which context versions said so."""
+
+    segments: tuple[Segment, ...]
+    context_versions: tuple[str, ...]
+
+
+def context_keys(operation: PspOperation) -> tuple[ContextKey, ...]:
+    """The merchants an event names: the top-level one first, then each split's, without repeats."""
+    named = [ContextKey(operation.psp_id, operation.local_merchant_id, operation.shop_id)]
+    named += [
+        ContextKey(operation.psp_id, split.local_merchant_id, split.shop_id)
+        for split in operation.splits
+    ]
+    return tuple(dict.fromkeys(named))
+
+
+def split(operation: PspOperation, histories: Mapping[ContextKey, ContextHistory]) -> SplitEvent:
+    """Pure: the same event and contexts give the same lines. Accepted or rejected whole.
+
+    The contexts in force at `operation_date` count, in every stage. Raises RejectedOperation with
+    E_UNKNOWN_MERCHANT, E_MERCHANT_INACTIVE or E_NO_BALANCE_SHOP, looked for in this order over
+    all merchants that the event names.
+    """
+    contexts = _contexts_of(operation, histories)
+    segments = _segments(operation, list(_movements(operation, contexts)))
+    versions = tuple(
+        f"{key}@{rfc3339(context.effective_from)}" for key, context in contexts.items()
+    )
+    return SplitEvent(segments, versions)
+
+
+def _contexts_of(
+    operation: PspOperation, histories: Mapping[ContextKey, ContextHistory]
+) -> dict[ContextKey, MerchantContext]:
+    contexts: dict[ContextKey, MerchantContext] = {}
+    for key in context_keys(operation):
+        context = in_force(histories.get(key, ()), operation.operation_date)
+        if context is None:
+            raise RejectedOperation(
+                RejectionCode.UNKNOWN_MERCHANT,
+                "local_merchant_id, shop_id: no merchant context in force at operation_date",
+            )
+        contexts[key] = context
+    if any(context.refuses(operation.type) for context in contexts.values()):
+        raise RejectedOperation(
+            RejectionCode.MERCHANT_INACTIVE,
+            "local_merchant_id: the merchant was inactive at operation_date",
+        )
+    code = operation.amount.currency.code
+    if any(code not in context.balance_shops for context in contexts.values()):
+        raise RejectedOperation(
+            RejectionCode.NO_BALANCE_SHOP, "currency: the merchant has no balance shop in it"
+        )
+    return contexts
+
+
+def _movements(
+    operation: PspOperation, contexts: Mapping[ContextKey, MerchantContext]
+) -> Iterator[Movement]:
+    """The event's lines in its own order: per leg the amount, its fees, the marketplace's part."""
+    top, *_ = contexts.values()
+    if not operation.splits:
+        yield from _leg(operation.type, operation.amount, top)
+        return
+    mirror = SIGN_BY_TYPE[operation.type]
+    for part in operation.splits:
+        key = ContextKey(operation.psp_id, part.local_merchant_id, part.shop_id)
+        yield from _leg(operation.type, part.amount, contexts[key])
+        if part.marketplace_fee is not None and part.marketplace_fee.minor:
+            fee = Money(mirror * part.marketplace_fee.minor, part.marketplace_fee.currency)
+            yield contexts[key], OperationType.MARKETPLACE_FEE, -fee
+            yield top, OperationType.MARKETPLACE_FEE, fee
+
+
+def _leg(
+    operation_type: OperationType, amount: Money, context: MerchantContext
+) -> Iterator[Movement]:
+    yield (
+        context,
+        operation_type,
+        Money(SIGN_BY_TYPE[operation_type] * amount.minor, amount.currency),
+    )
+    for fee in context.fees:
+        if fee.on == operation_type and (charged := fee.of(amount)) is not None:
+            yield context, fee.type, -charged
+
+
+def _segments(operation: PspOperation, movements: list[Movement]) -> tuple[Segment, ...]:
+    operation_id = falcon_operation_id(operation)
+    numbers: Counter[tuple[str, str, OperationType]] = Counter()
+    lines: dict[str, list[BalanceOperation]] = {}
+    versions: dict[str, set[str]] = {}
+    for context, line_type, amount in movements:
+        merchant_id = context.merchant_id
+        balance_shop_id = context.balance_shops[amount.currency.code]
+        number_key = (merchant_id, balance_shop_id, line_type)
+        uuid = balance_operation_uuid(
+            operation_id, operation.stage, *number_key, numbers[number_key]
+        )
+        numbers[number_key] += 1
+        lines.setdefault(merchant_id, []).append(
+            BalanceOperation(
+                uuid=uuid,
+                external_reference=operation.external_reference,
+                amount=amount,
+                type=line_type,
+                falcon_operation_id=operation_id,
+                operation_date=operation.booked_at,
+                local_merchant_id=context.key.local_merchant_id,
+                shop_id=context.key.shop_id,
+                balance_shop_id=balance_shop_id,
+                psp_id=operation.psp_id,
+            )
+        )
+        versions.setdefault(merchant_id, set()).add(rfc3339(context.effective_from))
+    return tuple(
+        Segment(
+            stage=operation.stage,
+            merchant_id=merchant_id,
+            part=part,
+            parts=len(lines),
+            lines=tuple(lines[merchant_id]),
+            context_version=",".join(sorted(versions[merchant_id])),
+        )
+        for part, merchant_id in enumerate(sorted(lines), start=1)
+    )

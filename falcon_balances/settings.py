@@ -1,0 +1,61 @@
+"""What each function needs to know before it runs: one class per handler, read from one place."""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Mode = Literal["test", "live"]
+Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Settings(BaseModel):
+    """Read once per cold start; a missing or wrong variable stops the function before it works.
+
+    Every field is an environment variable of the same name in capitals.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str] | None = None) -> Self:
+        source = os.environ if environment is None else environment  # noqa: TID251 - the one place
+        return cls.model_validate(
+            {name: source[name.upper()] for name in cls.model_fields if name.upper() in source}
+        )
+
+
+class DispatcherSettings(Settings):
+    stage: Literal["confirmed", "reconciled"]
+    mode: Mode
+    state_machine_arn: Name
+    quarantine_bucket: Name
+    chunk_budget_bytes: Annotated[int, Field(ge=175_000, le=220_000)]
+
+
+class SplitterSettings(Settings):
+    context_table: Name
+
+
+class PersisterSettings(Settings):
+    claims_table: Name
+    log_bucket: Name
+
+
+class PublisherSettings(Settings):
+    stream: Name
+
+
+class ReducerSettings(Settings):
+    balances_table: Name
+    quarantine_bucket: Name
+    stream: Name
+
+
+class CutterSettings(Settings):
+    stream: Name
+
+
+class BalanceApiSettings(Settings):
+    balances_table: Name
