@@ -59,3 +59,8 @@ class CutterSettings(Settings):
 
 class BalanceApiSettings(Settings):
     balances_table: Name
+
+
+def is_local_endpoint() -> bool:
+    """Whether AWS is the embedded one, named by the SDK's own variable."""
+    return "AWS_ENDPOINT_URL" in os.environ  # noqa: TID251 - the one place

@@ -67,8 +67,8 @@ class ClaimV1(BaseModel):
         """Of the segment's log object (design §6)."""
         return {
             "fingerprint": self.fingerprint,
-            "schema-version": self.schema_version,
-            "context-version": segment.context_version,
+            "schema_version": self.schema_version,
+            "context_version": segment.context_version,
         }
 
 

@@ -1,0 +1,65 @@
+"""AWS clients, built on first use and cached; and the one translation of what they raise."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from falcon_balances.domain.errors import TransientError
+from falcon_balances.settings import is_local_endpoint
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_stepfunctions import SFNClient
+
+_CONNECT_TIMEOUT_S: Final = 2
+# A synchronous execution answers when it ends: longer than the state machine's own timeout.
+_READ_TIMEOUT_S: Final = {"stepfunctions": 100}
+_READ_TIMEOUT_DEFAULT_S: Final = 10
+_POOL_CONNECTIONS: Final = 32
+
+
+@overload
+def client(service: Literal["dynamodb"]) -> "DynamoDBClient": ...
+@overload
+def client(service: Literal["kinesis"]) -> "KinesisClient": ...
+@overload
+def client(service: Literal["s3"]) -> "S3Client": ...
+@overload
+def client(service: Literal["stepfunctions"]) -> "SFNClient": ...
+@cache
+def client(service: str) -> Any:
+    """The function's client of a service: standard retries, short timeouts."""
+    config = Config(
+        connect_timeout=_CONNECT_TIMEOUT_S,
+        read_timeout=_READ_TIMEOUT_S.get(service, _READ_TIMEOUT_DEFAULT_S),
+        retries={"mode": "standard", "total_max_attempts": 3},
+        max_pool_connections=_POOL_CONNECTIONS,
+        # `sync-` before the host of StartSyncExecution resolves on AWS only.
+        inject_host_prefix=not is_local_endpoint(),
+    )
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
+
+
+def error_code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "Unknown")
+
+
+@contextmanager
+def aws_call(what: str) -> Iterator[None]:
+    """Whatever AWS refuses is TransientError: nothing is wrong with the operation it was for.
+
+    `what` names the call and the ids it was about, never a payload.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise TransientError(f"{what}: {error_code(error)}") from error
+    except BotoCoreError as error:
+        raise TransientError(f"{what}: {type(error).__name__}") from error

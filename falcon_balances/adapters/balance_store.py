@@ -1,0 +1,173 @@
+"""The table `balances` in DynamoDB (design §7): counting transactions, reads, cuts and shards."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from falcon_balances.adapters.aws import aws_call, error_code
+from falcon_balances.adapters.ports import AlreadyThere, TryAgain, WriteOutcome
+from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.domain.balances import Balance
+from falcon_balances.domain.counting import PutMark, TableWrite, merchant_pk
+from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.errors import IntegrityError, TransientError
+from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+STREAM_PK: Final = "STREAM"
+_CUT_KEPT: Final = timedelta(days=2)  # a cut that lapsed is of no use after that
+_TRY_AGAIN: Final = {
+    "TransactionConflict",
+    "ThrottlingError",
+    "ProvisionedThroughputExceeded",
+}
+
+
+class DynamoBalanceStore:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
+        """One TransactWriteItems. No client token: marks, not tokens, make it count once."""
+        with aws_call(f"count {len(writes)} items"):
+            try:
+                self._dynamodb.transact_write_items(
+                    TransactItems=[self._transact_item(write) for write in writes]
+                )
+            except ClientError as error:
+                if error_code(error) != "TransactionCanceledException":
+                    raise
+                return [_outcome(reason) for reason in error.response["CancellationReasons"]]
+        return ()
+
+    def _transact_item(self, write: TableWrite) -> Any:  # noqa: ANN401 - boto3's union
+        if isinstance(write, PutMark):
+            item = {"pk": write.key.pk, "sk": write.key.sk, **write.attributes}
+            put: dict[str, Any] = {
+                "TableName": self._table,
+                "Item": {name: {"S": value} for name, value in item.items()},
+            }
+            if write.only_if_absent:
+                put["ConditionExpression"] = "attribute_not_exists(pk)"
+                put["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+            return {"Put": put}
+        names = list(write.counters)
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": {"pk": {"S": write.key.pk}, "sk": {"S": write.key.sk}},
+                "UpdateExpression": "ADD " + ", ".join(f"#{n} :{n}" for n in range(len(names))),
+                "ExpressionAttributeNames": {f"#{n}": name for n, name in enumerate(names)},
+                "ExpressionAttributeValues": {
+                    f":{n}": {"N": str(write.counters[name])} for n, name in enumerate(names)
+                },
+            }
+        }
+
+    def balances(self, merchant_id: str) -> Sequence[Balance]:
+        with aws_call(f"balances of {merchant_id}"):
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :balance)",
+                ExpressionAttributeValues={
+                    ":pk": {"S": merchant_pk(merchant_id)},
+                    ":balance": {"S": "BALANCE#"},
+                },
+                ConsistentRead=True,
+            )
+            return [_balance(item) for page in pages for item in page["Items"]]
+
+    def all_balances(self) -> Iterator[tuple[str, Balance]]:
+        """(merchant_id, balance) of everybody, in no order: for operators, a scan of the table."""
+        with aws_call("balances of all merchants"):
+            pages = self._dynamodb.get_paginator("scan").paginate(
+                TableName=self._table,
+                FilterExpression="begins_with(sk, :balance)",
+                ExpressionAttributeValues={":balance": {"S": "BALANCE#"}},
+                ConsistentRead=True,
+            )
+            for page in pages:
+                for item in page["Items"]:
+                    yield item["pk"]["S"].removeprefix(merchant_pk("")), _balance(item)
+
+    def as_of(self) -> datetime | None:
+        return self._read_time("AS_OF", "as_of")[1]
+
+    def advance_as_of(self, cut_at: datetime) -> None:
+        self._raise_time("AS_OF", "as_of", rfc3339(cut_at))
+
+    def meet_cut(self, cut: Cut, shard_id: str) -> frozenset[str]:
+        """Idempotent: a set of the shards that have met it."""
+        with aws_call(f"meet cut {rfc3339(cut.cut_at)} in {shard_id}"):
+            answer = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_stream_key(f"CUT#{rfc3339(cut.cut_at)}"),
+                UpdateExpression="SET expires_at = :expires ADD met :shard",
+                ExpressionAttributeValues={
+                    ":expires": {"N": str(int((cut.cut_at + _CUT_KEPT).timestamp()))},
+                    ":shard": {"SS": [shard_id]},
+                },
+                ReturnValues="ALL_NEW",
+            )
+        return frozenset(answer["Attributes"]["met"]["SS"])
+
+    def shard_floor(self, shard_id: str) -> tuple[bool, datetime | None]:
+        return self._read_time(f"SHARD#{shard_id}", "closed_until")
+
+    def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:
+        floor = "" if closed_until is None else rfc3339(closed_until)
+        self._raise_time(f"SHARD#{shard_id}", "closed_until", floor)
+
+    def _read_time(self, sk: str, attribute: str) -> tuple[bool, datetime | None]:
+        with aws_call(f"read {sk}"):
+            answer = self._dynamodb.get_item(
+                TableName=self._table, Key=_stream_key(sk), ConsistentRead=True
+            )
+        text = answer.get("Item", {}).get(attribute, {}).get("S", "")
+        return "Item" in answer, parse_rfc3339(text) if text else None
+
+    def _raise_time(self, sk: str, attribute: str, value: str) -> None:
+        """RFC 3339 in UTC sorts as text; an older value loses without an error."""
+        with aws_call(f"raise {sk}"):
+            try:
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=_stream_key(sk),
+                    UpdateExpression="SET #time = :value",
+                    ConditionExpression="attribute_not_exists(#time) OR #time < :value",
+                    ExpressionAttributeNames={"#time": attribute},
+                    ExpressionAttributeValues={":value": {"S": value}},
+                )
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+
+
+def _stream_key(sk: str) -> dict[str, Any]:
+    return {"pk": {"S": STREAM_PK}, "sk": {"S": sk}}
+
+
+def _outcome(reason: Mapping[str, Any]) -> WriteOutcome:
+    code = reason.get("Code", "None")
+    if code == "None":
+        return None
+    if code == "ConditionalCheckFailed":
+        item = reason.get("Item", {})
+        return AlreadyThere({name: value["S"] for name, value in item.items() if "S" in value})
+    if code in _TRY_AGAIN:
+        return TryAgain()
+    raise TransientError(f"count: {code}")
+
+
+def _balance(item: Mapping[str, Any]) -> Balance:
+    _, balance_shop_id, code = item["sk"]["S"].split("#")
+    currency = find_currency(code)
+    if currency is None:
+        raise IntegrityError(f"balance in an unknown currency: {item['sk']['S']}")
+    counters = {name: int(value["N"]) for name, value in item.items() if "N" in value}
+    return Balance.from_counters(balance_shop_id, currency, counters)

@@ -1,0 +1,55 @@
+"""The balance stream in Kinesis: segments by merchant, cuts by shard (design §3, §7)."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from falcon_balances.adapters.aws import aws_call
+from falcon_balances.adapters.ports import StreamEntry
+from falcon_balances.domain.cuts import Shard
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+
+class KinesisBalanceStream:
+    def __init__(self, kinesis: "KinesisClient", stream: str) -> None:
+        self._kinesis = kinesis
+        self._stream = stream
+
+    def publish(self, entries: Sequence[StreamEntry]) -> Sequence[int]:
+        """One PutRecords: it answers 200 even where it took only a part."""
+        with aws_call(f"publish {len(entries)} records"):
+            answer = self._kinesis.put_records(
+                StreamName=self._stream,
+                Records=[
+                    {"Data": entry.data, "PartitionKey": entry.partition_key} for entry in entries
+                ],
+            )
+        return [n for n, record in enumerate(answer["Records"]) if record.get("ErrorCode")]
+
+    def shards(self) -> Sequence[Shard]:
+        with aws_call("list shards"):
+            pages = self._kinesis.get_paginator("list_shards").paginate(StreamName=self._stream)
+            listed = [shard for page in pages for shard in page["Shards"]]
+        return [
+            Shard(
+                shard_id=shard["ShardId"],
+                starting_hash_key=shard["HashKeyRange"]["StartingHashKey"],
+                parents=tuple(
+                    parent
+                    for parent in (shard.get("ParentShardId"), shard.get("AdjacentParentShardId"))
+                    if parent
+                ),
+                is_open=not shard["SequenceNumberRange"].get("EndingSequenceNumber"),
+            )
+            for shard in listed
+        ]
+
+    def put_cut(self, shard: Shard, data: bytes) -> None:
+        with aws_call(f"cut into {shard.shard_id}"):
+            self._kinesis.put_record(
+                StreamName=self._stream,
+                Data=data,
+                PartitionKey="cut",
+                ExplicitHashKey=shard.starting_hash_key,
+            )

@@ -1,0 +1,56 @@
+"""Event claims in DynamoDB (design §5): written if absent, never changed, never expired."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from falcon_balances.adapters.aws import aws_call, error_code
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.domain.operations import Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_SERIALIZER: Final = TypeSerializer()
+_DESERIALIZER: Final = TypeDeserializer()
+
+
+class DynamoEventClaims:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def claim(self, claim: ClaimV1) -> ClaimV1 | None:
+        """One conditional PutItem; a lost answer is harmless, for the claim found is our own."""
+        document = claim.model_dump(mode="json")
+        item = {name: _SERIALIZER.serialize(value) for name, value in document.items()}
+        with aws_call(f"claim {claim.falcon_operation_id} {claim.stage}"):
+            try:
+                self._dynamodb.put_item(
+                    TableName=self._table,
+                    Item=item,
+                    ConditionExpression="attribute_not_exists(falcon_operation_id)",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+                existing: dict[str, Any] = error.response["Item"]  # type: ignore[typeddict-item]
+                return _read(existing)
+        return None
+
+    def find(self, falcon_operation_id: str, stage: Stage) -> ClaimV1 | None:
+        with aws_call(f"find claim {falcon_operation_id} {stage}"):
+            answer = self._dynamodb.get_item(
+                TableName=self._table,
+                Key={"falcon_operation_id": {"S": falcon_operation_id}, "stage": {"S": stage}},
+                ConsistentRead=True,
+            )
+        return _read(answer["Item"]) if "Item" in answer else None
+
+
+def _read(item: dict[str, Any]) -> ClaimV1:
+    return ClaimV1.model_validate(
+        {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
+    )

@@ -1,0 +1,122 @@
+"""What the functions ask of the world: one method, one AWS call, with its effect and its answer.
+
+Decisions stay above these ports, so that a crash can be put before or after every call.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.execution import ExecutionResult, SplitterInput
+from falcon_balances.domain.balances import Balance
+from falcon_balances.domain.counting import TableWrite
+from falcon_balances.domain.cuts import Cut, Shard
+from falcon_balances.domain.merchant_context import ContextHistory, ContextKey
+from falcon_balances.domain.operations import Stage
+
+
+class EventClaims(Protocol):
+    def claim(self, claim: ClaimV1) -> ClaimV1 | None:
+        """Write it if there is none; the claim that was there before, or None if ours is first."""
+
+    def find(self, falcon_operation_id: str, stage: Stage) -> ClaimV1 | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogObject:
+    body: bytes
+    metadata: Mapping[str, str]
+
+
+class TransactionLog(Protocol):
+    def append(self, key: str, logged: LogObject) -> bool:
+        """True if written now; False if the key was there already, with whatever bytes."""
+
+    def read(self, key: str) -> LogObject: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEntry:
+    partition_key: str
+    data: bytes
+
+
+class BalanceStream(Protocol):
+    def publish(self, entries: Sequence[StreamEntry]) -> Sequence[int]:
+        """The positions of the entries that the stream did not take; the others it has."""
+
+    def shards(self) -> Sequence[Shard]:
+        """All shards that still hold records, with the shards they came from."""
+
+    def put_cut(self, shard: Shard, data: bytes) -> None:
+        """Into the shard that covers this one's hash keys now."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyThere:
+    """The item that had to be absent is there, with these attributes."""
+
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """A conflict with another transaction, or too much at once."""
+
+
+WriteOutcome = AlreadyThere | TryAgain | None
+
+
+class BalanceStore(Protocol):
+    def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
+        """All of the writes or none. Empty if they happened, else an outcome for each write."""
+
+    def balances(self, merchant_id: str) -> Sequence[Balance]:
+        """Strongly consistent, in no particular order."""
+
+    def as_of(self) -> datetime | None:
+        """All that reached the stream by then is counted; None before the first complete cut."""
+
+    def advance_as_of(self, cut_at: datetime) -> None:
+        """Never moves back."""
+
+    def meet_cut(self, cut: Cut, shard_id: str) -> frozenset[str]:
+        """Note that all before the cut in this shard is counted; the shards that have met it."""
+
+    def shard_floor(self, shard_id: str) -> tuple[bool, datetime | None]:
+        """Whether the shard is known, and until when its quarters are closed."""
+
+    def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:
+        """Never moves back."""
+
+
+class ContextReader(Protocol):
+    def histories(self, keys: Collection[ContextKey]) -> Mapping[ContextKey, ContextHistory]:
+        """The versions of each key that is known, oldest first."""
+
+
+class MerchantDirectory(ContextReader, Protocol):
+    def replace(self, key: ContextKey, seen: ContextHistory, history: ContextHistory) -> bool:
+        """Set a key's versions if they are still those `seen`; False if another was faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedBody:
+    """Raw bytes that were refused. `source` is a stage, or `stream`; `received_at` is UTC."""
+
+    source: str
+    body: bytes
+    code: str
+    reason: str
+    received_at: datetime
+
+
+class Quarantine(Protocol):
+    def put(self, refused: QuarantinedBody) -> None: ...
+
+
+class Executions(Protocol):
+    def run(self, step: SplitterInput) -> ExecutionResult:
+        """Split, persist and publish; raises TransientError unless all of it was done."""

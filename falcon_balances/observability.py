@@ -1,0 +1,6 @@
+"""Logs and metrics, the same way in every function: ids and codes, never payloads."""
+
+from aws_lambda_powertools import Logger, Metrics
+
+logger = Logger()
+metrics = Metrics()

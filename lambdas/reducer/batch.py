@@ -1,0 +1,153 @@
+"""One batch of one shard: read, counted in transactions, and only then its cuts met."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import sleep
+from typing import Final
+
+from falcon_balances.adapters.ports import (
+    AlreadyThere,
+    BalanceStore,
+    BalanceStream,
+    Quarantine,
+    QuarantinedBody,
+    TryAgain,
+)
+from falcon_balances.contracts.stream_records import CutRecordV1, parse_stream_record
+from falcon_balances.domain.counting import (
+    ArrivedSegment,
+    CountablePart,
+    ItemKey,
+    countable_parts,
+    transactions,
+    writes_of,
+)
+from falcon_balances.domain.cuts import Cut, closed_until, newest, window_of
+from falcon_balances.domain.errors import RejectedOperation, RejectionCode, TransientError
+from falcon_balances.observability import logger, metrics
+
+ATTEMPTS: Final = 6
+_FIRST_DELAY_S: Final = 0.05
+_SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    data: bytes
+    arrived_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the reducer works on."""
+
+    store: BalanceStore
+    stream: BalanceStream
+    quarantine: Quarantine
+    wait: Callable[[float], object] = sleep
+
+
+@dataclass(slots=True)
+class Batch:
+    """A batch as read: what to count, each part once, the cuts met, and the floor after them."""
+
+    floor: datetime | None
+    parts: dict[ItemKey, tuple[CountablePart, StreamRecord]] = field(default_factory=dict)
+    cuts: list[Cut] = field(default_factory=list)
+
+    def add(self, record: StreamRecord) -> None:
+        """Raises RejectedOperation for a record that is not ours."""
+        ours = parse_stream_record(record.data)
+        if isinstance(ours, CutRecordV1):
+            cut = ours.to_cut()
+            self.floor = newest([self.floor, closed_until(cut)])
+            self.cuts.append(cut)
+            return
+        window = window_of(record.arrived_at, self.floor)
+        segment = ArrivedSegment(
+            ours.to_segment(), window, ours.log_key, ours.fingerprint, ours.body
+        )
+        for part in countable_parts(segment):
+            first, _ = self.parts.setdefault(part.mark.key, (part, record))
+            _check_same(part, first.mark.attributes)
+
+
+def reduce_batch(shard_id: str, records: Sequence[StreamRecord], world: World) -> None:
+    """Count everything before meeting any cut: a cut says that all before it is in."""
+    known_floor = _floor(shard_id, world)
+    batch = Batch(known_floor)
+    for record in records:
+        try:
+            batch.add(record)
+        except RejectedOperation as rejected:
+            _refuse(record, rejected, world)
+    for group in transactions(part for part, _ in batch.parts.values()):
+        _count(group, batch, world)
+    if batch.floor != known_floor:
+        world.store.raise_shard_floor(shard_id, batch.floor)
+    for cut in batch.cuts:
+        if world.store.meet_cut(cut, shard_id).issuperset(cut.shards):
+            world.store.advance_as_of(cut.cut_at)
+    metrics.add_metric(name="RecordsRead", unit="Count", value=len(records))
+
+
+def _floor(shard_id: str, world: World) -> datetime | None:
+    """Until when quarters are closed here: for a new shard, the newest that its parents closed."""
+    is_known, floor = world.store.shard_floor(shard_id)
+    if is_known:
+        return floor
+    parents = {shard.shard_id: shard.parents for shard in world.stream.shards()}
+    pending = list(parents.get(shard_id, ()))
+    floors: list[datetime | None] = []
+    while pending:
+        parent = pending.pop()
+        is_known, floor = world.store.shard_floor(parent)
+        floors.append(floor)
+        if not is_known:  # it held nothing that a reducer ever saw: its own parents speak for it
+            pending.extend(parents.get(parent, ()))
+    world.store.raise_shard_floor(shard_id, newest(floors))
+    return newest(floors)
+
+
+def _count(group: Sequence[CountablePart], batch: Batch, world: World) -> None:
+    """In one transaction what is not counted yet; conflicts and throttles are tried again."""
+    pending = list(group)
+    for attempt in range(ATTEMPTS):
+        outcomes = world.store.transact(writes_of(pending))
+        if not outcomes:
+            metrics.add_metric(name="PartsCounted", unit="Count", value=len(pending))
+            return
+        remaining = []
+        # The marks come first in the transaction, one for each part.
+        for part, outcome in zip(pending, outcomes, strict=False):
+            if not isinstance(outcome, AlreadyThere):
+                remaining.append(part)
+                continue
+            try:
+                _check_same(part, outcome.attributes)
+            except RejectedOperation as rejected:
+                _refuse(batch.parts[part.mark.key][1], rejected, world)
+        if not remaining:
+            return
+        pending = remaining
+        if any(isinstance(outcome, TryAgain) for outcome in outcomes):
+            world.wait(_FIRST_DELAY_S * 2**attempt)
+    raise TransientError(f"{len(pending)} segments not counted after {ATTEMPTS} attempts")
+
+
+def _check_same(part: CountablePart, there: Mapping[str, str]) -> None:
+    """What is counted stays; what says otherwise under the same identity is not ours."""
+    attributes = part.mark.attributes
+    if any(attributes.get(name) != there.get(name) for name in _SAID_BY_THE_RECORD):
+        raise RejectedOperation(
+            RejectionCode.RECORD, "record: not the segment that was counted under this identity"
+        )
+
+
+def _refuse(record: StreamRecord, rejected: RejectedOperation, world: World) -> None:
+    logger.error("record refused", code=rejected.code, reason=rejected.reason)
+    metrics.add_metric(name="RecordsRefused", unit="Count", value=1)
+    world.quarantine.put(
+        QuarantinedBody("stream", record.data, rejected.code, rejected.reason, record.arrived_at)
+    )
