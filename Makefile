@@ -33,14 +33,14 @@ check: $(READY) ## lint, types, import directions, generated files up to date; c
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m schemas.generate --check
+	@$(BIN)/python -m falcon_balances.contracts.schemas --check
 
 format: $(READY) ## let ruff write what it can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 schemas: $(READY) ## write the JSON Schemas from the contracts
-	@$(BIN)/python -m schemas.generate
+	@$(BIN)/python -m falcon_balances.contracts.schemas
 
 up: $(READY) ## start the embedded AWS and deploy to it
 	@$(BIN)/falcon local up --detach
