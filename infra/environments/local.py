@@ -1,0 +1,40 @@
+"""The embedded AWS on a developer's machine: everything small, nothing kept."""
+
+from aws_cdk.aws_logs import RetentionDays
+
+from infra.environments.settings import (
+    Api,
+    EnvironmentSettings,
+    FunctionSettings,
+    ObjectLock,
+    QueueReading,
+    Stream,
+)
+
+SETTINGS = EnvironmentSettings(
+    name="local",
+    mode="test",
+    emulated=True,
+    creates_core_topics=True,
+    keeps_data=False,
+    password_sign_in_by_admin=True,
+    has_layer=False,
+    log_lock=ObjectLock(mode="GOVERNANCE", days=1),
+    quarantine_lock=ObjectLock(mode="GOVERNANCE", days=1),
+    # The emulator hands out ten messages at most, and a window would only make people wait.
+    queue=QueueReading(batch_size=10, window_s=0, max_concurrency=5),
+    stream=Stream(shards=2, retention_h=24, batch_size=500, window_s=1),
+    api=Api(requests_per_second=100, burst=100),
+    functions={
+        # A message that failed comes back after six times this: minutes here, not half an hour.
+        "dispatcher": FunctionSettings(timeout_s=60, memory_mb=512),
+        "splitter": FunctionSettings(timeout_s=14, memory_mb=512),
+        "persister": FunctionSettings(timeout_s=29, memory_mb=512),
+        "publisher": FunctionSettings(timeout_s=14, memory_mb=512),
+        "reducer": FunctionSettings(timeout_s=60, memory_mb=512),
+        "cutter": FunctionSettings(timeout_s=20, memory_mb=512),
+        "balance-api": FunctionSettings(timeout_s=15, memory_mb=512),
+    },
+    log_level="INFO",
+    function_logs=RetentionDays.ONE_DAY,
+)

@@ -1,0 +1,96 @@
+"""What may differ between environments; everything else is the same everywhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from aws_cdk.aws_logs import RetentionDays
+
+FUNCTION_NAMES = (
+    "dispatcher",
+    "splitter",
+    "persister",
+    "publisher",
+    "reducer",
+    "cutter",
+    "balance-api",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSettings:
+    timeout_s: int
+    memory_mb: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectLock:
+    """GOVERNANCE can be lifted by who is allowed to; COMPLIANCE by nobody, not even by AWS."""
+
+    mode: Literal["GOVERNANCE", "COMPLIANCE"]
+    days: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueReading:
+    """How the dispatcher takes messages from its queue."""
+
+    batch_size: int
+    window_s: int
+    max_concurrency: int
+
+    def visibility_s(self, timeout_s: int) -> int:
+        """AWS: at least six times the function's timeout, plus the batching window."""
+        return 6 * timeout_s + self.window_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """`shards` is None where the stream scales by itself (on-demand)."""
+
+    shards: int | None
+    retention_h: int
+    batch_size: int
+    window_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    requests_per_second: int
+    burst: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentSettings:
+    name: str
+    mode: Literal["test", "live"]
+
+    emulated: bool
+    """On the embedded AWS: everything is plain HTTP there and no condition sees If-None-Match."""
+    creates_core_topics: bool
+    """Falcon Core owns the topics of the PSPs; a stack without Falcon Core makes its own."""
+    keeps_data: bool
+    """Whether stateful resources outlive their stack, and the stacks refuse to be deleted."""
+    password_sign_in_by_admin: bool
+    """Lets `falcon token` get a token without a browser; never where there is real money."""
+    has_layer: bool
+    """Dependencies come in a layer; the emulator's own interpreter has them already."""
+
+    log_lock: ObjectLock
+    quarantine_lock: ObjectLock
+    queue: QueueReading
+    stream: Stream
+    api: Api
+    functions: Mapping[str, FunctionSettings]
+    log_level: Literal["DEBUG", "INFO", "WARNING"]
+    function_logs: RetentionDays
+
+    def __post_init__(self) -> None:
+        if set(self.functions) != set(FUNCTION_NAMES):
+            raise ValueError(f"{self.name}: settings for {sorted(self.functions)}")
+        if self.emulated and self.mode == "live":
+            raise ValueError(f"{self.name}: live data does not belong on an emulator")
+
+    @property
+    def prefix(self) -> str:
+        return f"falcon-balances-{self.name}"

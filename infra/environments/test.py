@@ -1,0 +1,38 @@
+"""The PSPs' test mode, on real AWS: as live, but small, and its log can be let go of."""
+
+from aws_cdk.aws_logs import RetentionDays
+
+from infra.environments.settings import (
+    Api,
+    EnvironmentSettings,
+    FunctionSettings,
+    ObjectLock,
+    QueueReading,
+    Stream,
+)
+
+SETTINGS = EnvironmentSettings(
+    name="test",
+    mode="test",
+    emulated=False,
+    creates_core_topics=False,
+    keeps_data=True,
+    password_sign_in_by_admin=False,
+    has_layer=True,
+    log_lock=ObjectLock(mode="GOVERNANCE", days=30),
+    quarantine_lock=ObjectLock(mode="GOVERNANCE", days=30),
+    queue=QueueReading(batch_size=100, window_s=2, max_concurrency=10),
+    stream=Stream(shards=1, retention_h=168, batch_size=1000, window_s=1),
+    api=Api(requests_per_second=50, burst=100),
+    functions={
+        "dispatcher": FunctionSettings(timeout_s=300, memory_mb=512),
+        "splitter": FunctionSettings(timeout_s=14, memory_mb=1024),
+        "persister": FunctionSettings(timeout_s=29, memory_mb=1024),
+        "publisher": FunctionSettings(timeout_s=14, memory_mb=512),
+        "reducer": FunctionSettings(timeout_s=120, memory_mb=1024),
+        "cutter": FunctionSettings(timeout_s=20, memory_mb=256),
+        "balance-api": FunctionSettings(timeout_s=15, memory_mb=512),
+    },
+    log_level="INFO",
+    function_logs=RetentionDays.ONE_MONTH,
+)

@@ -1,0 +1,93 @@
+"""The balance API: one route behind a JWT authorizer, so that the function answers 404 and 405."""
+
+import json
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_apigatewayv2 as apigw
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.environments.settings import EnvironmentSettings
+from infra.parts.function import Function
+
+# No token, no query: who asked for whom is in the function's own log line, under the request id.
+ACCESS_LOG_LINE = {
+    "request_id": "$context.requestId",
+    "time": "$context.requestTime",
+    "ip": "$context.identity.sourceIp",
+    "method": "$context.httpMethod",
+    "path": "$context.path",
+    "status": "$context.status",
+    "latency_ms": "$context.responseLatency",
+    "gateway_error": "$context.error.message",
+    "integration_error": "$context.integrationErrorMessage",
+}
+
+
+class BalanceApi(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: EnvironmentSettings,
+        balances: dynamodb.ITable,
+        users: cognito.IUserPool,
+        client: cognito.IUserPoolClient,
+        layer: lambda_.ILayerVersion | None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self.handler = Function(
+            self,
+            "Handler",
+            settings=settings,
+            name="balance-api",
+            kind="balance-api",
+            handler="lambdas.balance_api.handler.lambda_handler",
+            environment={"BALANCES_TABLE": balances.table_name},
+            layer=layer,
+        )
+        self.handler.may(["dynamodb:GetItem", "dynamodb:Query"], [balances.table_arn])
+        self.api = apigw.HttpApi(
+            self, "Api", api_name=f"{settings.prefix}-api", create_default_stage=False
+        )
+        self._stage()
+        self.api.add_routes(
+            path="/v1/{proxy+}",
+            methods=[apigw.HttpMethod.ANY],
+            integration=integrations.HttpLambdaIntegration("Balances", self.handler.function),
+            authorizer=authorizers.HttpUserPoolAuthorizer(
+                "Merchants", users, user_pool_clients=[client]
+            ),
+        )
+
+    def _stage(self) -> None:
+        name = f"{self._settings.prefix}-api"
+        log_group = logs.LogGroup(
+            self,
+            "AccessLog",
+            log_group_name=f"/aws/vendedlogs/apis/{name}",
+            retention=self._settings.function_logs,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        limits = self._settings.api
+        apigw.CfnStage(
+            self,
+            "Stage",
+            api_id=self.api.api_id,
+            stage_name="$default",
+            auto_deploy=True,
+            access_log_settings=apigw.CfnStage.AccessLogSettingsProperty(
+                destination_arn=log_group.log_group_arn, format=json.dumps(ACCESS_LOG_LINE)
+            ),
+            default_route_settings=apigw.CfnStage.RouteSettingsProperty(
+                throttling_rate_limit=limits.requests_per_second,
+                throttling_burst_limit=limits.burst,
+            ),
+        )

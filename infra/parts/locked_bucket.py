@@ -1,0 +1,104 @@
+"""A bucket in which nothing that was written ever changes or goes."""
+
+from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.environments.settings import EnvironmentSettings, ObjectLock
+from infra.parts.nag import acknowledge
+
+# A delete marker would hide an object and let its key be written again, Object Lock or not. A
+# lifecycle rule deletes without asking the bucket policy, and replication from elsewhere brings
+# delete markers and versions without any condition. Hence all of it is denied, to everyone.
+DELETING_ACTIONS = [
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:BypassGovernanceRetention",
+    "s3:PutLifecycleConfiguration",
+    "s3:ReplicateDelete",
+    "s3:ReplicateObject",
+]
+
+
+class LockedBucket(Construct):
+    """`write_once`: a PUT without If-None-Match is refused, so no key gets a second version."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: EnvironmentSettings,
+        purpose: str,
+        lock: ObjectLock,
+        write_once: bool,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._name = f"{settings.prefix}-{purpose}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            bucket_name=self._name,
+            versioned=True,
+            object_lock_enabled=True,
+            object_lock_default_retention=_retention(lock),
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=not settings.emulated,
+            removal_policy=RemovalPolicy.RETAIN if settings.keeps_data else RemovalPolicy.DESTROY,
+        )
+        self._deny_deletes()
+        if write_once and not settings.emulated:
+            self._deny_writes_without_condition()
+        acknowledge(
+            self.bucket,
+            "AwsSolutions-S1",
+            reason="Server access logs are best effort and prove nothing; who touched an object is "
+            "recorded by CloudTrail data events, which belong to the account, not to this stack.",
+        )
+
+    @property
+    def bucket_name(self) -> str:
+        return self.bucket.bucket_name
+
+    def objects(self, keys: str) -> str:
+        """The ARN that a grant names; spelled out, so that a reader of the role sees the bucket."""
+        return f"arn:{Aws.PARTITION}:s3:::{self._name}/{keys}"
+
+    def _deny_deletes(self) -> None:
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="DenyDeletes",
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=DELETING_ACTIONS,
+                resources=[self.bucket.bucket_arn, self.bucket.arn_for_objects("*")],
+            )
+        )
+
+    def _deny_writes_without_condition(self) -> None:
+        """Every s3:PutObject, so also copies and multipart uploads, whose parts cannot carry it.
+
+        AWS shows an exception for parts (s3:ObjectCreationOperation); our objects are far below a
+        part's size, so the rule stays without exception.
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+        """
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="DenyWritesWithoutIfNoneMatch",
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=["s3:PutObject"],
+                resources=[self.bucket.arn_for_objects("*")],
+                conditions={"Null": {"s3:if-none-match": "true"}},
+            )
+        )
+
+
+def _retention(lock: ObjectLock) -> s3.ObjectLockRetention:
+    duration = Duration.days(lock.days)
+    if lock.mode == "COMPLIANCE":
+        return s3.ObjectLockRetention.compliance(duration)
+    return s3.ObjectLockRetention.governance(duration)

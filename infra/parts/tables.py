@@ -1,0 +1,49 @@
+"""The tables: claims, merchant contexts, balances."""
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from constructs import Construct
+
+from infra.environments.settings import EnvironmentSettings
+
+
+class Tables(Construct):
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: EnvironmentSettings
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self.claims = self._table("event-claims", key="falcon_operation_id", sort_key="stage")
+        self.contexts = self._table("merchant-contexts", key="context_key")
+        self.balances = self._table("balances", key="pk", sort_key="sk", expires_by="expires_at")
+        # Lists the marks of a merchant in the order in which they were counted.
+        self.balances.add_global_secondary_index(
+            index_name="by-window",
+            partition_key=_text("merchant_id"),
+            sort_key=_text("counted_order"),
+            projection_type=dynamodb.ProjectionType.ALL,
+        )
+
+    def _table(
+        self, name: str, *, key: str, sort_key: str | None = None, expires_by: str | None = None
+    ) -> dynamodb.Table:
+        keeps = self._settings.keeps_data
+        return dynamodb.Table(
+            self,
+            "".join(word.capitalize() for word in name.split("-")),
+            table_name=f"{self._settings.prefix}-{name}",
+            partition_key=_text(key),
+            sort_key=None if sort_key is None else _text(sort_key),
+            time_to_live_attribute=expires_by,
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=keeps,
+            removal_policy=RemovalPolicy.RETAIN if keeps else RemovalPolicy.DESTROY,
+        )
+
+
+def _text(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

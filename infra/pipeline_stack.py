@@ -1,0 +1,95 @@
+"""What works on the data: topics, queues, functions, state machines, schedule, API."""
+
+from aws_cdk import CfnOutput, DefaultStackSynthesizer, Stack
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from infra.data_stack import DataStack
+from infra.environments.settings import EnvironmentSettings
+from infra.parts.balance_api import BalanceApi
+from infra.parts.core_topics import core_topic
+from infra.parts.counting import Counting
+from infra.parts.layer import dependencies_layer
+from infra.parts.stage import STAGES, Stage
+from infra.parts.writers import Writers
+
+
+class PipelineStack(Stack):
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: EnvironmentSettings, data: DataStack
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="Falcon Balances: queues, functions, state machines, schedule, API",
+            analytics_reporting=False,
+            # The emulator is an account without the bootstrap stack that CDK would look for.
+            synthesizer=DefaultStackSynthesizer(
+                generate_bootstrap_version_rule=not settings.emulated
+            ),
+            termination_protection=settings.keeps_data,
+        )
+        layer = (
+            dependencies_layer(self, "Dependencies", name=f"{settings.prefix}-dependencies")
+            if settings.has_layer
+            else None
+        )
+        self._add_stages(settings, data, layer)
+        Counting(
+            self,
+            "Counting",
+            settings=settings,
+            stream=data.stream,
+            balances=data.tables.balances,
+            quarantine_bucket=data.quarantine_bucket,
+            layer=layer,
+        )
+        api = BalanceApi(
+            self,
+            "BalanceApi",
+            settings=settings,
+            balances=data.tables.balances,
+            users=data.users.pool,
+            client=data.users.client,
+            layer=layer,
+        ).api
+        CfnOutput(self, "ApiUrl", value=api.api_endpoint)
+
+    def _add_stages(
+        self,
+        settings: EnvironmentSettings,
+        data: DataStack,
+        layer: lambda_.ILayerVersion | None,
+    ) -> None:
+        writers = Writers(
+            self,
+            "Writers",
+            settings=settings,
+            contexts=data.tables.contexts,
+            claims=data.tables.claims,
+            log_bucket=data.log_bucket,
+            stream=data.stream,
+            layer=layer,
+        )
+        for name in STAGES:
+            topic = core_topic(self, f"{name.capitalize()}Topic", settings=settings, stage=name)
+            stage = Stage(
+                self,
+                name.capitalize(),
+                settings=settings,
+                stage=name,
+                topic=topic,
+                quarantine_bucket=data.quarantine_bucket,
+                writers=writers,
+                layer=layer,
+            )
+            self._name_outputs(name.capitalize(), topic, stage)
+
+    def _name_outputs(self, title: str, topic: sns.ITopic, stage: Stage) -> None:
+        for name, value in {
+            f"Topic{title}": topic.topic_arn,
+            f"Queue{title}Url": stage.queue.queue.queue_url,
+            f"Dlq{title}Url": stage.queue.dead_letters.queue_url,
+        }.items():
+            CfnOutput(self, name, value=value)

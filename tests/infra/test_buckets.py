@@ -1,0 +1,101 @@
+"""The transaction log and the quarantine: nothing in them ever changes or goes."""
+
+import pytest
+
+LOG, QUARANTINE = "log-<AccountId>-<Region>", "quarantine-<AccountId>-<Region>"
+
+
+def statements(assembly, bucket):
+    return next(
+        policy["PolicyDocument"]["Statement"]
+        for policy in assembly.properties("AWS::S3::BucketPolicy").values()
+        if assembly.text(policy["Bucket"]) == bucket
+    )
+
+
+def is_tls_only(statement):
+    return statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def is_write_once(statement):
+    return statement.get("Condition") == {"Null": {"s3:if-none-match": "true"}}
+
+
+def test_there_are_two_buckets(assembly):
+    assert set(assembly.all("AWS::S3::Bucket")) == {LOG, QUARANTINE}
+
+
+def test_the_log_takes_no_put_without_if_none_match(real):
+    (deny,) = filter(is_write_once, statements(real, LOG))
+    assert (deny["Effect"], deny["Principal"], deny["Action"]) == (
+        "Deny",
+        {"AWS": "*"},
+        "s3:PutObject",
+    )
+    assert real.text(deny["Resource"]) == f"{LOG}.Arn/*"
+
+
+@pytest.mark.parametrize("bucket", [LOG, QUARANTINE])
+def test_buckets_refuse_plain_http(real, bucket):
+    (deny,) = filter(is_tls_only, statements(real, bucket))
+    assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", {"AWS": "*"}, "s3:*")
+    assert [real.text(resource) for resource in deny["Resource"]] == [
+        f"{bucket}.Arn",
+        f"{bucket}.Arn/*",
+    ]
+
+
+@pytest.mark.parametrize("bucket", [LOG, QUARANTINE])
+def test_nobody_deletes_in_any_environment(assembly, bucket):
+    (deny,) = [s for s in statements(assembly, bucket) if s.get("Sid") == "DenyDeletes"]
+    assert (deny["Effect"], deny["Principal"]) == ("Deny", {"AWS": "*"})
+    assert "Condition" not in deny
+    assert set(deny["Action"]) >= {
+        "s3:DeleteObject",
+        "s3:DeleteObjectVersion",
+        "s3:BypassGovernanceRetention",
+        "s3:PutLifecycleConfiguration",
+    }
+    assert [assembly.text(resource) for resource in deny["Resource"]] == [
+        f"{bucket}.Arn",
+        f"{bucket}.Arn/*",
+    ]
+
+
+@pytest.mark.parametrize("bucket", [LOG, QUARANTINE])
+def test_local_leaves_out_these_two_kinds_of_statement_and_nothing_else(local, real, bucket):
+    judged_locally = [
+        statement
+        for statement in statements(real, bucket)
+        if not is_tls_only(statement) and not is_write_once(statement)
+    ]
+    assert statements(local, bucket) == judged_locally
+    assert judged_locally != statements(real, bucket)
+
+
+@pytest.mark.parametrize(
+    ("environment", "mode", "days"),
+    [("live", "COMPLIANCE", 3650), ("test", "GOVERNANCE", 30), ("local", "GOVERNANCE", 1)],
+)
+@pytest.mark.parametrize("bucket", [LOG, QUARANTINE])
+def test_every_object_is_locked_from_the_start(assemblies, environment, bucket, mode, days):
+    properties = assemblies[environment].properties("AWS::S3::Bucket")[bucket]
+    assert properties["ObjectLockEnabled"] is True
+    assert properties["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {
+        "Mode": mode,
+        "Days": days,
+    }
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+@pytest.mark.parametrize("bucket", [LOG, QUARANTINE])
+def test_buckets_are_encrypted_private_and_owned_by_the_account(assembly, bucket):
+    properties = assembly.properties("AWS::S3::Bucket")[bucket]
+    assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"] == [
+        {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    ]
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert properties["OwnershipControls"] == {
+        "Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    }
+    assert "LifecycleConfiguration" not in properties

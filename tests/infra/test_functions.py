@@ -1,0 +1,124 @@
+"""The functions: what each is told, what is in its zip, what it runs on."""
+
+import json
+import re
+
+import pytest
+
+from falcon_balances import settings
+
+SETTINGS: dict[str, type[settings.Settings]] = {
+    "confirmed-dispatcher": settings.DispatcherSettings,
+    "reconciled-dispatcher": settings.DispatcherSettings,
+    "splitter": settings.SplitterSettings,
+    "persister": settings.PersisterSettings,
+    "publisher": settings.PublisherSettings,
+    "reducer": settings.ReducerSettings,
+    "cutter": settings.CutterSettings,
+    "balance-api": settings.BalanceApiSettings,
+}
+OBSERVABILITY = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "LOG_LEVEL"}
+
+
+def environment(assembly, name):
+    function = assembly.properties("AWS::Lambda::Function")[name]
+    variables = function["Environment"]["Variables"]
+    return {variable: assembly.text(value) for variable, value in variables.items()}
+
+
+def code(assembly, function):
+    """The folder that becomes the function's zip."""
+    assets = json.loads(
+        (assembly.directory / f"{assembly.settings.prefix}-pipeline.assets.json").read_text()
+    )["files"]
+    asset = assets[function["Code"]["S3Key"].removesuffix(".zip")]
+    return assembly.directory / asset["source"]["path"]
+
+
+def test_there_are_these_functions_and_no_others(assembly):
+    assert set(assembly.all("AWS::Lambda::Function")) == set(SETTINGS)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_each_function_is_told_what_its_settings_ask_for_and_nothing_else(assembly, name):
+    variables = environment(assembly, name)
+    SETTINGS[name].load(variables)
+    asked_for = {field.upper() for field in SETTINGS[name].model_fields}
+    assert set(variables) == asked_for | OBSERVABILITY
+    assert variables["POWERTOOLS_SERVICE_NAME"] == name
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "FalconBalances"
+
+
+def test_variables_name_the_real_thing(assembly):
+    quarantine = "quarantine-<AccountId>-<Region>"
+    expected = {
+        "splitter": {"CONTEXT_TABLE": "merchant-contexts"},
+        "persister": {"CLAIMS_TABLE": "event-claims", "LOG_BUCKET": "log-<AccountId>-<Region>"},
+        "publisher": {"STREAM": "balance-operations"},
+        "reducer": {
+            "BALANCES_TABLE": "balances",
+            "QUARANTINE_BUCKET": quarantine,
+            "STREAM": "balance-operations",
+        },
+        "cutter": {"STREAM": "balance-operations"},
+        "balance-api": {"BALANCES_TABLE": "balances"},
+    } | {
+        f"{stage}-dispatcher": {
+            "STAGE": stage,
+            "MODE": assembly.settings.mode,
+            "STATE_MACHINE_ARN": stage,
+            "QUARANTINE_BUCKET": quarantine,
+            "CHUNK_BUDGET_BYTES": "180000",
+        }
+        for stage in ("confirmed", "reconciled")
+    }
+    for name, variables in expected.items():
+        told = environment(assembly, name)
+        assert {v: told[v] for v in set(told) - OBSERVABILITY} == variables
+
+
+def test_live_data_is_for_live_only(assemblies):
+    assert {name: assembly.settings.mode for name, assembly in assemblies.items()} == {
+        "local": "test",
+        "test": "test",
+        "live": "live",
+    }
+
+
+def test_no_function_gets_static_credentials(assembly):
+    for name in SETTINGS:
+        for variable, value in environment(assembly, name).items():
+            assert not re.search(r"KEY|SECRET|TOKEN|PASSWORD|CREDENTIAL|AWS_", variable)
+            assert not re.search(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b", value)
+
+
+def test_functions_run_python_3_13_on_arm_with_a_log_group_of_their_own(assembly):
+    for name, function in assembly.properties("AWS::Lambda::Function").items():
+        assert function["Runtime"] == "python3.13"
+        assert function["Architectures"] == ["arm64"]
+        assert assembly.text(function["LoggingConfig"]["LogGroup"]) == f"/aws/lambda/{name}"
+    for group in assembly.properties("AWS::Logs::LogGroup").values():
+        assert group["RetentionInDays"] > 0
+
+
+def test_dependencies_come_in_one_layer_except_locally(assembly):
+    functions = assembly.properties("AWS::Lambda::Function").values()
+    layers = {assembly.text(layer) for f in functions for layer in f.get("Layers", [])}
+    assert layers == (set() if assembly.settings.emulated else {"dependencies"})
+    for layer in assembly.properties("AWS::Lambda::LayerVersion").values():
+        assert layer["CompatibleArchitectures"] == ["arm64"]
+        assert layer["CompatibleRuntimes"] == ["python3.13"]
+
+
+def test_a_zip_holds_the_handler_the_shared_package_and_nothing_of_others(assembly):
+    for function in assembly.properties("AWS::Lambda::Function").values():
+        package = function["Handler"].split(".")[1]
+        root = code(assembly, function)
+        handler = root.joinpath(*function["Handler"].split(".")[:-1]).with_suffix(".py")
+        assert f"def {function['Handler'].rsplit('.', 1)[-1]}(" in handler.read_text()
+        assert {path.name for path in root.iterdir()} == {"falcon_balances", "lambdas"}
+        assert {path.name for path in (root / "lambdas").iterdir()} == {"__init__.py", package}
+        shared = {path.name for path in (root / "falcon_balances").iterdir()}
+        assert shared >= {"adapters", "contracts", "domain", "settings.py"}
+        assert not shared & {"cli", "fakes", "__pycache__"}
+        assert not list(root.rglob("*.pyc"))

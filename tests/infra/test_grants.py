@@ -1,0 +1,146 @@
+"""Every role, statement by statement: what the emulator does not enforce is asserted here."""
+
+import pytest
+
+from tests.infra.assembly import as_list
+
+LOG_OBJECTS = "arn:<Partition>:s3:::log-<AccountId>-<Region>/"
+QUARANTINE_OBJECTS = "arn:<Partition>:s3:::quarantine-<AccountId>-<Region>/"
+STREAM, BALANCES = "balance-operations.Arn", "balances.Arn"
+
+
+def dispatcher_of(stage):
+    return {
+        ("sqs:ReceiveMessage", f"{stage}.Arn"),
+        ("sqs:DeleteMessage", f"{stage}.Arn"),
+        ("sqs:GetQueueAttributes", f"{stage}.Arn"),
+        ("sqs:ChangeMessageVisibility", f"{stage}.Arn"),
+        ("states:StartSyncExecution", stage),
+        ("s3:PutObject", f"{QUARANTINE_OBJECTS}{stage}/*"),
+    }
+
+
+FUNCTIONS = {
+    "confirmed-dispatcher": dispatcher_of("confirmed"),
+    "reconciled-dispatcher": dispatcher_of("reconciled"),
+    "splitter": {("dynamodb:BatchGetItem", "merchant-contexts.Arn")},
+    "persister": {
+        ("dynamodb:PutItem", "event-claims.Arn"),
+        ("dynamodb:GetItem", "event-claims.Arn"),
+        ("s3:PutObject", f"{LOG_OBJECTS}*"),
+        ("s3:GetObject", f"{LOG_OBJECTS}*"),
+    },
+    "publisher": {("kinesis:PutRecords", STREAM)},
+    "reducer": {
+        ("kinesis:DescribeStream", STREAM),
+        ("kinesis:DescribeStreamSummary", STREAM),
+        ("kinesis:GetRecords", STREAM),
+        ("kinesis:GetShardIterator", STREAM),
+        ("kinesis:ListShards", STREAM),
+        ("dynamodb:GetItem", BALANCES),
+        ("dynamodb:PutItem", BALANCES),
+        ("dynamodb:UpdateItem", BALANCES),
+        ("s3:PutObject", f"{QUARANTINE_OBJECTS}stream/*"),
+    },
+    "cutter": {("kinesis:ListShards", STREAM), ("kinesis:PutRecord", STREAM)},
+    "balance-api": {("dynamodb:GetItem", BALANCES), ("dynamodb:Query", BALANCES)},
+}
+INVOKE = "lambda:InvokeFunction"
+MACHINE = {(INVOKE, f"{name}.Arn") for name in ("splitter", "persister", "publisher")} | {
+    (f"logs:{action}", "*")
+    for action in (
+        "CreateLogDelivery",
+        "DeleteLogDelivery",
+        "DescribeLogGroups",
+        "DescribeResourcePolicies",
+        "GetLogDelivery",
+        "ListLogDeliveries",
+        "PutResourcePolicy",
+        "UpdateLogDelivery",
+    )
+}
+
+
+def own_log(name):
+    group = f"/aws/lambda/{name}.Arn"
+    return {("logs:CreateLogStream", group), ("logs:PutLogEvents", group)}
+
+
+def role_of(assembly, reference):
+    """The logical id of the role behind a RoleArn."""
+    return assembly.text(reference).removesuffix(".Arn")
+
+
+def grants(assembly, role):
+    properties = assembly.properties("AWS::IAM::Role")[role]
+    assert set(properties) == {"AssumeRolePolicyDocument", "Policies"}
+    return {
+        (action, assembly.text(resource))
+        for policy in properties["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+        if statement["Effect"] == "Allow" and "Condition" not in statement
+    }
+
+
+def trusts(assembly, role):
+    document = assembly.properties("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]
+    (statement,) = document["Statement"]
+    assert statement["Action"] == "sts:AssumeRole"
+    return statement["Principal"]["Service"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_may_do_exactly_this(assembly, name):
+    role = role_of(assembly, assembly.properties("AWS::Lambda::Function")[name]["Role"])
+    assert grants(assembly, role) == FUNCTIONS[name] | own_log(name)
+    assert trusts(assembly, role) == "lambda.amazonaws.com"
+
+
+@pytest.mark.parametrize("stage", ["confirmed", "reconciled"])
+def test_a_state_machine_may_invoke_its_three_functions_and_write_its_log(assembly, stage):
+    machine = assembly.properties("AWS::StepFunctions::StateMachine")[stage]
+    role = role_of(assembly, machine["RoleArn"])
+    assert grants(assembly, role) == MACHINE
+    assert trusts(assembly, role) == "states.amazonaws.com"
+
+
+def test_the_schedule_may_invoke_the_cutter_only(assembly):
+    (schedule,) = assembly.properties("AWS::Scheduler::Schedule").values()
+    role = role_of(assembly, schedule["Target"]["RoleArn"])
+    assert grants(assembly, role) == {(INVOKE, "cutter.Arn")}
+    assert trusts(assembly, role) == "scheduler.amazonaws.com"
+
+
+def test_everyone_has_a_role_of_their_own_and_no_other_grant_exists(assembly):
+    used = [
+        role_of(assembly, properties[reference])
+        for resource_type, reference in (
+            ("AWS::Lambda::Function", "Role"),
+            ("AWS::StepFunctions::StateMachine", "RoleArn"),
+        )
+        for properties in assembly.properties(resource_type).values()
+    ]
+    used += [
+        role_of(assembly, schedule["Target"]["RoleArn"])
+        for schedule in assembly.properties("AWS::Scheduler::Schedule").values()
+    ]
+    assert sorted(used) == sorted(assembly.all("AWS::IAM::Role"))
+    assert not assembly.all("AWS::IAM::Policy")
+    assert not assembly.all("AWS::IAM::ManagedPolicy")
+
+
+def test_only_the_api_may_invoke_a_function_from_outside(assembly):
+    (permission,) = assembly.properties("AWS::Lambda::Permission").values()
+    assert permission["Principal"] == "apigateway.amazonaws.com"
+    assert assembly.text(permission["FunctionName"]) == "balance-api.Arn"
+    assert assembly.text(permission["SourceArn"]).endswith(":api/*/*/v1/{proxy+}")
+
+
+def test_grants_are_the_same_in_every_environment(assemblies):
+    def all_grants(assembly):
+        return {role: grants(assembly, role) for role in assembly.all("AWS::IAM::Role")}
+
+    local, test, live = (all_grants(assemblies[name]) for name in ("local", "test", "live"))
+    assert local == test == live
