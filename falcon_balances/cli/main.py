@@ -1,0 +1,55 @@
+"""The entry point of `falcon`: its commands, and what any error means for the exit code."""
+
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from falcon_balances.cli import environment, errors, local, output, token
+
+app = typer.Typer(
+    name="falcon",
+    help="Falcon Balances: what every merchant owns, where it came from, what can be paid out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(local.app, name="local")
+app.command("token")(token.token)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer hands the flag over like this
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - only this option needs it
+
+        output.line(version("falcon-balances"))
+        raise typer.Exit
+
+
+@app.callback()
+def falcon(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Hold the options that belong to no command."""
+
+
+def main() -> None:
+    """Run the command line. Usage errors, Ctrl-C and a closed pipe are typer's to answer."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets an escape for it, never a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app(prog_name="falcon")
+    except Exception as error:  # noqa: BLE001 - the outermost edge: nothing may leave as a traceback
+        if environment.debug():
+            traceback.print_exc()
+        ending = errors.ending_of(error)
+        output.fail(ending.message)
+        sys.exit(ending.exit_code)

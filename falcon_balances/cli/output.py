@@ -1,0 +1,140 @@
+"""The one place that prints: data on stdout, messages and progress on stderr.
+
+Text that came from outside (names, reasons, bodies) may hold terminal control sequences; whatever
+goes through here is shown with them escaped. JSON is written as ASCII, so it needs no other care.
+"""
+
+import json
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_WIDE = 10_000  # columns of a table that no terminal shows: nothing is cut or folded
+
+# Control characters, formatting (bidirectional overrides), lone surrogates, private use,
+# unassigned, line and paragraph separators.
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """The text with everything that a terminal would obey or hide written as an escape."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character
+        if character in keep or unicodedata.category(character) not in _HIDDEN_CATEGORIES
+        else character.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for character in text
+    )
+
+
+def line(text: str) -> None:
+    """One datum, alone on its line of stdout."""
+    sys.stdout.write(visible(text) + "\n")
+
+
+def document(value: object) -> None:
+    """One JSON document on stdout. Money is a string in it and stays as it is."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def json_lines(values: Iterable[object]) -> None:
+    for value in values:
+        sys.stdout.write(json.dumps(value) + "\n")
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()
+) -> None:
+    """A table on stdout; the columns named in `right` (amounts, counts) are set flush right."""
+    from rich import box  # noqa: PLC0415 - rich costs more than most commands
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    to_the_right = frozenset(right)
+    grid = Table(box=box.SIMPLE_HEAD)
+    for column in columns:
+        grid.add_column(
+            Text(visible(column)),
+            justify="right" if column in to_the_right else "left",
+            overflow="fold",
+        )
+    for row in rows:
+        grid.add_row(*(Text(visible(_shown(cell))) for cell in row))
+    console = Console()
+    (console if console.is_terminal else Console(width=_WIDE)).print(grid)
+
+
+def pairs(values: Mapping[str, object]) -> None:
+    """Names and values, one pair a line, for a single thing."""
+    width = max(map(len, values), default=0)
+    for name, value in values.items():
+        sys.stdout.write(f"{visible(name):<{width}}  {visible(_shown(value))}\n")
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case _:
+            return str(value)
+
+
+def note(text: str) -> None:
+    _message(text)
+
+
+def warn(text: str) -> None:
+    _message(f"warning: {text}")
+
+
+def fail(text: str) -> None:
+    _message(f"error: {text}")
+
+
+def _message(text: str) -> None:
+    # What stdout holds so far comes first when both go to the same place.
+    sys.stdout.flush()
+    sys.stderr.write(visible(text, keep="\n\t") + "\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def steps(title: str) -> Iterator[Callable[[str], None]]:
+    """Say what a longer job is doing just now, to whoever watches stderr; silent otherwise."""
+    if not sys.stderr.isatty():
+        yield lambda _step: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - rich costs more than most commands
+
+    with Console(stderr=True).status(visible(title)) as status:
+        yield lambda step: status.update(f"{visible(title)}: {visible(step)}")
+
+
+@contextmanager
+def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr that moves forward by the number it is called with; silent when unwatched."""
+    if not sys.stderr.isatty():
+        yield lambda _count: None
+        return
+    from rich import progress as bars  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - rich costs more than most commands
+
+    columns = (
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeElapsedColumn(),
+    )
+    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(visible(title), total=total)
+        yield lambda count: bar.update(task, advance=count)

@@ -1,0 +1,78 @@
+"""`falcon token`: an ID token of a merchant, from the user pool of the embedded AWS."""
+
+import base64
+import hashlib
+import hmac
+import re
+from typing import Annotated
+
+import typer
+
+from falcon_balances.cli import output
+from falcon_balances.cli.clients import AwsClient
+from falcon_balances.cli.errors import AwsError, InvalidInputError
+from falcon_balances.cli.output import JsonFlag
+from falcon_balances.cli.target import Target, find_target
+
+_MERCHANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
+_ATTRIBUTE = "custom:merchant_id"
+
+
+def token(
+    merchant_id: Annotated[str, typer.Argument(help="The merchant whose token it is.")],
+    *,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print an ID token for a merchant (embedded AWS only)."""
+    if not _MERCHANT_ID.fullmatch(merchant_id):
+        raise InvalidInputError(f"no merchant id: {merchant_id[:80]!r}")
+    id_token = merchant_token(find_target(), merchant_id)
+    if as_json:
+        output.document({"merchant_id": merchant_id, "id_token": id_token})
+    else:
+        output.line(id_token)
+
+
+def merchant_token(target: Target, merchant_id: str) -> str:
+    """Sign the merchant's user in; the user is made when it is not there.
+
+    Safe to repeat and to run side by side: the password is the same each time.
+    """
+    cognito = target.client("cognito-idp")
+    _ensure_user(cognito, target.user_pool_id, merchant_id)
+    password = _password(target, merchant_id)
+    cognito.admin_set_user_password(
+        UserPoolId=target.user_pool_id, Username=merchant_id, Password=password, Permanent=True
+    )
+    answer = cognito.admin_initiate_auth(
+        UserPoolId=target.user_pool_id,
+        ClientId=target.client_id,
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": merchant_id, "PASSWORD": password},
+    )
+    id_token: str = answer["AuthenticationResult"]["IdToken"]
+    return id_token
+
+
+def _ensure_user(cognito: AwsClient, user_pool_id: str, merchant_id: str) -> None:
+    try:
+        cognito.admin_create_user(
+            UserPoolId=user_pool_id,
+            Username=merchant_id,
+            UserAttributes=[{"Name": _ATTRIBUTE, "Value": merchant_id}],
+            MessageAction="SUPPRESS",
+        )
+    except cognito.exceptions.UsernameExistsException:
+        user = cognito.admin_get_user(UserPoolId=user_pool_id, Username=merchant_id)
+        attributes = {each["Name"]: each["Value"] for each in user["UserAttributes"]}
+        # A pool may take `M-1` and `m-1` for one user; merchants are told apart by case.
+        if attributes.get(_ATTRIBUTE) != merchant_id:
+            raise AwsError(f"the user {merchant_id} belongs to another merchant") from None
+
+
+def _password(target: Target, merchant_id: str) -> str:
+    # As random as the root secret, which every `up` makes anew. The first characters satisfy
+    # any password policy.
+    secret = (target.secret_access_key or "").encode()
+    digest = hmac.new(secret, merchant_id.encode(), hashlib.sha256).digest()
+    return "Aa1!" + base64.urlsafe_b64encode(digest).decode("ascii")
