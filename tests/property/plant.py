@@ -1,0 +1,170 @@
+"""Plants one fault at a time in a copy of the code and shows that the property test finds it.
+
+    python -m tests.property.plant [NAME ...]
+
+Exit code 0 when every planted fault was found, 1 when one was not.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("falcon_balances", "lambdas", "state_machines", "tests", "pyproject.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    name: str
+    path: str
+    before: str
+    after: str
+
+
+FAULTS = (
+    Fault(
+        "a random id",
+        "falcon_balances/domain/identity.py",
+        "    name = f\"{operation_id}|{stage}|{merchant_id}|{balance_shop_id}|{line_type}|{n}\"\n",
+        "    import uuid\n    name = str(uuid.uuid4())\n",
+    ),
+    Fault(
+        "publish before PUT",
+        "lambdas/persister/handler.py",
+        "    for segment in decided.segments:\n",
+        "    for segment in decided.segments if decided is not message.claim else ():\n",
+    ),
+    Fault(
+        "publisher before persister in the state machine",
+        "state_machines/balance_operations.asl.json",
+        '"StartAt": "Splitter"',
+        '"StartAt": "Publisher"',
+    ),
+    Fault(
+        "PUT before claim",
+        "lambdas/persister/handler.py",
+        "    decided = _decide(claims, message)\n",
+        "    for segment in message.claim.segments:\n"
+        "        ours = LogObject(segment.body.encode(), message.claim.log_metadata(segment))\n"
+        "        log.append(segment.log_key, ours)\n"
+        "    decided = _decide(claims, message)\n",
+    ),
+    Fault(
+        "recomputed instead of claimed lines",
+        "lambdas/persister/handler.py",
+        "    return existing\n\n\ndef _append",
+        "    return ours\n\n\ndef _append",
+    ),
+    Fault(
+        "refused although claimed",
+        "lambdas/persister/handler.py",
+        "        if existing is not None and existing.fingerprint == ours.fingerprint:\n",
+        "        if existing is None:\n",
+    ),
+    Fault(
+        "mark without condition",
+        "falcon_balances/domain/counting.py",
+        "    only_if_absent: bool = True\n",
+        "    only_if_absent: bool = False\n",
+    ),
+    Fault(
+        "swallowed conflict",
+        "lambdas/persister/handler.py",
+        "    if existing.fingerprint != ours.fingerprint:\n",
+        "    if not existing.fingerprint:\n",
+    ),
+    Fault(
+        "ignored partial failure",
+        "lambdas/publisher/handler.py",
+        "        entries = [entries[position] for position in stream.publish(entries)]\n",
+        "        stream.publish(entries)\n        return\n",
+    ),
+    Fault(
+        "412 taken as failure",
+        "lambdas/persister/handler.py",
+        "    if not log.append(key, logged) and log.read(key).body != logged.body:\n",
+        "    if not log.append(key, logged):\n",
+    ),
+    Fault(
+        "cut met before what lies before it is counted",
+        "lambdas/reducer/batch.py",
+        "    for group in transactions(part for part, _ in batch.parts.values()):\n"
+        "        _count(group, batch, world)\n",
+        "    for cut in batch.cuts:\n"
+        "        if world.store.meet_cut(cut, shard_id).issuperset(cut.shards):\n"
+        "            world.store.advance_as_of(cut.cut_at)\n"
+        "    for group in transactions(part for part, _ in batch.parts.values()):\n"
+        "        _count(group, batch, world)\n",
+    ),
+    Fault(
+        "a closed quarter counted into",
+        "falcon_balances/domain/cuts.py",
+        "    return window if floor is None else max(window, floor)\n",
+        "    return window\n",
+    ),
+    Fault(
+        "the floor of a split shard's parents forgotten",
+        "lambdas/reducer/batch.py",
+        "    pending = list(parents.get(shard_id, ()))\n",
+        "    pending: list[str] = []\n",
+    ),
+    Fault(
+        "message acknowledged though its execution failed",
+        "lambdas/dispatcher/handler.py",
+        "    return [message_id for message_id in queued if message_id not in done]\n",
+        "    return []\n",
+    ),
+    Fault(
+        "one bad message fails its whole batch",
+        "lambdas/dispatcher/handler.py",
+        "        if len(chunk) > 1:\n",
+        "        if len(chunk) > 100:\n",
+    ),
+)
+
+
+def is_found(fault: Fault) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(source, Path(folder) / name, ignore=ignored)
+            else:
+                shutil.copy(source, folder)
+        target = Path(folder) / fault.path
+        code = target.read_text()
+        if code.count(fault.before) != 1:
+            raise SystemExit(f"{fault.name}: its place in {fault.path} is not there, or not once")
+        target.write_text(code.replace(fault.before, fault.after))
+        tested = subprocess.run(
+            [sys.executable, "-m", "pytest", "tests/property", "-q", "-x", "--no-header"],
+            cwd=folder,
+            env={**os.environ, "CI": "true", "PYTHONPATH": folder},  # noqa: TID251 - passed on
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        # 1 is pytest's "tests ran and failed"; anything else would say nothing about the fault.
+        return tested.returncode == 1
+
+
+def main(names: Sequence[str]) -> int:
+    missed = 0
+    for fault in FAULTS:
+        if names and fault.name not in names:
+            continue
+        found = is_found(fault)
+        missed += not found
+        sys.stdout.write(f"{'found ' if found else 'MISSED'}  {fault.name}\n")
+        sys.stdout.flush()
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,188 @@
+"""The promises of design §10 as checks over a simulated pipeline, each able to fail."""
+
+import json
+from collections import Counter
+from datetime import timedelta
+from hashlib import sha256
+
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.psp_operations import parse_psp_message
+from falcon_balances.contracts.stream_records import SegmentRecordV1, parse_stream_record
+from falcon_balances.domain.balances import fold
+from falcon_balances.domain.counting import ItemKey, balance_sk, mark_sk, merchant_pk
+from falcon_balances.domain.errors import RejectedOperation
+from falcon_balances.domain.identity import falcon_operation_id, fingerprint
+from falcon_balances.domain.instants import quarter_of, rfc3339
+from falcon_balances.domain.log_format import parse_csv_body
+from falcon_balances.domain.operations import SIGN_BY_TYPE, OperationType, Segment, Stage
+from tests.property.pipeline import POISON, Pipeline
+
+
+class Promises:
+    """Looks on at every call of the pipeline, remembers, and never calls it itself."""
+
+    def __init__(self) -> None:
+        self.pipeline: Pipeline | None = None
+        self.sent: list[tuple[Stage, bytes, str]] = []
+        self._claims: dict[tuple[str, str], ClaimV1] = {}
+        self._log: dict[str, bytes] = {}
+        self._records_seen: Counter[str] = Counter()
+        self._as_of = ""
+        self._closed: dict[tuple[str, str], dict[str, int]] = {}
+
+    def observe(self, point: str) -> None:
+        """Promises 2, 5, 6 and 10, looked at after every call that can break them."""
+        match point:
+            case "after MemoryEventClaims.claim":
+                self._claims_never_change()
+            case "after MemoryTransactionLog.append":
+                self._log_is_append_only_and_after_its_claim()
+            case "after MemoryBalanceStream.publish":
+                self._records_are_in_the_log()
+            case "after MemoryBalanceStore.transact":
+                self._marks_are_in_the_log()
+            case "after MemoryBalanceStore.advance_as_of":
+                self._as_of_is_true_and_moves_on()
+
+    @property
+    def _world(self) -> Pipeline:
+        assert self.pipeline is not None
+        return self.pipeline
+
+    def _claims_never_change(self) -> None:
+        claims = self._world.claims.claims
+        for key, claim in self._claims.items():
+            assert claims[key] == claim, "a claim changed"
+        self._claims = dict(claims)
+
+    def _claimed_bodies(self) -> dict[str, str]:
+        claims = self._world.claims.claims.values()
+        return {segment.log_key: segment.body for claim in claims for segment in claim.segments}
+
+    def _log_is_append_only_and_after_its_claim(self) -> None:
+        objects = {key: logged.body for key, logged in self._world.log.objects.items()}
+        for key, body in self._log.items():
+            assert objects.get(key) == body, "the log changed"
+        claimed = self._claimed_bodies()
+        for key in objects.keys() - self._log.keys():
+            assert claimed.get(key, "").encode() == objects[key], "logged, but not as claimed"
+        self._log = objects
+
+    def _records_are_in_the_log(self) -> None:
+        for shard_id, held in self._world.stream.by_id.items():
+            for record in held.records[self._records_seen[shard_id] :]:
+                said = parse_stream_record(record.data)
+                if isinstance(said, SegmentRecordV1):
+                    logged = self._log.get(said.log_key)
+                    assert logged == said.body.encode(), "on the stream before the log"
+            self._records_seen[shard_id] = len(held.records)
+
+    def _marks_are_in_the_log(self) -> None:
+        for mark in self._world.store.marks.values():
+            if "lines" in mark:
+                assert self._log.get(mark["log_key"]) == mark["lines"].encode(), "counted only"
+
+    def _as_of_is_true_and_moves_on(self) -> None:
+        """10, and what closed windows promise: they never change again."""
+        as_of = self._world.store.known_as_of
+        assert as_of is not None
+        assert rfc3339(as_of) >= self._as_of, "as_of went back"
+        self._as_of = rfc3339(as_of)
+        for held in self._world.stream.by_id.values():
+            for record in held.records:
+                said = parse_stream_record(record.data)
+                if record.arrived_at < as_of and isinstance(said, SegmentRecordV1):
+                    operation_id = said.to_segment().falcon_operation_id
+                    key = ItemKey(merchant_pk(said.merchant_id), mark_sk(operation_id, said.stage))
+                    assert key in self._world.store.marks, "as_of promised what is not counted"
+        closed_until = rfc3339(quarter_of(as_of - timedelta(seconds=5)))
+        closed = {
+            (key.pk, key.sk): dict(counters)
+            for key, counters in self._world.store.counters.items()
+            if key.sk.startswith("WINDOW#") and key.sk.split("#")[1] < closed_until
+        }
+        for window, counters in self._closed.items():
+            assert closed[window] == counters, "a closed window changed"
+        self._closed = closed
+
+    def segments(self) -> list[Segment]:
+        """The log, read back as an auditor would."""
+        found = []
+        for key, body in self._log.items():
+            stage, merchant, _, _ = key.split("/")
+            lines = parse_csv_body(body.decode())
+            found.append(Segment(Stage(stage), merchant.removeprefix("merchant_id="), 1, 1, lines))
+        return found
+
+    def check_balances_follow_marks(self) -> None:
+        """2 and 3 at any moment: what is counted is exactly what is marked, once."""
+        marked = [
+            Segment(
+                Stage(key.sk.split("#")[2]),
+                key.pk.removeprefix("MERCHANT#"),
+                1,
+                1,
+                parse_csv_body(mark["lines"]),
+            )
+            for key, mark in self._world.store.marks.items()
+        ]
+        self._check_items(fold(marked))
+        for claim in self._claims.values():
+            _check_conservation(claim)
+
+    def _check_items(self, expected: dict[tuple[str, str, str], dict[str, int]]) -> None:
+        items = self._world.store.counters
+        balances = {key: value for key, value in items.items() if key.sk.startswith("BALANCE#")}
+        assert balances == {
+            ItemKey(merchant_pk(merchant), balance_sk(shop, currency)): counters
+            for (merchant, shop, currency), counters in expected.items()
+        }
+        windows: dict[ItemKey, Counter[str]] = {}
+        days: Counter[ItemKey] = Counter()
+        for key, counters in items.items():
+            kind, _, balance = key.sk.split("#", 2)
+            if kind == "WINDOW":
+                target = windows.setdefault(ItemKey(key.pk, f"BALANCE#{balance}"), Counter())
+                target.update(counters)
+            elif kind == "DAY":
+                days[ItemKey(key.pk, f"BALANCE#{balance}")] += counters["operations_count"]
+        assert windows == balances, "windows do not add up to the balance"
+        assert days == {key: value["operations_count"] for key, value in balances.items()}
+
+    def check_drained(self) -> None:
+        """1, 2, 4, 7 and 11, once nothing is in flight any more."""
+        world = self._world
+        assert len(world.store.marks) == len(self._log), "logged and counted differ"
+        self._check_items(fold(self.segments()))
+        assert self._claimed_bodies().keys() == self._log.keys(), "claimed, but not logged"
+        refused = {key.rsplit("/", 1)[-1] for key in world.quarantine.bodies}
+        dead = {m.body for queue in world.queues.values() for m in queue.dead.values()}
+        for stage, body, _ in self.sent:
+            if POISON.encode() in body:
+                assert body in dead, "a poison message is neither dead nor alive"
+            elif not self._is_counted(stage, body):
+                assert sha256(body).hexdigest() in refused, "a message is lost"
+        assert all(POISON.encode() in body for body in dead), "a good message was held up"
+
+    def _is_counted(self, stage: Stage, body: bytes) -> bool:
+        try:
+            operation = parse_psp_message(body, stage, mode="test", sent_at=self._world.now)
+        except RejectedOperation:
+            return False
+        claim = self._claims.get((falcon_operation_id(operation), str(stage)))
+        return claim is not None and claim.fingerprint == fingerprint(operation)
+
+
+def _check_conservation(claim: ClaimV1) -> None:
+    """3: the legs add up to one signed amount per event, and marketplace fees cancel out."""
+    lines = [line for segment in claim.segments for line in parse_csv_body(segment.body)]
+    fees = [line.amount.minor for line in lines if line.type is OperationType.MARKETPLACE_FEE]
+    assert sum(fees) == 0
+    legs = [line for line in lines if "fee" not in line.type]
+    assert {line.type for line in legs} <= SIGN_BY_TYPE.keys()
+    assert len({line.type for line in legs}) == 1
+    assert len({line.uuid for line in lines}) == len(lines)
+
+
+def dump(document: dict[str, object]) -> bytes:
+    return json.dumps(document).encode()

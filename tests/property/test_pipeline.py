@@ -1,0 +1,216 @@
+"""Crashes, repeats, reorderings and races at every call of the whole path break no promise."""
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from falcon_balances.contracts.merchant_contexts import parse_merchant_context
+from falcon_balances.domain.operations import Stage
+from tests.property.actors import FAULTS, Actor, Scheduler
+from tests.property.pipeline import POISON, Pipeline
+from tests.property.promises import Promises, dump
+
+MERCHANTS = ("ann", "ben", "market")
+STAGES = st.sampled_from([Stage.CONFIRMED, Stage.RECONCILED])
+PERCENTS = st.sampled_from(["0", "1.00", "2.50"])
+FAULT = st.sampled_from([None, None, *FAULTS])
+# Which actor goes on, how many calls far, and what happens to it there.
+SCHEDULE = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(1, 6), FAULT), min_size=1, max_size=8
+)
+
+
+def context(merchant: str, percent: str, status: str = "active") -> dict[str, Any]:
+    return {
+        "schema_version": "1",
+        "psp_id": "psp",
+        "local_merchant_id": merchant,
+        "shop_id": "shop",
+        "merchant_id": f"m-{merchant}",
+        "balance_shops": {"EUR": f"bs-{merchant}"},
+        "status": status,
+        "effective_from": "2026-01-01T00:00:00Z",
+        "fees": [{"type": "psp_fee", "on": "capture", "percent": percent}],
+    }
+
+
+@st.composite
+def events(draw: st.DrawFn) -> tuple[Stage, dict[str, object]]:
+    """Few identities and few contents, so that repeats and conflicts are common."""
+    stage = draw(STAGES)
+    amount = draw(st.sampled_from(["10.00", "0.30"]))
+    event: dict[str, object] = {
+        "schema_version": "1",
+        "psp_id": "psp",
+        "external_reference": draw(st.sampled_from(["r1", "r2", "r3", "r4"])),
+        "type": draw(st.sampled_from(["capture", "refund"])),
+        "amount": amount,
+        "currency": "EUR",
+        "operation_date": "2026-03-05T09:00:00Z",
+        "local_merchant_id": draw(st.sampled_from(["ann", "ben"])),
+        "shop_id": "shop",
+    }
+    if draw(st.booleans()):
+        event["local_merchant_id"] = "market"
+        event["splits"] = [
+            {"local_merchant_id": m, "shop_id": "shop", "amount": part, "marketplace_fee": "0.05"}
+            for m, part in zip(
+                ("ann", "ben"), ("0.10", "9.90" if amount == "10.00" else "0.20"), strict=True
+            )
+        ]
+    if stage is Stage.RECONCILED:
+        event |= {"reconciled_date": "2026-03-05T09:30:00Z", "bank_reference": "bank-1"}
+    return stage, event
+
+
+BROKEN = st.sampled_from(
+    [
+        b"{",
+        b'{"schema_version": "1"}',
+        b'{"a": 1, "a": 2}',
+        b"\xff",
+        dump(context("ann", "0")),
+    ]
+)
+
+
+class PipelineMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.promises = Promises()
+        self.pipeline = Pipeline(Scheduler(self.promises.observe).interrupt)
+        self.promises.pipeline = self.pipeline
+        self.actors: list[Actor] = []
+
+    @initialize(percent=PERCENTS)
+    def load_merchants(self, percent: str) -> None:
+        for merchant in MERCHANTS:
+            self._load(context(merchant, percent))
+
+    def _load(self, document: dict[str, Any]) -> None:
+        version = parse_merchant_context(document)
+        self.pipeline.directory.contexts[version.key] = [version]
+
+    def _send(self, stage: Stage, body: bytes) -> None:
+        self.pipeline.send(stage, body)
+        self.promises.sent.append((stage, body, ""))
+
+    @rule(event=events(), copies=st.integers(1, 2))
+    def publish(self, event: tuple[Stage, dict[str, object]], copies: int) -> None:
+        for _ in range(copies):
+            self._send(event[0], dump(event[1]))
+
+    @rule(stage=STAGES, body=BROKEN)
+    def publish_broken(self, stage: Stage, body: bytes) -> None:
+        self._send(stage, body)
+
+    @rule(event=events())
+    def publish_poison(self, event: tuple[Stage, dict[str, object]]) -> None:
+        self._send(event[0], dump(event[1] | {"external_reference": POISON}))
+
+    @rule(stage=STAGES, position=st.integers(0, 3))
+    def deliver_again(self, stage: Stage, position: int) -> None:
+        self.pipeline.deliver_again(stage, position)
+
+    @rule(stage=STAGES, batch_size=st.integers(1, 4), schedule=SCHEDULE)
+    def dispatch(self, stage: Stage, batch_size: int, schedule: list[Any]) -> None:
+        if self.pipeline.queues[stage].waiting:
+            self.actors.append(Actor("dispatcher", self.pipeline.dispatcher(stage, batch_size)))
+        self._go_on(schedule)
+
+    @rule(shard=st.integers(0, 5), batch_size=st.integers(1, 6), schedule=SCHEDULE)
+    def reduce(self, shard: int, batch_size: int, schedule: list[Any]) -> None:
+        shard_ids = list(self.pipeline.stream.by_id)
+        work = self.pipeline.reducer(shard_ids[shard % len(shard_ids)], batch_size)
+        if work is not None:
+            self.actors.append(Actor("reducer", work))
+        self._go_on(schedule)
+
+    @rule(schedule=SCHEDULE, minutes=st.integers(0, 16))
+    def cut(self, schedule: list[Any], minutes: int) -> None:
+        self.pipeline.tick(minutes=minutes, seconds=1)
+        self.actors.append(Actor("cutter", self.pipeline.cutter()))
+        self._go_on(schedule)
+
+    @precondition(lambda self: self.actors)
+    @rule(schedule=SCHEDULE)
+    def go_on(self, schedule: list[Any]) -> None:
+        self._go_on(schedule)
+
+    def _go_on(self, schedule: list[Any]) -> None:
+        for which, calls, fault in schedule:
+            if not self.actors:
+                return
+            actor = self.actors[which % len(self.actors)]
+            for _ in range(calls):
+                actor.step()
+            actor.step(fault)
+            self.actors = [actor for actor in self.actors if not actor.is_done]
+
+    @rule(merchant=st.sampled_from(MERCHANTS), percent=PERCENTS, status=st.booleans())
+    def change_context(self, merchant: str, percent: str, status: bool) -> None:
+        """What may not happen and must do no harm: another version of the code, a table edited."""
+        self._load(context(merchant, percent, "active" if status else "inactive"))
+
+    @rule(position=st.integers(0, 2))
+    def refuse_a_record(self, position: int) -> None:
+        """The next PutRecords takes only a part."""
+
+        def refuse(entries: Any) -> list[int]:
+            self.pipeline.stream.refuse = lambda _entries: ()
+            return [position] if position < len(entries) else []
+
+        self.pipeline.stream.refuse = refuse
+
+    @rule(position=st.integers(0, 2))
+    def conflict(self, position: int) -> None:
+        """The next transaction meets another one on one of its items."""
+
+        def conflicts(writes: Any) -> list[int]:
+            self.pipeline.store.conflicts = lambda _writes: ()
+            return [position % len(writes)]
+
+        self.pipeline.store.conflicts = conflicts
+
+    @rule(shard=st.integers(0, 5))
+    def split_shard(self, shard: int) -> None:
+        open_shards = [s for s, held in self.pipeline.stream.by_id.items() if held.shard.is_open]
+        if len(self.pipeline.stream.by_id) < 8:
+            self.pipeline.stream.split_shard(open_shards[shard % len(open_shards)])
+
+    @invariant()
+    def balances_follow_marks(self) -> None:
+        self.promises.check_balances_follow_marks()
+
+    def teardown(self) -> None:
+        """Let everything end without further faults; then nothing may be missing."""
+        for actor in self.actors:
+            actor.finish()
+        for stage, queue in self.pipeline.queues.items():
+            queue.receives.clear()
+            while queue.waiting:
+                self.pipeline.dispatcher(stage, 10)()
+        self.pipeline.tick(minutes=1)
+        self.pipeline.cutter()()
+        while works := [
+            work for s in self.pipeline.stream.by_id if (work := self.pipeline.reducer(s, 10))
+        ]:
+            for work in works:
+                work()
+        self.promises.check_balances_follow_marks()
+        self.promises.check_drained()
+
+
+in_ci = "CI" in os.environ  # noqa: TID251 - fewer examples while developing
+TestPipeline = pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")(
+    PipelineMachine.TestCase
+)
+TestPipeline.settings = settings(
+    max_examples=2_000 if in_ci else 200,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
