@@ -10,10 +10,11 @@ from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.ports import AlreadyThere, TryAgain, WriteOutcome
 from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.domain.balances import Balance
-from falcon_balances.domain.counting import PutMark, TableWrite, merchant_pk
+from falcon_balances.domain.counting import PutMark, TableWrite, mark_sk, merchant_pk
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.operations import Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -94,6 +95,17 @@ class DynamoBalanceStore:
             for page in pages:
                 for item in page["Items"]:
                     yield item["pk"]["S"].removeprefix(merchant_pk("")), _balance(item)
+
+    def mark(self, merchant_id: str, falcon_operation_id: str, stage: Stage) -> dict[str, str]:
+        """The attributes of a segment's mark; empty while it is not counted."""
+        sk = mark_sk(falcon_operation_id, stage)
+        with aws_call(f"mark of {sk}"):
+            answer = self._dynamodb.get_item(
+                TableName=self._table,
+                Key={"pk": {"S": merchant_pk(merchant_id)}, "sk": {"S": sk}},
+                ConsistentRead=True,
+            )
+        return {name: value["S"] for name, value in answer.get("Item", {}).items()}
 
     def as_of(self) -> datetime | None:
         return self._read_time("AS_OF", "as_of")[1]

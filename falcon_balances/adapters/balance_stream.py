@@ -29,8 +29,12 @@ class KinesisBalanceStream:
 
     def shards(self) -> Sequence[Shard]:
         with aws_call("list shards"):
-            pages = self._kinesis.get_paginator("list_shards").paginate(StreamName=self._stream)
-            listed = [shard for page in pages for shard in page["Shards"]]
+            # The paginator of botocore sends StreamName beside NextToken, which Kinesis refuses.
+            answer = self._kinesis.list_shards(StreamName=self._stream)
+            listed = answer["Shards"]
+            while token := answer.get("NextToken"):
+                answer = self._kinesis.list_shards(NextToken=token)
+                listed += answer["Shards"]
         return [
             Shard(
                 shard_id=shard["ShardId"],

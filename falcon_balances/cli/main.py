@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from falcon_balances.cli import environment, errors, local, output, token
+from falcon_balances.cli import (
+    balance,
+    environment,
+    errors,
+    local,
+    merchants,
+    ops,
+    output,
+    psp,
+    token,
+)
 
 app = typer.Typer(
     name="falcon",
@@ -17,7 +27,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(local.app, name="local")
+app.add_typer(merchants.app, name="merchants")
+app.add_typer(psp.app, name="psp")
+app.command("balance")(balance.balance)
 app.command("token")(token.token)
+app.add_typer(ops.app, name="ops")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer hands the flag over like this

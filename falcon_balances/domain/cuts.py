@@ -10,6 +10,9 @@ from falcon_balances.domain.instants import quarter_of
 # A cut closes the quarters that ended at least this long before it was taken: arrival times are
 # Kinesis' and the cut's is ours, and the two clocks may differ a little.
 CLOSING_DELAY: Final = timedelta(seconds=5)
+# The cutter puts a cut as soon as it is taken: what is further from its arrival is none of ours.
+_CUT_EARLY_MAX: Final = timedelta(hours=1)
+_CUT_LATE_MAX: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,11 @@ class Cut:
 
     cut_at: datetime
     shards: tuple[str, ...]
+
+
+def is_believable(cut: Cut, arrived_at: datetime) -> bool:
+    """Waits for some shard, and was taken about when it arrived; else it would move time itself."""
+    return bool(cut.shards) and -_CUT_EARLY_MAX <= arrived_at - cut.cut_at <= _CUT_LATE_MAX
 
 
 def closed_until(cut: Cut) -> datetime:

@@ -20,9 +20,13 @@ SCHEMA_VERSION: Final = "1"
 
 def falcon_operation_id(operation: PspOperation) -> str:
     """The same when confirmed and when reconciled."""
-    return str(
-        uuid5(NAMESPACE, f"{operation.psp_id}|{operation.type}|{operation.external_reference}")
-    )
+    return operation_id_of_reference(operation.psp_id, operation.type, operation.external_reference)
+
+
+def operation_id_of_reference(
+    psp_id: str, operation_type: OperationType, external_reference: str
+) -> str:
+    return str(uuid5(NAMESPACE, f"{psp_id}|{operation_type}|{external_reference}"))
 
 
 def balance_operation_uuid(

@@ -3,13 +3,15 @@
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
 from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import OperationType
 
 PERCENT_DECIMALS: Final = 6
+NOTICE: Final = timedelta(minutes=20)
+VERSIONS_MAX: Final = 200  # of one key, which lie in one item
 _WHOLE: Final = 100 * 10**PERCENT_DECIMALS
 REFUSED_WHEN_INACTIVE: Final = frozenset({OperationType.CAPTURE, OperationType.CASHBACK})
 
@@ -73,3 +75,26 @@ def in_force(history: ContextHistory, at: datetime) -> MerchantContext | None:
     """The version in force at a moment; None before the first."""
     position = bisect_right(history, at, key=lambda version: version.effective_from)
     return history[position - 1] if position else None
+
+
+def extended(
+    history: ContextHistory, versions: Sequence[MerchantContext], now: datetime
+) -> list[MerchantContext]:
+    """One key's history with more versions, oldest first; raises ValueError naming the field.
+
+    What was in force at a moment never changes: only a key's first load may lie in the past, every
+    later version starts at least 20 minutes after it is loaded. The same version again is nothing
+    new; another content under a known effective_from is refused.
+    """
+    known = {version.effective_from: version for version in history}
+    earliest = now + NOTICE if history else None
+    for version in versions:
+        existing = known.setdefault(version.effective_from, version)
+        if existing != version:
+            raise ValueError("effective_from: known already, with another content")
+        is_new = existing is version
+        if is_new and earliest is not None and version.effective_from < earliest:
+            raise ValueError("effective_from: a later version starts 20 minutes from now or later")
+    if len(known) > VERSIONS_MAX:
+        raise ValueError(f"effective_from: more than {VERSIONS_MAX} versions of one key")
+    return [known[moment] for moment in sorted(known)]

@@ -26,8 +26,9 @@ SETTINGS = EnvironmentSettings(
     stream=Stream(shards=2, retention_h=24, batch_size=500, window_s=1),
     api=Api(requests_per_second=100, burst=100),
     functions={
-        # A message that failed comes back after six times this: minutes here, not half an hour.
-        "dispatcher": FunctionSettings(timeout_s=60, memory_mb=512),
+        # Longer than one execution may take, else none is begun; a message that failed comes back
+        # after six times this.
+        "dispatcher": FunctionSettings(timeout_s=100, memory_mb=512),
         "splitter": FunctionSettings(timeout_s=14, memory_mb=512),
         "persister": FunctionSettings(timeout_s=29, memory_mb=512),
         "publisher": FunctionSettings(timeout_s=14, memory_mb=512),

@@ -10,13 +10,13 @@ from falcon_balances.fakes.interruptions import Crash
 Observe = Callable[[str], None]
 
 
-class TaskDied(Exception):
+class TaskDiedError(Exception):
     """A Lambda called by the state machine is gone: the execution fails, its caller lives on."""
 
 
 FAULTS: dict[str, Callable[[], BaseException]] = {
     "crash": Crash,
-    "task dies": TaskDied,
+    "task dies": TaskDiedError,
     "error": lambda: TransientError("injected"),
 }
 
@@ -34,7 +34,8 @@ class Scheduler:
             return
         fault = self._hub.switch(point)
         if fault is not None:
-            raise FAULTS[fault]()
+            raised = FAULTS[fault]()
+            raise raised
 
 
 class Actor:
@@ -49,7 +50,7 @@ class Actor:
     def _run(self, _fault: str | None = None) -> None:
         try:
             self._work()
-        except (Exception, Crash) as error:
+        except (Exception, Crash) as error:  # noqa: BLE001 - whatever ends an actor ends only it
             self.failed = error
 
     @property

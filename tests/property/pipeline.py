@@ -56,9 +56,12 @@ class Queue:
 class Pipeline:
     def __init__(self, interrupt: Interrupt, shard_count: int = 2) -> None:
         self.now = BEGINNING
+        self.stream_clock_skew = timedelta()
         self.claims = MemoryEventClaims(interrupt)
         self.log = MemoryTransactionLog(interrupt)
-        self.stream = MemoryBalanceStream(lambda: self.now, shard_count, interrupt)
+        self.stream = MemoryBalanceStream(
+            lambda: self.now + self.stream_clock_skew, shard_count, interrupt
+        )
         self.store = MemoryBalanceStore(interrupt)
         self.directory = MemoryMerchantDirectory(interrupt)
         self.quarantine = MemoryQuarantine(interrupt)
@@ -107,9 +110,7 @@ class Pipeline:
 
         return work
 
-    def _give_back(
-        self, queue: Queue, taken: Sequence[QueuedMessage], failed: set[str]
-    ) -> None:
+    def _give_back(self, queue: Queue, taken: Sequence[QueuedMessage], failed: set[str]) -> None:
         for message in taken:
             queue.in_flight.pop(message.message_id, None)
             if message.message_id not in failed:

@@ -30,7 +30,7 @@ FAULTS = (
     Fault(
         "a random id",
         "falcon_balances/domain/identity.py",
-        "    name = f\"{operation_id}|{stage}|{merchant_id}|{balance_shop_id}|{line_type}|{n}\"\n",
+        '    name = f"{operation_id}|{stage}|{merchant_id}|{balance_shop_id}|{line_type}|{n}"\n',
         "    import uuid\n    name = str(uuid.uuid4())\n",
     ),
     Fault(

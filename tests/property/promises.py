@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from falcon_balances.contracts.claims import ClaimV1
@@ -26,7 +26,7 @@ class Promises:
         self.sent: list[tuple[Stage, bytes, str]] = []
         self._claims: dict[tuple[str, str], ClaimV1] = {}
         self._log: dict[str, bytes] = {}
-        self._records_seen: Counter[str] = Counter()
+        self._arrived: dict[str, list[datetime]] = {}
         self._as_of = ""
         self._closed: dict[tuple[str, str], dict[str, int]] = {}
 
@@ -37,7 +37,7 @@ class Promises:
                 self._claims_never_change()
             case "after MemoryTransactionLog.append":
                 self._log_is_append_only_and_after_its_claim()
-            case "after MemoryBalanceStream.publish":
+            case "after MemoryBalanceStream.publish" | "after MemoryBalanceStream.put_cut":
                 self._records_are_in_the_log()
             case "after MemoryBalanceStore.transact":
                 self._marks_are_in_the_log()
@@ -70,12 +70,13 @@ class Promises:
 
     def _records_are_in_the_log(self) -> None:
         for shard_id, held in self._world.stream.by_id.items():
-            for record in held.records[self._records_seen[shard_id] :]:
+            arrived = self._arrived.setdefault(shard_id, [])
+            for record in held.records[len(arrived) :]:
+                arrived.append(self._world.now)
                 said = parse_stream_record(record.data)
                 if isinstance(said, SegmentRecordV1):
                     logged = self._log.get(said.log_key)
                     assert logged == said.body.encode(), "on the stream before the log"
-            self._records_seen[shard_id] = len(held.records)
 
     def _marks_are_in_the_log(self) -> None:
         for mark in self._world.store.marks.values():
@@ -88,10 +89,10 @@ class Promises:
         assert as_of is not None
         assert rfc3339(as_of) >= self._as_of, "as_of went back"
         self._as_of = rfc3339(as_of)
-        for held in self._world.stream.by_id.values():
-            for record in held.records:
+        for shard_id, held in self._world.stream.by_id.items():
+            for record, arrived in zip(held.records, self._arrived[shard_id], strict=True):
                 said = parse_stream_record(record.data)
-                if record.arrived_at < as_of and isinstance(said, SegmentRecordV1):
+                if arrived < as_of and isinstance(said, SegmentRecordV1):
                     operation_id = said.to_segment().falcon_operation_id
                     key = ItemKey(merchant_pk(said.merchant_id), mark_sk(operation_id, said.stage))
                     assert key in self._world.store.marks, "as_of promised what is not counted"

@@ -1,10 +1,12 @@
 """Crashes, repeats, reorderings and races at every call of the whole path break no promise."""
 
 import os
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
@@ -18,9 +20,7 @@ STAGES = st.sampled_from([Stage.CONFIRMED, Stage.RECONCILED])
 PERCENTS = st.sampled_from(["0", "1.00", "2.50"])
 FAULT = st.sampled_from([None, None, *FAULTS])
 # Which actor goes on, how many calls far, and what happens to it there.
-SCHEDULE = st.lists(
-    st.tuples(st.integers(0, 3), st.integers(1, 6), FAULT), min_size=1, max_size=8
-)
+SCHEDULE = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6), FAULT), min_size=1, max_size=8)
 
 
 def context(merchant: str, percent: str, status: str = "active") -> dict[str, Any]:
@@ -174,6 +174,11 @@ class PipelineMachine(RuleBasedStateMachine):
             return [position % len(writes)]
 
         self.pipeline.store.conflicts = conflicts
+
+    @rule(minutes=st.sampled_from([-16, -1, 0, 1]))
+    def skew(self, minutes: int) -> None:
+        """Kinesis' clock, which says when a record arrived, goes wrong."""
+        self.pipeline.stream_clock_skew = timedelta(minutes=minutes)
 
     @rule(shard=st.integers(0, 5))
     def split_shard(self, shard: int) -> None:

@@ -1,0 +1,124 @@
+"""`falcon balance`: a merchant's balances from the table or the API, or everybody's."""
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from falcon_balances.cli import output
+from falcon_balances.cli.errors import AwsError, InvalidInputError
+from falcon_balances.cli.output import JsonFlag
+from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
+from falcon_balances.cli.token import merchant_token
+
+if TYPE_CHECKING:
+    from falcon_balances.adapters.balance_store import DynamoBalanceStore
+
+_HTTP_TIMEOUT_S = 10
+_COLUMNS = (
+    "balance_shop_id",
+    "currency",
+    "confirmed",
+    "reconciled",
+    "pending",
+    "withdrawn",
+    "adjusted",
+    "blocked",
+    "available",
+    "operations_count",
+)
+
+
+def balance(
+    merchant_id: Annotated[str | None, typer.Argument(help="Whose balances.")] = None,
+    *,
+    everybody: Annotated[bool, typer.Option("--all", help="Every merchant's balances.")] = False,
+    api: Annotated[bool, typer.Option("--api", help="Ask the API, as the merchant would.")] = False,
+    token: Annotated[
+        str | None, typer.Option("--token", help="ID token for --api; local: made when absent.")
+    ] = None,
+    env: EnvOption = LOCAL,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print a merchant's balance document; JSON unless a terminal is watching."""
+    if (merchant_id is None) != everybody or (everybody and api):
+        raise typer.BadParameter("give a MERCHANT_ID, or --all (which reads the table)")
+    target = find_target(env)
+    if merchant_id is None:
+        _show_all(target, as_json=as_json)
+        return
+    document = _from_api(target, merchant_id, token) if api else _from_table(target, merchant_id)
+    if as_json or not sys.stdout.isatty():
+        output.document(document)
+    else:
+        output.line(f"{document['merchant_id']} as of {document['as_of'] or 'not known yet'}")
+        _table(_COLUMNS, document["balances"])
+
+
+def _table(columns: tuple[str, ...], balances: list[dict[str, Any]]) -> None:
+    rows = [[each[column] for column in columns] for each in balances]
+    output.table(columns, rows, right=_COLUMNS[2:])
+
+
+def _store(target: Target) -> "DynamoBalanceStore":
+    from falcon_balances.adapters.balance_store import DynamoBalanceStore  # noqa: PLC0415
+
+    return DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
+
+
+def _from_table(target: Target, merchant_id: str) -> dict[str, Any]:
+    from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415 - pydantic: not for --help
+    from falcon_balances.contracts.balance_document import balance_document  # noqa: PLC0415
+
+    store = _store(target)
+    as_of = store.as_of()
+    balances = store.balances(merchant_id)
+    if not balances:
+        raise _unknown(merchant_id)
+    return balance_document(merchant_id, as_of, balances, now=utc_now()).model_dump()
+
+
+def _show_all(target: Target, *, as_json: bool) -> None:
+    from falcon_balances.contracts.balance_document import BalanceV1  # noqa: PLC0415
+    from falcon_balances.domain.instants import rfc3339  # noqa: PLC0415
+
+    store = _store(target)
+    as_of = store.as_of()
+    said = None if as_of is None else rfc3339(as_of)
+    flat = [
+        {"merchant_id": merchant_id, "as_of": said, **BalanceV1.of(balance).model_dump()}
+        for merchant_id, balance in store.all_balances()
+    ]
+    flat.sort(key=lambda each: (each["merchant_id"], each["balance_shop_id"], each["currency"]))
+    if as_json:
+        output.json_lines(flat)
+    else:
+        _table(("merchant_id", *_COLUMNS), flat)
+
+
+def _from_api(target: Target, merchant_id: str, token: str | None) -> dict[str, Any]:
+    if token is None and target.env != LOCAL:
+        raise InvalidInputError("--api needs --token in a real account")
+    request = urllib.request.Request(  # noqa: S310 - our own API's address
+        f"{target.api_url}/v1/merchants/{quote(merchant_id, safe='')}/balances",
+        headers={"Authorization": f"Bearer {token or merchant_token(target, merchant_id)}"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_HTTP_TIMEOUT_S) as answer:  # noqa: S310
+            document: dict[str, Any] = json.load(answer)
+    except urllib.error.HTTPError as error:
+        if error.code == HTTPStatus.NOT_FOUND:
+            raise _unknown(merchant_id) from error
+        raise AwsError(f"the API answered {error.code}") from error
+    except (OSError, ValueError) as error:
+        raise AwsError(f"the API did not answer: {type(error).__name__}") from error
+    return document
+
+
+def _unknown(merchant_id: str) -> InvalidInputError:
+    return InvalidInputError(f"no balance of a merchant {merchant_id[:80]}")

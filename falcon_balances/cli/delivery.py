@@ -1,0 +1,195 @@
+"""What became of messages that were sent: counted, quarantined, or still on their way."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import sha256
+from time import monotonic, sleep
+from typing import Any
+
+from falcon_balances.adapters.clock import utc_now
+from falcon_balances.cli import output
+from falcon_balances.cli.errors import InvalidInputError
+from falcon_balances.cli.files import FileLine
+from falcon_balances.cli.stages import StageName
+from falcon_balances.cli.target import Target
+from falcon_balances.contracts.decoding import decode
+from falcon_balances.contracts.psp_operations import parse_psp_document
+from falcon_balances.domain.counting import mark_sk, merchant_pk
+from falcon_balances.domain.errors import RejectedOperation
+from falcon_balances.domain.identity import falcon_operation_id, fingerprint
+from falcon_balances.domain.operations import Stage
+
+_KEYS_PER_GET = 100
+_POLL_S = 0.3
+
+
+def texts_of(lines: Sequence[FileLine]) -> list[str]:
+    """SNS takes text only; raises InvalidInputError naming the first line that is none."""
+    texts = []
+    for line in lines:
+        try:
+            texts.append(line.raw.decode())
+        except UnicodeDecodeError:
+            raise InvalidInputError(
+                f"line {line.number}: not UTF-8, which SNS cannot carry; nothing was sent"
+            ) from None
+    return texts
+
+
+@dataclass(slots=True)
+class Awaited:
+    """A sent line. An event that can be read has an identity, and can be counted."""
+
+    line: int
+    digest: str
+    operation_id: str | None = None
+    fingerprint: str | None = None
+    is_counted: bool = False
+    refusal: Mapping[str, str] | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        return self.is_counted or self.refusal is not None
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Made before sending: it notes what lies in quarantine already."""
+
+    target: Target
+    stage: StageName
+    lines: Sequence[FileLine]
+    awaited: list[Awaited] = field(init=False)
+    _refused_before: set[tuple[str, str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.awaited = [_awaited(line, self.stage) for line in self.lines]
+        self._refused_before = {version for version, _ in self._refusals()}
+
+    def wait_for_all(self, deadline: float) -> dict[str, Any]:
+        """Until all is settled and the queue holds nothing, or the monotonic deadline has come."""
+        with output.progress("counting", len(self.awaited)) as advance:
+            shown = 0
+            while True:
+                is_queue_empty = self._is_queue_empty()
+                self._look()
+                settled = sum(each.is_settled for each in self.awaited)
+                advance(settled - shown)
+                shown = settled
+                if (is_queue_empty and settled == len(self.awaited)) or monotonic() >= deadline:
+                    return self._result()
+                sleep(_POLL_S)
+
+    def _result(self) -> dict[str, Any]:
+        refused = [each for each in self.awaited if each.refusal and not each.is_counted]
+        return {
+            "counted": sum(each.is_counted for each in self.awaited),
+            "quarantined": len(refused),
+            "pending": sum(not each.is_settled for each in self.awaited),
+            "quarantine": [{"line": each.line, **(each.refusal or {})} for each in refused],
+        }
+
+    def _look(self) -> None:
+        self._look_for_marks()
+        open_digests = {each.digest for each in self.awaited if not each.is_settled}
+        if not open_digests:
+            return
+        found = {}
+        for version, key in self._refusals():
+            digest = key.rsplit("/", 1)[-1]
+            if digest in open_digests and version not in self._refused_before:
+                found[digest] = key
+        for digest, key in found.items():
+            refusal = self._read_refusal(key)
+            for each in self.awaited:
+                if each.digest == digest and not each.is_counted:
+                    each.refusal = refusal
+
+    def _look_for_marks(self) -> None:
+        """An event is counted when its own claim's segments all have their marks."""
+        looked_for = {
+            each.operation_id: each.fingerprint for each in self.awaited if not each.is_counted
+        }
+        looked_for.pop(None, None)
+        claims = self._get(
+            self.target.claims_table,
+            [
+                {"falcon_operation_id": {"S": operation_id}, "stage": {"S": self.stage.value}}
+                for operation_id in looked_for
+                if operation_id
+            ],
+        )
+        marks: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for claim in claims:
+            operation_id = claim["falcon_operation_id"]["S"]
+            marks[operation_id, claim["fingerprint"]["S"]] = [
+                (
+                    merchant_pk(segment["M"]["merchant_id"]["S"]),
+                    mark_sk(operation_id, self.stage.value),
+                )
+                for segment in claim["segments"]["L"]
+            ]
+        wanted = {key for keys in marks.values() for key in keys}
+        there = {
+            (item["pk"]["S"], item["sk"]["S"])
+            for item in self._get(
+                self.target.balances_table,
+                [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in sorted(wanted)],
+                projection="pk, sk",
+            )
+        }
+        for each in self.awaited:
+            keys = marks.get((each.operation_id or "", each.fingerprint or ""))
+            if keys and there.issuperset(keys):
+                each.is_counted = True
+
+    def _get(
+        self, table: str, keys: list[dict[str, Any]], projection: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        dynamodb = self.target.client("dynamodb")
+        more = {"ProjectionExpression": projection} if projection else {}
+        for start in range(0, len(keys), _KEYS_PER_GET):
+            pending: Any = {
+                table: {"Keys": keys[start : start + _KEYS_PER_GET], "ConsistentRead": True, **more}
+            }
+            while pending:
+                answer = dynamodb.batch_get_item(RequestItems=pending)
+                yield from answer["Responses"].get(table, [])
+                pending = answer.get("UnprocessedKeys")
+
+    def _refusals(self) -> Iterator[tuple[tuple[str, str], str]]:
+        """((key, version), key) of what came to the stage's quarantine yesterday or later."""
+        s3 = self.target.client("s3")
+        today = utc_now().date()
+        for day in (today - timedelta(days=1), today, today + timedelta(days=1)):
+            pages = s3.get_paginator("list_object_versions").paginate(
+                Bucket=self.target.quarantine_bucket, Prefix=f"{self.stage.value}/date={day}/"
+            )
+            for page in pages:
+                for version in page.get("Versions", []):
+                    yield (version["Key"], version["VersionId"]), version["Key"]
+
+    def _read_refusal(self, key: str) -> Mapping[str, str]:
+        head = self.target.client("s3").head_object(Bucket=self.target.quarantine_bucket, Key=key)
+        return {"code": head["Metadata"]["code"], "reason": head["Metadata"]["reason"]}
+
+    def _is_queue_empty(self) -> bool:
+        attributes = self.target.client("sqs").get_queue_attributes(
+            QueueUrl=self.target.queues[self.stage.value].url,
+            AttributeNames=[
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+                "ApproximateNumberOfMessagesDelayed",
+            ],
+        )["Attributes"]
+        return all(int(count) == 0 for count in attributes.values())
+
+
+def _awaited(line: FileLine, stage: StageName) -> Awaited:
+    digest = sha256(line.raw).hexdigest()
+    try:
+        operation = parse_psp_document(decode(line.raw), Stage(stage.value))
+    except RejectedOperation:
+        return Awaited(line.number, digest)
+    return Awaited(line.number, digest, falcon_operation_id(operation), fingerprint(operation))

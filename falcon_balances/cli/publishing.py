@@ -1,0 +1,53 @@
+"""Publishing to an SNS topic in full batches, several at a time."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from falcon_balances.cli.clients import AwsClient
+from falcon_balances.cli.errors import AwsError
+
+_ENTRIES_MAX = 10  # of PublishBatch
+_BATCH_BYTES_MAX = 256 * 1024
+_CONCURRENT = 4
+_ATTEMPTS = 3
+
+
+def publish(
+    sns: AwsClient, topic_arn: str, texts: list[str], advance: Callable[[int], None]
+) -> None:
+    """Raises AwsError when SNS did not take a message after three attempts."""
+    with ThreadPoolExecutor(_CONCURRENT) as pool:
+        for count in pool.map(partial(_publish_batch, sns, topic_arn), _batches(texts)):
+            advance(count)
+
+
+def _batches(texts: list[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    size = 0
+    for text in texts:
+        added = len(text.encode())
+        if batch and (len(batch) == _ENTRIES_MAX or size + added > _BATCH_BYTES_MAX):
+            yield batch
+            batch, size = [], 0
+        batch.append(text)
+        size += added
+    if batch:
+        yield batch
+
+
+def _publish_batch(sns: AwsClient, topic_arn: str, batch: list[str]) -> int:
+    pending = {str(number): text for number, text in enumerate(batch)}
+    failed: list[dict[str, str]] = []
+    for _ in range(_ATTEMPTS):
+        answer = sns.publish_batch(
+            TopicArn=topic_arn,
+            PublishBatchRequestEntries=[
+                {"Id": number, "Message": text} for number, text in pending.items()
+            ],
+        )
+        failed = answer.get("Failed", [])
+        pending = {each["Id"]: pending[each["Id"]] for each in failed}
+        if not pending:
+            return len(batch)
+    raise AwsError(f"SNS did not take {len(pending)} messages: {failed[0].get('Code')}")

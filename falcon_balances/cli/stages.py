@@ -1,0 +1,35 @@
+"""Which stages the command line can send to, and how their files are read."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+from falcon_balances.cli.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from falcon_balances.domain.operations import PspOperation
+
+
+class StageName(StrEnum):
+    CONFIRMED = "confirmed"
+    RECONCILED = "reconciled"
+    PAYOUT = "payout"
+    ADJUSTMENT = "adjustment"
+
+
+def require_built(stage: StageName) -> None:
+    if stage not in (StageName.CONFIRMED, StageName.RECONCILED):
+        raise InvalidInputError(f"the stage {stage} is not built yet; nothing was sent")
+
+
+def mode_of(env: str) -> Literal["test", "live"]:
+    """Live money is in the environment `live` only."""
+    return "live" if env == "live" else "test"
+
+
+def parse_line(raw: bytes, stage: StageName, env: str, now: datetime) -> "PspOperation":
+    """As the dispatcher will read it, were it sent now."""
+    from falcon_balances.contracts.psp_operations import parse_psp_message  # noqa: PLC0415
+    from falcon_balances.domain.operations import Stage  # noqa: PLC0415
+
+    return parse_psp_message(raw, Stage(stage.value), mode=mode_of(env), sent_at=now)
