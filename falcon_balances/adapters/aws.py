@@ -22,6 +22,8 @@ _CONNECT_TIMEOUT_S: Final = 2
 # A synchronous execution answers when it ends: longer than the state machine's own timeout.
 _READ_TIMEOUT_S: Final = {"stepfunctions": 100}
 _READ_TIMEOUT_DEFAULT_S: Final = 10
+# The dispatcher plans the time for one execution, and repeats what failed by itself.
+_ATTEMPTS: Final = {"stepfunctions": 1}
 _POOL_CONNECTIONS: Final = 32
 
 
@@ -39,7 +41,7 @@ def client(service: str) -> Any:
     config = Config(
         connect_timeout=_CONNECT_TIMEOUT_S,
         read_timeout=_READ_TIMEOUT_S.get(service, _READ_TIMEOUT_DEFAULT_S),
-        retries={"mode": "standard", "total_max_attempts": 3},
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS.get(service, 3)},
         max_pool_connections=_POOL_CONNECTIONS,
         # `sync-` before the host of StartSyncExecution resolves on AWS only.
         inject_host_prefix=not is_local_endpoint(),

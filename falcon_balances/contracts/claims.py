@@ -15,7 +15,8 @@ from falcon_balances.domain.splitting import SplitEvent
 class ClaimedSegment(BaseModel):
     """A segment as decided: where it lies in the log, and its bytes there."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Claims are kept for ever: code must be able to read what a later version added to them.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     merchant_id: Id
     part: int
@@ -31,7 +32,7 @@ class ClaimV1(BaseModel):
     `segments` are empty only while it is a question: was this refused event claimed before?
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     schema_version: Literal["1"] = SCHEMA_VERSION
     falcon_operation_id: str

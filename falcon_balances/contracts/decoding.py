@@ -48,6 +48,9 @@ def decode(raw: bytes) -> dict[str, object]:
 def _parse(raw: bytes, duplicates: _DuplicateKeys) -> object:
     try:
         text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _no_json() from error
+    try:
         value = json.loads(
             text,
             object_pairs_hook=duplicates.build,
@@ -56,13 +59,21 @@ def _parse(raw: bytes, duplicates: _DuplicateKeys) -> object:
             parse_float=_number,
         )
         if "\\u" in text:  # an escape can smuggle in half a surrogate pair, which is no text
-            json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
+            everything = json.loads(text, object_pairs_hook=list)
+            json.dumps(everything, ensure_ascii=False).encode("utf-8")
     except RecursionError:
-        # The parser gave up a thousand levels down, and so does our limit, long before.
+        # The parser gives up hundreds of levels down, far beyond our limit; what is no object
+        # would have been refused as such before its depth was looked at.
+        if not text.lstrip(" \t\r\n").startswith("{"):
+            raise RejectedOperation(RejectionCode.JSON, "message: not a JSON object") from None
         raise _too_deep() from None
     except ValueError as error:
-        raise RejectedOperation(RejectionCode.JSON, "message: not JSON in UTF-8") from error
+        raise _no_json() from error
     return value
+
+
+def _no_json() -> RejectedOperation:
+    return RejectedOperation(RejectionCode.JSON, "message: not JSON in UTF-8")
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -80,10 +91,11 @@ def _too_deep() -> RejectedOperation:
 
 
 def _is_too_deep(value: object) -> bool:
+    """Level by level, so that no depth can exhaust the stack."""
     level = [value]
-    for _ in range(NESTING_MAX + 1):
-        level = [child for container in level for child in _children(container)]
-        level = [item for item in level if isinstance(item, dict | list)]
+    for _ in range(NESTING_MAX):
+        children = [child for container in level for child in _children(container)]
+        level = [child for child in children if isinstance(child, dict | list)]
         if not level:
             return False
     return True

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 
 from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.contracts.strictness import (
@@ -12,6 +11,7 @@ from falcon_balances.contracts.strictness import (
     CurrencyCode,
     DateText,
     Id,
+    Optionally,
     StrictModel,
     parse_date,
 )
@@ -36,9 +36,9 @@ class FeeV1(StrictModel):
     type: Literal["psp_fee"]
     on: Literal["capture", "refund", "chargeback", "chargeback_reversal", "cashback"]
     percent: AmountOrZero
-    fixed: AmountsByCurrency | SkipJsonSchema[None] = None
-    min: AmountsByCurrency | SkipJsonSchema[None] = None
-    max: AmountsByCurrency | SkipJsonSchema[None] = None
+    fixed: Optionally[AmountsByCurrency] = None
+    min: Optionally[AmountsByCurrency] = None
+    max: Optionally[AmountsByCurrency] = None
 
 
 class MerchantContextV1(StrictModel):
@@ -53,7 +53,7 @@ class MerchantContextV1(StrictModel):
     status: Literal["active", "inactive"]
     effective_from: DateText
     fees: Annotated[list[FeeV1], Field(max_length=FEES_MAX)]
-    risk: Literal["normal", "high"] | SkipJsonSchema[None] = None
+    risk: Optionally[Literal["normal", "high"]] = None
 
 
 def parse_merchant_context(document: Mapping[str, object]) -> MerchantContext:

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, WithJsonSchema
-from pydantic.json_schema import SkipJsonSchema
 
 from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.contracts.decoding import decode
@@ -15,6 +14,7 @@ from falcon_balances.contracts.strictness import (
     CurrencyCode,
     DateText,
     Id,
+    Optionally,
     StrictModel,
     parse_date,
 )
@@ -41,7 +41,7 @@ class SplitV1(StrictModel):
     local_merchant_id: Id
     shop_id: Id
     amount: Amount
-    marketplace_fee: AmountOrZero | SkipJsonSchema[None] = None
+    marketplace_fee: Optionally[AmountOrZero] = None
 
 
 class ConfirmedOperationV1(StrictModel):
@@ -56,12 +56,10 @@ class ConfirmedOperationV1(StrictModel):
     operation_date: DateText
     local_merchant_id: Id
     shop_id: Id
-    original_reference: Id | SkipJsonSchema[None] = None
+    original_reference: Optionally[Id] = None
     # A word of another kind is E_MODE, and that is looked for last.
-    mode: Annotated[str, WithJsonSchema({"enum": list(MODES)})] | SkipJsonSchema[None] = None
-    splits: (
-        Annotated[list[SplitV1], Field(min_length=1, max_length=SPLITS_MAX)] | SkipJsonSchema[None]
-    ) = None
+    mode: Optionally[Annotated[str, WithJsonSchema({"enum": list(MODES)})]] = None
+    splits: Optionally[Annotated[list[SplitV1], Field(min_length=1, max_length=SPLITS_MAX)]] = None
 
 
 class ReconciledOperationV1(ConfirmedOperationV1):

@@ -1,23 +1,33 @@
 """What lies on the Kinesis stream: segments as claimed, and cuts (design §3, §7)."""
 
-from typing import Annotated, Literal, Self
+import re
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from falcon_balances.contracts.claims import ClaimedSegment, ClaimV1
 from falcon_balances.contracts.currencies import find_currency
-from falcon_balances.contracts.strictness import Fingerprint, Id
+from falcon_balances.contracts.strictness import ID_PATTERN, Fingerprint, Id
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.log_format import expected_uuids, log_key, parse_csv_body
 from falcon_balances.domain.operations import (
+    PSP_STAGES,
     SIGN_BY_TYPE,
     TYPES_BY_STAGE,
     BalanceOperation,
     Segment,
     Stage,
 )
+
+_ID: Final = re.compile(ID_PATTERN.removesuffix("$") + r"\Z")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+# Far above what an event can say (15 digits, fees on top, four decimals), and far below where
+# DynamoDB's numbers end: sums of such amounts never lose a digit.
+_MINOR_MAX: Final = 10**20
+# The worst event makes 160 KB; DynamoDB takes 400 KB in an item, and the mark holds the lines.
+_BODY_CHARACTERS_MAX: Final = 300_000
 
 
 class SegmentRecordV1(BaseModel):
@@ -42,6 +52,10 @@ class SegmentRecordV1(BaseModel):
 
     def to_segment(self) -> Segment:
         """The segment, if the record is one that we would have written; else RejectedOperation."""
+        if self.part > self.parts:
+            raise _not_ours("part")
+        if len(self.body) > _BODY_CHARACTERS_MAX:
+            raise _not_ours("body")
         try:
             lines = parse_csv_body(self.body)
         except ValueError as error:
@@ -66,9 +80,20 @@ def _is_well_formed(line: BalanceOperation, segment: Segment) -> bool:
         and line.operation_date == segment.booked_at
         and line.type in TYPES_BY_STAGE[segment.stage]
         and find_currency(line.currency.code) == line.currency
-        and line.amount.minor * (sign or 1) != 0
-        and (sign == 0 or line.amount.minor * sign > 0)
+        and 0 < abs(line.amount.minor) < _MINOR_MAX
+        and line.amount.minor * sign >= 0
+        and _has_well_formed_ids(line, segment.stage)
     )
+
+
+def _has_well_formed_ids(line: BalanceOperation, stage: Stage) -> bool:
+    """Ids become keys: one of another form could be refused by the table, or read as two."""
+    ids = [line.external_reference, line.balance_shop_id]
+    if stage in PSP_STAGES:
+        ids += [line.local_merchant_id, line.shop_id, line.psp_id]
+    elif line.local_merchant_id or line.shop_id or line.psp_id:
+        return False
+    return _UUID.match(line.falcon_operation_id) is not None and all(map(_ID.match, ids))
 
 
 class CutRecordV1(BaseModel):
@@ -87,9 +112,12 @@ class CutRecordV1(BaseModel):
 
     def to_cut(self) -> Cut:
         try:
-            return Cut(parse_rfc3339(self.cut_at), self.shards)
+            cut = Cut(parse_rfc3339(self.cut_at), self.shards)
         except ValueError as error:
             raise _not_ours("cut_at") from error
+        if rfc3339(cut.cut_at) != self.cut_at:
+            raise _not_ours("cut_at")
+        return cut
 
 
 _RECORD: TypeAdapter[SegmentRecordV1 | CutRecordV1] = TypeAdapter(
@@ -100,7 +128,7 @@ _RECORD: TypeAdapter[SegmentRecordV1 | CutRecordV1] = TypeAdapter(
 def parse_stream_record(data: bytes) -> SegmentRecordV1 | CutRecordV1:
     """Raises RejectedOperation (E_RECORD) for anything that is not one of ours."""
     try:
-        return _RECORD.validate_json(data)
+        return _RECORD.validate_json(data, strict=True)
     except ValidationError as error:
         raise _not_ours("record") from error
 

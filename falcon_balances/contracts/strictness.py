@@ -3,16 +3,16 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     StringConstraints,
     ValidationError,
     WithJsonSchema,
-    model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -51,18 +51,21 @@ DateText = Annotated[
 ]
 
 
+def _refuse_null(value: object) -> object:
+    if value is None:
+        raise PydanticCustomError("null", "must not be null")
+    return value
+
+
+T = TypeVar("T")
+# What is optional is left out, never null: a default is not validated, a null is.
+Optionally = Annotated[T | None, BeforeValidator(_refuse_null)]
+
+
 class StrictModel(BaseModel):
-    """No coercion, no unknown field, no null: what is optional is left out."""
+    """No coercion, no unknown field, no null."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_null(cls, document: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
-        if isinstance(document, Mapping) and None in document.values():
-            name = next(name for name, value in document.items() if value is None)
-            raise PydanticCustomError("E_SCHEMA", "must not be null", {"field": str(name)})
-        return document
 
     @classmethod
     def from_document(cls, document: Mapping[str, object]) -> Self:
@@ -85,21 +88,19 @@ def _code(error: ErrorDetails) -> RejectionCode:
     if kind.startswith("E_"):
         return RejectionCode(kind)
     names = [part for part in error["loc"] if isinstance(part, str)]
+    if names[-1:] == ["[key]"]:
+        return RejectionCode.CURRENCY  # the keys of our maps are currencies
     if kind in {"missing", "extra_forbidden"} or not names:
         return RejectionCode.SCHEMA
     if names[-1] in _AMOUNT_FIELDS or (len(names) > 1 and names[-2] in _AMOUNT_FIELDS):
         return RejectionCode.AMOUNT
     if kind == "string_pattern_mismatch":
-        currency = names[-1] in {"currency", "[key]"}
-        return RejectionCode.CURRENCY if currency else RejectionCode.ID
+        return RejectionCode.CURRENCY if names[-1] == "currency" else RejectionCode.ID
     return RejectionCode.SCHEMA
 
 
 def _reason(error: ErrorDetails) -> str:
-    path = [*error["loc"]]
-    if field := (error.get("ctx") or {}).get("field"):
-        path.append(field)
-    said = ".".join(_sayable(part) for part in path) or "message"
+    said = ".".join(_sayable(part) for part in error["loc"]) or "message"
     kind = error["type"]
     if kind == "missing":
         return f"{said}: missing"

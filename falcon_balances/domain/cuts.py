@@ -11,7 +11,7 @@ from falcon_balances.domain.instants import quarter_of
 # Kinesis' and the cut's is ours, and the two clocks may differ a little.
 CLOSING_DELAY: Final = timedelta(seconds=5)
 # The cutter puts a cut as soon as it is taken: what is further from its arrival is none of ours.
-_CUT_EARLY_MAX: Final = timedelta(hours=1)
+_CUT_EARLY_MAX: Final = timedelta(minutes=1)
 _CUT_LATE_MAX: Final = timedelta(days=1)
 
 

@@ -87,12 +87,13 @@ def extended(
     new; another content under a known effective_from is refused.
     """
     known = {version.effective_from: version for version in history}
+    loaded = frozenset(known)
     earliest = now + NOTICE if history else None
     for version in versions:
         existing = known.setdefault(version.effective_from, version)
         if existing != version:
             raise ValueError("effective_from: known already, with another content")
-        is_new = existing is version
+        is_new = version.effective_from not in loaded
         if is_new and earliest is not None and version.effective_from < earliest:
             raise ValueError("effective_from: a later version starts 20 minutes from now or later")
     if len(known) > VERSIONS_MAX:

@@ -26,9 +26,8 @@ SETTINGS = EnvironmentSettings(
     stream=Stream(shards=2, retention_h=24, batch_size=500, window_s=1),
     api=Api(requests_per_second=100, burst=100),
     functions={
-        # Longer than one execution may take, else none is begun; a message that failed comes back
-        # after six times this.
-        "dispatcher": FunctionSettings(timeout_s=100, memory_mb=512),
+        # Time for an execution that fails late, and then for its messages one at a time.
+        "dispatcher": FunctionSettings(timeout_s=200, memory_mb=512),
         "splitter": FunctionSettings(timeout_s=14, memory_mb=512),
         "persister": FunctionSettings(timeout_s=29, memory_mb=512),
         "publisher": FunctionSettings(timeout_s=14, memory_mb=512),

@@ -19,7 +19,7 @@ from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.ports import BalanceStore
 from falcon_balances.contracts.balance_document import BalanceDocumentV1, balance_document
-from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.observability import logger
 from falcon_balances.settings import BalanceApiSettings
 
@@ -87,8 +87,8 @@ def not_found(_error: NotFoundError) -> Response[str]:
     return _problem(HTTPStatus.NOT_FOUND, "Not found")
 
 
-@app.exception_handler(TransientError)  # type: ignore[untyped-decorator]
-def unavailable(error: TransientError) -> Response[str]:
+@app.exception_handler([TransientError, IntegrityError])  # type: ignore[untyped-decorator]
+def unavailable(error: TransientError | IntegrityError) -> Response[str]:
     logger.error("data cannot be had", error=str(error))
     return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "Balances cannot be read now")
 

@@ -40,6 +40,7 @@ def persist(
     step: PersisterInput, claims: EventClaims, log: TransactionLog, run: Run = map
 ) -> PublisherInput:
     """`run` may work on several messages at a time: they have nothing to do with each other."""
+    metrics.add_metric(name="MessagesToPersist", unit="Count", value=len(step.messages))
     messages = tuple(run(partial(_persist_message, claims, log), step.messages))
     segments = sum(len(message.records) for message in messages)
     metrics.add_metric(name="SegmentsLogged", unit="Count", value=segments)

@@ -13,6 +13,7 @@ from falcon_balances.adapters.ports import (
     Quarantine,
     QuarantinedBody,
     TryAgain,
+    WriteOutcome,
 )
 from falcon_balances.contracts.stream_records import CutRecordV1, parse_stream_record
 from falcon_balances.domain.counting import (
@@ -23,7 +24,7 @@ from falcon_balances.domain.counting import (
     transactions,
     writes_of,
 )
-from falcon_balances.domain.cuts import Cut, closed_until, newest, window_of
+from falcon_balances.domain.cuts import Cut, closed_until, is_believable, newest, window_of
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode, TransientError
 from falcon_balances.observability import logger, metrics
 
@@ -55,12 +56,21 @@ class Batch:
     floor: datetime | None
     parts: dict[ItemKey, tuple[CountablePart, StreamRecord]] = field(default_factory=dict)
     cuts: list[Cut] = field(default_factory=list)
+    refused: set[StreamRecord] = field(default_factory=set)
+
+    def record_of(self, part: CountablePart) -> StreamRecord:
+        return self.parts[part.mark.key][1]
+
+    def is_refused(self, part: CountablePart) -> bool:
+        return self.record_of(part) in self.refused
 
     def add(self, record: StreamRecord) -> None:
         """Raises RejectedOperation for a record that is not ours."""
         ours = parse_stream_record(record.data)
         if isinstance(ours, CutRecordV1):
             cut = ours.to_cut()
+            if not is_believable(cut, record.arrived_at):
+                raise RejectedOperation(RejectionCode.RECORD, "cut_at, shards: not to be believed")
             self.floor = newest([self.floor, closed_until(cut)])
             self.cuts.append(cut)
             return
@@ -75,6 +85,7 @@ class Batch:
 
 def reduce_batch(shard_id: str, records: Sequence[StreamRecord], world: World) -> None:
     """Count everything before meeting any cut: a cut says that all before it is in."""
+    metrics.add_metric(name="RecordsRead", unit="Count", value=len(records))
     known_floor = _floor(shard_id, world)
     batch = Batch(known_floor)
     for record in records:
@@ -89,7 +100,6 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], world: World) -
     for cut in batch.cuts:
         if world.store.meet_cut(cut, shard_id).issuperset(cut.shards):
             world.store.advance_as_of(cut.cut_at)
-    metrics.add_metric(name="RecordsRead", unit="Count", value=len(records))
 
 
 def _floor(shard_id: str, world: World) -> datetime | None:
@@ -98,7 +108,9 @@ def _floor(shard_id: str, world: World) -> datetime | None:
     if is_known:
         return floor
     parents = {shard.shard_id: shard.parents for shard in world.stream.shards()}
-    pending = list(parents.get(shard_id, ()))
+    if shard_id not in parents:
+        raise TransientError(f"{shard_id} is not among the stream's shards")
+    pending = list(parents[shard_id])
     floors: list[datetime | None] = []
     while pending:
         parent = pending.pop()
@@ -112,28 +124,40 @@ def _floor(shard_id: str, world: World) -> datetime | None:
 
 def _count(group: Sequence[CountablePart], batch: Batch, world: World) -> None:
     """In one transaction what is not counted yet; conflicts and throttles are tried again."""
-    pending = list(group)
+    # Refused whole: of a segment in several parts, only the first may have a counterpart. It fills
+    # a transaction of its own, before those of the others.
+    pending = [part for part in group if not batch.is_refused(part)]
     for attempt in range(ATTEMPTS):
-        outcomes = world.store.transact(writes_of(pending))
+        outcomes = world.store.transact(writes_of(pending)) if pending else ()
         if not outcomes:
             metrics.add_metric(name="PartsCounted", unit="Count", value=len(pending))
             return
-        remaining = []
-        # The marks come first in the transaction, one for each part.
-        for part, outcome in zip(pending, outcomes, strict=False):
-            if not isinstance(outcome, AlreadyThere):
-                remaining.append(part)
-                continue
-            try:
-                _check_same(part, outcome.attributes)
-            except RejectedOperation as rejected:
-                _refuse(batch.parts[part.mark.key][1], rejected, world)
-        if not remaining:
-            return
-        pending = remaining
+        pending = _not_yet_counted(pending, outcomes, batch, world)
         if any(isinstance(outcome, TryAgain) for outcome in outcomes):
             world.wait(_FIRST_DELAY_S * 2**attempt)
-    raise TransientError(f"{len(pending)} segments not counted after {ATTEMPTS} attempts")
+    if pending:
+        raise TransientError(f"{len(pending)} segments not counted after {ATTEMPTS} attempts")
+
+
+def _not_yet_counted(
+    pending: Sequence[CountablePart],
+    outcomes: Sequence[WriteOutcome],
+    batch: Batch,
+    world: World,
+) -> list[CountablePart]:
+    """What is counted already is dropped, and refused if it was counted as something else."""
+    remaining = []
+    # The marks come first in the transaction, one for each part.
+    for part, outcome in zip(pending, outcomes, strict=False):
+        if not isinstance(outcome, AlreadyThere):
+            remaining.append(part)
+            continue
+        try:
+            _check_same(part, outcome.attributes)
+        except RejectedOperation as rejected:
+            batch.refused.add(batch.record_of(part))
+            _refuse(batch.record_of(part), rejected, world)
+    return remaining
 
 
 def _check_same(part: CountablePart, there: Mapping[str, str]) -> None:

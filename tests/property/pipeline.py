@@ -176,6 +176,11 @@ class Pipeline:
 
         return work
 
+    def reduce_all(self) -> None:
+        while works := [work for shard in self.stream.by_id if (work := self.reducer(shard, 10))]:
+            for work in works:
+                work()
+
     def cutter(self) -> Callable[[], None]:
         taken_at = self.now
         return lambda: put_cuts(taken_at, self.stream)

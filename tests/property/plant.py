@@ -110,7 +110,7 @@ FAULTS = (
     Fault(
         "the floor of a split shard's parents forgotten",
         "lambdas/reducer/batch.py",
-        "    pending = list(parents.get(shard_id, ()))\n",
+        "    pending = list(parents[shard_id])\n",
         "    pending: list[str] = []\n",
     ),
     Fault(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
+from falcon_balances.domain.instants import QUARTER, quarter_of
 from falcon_balances.domain.operations import Stage
 from tests.property.actors import FAULTS, Actor, Scheduler
 from tests.property.pipeline import POISON, Pipeline
@@ -175,10 +176,25 @@ class PipelineMachine(RuleBasedStateMachine):
 
         self.pipeline.store.conflicts = conflicts
 
-    @rule(minutes=st.sampled_from([-16, -1, 0, 1]))
-    def skew(self, minutes: int) -> None:
+    @rule(seconds=st.sampled_from([-50, 0, 50]))
+    def skew(self, seconds: int) -> None:
         """Kinesis' clock, which says when a record arrived, goes wrong."""
-        self.pipeline.stream_clock_skew = timedelta(minutes=minutes)
+        self.pipeline.stream_clock_skew = timedelta(seconds=seconds)
+
+    @rule(to_quarter=st.booleans())
+    def catch_up(self, to_quarter: bool) -> None:
+        """A quiet moment: all is read, and a cut closes what lies before it."""
+        if to_quarter:
+            next_quarter = quarter_of(self.pipeline.now) + QUARTER
+            self.pipeline.now = next_quarter + timedelta(seconds=6)
+        self._finish_all()
+
+    def _finish_all(self) -> None:
+        for actor in self.actors:
+            actor.finish()
+        self.actors = []
+        self.pipeline.cutter()()
+        self.pipeline.reduce_all()
 
     @rule(shard=st.integers(0, 5))
     def split_shard(self, shard: int) -> None:
@@ -199,12 +215,7 @@ class PipelineMachine(RuleBasedStateMachine):
             while queue.waiting:
                 self.pipeline.dispatcher(stage, 10)()
         self.pipeline.tick(minutes=1)
-        self.pipeline.cutter()()
-        while works := [
-            work for s in self.pipeline.stream.by_id if (work := self.pipeline.reducer(s, 10))
-        ]:
-            for work in works:
-                work()
+        self._finish_all()
         self.promises.check_balances_follow_marks()
         self.promises.check_drained()
 

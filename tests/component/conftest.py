@@ -1,0 +1,73 @@
+"""Fixtures of the component tests: the functions with their environment, AWS on moto."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from falcon_balances.adapters.aws import client
+from falcon_balances.observability import metrics
+from lambdas.balance_api import handler as balance_api
+from lambdas.dispatcher import handler as dispatcher
+from lambdas.persister import handler as persister
+from lambdas.publisher import handler as publisher
+from lambdas.reducer import cuts
+from lambdas.reducer import handler as reducer
+from lambdas.reducer.batch import World
+from lambdas.splitter import handler as splitter
+from tests.component.world import ENVIRONMENT, REGION, AwsWorld
+
+
+def no_wait(_seconds: float) -> None:
+    """Nobody waits in a test."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clients_of_their_own() -> Iterator[None]:
+    """Building a client takes longer than a test: one of each, never credentials of a person's."""
+    cached: Any = client  # functools.cache, which its overloads hide
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+            patch.delenv(name, raising=False)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        cached.cache_clear()
+        for service in ("dynamodb", "kinesis", "s3", "stepfunctions"):
+            cached(service)
+        yield
+        cached.cache_clear()
+
+
+def forget_adapters() -> None:
+    """As in a new process: settings are read again."""
+    for cached in (
+        balance_api._store,
+        cuts._stream,
+        dispatcher._adapters,
+        persister._adapters,
+        publisher._stream,
+        reducer._world,
+        splitter._directory,
+    ):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsWorld]:
+    """All resources, empty, and every function ready to be called on them."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "false")  # an empty flush is a warning
+    world = AwsWorld()
+    monkeypatch.setattr(dispatcher, "StepFunctionsExecutions", lambda *_: world.executions)
+    monkeypatch.setattr(publisher.publish, "__defaults__", (no_wait,))
+    monkeypatch.setattr(reducer, "World", partial(World, wait=no_wait))
+    forget_adapters()
+    metrics.clear_metrics()
+    with mock_aws():
+        world.create()
+        yield world
+    forget_adapters()

@@ -1,0 +1,153 @@
+"""Each port twice: the in-memory fake and the AWS adapter on moto, so that the fake cannot lie."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.balance_stream import KinesisBalanceStream
+from falcon_balances.adapters.event_claims import DynamoEventClaims
+from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
+from falcon_balances.adapters.ports import (
+    BalanceStore,
+    BalanceStream,
+    EventClaims,
+    MerchantDirectory,
+    Quarantine,
+    TransactionLog,
+)
+from falcon_balances.adapters.quarantine import S3Quarantine
+from falcon_balances.adapters.transaction_log import S3TransactionLog
+from falcon_balances.domain.counting import ItemKey
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from falcon_balances.fakes.storage import (
+    MemoryEventClaims,
+    MemoryMerchantDirectory,
+    MemoryQuarantine,
+    MemoryTransactionLog,
+)
+from falcon_balances.fakes.stream import MemoryBalanceStream
+from tests.component.world import (
+    BALANCES_TABLE,
+    CLAIMS_TABLE,
+    CONTEXT_TABLE,
+    LOG_BUCKET,
+    QUARANTINE_BUCKET,
+    STREAM,
+    AwsWorld,
+    Refused,
+)
+
+MEMORY, MOTO = "memory", "moto"
+ARRIVAL = datetime(2026, 11, 20, 10, 20, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableStream:
+    """A stream, what lies in its shards, and a way to split one in two."""
+
+    port: BalanceStream
+    read: Callable[[], Mapping[str, list[bytes]]]
+    split: Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableStore:
+    """A store, and the item that lies under a key: attributes or counters, None if none."""
+
+    port: BalanceStore
+    read: Callable[[ItemKey], Mapping[str, object] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableQuarantine:
+    port: Quarantine
+    read: Callable[[], list[Refused]]
+
+
+@pytest.fixture(params=[MEMORY, MOTO])
+def world(request: pytest.FixtureRequest) -> AwsWorld | None:
+    """None where the fakes are under test."""
+    return request.getfixturevalue("aws") if request.param == MOTO else None
+
+
+@pytest.fixture
+def claims(world: AwsWorld | None) -> EventClaims:
+    return DynamoEventClaims(client("dynamodb"), CLAIMS_TABLE) if world else MemoryEventClaims()
+
+
+@pytest.fixture
+def log(world: AwsWorld | None) -> TransactionLog:
+    return S3TransactionLog(client("s3"), LOG_BUCKET) if world else MemoryTransactionLog()
+
+
+@pytest.fixture
+def directory(world: AwsWorld | None) -> MerchantDirectory:
+    if world:
+        return DynamoMerchantDirectory(client("dynamodb"), CONTEXT_TABLE)
+    return MemoryMerchantDirectory()
+
+
+@pytest.fixture
+def stream(world: AwsWorld | None) -> ReadableStream:
+    if world is None:
+        fake = MemoryBalanceStream(lambda: ARRIVAL)
+        return ReadableStream(fake, lambda: _memory_records(fake), fake.split_shard)
+    adapter = KinesisBalanceStream(client("kinesis"), STREAM)
+    return ReadableStream(adapter, world.stream, lambda shard_id: _split(adapter, shard_id))
+
+
+def _memory_records(fake: MemoryBalanceStream) -> dict[str, list[bytes]]:
+    return {
+        shard_id: [record.data for record in shard.records]
+        for shard_id, shard in fake.by_id.items()
+    }
+
+
+def _split(adapter: KinesisBalanceStream, shard_id: str) -> None:
+    """In the middle of the first half of all hash keys."""
+    client("kinesis").split_shard(
+        StreamName=STREAM, ShardToSplit=shard_id, NewStartingHashKey=str(2**126)
+    )
+
+
+@pytest.fixture
+def store(world: AwsWorld | None) -> ReadableStore:
+    if world is None:
+        fake = MemoryBalanceStore()
+        return ReadableStore(fake, lambda key: fake.marks.get(key) or fake.counters.get(key))
+    adapter = DynamoBalanceStore(client("dynamodb"), BALANCES_TABLE)
+
+    def read(key: ItemKey) -> Mapping[str, object] | None:
+        merchant_id = key.pk.removeprefix("MERCHANT#")
+        return world.items(key.sk.partition("#")[0], merchant_id).get(key.sk)
+
+    return ReadableStore(adapter, read)
+
+
+@pytest.fixture
+def quarantine(world: AwsWorld | None) -> ReadableQuarantine:
+    if world:
+        return ReadableQuarantine(S3Quarantine(client("s3"), QUARANTINE_BUCKET), world.quarantined)
+    fake = MemoryQuarantine()
+    return ReadableQuarantine(fake, lambda: _memory_refusals(fake))
+
+
+def _memory_refusals(fake: MemoryQuarantine) -> list[Refused]:
+    return [
+        Refused(
+            key,
+            refused.body,
+            {
+                "code": refused.code,
+                "reason": refused.reason,
+                "received_at": rfc3339(refused.received_at),
+            },
+        )
+        for key, versions in sorted(fake.bodies.items())
+        for refused in versions
+    ]

@@ -1,0 +1,155 @@
+"""How each adapter translates what AWS refuses, and answers that never come.
+
+Every message names ids, so that an operator can follow it, and never a payload.
+"""
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.stub import Stubber
+
+from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.balance_stream import KinesisBalanceStream
+from falcon_balances.adapters.event_claims import DynamoEventClaims
+from falcon_balances.adapters.executions import StepFunctionsExecutions
+from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
+from falcon_balances.adapters.ports import LogObject, QuarantinedBody, StreamEntry
+from falcon_balances.adapters.quarantine import S3Quarantine
+from falcon_balances.adapters.transaction_log import S3TransactionLog
+from falcon_balances.contracts.execution import SplitterInput
+from falcon_balances.domain.counting import ItemKey, PutMark
+from falcon_balances.domain.cuts import Cut, Shard
+from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.operations import Stage
+from tests.builders import claim_of, context_of
+from tests.component.world import utc
+
+ENTRIES = [StreamEntry("m-1", b"secret")]
+WRITES = [PutMark(ItemKey("MERCHANT#m-1", "OPERATION#1#confirmed"), {"lines": "secret"})]
+STEP = SplitterInput(stage=Stage.CONFIRMED, messages=())
+
+# Every call of every adapter: service, operation, how it is made, and an id its error must name.
+CALLS = [
+    (
+        "kinesis",
+        "put_records",
+        lambda c: KinesisBalanceStream(c, "s").publish(ENTRIES),
+        "1 records",
+    ),
+    ("kinesis", "list_shards", lambda c: KinesisBalanceStream(c, "s").shards(), "shards"),
+    (
+        "kinesis",
+        "put_record",
+        lambda c: KinesisBalanceStream(c, "s").put_cut(Shard("shard-7", "0"), b"secret"),
+        "shard-7",
+    ),
+    (
+        "dynamodb",
+        "put_item",
+        lambda c: DynamoEventClaims(c, "claims").claim(claim_of()),
+        claim_of().falcon_operation_id,
+    ),
+    (
+        "dynamodb",
+        "get_item",
+        lambda c: DynamoEventClaims(c, "claims").find("operation-1", Stage.CONFIRMED),
+        "operation-1",
+    ),
+    (
+        "dynamodb",
+        "transact_write_items",
+        lambda c: DynamoBalanceStore(c, "balances").transact(WRITES),
+        "1 items",
+    ),
+    ("dynamodb", "query", lambda c: DynamoBalanceStore(c, "balances").balances("m-1"), "m-1"),
+    ("dynamodb", "get_item", lambda c: DynamoBalanceStore(c, "balances").as_of(), "AS_OF"),
+    (
+        "dynamodb",
+        "update_item",
+        lambda c: DynamoBalanceStore(c, "balances").advance_as_of(utc("2026-11-20T10:20:00")),
+        "AS_OF",
+    ),
+    (
+        "dynamodb",
+        "update_item",
+        lambda c: DynamoBalanceStore(c, "balances").meet_cut(
+            Cut(utc("2026-11-20T10:20:00"), ("shard-7",)), "shard-7"
+        ),
+        "2026-11-20T10:20:00Z in shard-7",
+    ),
+    (
+        "dynamodb",
+        "batch_get_item",
+        lambda c: DynamoMerchantDirectory(c, "contexts").histories([context_of().key]),
+        "1 merchants",
+    ),
+    (
+        "dynamodb",
+        "put_item",
+        lambda c: DynamoMerchantDirectory(c, "c").replace(context_of().key, (), [context_of()]),
+        "5553",
+    ),
+    (
+        "s3",
+        "put_object",
+        lambda c: S3TransactionLog(c, "log").append("key-1", LogObject(b"secret", {})),
+        "key-1",
+    ),
+    ("s3", "get_object", lambda c: S3TransactionLog(c, "log").read("key-1"), "key-1"),
+    (
+        "s3",
+        "put_object",
+        lambda c: S3Quarantine(c, "quarantine").put(
+            QuarantinedBody("stream", b"secret", "E_RECORD", "r", utc("2026-11-20T10:20:00"))
+        ),
+        "stream/date=2026-11-20",
+    ),
+    (
+        "stepfunctions",
+        "start_sync_execution",
+        lambda c: StepFunctionsExecutions(c, "arn").run(STEP),
+        "0 messages",
+    ),
+]
+EVERY_CALL = pytest.mark.parametrize(
+    ("service", "operation", "call", "named"),
+    CALLS,
+    ids=[f"{service}-{operation}-{named}" for service, operation, _, named in CALLS],
+)
+
+
+@EVERY_CALL
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("ConditionalRequestConflict", 409),
+        ("ThrottlingException", 400),
+        ("AccessDenied", 403),
+        ("InternalError", 500),
+    ],
+)
+def test_what_aws_refuses_is_transient(service, operation, call, named, code, status):
+    with Stubber(client(service)) as stubber:
+        stubber.add_client_error(operation, code, "secret payload", http_status_code=status)
+        with pytest.raises(TransientError, match=code) as raised:
+            call(stubber.client)
+    assert named in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+@EVERY_CALL
+@pytest.mark.parametrize("error", [ReadTimeoutError, ConnectTimeoutError, EndpointConnectionError])
+def test_an_answer_that_never_came_is_transient(service, operation, call, named, error):
+    def never_answer(**_: object) -> None:
+        raise error(endpoint_url="https://secret")
+
+    aws = client(service)
+    event = f"before-call.*.{''.join(word.title() for word in operation.split('_'))}"
+    aws.meta.events.register(event, never_answer)
+    try:
+        with pytest.raises(TransientError, match=error.__name__) as raised:
+            call(aws)
+    finally:
+        aws.meta.events.unregister(event, never_answer)
+    assert named in str(raised.value)
+    assert "secret" not in str(raised.value)

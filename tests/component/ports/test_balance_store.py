@@ -1,0 +1,132 @@
+"""What the table of balances does, in memory and in DynamoDB: all or nothing, never back."""
+
+import pytest
+
+from falcon_balances.adapters.ports import AlreadyThere
+from falcon_balances.domain.balances import Balance
+from falcon_balances.domain.counting import AddCounters, ItemKey, PutMark
+from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.money import Currency
+from tests.component.world import utc
+
+EUR, JPY = Currency("EUR", 2), Currency("JPY", 0)
+MERCHANT = "MERCHANT#m-1"
+MARK = PutMark(ItemKey(MERCHANT, "OPERATION#1#confirmed"), {"fingerprint": "f", "lines": "a,b\n"})
+OTHER_MARK = PutMark(ItemKey(MERCHANT, "OPERATION#2#confirmed"), {"fingerprint": "g"})
+BALANCE = ItemKey(MERCHANT, "BALANCE#bs-1#EUR")
+CUT = Cut(utc("2026-11-20T10:15:00"), ("shard-a", "shard-b"))
+SHARD = "shardId-000000000000"
+
+
+def add(key: ItemKey = BALANCE, **counters: int) -> AddCounters:
+    return AddCounters(key, counters)
+
+
+def test_marks_and_counters_are_written_together(store):
+    assert not store.port.transact([MARK, add(confirmed=9900, operations_count=2)])
+    assert store.read(MARK.key) == MARK.attributes
+    assert store.read(BALANCE) == {"confirmed": 9900, "operations_count": 2}
+
+
+def test_what_is_added_again_adds_up_and_new_counters_start_from_zero(store):
+    store.port.transact([add(confirmed=100, pending=100)])
+    store.port.transact([add(confirmed=-250, available=-250)])
+    assert store.read(BALANCE) == {"confirmed": -150, "pending": 100, "available": -250}
+
+
+def test_a_mark_that_is_there_stops_everything_and_is_answered(store):
+    store.port.transact([MARK, add(confirmed=100)])
+    again = PutMark(MARK.key, {"fingerprint": "other", "lines": "x\n"})
+    outcomes = store.port.transact([OTHER_MARK, again, add(confirmed=5)])
+    assert [type(outcome) for outcome in outcomes] == [type(None), AlreadyThere, type(None)]
+    assert outcomes[1].attributes.items() >= MARK.attributes.items()
+    assert store.read(OTHER_MARK.key) is None
+    assert store.read(MARK.key) == MARK.attributes
+    assert store.read(BALANCE) == {"confirmed": 100}
+
+
+def test_reasons_stand_in_the_order_of_the_writes(store):
+    store.port.transact([MARK, OTHER_MARK])
+    third = PutMark(ItemKey(MERCHANT, "OPERATION#3#confirmed"), {"fingerprint": "h"})
+    outcomes = store.port.transact([OTHER_MARK, third, add(confirmed=1), MARK])
+    told = [outcome and outcome.attributes["fingerprint"] for outcome in outcomes]
+    assert told == ["g", None, None, "f"]
+
+
+def test_a_hundred_writes_are_one_transaction(store):
+    marks = [
+        PutMark(ItemKey(MERCHANT, f"OPERATION#{n}#confirmed"), {"fingerprint": str(n)})
+        for n in range(99)
+    ]
+    assert not store.port.transact([*marks, add(operations_count=99)])
+    assert store.read(BALANCE) == {"operations_count": 99}
+
+
+def test_balances_are_read_by_merchant_and_nothing_else_with_them(store):
+    store.port.transact(
+        [
+            MARK,
+            add(confirmed=9900, reconciled=100, pending=9800, available=100, operations_count=3),
+            add(ItemKey(MERCHANT, "BALANCE#bs-1-jpy#JPY"), adjusted=-7, withdrawn=2, blocked=1),
+            add(ItemKey(MERCHANT, "WINDOW#2026-11-20T10:15:00Z#bs-1#EUR"), confirmed=9900),
+            add(ItemKey(MERCHANT, "DAY#2026-11-20#bs-1#EUR"), confirmed_capture=9900),
+            add(ItemKey("MERCHANT#m-10", "BALANCE#bs-10#EUR"), confirmed=1),
+        ]
+    )
+    found = sorted(store.port.balances("m-1"), key=lambda balance: balance.currency.code)
+    assert found == [
+        Balance("bs-1", EUR, 9900, 100, 9800, 0, 0, 0, 100, 3),
+        Balance("bs-1-jpy", JPY, withdrawn=2, adjusted=-7, blocked=1),
+    ]
+    assert list(store.port.balances("m-2")) == []
+
+
+def test_as_of_is_unknown_at_first_and_never_moves_back(store):
+    assert store.port.as_of() is None
+    for moved_to, stands_at in [
+        ("2026-11-20T10:15:00", "2026-11-20T10:15:00"),
+        ("2026-11-20T10:14:00", "2026-11-20T10:15:00"),
+        ("2026-11-20T10:15:00", "2026-11-20T10:15:00"),
+        ("2026-11-21T00:00:00", "2026-11-21T00:00:00"),
+        ("2025-12-31T23:59:59", "2026-11-21T00:00:00"),
+    ]:
+        store.port.advance_as_of(utc(moved_to))
+        assert store.port.as_of() == utc(stands_at)
+
+
+def test_a_cut_is_met_shard_by_shard_and_meeting_it_again_changes_nothing(store):
+    assert store.port.meet_cut(CUT, "shard-a") == {"shard-a"}
+    assert store.port.meet_cut(CUT, "shard-a") == {"shard-a"}
+    assert store.port.meet_cut(CUT, "shard-b") == {"shard-a", "shard-b"}
+    assert store.port.meet_cut(CUT, "shard-a") == {"shard-a", "shard-b"}
+
+
+def test_cuts_are_met_apart(store):
+    store.port.meet_cut(CUT, "shard-a")
+    later = Cut(utc("2026-11-20T10:16:00"), CUT.shards)
+    assert store.port.meet_cut(later, "shard-b") == {"shard-b"}
+
+
+def test_a_shard_that_nobody_raised_is_unknown(store):
+    assert store.port.shard_floor(SHARD) == (False, None)
+
+
+def test_a_shard_can_be_known_without_a_floor(store):
+    store.port.raise_shard_floor(SHARD, None)
+    assert store.port.shard_floor(SHARD) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("raised_to", "stands_at"),
+    [
+        ([None, "2026-11-20T10:00:00"], "2026-11-20T10:00:00"),
+        (["2026-11-20T10:00:00", None], "2026-11-20T10:00:00"),
+        (["2026-11-20T10:00:00", "2026-11-20T10:15:00"], "2026-11-20T10:15:00"),
+        (["2026-11-20T10:15:00", "2026-11-20T10:00:00"], "2026-11-20T10:15:00"),
+    ],
+)
+def test_a_floor_never_moves_back(store, raised_to, stands_at):
+    for floor in raised_to:
+        store.port.raise_shard_floor(SHARD, floor and utc(floor))
+    assert store.port.shard_floor(SHARD) == (True, utc(stands_at))
+    assert store.port.shard_floor("shardId-000000000001") == (False, None)

@@ -1,0 +1,52 @@
+"""What the log does, in memory and in S3: written once, read back as it was."""
+
+import pytest
+
+from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.ports import LogObject
+from falcon_balances.adapters.transaction_log import S3TransactionLog
+from falcon_balances.domain.errors import TransientError
+from tests.component.world import LOG_BUCKET
+
+KEY = "confirmed/merchant_id=m-1/date=2026-11-20/673d679f-05b5-5e9f-acf0-6e2e1c604768.csv"
+FIRST = LogObject(b"header\nline\n", {"fingerprint": "f" * 64, "context_version": "v1"})
+
+
+def test_an_object_is_read_back_as_it_was_appended(log):
+    assert log.append(KEY, FIRST) is True
+    assert log.read(KEY) == FIRST
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        pytest.param(FIRST, id="the same bytes"),
+        pytest.param(LogObject(b"other\n", FIRST.metadata), id="other bytes"),
+        pytest.param(LogObject(FIRST.body, {"fingerprint": "0" * 64}), id="other metadata"),
+    ],
+)
+def test_a_second_append_writes_nothing_and_says_so(log, again):
+    log.append(KEY, FIRST)
+    assert log.append(KEY, again) is False
+    assert log.read(KEY) == FIRST
+
+
+def test_keys_are_written_apart(log):
+    log.append(KEY, FIRST)
+    assert log.append(KEY.replace("m-1", "m-2"), LogObject(b"other\n", {})) is True
+    assert log.read(KEY) == FIRST
+
+
+def test_what_is_not_there_cannot_be_read(log):
+    with pytest.raises(TransientError, match=KEY):
+        log.read(KEY)
+
+
+def test_a_second_append_makes_no_new_version(aws):
+    """Only S3 has versions: an auditor must find one of each object."""
+    log = S3TransactionLog(client("s3"), LOG_BUCKET)
+    log.append(KEY, FIRST)
+    before = aws.log_versions()
+    log.append(KEY, FIRST)
+    log.append(KEY, LogObject(b"other\n", {}))
+    assert aws.log_versions() == before

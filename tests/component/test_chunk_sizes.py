@@ -1,0 +1,189 @@
+"""Chunk sizes: no step of an execution ever makes more than its state can hold (256 KiB)."""
+
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.contracts.execution import SplitterInput, ValidMessage
+from falcon_balances.domain.identity import canonical_document
+from falcon_balances.domain.merchant_context import MerchantContext
+from falcon_balances.domain.money import at_full_scale
+from falcon_balances.domain.operations import PspOperation, Stage
+from falcon_balances.fakes.storage import (
+    MemoryEventClaims,
+    MemoryMerchantDirectory,
+    MemoryTransactionLog,
+)
+from falcon_balances.fakes.stream import MemoryBalanceStream
+from lambdas.dispatcher.chunking import chunks, output_bytes_max
+from lambdas.persister.handler import persist
+from lambdas.publisher.handler import publish
+from lambdas.splitter.handler import split_messages
+from tests.builders import RECEIVED_AT, SENT_AT, context_of, fee_of, histories_of, operation_of
+
+STATE_BYTES_MAX = 256 * 1024
+WORST_BYTES_MAX = 200_000
+MESSAGE_ID = "059f36b4-87a3-44ab-83d2-661975830a7d"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large an event is in every respect: 40 splits of 64-character ids are the most."""
+
+    splits: int = 40
+    id_length: int = 64
+    fees: int = 5
+    merchants: int = 41
+    currency: str = "CLF"  # four decimals
+    digits: int = 13
+    has_marketplace_fee: bool = True
+    type: str = "chargeback_reversal"
+    stage: Stage = Stage.RECONCILED
+
+    def id(self, name: str) -> str:
+        return name.ljust(self.id_length, "x")[:64]
+
+    @property
+    def exponent(self) -> int:
+        currency = find_currency(self.currency)
+        assert currency is not None
+        return currency.exponent
+
+    def amount(self, parts: int = 1) -> str:
+        return at_full_scale(int("2" * self.digits) * 10**self.exponent * parts, self.exponent)
+
+    def event(self, number: int = 0) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "schema_version": "1",
+            "psp_id": self.id("psp"),
+            "external_reference": self.id(f"ref-{number}-"),
+            "original_reference": self.id("original"),
+            "mode": "test",
+            "type": self.type,
+            "currency": self.currency,
+            "amount": self.amount(max(1, self.splits)),
+            "operation_date": "2026-11-20T10:15:30Z",
+            **self.named(0),
+        }
+        if self.splits:
+            fee = {"marketplace_fee": self.amount()} if self.has_marketplace_fee else {}
+            document["splits"] = [
+                self.named(n) | {"amount": self.amount()} | fee for n in range(1, self.splits + 1)
+            ]
+        if self.stage is Stage.RECONCILED:
+            document |= {
+                "reconciled_date": "2026-11-20T10:18:00Z",
+                "bank_reference": self.id("bank"),
+            }
+        return document
+
+    def named(self, n: int) -> dict[str, str]:
+        return {"local_merchant_id": self.id(f"local-{n}-"), "shop_id": self.id(f"shop-{n}-")}
+
+    def contexts(self) -> list[MerchantContext]:
+        fees = [
+            fee_of("100", on=self.type, fixed={self.currency: "9" * 15}) for _ in range(self.fees)
+        ]
+        return [
+            context_of(
+                psp_id=self.id("psp"),
+                **self.named(n),
+                merchant_id=self.id(f"m-{n % self.merchants}-"),
+                balance_shops={self.currency: self.id(f"bs-{n}-")},
+                effective_from=f"2026-01-01T00:00:{n:02d}Z",
+                fees=fees,
+            )
+            for n in range(self.splits + 1)
+        ]
+
+
+def message_of(shape: Shape, number: int = 0) -> tuple[PspOperation, ValidMessage]:
+    operation = operation_of(shape.event(number))
+    document = canonical_document(operation)
+    return operation, ValidMessage(message_id=MESSAGE_ID, received_at=RECEIVED_AT, event=document)
+
+
+def bytes_of_steps(shape: Shape, messages: list[ValidMessage]) -> list[int]:
+    """What each step of an execution takes or makes, as the JSON that it is."""
+    directory = MemoryMerchantDirectory()
+    directory.contexts |= histories_of(*shape.contexts())
+    given_to = SplitterInput(stage=shape.stage, messages=tuple(messages))
+    split_up = split_messages(given_to, directory)
+    persisted = persist(split_up, MemoryEventClaims(), MemoryTransactionLog())
+    published = publish(persisted, MemoryBalanceStream(lambda: SENT_AT))
+    steps = (given_to, split_up, persisted, published)
+    assert not any(message.rejection for message in persisted.messages)
+    return [len(json.dumps(step.model_dump(mode="json")).encode()) for step in steps]
+
+
+SHAPES = st.builds(
+    Shape,
+    splits=st.integers(0, 40),
+    id_length=st.sampled_from([1, 20, 63, 64]),
+    fees=st.integers(0, 5),
+    merchants=st.sampled_from([1, 2, 7, 41]),
+    currency=st.sampled_from(["EUR", "JPY", "BHD", "CLF"]),
+    digits=st.integers(1, 13),
+    has_marketplace_fee=st.booleans(),
+    type=st.sampled_from(["capture", "refund", "chargeback", "chargeback_reversal", "cashback"]),
+    stage=st.sampled_from([Stage.CONFIRMED, Stage.RECONCILED]),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@example(Shape())
+@example(Shape(merchants=1))
+@example(Shape(splits=0, digits=15, merchants=1))
+@example(Shape(splits=1, digits=15))
+@given(SHAPES)
+def test_no_step_makes_more_of_an_event_than_its_bound_says(shape):
+    operation, message = message_of(shape)
+    assert max(bytes_of_steps(shape, [message])) <= output_bytes_max(operation)
+
+
+@pytest.mark.parametrize("merchants", [1, 2, 41])
+def test_the_worst_message_alone_stays_well_below_what_a_state_holds(merchants):
+    shape = Shape(merchants=merchants)
+    operation, message = message_of(shape)
+    assert max(bytes_of_steps(shape, [message])) < WORST_BYTES_MAX
+    assert output_bytes_max(operation) < WORST_BYTES_MAX
+
+
+@pytest.mark.parametrize("budget_bytes", [175_000, 220_000])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        Shape(splits=0, digits=15, merchants=1),
+        Shape(splits=0, fees=0, id_length=1, merchants=1),
+        Shape(splits=3),
+        Shape(splits=20),
+        Shape(),
+    ],
+    ids=str,
+)
+def test_a_full_chunk_stays_below_what_a_state_holds(shape, budget_bytes):
+    messages = [message_of(shape, number) for number in range(60)]
+    sized = [(output_bytes_max(operation), message) for operation, message in messages]
+    cut_up = list(chunks(sized, budget_bytes))
+    assert [message for chunk in cut_up for message in chunk] == [m for _, m in messages]
+    largest = max(cut_up, key=len)
+    assert max(bytes_of_steps(shape, largest)) < STATE_BYTES_MAX
+
+
+@given(st.lists(st.integers(1, 250_000), max_size=50), st.integers(175_000, 220_000))
+def test_chunks_keep_the_order_lose_nothing_and_are_as_few_as_the_budget_allows(sizes, budget):
+    _, message = message_of(Shape(splits=0))
+    sized = [
+        (size, message.model_copy(update={"message_id": str(n)})) for n, size in enumerate(sizes)
+    ]
+    found = [[int(m.message_id) for m in chunk] for chunk in chunks(sized, budget)]
+    assert [n for chunk in found for n in chunk] == list(range(len(sizes)))
+    assert all(len(chunk) == 1 or sum(sizes[n] for n in chunk) <= budget for chunk in found)
+    for chunk, after in pairwise(found):
+        assert sum(sizes[n] for n in chunk) + sizes[after[0]] > budget

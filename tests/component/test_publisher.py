@@ -1,0 +1,107 @@
+"""The publisher: every record acknowledged by the stream, or the message comes back."""
+
+import json
+from typing import Any
+
+import pytest
+
+from falcon_balances.adapters.aws import client
+from falcon_balances.contracts.claims import Rejection
+from falcon_balances.contracts.execution import ExecutionResult, PersistedMessage, PublisherInput
+from falcon_balances.domain.errors import RejectionCode, TransientError
+from lambdas.publisher import handler as publisher
+from tests.builders import claim_of, confirmed, context_of, marketplace, record_of, records_of
+from tests.component.world import STREAM, lambda_context
+
+REFUSAL = Rejection(code=RejectionCode.ID_CONFLICT, reason="external_reference: known already")
+
+
+def message(n: int) -> PersistedMessage:
+    record = record_of(confirmed(external_reference=f"order-{n}"))
+    return PersistedMessage(message_id=f"message-{n}", records=(record,))
+
+
+def publish(*messages: PersistedMessage) -> ExecutionResult:
+    step = json.loads(PublisherInput(messages=messages).model_dump_json())
+    answer = publisher.lambda_handler(step, lambda_context())
+    return ExecutionResult.model_validate_json(json.dumps(answer))
+
+
+def references(records: list[dict[str, Any]]) -> list[str]:
+    return [record["body"].splitlines()[1].split(",")[1] for record in records]
+
+
+class PartlyDeafKinesis:
+    """Takes only the records at even positions of each call, as a throttled shard would."""
+
+    def __init__(self, deaf_calls: int) -> None:
+        self.calls: list[int] = []
+        self._deaf_calls = deaf_calls
+
+    def put_records(self, **said: Any) -> dict[str, Any]:
+        sent = said["Records"]
+        self.calls.append(len(sent))
+        hears = len(self.calls) > self._deaf_calls
+        answers: list[dict[str, str]] = []
+        for n, record in enumerate(sent):
+            if (not hears and n % 2 == 1) or (not hears and len(sent) == 1):
+                answers.append({"ErrorCode": "ProvisionedThroughputExceededException"})
+            else:
+                client("kinesis").put_record(StreamName=STREAM, **record)
+                answers.append({"SequenceNumber": "1", "ShardId": "shardId-000000000000"})
+        return {"Records": answers, "FailedRecordCount": 0}
+
+
+def test_a_message_is_published_with_all_its_segments_each_under_its_merchant(aws):
+    contexts = [context_of(name) for name in ("market", "a", "b")]
+    event = marketplace([("a", "60.00", "3.00"), ("b", "40.00", None)], "100.00")
+    records = records_of(claim_of(event, *contexts))
+    result = publish(PersistedMessage(message_id="message-0", records=tuple(records)))
+    assert [(done.message_id, done.rejection) for done in result.results] == [("message-0", None)]
+    found = sorted(aws.published(), key=lambda record: record["merchant_id"])
+    assert found == [record.model_dump(mode="json") for record in records]
+
+
+def test_a_refusal_is_handed_on_and_nothing_of_it_published(aws):
+    refused = PersistedMessage(message_id="message-9", rejection=REFUSAL)
+    result = publish(refused, message(0))
+    assert [(done.message_id, done.rejection) for done in result.results] == [
+        ("message-9", REFUSAL),
+        ("message-0", None),
+    ]
+    assert references(aws.published()) == ["order-0"]
+
+
+def test_nothing_to_publish_is_no_call(aws):
+    refused = PersistedMessage(message_id="message-9", rejection=REFUSAL)
+    assert len(publish(refused).results) == 1
+    assert aws.published() == []
+
+
+def test_only_the_records_that_failed_are_sent_again(aws, monkeypatch):
+    kinesis = PartlyDeafKinesis(deaf_calls=2)
+    monkeypatch.setattr(publisher, "client", lambda _: kinesis)
+    assert len(publish(*(message(n) for n in range(5))).results) == 5
+    assert kinesis.calls == [5, 2, 1]
+    assert sorted(references(aws.published())) == [f"order-{n}" for n in range(5)]
+
+
+def test_a_stream_that_stays_deaf_fails_the_execution_and_keeps_what_it_took(aws, monkeypatch):
+    kinesis = PartlyDeafKinesis(deaf_calls=99)
+    monkeypatch.setattr(publisher, "client", lambda _: kinesis)
+    with pytest.raises(TransientError, match="1 records not taken"):
+        publish(*(message(n) for n in range(3)))
+    assert kinesis.calls == [3, 1, 1, 1, 1]
+    assert sorted(references(aws.published())) == ["order-0", "order-2"]
+
+
+def test_a_stream_that_cannot_be_reached_fails_the_execution(aws):
+    client("kinesis").delete_stream(StreamName=STREAM)
+    with pytest.raises(TransientError, match="publish 1 records"):
+        publish(message(0))
+
+
+def test_more_records_than_one_call_takes_are_all_published(aws):
+    many = PersistedMessage(message_id="many", records=message(0).records * 501)
+    assert len(publish(many).results) == 1
+    assert len(aws.published()) == 501

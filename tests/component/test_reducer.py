@@ -1,0 +1,285 @@
+"""The reducer: every segment counted once, whatever repeats, meets or is cancelled."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from falcon_balances.adapters.aws import client
+from falcon_balances.contracts.stream_records import SegmentRecordV1
+from falcon_balances.domain.counting import TableWrite
+from falcon_balances.domain.errors import TransientError
+from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from lambdas.reducer import handler as reducer
+from tests.builders import (
+    claim_of,
+    confirmed,
+    context_of,
+    data_of,
+    fee_of,
+    marketplace,
+    operation_id_of,
+    reconciled,
+    record_of,
+    records_of,
+)
+from tests.component.disturbed import DisturbedDynamo
+from tests.component.world import utc
+
+WITH_FEE = context_of(fees=[fee_of("1.00")])
+ONCE = {"confirmed": 10000, "pending": 10000, "operations_count": 1}
+
+
+def segment(n: int, **changes: Any) -> bytes:
+    return data_of(record_of(confirmed(external_reference=f"order-{n}", **changes)))
+
+
+def disturb(monkeypatch, dynamodb: DisturbedDynamo) -> DisturbedDynamo:
+    monkeypatch.setattr(
+        reducer, "client", lambda service: dynamodb if service == "dynamodb" else client(service)
+    )
+    reducer._world.cache_clear()
+    return dynamodb
+
+
+def test_a_segment_is_counted_into_balance_window_and_day_and_leaves_its_mark(aws):
+    record = record_of(confirmed(), WITH_FEE)
+    aws.reduce(data_of(record), arrived_at=utc("2026-11-20T10:31:00"))
+    counted = {"confirmed": 9900, "pending": 9900, "operations_count": 2}
+    by_type = {"confirmed_capture": 10000, "confirmed_psp_fee": -100, "operations_count": 2}
+    assert aws.items("BALANCE") == {"BALANCE#bs-5553-eur#EUR": counted}
+    assert aws.items("WINDOW") == {"WINDOW#2026-11-20T10:30:00Z#bs-5553-eur#EUR": counted}
+    assert aws.items("DAY") == {"DAY#2026-11-20#bs-5553-eur#EUR": by_type}
+    operation_id = operation_id_of(confirmed())
+    window, date = "2026-11-20T10:30:00Z", "2026-11-20T10:15:30Z"
+    assert aws.items("OPERATION") == {
+        f"OPERATION#{operation_id}#confirmed": {
+            "fingerprint": record.fingerprint,
+            "log_key": record.log_key,
+            "lines": record.body,
+            "window": window,
+            "merchant_id": "m-5553",
+            "counted_order": f"{window}#{date}#{operation_id}#confirmed",
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("documents", "expected"),
+    [
+        ([confirmed()], ONCE),
+        (
+            [confirmed(), reconciled()],
+            {
+                "confirmed": 10000,
+                "reconciled": 10000,
+                "pending": 0,
+                "available": 10000,
+                "operations_count": 2,
+            },
+        ),
+        (
+            [confirmed(), confirmed(type="refund", amount="40.00")],
+            {"confirmed": 6000, "pending": 10000, "available": -4000, "operations_count": 2},
+        ),
+        (
+            [confirmed(type="chargeback"), reconciled(type="chargeback")],
+            {"confirmed": -10000, "reconciled": -10000, "available": -10000, "operations_count": 2},
+        ),
+        (
+            [reconciled()],
+            {"reconciled": 10000, "pending": -10000, "available": 10000, "operations_count": 1},
+        ),
+    ],
+    ids=["captured", "reconciled", "refunded", "charged back", "reconciled alone"],
+)
+def test_money_is_confirmed_pending_and_available_as_the_design_says(aws, documents, expected):
+    aws.reduce(*(data_of(record_of(document)) for document in documents))
+    assert aws.balance() == expected
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        [[0, 0, 0]],
+        [[0], [0], [0]],
+        [[0, 1], [1, 0]],
+        [[1, 0, 1], [0, 1]],
+    ],
+    ids=["in one batch", "in later batches", "swapped", "mixed"],
+)
+def test_what_repeats_is_counted_once(aws, batches):
+    for batch in batches:
+        aws.reduce(*(segment(n) for n in batch))
+    known = len({n for batch in batches for n in batch})
+    expected = {"confirmed": 10000 * known, "pending": 10000 * known, "operations_count": known}
+    assert aws.balance() == expected
+    assert len(aws.items("OPERATION")) == known
+    assert aws.quarantined() == []
+
+
+def test_a_repeat_of_a_later_quarter_does_not_move_what_is_counted(aws):
+    aws.reduce(segment(0), arrived_at=utc("2026-11-20T10:14:59"))
+    aws.reduce(segment(0), segment(1), arrived_at=utc("2026-11-20T10:15:00"))
+    assert aws.items("WINDOW") == {
+        "WINDOW#2026-11-20T10:00:00Z#bs-5553-eur#EUR": ONCE,
+        "WINDOW#2026-11-20T10:15:00Z#bs-5553-eur#EUR": ONCE,
+    }
+
+
+def test_a_transaction_cancelled_for_mixed_reasons_drops_only_what_is_counted(aws, monkeypatch):
+    aws.reduce(segment(0))
+    dynamodb = disturb(monkeypatch, DisturbedDynamo((1,), (3,)))
+    aws.reduce(segment(0), segment(1), segment(2))
+    assert dynamodb.sizes == [6, 5, 5]  # three marks, then two; balance, window and day
+    assert aws.balance() == {"confirmed": 30000, "pending": 30000, "operations_count": 3}
+    assert aws.quarantined() == []
+
+
+def test_other_content_among_mixed_reasons_is_refused_and_the_rest_counted(aws, monkeypatch):
+    aws.reduce(segment(0))
+    forged = segment(0, amount="999.00")
+    disturb(monkeypatch, DisturbedDynamo((1,), code="ThrottlingError"))
+    aws.reduce(forged, segment(1), segment(2))
+    assert aws.balance() == {"confirmed": 30000, "pending": 30000, "operations_count": 3}
+    assert [(refused.code, refused.body) for refused in aws.quarantined()] == [("E_RECORD", forged)]
+
+
+def test_conflicts_without_end_give_the_batch_back_uncounted(aws, monkeypatch):
+    dynamodb = disturb(monkeypatch, DisturbedDynamo(*[(0,)] * 99))
+    with pytest.raises(TransientError, match="1 segments not counted"):
+        aws.reduce(segment(0))
+    assert aws.items("BALANCE") == aws.items("OPERATION") == {}
+    assert len(dynamodb.sizes) == 6
+    dynamodb._conflicts.clear()
+    aws.reduce(segment(0))
+    assert aws.balance() == ONCE
+
+
+def test_a_batch_that_failed_half_way_counts_the_rest_when_it_comes_back(aws, monkeypatch):
+    batch = [segment(n) for n in range(200)]
+    dynamodb = disturb(monkeypatch, DisturbedDynamo())
+    passed = dynamodb.transact_write_items
+
+    def fail_after_the_first(**said: Any) -> Any:
+        if dynamodb.sizes:
+            error = {"Error": {"Code": "InternalServerError", "Message": ""}}
+            raise ClientError(error, "TransactWriteItems")  # type: ignore[arg-type]
+        return passed(**said)
+
+    monkeypatch.setattr(dynamodb, "transact_write_items", fail_after_the_first)
+    with pytest.raises(TransientError):
+        aws.reduce(*batch)
+    assert 0 < aws.balance()["operations_count"] < 200
+    monkeypatch.setattr(dynamodb, "transact_write_items", passed)
+    aws.reduce(*batch)
+    assert aws.balance()["operations_count"] == 200
+    assert aws.balance()["confirmed"] == 200 * 10000
+
+
+def test_the_same_identity_with_other_content_in_one_batch_is_refused(aws):
+    forged = segment(0, amount="999.00")
+    aws.reduce(segment(0), forged, segment(1), segment(0))
+    assert aws.balance() == {"confirmed": 20000, "pending": 20000, "operations_count": 2}
+    assert [(refused.code, refused.body) for refused in aws.quarantined()] == [("E_RECORD", forged)]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"fingerprint": "0" * 64}, {"body": "other"}],
+    ids=["another fingerprint", "other lines"],
+)
+def test_what_differs_from_a_counted_segment_in_anything_is_refused(aws, changes):
+    record = record_of(confirmed(), WITH_FEE)
+    aws.reduce(data_of(record))
+    if "body" in changes:
+        changes = {"body": record_of(confirmed()).body}  # the lines without a fee: ours in form
+    forged = data_of(SegmentRecordV1(**record.model_dump() | changes))
+    aws.reduce(forged)
+    assert aws.balance()["operations_count"] == 2
+    assert [refused.code for refused in aws.quarantined()] == ["E_RECORD"]
+
+
+def test_a_merchant_with_forty_balance_shops_in_one_event_is_counted_whole_and_once(aws):
+    sellers = [context_of(str(n), merchant_id="m-5553") for n in range(40)]
+    event = marketplace([(str(n), "10.00", "1.00") for n in range(40)], "400.00")
+    records = records_of(claim_of(event, context_of("market"), *sellers))
+    for _ in range(2):
+        aws.reduce(*(data_of(record) for record in records), segment(7))
+    balances = aws.items("BALANCE")
+    assert len(balances) == 41
+    own = balances.pop("BALANCE#bs-5553-eur#EUR")
+    assert own == ONCE
+    assert all(
+        counters == {"confirmed": 900, "pending": 900, "operations_count": 2}
+        for counters in balances.values()
+    )
+    assert aws.items("BALANCE", "m-market") == {
+        "BALANCE#bs-market-eur#EUR": {"confirmed": 4000, "pending": 4000, "operations_count": 40}
+    }
+    assert aws.quarantined() == []
+
+
+def test_a_refused_segment_of_forty_balance_shops_counts_in_none_of_its_parts(aws):
+    """Its later parts have no counterpart in what was counted: they must go with the first."""
+    sellers = [context_of(str(n), merchant_id="m-5553") for n in range(40)]
+    event = marketplace([(str(n), "10.00", None) for n in range(40)], "400.00")
+    [record] = records_of(claim_of(event, context_of("market"), *sellers))
+    aws.reduce(data_of(record_of(confirmed(amount="400.00"))))
+    before = aws.items("BALANCE")
+    aws.reduce(data_of(record))
+    assert [refused.code for refused in aws.quarantined()] == ["E_RECORD"]
+    assert aws.items("BALANCE") == before
+
+
+def test_a_hot_merchant_s_thousand_segments_are_counted_in_few_transactions(aws, monkeypatch):
+    """On the fake store, which does as DynamoDB does: moto would take ten seconds for it."""
+    store = MemoryBalanceStore()
+    sizes: list[int] = []
+
+    def conflicts(writes: Sequence[TableWrite]) -> Sequence[int]:
+        sizes.append(len(writes))
+        return ()
+
+    monkeypatch.setattr(reducer, "DynamoBalanceStore", lambda *_: store)
+    monkeypatch.setattr(store, "conflicts", conflicts)
+    reducer._world.cache_clear()
+    aws.reduce(*(segment(n) for n in range(1000)))
+    [balance] = store.balances("m-5553")
+    assert (balance.confirmed, balance.pending, balance.operations_count) == (10**7, 10**7, 1000)
+    assert sizes == [100] * 10 + [33]
+    assert len(store.marks) == 1000
+
+
+def test_a_conflict_at_the_last_attempt_that_another_has_counted_is_no_failure(aws, monkeypatch):
+    dynamodb = disturb(monkeypatch, DisturbedDynamo(*[(0,)] * 5))
+    passed = dynamodb.transact_write_items
+
+    def counted_by_another_at_last(**said: Any) -> Any:
+        if len(dynamodb.sizes) == 5:
+            client("dynamodb").transact_write_items(**said)
+        return passed(**said)
+
+    monkeypatch.setattr(dynamodb, "transact_write_items", counted_by_another_at_last)
+    aws.reduce(segment(0))
+    assert aws.balance() == ONCE
+    assert len(dynamodb.sizes) == 6
+
+
+def test_many_merchants_share_transactions_and_none_gets_another_s_money(aws, monkeypatch):
+    dynamodb = disturb(monkeypatch, DisturbedDynamo())
+    names = [str(n) for n in range(50)]
+    records = [
+        record_of(
+            confirmed(
+                external_reference=f"{name}-{n}", local_merchant_id=name, shop_id=f"shop-{name}"
+            ),
+            context_of(name),
+        )
+        for n in range(2)
+        for name in names
+    ]
+    aws.reduce(*(data_of(record) for record in records))
+    assert {aws.balance(name)["confirmed"] for name in names} == {20000}
+    assert len(dynamodb.sizes) == 3

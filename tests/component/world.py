@@ -1,0 +1,266 @@
+"""One environment on moto: its buckets, tables and stream, and the functions' real handlers on it.
+
+What moto does not do is done here: queues, event source mappings and the state machine only hand
+JSON from one handler to the next. Everything else is read back from AWS, as an auditor would.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+
+from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
+from falcon_balances.adapters.ports import Executions
+from falcon_balances.contracts.execution import ExecutionResult, SplitterInput
+from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.instants import parse_rfc3339
+from falcon_balances.domain.merchant_context import ContextKey, MerchantContext
+from lambdas.dispatcher import handler as dispatcher
+from lambdas.persister import handler as persister
+from lambdas.publisher import handler as publisher
+from lambdas.reducer import handler as reducer
+from lambdas.splitter import handler as splitter
+from tests.builders import SENT_AT, histories_of
+
+EVENTS = Path(__file__).parent / "events"
+ARRIVED_AT = parse_rfc3339("2026-11-20T10:20:01Z")
+REGION: Final = "eu-central-1"
+SHARD = "shardId-000000000000"
+
+LOG_BUCKET = "falcon-log"
+QUARANTINE_BUCKET = "falcon-quarantine"
+CLAIMS_TABLE = "event-claims"
+CONTEXT_TABLE = "merchant-contexts"
+BALANCES_TABLE = "balances"
+STREAM = "balance-stream"
+ENVIRONMENT = {
+    "STAGE": "confirmed",
+    "MODE": "test",
+    "STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:confirmed",
+    "CHUNK_BUDGET_BYTES": "200000",
+    "LOG_BUCKET": LOG_BUCKET,
+    "QUARANTINE_BUCKET": QUARANTINE_BUCKET,
+    "CLAIMS_TABLE": CLAIMS_TABLE,
+    "CONTEXT_TABLE": CONTEXT_TABLE,
+    "BALANCES_TABLE": BALANCES_TABLE,
+    "STREAM": STREAM,
+}
+_TABLES = {
+    CLAIMS_TABLE: ("falcon_operation_id", "stage"),
+    CONTEXT_TABLE: ("context_key",),
+    BALANCES_TABLE: ("pk", "sk"),
+}
+
+
+def lambda_context(seconds_left: float = 300) -> Any:
+    """As little of a Lambda context as the functions look at."""
+    return SimpleNamespace(
+        function_name="test",
+        aws_request_id="request-1",
+        get_remaining_time_in_millis=lambda: int(seconds_left * 1000),
+    )
+
+
+def event_file(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((EVENTS / name).read_text())
+    return document
+
+
+def sqs_event(bodies: Iterable[bytes], sent_at: datetime = SENT_AT) -> dict[str, Any]:
+    """A batch of messages `message-0`, `message-1`, …"""
+    template = event_file("sqs.json")
+    records = []
+    for n, body in enumerate(bodies):
+        record = deepcopy(template) | {
+            "messageId": f"message-{n}",
+            "body": body.decode("utf-8", "surrogatepass"),
+        }
+        record["attributes"]["SentTimestamp"] = str(int(sent_at.timestamp()) * 1000 + 123)
+        records.append(record)
+    return {"Records": records}
+
+
+def kinesis_event(
+    records: Iterable[bytes], arrived_at: datetime = ARRIVED_AT, shard_id: str = SHARD
+) -> dict[str, Any]:
+    template = event_file("kinesis.json")
+    built = []
+    for data in records:
+        record = deepcopy(template) | {"eventID": f"{shard_id}:4959033827149025660855969253836157"}
+        record["kinesis"] |= {
+            "data": b64encode(data).decode(),
+            "approximateArrivalTimestamp": arrived_at.timestamp(),
+        }
+        built.append(record)
+    return {"Records": built}
+
+
+class InProcessExecutions:
+    """Splitter, persister, publisher, one after the other, with JSON between them."""
+
+    def run(self, step: SplitterInput) -> ExecutionResult:
+        state = json.loads(step.model_dump_json())
+        try:
+            for function in (splitter, persister, publisher):
+                state = json.loads(json.dumps(function.lambda_handler(state, lambda_context())))
+        except Exception as error:
+            raise TransientError(f"execution FAILED: {type(error).__name__}") from error
+        return ExecutionResult.model_validate(state)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One version of a quarantined body."""
+
+    key: str
+    body: bytes
+    metadata: dict[str, str]
+
+    @property
+    def code(self) -> str:
+        return self.metadata["code"]
+
+
+@dataclass(slots=True)
+class AwsWorld:
+    executions: Executions = field(default_factory=InProcessExecutions)
+    read_until: dict[str, int] = field(default_factory=dict)
+
+    def create(self, shards: int = 2) -> None:
+        for bucket in (LOG_BUCKET, QUARANTINE_BUCKET):
+            client("s3").create_bucket(
+                Bucket=bucket,
+                ObjectLockEnabledForBucket=True,
+                CreateBucketConfiguration={"LocationConstraint": REGION},
+            )
+        for name, keys in _TABLES.items():
+            client("dynamodb").create_table(
+                TableName=name,
+                KeySchema=[
+                    {"AttributeName": key, "KeyType": kind}  # type: ignore[typeddict-item]
+                    for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+                ],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        client("kinesis").create_stream(StreamName=STREAM, ShardCount=shards)
+
+    def load(self, *contexts: MerchantContext) -> None:
+        """Replace whatever is known of these contexts' keys."""
+        directory = DynamoMerchantDirectory(client("dynamodb"), CONTEXT_TABLE)
+        for key, history in histories_of(*contexts).items():
+            self.remove(key)
+            assert directory.replace(key, (), history)
+
+    def remove(self, key: ContextKey) -> None:
+        client("dynamodb").delete_item(
+            TableName=CONTEXT_TABLE, Key={"context_key": {"S": str(key)}}
+        )
+
+    def dispatch(
+        self, *bodies: bytes, sent_at: datetime = SENT_AT, seconds_left: float = 300
+    ) -> list[str]:
+        """The ids of the messages that come back to the queue."""
+        answer = dispatcher.lambda_handler(sqs_event(bodies, sent_at), lambda_context(seconds_left))
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def reduce(
+        self, *records: bytes, arrived_at: datetime = ARRIVED_AT, shard_id: str = SHARD
+    ) -> None:
+        reducer.lambda_handler(kinesis_event(records, arrived_at, shard_id), lambda_context())
+
+    def drain(self) -> None:
+        """The reducer gets everything that is new on the stream, one batch per shard."""
+        for shard_id, records in self.stream().items():
+            new = records[self.read_until.get(shard_id, 0) :]
+            if new:
+                self.reduce(*new, shard_id=shard_id)
+            self.read_until[shard_id] = len(records)
+
+    def stream(self) -> dict[str, list[bytes]]:
+        kinesis = client("kinesis")
+        found = {}
+        for shard in kinesis.list_shards(StreamName=STREAM)["Shards"]:
+            iterator = kinesis.get_shard_iterator(
+                StreamName=STREAM, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            records = kinesis.get_records(ShardIterator=iterator, Limit=10_000)["Records"]
+            found[shard["ShardId"]] = [record["Data"] for record in records]
+        return found
+
+    def published(self) -> list[dict[str, Any]]:
+        """All segments on the stream, parsed."""
+        return [json.loads(data) for records in self.stream().values() for data in records]
+
+    def log(self) -> dict[str, str]:
+        return {key: body.decode() for key, _, body, _ in _versions(LOG_BUCKET)}
+
+    def log_versions(self) -> list[tuple[str, str]]:
+        """Key and version id of every version: what must not grow when something repeats."""
+        return sorted((key, version) for key, version, _, _ in _versions(LOG_BUCKET))
+
+    def quarantined(self) -> list[Refused]:
+        return [
+            Refused(key, body, metadata) for key, _, body, metadata in _versions(QUARANTINE_BUCKET)
+        ]
+
+    def claims(self) -> list[dict[str, Any]]:
+        return client("dynamodb").scan(TableName=CLAIMS_TABLE, ConsistentRead=True)["Items"]
+
+    def items(self, kind: str, merchant_id: str = "m-5553") -> dict[str, dict[str, Any]]:
+        """A merchant's items of one kind by sort key: numbers as int, text as str."""
+        found = client("dynamodb").query(
+            TableName=BALANCES_TABLE,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+            ExpressionAttributeValues={
+                ":pk": {"S": f"MERCHANT#{merchant_id}"},
+                ":sk": {"S": f"{kind}#"},
+            },
+            ConsistentRead=True,
+        )["Items"]
+        return {item["sk"]["S"]: _plain(item) for item in found}
+
+    def balance(self, local_merchant_id: str = "5553", currency: str = "EUR") -> dict[str, int]:
+        """The counters of a balance by the names that `context_of` gives; empty if none."""
+        sk = f"BALANCE#bs-{local_merchant_id}-{currency.lower()}#{currency}"
+        return self.items("BALANCE", f"m-{local_merchant_id}").get(sk, {})
+
+    def stream_item(self, sk: str) -> dict[str, Any]:
+        answer = client("dynamodb").get_item(
+            TableName=BALANCES_TABLE,
+            Key={"pk": {"S": "STREAM"}, "sk": {"S": sk}},
+            ConsistentRead=True,
+        )
+        return _plain(answer.get("Item", {}))
+
+    def as_of(self) -> str | None:
+        return self.stream_item("AS_OF").get("as_of")
+
+
+def _plain(item: dict[str, Any]) -> dict[str, Any]:
+    read: dict[str, Callable[[Any], Any]] = {"N": int, "S": str, "SS": set}
+    return {
+        name: read[kind](value)
+        for name, typed in item.items()
+        if name not in {"pk", "sk"}
+        for kind, value in typed.items()
+    }
+
+
+def _versions(bucket: str) -> Iterator[tuple[str, str, bytes, dict[str, str]]]:
+    """Key, version id, body and metadata of every version, oldest first within a key."""
+    s3 = client("s3")
+    listed = s3.list_object_versions(Bucket=bucket).get("Versions", [])
+    for version in sorted(listed, key=lambda version: (version["Key"], version["LastModified"])):
+        stored = s3.get_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+        yield version["Key"], version["VersionId"], stored["Body"].read(), stored["Metadata"]
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -1,0 +1,151 @@
+"""Every sample ever published keeps its outcome, as the files on disk say it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from pydantic import BaseModel
+
+from falcon_balances.contracts.balance_document import BalanceDocumentV1
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.merchant_contexts import parse_merchant_context
+from falcon_balances.contracts.psp_operations import parse_psp_message
+from falcon_balances.contracts.samples import (
+    CONTEXT_SAMPLES,
+    CONTRACT_BY_STAGE,
+    EVENT_SAMPLES,
+    SENT_AT,
+    refused_samples,
+)
+from falcon_balances.contracts.schemas import ACCEPTED, REFUSED_INDEX, SCHEMAS
+from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
+from falcon_balances.contracts.stream_records import parse_stream_record as parse_record
+from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.identity import falcon_operation_id, fingerprint
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.splitting import split
+
+CONTEXTS = [
+    parse_merchant_context(json.loads(path.read_bytes()))
+    for path in sorted((SCHEMAS / ACCEPTED / "merchant-context").glob("*.json"))
+]
+HISTORIES = {context.key: [context] for context in CONTEXTS}
+_WRITTEN_BY_US: dict[str, type[BaseModel]] = {
+    "claim": ClaimV1,
+    "balance-document": BalanceDocumentV1,
+}
+STAGE_BY_CONTRACT = {contract: stage for stage, contract in CONTRACT_BY_STAGE.items()}
+
+
+def paths(folder: str) -> list[Path]:
+    return sorted((SCHEMAS / folder).rglob("*.json"))
+
+
+def validator(contract: str) -> Draft202012Validator:
+    schema = json.loads((SCHEMAS / f"{contract}.v1.schema.json").read_bytes())
+    return Draft202012Validator(schema)
+
+
+def process(contract: str, raw: bytes) -> None:
+    """As the pipeline does; `plain-capture` is claimed already."""
+    if contract == "segment-record":
+        record = parse_record(raw)
+        assert isinstance(record, SegmentRecordV1)
+        record.to_segment()
+        return
+    stage = STAGE_BY_CONTRACT[contract]
+    operation = parse_psp_message(raw, stage, mode="test", sent_at=SENT_AT)
+    split(operation, HISTORIES)
+    first = parse_psp_message(
+        (SCHEMAS / ACCEPTED / "confirmed-operation/plain-capture.json").read_bytes(),
+        Stage.CONFIRMED,
+        mode="test",
+        sent_at=SENT_AT,
+    )
+    is_known = (falcon_operation_id(operation), stage) == (
+        falcon_operation_id(first),
+        Stage.CONFIRMED,
+    )
+    if is_known and fingerprint(operation) != fingerprint(first):
+        raise RejectedOperation(RejectionCode.ID_CONFLICT, "known")
+
+
+@pytest.mark.parametrize(
+    "path", paths(ACCEPTED), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_an_accepted_sample_is_accepted_by_its_schema_and_by_the_code(path):
+    contract, raw = path.parent.name, path.read_bytes()
+    document = json.loads(raw)
+    validator(contract).validate(document)
+    if contract in STAGE_BY_CONTRACT or contract == "segment-record":
+        process(contract, raw)
+    elif contract == "merchant-context":
+        assert parse_merchant_context(document)
+    elif contract == "cut-record":
+        cut = parse_record(raw)
+        assert isinstance(cut, CutRecordV1)
+        assert cut.to_cut()
+    else:
+        model: type[BaseModel] = _WRITTEN_BY_US[contract]
+        assert model.model_validate_json(raw).model_dump(mode="json") == document
+
+
+INDEX: list[dict[str, Any]] = json.loads((SCHEMAS / REFUSED_INDEX).read_bytes())
+
+
+def published(entry: dict[str, Any]) -> bytes:
+    path: Path = SCHEMAS / entry["file"]
+    return path.read_bytes().ljust(entry.get("padded_with_spaces_to_bytes", 0))
+
+
+@pytest.mark.parametrize("entry", INDEX, ids=lambda entry: entry["code"])
+def test_a_refused_sample_is_refused_with_its_code(entry):
+    with pytest.raises(RejectedOperation) as caught:
+        process(entry["contract"], published(entry))
+    assert caught.value.code == entry["code"]
+
+
+def test_there_is_a_refused_sample_for_every_code_and_a_file_for_each():
+    assert [entry["code"] for entry in INDEX] == list(RejectionCode)
+    assert [sample.code for sample in refused_samples()] == list(RejectionCode)
+    assert [published(entry) for entry in INDEX] == [item.raw for item in refused_samples()]
+    files = {entry["file"] for entry in INDEX}
+    on_disk = {path.relative_to(SCHEMAS).as_posix() for path in paths("samples/refused")}
+    assert on_disk - {REFUSED_INDEX} == {name for name in files if "refused" in name}
+
+
+# What the schema cannot say: bytes, instants that exist, sums, other events, contexts, currencies.
+NOT_IN_A_SCHEMA = {"E_SIZE", "E_DUP_KEY", "E_FUTURE", "E_SPLIT_SUM", "E_SCALE", "E_RECORD"} | {
+    "E_UNKNOWN_MERCHANT",
+    "E_MERCHANT_INACTIVE",
+    "E_NO_BALANCE_SHOP",
+    "E_ID_CONFLICT",
+}
+
+
+@pytest.mark.parametrize("entry", INDEX, ids=lambda entry: entry["code"])
+def test_a_schema_refuses_what_a_schema_can(entry):
+    is_valid = validator(entry["contract"]).is_valid(json.loads(published(entry)))
+    assert is_valid is (entry["code"] in NOT_IN_A_SCHEMA)
+
+
+def test_the_samples_show_what_a_newcomer_looks_for():
+    said = [document for _, document in EVENT_SAMPLES.values()]
+    assert {document["currency"] for document in said} == {"EUR", "JPY", "BHD"}
+    kinds = {"capture", "refund", "chargeback", "chargeback_reversal", "cashback"}
+    assert {document["type"] for document in said} == kinds
+    assert {stage for stage, _ in EVENT_SAMPLES.values()} == set(STAGE_BY_CONTRACT.values())
+    assert any("splits" in document for document in said)
+    fees = [fee for context in CONTEXT_SAMPLES.values() for fee in context["fees"]]
+    assert {"percent", "fixed", "min", "max"} <= {name for fee in fees for name in fee}
+
+
+def test_no_two_samples_are_the_same_operation_with_another_content():
+    identities = []
+    for stage, document in EVENT_SAMPLES.values():
+        raw = json.dumps(document).encode()
+        operation = parse_psp_message(raw, stage, mode="live", sent_at=SENT_AT)
+        identities.append((falcon_operation_id(operation), stage))
+    assert len(identities) == len(set(identities))

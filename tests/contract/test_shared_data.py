@@ -1,0 +1,130 @@
+"""Compares with balances, keys and bytes that separate arithmetic worked out."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from falcon_balances.contracts.balance_document import BalanceV1
+from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.contracts.merchant_contexts import parse_merchant_context
+from falcon_balances.contracts.psp_operations import parse_psp_message
+from falcon_balances.domain.balances import Balance, fold
+from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.identity import falcon_operation_id, fingerprint
+from falcon_balances.domain.log_format import csv_body, log_key
+from falcon_balances.domain.merchant_context import ContextKey, MerchantContext
+from falcon_balances.domain.operations import PSP_STAGES, Segment, Stage
+from falcon_balances.domain.splitting import split
+
+DATA = Path(__file__).parents[2].parent / "shared/data"
+SENT_AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+# Their stages do not exist yet, and this merchant's balance is what they alone change.
+LATER_STAGES = ("payout/", "adjustment/")
+CHANGED_LATER = ("adjusted", "withdrawn", "available", "operations_count")
+MERCHANT_CHANGED_LATER = "m-101"
+
+pytestmark = [
+    pytest.mark.shared,
+    pytest.mark.skipif(not DATA.is_dir(), reason=f"no data to compare with in {DATA}"),
+]
+
+
+def lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines() if path.is_file() else []
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines(path)]
+
+
+@dataclass
+class Folded:
+    """What the confirmed and the reconciled file of a data set come to."""
+
+    folder: Path
+    histories: dict[ContextKey, list[MerchantContext]] = field(default_factory=dict)
+    claims: dict[tuple[str, Stage], str] = field(default_factory=dict)
+    segments: dict[str, Segment] = field(default_factory=dict)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        contexts = [parse_merchant_context(row) for row in rows(self.folder / "merchants.jsonl")]
+        for context in sorted(contexts, key=lambda context: context.effective_from):
+            self.histories.setdefault(context.key, []).append(context)
+        for stage in PSP_STAGES:
+            self.send(stage, f"{stage}.jsonl")
+
+    def send(self, stage: Stage, name: str) -> None:
+        for number, line in enumerate(lines(self.folder / name), start=1):
+            try:
+                for segment in self.claimed(line, stage):
+                    self.segments[log_key(segment)] = segment
+            except RejectedOperation as rejected:
+                entry = {"stage": str(stage), "line": number, "code": str(rejected.code)}
+                self.refused.append(entry)
+
+    def claimed(self, line: bytes, stage: Stage) -> tuple[Segment, ...]:
+        operation = parse_psp_message(line, stage, mode="test", sent_at=SENT_AT)
+        event = split(operation, self.histories)
+        identity = (falcon_operation_id(operation), stage)
+        if self.claims.setdefault(identity, fingerprint(operation)) != fingerprint(operation):
+            raise RejectedOperation(RejectionCode.ID_CONFLICT, "known already")
+        return event.segments
+
+    def balances(self) -> Iterator[dict[str, Any]]:
+        for (merchant_id, balance_shop_id, code), counters in fold(self.segments.values()).items():
+            currency = find_currency(code)
+            assert currency is not None
+            balance = Balance.from_counters(balance_shop_id, currency, counters)
+            yield {"merchant_id": merchant_id, **BalanceV1.of(balance).model_dump()}
+
+
+@pytest.fixture(scope="module", params=["edges", "olist"])
+def folded(request: pytest.FixtureRequest) -> Folded:
+    return Folded(DATA / request.param)
+
+
+def test_every_log_key_and_every_byte_is_as_expected(folded: Folded):
+    expected = {
+        key: digest
+        for digest, key in (
+            line.decode().split("  ") for line in lines(folded.folder / "expected-keys.txt")
+        )
+        if not key.startswith(LATER_STAGES)
+    }
+    written = {
+        key: sha256(csv_body(segment).encode()).hexdigest()
+        for key, segment in folded.segments.items()
+    }
+    assert expected
+    assert written == expected
+
+
+def test_every_refusal_is_as_expected(folded: Folded):
+    assert folded.refused == rows(folded.folder / "expected-refused.jsonl")
+
+
+def test_every_balance_is_as_expected(folded: Folded):
+    counted = {(row["merchant_id"], row["balance_shop_id"]): row for row in folded.balances()}
+    expected = rows(folded.folder / "expected.jsonl")
+    assert len(expected) == len(counted)
+    for row in expected:
+        ours = counted[row["merchant_id"], row["balance_shop_id"]]
+        is_partial = row["merchant_id"] == MERCHANT_CHANGED_LATER
+        left_out = CHANGED_LATER if is_partial else ()
+        for name in row.keys() - set(left_out):
+            assert ours[name] == row[name], (row["merchant_id"], name)
+
+
+def test_a_known_identity_with_another_content_is_a_conflict():
+    edges = Folded(DATA / "edges")
+    before = len(edges.refused)
+    edges.send(Stage.CONFIRMED, "confirmed-late.jsonl")
+    assert [entry["code"] for entry in edges.refused[before:]] == ["E_ID_CONFLICT"]
+    assert edges.segments == Folded(DATA / "edges").segments

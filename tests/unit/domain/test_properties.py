@@ -1,0 +1,210 @@
+"""What holds for every event and every order of events (design §10, promises 2, 3, 4 and 7)."""
+
+from collections.abc import Iterable
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from falcon_balances.contracts.psp_operations import parse_psp_document
+from falcon_balances.domain.balances import fold
+from falcon_balances.domain.counting import (
+    COUNTERS,
+    TRANSACTION_ITEMS_MAX,
+    AddCounters,
+    ArrivedSegment,
+    ItemKey,
+    PutMark,
+    TableWrite,
+    add_to,
+    countable_parts,
+    transactions,
+    writes_of,
+)
+from falcon_balances.domain.identity import canonical_document, falcon_operation_id, fingerprint
+from falcon_balances.domain.instants import quarter_of
+from falcon_balances.domain.log_format import csv_body, expected_uuids, log_key, parse_csv_body
+from falcon_balances.domain.operations import SIGN_BY_TYPE, OperationType, Segment
+from tests.strategies import Case, accepted_cases, few, instants, journals
+
+FEES = (OperationType.PSP_FEE, OperationType.MARKETPLACE_FEE)
+
+
+def sum_of(segments: Iterable[Segment], *types: OperationType) -> int:
+    return sum(line.amount.minor for item in segments for line in item.lines if line.type in types)
+
+
+@few
+@given(accepted_cases())
+def test_an_events_lines_add_up_to_what_the_event_says(case: Case):
+    operation, segments = case.operation, case.split().segments
+    said = SIGN_BY_TYPE[operation.type] * operation.amount.minor
+    assert sum_of(segments, operation.type) == said
+    assert sum_of(segments, OperationType.MARKETPLACE_FEE) == 0
+    assert sum_of(segments, OperationType.PSP_FEE) <= 0
+    total = sum_of(segments, *OperationType)
+    assert total == said + sum_of(segments, OperationType.PSP_FEE)
+
+
+@few
+@given(accepted_cases())
+def test_every_line_is_of_the_event_and_the_amount_has_its_sign(case: Case):
+    operation = case.operation
+    for segment in case.split().segments:
+        for line in segment.lines:
+            sign = SIGN_BY_TYPE[line.type]
+            assert line.amount.minor * sign > 0 if sign else line.amount.minor != 0
+            assert line.type in (operation.type, *FEES)
+            assert line.currency == operation.amount.currency
+            assert line.operation_date == operation.booked_at == segment.booked_at
+            assert line.falcon_operation_id == falcon_operation_id(operation)
+
+
+@few
+@given(accepted_cases())
+def test_the_same_event_and_contexts_give_the_same_bytes(case: Case):
+    first, second = case.split(), case.split()
+    assert first == second
+    backwards = Case(case.document, case.stage, dict(reversed(list(case.histories.items()))))
+    assert [csv_body(item) for item in backwards.split().segments] == [
+        csv_body(item) for item in first.segments
+    ]
+
+
+@few
+@given(accepted_cases())
+def test_segments_are_numbered_and_their_uuids_and_keys_are_unique(case: Case):
+    segments = case.split().segments
+    merchants = [item.merchant_id for item in segments]
+    assert merchants == sorted(set(merchants))
+    assert [(item.part, item.parts) for item in segments] == [
+        (n, len(segments)) for n in range(1, len(segments) + 1)
+    ]
+    uuids = [line.uuid for item in segments for line in item.lines]
+    assert len(uuids) == len(set(uuids))
+    assert len({log_key(item) for item in segments}) == len(segments)
+
+
+@few
+@given(accepted_cases())
+def test_a_body_reads_back_as_the_lines_that_it_was_written_from(case: Case):
+    for segment in case.split().segments:
+        body = csv_body(segment)
+        assert parse_csv_body(body) == segment.lines
+        assert body.isascii()
+        uuids = [line.uuid for line in segment.lines]
+        assert expected_uuids(segment.stage, segment.merchant_id, segment.lines) == uuids
+
+
+@few
+@given(accepted_cases())
+def test_the_canonical_document_is_the_same_event_and_its_own_canonical_document(case: Case):
+    operation = case.operation
+    document = canonical_document(operation)
+    again = parse_psp_document(document, case.stage)
+    assert again == operation
+    assert canonical_document(again) == document
+    assert fingerprint(again) == fingerprint(operation)
+
+
+@few
+@given(journals(), st.randoms(use_true_random=False))
+def test_folding_ignores_order_and_dropped_repeats(journal: list[Segment], random: Random):
+    repeated = journal + random.choices(journal, k=3) if journal else []
+    random.shuffle(repeated)
+    once = {log_key(segment): segment for segment in repeated}
+    assert fold(once.values()) == fold(journal)
+
+
+class Table:
+    """Counts as DynamoDB would: all of a transaction or nothing of it."""
+
+    def __init__(self) -> None:
+        self.marks: dict[ItemKey, PutMark] = {}
+        self.counters: dict[ItemKey, dict[str, int]] = {}
+
+    def transact(self, writes: list[TableWrite]) -> None:
+        keys = [write.key for write in writes]
+        assert len(keys) == len(set(keys)) <= TRANSACTION_ITEMS_MAX
+        for write in writes:
+            if isinstance(write, AddCounters):
+                add_to(self.counters.setdefault(write.key, {}), write.counters)
+            else:
+                assert write.key not in self.marks
+                self.marks[write.key] = write
+
+    def sums_of(self, kind: str) -> dict[tuple[str, str, str], dict[str, int]]:
+        """By merchant, balance shop and currency, over all items of a kind."""
+        sums: dict[tuple[str, str, str], dict[str, int]] = {}
+        for key, counters in self.counters.items():
+            if key.sk.startswith(f"{kind}#"):
+                merchant_id = key.pk.removeprefix("MERCHANT#")
+                *_, balance_shop_id, currency = key.sk.split("#")
+                total = sums.setdefault((merchant_id, balance_shop_id, currency), {})
+                add_to(total, counters)
+        return sums
+
+
+def counted(arrivals: list[ArrivedSegment], batch_size: int) -> Table:
+    table = Table()
+    for start in range(0, len(arrivals), batch_size):
+        batch = arrivals[start : start + batch_size]
+        for group in transactions(part for item in batch for part in countable_parts(item)):
+            table.transact(writes_of(group))
+    return table
+
+
+def of_stage(by_type: dict[str, int], stage: str) -> int:
+    return sum(value for name, value in by_type.items() if name.startswith(f"{stage}_"))
+
+
+def of_types(by_type: dict[str, int], stage: str) -> int:
+    """Over the types that count when reconciled (the table of design §4)."""
+    counts_later = (
+        "capture",
+        "cashback",
+        "chargeback_reversal",
+        "psp_fee",
+        "marketplace_fee",
+    )
+    return sum(by_type.get(f"{stage}_{kind}", 0) for kind in counts_later)
+
+
+@st.composite
+def arrivals(draw: st.DrawFn) -> list[ArrivedSegment]:
+    return [
+        ArrivedSegment(item, quarter_of(draw(instants)), log_key(item), "f" * 64, csv_body(item))
+        for item in draw(st.permutations(draw(journals())))
+    ]
+
+
+@few
+@given(arrivals(), st.integers(1, 5))
+def test_windows_and_days_and_balances_are_the_same_money(
+    arrived: list[ArrivedSegment], batch_size: int
+):
+    table = counted(arrived, batch_size)
+    folded = fold(item.segment for item in arrived)
+    balances = table.sums_of("BALANCE")
+    assert balances == folded
+    assert table.sums_of("WINDOW") == folded
+    days = table.sums_of("DAY")
+    assert days.keys() == folded.keys()
+    for key, by_type in days.items():
+        for stage in ("confirmed", "reconciled"):
+            assert of_stage(by_type, stage) == folded[key].get(stage, 0)
+        assert by_type["operations_count"] == folded[key]["operations_count"]
+        pending = of_types(by_type, "confirmed") - of_types(by_type, "reconciled")
+        at_once = of_stage(by_type, "confirmed") - of_types(by_type, "confirmed")
+        assert folded[key].get("pending", 0) == pending
+        assert folded[key].get("available", 0) == of_types(by_type, "reconciled") + at_once
+        assert folded[key].keys() <= set(COUNTERS)
+
+
+@few
+@given(arrivals())
+def test_merged_additions_are_the_sum_over_the_parts(arrived: list[ArrivedSegment]):
+    together, one_by_one = counted(arrived, len(arrived) or 1), counted(arrived, 1)
+    assert together.counters == one_by_one.counters
+    assert together.marks == one_by_one.marks
+    assert len(together.marks) == len(arrived)
