@@ -31,6 +31,7 @@ class DispatcherSettings(Settings):
     mode: Mode
     state_machine_arn: Name
     quarantine_bucket: Name
+    queue_url: Name
     chunk_budget_bytes: Annotated[int, Field(ge=175_000, le=220_000)]
 
 

@@ -120,3 +120,14 @@ class Quarantine(Protocol):
 class Executions(Protocol):
     def run(self, step: SplitterInput) -> ExecutionResult:
         """Split, persist and publish; raises TransientError unless all of it was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedMessage:
+    receipt_handle: str
+    delay_s: int
+
+
+class MessageQueue(Protocol):
+    def return_after(self, failed: Sequence[FailedMessage]) -> None:
+        """Let messages that failed come back after their delays."""

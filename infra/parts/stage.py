@@ -50,6 +50,7 @@ class Stage(Construct):
                 "MODE": settings.mode,
                 "STATE_MACHINE_ARN": self.machine.state_machine_arn,
                 "QUARANTINE_BUCKET": quarantine_bucket.bucket_name,
+                "QUEUE_URL": self.queue.queue.queue_url,
                 "CHUNK_BUDGET_BYTES": str(CHUNK_BUDGET_BYTES),
             },
             layer=layer,

@@ -6,137 +6,53 @@ Retries   safe: a message leaves its queue only when published or quarantined; a
 Errors    none for one message's sake; a missing setting or grant fails the whole batch
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.executions import StepFunctionsExecutions
-from falcon_balances.adapters.ports import Executions, Quarantine, QuarantinedBody
+from falcon_balances.adapters.message_queue import SqsMessageQueue
+from falcon_balances.adapters.ports import Executions, FailedMessage, MessageQueue, Quarantine
 from falcon_balances.adapters.quarantine import S3Quarantine
-from falcon_balances.contracts.claims import Rejection
-from falcon_balances.contracts.execution import MessageResult, SplitterInput, ValidMessage
-from falcon_balances.contracts.psp_operations import parse_psp_message
-from falcon_balances.domain.errors import RejectedOperation, TransientError
-from falcon_balances.domain.identity import canonical_document
-from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.operations import PspOperation, Stage
+from falcon_balances.domain.errors import TransientError
 from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import DispatcherSettings
-from lambdas.dispatcher.chunking import chunks, output_bytes_max
+from lambdas.dispatcher.dispatching import QueuedMessage, dispatch
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# An execution may take as long as the state machine's timeout; none is begun that could not end.
-EXECUTION_S_MAX: Final = 95
+_FIRST_RETURN_S: Final = 30
+_LAST_RETURN_S: Final = 1_800
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedMessage:
-    message_id: str
-    body: bytes
-    sent_at: datetime
-
-
-def dispatch(
-    messages: Sequence[QueuedMessage],
-    settings: DispatcherSettings,
-    executions: Executions,
-    quarantine: Quarantine,
-    seconds_left: Callable[[], float],
-) -> list[str]:
-    """The ids of the messages that must come back, in the order they came."""
-    queued = {message.message_id: message for message in messages}
-    valid, refused = _check(messages, settings)
-    done: set[str] = set()
-    for chunk in chunks(valid, settings.chunk_budget_bytes):
-        for result in _execute(chunk, settings, executions, seconds_left):
-            if result.rejection is None:
-                done.add(result.message_id)
-            else:
-                refused[result.message_id] = result.rejection
-    done |= {
-        message_id
-        for message_id, rejection in refused.items()
-        if _quarantine(queued[message_id], rejection, settings.stage, quarantine)
-    }
-    metrics.add_metric(name="MessagesDone", unit="Count", value=len(done))
-    metrics.add_metric(name="MessagesRefused", unit="Count", value=len(refused))
-    return [message_id for message_id in queued if message_id not in done]
-
-
-def _check(
-    messages: Sequence[QueuedMessage], settings: DispatcherSettings
-) -> tuple[list[tuple[int, ValidMessage]], dict[str, Rejection]]:
-    """The messages that keep the contract, each with the bytes it can become; and the others."""
-    valid: list[tuple[int, ValidMessage]] = []
-    refused: dict[str, Rejection] = {}
-    for message in messages:
-        try:
-            operation = parse_psp_message(
-                message.body, Stage(settings.stage), mode=settings.mode, sent_at=message.sent_at
-            )
-        except RejectedOperation as rejected:
-            refused[message.message_id] = Rejection.of(rejected)
-        else:
-            valid.append((output_bytes_max(operation), _valid_message(message, operation)))
-    return valid, refused
-
-
-def _valid_message(message: QueuedMessage, operation: PspOperation) -> ValidMessage:
-    return ValidMessage(
-        message_id=message.message_id,
-        received_at=rfc3339(message.sent_at),
-        event=canonical_document(operation),
-    )
-
-
-def _execute(
-    chunk: list[ValidMessage],
-    settings: DispatcherSettings,
-    executions: Executions,
-    seconds_left: Callable[[], float],
-) -> Iterator[MessageResult]:
-    """What became of each message; those that failed are missing.
-
-    An execution of several messages that failed is run again one message at a time, so that one
-    bad message never holds up the good ones.
-    """
-    if seconds_left() < EXECUTION_S_MAX:
-        logger.warning("no time left to begin an execution", messages=len(chunk))
-        return
-    try:
-        answer = executions.run(SplitterInput(stage=Stage(settings.stage), messages=tuple(chunk)))
-    except TransientError as error:
-        logger.warning("execution failed", messages=len(chunk), error=str(error))
-        if len(chunk) > 1:
-            for message in chunk:
-                yield from _execute([message], settings, executions, seconds_left)
-        return
-    asked = {message.message_id for message in chunk}
-    yield from (result for result in answer.results if result.message_id in asked)
-
-
-def _quarantine(
-    message: QueuedMessage, rejection: Rejection, stage: str, quarantine: Quarantine
-) -> bool:
-    try:
-        quarantine.put(
-            QuarantinedBody(stage, message.body, rejection.code, rejection.reason, message.sent_at)
+def return_later(event: dict[str, Any], failed: Sequence[str], queue: MessageQueue) -> None:
+    """Soon at first, later each time: long enough to outlast most outages before the fifth."""
+    records = {record["messageId"]: record for record in event["Records"]}
+    returning = [
+        FailedMessage(
+            record["receiptHandle"],
+            return_delay_s(int(record["attributes"]["ApproximateReceiveCount"])),
         )
+        for record in (records[message_id] for message_id in failed)
+    ]
+    try:
+        queue.return_after(returning)
     except TransientError as error:
-        logger.warning("quarantine failed", message_id=message.message_id, error=str(error))
-        return False
-    logger.info(
-        "refused",
-        message_id=message.message_id,
-        code=rejection.code,
-        reason=rejection.reason,
-    )
-    return True
+        # They come back all the same, when the queue's visibility timeout ends.
+        logger.warning("delay not set", messages=len(returning), error=str(error))
+
+
+def return_delay_s(receives: int) -> int:
+    """30 s, 2 min, 8 min, then half an hour."""
+    return min(_FIRST_RETURN_S << 2 * min(receives - 1, 8), _LAST_RETURN_S)
+
+
+@cache
+def _queue() -> MessageQueue:
+    return SqsMessageQueue(client("sqs"), DispatcherSettings.load().queue_url)
 
 
 @cache
@@ -171,4 +87,6 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str,
         quarantine,
         lambda: context.get_remaining_time_in_millis() / 1000,
     )
+    if failed:
+        return_later(event, failed, _queue())
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

@@ -47,6 +47,7 @@ def forget_adapters() -> None:
         balance_api._store,
         cuts._stream,
         dispatcher._adapters,
+        dispatcher._queue,
         persister._adapters,
         publisher._stream,
         reducer._world,

@@ -9,6 +9,7 @@ from falcon_balances.contracts.execution import ExecutionResult, MessageResult, 
 from falcon_balances.domain.errors import RejectionCode, TransientError
 from falcon_balances.domain.splitting import split
 from falcon_balances.settings import DispatcherSettings
+from lambdas.dispatcher import dispatching
 from lambdas.dispatcher import handler as dispatcher
 from lambdas.publisher import handler as publisher
 from lambdas.splitter import handler as splitter
@@ -166,7 +167,7 @@ def test_a_quarantine_that_fails_returns_the_message_it_was_for_and_no_other(aws
 
 def test_no_execution_is_begun_that_could_not_end(aws):
     aws.load(context_of())
-    left = dispatcher.EXECUTION_S_MAX - 1
+    left = dispatching.EXECUTION_S_MAX - 1
     assert aws.dispatch(GOOD, b"nonsense", seconds_left=left) == ["message-0"]
     assert [refused.code for refused in aws.quarantined()] == ["E_JSON"]
     assert aws.claims() == []
@@ -180,7 +181,7 @@ def test_time_that_runs_out_between_executions_returns_what_was_not_begun(aws, m
             Slow.seconds_left = 10
             return result
 
-    monkeypatch.setattr(dispatcher, "output_bytes_max", lambda _: 150_000)
+    monkeypatch.setattr(dispatching, "output_bytes_max", lambda _: 150_000)
     aws.load(context_of())
     settings = DispatcherSettings.load()
     queued = dispatcher.queued_messages(
@@ -197,7 +198,7 @@ def test_time_that_runs_out_between_executions_returns_what_was_not_begun(aws, m
     )
     executions = Slow()
     quarantine = dispatcher._adapters()[2]
-    failed = dispatcher.dispatch(
+    failed = dispatching.dispatch(
         queued, settings, executions, quarantine, lambda: Slow.seconds_left
     )
     assert failed == ["message-1", "message-2"]
@@ -241,3 +242,37 @@ def test_a_missing_setting_fails_the_batch_before_anything_is_done(aws, monkeypa
     with pytest.raises((ValueError, UserWarning)):
         aws.dispatch(b"nonsense")
     assert aws.quarantined() == []
+
+
+@pytest.mark.parametrize(
+    ("receives", "delay_s"), [(1, 30), (2, 120), (3, 480), (4, 1800), (5, 1800), (1000, 1800)]
+)
+def test_a_failed_message_comes_back_later_each_time(receives, delay_s):
+    assert dispatcher.return_delay_s(receives) == delay_s
+
+
+def test_a_message_that_failed_comes_back_when_its_delay_ends_and_not_before(aws, monkeypatch):
+    queue_url = DispatcherSettings.load().queue_url
+    sqs = client("sqs")
+    sqs.send_message(QueueUrl=queue_url, MessageBody="{}")
+    [received] = sqs.receive_message(QueueUrl=queue_url, VisibilityTimeout=0)["Messages"]
+    record = {
+        "messageId": received["MessageId"],
+        "receiptHandle": received["ReceiptHandle"],
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }
+    dispatcher.return_later({"Records": [record]}, [received["MessageId"]], dispatcher._queue())
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue_url)
+
+
+def test_a_delay_that_cannot_be_set_is_no_failure(aws):
+    class BrokenQueue:
+        def return_after(self, failed):
+            raise TransientError("return 1 messages: ServiceUnavailable")
+
+    record = {
+        "messageId": "m",
+        "receiptHandle": "r",
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }
+    dispatcher.return_later({"Records": [record]}, ["m"], BrokenQueue())

@@ -39,11 +39,13 @@ CLAIMS_TABLE = "event-claims"
 CONTEXT_TABLE = "merchant-contexts"
 BALANCES_TABLE = "balances"
 STREAM = "balance-stream"
+QUEUE = "confirmed"
 ENVIRONMENT = {
     "STAGE": "confirmed",
     "MODE": "test",
     "STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:confirmed",
     "CHUNK_BUDGET_BYTES": "200000",
+    "QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/{QUEUE}",
     "LOG_BUCKET": LOG_BUCKET,
     "QUARANTINE_BUCKET": QUARANTINE_BUCKET,
     "CLAIMS_TABLE": CLAIMS_TABLE,
@@ -139,6 +141,7 @@ class AwsWorld:
                 ObjectLockEnabledForBucket=True,
                 CreateBucketConfiguration={"LocationConstraint": REGION},
             )
+        client("sqs").create_queue(QueueName=QUEUE)
         for name, keys in _TABLES.items():
             client("dynamodb").create_table(
                 TableName=name,

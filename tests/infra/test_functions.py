@@ -68,6 +68,7 @@ def test_variables_name_the_real_thing(assembly):
             "MODE": assembly.settings.mode,
             "STATE_MACHINE_ARN": stage,
             "QUARANTINE_BUCKET": quarantine,
+            "QUEUE_URL": stage,
             "CHUNK_BUDGET_BYTES": "180000",
         }
         for stage in ("confirmed", "reconciled")

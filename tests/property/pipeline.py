@@ -29,7 +29,7 @@ from falcon_balances.fakes.storage import (
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from falcon_balances.settings import DispatcherSettings
-from lambdas.dispatcher.handler import QueuedMessage, dispatch
+from lambdas.dispatcher.dispatching import QueuedMessage, dispatch
 from lambdas.persister.handler import persist
 from lambdas.publisher.handler import publish
 from lambdas.reducer.batch import StreamRecord, World, reduce_batch
@@ -98,6 +98,7 @@ class Pipeline:
             mode="test",
             state_machine_arn="-",
             quarantine_bucket="-",
+            queue_url="-",
             chunk_budget_bytes=180_000,
         )
 

@@ -1,10 +1,8 @@
 """Crashes, repeats, reorderings and races at every call of the whole path break no promise."""
 
-import os
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -220,13 +218,8 @@ class PipelineMachine(RuleBasedStateMachine):
         self.promises.check_drained()
 
 
-in_ci = "CI" in os.environ  # noqa: TID251 - fewer examples while developing
-TestPipeline = pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")(
-    PipelineMachine.TestCase
-)
+TestPipeline = PipelineMachine.TestCase
 TestPipeline.settings = settings(
-    max_examples=2_000 if in_ci else 200,
     stateful_step_count=50,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
