@@ -158,7 +158,7 @@ def test_a_quarantine_that_fails_returns_the_message_it_was_for_and_no_other(aws
 
     aws.load(context_of())
     monkeypatch.setattr(
-        dispatcher, "client", lambda service: FullBucket() if service == "s3" else None
+        dispatcher, "client", lambda service: FullBucket() if service == "s3" else client(service)
     )
     assert aws.dispatch(b"first", GOOD, b"second", b"third") == ["message-2"]
     assert sorted(refused.body for refused in aws.quarantined()) == [b"first", b"third"]
