@@ -52,6 +52,12 @@ class Queue:
     receives: dict[str, int] = field(default_factory=dict)
     dead: dict[str, QueuedMessage] = field(default_factory=dict)
 
+    def redrive(self) -> None:
+        """As an operator does: what is in the dead-letter queue is in flight still."""
+        self.waiting |= self.dead
+        self.dead.clear()
+        self.receives.clear()
+
 
 class Pipeline:
     def __init__(self, interrupt: Interrupt, shard_count: int = 2) -> None:

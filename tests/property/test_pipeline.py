@@ -95,7 +95,7 @@ class PipelineMachine(RuleBasedStateMachine):
 
     def _send(self, stage: Stage, body: bytes) -> None:
         self.pipeline.send(stage, body)
-        self.promises.sent.append((stage, body, ""))
+        self.promises.sent.append((stage, body))
 
     @rule(event=events(), copies=st.integers(1, 2))
     def publish(self, event: tuple[Stage, dict[str, object]], copies: int) -> None:
@@ -205,17 +205,18 @@ class PipelineMachine(RuleBasedStateMachine):
         self.promises.check_balances_follow_marks()
 
     def teardown(self) -> None:
-        """Let everything end without further faults; then nothing may be missing."""
+        """Let all end, dead letters too, without further faults; then nothing may be missing."""
         for actor in self.actors:
             actor.finish()
         for stage, queue in self.pipeline.queues.items():
-            queue.receives.clear()
+            queue.redrive()
             while queue.waiting:
                 self.pipeline.dispatcher(stage, 10)()
         self.pipeline.tick(minutes=1)
         self._finish_all()
         self.promises.check_balances_follow_marks()
         self.promises.check_drained()
+        self.promises.check_replay()
 
 
 TestPipeline = PipelineMachine.TestCase
