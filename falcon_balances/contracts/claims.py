@@ -46,7 +46,9 @@ class ClaimV1(BaseModel):
     def of(cls, operation: PspOperation, received_at: str, event: SplitEvent | None = None) -> Self:
         """`received_at`: when the message was sent to its queue, RFC 3339."""
         return cls(
-            falcon_operation_id=falcon_operation_id(operation),
+            falcon_operation_id=(
+                event.falcon_operation_id if event else falcon_operation_id(operation)
+            ),
             stage=operation.stage,
             fingerprint=fingerprint(operation),
             received_at=received_at,

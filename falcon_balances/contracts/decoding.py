@@ -16,48 +16,34 @@ class JsonNumber:
 _NUMBER: Final = JsonNumber()
 
 
-class _DuplicateKeys:
-    """Builds objects and remembers whether a key came twice; the whole text is still read."""
-
-    def __init__(self) -> None:
-        self.found = False
-
-    def build(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
-        built = dict(pairs)
-        self.found = self.found or len(built) != len(pairs)
-        return built
-
-
 def decode(raw: bytes) -> dict[str, object]:
     """Raises RejectedOperation: E_SIZE, E_JSON, E_DUP_KEY or E_DEPTH, in this order."""
     if len(raw) > MESSAGE_BYTES_MAX:
         raise RejectedOperation(
             RejectionCode.SIZE, f"message: larger than {MESSAGE_BYTES_MAX} bytes"
         )
-    duplicates = _DuplicateKeys()
-    value = _parse(raw, duplicates)
+    value, has_repeated_key = _parse(raw)
     if not isinstance(value, dict):
         raise RejectedOperation(RejectionCode.JSON, "message: not a JSON object")
-    if duplicates.found:
+    if has_repeated_key:
         raise RejectedOperation(RejectionCode.DUP_KEY, "message: a key comes twice in one object")
-    if _is_too_deep(value):
+    # Each level takes a bracket. A plain event has one, and need not be walked through.
+    if raw.count(b"{") + raw.count(b"[") > NESTING_MAX and _is_too_deep(value):
         raise _too_deep()
     return value
 
 
-def _parse(raw: bytes, duplicates: _DuplicateKeys) -> object:
+def _parse(raw: bytes) -> tuple[object, bool]:
+    """The value, and whether a key came twice; the whole text is read in any case."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _no_json() from error
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=duplicates.build,
-            parse_constant=_refuse_constant,
-            parse_int=_number,
-            parse_float=_number,
-        )
+        try:
+            value, has_repeated_key = _UNIQUE_KEYS.decode(text), False
+        except _RepeatedKeyError:
+            value, has_repeated_key = _ANY_KEYS.decode(text), True
         if "\\u" in text:  # an escape can smuggle in half a surrogate pair, which is no text
             everything = json.loads(text, object_pairs_hook=list)
             json.dumps(everything, ensure_ascii=False).encode("utf-8")
@@ -69,7 +55,7 @@ def _parse(raw: bytes, duplicates: _DuplicateKeys) -> object:
         raise _too_deep() from None
     except ValueError as error:
         raise _no_json() from error
-    return value
+    return value, has_repeated_key
 
 
 def _no_json() -> RejectedOperation:
@@ -82,6 +68,29 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _number(_digits: str) -> JsonNumber:
     return _NUMBER
+
+
+class _RepeatedKeyError(Exception):
+    """A key came twice in one object."""
+
+
+def _with_unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    built = dict(pairs)
+    if len(built) != len(pairs):
+        raise _RepeatedKeyError
+    return built
+
+
+# Made once: `json.loads` makes a decoder for every text that it is given hooks for.
+_ANY_KEYS: Final = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_int=_number, parse_float=_number
+)
+_UNIQUE_KEYS: Final = json.JSONDecoder(
+    object_pairs_hook=_with_unique_keys,
+    parse_constant=_refuse_constant,
+    parse_int=_number,
+    parse_float=_number,
+)
 
 
 def _too_deep() -> RejectedOperation:

@@ -21,7 +21,8 @@ from falcon_balances.domain.operations import (
     Stage,
 )
 
-_ID: Final = re.compile(ID_PATTERN.removesuffix("$") + r"\Z")
+_ID: Final = ID_PATTERN.removeprefix("^").removesuffix("$")
+_IDS: Final = re.compile(rf"{_ID}(,{_ID})*\Z")  # no id holds a comma
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 # Far above what an event can say (15 digits, fees on top, four decimals), and far below where
 # DynamoDB's numbers end: sums of such amounts never lose a digit.
@@ -48,7 +49,7 @@ class SegmentRecordV1(BaseModel):
 
     @classmethod
     def of(cls, claim: ClaimV1, segment: ClaimedSegment) -> Self:
-        return cls(stage=claim.stage, fingerprint=claim.fingerprint, **dict(segment))
+        return cls(stage=claim.stage, fingerprint=claim.fingerprint, **vars(segment))
 
     def to_segment(self) -> Segment:
         """The segment, if the record is one that we would have written; else RejectedOperation."""
@@ -65,10 +66,11 @@ class SegmentRecordV1(BaseModel):
         )
         if log_key(segment) != self.log_key:
             raise _not_ours("log_key")
-        if any(not _is_well_formed(line, segment) for line in lines):
+        if not _UUID.match(segment.falcon_operation_id):
             raise _not_ours("body")
-        uuids = [line.uuid for line in lines]
-        if uuids != expected_uuids(self.stage, self.merchant_id, lines):
+        if not all(_is_well_formed(line, segment) for line in lines):
+            raise _not_ours("body")
+        if [line.uuid for line in lines] != expected_uuids(self.stage, self.merchant_id, lines):
             raise _not_ours("body.uuid")
         return segment
 
@@ -93,7 +95,7 @@ def _has_well_formed_ids(line: BalanceOperation, stage: Stage) -> bool:
         ids += [line.local_merchant_id, line.shop_id, line.psp_id]
     elif line.local_merchant_id or line.shop_id or line.psp_id:
         return False
-    return _UUID.match(line.falcon_operation_id) is not None and all(map(_ID.match, ids))
+    return _IDS.match(",".join(ids)) is not None
 
 
 class CutRecordV1(BaseModel):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import BalanceOperation, OperationType, Segment, Stage
@@ -33,8 +33,7 @@ _ITEMS_PER_BALANCE: Final = 3  # BALANCE, WINDOW and DAY
 BALANCES_PER_PART: Final = (TRANSACTION_ITEMS_MAX - 1) // _ITEMS_PER_BALANCE
 
 
-@dataclass(frozen=True, slots=True)
-class ItemKey:
+class ItemKey(NamedTuple):
     pk: str
     sk: str
 
@@ -159,7 +158,8 @@ def _additions(
     by_type: dict[str, int] = {}
     for line in lines:
         add_to(counters, counters_of(stage, line))
-        add_to(by_type, {f"{stage}_{line.type}": line.amount.minor})
+        name = f"{stage}_{line.type}"
+        by_type[name] = by_type.get(name, 0) + line.amount.minor
     by_type["operations_count"] = len(lines)
     pk = merchant_pk(arrived.segment.merchant_id)
     balance = f"{balance_shop_id}#{currency}"

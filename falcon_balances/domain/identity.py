@@ -1,7 +1,7 @@
 """Identity and fingerprint (design §5): derived from the event alone, so a retry makes the same."""
 
 import json
-from hashlib import sha256
+from hashlib import sha1, sha256
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -15,7 +15,20 @@ from falcon_balances.domain.operations import (
 )
 
 NAMESPACE: Final[UUID] = uuid5(NAMESPACE_URL, "urn:falcon:balances")
+_NAMESPACE_BYTES: Final = NAMESPACE.bytes
 SCHEMA_VERSION: Final = "1"
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+# `json.dumps` would build one per call.
+_CANONICAL_JSON: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def uuid5_text(name: str) -> str:
+    """`str(uuid5(NAMESPACE, name))` (RFC 9562, 5.5), without the object: ids are most of a line."""
+    digest = sha1(_NAMESPACE_BYTES + name.encode(), usedforsecurity=False).hexdigest()
+    return (
+        f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-"
+        f"{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
+    )
 
 
 def falcon_operation_id(operation: PspOperation) -> str:
@@ -26,7 +39,7 @@ def falcon_operation_id(operation: PspOperation) -> str:
 def operation_id_of_reference(
     psp_id: str, operation_type: OperationType, external_reference: str
 ) -> str:
-    return str(uuid5(NAMESPACE, f"{psp_id}|{operation_type}|{external_reference}"))
+    return uuid5_text(f"{psp_id}|{operation_type}|{external_reference}")
 
 
 def balance_operation_uuid(
@@ -38,8 +51,7 @@ def balance_operation_uuid(
     n: int,
 ) -> str:
     """`n` counts from 0 the event's lines of the same merchant, balance shop and type."""
-    name = f"{operation_id}|{stage}|{merchant_id}|{balance_shop_id}|{line_type}|{n}"
-    return str(uuid5(NAMESPACE, name))
+    return uuid5_text(f"{operation_id}|{stage}|{merchant_id}|{balance_shop_id}|{line_type}|{n}")
 
 
 def canonical_document(operation: PspOperation) -> dict[str, object]:
@@ -80,7 +92,5 @@ def _canonical_split(split: Split) -> dict[str, str]:
 
 def fingerprint(operation: PspOperation) -> str:
     """SHA-256 of the validated event as canonical JSON: sorted keys, no spaces."""
-    text = json.dumps(
-        canonical_document(operation), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    text = _CANONICAL_JSON.encode(canonical_document(operation))
     return sha256(text.encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 RFC3339_PATTERN: Final = (
@@ -28,6 +29,7 @@ def parse_rfc3339(text: str) -> datetime:
         raise ValueError("outside the calendar") from overflow
 
 
+@lru_cache(maxsize=4096)  # one event writes the same few dates again and again
 def rfc3339(instant: datetime) -> str:
     """`YYYY-MM-DDTHH:MM:SSZ`; the instant must be in UTC."""
     return instant.isoformat()[:_SECONDS_END] + "Z"

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final, Literal, NamedTuple
 
 from falcon_balances.domain.money import Money
@@ -73,7 +74,7 @@ ContextHistory = Sequence[MerchantContext]
 
 def in_force(history: ContextHistory, at: datetime) -> MerchantContext | None:
     """The version in force at a moment; None before the first."""
-    position = bisect_right(history, at, key=lambda version: version.effective_from)
+    position = bisect_right(history, at, key=attrgetter("effective_from"))
     return history[position - 1] if position else None
 
 

@@ -1,6 +1,5 @@
 """Splitting: one event into the signed lines of every merchant it touches (design §4)."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -29,6 +28,7 @@ Movement = tuple[MerchantContext, OperationType, Money]
 class SplitEvent:
     """What an event means: its segments, and which context versions said so."""
 
+    falcon_operation_id: str
     segments: tuple[Segment, ...]
     context_versions: tuple[str, ...]
 
@@ -51,11 +51,12 @@ def split(operation: PspOperation, histories: Mapping[ContextKey, ContextHistory
     all merchants that the event names.
     """
     contexts = _contexts_of(operation, histories)
-    segments = _segments(operation, list(_movements(operation, contexts)))
+    operation_id = falcon_operation_id(operation)
+    segments = _segments(operation, operation_id, list(_movements(operation, contexts)))
     versions = tuple(
         f"{key}@{rfc3339(context.effective_from)}" for key, context in contexts.items()
     )
-    return SplitEvent(segments, versions)
+    return SplitEvent(operation_id, segments, versions)
 
 
 def _contexts_of(
@@ -114,19 +115,19 @@ def _leg(
             yield context, fee.type, -charged
 
 
-def _segments(operation: PspOperation, movements: list[Movement]) -> tuple[Segment, ...]:
-    operation_id = falcon_operation_id(operation)
-    numbers: Counter[tuple[str, str, OperationType]] = Counter()
+def _segments(
+    operation: PspOperation, operation_id: str, movements: list[Movement]
+) -> tuple[Segment, ...]:
+    numbers: dict[tuple[str, str, OperationType], int] = {}
     lines: dict[str, list[BalanceOperation]] = {}
     versions: dict[str, set[str]] = {}
     for context, line_type, amount in movements:
         merchant_id = context.merchant_id
         balance_shop_id = context.balance_shops[amount.currency.code]
         number_key = (merchant_id, balance_shop_id, line_type)
-        uuid = balance_operation_uuid(
-            operation_id, operation.stage, *number_key, numbers[number_key]
-        )
-        numbers[number_key] += 1
+        n = numbers.get(number_key, 0)
+        numbers[number_key] = n + 1
+        uuid = balance_operation_uuid(operation_id, operation.stage, *number_key, n)
         lines.setdefault(merchant_id, []).append(
             BalanceOperation(
                 uuid=uuid,

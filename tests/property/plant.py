@@ -30,8 +30,8 @@ FAULTS = (
     Fault(
         "a random id",
         "falcon_balances/domain/identity.py",
-        '    name = f"{operation_id}|{stage}|{merchant_id}|{balance_shop_id}|{line_type}|{n}"\n',
-        "    import uuid\n    name = str(uuid.uuid4())\n",
+        '    return uuid5_text(f"{operation_id}|{stage}',
+        '    import uuid\n    return str(uuid.uuid4()) or (f"{operation_id}|{stage}',
     ),
     Fault(
         "publish before PUT",

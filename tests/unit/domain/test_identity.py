@@ -3,6 +3,8 @@ import json
 import uuid
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from falcon_balances.domain.identity import (
     NAMESPACE,
@@ -10,6 +12,7 @@ from falcon_balances.domain.identity import (
     canonical_document,
     falcon_operation_id,
     fingerprint,
+    uuid5_text,
 )
 from falcon_balances.domain.operations import OperationType, Stage
 from falcon_balances.domain.splitting import split
@@ -21,6 +24,12 @@ SPLIT = ("1", "1.00", "0")
 def test_the_namespace_is_the_uuid5_of_our_urn():
     assert uuid.uuid5(uuid.NAMESPACE_URL, "urn:falcon:balances") == NAMESPACE
     assert str(NAMESPACE) == "942ebee6-8333-5758-aa27-7d6d4bf95c2e"
+
+
+@settings(max_examples=500)
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_an_id_is_the_standard_librarys_uuid5(name):
+    assert uuid5_text(name) == str(uuid.uuid5(NAMESPACE, name))
 
 
 def test_an_operation_has_one_id_in_all_stages():

@@ -1,0 +1,74 @@
+"""`python -m bench [core] [calls] [imports] [--embedded] [--json]`: measure, print, judge.
+
+Exit code 1 when a count bound is broken: counts are the same on every machine. Times are only
+reported, with something run beside them.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from bench.environment import batch_sizes_of, prepare
+from bench.results import Result, print_json, print_table
+
+PARTS = ("core", "calls", "imports")
+
+
+def _core() -> list[Result]:
+    from bench import core  # noqa: PLC0415 - after the environment is prepared
+
+    return [core.run(batch_sizes_of("live"))]
+
+
+def _calls() -> list[Result]:
+    from bench import calls  # noqa: PLC0415 - as above
+
+    return calls.run({name: batch_sizes_of(name) for name in ("live", "local")})
+
+
+def _imports() -> list[Result]:
+    from bench import imports  # noqa: PLC0415 - as above
+
+    return [imports.run()]
+
+
+def _embedded() -> list[Result]:
+    from bench import embedded  # noqa: PLC0415 - as above
+
+    return [embedded.run(batch_sizes_of("local"))]
+
+
+_MEASURE: dict[str, Callable[[], list[Result]]] = {
+    "core": _core,
+    "calls": _calls,
+    "imports": _imports,
+    "embedded": _embedded,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
+    parser.add_argument(
+        "--embedded", action="store_true", help="messages a second, on a stack of its own"
+    )
+    parser.add_argument("--json", action="store_true", help="print the JSON document only")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    chosen = list(arguments.parts) or ([] if arguments.embedded else list(PARTS))
+    if arguments.embedded:
+        chosen.append("embedded")
+    prepare()
+    results: list[Result] = []
+    for part in chosen:
+        for result in _MEASURE[part]():
+            results.append(result)
+            if not arguments.json:
+                print_table(result)
+    print_json(results)
+    return 1 if any(result.is_broken for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

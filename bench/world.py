@@ -1,0 +1,137 @@
+"""One environment on moto, with the adapters' own clients, and every call counted at the client."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, Final, cast
+
+from moto import mock_aws
+
+from bench.environment import REGION, BatchSizes
+from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
+from falcon_balances.domain.merchant_context import ContextHistory, ContextKey
+
+LOG_BUCKET: Final = "falcon-log"
+QUARANTINE_BUCKET: Final = "falcon-quarantine"
+CLAIMS_TABLE: Final = "event-claims"
+CONTEXT_TABLE: Final = "merchant-contexts"
+BALANCES_TABLE: Final = "balances"
+STREAM: Final = "balance-stream"
+_SERVICES: Final = ("dynamodb", "kinesis", "s3")
+_KEYS: Final = {
+    CLAIMS_TABLE: ("falcon_operation_id", "stage"),
+    CONTEXT_TABLE: ("context_key",),
+    BALANCES_TABLE: ("pk", "sk"),
+}
+
+Call = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class Calls:
+    """Calls by (service, operation, resource); the persister makes them from several threads."""
+
+    counts: Counter[Call] = field(default_factory=Counter)
+    _is_paused: bool = False
+    _lock: Lock = field(default_factory=Lock)
+
+    def count(self, service: str, operation: str, resource: str) -> None:
+        with self._lock:
+            self.counts[service, operation, resource] += 1
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """For what somebody else calls with the same clients."""
+        self._is_paused = True
+        try:
+            yield
+        finally:
+            self._is_paused = False
+
+    def on_parameters(self, params: dict[str, Any], model: Any, **_more: object) -> None:  # noqa: ANN401 - botocore's
+        """Botocore's event before each call, with the parameters as the adapter gave them."""
+        if not self._is_paused:
+            self.count(model.service_model.service_name, model.name, _resource(params))
+
+
+def _resource(params: dict[str, Any]) -> str:
+    for name in ("TableName", "Bucket", "StreamName"):
+        if name in params:
+            return str(params[name])
+    if "RequestItems" in params:
+        return ", ".join(params["RequestItems"])
+    tables = {
+        write["TableName"] for item in params.get("TransactItems", ()) for write in item.values()
+    }
+    return ", ".join(sorted(tables))
+
+
+@contextmanager
+def counted() -> Iterator[Calls]:
+    """All that the adapters' clients call meanwhile."""
+    calls = Calls()
+    registered = [_client(service).meta.events for service in _SERVICES]
+    for emitter in registered:
+        emitter.register("before-parameter-build", calls.on_parameters)
+    try:
+        yield calls
+    finally:
+        for emitter in registered:
+            emitter.unregister("before-parameter-build", calls.on_parameters)
+
+
+@contextmanager
+def environment(sizes: BatchSizes, histories: dict[ContextKey, ContextHistory]) -> Iterator[None]:
+    """Buckets, tables and stream, empty but for the merchants' contexts."""
+    with mock_aws():
+        _create_resources(sizes)
+        directory = DynamoMerchantDirectory(client("dynamodb"), CONTEXT_TABLE)
+        for key, history in histories.items():
+            assert directory.replace(key, (), history)
+        yield
+
+
+def _create_resources(sizes: BatchSizes) -> None:
+    for bucket in (LOG_BUCKET, QUARANTINE_BUCKET):
+        client("s3").create_bucket(
+            Bucket=bucket,
+            ObjectLockEnabledForBucket=True,
+            CreateBucketConfiguration={"LocationConstraint": REGION},
+        )
+    for table, keys in _KEYS.items():
+        client("dynamodb").create_table(
+            TableName=table,
+            KeySchema=[
+                {"AttributeName": key, "KeyType": "RANGE" if position else "HASH"}
+                for position, key in enumerate(keys)
+            ],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    client("kinesis").create_stream(StreamName=STREAM, ShardCount=sizes.shards)
+
+
+@dataclass(slots=True)
+class StreamReader:
+    """The event source mapping: every record once, in its shard's order. Its calls are not ours."""
+
+    read_until: dict[str, int] = field(default_factory=dict)
+
+    def new_records(self) -> Iterator[tuple[str, list[bytes]]]:
+        kinesis = client("kinesis")
+        for shard in kinesis.list_shards(StreamName=STREAM)["Shards"]:
+            shard_id = shard["ShardId"]
+            iterator = kinesis.get_shard_iterator(
+                StreamName=STREAM, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            records = kinesis.get_records(ShardIterator=iterator, Limit=10_000)["Records"]
+            new = [record["Data"] for record in records[self.read_until.get(shard_id, 0) :]]
+            self.read_until[shard_id] = len(records)
+            yield shard_id, new
+
+
+def _client(service: str) -> Any:  # noqa: ANN401 - of whichever service
+    return cast("Any", client)(service)
