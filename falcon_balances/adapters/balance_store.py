@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.ports import AlreadyThere, TryAgain, WriteOutcome
-from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.counting import PutMark, TableWrite, mark_sk, merchant_pk
 from falcon_balances.domain.cuts import Cut
@@ -178,7 +178,7 @@ def _outcome(reason: Mapping[str, Any]) -> WriteOutcome:
 
 def _balance(item: Mapping[str, Any]) -> Balance:
     _, balance_shop_id, code = item["sk"]["S"].split("#")
-    currency = find_currency(code)
+    currency = written_currency(code)
     if currency is None:
         raise IntegrityError(f"balance in an unknown currency: {item['sk']['S']}")
     counters = {name: int(value["N"]) for name, value in item.items() if "N" in value}

@@ -21,6 +21,7 @@ app = typer.Typer(help="Who a PSP's merchants are: load and show.", no_args_is_h
 
 _CONCURRENT = 8
 _RACES_MAX = 3
+_RACED = "another load was faster with the same key; other keys may have been loaded"
 
 
 @app.command("load")
@@ -107,9 +108,13 @@ Plan = dict["ContextKey", tuple["ContextHistory", list["MerchantContext"], Numbe
 
 
 def _plan(
-    file: Path, directory: "DynamoMerchantDirectory", contexts: Numbered, now: datetime
+    file: Path,
+    directory: "DynamoMerchantDirectory",
+    contexts: Numbered,
+    now: datetime,
+    consequence: str = "nothing was loaded",
 ) -> Plan:
-    """What each key's history is and will be; raises before anything is written."""
+    """What each key's history is and will be; raises before any of them is written."""
     from falcon_balances.domain.merchant_context import extended  # noqa: PLC0415
 
     by_key: dict[ContextKey, list[tuple[int, MerchantContext]]] = {}
@@ -129,7 +134,7 @@ def _plan(
             except ValueError as error:
                 wrong.append(WrongLine(number, "refused", str(error)))
         plan[key] = (seen, future, numbered)
-    files.refuse(file, sorted(wrong, key=lambda line: line.line), "nothing was loaded")
+    files.refuse(file, sorted(wrong, key=lambda line: line.line), consequence)
     return plan
 
 
@@ -147,7 +152,7 @@ def _write(file: Path, directory: "DynamoMerchantDirectory", plan: Plan) -> int:
             if directory.replace(key, seen, history):
                 return len(history) - len(seen)
             # Somebody else loaded the same key meanwhile: decide again on what is there now.
-            seen, history, _ = _plan(file, directory, numbered, utc_now())[key]
+            seen, history, _ = _plan(file, directory, numbered, utc_now(), _RACED)[key]
         raise AwsError(f"the contexts of {key} keep changing under this load; run it again")
 
     with (

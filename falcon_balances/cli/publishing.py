@@ -8,7 +8,7 @@ from falcon_balances.cli.clients import AwsClient
 from falcon_balances.cli.errors import AwsError
 
 _ENTRIES_MAX = 10  # of PublishBatch
-_BATCH_BYTES_MAX = 256 * 1024
+MESSAGE_BYTES_MAX = 256 * 1024  # of a message, and of all messages of a batch
 _CONCURRENT = 4
 _ATTEMPTS = 3
 
@@ -27,7 +27,7 @@ def _batches(texts: list[str]) -> Iterator[list[str]]:
     size = 0
     for text in texts:
         added = len(text.encode())
-        if batch and (len(batch) == _ENTRIES_MAX or size + added > _BATCH_BYTES_MAX):
+        if batch and (len(batch) == _ENTRIES_MAX or size + added > MESSAGE_BYTES_MAX):
             yield batch
             batch, size = [], 0
         batch.append(text)

@@ -1,17 +1,56 @@
-"""ISO 4217 as the library tells it: which currencies there are, and their exponents."""
+"""ISO 4217: which currencies an event may be in today, and which were ever written.
 
+The library follows the standard, and currencies leave it. What was claimed and counted in one of
+them stays, so what reads our own records asks `written_currency`.
+"""
+
+from collections.abc import Mapping
 from functools import cache
+from typing import Final
 
 import iso4217
 
 from falcon_balances.domain.money import Currency
 
+# Every currency that was ever accepted, by exponent. Only ever added to: a test fails when the
+# library knows one that is missing here, or gives it another exponent.
+_EVER_ACCEPTED: Final[Mapping[int, str]] = {
+    0: """
+        BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF
+    """,
+    2: """
+        AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD
+        CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP
+        GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK
+        LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO
+        NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS
+        SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST
+        XAD XCD XCG YER ZAR ZMW ZWG
+    """,
+    3: """
+        BHD IQD JOD KWD LYD OMR TND
+    """,
+    4: """
+        CLF UYW
+    """,
+}
+_WRITTEN: Final = {
+    code: Currency(code, exponent)
+    for exponent, codes in _EVER_ACCEPTED.items()
+    for code in codes.split()
+}
+
 
 @cache
 def find_currency(code: str) -> Currency | None:
-    """None for what is no currency, or has no minor unit (gold, test codes)."""
+    """At the door: None for what is no currency today, or has no minor unit (gold, test codes)."""
     try:
         exponent = iso4217.Currency(code).exponent
     except ValueError:
         return None
     return None if exponent is None else Currency(code, exponent)
+
+
+def written_currency(code: str) -> Currency | None:
+    """In our own records: None for what was never accepted."""
+    return _WRITTEN.get(code)

@@ -45,7 +45,7 @@ def _parse(raw: bytes) -> tuple[object, bool]:
         except _RepeatedKeyError:
             value, has_repeated_key = _ANY_KEYS.decode(text), True
         if "\\u" in text:  # an escape can smuggle in half a surrogate pair, which is no text
-            everything = json.loads(text, object_pairs_hook=list)
+            everything = json.loads(text, object_pairs_hook=list, parse_int=str, parse_float=str)
             json.dumps(everything, ensure_ascii=False).encode("utf-8")
     except RecursionError:
         # The parser gives up hundreds of levels down, far beyond our limit; what is no object

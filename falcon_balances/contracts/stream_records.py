@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from falcon_balances.contracts.claims import ClaimedSegment, ClaimV1
-from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.contracts.strictness import ID_PATTERN, Fingerprint, Id
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
@@ -81,7 +81,7 @@ def _is_well_formed(line: BalanceOperation, segment: Segment) -> bool:
         line.falcon_operation_id == segment.falcon_operation_id
         and line.operation_date == segment.booked_at
         and line.type in TYPES_BY_STAGE[segment.stage]
-        and find_currency(line.currency.code) == line.currency
+        and written_currency(line.currency.code) == line.currency
         and 0 < abs(line.amount.minor) < _MINOR_MAX
         and line.amount.minor * sign >= 0
         and _has_well_formed_ids(line, segment.stage)

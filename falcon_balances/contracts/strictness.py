@@ -88,10 +88,10 @@ def _code(error: ErrorDetails) -> RejectionCode:
     if kind.startswith("E_"):
         return RejectionCode(kind)
     names = [part for part in error["loc"] if isinstance(part, str)]
-    if names[-1:] == ["[key]"]:
-        return RejectionCode.CURRENCY  # the keys of our maps are currencies
     if kind in {"missing", "extra_forbidden"} or not names:
         return RejectionCode.SCHEMA
+    if names[-1] == "[key]":
+        return RejectionCode.CURRENCY  # the keys of our maps are currencies
     if names[-1] in _AMOUNT_FIELDS or (len(names) > 1 and names[-2] in _AMOUNT_FIELDS):
         return RejectionCode.AMOUNT
     if kind == "string_pattern_mismatch":

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from falcon_balances.adapters.ports import AlreadyThere, TryAgain, WriteOutcome
-from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.counting import (
     TRANSACTION_ITEMS_MAX,
@@ -57,7 +57,7 @@ class MemoryBalanceStore(Interruptible):
         found = []
         for key, counters in self.counters.items():
             kind, balance_shop_id, code = key.sk.split("#")[:3]
-            currency = find_currency(code)
+            currency = written_currency(code)
             if key.pk == merchant_pk(merchant_id) and kind == "BALANCE" and currency:
                 found.append(Balance.from_counters(balance_shop_id, currency, counters))
         return found

@@ -61,6 +61,9 @@ def _own(merchant_id: str) -> str:
     claimed = claims.get("custom:merchant_id")
     if not isinstance(claimed, str) or claimed != merchant_id:
         raise NotFoundError
+    logger.info(
+        "asked", merchant_id=claimed, request_id=app.current_event.request_context.request_id
+    )
     return claimed
 
 

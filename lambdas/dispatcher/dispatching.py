@@ -9,7 +9,7 @@ from falcon_balances.adapters.ports import Executions, Quarantine, QuarantinedBo
 from falcon_balances.contracts.claims import Rejection
 from falcon_balances.contracts.execution import MessageResult, SplitterInput, ValidMessage
 from falcon_balances.contracts.psp_operations import parse_psp_message
-from falcon_balances.domain.errors import RejectedOperation, TransientError
+from falcon_balances.domain.errors import RejectedOperation, RejectionCode, TransientError
 from falcon_balances.domain.identity import canonical_document
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import PspOperation, Stage
@@ -17,8 +17,9 @@ from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import DispatcherSettings
 from lambdas.dispatcher.chunking import chunks, output_bytes_max
 
-# An execution may take as long as the state machine's timeout; none is begun that could not end.
-EXECUTION_S_MAX: Final = 95
+# The longest wait for an execution's answer (its client's time-outs), and some to quarantine in:
+# none is begun that this function could not outlive.
+EXECUTION_S_MAX: Final = 115
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ def dispatch(
     }
     metrics.add_metric(name="MessagesDone", unit="Count", value=len(done))
     metrics.add_metric(name="MessagesRefused", unit="Count", value=len(refused))
+    conflicts = sum(each.code is RejectionCode.ID_CONFLICT for each in refused.values())
+    metrics.add_metric(name="IdentityConflicts", unit="Count", value=conflicts)
     return [message_id for message_id in queued if message_id not in done]
 
 

@@ -88,13 +88,17 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], world: World) -
     metrics.add_metric(name="RecordsRead", unit="Count", value=len(records))
     known_floor = _floor(shard_id, world)
     batch = Batch(known_floor)
+    not_ours: list[tuple[StreamRecord, RejectedOperation]] = []
     for record in records:
         try:
             batch.add(record)
         except RejectedOperation as rejected:
-            _refuse(record, rejected, world)
+            not_ours.append((record, rejected))
     for group in transactions(part for part, _ in batch.parts.values()):
         _count(group, batch, world)
+    # Only now: a batch that is repeated until it is counted should not refuse again each time.
+    for record, why in not_ours:
+        _refuse(record, why, world)
     if batch.floor != known_floor:
         world.store.raise_shard_floor(shard_id, batch.floor)
     for cut in batch.cuts:

@@ -143,3 +143,13 @@ def test_a_refused_message_can_be_listed_and_read_back_byte_for_byte(sampled, tm
     for_people = "".join(sampled.falcon("ops", "quarantine", "show", key).stdout for key in keys)
     assert "\x1b" not in for_people
     assert "\u202e" not in for_people
+
+
+def test_a_wait_that_ends_too_early_says_what_is_still_on_its_way(sampled, tmp_path):
+    file = tmp_path / "again.jsonl"
+    file.write_text(sampled.falcon("psp", "sample").stdout)
+    words = ("psp", "send", "--stage", "confirmed", "--wait", "--json", str(file))
+    told = sampled.falcon(*words, "--timeout", "0")
+    assert told.returncode == 4
+    assert json.loads(told.stdout)["pending"] > 0
+    assert sampled.falcon(*words).returncode == 0

@@ -75,7 +75,7 @@ def test_local_leaves_out_these_two_kinds_of_statement_and_nothing_else(local, r
 
 @pytest.mark.parametrize(
     ("environment", "mode", "days"),
-    [("live", "COMPLIANCE", 3650), ("test", "GOVERNANCE", 30), ("local", "GOVERNANCE", 1)],
+    [("live", "COMPLIANCE", 3653), ("test", "GOVERNANCE", 30), ("local", "GOVERNANCE", 1)],
 )
 @pytest.mark.parametrize("bucket", [LOG, QUARANTINE])
 def test_every_object_is_locked_from_the_start(assemblies, environment, bucket, mode, days):

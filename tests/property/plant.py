@@ -34,6 +34,12 @@ FAULTS = (
         '    import uuid\n    return str(uuid.uuid4()) or (f"{operation_id}|{stage}',
     ),
     Fault(
+        "a leg dropped",
+        "falcon_balances/domain/splitting.py",
+        "    for part in operation.splits:\n        key",
+        "    for part in operation.splits[:1]:\n        key",
+    ),
+    Fault(
         "publish before PUT",
         "lambdas/persister/handler.py",
         "    for segment in decided.segments:\n",

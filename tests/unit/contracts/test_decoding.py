@@ -145,3 +145,7 @@ def test_65536_open_brackets_are_refused_without_a_crash(raw):
 def test_json_that_is_only_strange_is_left_to_the_contract(raw):
     assert code_of(raw) == "E_VERSION"
     assert decode(raw)
+
+
+def test_a_number_of_any_length_is_read_beside_an_escape():
+    assert decode(b'{"a": ' + b"9" * 5000 + b', "b": "\\u0041"}')["b"] == "A"

@@ -196,3 +196,7 @@ def test_live_takes_live_only():
 def test_a_file_checked_without_a_time_of_sending_may_hold_any_date():
     document = CONFIRMED | {"operation_date": "2999-01-01T00:00:00Z"}
     assert parse_psp_document(document, Stage.CONFIRMED).operation_date.year == 2999
+
+
+def test_a_field_with_a_made_up_name_is_unknown_whatever_the_name_is():
+    assert code_of(message(**{"[key]": "x"})) == "E_SCHEMA"
