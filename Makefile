@@ -23,7 +23,7 @@ $(READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 setup: $(READY) ## build .venv from the lock file
 
 demo: $(READY) ## the main job on the embedded AWS, from an empty stack to balances; ends by itself
-	@$(BIN)/python -m bench.demo
+	@$(BIN)/python -m demo
 
 test: $(READY) ## every test, with coverage
 	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered

@@ -27,7 +27,9 @@ _KEPT = 4  # assemblies in the cache
 
 # What a synthesis cannot depend on. Hashing everything else keeps the cache right even when the
 # template starts to use a folder that nobody thought of here.
-_NO_INPUT = frozenset({"tests", "docs", "bench", "build", "node_modules", "cdk.out", "__pycache__"})
+_NO_INPUT = frozenset(
+    {"tests", "docs", "bench", "demo", "build", "node_modules", "cdk.out", "__pycache__"}
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,108 @@
+"""An embedded AWS of the demo's own: a temporary home, a free port, always torn down."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from demo.story import Story
+from falcon_balances.cli import environment
+from falcon_balances.cli.embedded.home import Home
+from falcon_balances.cli.embedded.process import HOST
+from falcon_balances.cli.target import Target, local_target
+
+PROJECT_ROOT = Path(__file__).parents[1]
+FALCON = Path(sys.executable).with_name("falcon")
+_COMMAND_TIMEOUT_S = 180
+_LETTING_END_S = 20
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class DemoError(Exception):
+    """The demo cannot go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoStack:
+    story: Story
+    folder: Path
+    port: int
+
+    @property
+    def target(self) -> Target:
+        return local_target(Home(self.folder))
+
+    def falcon(self, *words: str) -> str:
+        """Show a command, run it, and return what it put on stdout."""
+        self.story.say(f"   $ falcon {' '.join(words)}")
+        return self._run(*words)
+
+    def falcon_json(self, *words: str) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.falcon(*words, "--json"))
+        return document
+
+    def _run(self, *words: str) -> str:
+        # In a session of its own: Ctrl-C at the terminal reaches us alone, and we pass it on once.
+        child = subprocess.Popen(  # noqa: S603 - our own command
+            [FALCON, *words],
+            cwd=PROJECT_ROOT,
+            env=environment.child_environment(FALCON_HOME=str(self.folder)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            answer, messages = child.communicate(timeout=_COMMAND_TIMEOUT_S)
+        except BaseException:  # whatever ends us early ends the command first
+            child.send_signal(signal.SIGINT)
+            try:
+                child.communicate(timeout=_LETTING_END_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+            raise
+        if child.returncode:
+            raise DemoError(f"falcon {' '.join(words)}: exit {child.returncode}\n{messages}")
+        return answer
+
+    def take_down(self) -> None:
+        self._run("local", "down")
+
+
+@contextmanager
+def demo_stack(story: Story) -> Iterator[DemoStack]:
+    """Up from empty to ready; torn down on success, failure and Ctrl-C alike.
+
+    The logs of a failure stay, in the folder that is said.
+    """
+    stack = DemoStack(story, Path(tempfile.mkdtemp(prefix="falcon-demo-")), _free_port())
+    has_failed = False
+    try:
+        stack.falcon("local", "up", "--detach", "--port", str(stack.port))
+        yield stack
+    except Exception:
+        has_failed = True
+        raise
+    finally:
+        for number in _INTERRUPTS:  # an impatient second Ctrl-C
+            signal.signal(number, signal.SIG_IGN)
+        stack.take_down()
+        if has_failed or story.broken:
+            story.say(f"\nThe logs of the stack are in {stack.folder}")
+        else:
+            shutil.rmtree(stack.folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
