@@ -53,6 +53,8 @@ def validate(
     """Check a file as the dispatcher would; exit code 1 when a line is wrong."""
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415
 
+    if stage is not None:
+        require_built(stage)
     now = utc_now()
     lines = list(files.lines_of(file))
     _, wrong = files.check(

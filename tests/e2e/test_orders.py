@@ -1,0 +1,183 @@
+"""The orders of `shared/data` through SNS: worked out elsewhere, so nothing of ours is assumed."""
+
+import json
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from falcon_balances.cli.target import Target
+from tests.e2e import observed
+from tests.e2e.conftest import LocalStack
+
+DATA = Path(__file__).parents[2].parent / "shared/data"
+SETS = ("edges", "olist")
+STAGES = ("confirmed", "reconciled")
+LATER_STAGES = ("payout/", "adjustment/")
+# What the payout and the adjustment of `edges` bring to this merchant is not built yet.
+TOUCHED_LATER = {"m-101": {"adjusted", "withdrawn", "available", "operations_count"}}
+SLICE = 170
+
+pytestmark = [
+    pytest.mark.shared,
+    pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not beside this checkout"),
+]
+
+
+def read(name: str) -> list[str]:
+    return (DATA / name).read_text("utf-8").splitlines()
+
+
+def expected_balances() -> dict[tuple[str, str], dict[str, object]]:
+    rows = [json.loads(line) for part in SETS for line in read(f"{part}/expected.jsonl")]
+    return {(row["merchant_id"], row["balance_shop_id"]): comparable(row) for row in rows}
+
+
+def comparable(row: dict[str, object]) -> dict[str, object]:
+    left_out = {"as_of", "blocked"} | TOUCHED_LATER.get(str(row["merchant_id"]), set())
+    return {name: value for name, value in row.items() if name not in left_out}
+
+
+def expected_digests() -> dict[str, str]:
+    rows = [line.split() for part in SETS for line in read(f"{part}/expected-keys.txt")]
+    return {key: digest for digest, key in rows if not key.startswith(LATER_STAGES)}
+
+
+def digests(objects: dict[str, observed.LoggedObject]) -> dict[str, str]:
+    return {key: logged.sha256 for key, logged in objects.items()}
+
+
+@dataclass(frozen=True)
+class Orders:
+    """A stack that has all merchants, and what its commands are asked."""
+
+    stack: LocalStack
+
+    @property
+    def target(self) -> Target:
+        return self.stack.target
+
+    def load_merchants(self) -> "Orders":
+        for part in SETS:
+            done = self.stack.falcon("merchants", "load", str(DATA / part / "merchants.jsonl"))
+            assert done.returncode == 0, done.stderr
+        return self
+
+    def send(self, stage: str, file: Path, *options: str) -> dict[str, Any]:
+        done = self.stack.falcon(
+            "psp", "send", "--stage", stage, "--wait", "--json", *options, str(file)
+        )
+        assert done.returncode == 0, done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    def balances(self) -> dict[tuple[str, str], dict[str, object]]:
+        done = self.stack.falcon("balance", "--all", "--json")
+        assert done.returncode == 0, done.stderr
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        assert {row["blocked"].strip("0.") for row in rows} == {""}
+        return {(row["merchant_id"], row["balance_shop_id"]): comparable(row) for row in rows}
+
+
+@pytest.fixture(scope="module")
+def orders(tmp_path_factory):
+    stack = LocalStack(tmp_path_factory.mktemp("orders") / "home")
+    try:
+        yield Orders(stack.up()).load_merchants()
+    finally:
+        stack.down()
+
+
+@pytest.fixture(scope="module")
+def answers(orders):
+    """What `falcon psp send --wait` said about each file, sent in the order of the data."""
+    return {
+        (part, stage): orders.send(
+            stage, DATA / part / f"{stage}.jsonl", *(("--no-check",) if part == "edges" else ())
+        )
+        for part in SETS
+        for stage in STAGES
+    }
+
+
+@pytest.fixture(scope="module")
+def first_log(orders, answers):
+    return observed.log_objects(orders.target)
+
+
+def test_every_line_is_counted_or_refused_as_expected(answers):
+    expected: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for line in map(json.loads, read("edges/expected-refused.jsonl")):
+        expected.setdefault(("edges", line["stage"]), []).append((line["line"], line["code"]))
+    for name, answer in answers.items():
+        refused = [(each["line"], each["code"]) for each in answer["quarantine"]]
+        assert refused == expected.get(name, [])
+        sent = len(read(f"{name[0]}/{name[1]}.jsonl"))
+        counts = (answer["sent"], answer["counted"], answer["quarantined"], answer["pending"])
+        assert counts == (sent, sent - len(refused), len(refused), 0)
+
+
+def test_every_balance_is_as_expected(orders, answers):
+    assert orders.balances() == expected_balances()
+
+
+def test_every_log_object_has_the_expected_key_and_bytes(first_log):
+    assert digests(first_log) == expected_digests()
+
+
+def test_every_log_object_says_which_event_and_contexts_it_came_from(first_log):
+    for logged in first_log.values():
+        assert set(logged.metadata) == {"fingerprint", "schema_version", "context_version"}
+
+
+def test_a_known_identity_with_another_content_is_refused_and_changes_nothing(orders, first_log):
+    answer = orders.send("confirmed", DATA / "edges/confirmed-late.jsonl")
+    assert [each["code"] for each in answer["quarantine"]] == ["E_ID_CONFLICT"]
+    assert orders.balances() == expected_balances()
+    assert observed.log_objects(orders.target) == first_log
+
+
+def test_the_same_files_again_and_shuffled_change_nothing(orders, first_log, tmp_path):
+    claims, marks = observed.claims(orders.target), observed.marks(orders.target)
+    order = random.Random(2)  # noqa: S311 - the same shuffle each time
+    for stage in STAGES:
+        lines = [line for part in SETS for line in read(f"{part}/{stage}.jsonl")]
+        order.shuffle(lines)
+        file = tmp_path / f"{stage}.jsonl"
+        file.write_text("\n".join(lines) + "\n")
+        assert orders.send(stage, file, "--no-check")["pending"] == 0
+    assert orders.balances() == expected_balances()
+    # The same versions, bytes, metadata and times of writing: no PUT has happened.
+    assert observed.log_objects(orders.target) == first_log
+    assert (observed.claims(orders.target), observed.marks(orders.target)) == (claims, marks)
+
+
+def test_both_stages_mixed_into_a_fresh_stack_give_the_same(first_log, fresh_stack):
+    """Slices in random order, reconciled ones first, both queues worked on at once."""
+    mixed = Orders(fresh_stack()).load_merchants()
+    target = mixed.target
+    with ThreadPoolExecutor(len(STAGES)) as pool:
+        for number, (stage, texts) in enumerate(mixed_slices()):
+            sending = pool.submit(observed.send, target, stage, texts)
+            if number == 0:  # some operations are reconciled before they are confirmed
+                sending.result()
+                observed.wait_until(lambda: observed.marks(target), what="first segments counted")
+    observed.drain(target)
+    assert mixed.balances() == expected_balances()
+    assert observed.contents(observed.log_objects(target)) == observed.contents(first_log)
+
+
+def mixed_slices() -> list[tuple[str, list[str]]]:
+    order = random.Random(3)  # noqa: S311 - the same order each time
+    by_stage = {}
+    for stage in STAGES:
+        lines = [line for part in SETS for line in read(f"{part}/{stage}.jsonl")]
+        order.shuffle(lines)
+        by_stage[stage] = [lines[at : at + SLICE] for at in range(0, len(lines), SLICE)]
+    first = ("reconciled", by_stage["reconciled"].pop(0))
+    rest = [(stage, texts) for stage, slices in by_stage.items() for texts in slices]
+    order.shuffle(rest)
+    return [first, *rest]
