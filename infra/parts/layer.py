@@ -32,7 +32,15 @@ def install(target: Target, site_packages: Path) -> None:
     subprocess.run(  # noqa: S603 - nothing of it comes from outside
         [
             find_uv_bin(),
-            *("pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:"),
+            *(
+                "pip",
+                "install",
+                "--quiet",
+                "--system-certs",
+                "--require-hashes",
+                "--only-binary",
+                ":all:",
+            ),
             *("--python-version", target.python, "--python-platform", target.platform),
             *("--target", str(site_packages), "--requirements", str(LOCK_FILE)),
         ],
