@@ -4,17 +4,17 @@
 
 The embedded AWS enforces IAM, so a role that may too little fails here as it would on AWS. The
 grants that it cannot judge are listed, and asserted on the template by tests/infra. Exit code 0
-when the run succeeds with the whole template and fails with each of the others.
+when the run succeeds with the whole template and fails with each of the others: because a function
+was denied something, as its log says, and not because the machine was slow.
 """
 
 import json
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -28,6 +28,7 @@ from falcon_balances.cli.embedded.process import RootKey
 from falcon_balances.cli.target import Target
 from falcon_balances.cli.token import merchant_token
 from tests.builders import confirmed, context_of, raw, reconciled
+from tests.e2e import observed
 from tests.e2e.conftest import free_port
 
 REGION = "eu-central-1"
@@ -40,15 +41,28 @@ NOT_JUDGED = {
     "kinesis:DescribeStreamSummary": "event source mapping",
     "kinesis:GetRecords": "event source mapping",
     "kinesis:GetShardIterator": "event source mapping",
-    "lambda:InvokeFunction": "state machine, scheduler",
-    "sqs:ChangeMessageVisibility": "after a failure only, and not needed even then",
+    "lambda:InvokeFunction": "state machine, scheduler, API",
+    # AWS judges the batch call by this action; the emulator by the call's name, which AWS does
+    # not know as an action. So it denies the call, and messages come back a little later.
+    "sqs:ChangeMessageVisibility": "batch call, judged by another name",
 }
-PATIENCE = 2  # times as long as the run with the whole template took
-PATIENCE_MIN_S = 6.0
+# How SNS reaches the queue is denied to no function, so no log tells of it.
+DENIED_SILENTLY = {"sqs:SendMessage"}
+PATIENCE = 3  # times as long as the run with the whole template took
+PATIENCE_MIN_S = 8.0
+PATIENCE_ONCE_DENIED_S = 3.0
+
+FUNCTIONS = (
+    *("confirmed-dispatcher", "reconciled-dispatcher", "splitter", "persister", "publisher"),
+    *("reducer", "cutter", "balance-api"),
+)
+API_PATH = f"merchants/{context_of().merchant_id}/balances"
 
 
 @dataclass(frozen=True, order=True)
 class Grant:
+    """An action of a role, or of a policy that a resource has itself."""
+
     role: str
     action: str
 
@@ -68,10 +82,14 @@ def grants_of(stacks: list[StackArtifact]) -> list[Grant]:
 
 
 def statements(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of everything that allows: roles, the queues' policies, and permissions of functions."""
     for name, resource in template["Resources"].items():
-        if resource["Type"] == "AWS::IAM::Role":
-            for policy in resource["Properties"].get("Policies", []):
-                for statement in policy["PolicyDocument"]["Statement"]:
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Lambda::Permission":
+            yield name, properties
+        elif resource["Type"] in {"AWS::IAM::Role", "AWS::SQS::QueuePolicy"}:
+            for policy in properties.get("Policies", [properties]):
+                for statement in policy.get("PolicyDocument", {}).get("Statement", []):
                     yield name, statement
 
 
@@ -143,67 +161,83 @@ class Run:
         """What did not come about yet."""
         store = DynamoBalanceStore(self.target.client("dynamodb"), self.target.balances_table)
         balance = next(iter(store.balances(context_of().merchant_id)), None)
-        versions = self.target.client("s3").list_object_versions(
-            Bucket=self.target.quarantine_bucket
-        )
-        refused = [each["Key"].split("/")[0] for each in versions.get("Versions", [])]
+        refused = [each.key.split("/")[0] for each in observed.quarantined(self.target)]
+        queues = self.target.queues.values()
         checks = {
             "confirmed": balance is not None and balance.confirmed == 2 * balance.reconciled > 0,
             "refused": sorted(refused) == ["confirmed", "confirmed", "reconciled", "stream"],
-            "queues": not any(map(self._queued, self.target.queues)),
+            "queues": not any(observed.in_queue(self.target, queue.url) for queue in queues),
             "as_of": store.as_of() is not None,
-            "api": self._api_answers(),
+            "api": observed.ask(self.target, API_PATH, self.token)[0] == HTTPStatus.OK,
         }
         return [name for name, held in checks.items() if not held]
 
-    def _queued(self, stage: str) -> int:
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        counts = self.target.client("sqs").get_queue_attributes(
-            QueueUrl=self.target.queues[stage].url, AttributeNames=names
-        )["Attributes"]
-        return sum(map(int, counts.values()))
+    def denied(self) -> list[str]:
+        """The functions whose logs tell of an access denied."""
+        return [name for name in FUNCTIONS if self._was_denied(name)]
 
-    def _api_answers(self) -> bool:
-        request = urllib.request.Request(
-            f"{self.target.api_url}/v1/merchants/{context_of().merchant_id}/balances",
-            headers={"Authorization": f"Bearer {self.token}"},
+    def _was_denied(self, function: str) -> bool:
+        group = f"/aws/lambda/falcon-balances-local-{function}"
+        pages = self.target.client("logs").get_paginator("filter_log_events")
+        return any(
+            "AccessDenied" in event["message"]
+            for page in pages.paginate(logGroupName=group)
+            for event in page["events"]
         )
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return bool(answer.status == 200)
-        except urllib.error.HTTPError:
-            return False
 
 
-def run_through(stacks: list[StackArtifact], patience_s: float) -> tuple[list[str], float]:
-    """What was still missing when patience ended, and how long it took."""
+@dataclass(frozen=True)
+class Result:
+    missing: list[str]
+    denied: list[str]
+    took_s: float
+
+    def proves(self, grant: Grant) -> bool:
+        return bool(self.missing) and bool(self.denied or grant.action in DENIED_SILENTLY)
+
+
+def run_through(stacks: list[StackArtifact], patience_s: float) -> Result:
+    """What was still missing when patience ended, which is sooner once something was denied."""
     with deployed(stacks) as target:
         run = Run(target)
         run.begin()
         begun = monotonic()
-        while (missing := run.missing()) and monotonic() - begun < patience_s:
+        deadline = begun + patience_s
+        denied: list[str] = []
+        while (missing := run.missing()) and monotonic() < deadline:
+            if not denied and (denied := run.denied()):
+                deadline = min(deadline, monotonic() + PATIENCE_ONCE_DENIED_S)
             sleep(0.2)
-        return missing, monotonic() - begun
+        return Result(missing, denied, monotonic() - begun)
 
 
 def main() -> int:
-    root = assembly.checkout()
+    stack.interruptible()  # whoever stops this leaves no emulator behind
     with tempfile.TemporaryDirectory() as folder:
-        synthesized = assembly.synthesize(root, Path(folder) / "synth.log")
+        synthesized = assembly.synthesize(assembly.checkout(), Path(folder) / "synth.log")
         stacks = assembly.read_stacks(synthesized, process.ACCOUNT_ID, REGION)
-        missing, took_s = run_through(stacks, 60)
-        say("whole template", f"failed: {', '.join(missing)}" if missing else "succeeds")
-        unnoticed = len(missing)
-        patience_s = max(PATIENCE_MIN_S, PATIENCE * took_s)
+        whole = run_through(stacks, 60)
+        if whole.missing or whole.denied:
+            say("whole template", f"fails: {', '.join(whole.missing)}; denied: {whole.denied}")
+            return 1
+        say("whole template", f"succeeds in {whole.took_s:.1f} s")
+        patience_s = max(PATIENCE_MIN_S, PATIENCE * whole.took_s)
+        unnoticed = 0
         for grant in grants_of(stacks):
             if grant.not_judged is not None:
                 say(f"{grant.role} {grant.action}", f"on the template only: {grant.not_judged}")
                 continue
-            missing, _ = run_through(without(grant, stacks, Path(folder)), patience_s)
-            unnoticed += not missing
-            verdict = f"fails: {', '.join(missing)}" if missing else "NOT NOTICED"
-            say(f"{grant.role} {grant.action}", verdict)
+            result = run_through(without(grant, stacks, Path(folder)), patience_s)
+            unnoticed += not result.proves(grant)
+            say(f"{grant.role} {grant.action}", verdict(result, grant))
     return 1 if unnoticed else 0
+
+
+def verdict(result: Result, grant: Grant) -> str:
+    if not result.proves(grant):
+        return f"NOT NOTICED (missing: {result.missing}, denied: {result.denied})"
+    denied = f" ({', '.join(result.denied)} denied)" if result.denied else ""
+    return f"fails: {', '.join(result.missing)}{denied}"
 
 
 def say(what: str, verdict: str) -> None:

@@ -39,7 +39,8 @@ class Promises:
         self._log: dict[str, bytes] = {}
         self._arrived: dict[str, list[datetime]] = {}
         self._as_of = ""
-        self._closed: dict[tuple[str, str], dict[str, int]] = {}
+        self._closed_until = ""
+        self._closed: dict[ItemKey, dict[str, int]] = {}
 
     def observe(self, point: str) -> None:
         """Promises 2, 5, 6 and 10, looked at after every call that can break them."""
@@ -107,15 +108,17 @@ class Promises:
                     operation_id = said.to_segment().falcon_operation_id
                     key = ItemKey(merchant_pk(said.merchant_id), mark_sk(operation_id, said.stage))
                     assert key in self._world.store.marks, "as_of promised what is not counted"
-        closed_until = rfc3339(quarter_of(as_of - timedelta(seconds=5)))
-        closed = {
-            (key.pk, key.sk): dict(counters)
+        assert self._closed_before(self._closed_until) == self._closed, "a closed window changed"
+        self._closed_until = rfc3339(quarter_of(as_of - timedelta(seconds=5)))
+        self._closed = self._closed_before(self._closed_until)
+
+    def _closed_before(self, until: str) -> dict[ItemKey, dict[str, int]]:
+        """The windows of the quarters that began before."""
+        return {
+            key: dict(counters)
             for key, counters in self._world.store.counters.items()
-            if key.sk.startswith("WINDOW#") and key.sk.split("#")[1] < closed_until
+            if key.sk.startswith("WINDOW#") and key.sk.split("#")[1] < until
         }
-        for window, counters in self._closed.items():
-            assert closed[window] == counters, "a closed window changed"
-        self._closed = closed
 
     def segments(self) -> list[Segment]:
         """The log, read back as an auditor would."""
