@@ -50,8 +50,8 @@ up: $(READY) ## start the embedded AWS and deploy to it
 down: $(READY) ## stop the embedded AWS
 	@$(BIN)/falcon local down
 
-bench: $(READY) ## measure, as a table and as JSON
-	@$(BIN)/python -m bench
+bench: $(READY) ## measure, as a table and as JSON; on the embedded AWS too
+	@$(BIN)/python -m bench --embedded
 
 lock: $(READY) ## resolve the dependencies anew into requirements/
 	@$(LOCK) --extra dev pyproject.toml --output-file requirements/dev.txt
