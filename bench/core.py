@@ -25,7 +25,7 @@ from falcon_balances.contracts.execution import (
     PublisherInput,
     SplitterInput,
 )
-from falcon_balances.contracts.psp_operations import parse_psp_message
+from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.contracts.stream_records import (
     CutRecordV1,
     SegmentRecordV1,
@@ -39,7 +39,7 @@ from falcon_balances.domain.counting import (
     writes_of,
 )
 from falcon_balances.domain.instants import quarter_of
-from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.operations import PspOperation, Stage
 from falcon_balances.domain.splitting import split
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import (
@@ -83,12 +83,13 @@ def pure_path(
     for start in range(0, len(messages), sizes.queue_messages):
         batch = messages[start : start + sizes.queue_messages]
         operations = [
-            parse_psp_message(message.body, message.stage, mode="test", sent_at=events.SENT_AT)
+            parse_message(message.body, message.stage, mode="test", sent_at=events.SENT_AT)
             for message in batch
         ]
         claimed = [
             ClaimV1.of(operation, events.RECEIVED_AT, split(operation, histories))
             for operation in operations
+            if isinstance(operation, PspOperation)
         ]
         for claim in claimed:
             _persist(claim, claims, log)

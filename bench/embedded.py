@@ -27,7 +27,7 @@ from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.cli.embedded.home import Home
 from falcon_balances.cli.target import Target, local_target
 from falcon_balances.contracts.claims import ClaimV1
-from falcon_balances.contracts.psp_operations import parse_psp_message
+from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.counting import (
     ArrivedSegment,
@@ -36,6 +36,7 @@ from falcon_balances.domain.counting import (
     writes_of,
 )
 from falcon_balances.domain.instants import quarter_of
+from falcon_balances.domain.operations import PspOperation
 from falcon_balances.domain.splitting import split
 
 MESSAGES: Final = 500
@@ -182,7 +183,8 @@ class BareLoop:
 
 
 def _claim(message: events.Message, histories: events.Histories) -> ClaimV1:
-    operation = parse_psp_message(message.body, message.stage, mode="test", sent_at=events.SENT_AT)
+    operation = parse_message(message.body, message.stage, mode="test", sent_at=events.SENT_AT)
+    assert isinstance(operation, PspOperation)
     return ClaimV1.of(operation, events.RECEIVED_AT, split(operation, histories))
 
 

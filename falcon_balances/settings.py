@@ -27,7 +27,7 @@ class Settings(BaseModel):
 
 
 class DispatcherSettings(Settings):
-    stage: Literal["confirmed", "reconciled"]
+    stage: Literal["confirmed", "reconciled", "payout", "adjustment"]
     mode: Mode
     state_machine_arn: Name
     quarantine_bucket: Name
@@ -42,6 +42,24 @@ class SplitterSettings(Settings):
 class PersisterSettings(Settings):
     claims_table: Name
     log_bucket: Name
+
+
+class PayoutDeciderSettings(Settings):
+    context_table: Name
+    claims_table: Name
+    balances_table: Name
+
+
+class PayoutLoggerSettings(Settings):
+    claims_table: Name
+    balances_table: Name
+    log_bucket: Name
+
+
+class PayoutAnnouncerSettings(Settings):
+    claims_table: Name
+    balances_table: Name
+    outcome_topic_arn: Name
 
 
 class PublisherSettings(Settings):
@@ -59,6 +77,15 @@ class CutterSettings(Settings):
 
 
 class BalanceApiSettings(Settings):
+    balances_table: Name
+
+
+class SystemsApiSettings(Settings):
+    balances_table: Name
+    context_table: Name
+
+
+class ExpirerSettings(Settings):
     balances_table: Name
 
 

@@ -8,10 +8,11 @@ from constructs import Construct
 from infra.data_stack import DataStack
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.balance_api import BalanceApi
-from infra.parts.core_topics import core_topic
 from infra.parts.counting import Counting
 from infra.parts.layer import dependencies_layer
+from infra.parts.payouts import Payouts
 from infra.parts.stage import STAGES, Stage
+from infra.parts.topics import adjustment_topic, core_topic
 from infra.parts.writers import Writers
 
 
@@ -50,6 +51,7 @@ class PipelineStack(Stack):
             "BalanceApi",
             settings=settings,
             balances=data.tables.balances,
+            contexts=data.tables.contexts,
             users=data.users.pool,
             client=data.users.client,
             layer=layer,
@@ -72,8 +74,21 @@ class PipelineStack(Stack):
             stream=data.stream,
             layer=layer,
         )
+        payouts = Payouts(
+            self,
+            "Payouts",
+            settings=settings,
+            contexts=data.tables.contexts,
+            claims=data.tables.claims,
+            balances=data.tables.balances,
+            log_bucket=data.log_bucket,
+            publisher=writers.publisher,
+            layer=layer,
+        )
+        CfnOutput(self, "TopicPayoutOutcome", value=payouts.outcomes.topic_arn)
         for name in STAGES:
-            topic = core_topic(self, f"{name.capitalize()}Topic", settings=settings, stage=name)
+            is_payout = name == "payout"
+            topic = self._topic(settings, name)
             stage = Stage(
                 self,
                 name.capitalize(),
@@ -81,10 +96,17 @@ class PipelineStack(Stack):
                 stage=name,
                 topic=topic,
                 quarantine_bucket=data.quarantine_bucket,
-                writers=writers,
+                definition="payouts.asl.json" if is_payout else "balance_operations.asl.json",
+                tasks=payouts.tasks if is_payout else writers.tasks,
                 layer=layer,
             )
             self._name_outputs(name.capitalize(), topic, stage)
+
+    def _topic(self, settings: EnvironmentSettings, stage: str) -> sns.ITopic:
+        construct_id = f"{stage.capitalize()}Topic"
+        if stage == "adjustment":
+            return adjustment_topic(self, construct_id, settings=settings)
+        return core_topic(self, construct_id, settings=settings, stage=stage)
 
     def _name_outputs(self, title: str, topic: sns.ITopic, stage: Stage) -> None:
         for name, value in {

@@ -1,16 +1,27 @@
 """The table `balances` in DynamoDB (design §7): counting transactions, reads, cuts and shards."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
-from falcon_balances.adapters.ports import AlreadyThere, TryAgain, WriteOutcome
+from falcon_balances.adapters.ports import ConditionFailed, TryAgain, WriteOutcome
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.balances import Balance
-from falcon_balances.domain.counting import PutMark, TableWrite, mark_sk, merchant_pk
+from falcon_balances.domain.blocks import Block
+from falcon_balances.domain.counting import (
+    AddCounters,
+    CheckAbsent,
+    EndBlock,
+    ItemKey,
+    PutMark,
+    TableWrite,
+    block_sk,
+    mark_sk,
+    merchant_pk,
+)
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
@@ -20,6 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 STREAM_PK: Final = "STREAM"
+_BATCH_GET_ATTEMPTS: Final = 5
 _CUT_KEPT: Final = timedelta(days=2)  # a cut that lapsed is of no use after that
 _TRY_AGAIN: Final = {
     "TransactionConflict",
@@ -38,37 +50,54 @@ class DynamoBalanceStore:
         with aws_call(f"count {len(writes)} items"):
             try:
                 self._dynamodb.transact_write_items(
-                    TransactItems=[self._transact_item(write) for write in writes]
+                    TransactItems=[transact_item(self._table, write) for write in writes]
                 )
             except ClientError as error:
                 if error_code(error) != "TransactionCanceledException":
                     raise
-                return [_outcome(reason) for reason in error.response["CancellationReasons"]]
+                return [outcome_of(reason) for reason in error.response["CancellationReasons"]]
         return ()
 
-    def _transact_item(self, write: TableWrite) -> Any:  # noqa: ANN401 - boto3's union
-        if isinstance(write, PutMark):
-            item = {"pk": write.key.pk, "sk": write.key.sk, **write.attributes}
-            put: dict[str, Any] = {
-                "TableName": self._table,
-                "Item": {name: {"S": value} for name, value in item.items()},
-            }
-            if write.only_if_absent:
-                put["ConditionExpression"] = "attribute_not_exists(pk)"
-                put["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-            return {"Put": put}
-        names = list(write.counters)
-        return {
-            "Update": {
-                "TableName": self._table,
-                "Key": {"pk": {"S": write.key.pk}, "sk": {"S": write.key.sk}},
-                "UpdateExpression": "ADD " + ", ".join(f"#{n} :{n}" for n in range(len(names))),
-                "ExpressionAttributeNames": {f"#{n}": name for n, name in enumerate(names)},
-                "ExpressionAttributeValues": {
-                    f":{n}": {"N": str(write.counters[name])} for n, name in enumerate(names)
+    def blocks(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Block]:
+        """One BatchGetItem, unless DynamoDB leaves some of it for another."""
+        pending: Any = {self._table: {"Keys": [_key(key) for key in keys], "ConsistentRead": True}}
+        found: dict[ItemKey, Block] = {}
+        with aws_call(f"{len(keys)} blocks"):
+            for _ in range(_BATCH_GET_ATTEMPTS):
+                answer = self._dynamodb.batch_get_item(RequestItems=pending)
+                for item in answer["Responses"].get(self._table, []):
+                    block = _block(item)
+                    found[block.key] = block
+                pending = answer.get("UnprocessedKeys")
+                if not pending:
+                    return found
+        raise TransientError("blocks: keys left unprocessed")
+
+    def blocks_of(self, merchant_id: str) -> Sequence[Block]:
+        with aws_call(f"blocks of {merchant_id}"):
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :block)",
+                ExpressionAttributeValues={
+                    ":pk": {"S": merchant_pk(merchant_id)},
+                    ":block": {"S": block_sk("")},
                 },
-            }
-        }
+                ConsistentRead=True,
+            )
+            return [_block(item) for page in pages for item in page["Items"]]
+
+    def due_blocks(self, partition: str, now: datetime) -> Sequence[Block]:
+        with aws_call(f"due blocks of {partition}"):
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName="by-expiry",
+                KeyConditionExpression="expiring = :partition AND expiry <= :now",
+                ExpressionAttributeValues={
+                    ":partition": {"S": partition},
+                    ":now": {"S": rfc3339(now)},
+                },
+            )
+            return [_block(item) for page in pages for item in page["Items"]]
 
     def balances(self, merchant_id: str) -> Sequence[Balance]:
         with aws_call(f"balances of {merchant_id}"):
@@ -160,17 +189,107 @@ class DynamoBalanceStore:
                     raise
 
 
+_ONLY_IF_ABSENT: Final = {
+    "ConditionExpression": "attribute_not_exists(pk)",
+    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+}
+
+
+def _key(key: ItemKey) -> dict[str, Any]:
+    return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+
+
+def transact_item(table: str, write: TableWrite) -> Any:  # noqa: ANN401 - boto3's union
+    where: dict[str, Any] = {"TableName": table}
+    match write:
+        case PutMark():
+            item = {"pk": write.key.pk, "sk": write.key.sk, **write.attributes}
+            put = where | {"Item": {name: _typed(value) for name, value in item.items()}}
+            if write.only_if_absent:
+                put |= _ONLY_IF_ABSENT
+            return {"Put": put}
+        case CheckAbsent():
+            return {"ConditionCheck": where | {"Key": _key(write.key)} | _ONLY_IF_ABSENT}
+        case EndBlock():
+            return {"Update": where | {"Key": _key(write.key)} | _ending(write)}
+        case AddCounters():
+            return {"Update": where | {"Key": _key(write.key)} | _adding(write)}
+
+
+def _typed(value: str | int) -> dict[str, str]:
+    return {"N": str(value)} if isinstance(value, int) else {"S": value}
+
+
+def _untyped(item: Mapping[str, Any]) -> dict[str, str | int]:
+    """What we write has texts and whole numbers; sets, of cuts, are left out."""
+    plain: dict[str, str | int] = {}
+    for name, value in item.items():
+        if "N" in value:
+            plain[name] = int(value["N"])
+        elif "S" in value:
+            plain[name] = value["S"]
+    return plain
+
+
+def _adding(write: AddCounters) -> dict[str, Any]:
+    names = list(write.counters)
+    update: dict[str, Any] = {
+        "UpdateExpression": "ADD " + ", ".join(f"#{n} :{n}" for n in range(len(names))),
+        "ExpressionAttributeNames": {f"#{n}": name for n, name in enumerate(names)},
+        "ExpressionAttributeValues": {
+            f":{n}": {"N": str(write.counters[name])} for n, name in enumerate(names)
+        },
+    }
+    conditions = []
+    if write.available_min is not None:
+        conditions.append("available >= :available_min")
+        update["ExpressionAttributeValues"][":available_min"] = {"N": str(write.available_min)}
+    if write.blocked_max is not None:
+        conditions.append("(attribute_not_exists(blocked) OR blocked <= :blocked_max)")
+        update["ExpressionAttributeValues"][":blocked_max"] = {"N": str(write.blocked_max)}
+    if conditions:
+        update["ConditionExpression"] = " AND ".join(conditions)
+        update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    return update
+
+
+def _ending(write: EndBlock) -> dict[str, Any]:
+    """Out of the index of what will expire, in the same write."""
+    values = {
+        ":active": "active",
+        ":status": write.status,
+        ":ended_at": write.ended_at,
+        ":ended_by": write.ended_by,
+    }
+    condition = "#status = :active"
+    if write.expired_at is not None:
+        condition += " AND expiry <= :expired_at"
+        values[":expired_at"] = write.expired_at
+    return {
+        "UpdateExpression": (
+            "SET #status = :status, ended_at = :ended_at, ended_by = :ended_by REMOVE expiring"
+        ),
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": {name: {"S": value} for name, value in values.items()},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+def _block(item: Mapping[str, Any]) -> Block:
+    return Block.from_attributes(ItemKey(item["pk"]["S"], item["sk"]["S"]), _untyped(item))
+
+
 def _stream_key(sk: str) -> dict[str, Any]:
     return {"pk": {"S": STREAM_PK}, "sk": {"S": sk}}
 
 
-def _outcome(reason: Mapping[str, Any]) -> WriteOutcome:
+def outcome_of(reason: Mapping[str, Any]) -> WriteOutcome:
     code = reason.get("Code", "None")
     if code == "None":
         return None
     if code == "ConditionalCheckFailed":
-        item = reason.get("Item", {})
-        return AlreadyThere({name: value["S"] for name, value in item.items() if "S" in value})
+        return ConditionFailed(_untyped(reason.get("Item", {})))
     if code in _TRY_AGAIN:
         return TryAgain()
     raise TransientError(f"count: {code}")

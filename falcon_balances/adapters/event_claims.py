@@ -23,13 +23,11 @@ class DynamoEventClaims:
 
     def claim(self, claim: ClaimV1) -> ClaimV1 | None:
         """One conditional PutItem; a lost answer is harmless, for the claim found is our own."""
-        document = claim.model_dump(mode="json")
-        item = {name: _SERIALIZER.serialize(value) for name, value in document.items()}
         with aws_call(f"claim {claim.falcon_operation_id} {claim.stage}"):
             try:
                 self._dynamodb.put_item(
                     TableName=self._table,
-                    Item=item,
+                    Item=claim_item(claim),
                     ConditionExpression="attribute_not_exists(falcon_operation_id)",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
@@ -37,7 +35,7 @@ class DynamoEventClaims:
                 if error_code(error) != "ConditionalCheckFailedException":
                     raise
                 existing: dict[str, Any] = error.response["Item"]  # type: ignore[typeddict-item]
-                return _read(existing)
+                return read_claim(existing)
         return None
 
     def find(self, falcon_operation_id: str, stage: Stage) -> ClaimV1 | None:
@@ -47,10 +45,15 @@ class DynamoEventClaims:
                 Key={"falcon_operation_id": {"S": falcon_operation_id}, "stage": {"S": stage}},
                 ConsistentRead=True,
             )
-        return _read(answer["Item"]) if "Item" in answer else None
+        return read_claim(answer["Item"]) if "Item" in answer else None
 
 
-def _read(item: dict[str, Any]) -> ClaimV1:
+def claim_item(claim: ClaimV1) -> dict[str, Any]:
+    document = claim.model_dump(mode="json")
+    return {name: _SERIALIZER.serialize(value) for name, value in document.items()}
+
+
+def read_claim(item: dict[str, Any]) -> ClaimV1:
     return ClaimV1.model_validate(
         {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
     )

@@ -1,9 +1,9 @@
 """Merchant contexts in DynamoDB: one item per key with all its versions, oldest first."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -11,7 +11,7 @@ from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.ports import ContextReader
 from falcon_balances.contracts.merchant_contexts import context_document, parse_merchant_context
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.merchant_context import ContextHistory, ContextKey
+from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,7 +37,34 @@ class DynamoMerchantDirectory:
                 found[history[0].key] = history
         return found
 
-    def _items(self, keys: Collection[ContextKey]) -> list[dict[str, Any]]:
+    def merchants(self, merchant_ids: Collection[str]) -> Mapping[str, Merchant]:
+        found: dict[str, Merchant] = {}
+        wanted = list(merchant_ids)
+        for start in range(0, len(wanted), _KEYS_PER_GET):
+            keys = [_merchant_key(each) for each in wanted[start : start + _KEYS_PER_GET]]
+            for item in self._items(keys):
+                merchant_id = item["context_key"]["S"].removeprefix(_merchant_key(""))
+                found[merchant_id] = _merchant(item)
+        return found
+
+    def name_merchant(self, merchant_id: str, merchant: Merchant) -> None:
+        """One UpdateItem that adds to sets: the same again changes nothing."""
+        said = {
+            "balances": sorted("|".join(balance) for balance in merchant.balances),
+            "high_risk_keys": sorted(str(key) for key in merchant.high_risk_keys),
+        }
+        sets = {name: values for name, values in said.items() if values}
+        with aws_call(f"balances of merchant {merchant_id}"):
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"context_key": {"S": _merchant_key(merchant_id)}},
+                UpdateExpression="ADD " + ", ".join(f"{name} :{name}" for name in sets),
+                ExpressionAttributeValues={
+                    f":{name}": {"SS": values} for name, values in sets.items()
+                },
+            )
+
+    def _items(self, keys: Collection[ContextKey | str]) -> list[dict[str, Any]]:
         pending: Any = {
             self._table: {
                 "Keys": [{"context_key": {"S": str(key)}} for key in keys],
@@ -84,10 +111,26 @@ class DynamoMerchantDirectory:
         """Everybody's, sorted by key: for operators, a scan of the table."""
         with aws_call("contexts of all merchants"):
             pages = self._dynamodb.get_paginator("scan").paginate(
-                TableName=self._table, ConsistentRead=True
+                TableName=self._table,
+                FilterExpression="attribute_exists(versions)",
+                ConsistentRead=True,
             )
             found = [_history(item) for page in pages for item in page["Items"]]
         return sorted(found, key=lambda history: history[0].key)
+
+
+def _merchant_key(merchant_id: str) -> str:
+    """No context key is like this: those have two `|`."""
+    return f"MERCHANT#{merchant_id}"
+
+
+def _merchant(item: Mapping[str, Any]) -> Merchant:
+    balances = (text.split("|") for text in item.get("balances", {}).get("SS", ()))
+    risky = (text.split("|") for text in item.get("high_risk_keys", {}).get("SS", ()))
+    return Merchant(
+        frozenset((shop, code) for shop, code in balances),
+        frozenset(ContextKey(*parts) for parts in risky),
+    )
 
 
 def _history(item: Mapping[str, Any]) -> ContextHistory:
@@ -100,18 +143,32 @@ class CachedMerchantDirectory:
     def __init__(self, directory: ContextReader) -> None:
         self._directory = directory
         self._known: dict[ContextKey, tuple[float, ContextHistory]] = {}
+        self._merchants: dict[str, tuple[float, Merchant]] = {}
 
     def histories(self, keys: Collection[ContextKey]) -> Mapping[ContextKey, ContextHistory]:
-        now = monotonic()
-        fresh = {
-            key: known[1]
-            for key in keys
-            if (known := self._known.get(key)) and now - known[0] < CACHED_S
-        }
-        if missing := [key for key in keys if key not in fresh]:
-            found = self._directory.histories(missing)
-            if len(self._known) + len(found) > _CACHED_KEYS_MAX:
-                self._known.clear()
-            self._known |= {key: (now, history) for key, history in found.items()}
-            fresh |= found
-        return fresh
+        return _remembered(keys, self._known, self._directory.histories)
+
+    def merchants(self, merchant_ids: Collection[str]) -> Mapping[str, Merchant]:
+        return _remembered(merchant_ids, self._merchants, self._directory.merchants)
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _remembered(
+    keys: Collection[K],
+    known: dict[K, tuple[float, V]],
+    read: Callable[[Collection[K]], Mapping[K, V]],
+) -> dict[K, V]:
+    now = monotonic()
+    fresh = {
+        key: found[1] for key in keys if (found := known.get(key)) and now - found[0] < CACHED_S
+    }
+    if missing := [key for key in keys if key not in fresh]:
+        read_now = read(missing)
+        if len(known) + len(read_now) > _CACHED_KEYS_MAX:
+            known.clear()
+        known |= {key: (now, value) for key, value in read_now.items()}
+        fresh |= read_now
+    return fresh

@@ -10,10 +10,12 @@ from typing import Protocol
 
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import ExecutionResult, SplitterInput
+from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.domain.balances import Balance
-from falcon_balances.domain.counting import TableWrite
+from falcon_balances.domain.blocks import Block
+from falcon_balances.domain.counting import ItemKey, TableWrite
 from falcon_balances.domain.cuts import Cut, Shard
-from falcon_balances.domain.merchant_context import ContextHistory, ContextKey
+from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 from falcon_balances.domain.operations import Stage
 
 
@@ -22,6 +24,26 @@ class EventClaims(Protocol):
         """Write it if there is none; the claim that was there before, or None if ours is first."""
 
     def find(self, falcon_operation_id: str, stage: Stage) -> ClaimV1 | None: ...
+
+
+class PayoutClaims(EventClaims, Protocol):
+    def decide(
+        self, claim: ClaimV1, writes: Sequence[TableWrite]
+    ) -> "ClaimV1 | Sequence[WriteOutcome] | None":
+        """Claim and writes, all or none. None if they happened; else the claim that was there
+        before, or an outcome for each of the writes.
+        """
+
+    def move(
+        self, falcon_operation_id: str, source: str, target: str, writes: Sequence[TableWrite] = ()
+    ) -> "Sequence[WriteOutcome]":
+        """A payout's state, and writes with it, all or none. Empty if they happened, else the
+        claim's outcome, which names its state, and one for each of the writes.
+        """
+
+
+class OutcomeTopic(Protocol):
+    def announce(self, outcome: PayoutOutcomeV1) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +77,10 @@ class BalanceStream(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class AlreadyThere:
-    """The item that had to be absent is there, with these attributes."""
+class ConditionFailed:
+    """The item is not as the write wanted it: what it holds, nothing where there is none."""
 
-    attributes: Mapping[str, str]
+    attributes: Mapping[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +88,21 @@ class TryAgain:
     """A conflict with another transaction, or too much at once."""
 
 
-WriteOutcome = AlreadyThere | TryAgain | None
+WriteOutcome = ConditionFailed | TryAgain | None
 
 
 class BalanceStore(Protocol):
     def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
         """All of the writes or none. Empty if they happened, else an outcome for each write."""
+
+    def blocks(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Block]:
+        """Those of at most a hundred blocks that there are; strongly consistent."""
+
+    def blocks_of(self, merchant_id: str) -> Sequence[Block]:
+        """All of a merchant's, in no particular order."""
+
+    def due_blocks(self, partition: str, now: datetime) -> Sequence[Block]:
+        """Active ones of one partition of the index whose expiry has come; oldest first."""
 
     def balances(self, merchant_id: str) -> Sequence[Balance]:
         """Strongly consistent, in no particular order."""
@@ -96,8 +127,14 @@ class ContextReader(Protocol):
     def histories(self, keys: Collection[ContextKey]) -> Mapping[ContextKey, ContextHistory]:
         """The versions of each key that is known, oldest first."""
 
+    def merchants(self, merchant_ids: Collection[str]) -> Mapping[str, Merchant]:
+        """The merchants that some context names."""
+
 
 class MerchantDirectory(ContextReader, Protocol):
+    def name_merchant(self, merchant_id: str, merchant: Merchant) -> None:
+        """Add to what is known of a merchant; nothing is ever taken away."""
+
     def replace(self, key: ContextKey, seen: ContextHistory, history: ContextHistory) -> bool:
         """Set a key's versions if they are still those `seen`; False if another was faster."""
 

@@ -7,10 +7,22 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
-from falcon_balances.adapters.ports import LogObject
+from falcon_balances.adapters.ports import LogObject, TransactionLog
+from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.observability import metrics
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+def append_once(log: TransactionLog, key: str, logged: LogObject) -> None:
+    """Already there with the same bytes is as good as written: an answer may have been lost.
+
+    Raises IntegrityError for other bytes.
+    """
+    if not log.append(key, logged) and log.read(key).body != logged.body:
+        metrics.add_metric(name="LogMismatch", unit="Count", value=1)
+        raise IntegrityError(f"other bytes in the log under {key}")
 
 
 class S3TransactionLog:

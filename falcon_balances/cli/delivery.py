@@ -15,13 +15,15 @@ from falcon_balances.cli.publishing import MESSAGE_BYTES_MAX
 from falcon_balances.cli.stages import StageName
 from falcon_balances.cli.target import LOCAL, Target
 from falcon_balances.contracts.decoding import decode
-from falcon_balances.contracts.psp_operations import parse_psp_document
+from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.counting import mark_sk, merchant_pk
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.operations import Stage
 
 _KEYS_PER_GET = 100
+# Payouts that were refused for lack of money, or given up: nothing of them is ever counted.
+_DECIDED_AGAINST = ("refused", "given_up")
 _POLL_S = 0.3
 _EMPTY_LOOKS = 10
 
@@ -52,11 +54,12 @@ class Awaited:
     operation_id: str | None = None
     fingerprint: str | None = None
     is_counted: bool = False
+    is_decided_against: bool = False
     refusal: Mapping[str, str] | None = None
 
     @property
     def is_settled(self) -> bool:
-        return self.is_counted or self.refusal is not None
+        return self.is_counted or self.is_decided_against or self.refusal is not None
 
 
 @dataclass(slots=True)
@@ -98,9 +101,11 @@ class Delivery:
     def _result(self, queued: int) -> dict[str, Any]:
         """A repeat has its mark already, and is on its way while the queue holds it."""
         refused = [each for each in self.awaited if each.refusal and not each.is_counted]
+        decided_against = sum(each.is_decided_against for each in self.awaited)
         return {
             "counted": sum(each.is_counted for each in self.awaited),
             "quarantined": len(refused),
+            **({"refused": decided_against} if self.stage is StageName.PAYOUT else {}),
             "pending": max(queued, sum(not each.is_settled for each in self.awaited)),
             "quarantine": [{"line": each.line, **(each.refusal or {})} for each in refused],
         }
@@ -136,8 +141,11 @@ class Delivery:
             ],
         )
         marks: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        decided_against = set()
         for claim in claims:
             operation_id = claim["falcon_operation_id"]["S"]
+            if claim.get("state", {}).get("S") in _DECIDED_AGAINST:
+                decided_against.add((operation_id, claim["fingerprint"]["S"]))
             marks[operation_id, claim["fingerprint"]["S"]] = [
                 (
                     merchant_pk(segment["M"]["merchant_id"]["S"]),
@@ -155,7 +163,9 @@ class Delivery:
             )
         }
         for each in self.awaited:
-            keys = marks.get((each.operation_id or "", each.fingerprint or ""))
+            identity = (each.operation_id or "", each.fingerprint or "")
+            each.is_decided_against = identity in decided_against
+            keys = marks.get(identity)
             if keys and there.issuperset(keys):
                 each.is_counted = True
 
@@ -204,7 +214,7 @@ class Delivery:
 def _awaited(line: FileLine, stage: StageName) -> Awaited:
     digest = sha256(line.raw).hexdigest()
     try:
-        operation = parse_psp_document(decode(line.raw), Stage(stage.value))
+        operation = parse_document(decode(line.raw), Stage(stage.value))
     except RejectedOperation:
         return Awaited(line.number, digest)
     return Awaited(line.number, digest, falcon_operation_id(operation), fingerprint(operation))

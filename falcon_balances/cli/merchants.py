@@ -143,6 +143,7 @@ def _write(file: Path, directory: "DynamoMerchantDirectory", plan: Plan) -> int:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415
+    from falcon_balances.domain.merchant_context import merchants_of  # noqa: PLC0415
 
     def replace(key: "ContextKey") -> int:
         seen, history, numbered = plan[key]
@@ -155,11 +156,14 @@ def _write(file: Path, directory: "DynamoMerchantDirectory", plan: Plan) -> int:
             seen, history, _ = _plan(file, directory, numbered, utc_now(), _RACED)[key]
         raise AwsError(f"the contexts of {key} keep changing under this load; run it again")
 
+    # First: a balance without a context does no harm, a context without its balance would refuse.
+    named = merchants_of(context for _, _, numbered in plan.values() for _, context in numbered)
     with (
         ThreadPoolExecutor(_CONCURRENT) as pool,
         output.progress("loading merchants", len(plan)) as advance,
     ):
         added = 0
+        list(pool.map(directory.name_merchant, named.keys(), named.values()))
         for count in pool.map(replace, plan):
             added += count
             advance(1)

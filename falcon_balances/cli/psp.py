@@ -10,7 +10,7 @@ from falcon_balances.cli import files, output
 from falcon_balances.cli.errors import AwsError, InvalidInputError
 from falcon_balances.cli.files import FileArgument, FileLine, WrongLine
 from falcon_balances.cli.output import JsonFlag
-from falcon_balances.cli.stages import StageName, parse_line, require_built
+from falcon_balances.cli.stages import StageName, parse_line
 from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
 
 app = typer.Typer(help="As a PSP: sample, validate, send, trace.", no_args_is_help=True)
@@ -30,12 +30,16 @@ def sample(
     """Print sample events of a stage as JSON Lines, or the merchants that they need."""
     from falcon_balances.contracts import samples  # noqa: PLC0415 - pydantic: not for --help
 
-    require_built(stage)
     if merchants:
         output.json_lines(samples.CONTEXT_SAMPLES.values())
         return
     output.json_lines(
-        document for of_stage, document in samples.EVENT_SAMPLES.values() if of_stage == stage.value
+        document
+        for of_stage, document in (
+            *samples.EVENT_SAMPLES.values(),
+            *samples.DIRECT_SAMPLES.values(),
+        )
+        if of_stage == stage.value
     )
 
 
@@ -53,8 +57,6 @@ def validate(
     """Check a file as the dispatcher would; exit code 1 when a line is wrong."""
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415
 
-    if stage is not None:
-        require_built(stage)
     now = utc_now()
     lines = list(files.lines_of(file))
     _, wrong = files.check(
@@ -104,7 +106,6 @@ def send(
     """Publish a file's lines to a stage's topic; nothing when a line is wrong."""
     from falcon_balances.cli import delivery  # noqa: PLC0415
 
-    require_built(stage)
     lines = list(files.lines_of(file))
     if not no_check:
         _refuse_wrong(file, lines, stage, env)

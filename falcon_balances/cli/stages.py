@@ -4,10 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
-from falcon_balances.cli.errors import InvalidInputError
-
 if TYPE_CHECKING:
-    from falcon_balances.domain.operations import PspOperation
+    from falcon_balances.domain.operations import StagedOperation
 
 
 class StageName(StrEnum):
@@ -17,19 +15,14 @@ class StageName(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
-def require_built(stage: StageName) -> None:
-    if stage not in (StageName.CONFIRMED, StageName.RECONCILED):
-        raise InvalidInputError(f"the stage {stage} is not built yet; nothing was sent")
-
-
 def mode_of(env: str) -> Literal["test", "live"]:
     """Live money is in the environment `live` only."""
     return "live" if env == "live" else "test"
 
 
-def parse_line(raw: bytes, stage: StageName, env: str, now: datetime) -> "PspOperation":
+def parse_line(raw: bytes, stage: StageName, env: str, now: datetime) -> "StagedOperation":
     """As the dispatcher will read it, were it sent now."""
-    from falcon_balances.contracts.psp_operations import parse_psp_message  # noqa: PLC0415
+    from falcon_balances.contracts.staged_operations import parse_message  # noqa: PLC0415
     from falcon_balances.domain.operations import Stage  # noqa: PLC0415
 
-    return parse_psp_message(raw, Stage(stage.value), mode=mode_of(env), sent_at=now)
+    return parse_message(raw, Stage(stage.value), mode=mode_of(env), sent_at=now)

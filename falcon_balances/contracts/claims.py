@@ -1,14 +1,14 @@
 """The claim (design §5): the one decision of what an event means, made once."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_balances.contracts.strictness import Fingerprint, Id
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import SCHEMA_VERSION, falcon_operation_id, fingerprint
 from falcon_balances.domain.log_format import csv_body, log_key
-from falcon_balances.domain.operations import PspOperation, Stage
+from falcon_balances.domain.operations import Adjustment, Stage, StagedOperation
 from falcon_balances.domain.splitting import SplitEvent
 
 
@@ -41,9 +41,20 @@ class ClaimV1(BaseModel):
     received_at: str
     context_versions: tuple[str, ...] = ()
     segments: tuple[ClaimedSegment, ...] = ()
+    corrects: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
+    state: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
+    """Of a payout request; the only thing of a claim that moves on."""
+    available: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
+    """On a refused payout request: what there was."""
 
     @classmethod
-    def of(cls, operation: PspOperation, received_at: str, event: SplitEvent | None = None) -> Self:
+    def of(
+        cls,
+        operation: StagedOperation,
+        received_at: str,
+        event: SplitEvent | None = None,
+        state: str | None = None,
+    ) -> Self:
         """`received_at`: when the message was sent to its queue, RFC 3339."""
         return cls(
             falcon_operation_id=(
@@ -64,6 +75,8 @@ class ClaimV1(BaseModel):
                 )
                 for segment in (event.segments if event else ())
             ),
+            state=state,
+            corrects=operation.corrects if isinstance(operation, Adjustment) else None,
         )
 
     def log_metadata(self, segment: ClaimedSegment) -> dict[str, str]:

@@ -1,13 +1,12 @@
 """ConfirmedOperation v1 and ReconciledOperation v1: what a PSP may say, and how (design §4)."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, WithJsonSchema
 
 from falcon_balances.contracts.currencies import find_currency
-from falcon_balances.contracts.decoding import decode
 from falcon_balances.contracts.strictness import (
     Amount,
     AmountOrZero,
@@ -31,7 +30,6 @@ from falcon_balances.domain.operations import (
 
 Mode = Literal["test", "live"]
 MODES: Final = ("test", "live")
-FUTURE_TOLERANCE: Final = timedelta(minutes=15)
 SPLITS_MAX: Final = 40
 
 
@@ -75,21 +73,10 @@ _MODELS: Final[Mapping[Stage, type[ConfirmedOperationV1]]] = {
 }
 
 
-def parse_psp_message(raw: bytes, stage: Stage, *, mode: Mode, sent_at: datetime) -> PspOperation:
-    """The operation that a message holds, or RejectedOperation with the first code that applies.
-
-    `mode` is the environment's; `sent_at` is when the message was sent, UTC.
-    """
-    operation = parse_psp_document(decode(raw), stage, latest=sent_at + FUTURE_TOLERANCE)
-    if operation.mode is not None and operation.mode != mode:
-        raise RejectedOperation(RejectionCode.MODE, f"mode: this environment takes {mode} only")
-    return operation
-
-
 def parse_psp_document(
     document: Mapping[str, object], stage: Stage, *, latest: datetime | None = None
 ) -> PspOperation:
-    """As above, for a decoded document; dates after `latest`, if given, are E_FUTURE."""
+    """The operation that a decoded document holds; dates after `latest`, if given, are E_FUTURE."""
     said = _MODELS[stage].from_document(document)
     currency = find_currency(said.currency)
     assert currency is not None  # noqa: S101 - the model has looked it up

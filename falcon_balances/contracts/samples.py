@@ -206,10 +206,53 @@ def balance_document_sample() -> BalanceDocumentV1:
     return balance_document("m-books", as_of, balances, now=SENT_AT)
 
 
+_DIRECT: Final[Document] = {
+    "schema_version": "1",
+    "merchant_id": "m-books",
+    "balance_shop_id": "bs-books-eur",
+    "amount": "50.00",
+    "currency": "EUR",
+}
+DIRECT_SAMPLES: Final[Mapping[str, tuple[Stage, Document]]] = {
+    "payout-request": (
+        Stage.PAYOUT,
+        _DIRECT
+        | {
+            "payout_id": "payout-1",
+            "requested_at": "2026-03-06T08:00:00Z",
+            "minimum_amount": "10.00",
+        },
+    ),
+    "payout-return": (
+        Stage.PAYOUT,
+        _DIRECT
+        | {
+            "type": "return",
+            "payout_id": "payout-1",
+            "returned_at": "2026-03-09T08:00:00Z",
+            "bank_reference": "bank-return-1",
+        },
+    ),
+    "adjustment": (
+        Stage.ADJUSTMENT,
+        _DIRECT
+        | {
+            "adjustment_id": "adjustment-1",
+            "direction": "debit",
+            "adjusted_at": "2026-03-06T08:00:00Z",
+            "reason": "counted twice by the PSP",
+            "requested_by": "ops",
+        },
+    ),
+}
+
+
 def accepted_samples() -> Iterator[tuple[str, str, Document]]:
     """(contract, name, document) of each, in a fixed order."""
     for name, (stage, event) in EVENT_SAMPLES.items():
         yield CONTRACT_BY_STAGE[stage], name, event
+    for contract, (_, event) in DIRECT_SAMPLES.items():
+        yield contract, "plain", event
     for name, context in CONTEXT_SAMPLES.items():
         yield "merchant-context", name, context
     for name in ("plain-capture", "marketplace-capture", "reconciled-capture"):
@@ -276,6 +319,11 @@ def refused_samples() -> list[RefusedSample]:
             code.MERCHANT_INACTIVE, as_json(_event("order-1007", "capture", "15", "closed-shop"))
         ),
         _refused(code.NO_BALANCE_SHOP, currency="USD"),
+        RefusedSample(
+            code.NOT_PAID,
+            as_json(DIRECT_SAMPLES["payout-return"][1] | {"payout_id": "payout-of-nobody"}),
+            "payout-return",
+        ),
         _refused(code.ID_CONFLICT, amount="100.01"),
         RefusedSample(code.RECORD, as_json(record | {"body": negative_capture}), "segment-record"),
     ]

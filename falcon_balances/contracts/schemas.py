@@ -14,7 +14,13 @@ from pydantic import BaseModel
 
 from falcon_balances.contracts.balance_document import BalanceDocumentV1
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.direct_operations import (
+    AdjustmentV1,
+    PayoutRequestV1,
+    PayoutReturnV1,
+)
 from falcon_balances.contracts.merchant_contexts import MerchantContextV1
+from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.contracts.psp_operations import ConfirmedOperationV1, ReconciledOperationV1
 from falcon_balances.contracts.samples import (
     SIZE_SAMPLE_BYTES,
@@ -49,18 +55,24 @@ class Contract(NamedTuple):
 CONTRACTS: Final = (
     Contract("confirmed-operation", ConfirmedOperationV1),
     Contract("reconciled-operation", ReconciledOperationV1),
+    Contract("payout-request", PayoutRequestV1),
+    Contract("payout-return", PayoutReturnV1),
+    Contract("adjustment", AdjustmentV1),
+    Contract("payout-outcome", PayoutOutcomeV1),
     Contract("merchant-context", MerchantContextV1),
     Contract("segment-record", SegmentRecordV1),
     Contract("cut-record", CutRecordV1),
     Contract("claim", ClaimV1),
     Contract("balance-document", BalanceDocumentV1),
 )
+# In the others what is absent is left out.
+KNOW_NULL: Final = {"balance-document", "payout-outcome"}
 
 
 def json_schema(contract: Contract) -> dict[str, Any]:
     """Draft 2020-12. Patterns are ECMA-262: `$` is the end of the text, not of a line."""
     schema = contract.model.model_json_schema(mode=contract.mode)
-    described: dict[str, Any] = _tidied(schema, is_strict=contract.mode == "validation")
+    described: dict[str, Any] = _tidied(schema, knows_null=contract.name in KNOW_NULL)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:falcon:balances:{contract.name}:{contract.version}",
@@ -68,26 +80,26 @@ def json_schema(contract: Contract) -> dict[str, Any]:
     }
 
 
-def _tidied(node: Any, *, is_strict: bool) -> Any:  # noqa: ANN401 - whatever JSON holds
+def _tidied(node: Any, *, knows_null: bool) -> Any:  # noqa: ANN401 - whatever JSON holds
     """What pydantic cannot know: strict models take no null, and maps no key of another form."""
     if isinstance(node, list):
-        return [_tidied(item, is_strict=is_strict) for item in node]
+        return [_tidied(item, knows_null=knows_null) for item in node]
     if not isinstance(node, dict):
         return node
-    tidied = {name: _tidied(value, is_strict=is_strict) for name, value in node.items()}
+    tidied = {name: _tidied(value, knows_null=knows_null) for name, value in node.items()}
     if "patternProperties" in tidied:
         tidied["additionalProperties"] = False
     if "properties" in tidied:
         tidied["properties"] = {
-            name: _property(name, value, is_strict=is_strict)
+            name: _property(name, value, knows_null=knows_null)
             for name, value in tidied["properties"].items()
         }
     return tidied
 
 
-def _property(name: str, schema: dict[str, Any], *, is_strict: bool) -> dict[str, Any]:
+def _property(name: str, schema: dict[str, Any], *, knows_null: bool) -> dict[str, Any]:
     described = {key: value for key, value in schema.items() if key != "title"}
-    if not is_strict:
+    if knows_null:
         return described
     if described.get("default", ...) is None:
         del described["default"]

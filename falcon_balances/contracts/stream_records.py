@@ -46,39 +46,56 @@ class SegmentRecordV1(BaseModel):
     log_key: str
     fingerprint: Fingerprint
     body: str
+    corrects: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
 
     @classmethod
     def of(cls, claim: ClaimV1, segment: ClaimedSegment) -> Self:
-        return cls(stage=claim.stage, fingerprint=claim.fingerprint, **vars(segment))
+        return cls(
+            stage=claim.stage,
+            fingerprint=claim.fingerprint,
+            corrects=claim.corrects,
+            **vars(segment),
+        )
 
     def to_segment(self) -> Segment:
         """The segment, if the record is one that we would have written; else RejectedOperation."""
         if self.part > self.parts:
             raise _not_ours("part")
+        if not self._corrects_what_can_be():
+            raise _not_ours("corrects")
         if len(self.body) > _BODY_CHARACTERS_MAX:
             raise _not_ours("body")
-        try:
-            lines = parse_csv_body(self.body)
-        except ValueError as error:
-            raise _not_ours("body") from error
+        lines = self._lines()
         segment = Segment(
             self.stage, self.merchant_id, self.part, self.parts, lines, self.context_version
         )
         if log_key(segment) != self.log_key:
             raise _not_ours("log_key")
-        if not _UUID.match(segment.falcon_operation_id):
-            raise _not_ours("body")
         if not all(_is_well_formed(line, segment) for line in lines):
             raise _not_ours("body")
         if [line.uuid for line in lines] != expected_uuids(self.stage, self.merchant_id, lines):
             raise _not_ours("body.uuid")
         return segment
 
+    def _lines(self) -> tuple[BalanceOperation, ...]:
+        if len(self.body) > _BODY_CHARACTERS_MAX:
+            raise _not_ours("body")
+        try:
+            return parse_csv_body(self.body)
+        except ValueError as error:
+            raise _not_ours("body") from error
+
+    def _corrects_what_can_be(self) -> bool:
+        if self.corrects is None:
+            return True
+        return self.stage is Stage.ADJUSTMENT and _UUID.match(self.corrects) is not None
+
 
 def _is_well_formed(line: BalanceOperation, segment: Segment) -> bool:
     sign = SIGN_BY_TYPE[line.type]
     return (
         line.falcon_operation_id == segment.falcon_operation_id
+        and _UUID.match(line.falcon_operation_id) is not None
         and line.operation_date == segment.booked_at
         and line.type in TYPES_BY_STAGE[segment.stage]
         and written_currency(line.currency.code) == line.currency

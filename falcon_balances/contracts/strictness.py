@@ -22,7 +22,9 @@ from falcon_balances.domain.instants import RFC3339_PATTERN, parse_rfc3339
 
 ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
 AMOUNT_PATTERN: Final = r"^(0|[1-9][0-9]{0,14})(\.[0-9]+)?$"
-_AMOUNT_FIELDS: Final = frozenset({"amount", "marketplace_fee", "percent", "fixed", "min", "max"})
+_AMOUNT_FIELDS: Final = frozenset(
+    {"amount", "minimum_amount", "marketplace_fee", "percent", "fixed", "min", "max"}
+)
 _SAYABLE = re.compile(r"[a-z][a-z_]{0,39}\Z")
 
 
@@ -72,6 +74,11 @@ class StrictModel(BaseModel):
         """Raises RejectedOperation with the code that is looked for first."""
         if document.get("schema_version") != "1":
             raise RejectedOperation(RejectionCode.VERSION, "schema_version: must be 1")
+        return cls.validated(document)
+
+    @classmethod
+    def validated(cls, document: Mapping[str, object]) -> Self:
+        """As above, of what bears no version of its own."""
         try:
             return cls.model_validate(document)
         except ValidationError as error:

@@ -30,7 +30,8 @@ _ITEM_BYTES: Final = (
     700  # keys, counters and names of one item besides a segment's body, rounded up
 )
 _ITEMS_PER_BALANCE: Final = 3  # BALANCE, WINDOW and DAY
-BALANCES_PER_PART: Final = (TRANSACTION_ITEMS_MAX - 1) // _ITEMS_PER_BALANCE
+# Besides its balances a part has its mark, and a block with that block's own balance.
+BALANCES_PER_PART: Final = (TRANSACTION_ITEMS_MAX - 3) // _ITEMS_PER_BALANCE
 
 
 class ItemKey(NamedTuple):
@@ -43,7 +44,7 @@ class PutMark:
     """The record that (a part of) a segment has been counted: written only where there is none."""
 
     key: ItemKey
-    attributes: Mapping[str, str]
+    attributes: Mapping[str, str | int]
     only_if_absent: bool = True
 
 
@@ -53,9 +54,31 @@ class AddCounters:
 
     key: ItemKey
     counters: Mapping[str, int]
+    available_min: int | None = None
+    """Only if `available` is at least this much."""
+    blocked_max: int | None = None
+    """Only if no more than this is blocked."""
 
 
-TableWrite = PutMark | AddCounters
+@dataclass(frozen=True, slots=True)
+class CheckAbsent:
+    """Nothing is written, but the whole transaction only happens where there is no such item."""
+
+    key: ItemKey
+
+
+@dataclass(frozen=True, slots=True)
+class EndBlock:
+    """The one end of a block: only while it is active and, if it expires, not before its time."""
+
+    key: ItemKey
+    status: str
+    ended_at: str
+    ended_by: str
+    expired_at: str | None = None
+
+
+TableWrite = PutMark | AddCounters | CheckAbsent | EndBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +90,7 @@ class ArrivedSegment:
     log_key: str
     fingerprint: str
     body: str
+    corrects: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +99,10 @@ class CountablePart:
 
     mark: PutMark
     additions: Mapping[ItemKey, Mapping[str, int]]
+    block_key: ItemKey | None = None
+    """The block that was made for this operation, if there is one."""
+    block_write: TableWrite | None = None
+    """How that block ends with it, or that there must be none."""
 
 
 def merchant_pk(merchant_id: str) -> str:
@@ -83,6 +111,15 @@ def merchant_pk(merchant_id: str) -> str:
 
 def balance_sk(balance_shop_id: str, currency: str) -> str:
     return f"BALANCE#{balance_shop_id}#{currency}"
+
+
+def block_sk(block_id: str) -> str:
+    return f"BLOCK#{block_id}"
+
+
+def correction_sk(corrected_operation_id: str, operation_id: str) -> str:
+    """Where what was corrected finds its correction, whichever of the two is counted first."""
+    return f"CORRECTION#{corrected_operation_id}#{operation_id}"
 
 
 def mark_sk(falcon_operation_id: str, stage: Stage | str) -> str:
@@ -113,7 +150,7 @@ def add_to(total: dict[str, int], added: Mapping[str, int]) -> None:
 
 
 def countable_parts(arrived: ArrivedSegment) -> Iterator[CountablePart]:
-    """The segment as transactions can take it; more than one only beyond 33 balances of a merchant.
+    """The segment as transactions can take it; more than one only beyond 32 balances of a merchant.
 
     The first part's mark is the segment's, with all its lines; the others' only say that they are.
     """
@@ -126,8 +163,24 @@ def countable_parts(arrived: ArrivedSegment) -> Iterator[CountablePart]:
         additions: dict[ItemKey, Mapping[str, int]] = {}
         for (balance_shop_id, currency), lines in group:
             additions |= _additions(arrived, balance_shop_id, currency, lines)
-        yield CountablePart(_mark(arrived, number), additions)
+        if arrived.corrects is not None:
+            operation_id = arrived.segment.falcon_operation_id
+            pk = merchant_pk(arrived.segment.merchant_id)
+            additions[ItemKey(pk, correction_sk(arrived.corrects, operation_id))] = {
+                "operations_count": len(arrived.segment.lines)
+            }
+        block_key = _block_key(arrived.segment) if number == 0 else None
+        yield CountablePart(_mark(arrived, number), additions, block_key)
         number += 1
+
+
+def _block_key(segment: Segment) -> ItemKey | None:
+    """Blocks of refunds and payouts bear the id of the operation that they are made for."""
+    is_refund = segment.stage is Stage.CONFIRMED and segment.lines[0].type is OperationType.REFUND
+    is_withdrawal = segment.lines[0].type is OperationType.WITHDRAWAL
+    if not is_refund and not is_withdrawal:
+        return None
+    return ItemKey(merchant_pk(segment.merchant_id), block_sk(segment.falcon_operation_id))
 
 
 def _mark(arrived: ArrivedSegment, number: int) -> PutMark:
@@ -144,6 +197,8 @@ def _mark(arrived: ArrivedSegment, number: int) -> PutMark:
             "merchant_id": segment.merchant_id,
             "counted_order": "#".join(order),
         }
+        if arrived.corrects is not None:
+            attributes["corrects"] = arrived.corrects
     return PutMark(key, attributes)
 
 
@@ -182,7 +237,8 @@ def transactions(parts: Iterable[CountablePart]) -> Iterator[list[CountablePart]
     for part in sorted(parts, key=lambda part: part.mark.key.pk):
         new_keys = part.additions.keys() - keys
         new_size = _bytes_of(part.mark) + len(new_keys) * _ITEM_BYTES
-        too_many = len(keys) + len(new_keys) + len(group) + 1 > TRANSACTION_ITEMS_MAX
+        items = len(keys) + len(new_keys) + sum(map(_own_items, [*group, part]))
+        too_many = items > TRANSACTION_ITEMS_MAX
         if group and (too_many or size + new_size > TRANSACTION_BYTES_MAX):
             yield group
             group, keys, size = [], set(), 0
@@ -194,8 +250,13 @@ def transactions(parts: Iterable[CountablePart]) -> Iterator[list[CountablePart]
         yield group
 
 
+def _own_items(part: CountablePart) -> int:
+    """Its mark; and where there may be a block, that and its balance, which may be another."""
+    return 1 if part.block_key is None else 3
+
+
 def _bytes_of(mark: PutMark) -> int:
-    return _ITEM_BYTES + len(mark.attributes.get("lines", ""))
+    return _ITEM_BYTES + len(str(mark.attributes.get("lines", "")))
 
 
 def writes_of(group: Sequence[CountablePart]) -> list[TableWrite]:
@@ -206,5 +267,6 @@ def writes_of(group: Sequence[CountablePart]) -> list[TableWrite]:
             add_to(merged.setdefault(key, {}), counters)
     return [
         *(part.mark for part in group),
+        *(part.block_write for part in group if part.block_write is not None),
         *(AddCounters(key, counters) for key, counters in merged.items()),
     ]

@@ -7,11 +7,15 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import (
+    Adjustment,
+    DirectOperation,
     OperationType,
-    PspOperation,
+    PayoutRequest,
+    PayoutReturn,
     ReconciledOperation,
     Split,
     Stage,
+    StagedOperation,
 )
 
 NAMESPACE: Final[UUID] = uuid5(NAMESPACE_URL, "urn:falcon:balances")
@@ -31,9 +35,22 @@ def uuid5_text(name: str) -> str:
     )
 
 
-def falcon_operation_id(operation: PspOperation) -> str:
+_KIND_OF_DIRECT: Final[dict[type[DirectOperation], str]] = {
+    PayoutRequest: "payout",
+    PayoutReturn: "payout_return",
+    Adjustment: "adjustment",
+}
+
+
+def falcon_operation_id(operation: StagedOperation) -> str:
     """The same when confirmed and when reconciled."""
+    if isinstance(operation, DirectOperation):
+        return uuid5_text(f"{_KIND_OF_DIRECT[type(operation)]}|{operation.reference}")
     return operation_id_of_reference(operation.psp_id, operation.type, operation.external_reference)
+
+
+def payout_operation_id(payout_id: str) -> str:
+    return uuid5_text(f"payout|{payout_id}")
 
 
 def operation_id_of_reference(
@@ -54,8 +71,10 @@ def balance_operation_uuid(
     return uuid5_text(f"{operation_id}|{stage}|{merchant_id}|{balance_shop_id}|{line_type}|{n}")
 
 
-def canonical_document(operation: PspOperation) -> dict[str, object]:
+def canonical_document(operation: StagedOperation) -> dict[str, object]:
     """The event with amounts at full scale and dates as stored; absent fields are left out."""
+    if isinstance(operation, DirectOperation):
+        return _canonical_direct(operation)
     document: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,
         "psp_id": operation.psp_id,
@@ -90,7 +109,42 @@ def _canonical_split(split: Split) -> dict[str, str]:
     return document
 
 
-def fingerprint(operation: PspOperation) -> str:
+def _canonical_direct(operation: DirectOperation) -> dict[str, object]:
+    said: dict[str, object | None] = {
+        "schema_version": SCHEMA_VERSION,
+        "merchant_id": operation.merchant_id,
+        "balance_shop_id": operation.balance_shop_id,
+        "amount": str(operation.amount),
+        "currency": operation.amount.currency.code,
+    }
+    if isinstance(operation, PayoutRequest):
+        minimum = operation.minimum_amount
+        said |= {
+            "payout_id": operation.payout_id,
+            "requested_at": rfc3339(operation.requested_at),
+            "minimum_amount": None if minimum is None else str(minimum),
+            "mode": operation.mode,
+        }
+    elif isinstance(operation, PayoutReturn):
+        said |= {
+            "type": "return",
+            "payout_id": operation.payout_id,
+            "returned_at": rfc3339(operation.returned_at),
+            "bank_reference": operation.bank_reference,
+        }
+    elif isinstance(operation, Adjustment):
+        said |= {
+            "adjustment_id": operation.adjustment_id,
+            "direction": operation.direction,
+            "adjusted_at": rfc3339(operation.adjusted_at),
+            "reason": operation.reason,
+            "requested_by": operation.requested_by,
+            "corrects": operation.corrects,
+        }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def fingerprint(operation: StagedOperation) -> str:
     """SHA-256 of the validated event as canonical JSON: sorted keys, no spaces."""
     text = _CANONICAL_JSON.encode(canonical_document(operation))
     return sha256(text.encode()).hexdigest()

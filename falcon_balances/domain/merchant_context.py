@@ -1,7 +1,7 @@
 """Who a PSP's local merchant is, which balances it has, which fees apply, since when (§4)."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -66,6 +66,33 @@ class MerchantContext:
     def refuses(self, operation_type: OperationType) -> bool:
         """Refunds and chargebacks are facts, whatever the status."""
         return self.status == "inactive" and operation_type in REFUSED_WHEN_INACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """All balances that a merchant ever had, and the context keys that ever said `risk: high`.
+
+    Any version counts, for money may lie in a balance whose context has changed.
+    """
+
+    balances: frozenset[tuple[str, str]] = frozenset()
+    high_risk_keys: frozenset[ContextKey] = frozenset()
+
+    def has(self, balance_shop_id: str, currency: str) -> bool:
+        return (balance_shop_id, currency) in self.balances
+
+
+def merchants_of(contexts: Iterable[MerchantContext]) -> dict[str, Merchant]:
+    """By merchant_id, what these versions say of each merchant."""
+    found: dict[str, Merchant] = {}
+    for context in contexts:
+        known = found.get(context.merchant_id, Merchant())
+        balances = {(shop, code) for code, shop in context.balance_shops.items()}
+        risky = {context.key} if context.risk == "high" else set()
+        found[context.merchant_id] = Merchant(
+            known.balances | balances, known.high_risk_keys | risky
+        )
+    return found
 
 
 # The versions of one key, oldest first.

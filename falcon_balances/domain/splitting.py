@@ -9,6 +9,7 @@ from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_context import (
     ContextHistory,
     ContextKey,
+    Merchant,
     MerchantContext,
     in_force,
 )
@@ -16,6 +17,7 @@ from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import (
     SIGN_BY_TYPE,
     BalanceOperation,
+    DirectOperation,
     OperationType,
     PspOperation,
     Segment,
@@ -31,6 +33,45 @@ class SplitEvent:
     falcon_operation_id: str
     segments: tuple[Segment, ...]
     context_versions: tuple[str, ...]
+
+
+def split_direct(operation: DirectOperation, merchant: Merchant | None) -> SplitEvent:
+    """Raises RejectedOperation (E_UNKNOWN_MERCHANT, E_NO_BALANCE_SHOP)."""
+    check_balance(operation, merchant)
+    segment = direct_segment(operation, operation.movement)
+    return SplitEvent(segment.falcon_operation_id, (segment,), ())
+
+
+def direct_segment(operation: DirectOperation, movement: Money) -> Segment:
+    """The one line of an operation that names its balance: `movement` is signed."""
+    operation_id = falcon_operation_id(operation)
+    number_key = (operation.merchant_id, operation.balance_shop_id, operation.line_type)
+    line = BalanceOperation(
+        uuid=balance_operation_uuid(operation_id, operation.stage, *number_key, 0),
+        external_reference=operation.reference,
+        amount=movement,
+        type=operation.line_type,
+        falcon_operation_id=operation_id,
+        operation_date=operation.booked_at,
+        local_merchant_id="",
+        shop_id="",
+        balance_shop_id=operation.balance_shop_id,
+        psp_id="",
+    )
+    return Segment(operation.stage, operation.merchant_id, part=1, parts=1, lines=(line,))
+
+
+def check_balance(operation: DirectOperation, merchant: Merchant | None) -> None:
+    """Raises RejectedOperation (E_UNKNOWN_MERCHANT, E_NO_BALANCE_SHOP)."""
+    if merchant is None:
+        raise RejectedOperation(
+            RejectionCode.UNKNOWN_MERCHANT, "merchant_id: no merchant context names it"
+        )
+    if not merchant.has(operation.balance_shop_id, operation.amount.currency.code):
+        raise RejectedOperation(
+            RejectionCode.NO_BALANCE_SHOP,
+            "balance_shop_id, currency: the merchant has no such balance shop in this currency",
+        )
 
 
 def context_keys(operation: PspOperation) -> tuple[ContextKey, ...]:

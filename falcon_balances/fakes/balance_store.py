@@ -1,17 +1,22 @@
 """An in-memory table `balances`: transactions whole or not at all, times that only move on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
-from falcon_balances.adapters.ports import AlreadyThere, TryAgain, WriteOutcome
+from falcon_balances.adapters.ports import ConditionFailed, TryAgain, WriteOutcome
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.balances import Balance
+from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import (
     TRANSACTION_ITEMS_MAX,
+    AddCounters,
+    CheckAbsent,
+    EndBlock,
     ItemKey,
     PutMark,
     TableWrite,
     add_to,
+    block_sk,
     merchant_pk,
 )
 from falcon_balances.domain.cuts import Cut
@@ -23,7 +28,7 @@ class MemoryBalanceStore(Interruptible):
 
     def __init__(self, interrupt: Interrupt = never) -> None:
         super().__init__(interrupt)
-        self.marks: dict[ItemKey, dict[str, str]] = {}
+        self.marks: dict[ItemKey, dict[str, str | int]] = {}
         self.counters: dict[ItemKey, dict[str, int]] = {}
         self.floors: dict[str, datetime | None] = {}
         self.cuts_met: dict[datetime, set[str]] = {}
@@ -32,6 +37,10 @@ class MemoryBalanceStore(Interruptible):
 
     @interruptible
     def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
+        return self.apply(writes)
+
+    def apply(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
+        """As part of whatever transaction."""
         if len(writes) > TRANSACTION_ITEMS_MAX or len({w.key for w in writes}) != len(writes):
             raise ValueError("ValidationException: too many items, or one of them twice")
         conflicts = set(self.conflicts(writes))
@@ -41,16 +50,50 @@ class MemoryBalanceStore(Interruptible):
         for write in writes:
             if isinstance(write, PutMark):
                 self.marks[write.key] = dict(write.attributes)
-            else:
+            elif isinstance(write, EndBlock):
+                self.marks[write.key] |= {
+                    "status": write.status,
+                    "ended_at": write.ended_at,
+                    "ended_by": write.ended_by,
+                }
+                self.marks[write.key].pop("expiring", None)
+            elif isinstance(write, AddCounters):
                 add_to(self.counters.setdefault(write.key, {}), write.counters)
         return ()
 
     def _outcome(self, write: TableWrite, in_conflict: bool) -> WriteOutcome:  # noqa: FBT001
         if in_conflict:
             return TryAgain()
-        if isinstance(write, PutMark) and write.only_if_absent and write.key in self.marks:
-            return AlreadyThere(self.marks[write.key])
-        return None
+        there = self.marks.get(write.key) or self.counters.get(write.key) or {}
+        return None if _is_met(write, there) else ConditionFailed(dict(there))
+
+    @interruptible
+    def blocks(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Block]:
+        return {
+            key: Block.from_attributes(key, self.marks[key]) for key in keys if key in self.marks
+        }
+
+    @interruptible
+    def blocks_of(self, merchant_id: str) -> Sequence[Block]:
+        return [each for each in self._all_blocks() if each.merchant_id == merchant_id]
+
+    @interruptible
+    def due_blocks(self, partition: str, now: datetime) -> Sequence[Block]:
+        due = [
+            block
+            for block in self._all_blocks()
+            if self.marks[block.key].get("expiring") == partition
+            and block.expiry is not None
+            and block.expiry <= now
+        ]
+        return sorted(due, key=lambda block: str(block.expiry))
+
+    def _all_blocks(self) -> list[Block]:
+        return [
+            Block.from_attributes(key, said)
+            for key, said in self.marks.items()
+            if key.sk.startswith(block_sk(""))
+        ]
 
     @interruptible
     def balances(self, merchant_id: str) -> Sequence[Balance]:
@@ -87,3 +130,24 @@ class MemoryBalanceStore(Interruptible):
             self.floors[shard_id] = closed_until
         elif closed_until is not None:
             self.floors[shard_id] = max(known, closed_until)
+
+
+def _is_met(write: TableWrite, there: Mapping[str, str | int]) -> bool:
+    match write:
+        case PutMark():
+            return not (write.only_if_absent and there)
+        case CheckAbsent():
+            return not there
+        case EndBlock():
+            is_due = write.expired_at is None or str(there.get("expiry", "~")) <= write.expired_at
+            return there.get("status") == "active" and is_due
+        case AddCounters():
+            return _has_enough(write, there)
+
+
+def _has_enough(write: AddCounters, there: Mapping[str, str | int]) -> bool:
+    if write.available_min is not None and "available" not in there:
+        return False
+    if write.available_min is not None and int(there["available"]) < write.available_min:
+        return False
+    return write.blocked_max is None or int(there.get("blocked", 0)) <= write.blocked_max

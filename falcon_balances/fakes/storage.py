@@ -1,14 +1,22 @@
 """In-memory claims, log, contexts and quarantine: the behaviour of their AWS adapters."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
-from falcon_balances.adapters.ports import LogObject, QuarantinedBody
+from falcon_balances.adapters.ports import (
+    ConditionFailed,
+    LogObject,
+    QuarantinedBody,
+    WriteOutcome,
+)
 from falcon_balances.adapters.quarantine import quarantine_key
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.payouts import PayoutOutcomeV1
+from falcon_balances.domain.counting import TableWrite
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.merchant_context import ContextHistory, ContextKey
+from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 from falcon_balances.domain.operations import Stage
+from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interrupt, Interruptible, interruptible, never
 
 
@@ -28,6 +36,54 @@ class MemoryEventClaims(Interruptible):
     @interruptible
     def find(self, falcon_operation_id: str, stage: Stage) -> ClaimV1 | None:
         return self.claims.get((falcon_operation_id, str(stage)))
+
+
+class MemoryPayoutClaims(MemoryEventClaims):
+    """Shares its claims with those of the other stages, and its balances with the store."""
+
+    def __init__(
+        self, claims: MemoryEventClaims, store: MemoryBalanceStore, interrupt: Interrupt = never
+    ) -> None:
+        super().__init__(interrupt)
+        self.claims = claims.claims
+        self.store = store
+
+    @interruptible
+    def decide(
+        self, claim: ClaimV1, writes: Sequence[TableWrite]
+    ) -> ClaimV1 | Sequence[WriteOutcome] | None:
+        key = (claim.falcon_operation_id, str(claim.stage))
+        if key in self.claims:
+            return self.claims[key]
+        if outcomes := self.store.apply(writes):
+            return outcomes
+        self.claims[key] = claim
+        return None
+
+    @interruptible
+    def move(
+        self, falcon_operation_id: str, source: str, target: str, writes: Sequence[TableWrite] = ()
+    ) -> Sequence[WriteOutcome]:
+        key = (falcon_operation_id, str(Stage.PAYOUT))
+        claim = self.claims.get(key)
+        state = None if claim is None else claim.state
+        if claim is None or state != source:
+            there: dict[str, str | int] = {} if state is None else {"state": state}
+            return [ConditionFailed(there), *(None for _ in writes)]
+        if outcomes := self.store.apply(writes):
+            return [None, *outcomes]
+        self.claims[key] = claim.model_copy(update={"state": target})
+        return ()
+
+
+class MemoryOutcomeTopic(Interruptible):
+    def __init__(self, interrupt: Interrupt = never) -> None:
+        super().__init__(interrupt)
+        self.announced: list[PayoutOutcomeV1] = []
+
+    @interruptible
+    def announce(self, outcome: PayoutOutcomeV1) -> None:
+        self.announced.append(outcome)
 
 
 class MemoryTransactionLog(Interruptible):
@@ -54,10 +110,22 @@ class MemoryMerchantDirectory(Interruptible):
     def __init__(self, interrupt: Interrupt = never) -> None:
         super().__init__(interrupt)
         self.contexts: dict[ContextKey, ContextHistory] = {}
+        self.named: dict[str, Merchant] = {}
 
     @interruptible
     def histories(self, keys: Collection[ContextKey]) -> Mapping[ContextKey, ContextHistory]:
         return {key: self.contexts[key] for key in keys if key in self.contexts}
+
+    @interruptible
+    def merchants(self, merchant_ids: Collection[str]) -> Mapping[str, Merchant]:
+        return {each: self.named[each] for each in merchant_ids if each in self.named}
+
+    @interruptible
+    def name_merchant(self, merchant_id: str, merchant: Merchant) -> None:
+        known = self.named.get(merchant_id, Merchant())
+        self.named[merchant_id] = Merchant(
+            known.balances | merchant.balances, known.high_risk_keys | merchant.high_risk_keys
+        )
 
     @interruptible
     def replace(self, key: ContextKey, seen: ContextHistory, history: ContextHistory) -> bool:

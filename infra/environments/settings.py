@@ -11,9 +11,14 @@ FUNCTION_NAMES = (
     "splitter",
     "persister",
     "publisher",
+    "payout-decider",
+    "payout-logger",
+    "payout-announcer",
     "reducer",
     "cutter",
+    "expirer",
     "balance-api",
+    "systems-api",
 )
 
 
@@ -75,6 +80,9 @@ class EnvironmentSettings:
     """Lets `falcon token` get a token without a browser; never where there is real money."""
     has_layer: bool
     """Dependencies come in a layer; the emulator's own interpreter has them already."""
+
+    operators: tuple[str, ...]
+    """Who alone may publish adjustments: `role/NAME`, `user/NAME` or `root` of the account."""
 
     log_lock: ObjectLock
     quarantine_lock: ObjectLock

@@ -37,6 +37,7 @@ class BalanceApi(Construct):
         *,
         settings: EnvironmentSettings,
         balances: dynamodb.ITable,
+        contexts: dynamodb.ITable,
         users: cognito.IUserPool,
         client: cognito.IUserPoolClient,
         layer: lambda_.ILayerVersion | None,
@@ -65,6 +66,48 @@ class BalanceApi(Construct):
             authorizer=authorizers.HttpUserPoolAuthorizer(
                 "Merchants", users, user_pool_clients=[client]
             ),
+        )
+
+        self._add_systems(balances, contexts, layer)
+
+    def _add_systems(
+        self,
+        balances: dynamodb.ITable,
+        contexts: dynamodb.ITable,
+        layer: lambda_.ILayerVersion | None,
+    ) -> None:
+        """For callers with an IAM identity that may `execute-api:Invoke` these routes."""
+        self.systems = Function(
+            self,
+            "Systems",
+            settings=self._settings,
+            name="systems-api",
+            kind="systems-api",
+            handler="lambdas.balance_api.systems.lambda_handler",
+            environment={
+                "BALANCES_TABLE": balances.table_name,
+                "CONTEXT_TABLE": contexts.table_name,
+            },
+            layer=layer,
+        )
+        # TransactWriteItems is authorized as the writes and checks that it consists of.
+        self.systems.may(
+            [
+                "dynamodb:BatchGetItem",
+                "dynamodb:ConditionCheckItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+            ],
+            [balances.table_arn],
+        )
+        self.systems.may(["dynamodb:BatchGetItem"], [contexts.table_arn])
+        self.api.add_routes(
+            path="/v1/systems/{proxy+}",
+            methods=[apigw.HttpMethod.ANY],
+            integration=integrations.HttpLambdaIntegration("Systems", self.systems.function),
+            authorizer=authorizers.HttpIamAuthorizer(),
         )
 
     def _stage(self) -> None:

@@ -1,14 +1,12 @@
-"""From the stream to the balances: the reducer, and the cuts that say how far it is."""
+"""From the stream to the balances: the reducer, its cuts, and blocks whose time has come."""
 
-from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from infra.environments.settings import EnvironmentSettings
+from infra.parts.every_minute import EveryMinute
 from infra.parts.function import Function
 from infra.parts.locked_bucket import LockedBucket
 from infra.parts.nag import acknowledge
@@ -56,7 +54,21 @@ class Counting(Construct):
             layer=layer,
         )
         self.cutter.may(["kinesis:ListShards", "kinesis:PutRecord"], [stream.stream_arn])
-        self._cut_every_minute()
+        EveryMinute(self, "Cuts", settings=settings, name="cuts", function=self.cutter)
+
+        self.expirer = Function(
+            self,
+            "Expirer",
+            settings=settings,
+            name="expirer",
+            kind="expirer",
+            handler="lambdas.expirer.handler.lambda_handler",
+            environment={"BALANCES_TABLE": balances.table_name},
+            layer=layer,
+        )
+        self.expirer.may(["dynamodb:Query"], [f"{balances.table_arn}/index/by-expiry"])
+        self.expirer.may(["dynamodb:UpdateItem"], [balances.table_arn])
+        EveryMinute(self, "Expiries", settings=settings, name="expiries", function=self.expirer)
 
     def _grant_counting(
         self, stream: kinesis.IStream, balances: dynamodb.ITable, quarantine_bucket: LockedBucket
@@ -73,7 +85,14 @@ class Counting(Construct):
         )
         # TransactWriteItems is authorized as the writes that it consists of.
         self.reducer.may(
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [balances.table_arn]
+            [
+                "dynamodb:BatchGetItem",
+                "dynamodb:ConditionCheckItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
+            ],
+            [balances.table_arn],
         )
         self.reducer.may_objects(
             ["s3:PutObject"],
@@ -102,46 +121,4 @@ class Counting(Construct):
             "Serverless-LambdaEventSourceMappingDestination",
             reason="Nothing is ever given up: the reducer quarantines what is not ours itself, and "
             "retries the rest until it is counted.",
-        )
-
-    def _cut_every_minute(self) -> None:
-        arn = self.cutter.function.function_arn
-        role = iam.Role(
-            self,
-            "ScheduleRole",
-            assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"),
-            inline_policies={
-                "grants": iam.PolicyDocument(
-                    statements=[
-                        iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[arn])
-                    ]
-                )
-            },
-        )
-        scheduler.CfnSchedule(
-            self,
-            "EveryMinute",
-            name=f"{self._settings.prefix}-cuts",
-            schedule_expression="rate(1 minute)",
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=arn,
-                role_arn=role.role_arn,
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    maximum_event_age_in_seconds=60, maximum_retry_attempts=0
-                ),
-            ),
-        )
-        # A cut that failed lapses; the next minute's counts. Late ones would only say less.
-        lapsing = lambda_.EventInvokeConfig(
-            self,
-            "CutsLapse",
-            function=self.cutter.function,
-            max_event_age=Duration.seconds(60),
-            retry_attempts=0,
-        )
-        acknowledge(
-            lapsing,
-            "Serverless-LambdaAsyncFailureDestination",
-            reason="A lost cut is replaced by the next minute's; as_of stands still until then.",
         )

@@ -1,5 +1,7 @@
 """One stage's way in: its queue, its dispatcher, its state machine."""
 
+from collections.abc import Mapping
+
 from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
@@ -11,9 +13,8 @@ from infra.parts.locked_bucket import LockedBucket
 from infra.parts.nag import acknowledge
 from infra.parts.stage_machine import StageMachine
 from infra.parts.stage_queue import StageQueue
-from infra.parts.writers import Writers
 
-STAGES = ("confirmed", "reconciled")
+STAGES = ("confirmed", "reconciled", "payout", "adjustment")
 
 # Well under the 256 KiB that a state may take or give; design section 3.
 CHUNK_BUDGET_BYTES = 180_000
@@ -29,14 +30,15 @@ class Stage(Construct):
         stage: str,
         topic: sns.ITopic,
         quarantine_bucket: LockedBucket,
-        writers: Writers,
+        definition: str,
+        tasks: Mapping[str, Function],
         layer: lambda_.ILayerVersion | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
         self.queue = StageQueue(self, "Queue", settings=settings, stage=stage, topic=topic)
         self.machine = StageMachine(
-            self, "Machine", settings=settings, stage=stage, tasks=writers.tasks
+            self, "Machine", settings=settings, stage=stage, definition=definition, tasks=tasks
         ).machine
         self.dispatcher = Function(
             self,

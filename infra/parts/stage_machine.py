@@ -13,7 +13,7 @@ from infra.parts.code_asset import PROJECT_ROOT
 from infra.parts.function import Function, fixed
 from infra.parts.nag import acknowledge
 
-DEFINITION = PROJECT_ROOT / "state_machines" / "balance_operations.asl.json"
+DEFINITIONS = PROJECT_ROOT / "state_machines"
 
 # Step Functions sets up its log delivery through these; AWS gives them no resource to name.
 # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
@@ -30,7 +30,7 @@ LOG_DELIVERY_ACTIONS = [
 
 
 class StageMachine(Construct):
-    """`tasks`: what fills each placeholder of the definition."""
+    """`definition` is its file's name; `tasks` are what fills each placeholder of it."""
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class StageMachine(Construct):
         *,
         settings: EnvironmentSettings,
         stage: str,
+        definition: str,
         tasks: Mapping[str, Function],
     ) -> None:
         super().__init__(scope, construct_id)
@@ -54,7 +55,7 @@ class StageMachine(Construct):
             "Machine",
             state_machine_name=f"{settings.prefix}-{stage}",
             state_machine_type=sfn.StateMachineType.EXPRESS,
-            definition_body=sfn.DefinitionBody.from_file(str(DEFINITION)),
+            definition_body=sfn.DefinitionBody.from_file(str(DEFINITIONS / definition)),
             definition_substitutions=arns,
             role=fixed(role),
             # Never the execution's data: amounts and merchants do not belong into logs.

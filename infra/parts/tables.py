@@ -24,6 +24,14 @@ class Tables(Construct):
             projection_type=dynamodb.ProjectionType.ALL,
         )
 
+        # Blocks that will expire, by their time; sparse, for what has ended leaves it.
+        self.balances.add_global_secondary_index(
+            index_name="by-expiry",
+            partition_key=_text("expiring"),
+            sort_key=_text("expiry"),
+            projection_type=dynamodb.ProjectionType.ALL,
+        )
+
     def _table(
         self, name: str, *, key: str, sort_key: str | None = None, expires_by: str | None = None
     ) -> dynamodb.Table:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from falcon_balances.contracts.execution import ValidMessage
-from falcon_balances.domain.operations import PspOperation
+from falcon_balances.domain.operations import PspOperation, StagedOperation
 
 # The largest a line can be: ids of 64 characters, uuids, amount, type, dates, commas, JSON escapes.
 _LINE_BYTES_MAX: Final = 480
@@ -16,10 +16,11 @@ _SEGMENT_BYTES_MAX: Final = 900  # key, header, fingerprint, names
 _MESSAGE_BYTES_MAX: Final = 1_000
 
 
-def output_bytes_max(operation: PspOperation) -> int:
+def output_bytes_max(operation: StagedOperation) -> int:
     """The most that any step can make of the event, whatever contexts it finds."""
-    legs = max(1, len(operation.splits))
-    merchants = len(operation.splits) + 1
+    splits = operation.splits if isinstance(operation, PspOperation) else ()
+    legs = max(1, len(splits))
+    merchants = len(splits) + 1
     return (
         _MESSAGE_BYTES_MAX
         + legs * _LINES_PER_LEG * _LINE_BYTES_MAX

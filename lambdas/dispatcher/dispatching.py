@@ -8,11 +8,11 @@ from typing import Final
 from falcon_balances.adapters.ports import Executions, Quarantine, QuarantinedBody
 from falcon_balances.contracts.claims import Rejection
 from falcon_balances.contracts.execution import MessageResult, SplitterInput, ValidMessage
-from falcon_balances.contracts.psp_operations import parse_psp_message
+from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode, TransientError
 from falcon_balances.domain.identity import canonical_document
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.operations import PspOperation, Stage
+from falcon_balances.domain.operations import Stage, StagedOperation
 from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import DispatcherSettings
 from lambdas.dispatcher.chunking import chunks, output_bytes_max
@@ -40,7 +40,7 @@ def dispatch(
     queued = {message.message_id: message for message in messages}
     valid, refused = _check(messages, settings)
     done: set[str] = set()
-    for chunk in chunks(valid, settings.chunk_budget_bytes):
+    for chunk in _chunks(valid, settings):
         for result in _execute(chunk, settings, executions, seconds_left):
             if result.rejection is None:
                 done.add(result.message_id)
@@ -66,7 +66,7 @@ def _check(
     refused: dict[str, Rejection] = {}
     for message in messages:
         try:
-            operation = parse_psp_message(
+            operation = parse_message(
                 message.body, Stage(settings.stage), mode=settings.mode, sent_at=message.sent_at
             )
         except RejectedOperation as rejected:
@@ -76,7 +76,16 @@ def _check(
     return valid, refused
 
 
-def _valid_message(message: QueuedMessage, operation: PspOperation) -> ValidMessage:
+def _chunks(
+    valid: Sequence[tuple[int, ValidMessage]], settings: DispatcherSettings
+) -> Iterator[list[ValidMessage]]:
+    """Payouts before returns, for one of them may be the other's."""
+    for are_returns in (False, True):
+        wave = [each for each in valid if (each[1].event.get("type") == "return") is are_returns]
+        yield from chunks(wave, settings.chunk_budget_bytes)
+
+
+def _valid_message(message: QueuedMessage, operation: StagedOperation) -> ValidMessage:
     return ValidMessage(
         message_id=message.message_id,
         received_at=rfc3339(message.sent_at),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.ports import EventClaims, LogObject, TransactionLog
-from falcon_balances.adapters.transaction_log import S3TransactionLog
+from falcon_balances.adapters.transaction_log import S3TransactionLog, append_once
 from falcon_balances.contracts.claims import ClaimV1, Rejection
 from falcon_balances.contracts.execution import (
     PersistedMessage,
@@ -24,7 +24,7 @@ from falcon_balances.contracts.execution import (
     SplitMessage,
 )
 from falcon_balances.contracts.stream_records import SegmentRecordV1
-from falcon_balances.domain.errors import IntegrityError, RejectionCode
+from falcon_balances.domain.errors import RejectionCode
 from falcon_balances.observability import metrics
 from falcon_balances.settings import PersisterSettings
 
@@ -55,7 +55,7 @@ def _persist_message(
         return PersistedMessage(message_id=message.message_id, rejection=decided)
     for segment in decided.segments:
         logged = LogObject(segment.body.encode(), decided.log_metadata(segment))
-        _append(log, segment.log_key, logged)
+        append_once(log, segment.log_key, logged)
     return PersistedMessage(
         message_id=message.message_id,
         records=tuple(SegmentRecordV1.of(decided, segment) for segment in decided.segments),
@@ -79,13 +79,6 @@ def _decide(claims: EventClaims, message: SplitMessage) -> ClaimV1 | Rejection:
             reason="external_reference: known already, with another content",
         )
     return existing
-
-
-def _append(log: TransactionLog, key: str, logged: LogObject) -> None:
-    """Already there with the same bytes is as good as written: an answer may have been lost."""
-    if not log.append(key, logged) and log.read(key).body != logged.body:
-        metrics.add_metric(name="LogMismatch", unit="Count", value=1)
-        raise IntegrityError(f"other bytes in the log under {key}")
 
 
 @cache

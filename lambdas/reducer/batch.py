@@ -7,15 +7,16 @@ from time import sleep
 from typing import Final
 
 from falcon_balances.adapters.ports import (
-    AlreadyThere,
     BalanceStore,
     BalanceStream,
+    ConditionFailed,
     Quarantine,
     QuarantinedBody,
     TryAgain,
     WriteOutcome,
 )
 from falcon_balances.contracts.stream_records import CutRecordV1, parse_stream_record
+from falcon_balances.domain.blocks import settled_by
 from falcon_balances.domain.counting import (
     ArrivedSegment,
     CountablePart,
@@ -30,7 +31,7 @@ from falcon_balances.observability import logger, metrics
 
 ATTEMPTS: Final = 6
 _FIRST_DELAY_S: Final = 0.05
-_SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines")
+_SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines", "corrects")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Batch:
             return
         window = window_of(record.arrived_at, self.floor)
         segment = ArrivedSegment(
-            ours.to_segment(), window, ours.log_key, ours.fingerprint, ours.body
+            ours.to_segment(), window, ours.log_key, ours.fingerprint, ours.body, ours.corrects
         )
         for part in countable_parts(segment):
             first, _ = self.parts.setdefault(part.mark.key, (part, record))
@@ -132,6 +133,8 @@ def _count(group: Sequence[CountablePart], batch: Batch, world: World) -> None:
     # a transaction of its own, before those of the others.
     pending = [part for part in group if not batch.is_refused(part)]
     for attempt in range(ATTEMPTS):
+        # A block may come or end meanwhile: then the transaction fails, and it is read again.
+        pending = _with_blocks(pending, batch, world)
         outcomes = world.store.transact(writes_of(pending)) if pending else ()
         if not outcomes:
             metrics.add_metric(name="PartsCounted", unit="Count", value=len(pending))
@@ -141,6 +144,18 @@ def _count(group: Sequence[CountablePart], batch: Batch, world: World) -> None:
             world.wait(_FIRST_DELAY_S * 2**attempt)
     if pending:
         raise TransientError(f"{len(pending)} segments not counted after {ATTEMPTS} attempts")
+
+
+def _with_blocks(parts: Sequence[CountablePart], batch: Batch, world: World) -> list[CountablePart]:
+    """Each as it stands in the batch, with the end of the block that was made for it."""
+    keys = {part.block_key for part in parts if part.block_key is not None}
+    blocks = world.store.blocks(keys) if keys else {}
+    settled = []
+    for part in parts:
+        asked, record = batch.parts[part.mark.key]
+        block = blocks.get(asked.block_key) if asked.block_key else None
+        settled.append(settled_by(asked, block, record.arrived_at))
+    return settled
 
 
 def _not_yet_counted(
@@ -153,7 +168,7 @@ def _not_yet_counted(
     remaining = []
     # The marks come first in the transaction, one for each part.
     for part, outcome in zip(pending, outcomes, strict=False):
-        if not isinstance(outcome, AlreadyThere):
+        if not isinstance(outcome, ConditionFailed):
             remaining.append(part)
             continue
         try:
@@ -164,7 +179,7 @@ def _not_yet_counted(
     return remaining
 
 
-def _check_same(part: CountablePart, there: Mapping[str, str]) -> None:
+def _check_same(part: CountablePart, there: Mapping[str, str | int]) -> None:
     """What is counted stays; what says otherwise under the same identity is not ours."""
     attributes = part.mark.attributes
     if any(attributes.get(name) != there.get(name) for name in _SAID_BY_THE_RECORD):

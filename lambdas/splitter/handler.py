@@ -6,6 +6,8 @@ Retries   safe: pure but for reading contexts; the same event and contexts give 
 Errors    TransientError (the message comes back); an event that is no event fails the chunk
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +19,11 @@ from falcon_balances.adapters.merchant_directory import (
 from falcon_balances.adapters.ports import ContextReader
 from falcon_balances.contracts.claims import ClaimV1, Rejection
 from falcon_balances.contracts.execution import PersisterInput, SplitMessage, SplitterInput
-from falcon_balances.contracts.psp_operations import parse_psp_document
+from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.errors import RejectedOperation
-from falcon_balances.domain.splitting import context_keys, split
+from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
+from falcon_balances.domain.operations import DirectOperation, PspOperation, StagedOperation
+from falcon_balances.domain.splitting import SplitEvent, context_keys, split, split_direct
 from falcon_balances.settings import SplitterSettings
 
 if TYPE_CHECKING:
@@ -27,14 +31,13 @@ if TYPE_CHECKING:
 
 
 def split_messages(step: SplitterInput, directory: ContextReader) -> PersisterInput:
-    operations = [parse_psp_document(message.event, step.stage) for message in step.messages]
-    named = {key for operation in operations for key in context_keys(operation)}
-    histories = directory.histories(sorted(named))
+    operations = [parse_document(message.event, step.stage) for message in step.messages]
+    contexts = _contexts(operations, directory)
     split_up = []
     for message, operation in zip(step.messages, operations, strict=True):
         rejection = None
         try:
-            claim = ClaimV1.of(operation, message.received_at, split(operation, histories))
+            claim = ClaimV1.of(operation, message.received_at, _split(operation, contexts))
         except RejectedOperation as rejected:
             rejection = Rejection.of(rejected)
             claim = ClaimV1.of(operation, message.received_at)
@@ -42,6 +45,31 @@ def split_messages(step: SplitterInput, directory: ContextReader) -> PersisterIn
             SplitMessage(message_id=message.message_id, claim=claim, rejection=rejection)
         )
     return PersisterInput(messages=tuple(split_up))
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """What the operations of one execution need to know of merchants."""
+
+    histories: Mapping[ContextKey, ContextHistory]
+    merchants: Mapping[str, Merchant]
+
+
+def _contexts(operations: Sequence[StagedOperation], directory: ContextReader) -> Contexts:
+    keys = {
+        key for each in operations if isinstance(each, PspOperation) for key in context_keys(each)
+    }
+    merchants = {each.merchant_id for each in operations if isinstance(each, DirectOperation)}
+    return Contexts(
+        directory.histories(sorted(keys)) if keys else {},
+        directory.merchants(sorted(merchants)) if merchants else {},
+    )
+
+
+def _split(operation: StagedOperation, contexts: Contexts) -> SplitEvent:
+    if isinstance(operation, DirectOperation):
+        return split_direct(operation, contexts.merchants.get(operation.merchant_id))
+    return split(operation, contexts.histories)
 
 
 @cache

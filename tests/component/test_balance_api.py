@@ -8,6 +8,7 @@ import pytest
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.domain.counting import AddCounters, ItemKey
+from lambdas.balance_api import answers
 from lambdas.balance_api import handler as balance_api
 from tests.builders import confirmed, context_of, data_of, fee_of, reconciled, record_of, shop
 from tests.component.world import BALANCES_TABLE, event_file, lambda_context, utc
@@ -33,7 +34,7 @@ def get(path: str = PATH, method: str = "GET", **claims: Any) -> dict[str, Any]:
 @pytest.fixture
 def counted(aws, monkeypatch):
     """The example of design §8: 100.00 with a fee, confirmed and reconciled; and another's."""
-    monkeypatch.setattr(balance_api, "utc_now", lambda: utc("2026-11-20T10:15:41.900000"))
+    monkeypatch.setattr(answers, "utc_now", lambda: utc("2026-11-20T10:15:41.900000"))
     aws.reduce(
         data_of(record_of(confirmed(), WITH_FEE)),
         data_of(record_of(reconciled(), WITH_FEE)),

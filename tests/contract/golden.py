@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from falcon_balances.contracts.claims import ClaimV1
-from falcon_balances.contracts.psp_operations import parse_psp_document
 from falcon_balances.contracts.samples import (
     CUT_SAMPLE,
     EVENT_SAMPLES,
     balance_document_sample,
     claim_sample,
 )
+from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
 from falcon_balances.domain.identity import canonical_document
 
@@ -56,7 +56,7 @@ def golden_files() -> dict[str, bytes]:
 
 def _fingerprint(name: str, claim: ClaimV1) -> str:
     stage, document = EVENT_SAMPLES[name]
-    canonical = canonical_document(parse_psp_document(document, stage))
+    canonical = canonical_document(parse_document(document, stage))
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
     return json.dumps({"name": name, "fingerprint": claim.fingerprint, "canonical": text})
 

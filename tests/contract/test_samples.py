@@ -10,22 +10,32 @@ from pydantic import BaseModel
 
 from falcon_balances.contracts.balance_document import BalanceDocumentV1
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.execution import SplitterInput, ValidMessage
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
-from falcon_balances.contracts.psp_operations import parse_psp_message
 from falcon_balances.contracts.samples import (
     CONTEXT_SAMPLES,
     CONTRACT_BY_STAGE,
+    DIRECT_SAMPLES,
     EVENT_SAMPLES,
     SENT_AT,
     refused_samples,
 )
 from falcon_balances.contracts.schemas import ACCEPTED, REFUSED_INDEX, SCHEMAS
+from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
 from falcon_balances.contracts.stream_records import parse_stream_record as parse_record
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
-from falcon_balances.domain.identity import falcon_operation_id, fingerprint
-from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.identity import canonical_document, falcon_operation_id, fingerprint
+from falcon_balances.domain.merchant_context import Merchant
+from falcon_balances.domain.operations import PspOperation, Stage
 from falcon_balances.domain.splitting import split
+from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from falcon_balances.fakes.storage import (
+    MemoryEventClaims,
+    MemoryMerchantDirectory,
+    MemoryPayoutClaims,
+)
+from lambdas.payouts.decider import decide_payouts
 
 CONTEXTS = [
     parse_merchant_context(json.loads(path.read_bytes()))
@@ -55,10 +65,14 @@ def process(contract: str, raw: bytes) -> None:
         assert isinstance(record, SegmentRecordV1)
         record.to_segment()
         return
+    if contract in DIRECT_SAMPLES:
+        process_payout(raw)
+        return
     stage = STAGE_BY_CONTRACT[contract]
-    operation = parse_psp_message(raw, stage, mode="test", sent_at=SENT_AT)
+    operation = parse_message(raw, stage, mode="test", sent_at=SENT_AT)
+    assert isinstance(operation, PspOperation)
     split(operation, HISTORIES)
-    first = parse_psp_message(
+    first = parse_message(
         (SCHEMAS / ACCEPTED / "confirmed-operation/plain-capture.json").read_bytes(),
         Stage.CONFIRMED,
         mode="test",
@@ -72,6 +86,21 @@ def process(contract: str, raw: bytes) -> None:
         raise RejectedOperation(RejectionCode.ID_CONFLICT, "known")
 
 
+def process_payout(raw: bytes) -> None:
+    """By the decider, which has paid nothing yet."""
+    operation = parse_message(raw, Stage.PAYOUT, mode="test", sent_at=SENT_AT)
+    directory = MemoryMerchantDirectory()
+    directory.named["m-books"] = Merchant(frozenset({("bs-books-eur", "EUR")}))
+    message = ValidMessage(
+        message_id="1", received_at="2026-03-09T08:00:00Z", event=canonical_document(operation)
+    )
+    step = SplitterInput(stage=Stage.PAYOUT, messages=(message,))
+    claims = MemoryPayoutClaims(MemoryEventClaims(), MemoryBalanceStore())
+    (decided,) = decide_payouts(step, directory, claims, SENT_AT).messages
+    if decided.rejection is not None:
+        raise RejectedOperation(decided.rejection.code, decided.rejection.reason)
+
+
 @pytest.mark.parametrize(
     "path", paths(ACCEPTED), ids=lambda path: f"{path.parent.name}/{path.stem}"
 )
@@ -81,6 +110,9 @@ def test_an_accepted_sample_is_accepted_by_its_schema_and_by_the_code(path):
     validator(contract).validate(document)
     if contract in STAGE_BY_CONTRACT or contract == "segment-record":
         process(contract, raw)
+    elif contract in DIRECT_SAMPLES:
+        stage, _ = DIRECT_SAMPLES[contract]
+        assert parse_message(raw, stage, mode="test", sent_at=SENT_AT)
     elif contract == "merchant-context":
         assert parse_merchant_context(document)
     elif contract == "cut-record":
@@ -121,6 +153,7 @@ NOT_IN_A_SCHEMA = {"E_SIZE", "E_DUP_KEY", "E_FUTURE", "E_SPLIT_SUM", "E_SCALE", 
     "E_UNKNOWN_MERCHANT",
     "E_MERCHANT_INACTIVE",
     "E_NO_BALANCE_SHOP",
+    "E_NOT_PAID",
     "E_ID_CONFLICT",
 }
 
@@ -146,6 +179,6 @@ def test_no_two_samples_are_the_same_operation_with_another_content():
     identities = []
     for stage, document in EVENT_SAMPLES.values():
         raw = json.dumps(document).encode()
-        operation = parse_psp_message(raw, stage, mode="live", sent_at=SENT_AT)
+        operation = parse_message(raw, stage, mode="live", sent_at=SENT_AT)
         identities.append((falcon_operation_id(operation), stage))
     assert len(identities) == len(set(identities))

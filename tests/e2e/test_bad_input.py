@@ -255,12 +255,3 @@ def test_an_empty_file_is_nothing_to_do(stack, falcon, outcome, tmp_path, comman
     done = falcon(*command, file)
     assert done.returncode == 0, done.stderr
     assert state(stack) == before
-
-
-@pytest.mark.parametrize("stage", ["payout", "adjustment"])
-@pytest.mark.parametrize("command", ["send", "sample", "validate"])
-def test_a_stage_that_is_not_built_is_refused_clearly(falcon, tmp_path, stage, command):
-    file = [] if command == "sample" else [write(tmp_path / "events.jsonl", ["{}"])]
-    done = falcon("psp", command, "--stage", stage, *file)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert f"the stage {stage} is not built yet" in done.stderr

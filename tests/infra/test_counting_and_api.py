@@ -26,27 +26,37 @@ def test_the_reducer_reads_the_stream_from_its_beginning_and_never_gives_up(asse
     }
 
 
-def test_the_cutter_is_called_every_minute_and_a_late_cut_is_not_made_up_for(assembly):
-    (schedule,) = assembly.properties("AWS::Scheduler::Schedule").values()
-    assert schedule["ScheduleExpression"] == "rate(1 minute)"
-    assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
-    assert schedule.get("State", "ENABLED") == "ENABLED"
-    assert assembly.text(schedule["Target"]["Arn"]) == "cutter.Arn"
-    assert schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
-    (invocation,) = assembly.properties("AWS::Lambda::EventInvokeConfig").values()
-    assert assembly.text(invocation["FunctionName"]) == "cutter"
-    assert invocation["MaximumRetryAttempts"] == 0
+def test_cuts_and_expiries_come_every_minute_and_late_ones_are_not_made_up_for(assembly):
+    schedules = assembly.properties("AWS::Scheduler::Schedule").values()
+    for schedule in schedules:
+        assert schedule["ScheduleExpression"] == "rate(1 minute)"
+        assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+        assert schedule.get("State", "ENABLED") == "ENABLED"
+        assert schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
+    called = {assembly.text(schedule["Target"]["Arn"]) for schedule in schedules}
+    assert called == {"cutter.Arn", "expirer.Arn"}
+    invocations = assembly.properties("AWS::Lambda::EventInvokeConfig").values()
+    assert {assembly.text(each["FunctionName"]) for each in invocations} == {"cutter", "expirer"}
+    assert {each["MaximumRetryAttempts"] for each in invocations} == {0}
 
 
-def test_the_api_has_one_route_and_no_way_around_its_authorizer(assembly):
-    (route,) = assembly.properties("AWS::ApiGatewayV2::Route").values()
-    assert route["RouteKey"] == "ANY /v1/{proxy+}"
-    assert route["AuthorizationType"] == "JWT"
+def test_the_api_has_two_routes_and_no_way_around_their_authorizers(assembly):
+    routes = {
+        route["RouteKey"]: route
+        for route in assembly.properties("AWS::ApiGatewayV2::Route").values()
+    }
+    assert {key: route["AuthorizationType"] for key, route in routes.items()} == {
+        "ANY /v1/{proxy+}": "JWT",
+        "ANY /v1/systems/{proxy+}": "AWS_IAM",
+    }
     (authorizer,) = assembly.all("AWS::ApiGatewayV2::Authorizer")
-    assert assembly.text(route["AuthorizerId"]) == authorizer
-    (integration,) = assembly.properties("AWS::ApiGatewayV2::Integration").values()
-    assert assembly.text(integration["IntegrationUri"]) == "balance-api.Arn"
-    assert integration["PayloadFormatVersion"] == "2.0"
+    assert assembly.text(routes["ANY /v1/{proxy+}"]["AuthorizerId"]) == authorizer
+    integrations = assembly.properties("AWS::ApiGatewayV2::Integration").values()
+    assert {assembly.text(each["IntegrationUri"]) for each in integrations} == {
+        "balance-api.Arn",
+        "systems-api.Arn",
+    }
+    assert {each["PayloadFormatVersion"] for each in integrations} == {"2.0"}
 
 
 def test_tokens_come_from_our_pool_for_our_client(assembly):

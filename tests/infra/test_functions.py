@@ -10,6 +10,13 @@ from falcon_balances import settings
 SETTINGS: dict[str, type[settings.Settings]] = {
     "confirmed-dispatcher": settings.DispatcherSettings,
     "reconciled-dispatcher": settings.DispatcherSettings,
+    "payout-dispatcher": settings.DispatcherSettings,
+    "adjustment-dispatcher": settings.DispatcherSettings,
+    "payout-decider": settings.PayoutDeciderSettings,
+    "payout-logger": settings.PayoutLoggerSettings,
+    "payout-announcer": settings.PayoutAnnouncerSettings,
+    "expirer": settings.ExpirerSettings,
+    "systems-api": settings.SystemsApiSettings,
     "splitter": settings.SplitterSettings,
     "persister": settings.PersisterSettings,
     "publisher": settings.PublisherSettings,

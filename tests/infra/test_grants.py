@@ -23,6 +23,37 @@ def dispatcher_of(stage):
 FUNCTIONS = {
     "confirmed-dispatcher": dispatcher_of("confirmed"),
     "reconciled-dispatcher": dispatcher_of("reconciled"),
+    "payout-dispatcher": dispatcher_of("payout"),
+    "adjustment-dispatcher": dispatcher_of("adjustment"),
+    "payout-decider": {
+        ("dynamodb:GetItem", "event-claims.Arn"),
+        ("dynamodb:PutItem", "event-claims.Arn"),
+        ("dynamodb:PutItem", BALANCES),
+        ("dynamodb:UpdateItem", BALANCES),
+        ("dynamodb:BatchGetItem", "merchant-contexts.Arn"),
+    },
+    "payout-logger": {
+        ("dynamodb:UpdateItem", "event-claims.Arn"),
+        ("s3:PutObject", f"{LOG_OBJECTS}payout/*"),
+        ("s3:GetObject", f"{LOG_OBJECTS}payout/*"),
+    },
+    "payout-announcer": {
+        ("dynamodb:UpdateItem", "event-claims.Arn"),
+        ("sns:Publish", "payout-outcome-<Region>"),
+    },
+    "expirer": {
+        ("dynamodb:Query", f"{BALANCES}/index/by-expiry"),
+        ("dynamodb:UpdateItem", BALANCES),
+    },
+    "systems-api": {
+        ("dynamodb:BatchGetItem", BALANCES),
+        ("dynamodb:ConditionCheckItem", BALANCES),
+        ("dynamodb:GetItem", BALANCES),
+        ("dynamodb:PutItem", BALANCES),
+        ("dynamodb:Query", BALANCES),
+        ("dynamodb:UpdateItem", BALANCES),
+        ("dynamodb:BatchGetItem", "merchant-contexts.Arn"),
+    },
     "splitter": {("dynamodb:BatchGetItem", "merchant-contexts.Arn")},
     "persister": {
         ("dynamodb:PutItem", "event-claims.Arn"),
@@ -37,6 +68,8 @@ FUNCTIONS = {
         ("kinesis:GetRecords", STREAM),
         ("kinesis:GetShardIterator", STREAM),
         ("kinesis:ListShards", STREAM),
+        ("dynamodb:BatchGetItem", BALANCES),
+        ("dynamodb:ConditionCheckItem", BALANCES),
         ("dynamodb:GetItem", BALANCES),
         ("dynamodb:PutItem", BALANCES),
         ("dynamodb:UpdateItem", BALANCES),
@@ -46,7 +79,11 @@ FUNCTIONS = {
     "balance-api": {("dynamodb:GetItem", BALANCES), ("dynamodb:Query", BALANCES)},
 }
 INVOKE = "lambda:InvokeFunction"
-MACHINE = {(INVOKE, f"{name}.Arn") for name in ("splitter", "persister", "publisher")} | {
+WRITERS = ("splitter", "persister", "publisher")
+TASKS = dict.fromkeys(("confirmed", "reconciled", "adjustment"), WRITERS) | {
+    "payout": ("payout-decider", "payout-logger", "publisher", "payout-announcer")
+}
+LOG_DELIVERY = {
     (f"logs:{action}", "*")
     for action in (
         "CreateLogDelivery",
@@ -98,19 +135,20 @@ def test_a_function_may_do_exactly_this(assembly, name):
     assert trusts(assembly, role) == "lambda.amazonaws.com"
 
 
-@pytest.mark.parametrize("stage", ["confirmed", "reconciled"])
-def test_a_state_machine_may_invoke_its_three_functions_and_write_its_log(assembly, stage):
+@pytest.mark.parametrize("stage", TASKS)
+def test_a_state_machine_may_invoke_its_functions_and_write_its_log(assembly, stage):
     machine = assembly.properties("AWS::StepFunctions::StateMachine")[stage]
     role = role_of(assembly, machine["RoleArn"])
-    assert grants(assembly, role) == MACHINE
+    invoked = {(INVOKE, f"{name}.Arn") for name in TASKS[stage]}
+    assert grants(assembly, role) == invoked | LOG_DELIVERY
     assert trusts(assembly, role) == "states.amazonaws.com"
 
 
-def test_the_schedule_may_invoke_the_cutter_only(assembly):
-    (schedule,) = assembly.properties("AWS::Scheduler::Schedule").values()
-    role = role_of(assembly, schedule["Target"]["RoleArn"])
-    assert grants(assembly, role) == {(INVOKE, "cutter.Arn")}
-    assert trusts(assembly, role) == "scheduler.amazonaws.com"
+def test_a_schedule_may_invoke_its_function_only(assembly):
+    for schedule in assembly.properties("AWS::Scheduler::Schedule").values():
+        role = role_of(assembly, schedule["Target"]["RoleArn"])
+        assert grants(assembly, role) == {(INVOKE, assembly.text(schedule["Target"]["Arn"]))}
+        assert trusts(assembly, role) == "scheduler.amazonaws.com"
 
 
 def test_everyone_has_a_role_of_their_own_and_no_other_grant_exists(assembly):
@@ -132,10 +170,15 @@ def test_everyone_has_a_role_of_their_own_and_no_other_grant_exists(assembly):
 
 
 def test_only_the_api_may_invoke_a_function_from_outside(assembly):
-    (permission,) = assembly.properties("AWS::Lambda::Permission").values()
-    assert permission["Principal"] == "apigateway.amazonaws.com"
-    assert assembly.text(permission["FunctionName"]) == "balance-api.Arn"
-    assert assembly.text(permission["SourceArn"]).endswith(":api/*/*/v1/{proxy+}")
+    permissions = assembly.properties("AWS::Lambda::Permission").values()
+    assert {permission["Principal"] for permission in permissions} == {"apigateway.amazonaws.com"}
+    routes = {
+        assembly.text(permission["FunctionName"]): assembly.text(permission["SourceArn"])
+        for permission in permissions
+    }
+    assert set(routes) == {"balance-api.Arn", "systems-api.Arn"}
+    assert routes["balance-api.Arn"].endswith(":api/*/*/v1/{proxy+}")
+    assert routes["systems-api.Arn"].endswith(":api/*/*/v1/systems/{proxy+}")
 
 
 def test_grants_are_the_same_in_every_environment(assemblies):

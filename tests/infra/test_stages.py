@@ -5,8 +5,18 @@ import json
 import pytest
 
 from infra.environments import ENVIRONMENTS
+from tests.infra.assembly import as_list
 
-STAGES = ["confirmed", "reconciled"]
+STAGES = ["confirmed", "reconciled", "payout", "adjustment"]
+
+
+def topic_of(env, stage):
+    return {
+        "payout": f"falcon-core-{env}-create-payout-request-<Region>",
+        "adjustment": "adjustment-<Region>",
+    }.get(stage, f"falcon-core-{env}-{stage}-operation-<Region>")
+
+
 SECOND_CHANCES = 6
 
 
@@ -26,11 +36,11 @@ def mapping_of(assembly, source):
 
 
 def test_each_topic_comes_with_its_queue_and_no_other_topic_exists(assembly):
-    topics = {
-        f"falcon-core-{assembly.settings.name}-{stage}-operation-<Region>" for stage in STAGES
-    }
-    created = topics if assembly.settings.name == "local" else set()
-    assert set(assembly.all("AWS::SNS::Topic")) == created
+    env = assembly.settings.name
+    topics = {topic_of(env, stage) for stage in STAGES}
+    ours = {"adjustment-<Region>", "payout-outcome-<Region>"}
+    core = {topic for topic in topics if topic.startswith("falcon-core-")}
+    assert set(assembly.all("AWS::SNS::Topic")) == ours | (core if env == "local" else set())
     subscribed = {
         assembly.text(s["TopicArn"]).rsplit(":", 1)[-1] for s in subscriptions(assembly).values()
     }
@@ -38,6 +48,21 @@ def test_each_topic_comes_with_its_queue_and_no_other_topic_exists(assembly):
     assert set(assembly.all("AWS::SQS::Queue")) == {
         f"{stage}{kind}" for stage in STAGES for kind in ("", "-dlq", "-undelivered")
     }
+
+
+def test_only_operators_may_publish_adjustments(assembly):
+    (deny,) = [
+        statement
+        for policy in assembly.properties("AWS::SNS::TopicPolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement.get("Sid") == "OperatorsOnly"
+    ]
+    assert deny["Effect"] == "Deny"
+    assert deny["Principal"] in ("*", {"AWS": "*"})
+    assert deny["Action"] == "sns:Publish"
+    named = deny["Condition"]["ArnNotLike"]["aws:PrincipalArn"]
+    allowed = [assembly.text(arn).rsplit(":", 1)[-1] for arn in as_list(named)]
+    assert allowed == list(assembly.settings.operators)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -87,7 +112,7 @@ def test_only_its_topic_may_send_to_a_queue(assembly, stage):
         assert allow["Principal"] == {"Service": "sns.amazonaws.com"}
         assert allow["Action"] == "sqs:SendMessage"
         source = assembly.text(allow["Condition"]["ArnEquals"]["aws:SourceArn"])
-        assert f"{stage}-operation-" in source
+        assert source.endswith(topic_of(assembly.settings.name, stage))
 
 
 def test_queues_refuse_plain_http_on_real_aws_and_only_there(assembly):
@@ -128,6 +153,9 @@ def test_a_stages_machine_is_express_and_logs_no_data(assembly, stage):
     )
 
 
-def test_both_stages_run_the_same_definition(assembly):
-    machines = assembly.properties("AWS::StepFunctions::StateMachine").values()
-    assert len({json.dumps(machine["DefinitionS3Location"]) for machine in machines}) == 1
+def test_all_stages_but_payouts_run_the_same_definition(assembly):
+    machines = assembly.properties("AWS::StepFunctions::StateMachine")
+    defined = {stage: json.dumps(machines[stage]["DefinitionS3Location"]) for stage in STAGES}
+    payouts = defined.pop("payout")
+    assert len(set(defined.values())) == 1
+    assert payouts not in defined.values()

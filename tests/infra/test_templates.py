@@ -23,14 +23,9 @@ def test_outputs_are_what_the_command_line_looks_for(assembly):
         "UserPoolId",
         "ClientId",
     }
-    assert set(assembly.outputs("pipeline")) == {
-        "ApiUrl",
-        "TopicConfirmed",
-        "TopicReconciled",
-        "QueueConfirmedUrl",
-        "QueueReconciledUrl",
-        "DlqConfirmedUrl",
-        "DlqReconciledUrl",
+    stages = ("Confirmed", "Reconciled", "Payout", "Adjustment")
+    assert set(assembly.outputs("pipeline")) == {"ApiUrl", "TopicPayoutOutcome"} | {
+        name.format(stage) for stage in stages for name in ("Topic{}", "Queue{}Url", "Dlq{}Url")
     }
 
 

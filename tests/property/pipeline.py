@@ -17,6 +17,7 @@ from falcon_balances.contracts.execution import (
     PublisherInput,
     SplitterInput,
 )
+from falcon_balances.contracts.payouts import PayoutLoggerInput
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.operations import Stage
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
@@ -24,20 +25,26 @@ from falcon_balances.fakes.interruptions import Interrupt
 from falcon_balances.fakes.storage import (
     MemoryEventClaims,
     MemoryMerchantDirectory,
+    MemoryOutcomeTopic,
+    MemoryPayoutClaims,
     MemoryQuarantine,
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from falcon_balances.settings import DispatcherSettings
 from lambdas.dispatcher.dispatching import QueuedMessage, dispatch
+from lambdas.payouts.announcer import announce_outcomes
+from lambdas.payouts.decider import decide_payouts
+from lambdas.payouts.logger import log_payouts
 from lambdas.persister.handler import persist
 from lambdas.publisher.handler import publish
 from lambdas.reducer.batch import StreamRecord, World, reduce_batch
 from lambdas.reducer.cuts import put_cuts
 from lambdas.splitter.handler import split_messages
 
-STATE_MACHINE = Path(__file__).parents[2] / "state_machines" / "balance_operations.asl.json"
-STATES: dict[str, Any] = json.loads(STATE_MACHINE.read_text())
+STATE_MACHINES = Path(__file__).parents[2] / "state_machines"
+STATES: dict[str, Any] = json.loads((STATE_MACHINES / "balance_operations.asl.json").read_text())
+PAYOUT_STATES: dict[str, Any] = json.loads((STATE_MACHINES / "payouts.asl.json").read_text())
 RECEIVES_MAX = 5
 BEGINNING = datetime(2026, 3, 5, 10, 7, tzinfo=UTC)
 POISON = "poison"  # an external_reference at which the splitter breaks, as a bug would make it
@@ -59,6 +66,16 @@ class Queue:
         self.receives.clear()
 
 
+def _picked(expression: str, given: Any, result: Any) -> Any:
+    """What the definitions' expressions pick: `$states.input`, a field of it, or the answer."""
+    path = expression.removeprefix("{% $states.").removesuffix(" %}")
+    if path == "result.Payload":
+        return result
+    root, _, name = path.partition(".")
+    assert root == "input", expression
+    return given[name] if name else given
+
+
 class Pipeline:
     def __init__(self, interrupt: Interrupt, shard_count: int = 2) -> None:
         self.now = BEGINNING
@@ -71,7 +88,9 @@ class Pipeline:
         self.store = MemoryBalanceStore(interrupt)
         self.directory = MemoryMerchantDirectory(interrupt)
         self.quarantine = MemoryQuarantine(interrupt)
-        self.queues = {Stage.CONFIRMED: Queue(), Stage.RECONCILED: Queue()}
+        self.payouts = MemoryPayoutClaims(self.claims, self.store, interrupt)
+        self.outcomes = MemoryOutcomeTopic(interrupt)
+        self.queues = {stage: Queue() for stage in Stage}
         self.read_until: dict[str, int] = {}
         self.being_read: set[str] = set()
         self._message_count = 0
@@ -129,9 +148,10 @@ class Pipeline:
 
     # The port `Executions`: the state machine, as its definition says.
     def run(self, step: SplitterInput) -> ExecutionResult:
-        document, name = json.loads(step.model_dump_json()), STATES["StartAt"]
+        states = PAYOUT_STATES if step.stage is Stage.PAYOUT else STATES
+        document, name = json.loads(step.model_dump_json()), states["StartAt"]
         while True:
-            state = STATES["States"][name]
+            state = states["States"][name]
             document = self._task(name, state, document)
             if state.get("End"):
                 return ExecutionResult.model_validate(document)
@@ -142,7 +162,9 @@ class Pipeline:
         attempts = 1 + max(rule["MaxAttempts"] for rule in state["Retry"])
         for attempt in range(attempts):
             try:
-                return self._invoke(name, document)
+                taken = _picked(state["Arguments"]["Payload"], document, {})
+                answer = self._invoke(name, taken)
+                return _picked(state["Output"], document, answer)
             except Exception as error:
                 if type(error).__name__ not in retried or attempt == attempts - 1:
                     raise TransientError(f"execution failed in {name}") from error
@@ -150,11 +172,21 @@ class Pipeline:
 
     def _invoke(self, name: str, document: Any) -> Any:
         if name == "Splitter":
-            if any(m["event"]["external_reference"] == POISON for m in document["messages"]):
+            if any(m["event"].get("external_reference") == POISON for m in document["messages"]):
                 raise RuntimeError("a bug in the splitter")
             answer: Any = split_messages(SplitterInput.model_validate(document), self.directory)
         elif name == "Persister":
             answer = persist(PersisterInput.model_validate(document), self.claims, self.log)
+        elif name == "PayoutDecider":
+            decide = SplitterInput.model_validate(document)
+            answer = decide_payouts(
+                decide, self.directory, self.payouts, self.now, wait=lambda _delay_s: None
+            )
+        elif name == "PayoutLogger":
+            answer = log_payouts(PayoutLoggerInput.model_validate(document), self.payouts, self.log)
+        elif name == "PayoutAnnouncer":
+            announce = PayoutLoggerInput.model_validate(document)
+            answer = announce_outcomes(announce, self.payouts, self.outcomes)
         else:
             step = PublisherInput.model_validate(document)
             answer = publish(step, self.stream, wait=lambda _delay_s: None)

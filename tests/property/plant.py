@@ -63,8 +63,8 @@ FAULTS = (
     Fault(
         "recomputed instead of claimed lines",
         "lambdas/persister/handler.py",
-        "    return existing\n\n\ndef _append",
-        "    return ours\n\n\ndef _append",
+        "    return existing\n\n\n@cache",
+        "    return ours\n\n\n@cache",
     ),
     Fault(
         "refused although claimed",
@@ -92,7 +92,7 @@ FAULTS = (
     ),
     Fault(
         "412 taken as failure",
-        "lambdas/persister/handler.py",
+        "falcon_balances/adapters/transaction_log.py",
         "    if not log.append(key, logged) and log.read(key).body != logged.body:\n",
         "    if not log.append(key, logged):\n",
     ),
@@ -130,6 +130,58 @@ FAULTS = (
         "lambdas/dispatcher/dispatching.py",
         "        if len(chunk) > 1:\n",
         "        if len(chunk) > 100:\n",
+    ),
+    Fault(
+        "block checked, then written",
+        "lambdas/balance_api/blocking.py",
+        "        outcomes = store.transact(block_writes(block))\n",
+        "        found = store.balances(block.merchant_id)\n"
+        "        if not any(each.available >= block.amount for each in found):\n"
+        "            continue\n"
+        "        put, add, *check = block_writes(block)\n"
+        "        outcomes = store.transact([put, replace(add, available_min=None), *check])\n",
+    ),
+    Fault(
+        "block expired before its time",
+        "lambdas/expirer/handler.py",
+        "    expired = 0\n",
+        "    from datetime import timedelta\n    now += timedelta(minutes=1)\n    expired = 0\n",
+    ),
+    Fault(
+        "payout accepted before the PUT",
+        "state_machines/payouts.asl.json",
+        '"Next": "PayoutLogger"',
+        '"Next": "PayoutAnnouncer"',
+    ),
+    Fault(
+        "payout given up after logging",
+        "falcon_balances/domain/payouts.py",
+        "    return GivingUp(PayoutState.DECIDED,",
+        "    return GivingUp(PayoutState.LOGGING,",
+    ),
+    Fault(
+        "block settled without its end",
+        "falcon_balances/domain/blocks.py",
+        "        part, block_write=ending, additions=",
+        "        part, block_write=None, additions=",
+    ),
+    Fault(
+        "no condition that a block does not come meanwhile",
+        "falcon_balances/domain/blocks.py",
+        "        return replace(part, block_write=CheckAbsent(part.block_key))\n",
+        "        return part\n",
+    ),
+    Fault(
+        "refund authorized after it was counted",
+        "falcon_balances/domain/blocks.py",
+        "    if block.purpose is Purpose.REFUND:\n",
+        "    if block.purpose is Purpose.MANUAL:\n",
+    ),
+    Fault(
+        "payout decided again on a retry",
+        "lambdas/payouts/decider.py",
+        "        if isinstance(found, ClaimV1):\n            return found\n",
+        "        if isinstance(found, ClaimV1):\n            return ours\n",
     ),
 )
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from falcon_balances.contracts.claims import ClaimV1
-from falcon_balances.contracts.psp_operations import parse_psp_message
+from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.contracts.stream_records import SegmentRecordV1, parse_stream_record
 from falcon_balances.domain.balances import fold
 from falcon_balances.domain.counting import ItemKey, balance_sk, mark_sk, merchant_pk
@@ -15,17 +15,29 @@ from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.instants import quarter_of, rfc3339
 from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.operations import (
+    PSP_STAGES,
     SIGN_BY_TYPE,
     OperationType,
     PspOperation,
     Segment,
     Stage,
+    StagedOperation,
 )
+from falcon_balances.domain.payouts import PayoutState
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.reducer.batch import StreamRecord, World, reduce_batch
 from tests.property.pipeline import POISON, Pipeline
+
+_NEXT_STATES: dict[str | None, set[str | None]] = {
+    None: {None},
+    PayoutState.DECIDED: {*PayoutState} - {PayoutState.REFUSED},
+    PayoutState.LOGGING: {PayoutState.LOGGING, PayoutState.PAID},
+    PayoutState.PAID: {PayoutState.PAID},
+    PayoutState.GIVEN_UP: {PayoutState.GIVEN_UP},
+    PayoutState.REFUSED: {PayoutState.REFUSED},
+}
 
 
 class Promises:
@@ -34,7 +46,7 @@ class Promises:
     def __init__(self) -> None:
         self.pipeline: Pipeline | None = None
         self.sent: list[tuple[Stage, bytes]] = []
-        self._known: dict[tuple[Stage, bytes], PspOperation | None] = {}
+        self._known: dict[tuple[Stage, bytes], StagedOperation | None] = {}
         self._claims: dict[tuple[str, str], ClaimV1] = {}
         self._log: dict[str, bytes] = {}
         self._arrived: dict[str, list[datetime]] = {}
@@ -45,7 +57,11 @@ class Promises:
     def observe(self, point: str) -> None:
         """Promises 2, 5, 6 and 10, looked at after every call that can break them."""
         match point:
-            case "after MemoryEventClaims.claim":
+            case (
+                "after MemoryEventClaims.claim"
+                | "after MemoryPayoutClaims.decide"
+                | "after MemoryPayoutClaims.move"
+            ):
                 self._claims_never_change()
             case "after MemoryTransactionLog.append":
                 self._log_is_append_only_and_after_its_claim()
@@ -64,12 +80,19 @@ class Promises:
     def _claims_never_change(self) -> None:
         claims = self._world.claims.claims
         for key, claim in self._claims.items():
-            assert claims[key] == claim, "a claim changed"
+            now = claims[key]
+            assert now.model_copy(update={"state": claim.state}) == claim, "a claim changed"
+            assert now.state in _NEXT_STATES[claim.state], "a payout went back"
         self._claims = dict(claims)
 
     def _claimed_bodies(self) -> dict[str, str]:
         claims = self._world.claims.claims.values()
-        return {segment.log_key: segment.body for claim in claims for segment in claim.segments}
+        return {
+            segment.log_key: segment.body
+            for claim in claims
+            if claim.state != PayoutState.GIVEN_UP
+            for segment in claim.segments
+        }
 
     def _log_is_append_only_and_after_its_claim(self) -> None:
         objects = {key: logged.body for key, logged in self._world.log.objects.items()}
@@ -93,7 +116,8 @@ class Promises:
     def _marks_are_in_the_log(self) -> None:
         for mark in self._world.store.marks.values():
             if "lines" in mark:
-                assert self._log.get(mark["log_key"]) == mark["lines"].encode(), "counted only"
+                logged = self._log.get(str(mark["log_key"]))
+                assert logged == str(mark["lines"]).encode(), "counted only"
 
     def _as_of_is_true_and_moves_on(self) -> None:
         """10, and what closed windows promise: they never change again."""
@@ -137,15 +161,19 @@ class Promises:
                 key.pk.removeprefix("MERCHANT#"),
                 1,
                 1,
-                parse_csv_body(mark["lines"]),
+                parse_csv_body(str(mark["lines"])),
             )
             for key, mark in self._world.store.marks.items()
+            if key.sk.startswith("OPERATION#")
         ]
         self._check_items(fold(marked))
         for claim in self._claims.values():
-            _check_conservation(claim, self._operation_of(claim))
+            if claim.stage in PSP_STAGES:
+                operation = self._operation_of(claim)
+                assert isinstance(operation, PspOperation)
+                _check_conservation(claim, operation)
 
-    def _operation_of(self, claim: ClaimV1) -> PspOperation:
+    def _operation_of(self, claim: ClaimV1) -> StagedOperation:
         """The event that was sent and that this claim says it is about."""
         return next(
             operation
@@ -155,7 +183,7 @@ class Promises:
         )
 
     def _check_items(self, expected: dict[tuple[str, str, str], dict[str, int]]) -> None:
-        items = self._world.store.counters
+        items = _without_blocks(self._world.store.counters)
         balances = {key: value for key, value in items.items() if key.sk.startswith("BALANCE#")}
         assert balances == {
             ItemKey(merchant_pk(merchant), balance_sk(shop, currency)): counters
@@ -176,7 +204,8 @@ class Promises:
     def check_drained(self) -> None:
         """1, 2, 4, 7 and 11, once nothing is in flight any more."""
         world = self._world
-        assert len(world.store.marks) == len(self._log), "logged and counted differ"
+        marks = [key for key in world.store.marks if key.sk.startswith("OPERATION#")]
+        assert len(marks) == len(self._log), "logged and counted differ"
         self._check_items(fold(self.segments()))
         assert self._claimed_bodies().keys() == self._log.keys(), "claimed, but not logged"
         refused = {key.rsplit("/", 1)[-1] for key in world.quarantine.bodies}
@@ -200,7 +229,8 @@ class Promises:
         ]
         replayed = World(store, stream, MemoryQuarantine(), wait=lambda _delay_s: None)
         reduce_batch(next(iter(stream.by_id)), records * 2, replayed)
-        assert _without_windows(store.counters) == _without_windows(world.store.counters)
+        counted = _without_windows(_without_blocks(world.store.counters))
+        assert _without_windows(store.counters) == counted
 
     def _is_counted(self, stage: Stage, body: bytes) -> bool:
         operation = self._parsed(stage, body)
@@ -209,10 +239,10 @@ class Promises:
         claim = self._claims.get((falcon_operation_id(operation), str(stage)))
         return claim is not None and claim.fingerprint == fingerprint(operation)
 
-    def _parsed(self, stage: Stage, body: bytes) -> PspOperation | None:
+    def _parsed(self, stage: Stage, body: bytes) -> StagedOperation | None:
         if (stage, body) not in self._known:
             try:
-                said = parse_psp_message(body, stage, mode="test", sent_at=self._world.now)
+                said = parse_message(body, stage, mode="test", sent_at=self._world.now)
             except RejectedOperation:
                 said = None
             self._known[stage, body] = said
@@ -222,6 +252,17 @@ class Promises:
 def _without_windows(items: dict[ItemKey, dict[str, int]]) -> dict[ItemKey, dict[str, int]]:
     """Windows say when something was counted, which a replay cannot repeat."""
     return {key: value for key, value in items.items() if not key.sk.startswith("WINDOW#")}
+
+
+def _without_blocks(items: dict[ItemKey, dict[str, int]]) -> dict[ItemKey, dict[str, int]]:
+    """What the log says: money that is set aside is still there."""
+    plain = {}
+    for key, counters in items.items():
+        counted = dict(counters)
+        if "blocked" in counted:
+            counted["available"] = counted.get("available", 0) + counted.pop("blocked")
+        plain[key] = counted
+    return plain
 
 
 def _check_conservation(claim: ClaimV1, operation: PspOperation) -> None:

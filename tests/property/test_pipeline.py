@@ -5,35 +5,18 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, rule
 
-from falcon_balances.contracts.merchant_contexts import parse_merchant_context
 from falcon_balances.domain.instants import QUARTER, quarter_of
 from falcon_balances.domain.operations import Stage
-from tests.property.actors import FAULTS, Actor, Scheduler
-from tests.property.pipeline import POISON, Pipeline
-from tests.property.promises import Promises, dump
+from tests.property.actors import Actor
+from tests.property.machine import SCHEDULE, Machine, context
+from tests.property.pipeline import POISON
+from tests.property.promises import dump
 
 MERCHANTS = ("ann", "ben", "market")
 STAGES = st.sampled_from([Stage.CONFIRMED, Stage.RECONCILED])
 PERCENTS = st.sampled_from(["0", "1.00", "2.50"])
-FAULT = st.sampled_from([None, None, *FAULTS])
-# Which actor goes on, how many calls far, and what happens to it there.
-SCHEDULE = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6), FAULT), min_size=1, max_size=8)
-
-
-def context(merchant: str, percent: str, status: str = "active") -> dict[str, Any]:
-    return {
-        "schema_version": "1",
-        "psp_id": "psp",
-        "local_merchant_id": merchant,
-        "shop_id": "shop",
-        "merchant_id": f"m-{merchant}",
-        "balance_shops": {"EUR": f"bs-{merchant}"},
-        "status": status,
-        "effective_from": "2026-01-01T00:00:00Z",
-        "fees": [{"type": "psp_fee", "on": "capture", "percent": percent}],
-    }
 
 
 @st.composite
@@ -76,26 +59,11 @@ BROKEN = st.sampled_from(
 )
 
 
-class PipelineMachine(RuleBasedStateMachine):
-    def __init__(self) -> None:
-        super().__init__()
-        self.promises = Promises()
-        self.pipeline = Pipeline(Scheduler(self.promises.observe).interrupt)
-        self.promises.pipeline = self.pipeline
-        self.actors: list[Actor] = []
-
+class PipelineMachine(Machine):
     @initialize(percent=PERCENTS)
     def load_merchants(self, percent: str) -> None:
         for merchant in MERCHANTS:
             self._load(context(merchant, percent))
-
-    def _load(self, document: dict[str, Any]) -> None:
-        version = parse_merchant_context(document)
-        self.pipeline.directory.contexts[version.key] = [version]
-
-    def _send(self, stage: Stage, body: bytes) -> None:
-        self.pipeline.send(stage, body)
-        self.promises.sent.append((stage, body))
 
     @rule(event=events(), copies=st.integers(1, 2))
     def publish(self, event: tuple[Stage, dict[str, object]], copies: int) -> None:
@@ -134,21 +102,6 @@ class PipelineMachine(RuleBasedStateMachine):
         self.actors.append(Actor("cutter", self.pipeline.cutter()))
         self._go_on(schedule)
 
-    @precondition(lambda self: self.actors)
-    @rule(schedule=SCHEDULE)
-    def go_on(self, schedule: list[Any]) -> None:
-        self._go_on(schedule)
-
-    def _go_on(self, schedule: list[Any]) -> None:
-        for which, calls, fault in schedule:
-            if not self.actors:
-                return
-            actor = self.actors[which % len(self.actors)]
-            for _ in range(calls):
-                actor.step()
-            actor.step(fault)
-            self.actors = [actor for actor in self.actors if not actor.is_done]
-
     @rule(merchant=st.sampled_from(MERCHANTS), percent=PERCENTS, status=st.booleans())
     def change_context(self, merchant: str, percent: str, status: bool) -> None:
         """What may not happen and must do no harm: another version of the code, a table edited."""
@@ -164,16 +117,6 @@ class PipelineMachine(RuleBasedStateMachine):
 
         self.pipeline.stream.refuse = refuse
 
-    @rule(position=st.integers(0, 2))
-    def conflict(self, position: int) -> None:
-        """The next transaction meets another one on one of its items."""
-
-        def conflicts(writes: Any) -> list[int]:
-            self.pipeline.store.conflicts = lambda _writes: ()
-            return [position % len(writes)]
-
-        self.pipeline.store.conflicts = conflicts
-
     @rule(seconds=st.sampled_from([-50, 0, 50]))
     def skew(self, seconds: int) -> None:
         """Kinesis' clock, which says when a record arrived, goes wrong."""
@@ -187,36 +130,11 @@ class PipelineMachine(RuleBasedStateMachine):
             self.pipeline.now = next_quarter + timedelta(seconds=6)
         self._finish_all()
 
-    def _finish_all(self) -> None:
-        for actor in self.actors:
-            actor.finish()
-        self.actors = []
-        self.pipeline.cutter()()
-        self.pipeline.reduce_all()
-
     @rule(shard=st.integers(0, 5))
     def split_shard(self, shard: int) -> None:
         open_shards = [s for s, held in self.pipeline.stream.by_id.items() if held.shard.is_open]
         if len(self.pipeline.stream.by_id) < 8:
             self.pipeline.stream.split_shard(open_shards[shard % len(open_shards)])
-
-    @invariant()
-    def balances_follow_marks(self) -> None:
-        self.promises.check_balances_follow_marks()
-
-    def teardown(self) -> None:
-        """Let all end, dead letters too, without further faults; then nothing may be missing."""
-        for actor in self.actors:
-            actor.finish()
-        for stage, queue in self.pipeline.queues.items():
-            queue.redrive()
-            while queue.waiting:
-                self.pipeline.dispatcher(stage, 10)()
-        self.pipeline.tick(minutes=1)
-        self._finish_all()
-        self.promises.check_balances_follow_marks()
-        self.promises.check_drained()
-        self.promises.check_replay()
 
 
 TestPipeline = PipelineMachine.TestCase

@@ -12,7 +12,7 @@ from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.executions import StepFunctionsExecutions
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
-from falcon_balances.adapters.ports import AlreadyThere, LogObject, StreamEntry, TryAgain
+from falcon_balances.adapters.ports import ConditionFailed, LogObject, StreamEntry, TryAgain
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.execution import ExecutionResult, MessageResult, SplitterInput
 from falcon_balances.contracts.merchant_contexts import context_document
@@ -132,7 +132,7 @@ def test_an_append_is_conditional_and_bears_the_checksum_of_its_bytes(s3):
 def test_reasons_of_every_kind_stand_beside_the_writes_they_are_about(dynamodb, code):
     cancelled(dynamodb, "ConditionalCheckFailed", code, "None", code)
     outcomes = DynamoBalanceStore(dynamodb.client, "balances").transact(WRITES)
-    there = AlreadyThere({"pk": "p", "lines": "said before"})
+    there = ConditionFailed({"pk": "p", "lines": "said before"})
     assert list(outcomes) == [there, TryAgain(), None, TryAgain()]
 
 

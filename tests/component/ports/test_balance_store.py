@@ -2,7 +2,7 @@
 
 import pytest
 
-from falcon_balances.adapters.ports import AlreadyThere
+from falcon_balances.adapters.ports import ConditionFailed
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.counting import AddCounters, ItemKey, PutMark
 from falcon_balances.domain.cuts import Cut
@@ -38,7 +38,7 @@ def test_a_mark_that_is_there_stops_everything_and_is_answered(store):
     store.port.transact([MARK, add(confirmed=100)])
     again = PutMark(MARK.key, {"fingerprint": "other", "lines": "x\n"})
     outcomes = store.port.transact([OTHER_MARK, again, add(confirmed=5)])
-    assert [type(outcome) for outcome in outcomes] == [type(None), AlreadyThere, type(None)]
+    assert [type(outcome) for outcome in outcomes] == [type(None), ConditionFailed, type(None)]
     assert outcomes[1].attributes.items() >= MARK.attributes.items()
     assert store.read(OTHER_MARK.key) is None
     assert store.read(MARK.key) == MARK.attributes

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from falcon_balances.contracts.psp_operations import parse_psp_message
+from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.operations import Stage
 
@@ -47,7 +47,7 @@ def split(**changes: Any) -> Document:
 def rejection(body: bytes, stage: Stage = Stage.CONFIRMED) -> RejectedOperation | None:
     """None: the message is accepted. Anything but a rejection escapes and fails the test."""
     try:
-        parse_psp_message(body, stage, mode="test", sent_at=SENT_AT)
+        parse_message(body, stage, mode="test", sent_at=SENT_AT)
     except RejectedOperation as rejected:
         return rejected
     return None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from falcon_balances.contracts.psp_operations import parse_psp_document, parse_psp_message
+from falcon_balances.contracts.staged_operations import parse_document, parse_message
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.operations import Stage
 from tests.unit.contracts.messages import (
@@ -188,14 +188,14 @@ def test_a_mode_is_that_of_the_environment(value):
 
 
 def test_live_takes_live_only():
-    assert parse_psp_message(message(mode="live"), Stage.CONFIRMED, mode="live", sent_at=SENT_AT)
+    assert parse_message(message(mode="live"), Stage.CONFIRMED, mode="live", sent_at=SENT_AT)
     with pytest.raises(RejectedOperation, match=r"^E_MODE: "):
-        parse_psp_message(message(mode="test"), Stage.CONFIRMED, mode="live", sent_at=SENT_AT)
+        parse_message(message(mode="test"), Stage.CONFIRMED, mode="live", sent_at=SENT_AT)
 
 
 def test_a_file_checked_without_a_time_of_sending_may_hold_any_date():
     document = CONFIRMED | {"operation_date": "2999-01-01T00:00:00Z"}
-    assert parse_psp_document(document, Stage.CONFIRMED).operation_date.year == 2999
+    assert parse_document(document, Stage.CONFIRMED).booked_at.year == 2999
 
 
 def test_a_field_with_a_made_up_name_is_unknown_whatever_the_name_is():

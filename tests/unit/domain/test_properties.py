@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from falcon_balances.contracts.psp_operations import parse_psp_document
+from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.balances import fold
 from falcon_balances.domain.counting import (
     COUNTERS,
@@ -101,7 +101,7 @@ def test_a_body_reads_back_as_the_lines_that_it_was_written_from(case: Case):
 def test_the_canonical_document_is_the_same_event_and_its_own_canonical_document(case: Case):
     operation = case.operation
     document = canonical_document(operation)
-    again = parse_psp_document(document, case.stage)
+    again = parse_document(document, case.stage)
     assert again == operation
     assert canonical_document(again) == document
     assert fingerprint(again) == fingerprint(operation)
@@ -129,7 +129,7 @@ class Table:
         for write in writes:
             if isinstance(write, AddCounters):
                 add_to(self.counters.setdefault(write.key, {}), write.counters)
-            else:
+            elif isinstance(write, PutMark):
                 assert write.key not in self.marks
                 self.marks[write.key] = write
 

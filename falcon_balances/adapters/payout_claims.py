@@ -1,0 +1,78 @@
+"""Payouts' claims in DynamoDB: decided together with the balance, moved on step by step (§5)."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from falcon_balances.adapters.aws import aws_call, error_code
+from falcon_balances.adapters.balance_store import outcome_of, transact_item
+from falcon_balances.adapters.event_claims import DynamoEventClaims, claim_item, read_claim
+from falcon_balances.adapters.ports import ConditionFailed, WriteOutcome
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.domain.counting import TableWrite
+from falcon_balances.domain.operations import Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class DynamoPayoutClaims(DynamoEventClaims):
+    def __init__(self, dynamodb: "DynamoDBClient", claims_table: str, balances_table: str) -> None:
+        super().__init__(dynamodb, claims_table)
+        self._balances_table = balances_table
+
+    def decide(
+        self, claim: ClaimV1, writes: Sequence[TableWrite]
+    ) -> ClaimV1 | Sequence[WriteOutcome] | None:
+        """One TransactWriteItems over both tables."""
+        put = {
+            "TableName": self._table,
+            "Item": claim_item(claim),
+            "ConditionExpression": "attribute_not_exists(falcon_operation_id)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        reasons = self._transact({"Put": put}, writes, claim.falcon_operation_id)
+        if reasons is None:
+            return None
+        if reasons[0].get("Code") == "ConditionalCheckFailed":
+            return read_claim(reasons[0]["Item"])
+        return [outcome_of(reason) for reason in reasons[1:]]
+
+    def move(
+        self, falcon_operation_id: str, source: str, target: str, writes: Sequence[TableWrite] = ()
+    ) -> Sequence[WriteOutcome]:
+        update = {
+            "TableName": self._table,
+            "Key": {
+                "falcon_operation_id": {"S": falcon_operation_id},
+                "stage": {"S": Stage.PAYOUT.value},
+            },
+            "UpdateExpression": "SET #state = :target",
+            "ConditionExpression": "#state = :source",
+            "ExpressionAttributeNames": {"#state": "state"},
+            "ExpressionAttributeValues": {":source": {"S": source}, ":target": {"S": target}},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        reasons = self._transact({"Update": update}, writes, falcon_operation_id)
+        if reasons is None:
+            return ()
+        state = reasons[0].get("Item", {}).get("state", {}).get("S")
+        first: WriteOutcome = outcome_of(reasons[0])
+        if isinstance(first, ConditionFailed):
+            first = ConditionFailed({} if state is None else {"state": state})
+        return [first, *(outcome_of(reason) for reason in reasons[1:])]
+
+    def _transact(
+        self, claimed: dict[str, Any], writes: Sequence[TableWrite], operation_id: str
+    ) -> list[dict[str, Any]] | None:
+        items: Any = [claimed, *(transact_item(self._balances_table, each) for each in writes)]
+        with aws_call(f"payout {operation_id}"):
+            try:
+                self._dynamodb.transact_write_items(TransactItems=items)
+            except ClientError as error:
+                if error_code(error) != "TransactionCanceledException":
+                    raise
+                reasons: Any = error.response["CancellationReasons"]
+                return list(reasons)
+        return None

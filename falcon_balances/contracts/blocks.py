@@ -1,0 +1,205 @@
+"""Blocks and refund authorizations: what systems ask, and what they are answered (design §8)."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.functional_validators import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from falcon_balances.contracts.currencies import find_currency, written_currency
+from falcon_balances.contracts.strictness import (
+    ID_PATTERN,
+    Amount,
+    CurrencyCode,
+    Id,
+    Optionally,
+    StrictModel,
+)
+from falcon_balances.domain.blocks import (
+    EXPIRY_MAX,
+    Block,
+    BlockStatus,
+    Purpose,
+    manual_block_id,
+)
+from falcon_balances.domain.identity import operation_id_of_reference
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.money import at_full_scale, minor_units
+from falcon_balances.domain.operations import OperationType
+
+_EXPIRY_S_MAX: Final = int(EXPIRY_MAX.total_seconds())
+REFUND_EXPIRY_S: Final = 7 * 24 * 3600  # where the caller names none
+
+
+def _in_time(seconds: int) -> int:
+    if not 0 < seconds <= _EXPIRY_S_MAX:
+        raise PydanticCustomError("E_DATE", f"must be from 1 to {_EXPIRY_S_MAX} seconds")
+    return seconds
+
+
+ExpiresIn = Annotated[
+    int,
+    AfterValidator(_in_time),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": _EXPIRY_S_MAX}),
+]
+
+
+class _RequestV1(StrictModel):
+    amount: Amount
+    currency: CurrencyCode
+    expires_in_seconds: Optionally[ExpiresIn] = None
+
+    @property
+    def minor(self) -> int:
+        """Raises RejectedOperation (E_SCALE)."""
+        currency = find_currency(self.currency)
+        assert currency is not None  # noqa: S101 - the model has looked it up
+        return minor_units(self.amount, currency.exponent)
+
+    def expiry(self, now: datetime, default_s: int | None = None) -> datetime | None:
+        seconds = self.expires_in_seconds or default_s
+        return None if seconds is None else now + timedelta(seconds=seconds)
+
+
+class BlockRequestV1(_RequestV1):
+    """Set money aside by hand. Payouts and refunds get their blocks at their own doors."""
+
+    balance_shop_id: Id
+    reference: Id
+    purpose: Literal["manual"] = "manual"
+
+    def to_block(self, merchant_id: str, key: str, requested_by: str, now: datetime) -> Block:
+        return Block(
+            block_id=manual_block_id(merchant_id, key),
+            merchant_id=merchant_id,
+            balance_shop_id=self.balance_shop_id,
+            currency=self.currency,
+            amount=self.minor,
+            purpose=Purpose.MANUAL,
+            reference=self.reference,
+            requested_by=requested_by,
+            created_at=now,
+            expiry=self.expiry(now),
+            expires_in_s=self.expires_in_seconds,
+        )
+
+
+class RefundAuthorizationRequestV1(_RequestV1):
+    """May this refund be made? Its identity is that of the ConfirmedOperation it will become."""
+
+    psp_id: Id
+    external_reference: Id
+    local_merchant_id: Id
+    shop_id: Id
+
+    def to_block(
+        self, merchant_id: str, balance_shop_id: str, requested_by: str, now: datetime
+    ) -> Block:
+        return Block(
+            block_id=operation_id_of_reference(
+                self.psp_id, OperationType.REFUND, self.external_reference
+            ),
+            merchant_id=merchant_id,
+            balance_shop_id=balance_shop_id,
+            currency=self.currency,
+            amount=self.minor,
+            purpose=Purpose.REFUND,
+            reference=self.external_reference,
+            requested_by=requested_by,
+            created_at=now,
+            expiry=self.expiry(now, REFUND_EXPIRY_S),
+            expires_in_s=self.expires_in_seconds,
+        )
+
+
+class BlockV1(BaseModel):
+    """A block as it stands. `available` is there only on a refused one: what there was."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    block_id: str
+    merchant_id: str
+    balance_shop_id: str
+    amount: str
+    currency: str
+    purpose: Purpose
+    reference: str
+    status: BlockStatus
+    created_at: str
+    requested_by: str
+    expiry: str | None
+    ended_at: str | None
+    ended_by: str | None
+    available: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
+
+    @classmethod
+    def of(cls, block: Block) -> "BlockV1":
+        return cls(
+            block_id=block.block_id,
+            merchant_id=block.merchant_id,
+            balance_shop_id=block.balance_shop_id,
+            amount=scaled(block.amount, block.currency),
+            currency=block.currency,
+            purpose=block.purpose,
+            reference=block.reference,
+            status=block.status,
+            created_at=rfc3339(block.created_at),
+            requested_by=block.requested_by,
+            expiry=block.expiry and rfc3339(block.expiry),
+            ended_at=block.ended_at and rfc3339(block.ended_at),
+            ended_by=block.ended_by,
+            available=(
+                None if block.available is None else scaled(block.available, block.currency)
+            ),
+        )
+
+
+class RefundAuthorizationV1(BaseModel):
+    """Yes with a block, or no with the reason and what was available."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    authorized: bool
+    falcon_operation_id: str
+    reason: Literal["insufficient_balance"] | None
+    available: str | None
+    block: BlockV1 | None
+
+    @classmethod
+    def of(cls, block: Block) -> "RefundAuthorizationV1":
+        document = BlockV1.of(block)
+        is_refused = block.status is BlockStatus.REFUSED
+        return cls(
+            authorized=not is_refused,
+            falcon_operation_id=block.block_id,
+            reason="insufficient_balance" if is_refused else None,
+            available=document.available,
+            block=None if is_refused else document,
+        )
+
+
+class BlockListV1(BaseModel):
+    """A merchant's blocks, the newest first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    blocks: tuple[BlockV1, ...]
+
+    @classmethod
+    def of(cls, blocks: Iterable[Block]) -> "BlockListV1":
+        ordered = sorted(blocks, key=lambda each: (each.created_at, each.block_id), reverse=True)
+        return cls(blocks=tuple(BlockV1.of(block) for block in ordered))
+
+
+def is_id(text: str) -> bool:
+    return re.fullmatch(ID_PATTERN, text) is not None and not text.endswith("\n")
+
+
+def scaled(minor: int, code: str) -> str:
+    currency = written_currency(code)
+    if currency is None:
+        raise ValueError(f"unknown currency {code}")
+    return at_full_scale(minor, currency.exponent)

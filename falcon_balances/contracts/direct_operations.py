@@ -1,0 +1,160 @@
+"""Payout requests, payout returns and adjustments: what names a balance itself (design §4)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.contracts.psp_operations import MODES
+from falcon_balances.contracts.strictness import (
+    Amount,
+    CurrencyCode,
+    DateText,
+    Id,
+    Optionally,
+    StrictModel,
+    parse_date,
+)
+from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.money import Currency, Money, minor_units
+from falcon_balances.domain.operations import (
+    Adjustment,
+    DirectOperation,
+    PayoutRequest,
+    PayoutReturn,
+    Stage,
+)
+
+REASON_CHARACTERS_MAX: Final = 200
+
+
+def _readable(reason: str) -> str:
+    if not reason.strip() or len(reason) > REASON_CHARACTERS_MAX or not reason.isprintable():
+        raise PydanticCustomError(
+            "E_SCHEMA", "must be text of 1 to 200 characters without control characters"
+        )
+    return reason
+
+
+Reason = Annotated[
+    str,
+    AfterValidator(_readable),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": REASON_CHARACTERS_MAX}),
+]
+FalconOperationId = Annotated[
+    str,
+    StringConstraints(
+        pattern="^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+    ),
+]
+
+
+class _DirectOperationV1(StrictModel):
+    schema_version: Literal["1"]
+    merchant_id: Id
+    balance_shop_id: Id
+    amount: Amount
+    currency: CurrencyCode
+
+
+class PayoutRequestV1(_DirectOperationV1):
+    """Pay a part of a balance out: `amount`, or what there is from `minimum_amount` on."""
+
+    payout_id: Id
+    requested_at: DateText
+    minimum_amount: Optionally[Amount] = None
+    mode: Optionally[Annotated[str, WithJsonSchema({"enum": list(MODES)})]] = None
+
+
+class PayoutReturnV1(_DirectOperationV1):
+    """The bank sent a payout back. The same topic as its request's."""
+
+    type: Literal["return"]
+    payout_id: Id
+    returned_at: DateText
+    bank_reference: Id
+
+
+class AdjustmentV1(_DirectOperationV1):
+    """A correction by a person; never a change of what is written."""
+
+    adjustment_id: Id
+    direction: Literal["credit", "debit"]
+    adjusted_at: DateText
+    reason: Reason
+    requested_by: Id
+    corrects: Optionally[FalconOperationId] = None
+
+
+def parse_direct_document(
+    document: Mapping[str, object], stage: Stage, *, latest: datetime | None = None
+) -> DirectOperation:
+    """Of stage payout or adjustment; dates after `latest`, if given, are E_FUTURE."""
+    said = _model(document, stage).from_document(document)
+    currency = find_currency(said.currency)
+    assert currency is not None  # noqa: S101 - the model has looked it up
+    shared: dict[str, Any] = {
+        "merchant_id": said.merchant_id,
+        "balance_shop_id": said.balance_shop_id,
+        "amount": Money(minor_units(said.amount, currency.exponent), currency),
+    }
+    if isinstance(said, PayoutRequestV1):
+        return _payout_request(said, shared, currency, latest)
+    if isinstance(said, PayoutReturnV1):
+        return PayoutReturn(
+            **shared,
+            payout_id=said.payout_id,
+            returned_at=_date(said.returned_at, "returned_at", latest),
+            bank_reference=said.bank_reference,
+        )
+    return Adjustment(
+        **shared,
+        adjustment_id=said.adjustment_id,
+        direction=said.direction,
+        adjusted_at=_date(said.adjusted_at, "adjusted_at", latest),
+        reason=said.reason,
+        requested_by=said.requested_by,
+        corrects=said.corrects,
+    )
+
+
+def _model(
+    document: Mapping[str, object], stage: Stage
+) -> type[PayoutRequestV1 | PayoutReturnV1 | AdjustmentV1]:
+    if stage is Stage.ADJUSTMENT:
+        return AdjustmentV1
+    return PayoutReturnV1 if "type" in document else PayoutRequestV1
+
+
+def _payout_request(
+    said: PayoutRequestV1, shared: Mapping[str, Any], currency: Currency, latest: datetime | None
+) -> PayoutRequest:
+    minimum = None
+    if said.minimum_amount is not None:
+        minor = minor_units(said.minimum_amount, currency.exponent, "minimum_amount")
+        minimum = Money(minor, currency)
+    requested_at = _date(said.requested_at, "requested_at", latest)
+    if minimum is not None and minimum.minor > shared["amount"].minor:
+        raise RejectedOperation(RejectionCode.AMOUNT, "minimum_amount: above amount")
+    if said.mode not in (None, *MODES):
+        raise RejectedOperation(RejectionCode.MODE, "mode: must be test or live")
+    mode: Any = said.mode
+    return PayoutRequest(
+        **shared,
+        payout_id=said.payout_id,
+        requested_at=requested_at,
+        minimum_amount=minimum,
+        mode=mode,
+    )
+
+
+def _date(text: str, field: str, latest: datetime | None) -> datetime:
+    date = parse_date(text, field)
+    if latest is not None and date > latest:
+        raise RejectedOperation(
+            RejectionCode.FUTURE, f"{field}: more than 15 minutes after the message was sent"
+        )
+    return date

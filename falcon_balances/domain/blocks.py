@@ -1,0 +1,212 @@
+"""Blocks (design §7): money set aside for a payout or refund under way, and given back once.
+
+A block's key decides its identity, so a request that comes again finds what became of the first.
+What is decided here is plain writes; conditions of one transaction keep `available` at or above 0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from falcon_balances.domain.counting import (
+    AddCounters,
+    CheckAbsent,
+    CountablePart,
+    EndBlock,
+    ItemKey,
+    PutMark,
+    TableWrite,
+    add_to,
+    balance_sk,
+    block_sk,
+    mark_sk,
+    merchant_pk,
+)
+from falcon_balances.domain.identity import uuid5_text
+from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.operations import Stage
+
+EXPIRY_MAX: Final = timedelta(days=30)
+# Blocks that will expire lie in these partitions of the index, to be found without a scan.
+EXPIRY_PARTITIONS: Final = 8
+
+
+class Purpose(StrEnum):
+    PAYOUT = "payout"
+    REFUND = "refund"
+    MANUAL = "manual"
+
+
+class BlockStatus(StrEnum):
+    ACTIVE = "active"
+    REFUSED = "refused"
+    SETTLED = "settled"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """`amount` in minor units, above zero. `expiry` is None where it never expires.
+
+    `request` is what was asked, field by field, so that the same key with another body can be told
+    which field differs. A refused one says what was `available`, and is never tried again.
+    """
+
+    block_id: str
+    merchant_id: str
+    balance_shop_id: str
+    currency: str
+    amount: int
+    purpose: Purpose
+    reference: str
+    requested_by: str
+    created_at: datetime
+    status: BlockStatus = BlockStatus.ACTIVE
+    expiry: datetime | None = None
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+    available: int | None = None
+    expires_in_s: int | None = None
+
+    @property
+    def key(self) -> ItemKey:
+        return ItemKey(merchant_pk(self.merchant_id), block_sk(self.block_id))
+
+    @property
+    def balance_key(self) -> ItemKey:
+        return ItemKey(
+            merchant_pk(self.merchant_id), balance_sk(self.balance_shop_id, self.currency)
+        )
+
+    @property
+    def asked(self) -> dict[str, object]:
+        """What the same key must say again."""
+        return {
+            "balance_shop_id": self.balance_shop_id,
+            "currency": self.currency,
+            "amount": self.amount,
+            "purpose": self.purpose,
+            "reference": self.reference,
+            "expires_in_seconds": self.expires_in_s,
+        }
+
+    def differs_from(self, other: "Block") -> str | None:
+        """The first field that another request under the same key says differently."""
+        mine, theirs = self.asked, other.asked
+        return next((name for name, value in mine.items() if theirs[name] != value), None)
+
+    def attributes(self) -> dict[str, str | int]:
+        """As it lies in the table; what is absent is left out."""
+        said: dict[str, str | int | None] = {
+            "block_id": self.block_id,
+            "balance_shop_id": self.balance_shop_id,
+            "currency": self.currency,
+            "amount": self.amount,
+            "purpose": self.purpose,
+            "reference": self.reference,
+            "requested_by": self.requested_by,
+            "created_at": rfc3339(self.created_at),
+            "status": self.status,
+            "expiry": None if self.expiry is None else rfc3339(self.expiry),
+            "expires_in_s": self.expires_in_s,
+            "available": self.available,
+            "expiring": (
+                expiry_partition(self.block_id)
+                if self.expiry is not None and self.status is BlockStatus.ACTIVE
+                else None
+            ),
+        }
+        return {name: value for name, value in said.items() if value is not None}
+
+    @classmethod
+    def from_attributes(cls, key: ItemKey, said: Mapping[str, str | int]) -> "Block":
+        expiry, ended_at, ended_by = (said.get(n) for n in ("expiry", "ended_at", "ended_by"))
+        available, expires_in_s = said.get("available"), said.get("expires_in_s")
+        return cls(
+            block_id=str(said["block_id"]),
+            merchant_id=key.pk.removeprefix(merchant_pk("")),
+            balance_shop_id=str(said["balance_shop_id"]),
+            currency=str(said["currency"]),
+            amount=int(said["amount"]),
+            purpose=Purpose(str(said["purpose"])),
+            reference=str(said["reference"]),
+            requested_by=str(said["requested_by"]),
+            created_at=parse_rfc3339(str(said["created_at"])),
+            status=BlockStatus(str(said["status"])),
+            expiry=None if expiry is None else parse_rfc3339(str(expiry)),
+            ended_at=None if ended_at is None else parse_rfc3339(str(ended_at)),
+            ended_by=None if ended_by is None else str(ended_by),
+            available=None if available is None else int(available),
+            expires_in_s=None if expires_in_s is None else int(expires_in_s),
+        )
+
+
+def manual_block_id(merchant_id: str, key: str) -> str:
+    """Payouts and refunds have their falcon_operation_id for this, people have a key."""
+    return uuid5_text(f"block|{merchant_id}|{key}")
+
+
+def expiry_partition(block_id: str) -> str:
+    return f"BLOCKS#{int(block_id[:8], 16) % EXPIRY_PARTITIONS}"
+
+
+def expiry_partitions() -> list[str]:
+    return [f"BLOCKS#{number}" for number in range(EXPIRY_PARTITIONS)]
+
+
+def block_writes(block: Block, blocked_max: int | None = None) -> list[TableWrite]:
+    """Set aside, if the block is new and `available` covers it; a refund not after it was counted.
+
+    `blocked_max`, for who is checked against the log as well: what may be blocked before this one.
+    """
+    writes: list[TableWrite] = [
+        PutMark(block.key, block.attributes()),
+        AddCounters(
+            block.balance_key,
+            {"blocked": block.amount, "available": -block.amount},
+            available_min=block.amount,
+            blocked_max=blocked_max,
+        ),
+    ]
+    if block.purpose is Purpose.REFUND:
+        counted = mark_sk(block.block_id, Stage.CONFIRMED)
+        writes.append(CheckAbsent(ItemKey(merchant_pk(block.merchant_id), counted)))
+    return writes
+
+
+def settled_by(part: CountablePart, block: Block | None, at: datetime) -> CountablePart:
+    """The part with what becomes of the block that was made for it, in the same transaction.
+
+    Where there is none, none may come meanwhile: it would set money aside for nothing.
+    """
+    if part.block_key is None:
+        return part
+    if block is None:
+        return replace(part, block_write=CheckAbsent(part.block_key))
+    if block.status is not BlockStatus.ACTIVE:
+        return replace(part, block_write=None)
+    ending, returned = ending_writes(block, BlockStatus.SETTLED, at, part.mark.key.sk)
+    counters = dict(part.additions.get(block.balance_key, {}))
+    add_to(counters, returned.counters)
+    return replace(
+        part, block_write=ending, additions={**part.additions, block.balance_key: counters}
+    )
+
+
+def ending_writes(
+    block: Block, status: BlockStatus, at: datetime, by: str, *, expired_at: datetime | None = None
+) -> tuple[EndBlock, AddCounters]:
+    """The block's one end: what was set aside is available again.
+
+    An operation that it was made for takes its own amount in the same transaction, so a settled
+    block's remainder is released with it. `expired_at`: only if its expiry is not after that.
+    """
+    return (
+        EndBlock(
+            block.key, status, rfc3339(at), by, None if expired_at is None else rfc3339(expired_at)
+        ),
+        AddCounters(block.balance_key, {"blocked": -block.amount, "available": block.amount}),
+    )

@@ -1,0 +1,78 @@
+"""Payouts (design §4, §5): what is decided once, and the states that a payout goes through.
+
+`decided → logging → paid`, or `decided → given_up`, or refused from the start. Each step is a
+conditional write on the claim; from `logging` on it only goes forward.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, ending_writes
+from falcon_balances.domain.counting import TableWrite
+from falcon_balances.domain.identity import falcon_operation_id, uuid5_text
+from falcon_balances.domain.money import Money
+from falcon_balances.domain.operations import PayoutRequest
+from falcon_balances.domain.splitting import SplitEvent, direct_segment
+
+
+class PayoutState(StrEnum):
+    DECIDED = "decided"
+    LOGGING = "logging"
+    PAID = "paid"
+    GIVEN_UP = "given_up"
+    REFUSED = "refused"
+
+
+class Outcome(StrEnum):
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    GIVEN_UP = "given_up"
+    RETURNED = "returned"
+
+
+def outcome_id(payout_id: str, outcome: Outcome) -> str:
+    """The same however often the outcome is announced."""
+    return uuid5_text(f"payout_outcome|{payout_id}|{outcome}")
+
+
+def payable(request: PayoutRequest, available: int) -> int | None:
+    """What is paid out of what is available, in minor units; None if it is not enough."""
+    amount = request.amount.minor
+    minimum = amount if request.minimum_amount is None else request.minimum_amount.minor
+    return min(amount, available) if available >= minimum else None
+
+
+def withdrawal_of(request: PayoutRequest, amount: int) -> SplitEvent:
+    """One line that takes `amount`, in minor units above zero, off the balance."""
+    segment = direct_segment(request, Money(-amount, request.amount.currency))
+    return SplitEvent(segment.falcon_operation_id, (segment,), ())
+
+
+def payout_block(request: PayoutRequest, amount: int, now: datetime) -> Block:
+    """It never expires: it ends when the withdrawal is counted, or the payout is given up."""
+    return Block(
+        block_id=falcon_operation_id(request),
+        merchant_id=request.merchant_id,
+        balance_shop_id=request.balance_shop_id,
+        currency=request.amount.currency.code,
+        amount=amount,
+        purpose=Purpose.PAYOUT,
+        reference=request.payout_id,
+        requested_by="payouts",
+        created_at=now,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GivingUp:
+    """The one way back: only while nothing is logged, with the block's end in the same write."""
+
+    source: PayoutState
+    target: PayoutState
+    writes: tuple[TableWrite, ...]
+
+
+def giving_up(block: Block, at: datetime, by: str) -> GivingUp:
+    writes = ending_writes(block, BlockStatus.RELEASED, at, by)
+    return GivingUp(PayoutState.DECIDED, PayoutState.GIVEN_UP, writes)

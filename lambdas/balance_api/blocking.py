@@ -1,0 +1,109 @@
+"""Setting money aside and giving it back: one transaction, tried again only where others got in."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from random import uniform
+from time import sleep
+from typing import Final
+
+from falcon_balances.adapters.ports import BalanceStore, ConditionFailed, TryAgain, WriteOutcome
+from falcon_balances.domain.blocks import (
+    Block,
+    BlockStatus,
+    Purpose,
+    block_writes,
+    ending_writes,
+)
+from falcon_balances.domain.counting import PutMark
+from falcon_balances.domain.errors import TransientError
+
+ATTEMPTS: Final = 12
+_FIRST_DELAY_S: Final = 0.02
+_LAST_DELAY_S: Final = 0.5
+Wait = Callable[[float], object]
+
+
+class BlockConflictError(Exception):
+    """What was asked does not fit what is there. `field` says where, `block` what holds now."""
+
+    def __init__(self, field: str, detail: str, block: Block | None = None) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.detail = detail
+        self.block = block
+
+
+def request_block(block: Block, store: BalanceStore, wait: Wait = sleep) -> Block:
+    """The block under this key: granted now, or as an earlier request found or left it.
+
+    One transaction; a second where there is not enough money, so that it stays refused. Raises
+    BlockConflictError where the key was used for something else, or the refund is counted already.
+    """
+    for attempt in range(ATTEMPTS):
+        outcomes = store.transact(block_writes(block))
+        if not outcomes:
+            return block
+        decided = _decided(block, outcomes, store)
+        if decided is not None:
+            return decided
+        wait(_delay_s(attempt))
+    raise TransientError(f"block {block.block_id}: others were faster {ATTEMPTS} times")
+
+
+def _decided(block: Block, outcomes: Sequence[WriteOutcome], store: BalanceStore) -> Block | None:
+    """None: nothing is decided yet, the same must be tried again."""
+    there, short, *counted = outcomes
+    if isinstance(there, ConditionFailed):
+        return _same(block, Block.from_attributes(block.key, there.attributes))
+    if any(isinstance(each, ConditionFailed) for each in counted):
+        raise BlockConflictError("external_reference", "this refund has been counted already")
+    if isinstance(short, ConditionFailed):
+        available = int(short.attributes.get("available", 0))
+        return _refuse(replace(block, status=BlockStatus.REFUSED, available=available), store)
+    return None
+
+
+def _refuse(refused: Block, store: BalanceStore) -> Block | None:
+    """For ever, under its key: a retry must not be granted what the caller was told it has not."""
+    outcomes = store.transact([PutMark(refused.key, refused.attributes())])
+    if not outcomes:
+        return refused
+    if isinstance(outcomes[0], ConditionFailed):
+        return _same(refused, Block.from_attributes(refused.key, outcomes[0].attributes))
+    return None
+
+
+def _same(asked: Block, there: Block) -> Block:
+    field = asked.differs_from(there)
+    if field is not None:
+        raise BlockConflictError(field, "this key was used before with another value", there)
+    return there
+
+
+def release(block: Block, by: str, now: datetime, store: BalanceStore, wait: Wait = sleep) -> Block:
+    """Idempotent. Payouts decide on their own blocks; what has ended otherwise cannot be released.
+
+    Raises BlockConflictError.
+    """
+    for attempt in range(ATTEMPTS):
+        if block.purpose is Purpose.PAYOUT:
+            raise BlockConflictError("purpose", "a payout's block ends with its payout", block)
+        if block.status is BlockStatus.RELEASED:
+            return block
+        if block.status is not BlockStatus.ACTIVE:
+            raise BlockConflictError("status", f"the block is {block.status}", block)
+        outcomes = store.transact(ending_writes(block, BlockStatus.RELEASED, now, by))
+        if not outcomes:
+            return replace(block, status=BlockStatus.RELEASED, ended_at=now, ended_by=by)
+        if isinstance(outcomes[0], ConditionFailed):
+            block = Block.from_attributes(block.key, outcomes[0].attributes)
+        elif any(isinstance(outcome, TryAgain) for outcome in outcomes):
+            wait(_delay_s(attempt))
+    raise TransientError(f"release of {block.block_id}: others were faster {ATTEMPTS} times")
+
+
+def _delay_s(attempt: int) -> float:
+    """Spread out, so that many callers of one balance do not meet again."""
+    longest: float = min(_FIRST_DELAY_S * 2**attempt, _LAST_DELAY_S)
+    return uniform(0.5, 1.0) * longest  # noqa: S311 - no secret

@@ -1,0 +1,61 @@
+"""Payout announcer: moves what is logged and published to `paid`, and announces each outcome.
+
+Input     per message the claim, all of what it says logged and on the stream
+Output    per message that it is done, or why it was refused, for the dispatcher
+Retries   safe: an outcome is announced at least once, with the same id each time
+Errors    TransientError (the message comes back)
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.outcome_topic import SnsOutcomeTopic
+from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
+from falcon_balances.adapters.ports import ConditionFailed, OutcomeTopic, PayoutClaims
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.execution import ExecutionResult
+from falcon_balances.contracts.payouts import PayoutLoggerInput, PayoutOutcomeV1
+from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.payouts import PayoutState
+from falcon_balances.observability import logger
+from falcon_balances.settings import PayoutAnnouncerSettings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+def announce_outcomes(
+    step: PayoutLoggerInput, claims: PayoutClaims, topic: OutcomeTopic
+) -> ExecutionResult:
+    for message in step.messages:
+        if message.claim is not None:
+            _to_paid(message.claim, claims)
+            outcome = PayoutOutcomeV1.of(message.event, message.claim)
+            topic.announce(outcome)
+            logger.info("announced", outcome=outcome.outcome, outcome_id=outcome.outcome_id)
+    return ExecutionResult(results=tuple(message.result for message in step.messages))
+
+
+def _to_paid(claim: ClaimV1, claims: PayoutClaims) -> None:
+    if claim.state != PayoutState.LOGGING:
+        return
+    outcomes = claims.move(claim.falcon_operation_id, PayoutState.LOGGING, PayoutState.PAID)
+    for outcome in outcomes:
+        # After `logging` it can only be paid already, by another attempt at the same message.
+        if not isinstance(outcome, ConditionFailed):
+            raise TransientError(f"payout {claim.falcon_operation_id}: others were faster")
+
+
+@cache
+def _adapters() -> tuple[PayoutClaims, OutcomeTopic]:
+    settings = PayoutAnnouncerSettings.load()
+    return (
+        DynamoPayoutClaims(client("dynamodb"), settings.claims_table, settings.balances_table),
+        SnsOutcomeTopic(client("sns"), settings.outcome_topic_arn),
+    )
+
+
+def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
+    step = PayoutLoggerInput.model_validate(event)
+    return announce_outcomes(step, *_adapters()).model_dump(mode="json")

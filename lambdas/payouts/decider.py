@@ -1,0 +1,179 @@
+"""Payout decider: says once whether and how much is paid out, and sets it aside in the same write.
+
+Input     valid payout requests and returns, from the dispatcher
+Output    per message the claim in force, or why it is refused, for the payout logger
+Retries   safe: claim, block and balance are one transaction; what was decided is found again
+Errors    TransientError (the message comes back), also for a return of what is not yet paid
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from time import sleep
+from typing import TYPE_CHECKING, Any, Final
+
+from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.merchant_directory import (
+    CachedMerchantDirectory,
+    DynamoMerchantDirectory,
+)
+from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
+from falcon_balances.adapters.ports import (
+    ConditionFailed,
+    ContextReader,
+    PayoutClaims,
+    WriteOutcome,
+)
+from falcon_balances.contracts.claims import ClaimV1, Rejection
+from falcon_balances.contracts.execution import SplitterInput, ValidMessage
+from falcon_balances.contracts.payouts import DecidedMessage, PayoutLoggerInput
+from falcon_balances.contracts.staged_operations import parse_document
+from falcon_balances.domain.blocks import block_writes
+from falcon_balances.domain.errors import (
+    IntegrityError,
+    RejectedOperation,
+    RejectionCode,
+    TransientError,
+)
+from falcon_balances.domain.identity import payout_operation_id
+from falcon_balances.domain.log_format import parse_csv_body
+from falcon_balances.domain.merchant_context import Merchant
+from falcon_balances.domain.operations import DirectOperation, PayoutRequest, PayoutReturn, Stage
+from falcon_balances.domain.payouts import PayoutState, payable, payout_block, withdrawal_of
+from falcon_balances.domain.splitting import check_balance, split_direct
+from falcon_balances.settings import PayoutDeciderSettings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+ATTEMPTS: Final = 8
+_FIRST_DELAY_S: Final = 0.05
+_UNDER_WAY: Final = {PayoutState.DECIDED, PayoutState.LOGGING}
+Wait = Callable[[float], object]
+
+
+def decide_payouts(
+    step: SplitterInput,
+    directory: ContextReader,
+    claims: PayoutClaims,
+    now: datetime,
+    wait: Wait = sleep,
+) -> PayoutLoggerInput:
+    operations = [_direct(message) for message in step.messages]
+    merchants = directory.merchants(sorted({each.merchant_id for each in operations}))
+    decided = []
+    for message, operation in zip(step.messages, operations, strict=True):
+        claim, rejection = None, None
+        merchant = merchants.get(operation.merchant_id)
+        try:
+            claim = _decide(message, operation, merchant, claims, now, wait)
+        except RejectedOperation as rejected:
+            rejection = Rejection.of(rejected)
+        decided.append(
+            DecidedMessage(
+                message_id=message.message_id, event=message.event, claim=claim, rejection=rejection
+            )
+        )
+    return PayoutLoggerInput(messages=tuple(decided))
+
+
+def _direct(message: ValidMessage) -> DirectOperation:
+    operation = parse_document(message.event, Stage.PAYOUT)
+    assert isinstance(operation, DirectOperation)  # noqa: S101 - the stage has no others
+    return operation
+
+
+def _decide(
+    message: ValidMessage,
+    operation: DirectOperation,
+    merchant: Merchant | None,
+    claims: PayoutClaims,
+    now: datetime,
+    wait: Wait,
+) -> ClaimV1:
+    check_balance(operation, merchant)
+    if isinstance(operation, PayoutRequest):
+        asked = ClaimV1.of(operation, message.received_at)
+        decided = _decide_request(asked, operation, claims, now, wait)
+    else:
+        assert isinstance(operation, PayoutReturn)  # noqa: S101 - the stage has no others
+        _check_return(operation, claims)
+        asked = ClaimV1.of(operation, message.received_at, split_direct(operation, merchant))
+        decided = claims.claim(asked) or asked
+    if decided.fingerprint != asked.fingerprint:
+        raise RejectedOperation(
+            RejectionCode.ID_CONFLICT, "payout_id: known already, with another content"
+        )
+    return decided
+
+
+def _decide_request(
+    asked: ClaimV1, request: PayoutRequest, claims: PayoutClaims, now: datetime, wait: Wait
+) -> ClaimV1:
+    """The claim in force. Not enough is recorded too, so that it stays so on every retry."""
+    amount = request.amount.minor
+    for attempt in range(ATTEMPTS):
+        event = withdrawal_of(request, amount)
+        ours = ClaimV1.of(request, asked.received_at, event, state=PayoutState.DECIDED)
+        found = claims.decide(ours, block_writes(payout_block(request, amount, now)))
+        if found is None:
+            return ours
+        if isinstance(found, ClaimV1):
+            return found
+        available = _short_of(found, asked.falcon_operation_id)
+        if available is None:
+            wait(_FIRST_DELAY_S * 2**attempt)
+            continue
+        less = payable(request, available)
+        if less is None:
+            scaled = str(replace(request.amount, minor=available))
+            refused = asked.model_copy(
+                update={"state": PayoutState.REFUSED.value, "available": scaled}
+            )
+            return claims.claim(refused) or refused
+        amount = less
+    raise TransientError(f"payout {asked.falcon_operation_id} not decided")
+
+
+def _short_of(outcomes: Sequence[WriteOutcome], operation_id: str) -> int | None:
+    """What is available, where it was not enough; None where others were faster."""
+    there, short = outcomes
+    if isinstance(there, ConditionFailed):
+        raise IntegrityError(f"a block without a claim: {operation_id}")
+    return int(short.attributes.get("available", 0)) if isinstance(short, ConditionFailed) else None
+
+
+def _check_return(returned: PayoutReturn, claims: PayoutClaims) -> None:
+    """`paid` is final, so what is read here holds when the return is claimed."""
+    payout = claims.find(payout_operation_id(returned.payout_id), Stage.PAYOUT)
+    if payout is not None and payout.state in _UNDER_WAY:
+        raise TransientError(f"payout {payout.falcon_operation_id} is {payout.state}")
+    if payout is None or payout.state != PayoutState.PAID:
+        raise RejectedOperation(RejectionCode.NOT_PAID, "payout_id: no such payout was paid")
+    (line,) = parse_csv_body(payout.segments[0].body)
+    paid_from = (payout.segments[0].merchant_id, line.balance_shop_id, line.currency)
+    if paid_from != (returned.merchant_id, returned.balance_shop_id, returned.amount.currency):
+        raise RejectedOperation(
+            RejectionCode.NOT_PAID,
+            "merchant_id, balance_shop_id, currency: the payout was paid from another balance",
+        )
+    if returned.amount.minor > -line.amount.minor:
+        raise RejectedOperation(RejectionCode.NOT_PAID, "amount: more than was paid")
+
+
+@cache
+def _adapters() -> tuple[ContextReader, PayoutClaims]:
+    settings = PayoutDeciderSettings.load()
+    dynamodb = client("dynamodb")
+    return (
+        CachedMerchantDirectory(DynamoMerchantDirectory(dynamodb, settings.context_table)),
+        DynamoPayoutClaims(dynamodb, settings.claims_table, settings.balances_table),
+    )
+
+
+def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
+    step = SplitterInput.model_validate(event)
+    directory, claims = _adapters()
+    return decide_payouts(step, directory, claims, utc_now()).model_dump(mode="json")

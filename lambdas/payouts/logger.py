@@ -1,0 +1,85 @@
+"""Payout logger: moves a decided payout to `logging`, then writes what its claim says to the log.
+
+Input     per message the claim in force, from the payout decider
+Output    the segments to publish, and past the publisher the claims to announce
+Retries   safe: after `logging` a payout only goes forward, and objects are write-once
+Errors    TransientError (the message comes back), IntegrityError (the log holds other bytes)
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
+from falcon_balances.adapters.ports import ConditionFailed, LogObject, PayoutClaims, TransactionLog
+from falcon_balances.adapters.transaction_log import S3TransactionLog, append_once
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.execution import PersistedMessage, PublisherInput
+from falcon_balances.contracts.payouts import (
+    DecidedMessage,
+    PayoutLoggerInput,
+    PayoutLoggerOutput,
+)
+from falcon_balances.contracts.stream_records import SegmentRecordV1
+from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.payouts import PayoutState
+from falcon_balances.settings import PayoutLoggerSettings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+def log_payouts(
+    step: PayoutLoggerInput, claims: PayoutClaims, log: TransactionLog
+) -> PayoutLoggerOutput:
+    announce, publish = [], []
+    for message in step.messages:
+        claim = None if message.claim is None else _to_be_logged(message.claim, claims)
+        logged = message.model_copy(update={"claim": claim})
+        announce.append(logged)
+        publish.append(_log(logged, log))
+    return PayoutLoggerOutput(
+        publish=PublisherInput(messages=tuple(publish)),
+        announce=PayoutLoggerInput(messages=tuple(announce)),
+    )
+
+
+def _to_be_logged(claim: ClaimV1, claims: PayoutClaims) -> ClaimV1:
+    """The claim with its state as it is now: given up is given up, whatever was on its way."""
+    if claim.state != PayoutState.DECIDED:
+        return claim
+    outcomes = claims.move(claim.falcon_operation_id, PayoutState.DECIDED, PayoutState.LOGGING)
+    state: object = PayoutState.LOGGING
+    if outcomes:
+        (outcome,) = outcomes
+        if not isinstance(outcome, ConditionFailed):
+            raise TransientError(f"payout {claim.falcon_operation_id}: others were faster")
+        state = outcome.attributes["state"]
+    return claim.model_copy(update={"state": str(state)})
+
+
+def _log(message: DecidedMessage, log: TransactionLog) -> PersistedMessage:
+    claim = message.claim
+    if claim is None or claim.state in (PayoutState.REFUSED, PayoutState.GIVEN_UP):
+        return PersistedMessage(message_id=message.message_id, rejection=message.rejection)
+    for segment in claim.segments:
+        logged = LogObject(segment.body.encode(), claim.log_metadata(segment))
+        append_once(log, segment.log_key, logged)
+    return PersistedMessage(
+        message_id=message.message_id,
+        records=tuple(SegmentRecordV1.of(claim, segment) for segment in claim.segments),
+    )
+
+
+@cache
+def _adapters() -> tuple[PayoutClaims, TransactionLog]:
+    settings = PayoutLoggerSettings.load()
+    return (
+        DynamoPayoutClaims(client("dynamodb"), settings.claims_table, settings.balances_table),
+        S3TransactionLog(client("s3"), settings.log_bucket),
+    )
+
+
+def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
+    step = PayoutLoggerInput.model_validate(event)
+    return log_payouts(step, *_adapters()).model_dump(mode="json")

@@ -1,0 +1,99 @@
+"""What must hold of blocks and payouts at every moment, and once all is quiet (design §10.9)."""
+
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.domain.blocks import Block, BlockStatus, Purpose
+from falcon_balances.domain.counting import ItemKey, mark_sk, merchant_pk
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.payouts import Outcome, PayoutState
+from tests.property.promises import Promises
+
+_ENDED_AS = {
+    PayoutState.PAID: (Outcome.ACCEPTED, BlockStatus.SETTLED),
+    PayoutState.GIVEN_UP: (Outcome.GIVEN_UP, BlockStatus.RELEASED),
+    PayoutState.REFUSED: (Outcome.REFUSED, None),
+}
+_MOVES_MONEY = {
+    "after MemoryBalanceStore.transact",
+    "after MemoryPayoutClaims.decide",
+    "after MemoryPayoutClaims.move",
+}
+
+
+class SpendingPromises(Promises):
+    def __init__(self) -> None:
+        super().__init__()
+        self._blocks: dict[ItemKey, Block] = {}
+
+    def observe(self, point: str) -> None:
+        super().observe(point)
+        if point in _MOVES_MONEY:
+            self._blocks_are_covered_and_end_once()
+        elif point == "after MemoryOutcomeTopic.announce":
+            self._outcome_is_true()
+
+    def blocks(self) -> dict[ItemKey, Block]:
+        marks = self._world.store.marks
+        return {
+            key: Block.from_attributes(key, said)
+            for key, said in marks.items()
+            if key.sk.startswith("BLOCK#")
+        }
+
+    def _blocks_are_covered_and_end_once(self) -> None:
+        now = self.blocks()
+        set_aside: dict[ItemKey, int] = {}
+        for key, block in now.items():
+            before = self._blocks.get(key)
+            if before is None and block.status is BlockStatus.ACTIVE:
+                available = self._world.store.counters[block.balance_key]["available"]
+                assert available >= 0, "a block took available below zero"
+            if before is not None and before.status is not BlockStatus.ACTIVE:
+                assert block == before, "a block that had ended changed"
+            self._check_end(block)
+            if block.status is BlockStatus.ACTIVE:
+                set_aside[block.balance_key] = set_aside.get(block.balance_key, 0) + block.amount
+        for key, counters in self._world.store.counters.items():
+            if key.sk.startswith("BALANCE#"):
+                assert counters.get("blocked", 0) == set_aside.get(key, 0), "set aside for nothing"
+        self._blocks = now
+
+    def _check_end(self, block: Block) -> None:
+        if block.status is BlockStatus.EXPIRED:
+            assert block.expiry is not None
+            assert block.expiry <= self._world.now, "expired before its time"
+        if block.status is BlockStatus.SETTLED:
+            assert self._is_spent(block), "settled by nothing"
+
+    def _is_spent(self, block: Block) -> bool:
+        stage = Stage.PAYOUT if block.purpose is Purpose.PAYOUT else Stage.CONFIRMED
+        key = ItemKey(merchant_pk(block.merchant_id), mark_sk(block.block_id, stage))
+        return key in self._world.store.marks
+
+    def _outcome_is_true(self) -> None:
+        outcome = self._world.outcomes.announced[-1]
+        is_logged = any(outcome.falcon_operation_id in key for key in self._log)
+        moved = outcome.outcome in (Outcome.ACCEPTED, Outcome.RETURNED)
+        assert is_logged == moved, f"{outcome.outcome} is not what the log says"
+
+    def check_all_ended(self) -> None:
+        """Every payout paid, given up or refused, and announced so; no block left over."""
+        for (operation_id, _), claim in self._world.claims.claims.items():
+            if claim.state is not None:
+                self._check_payout(operation_id, claim)
+        for block in self.blocks().values():
+            if block.status is BlockStatus.ACTIVE:
+                assert block.purpose is not Purpose.PAYOUT, "a payout's block is left over"
+                assert not self._is_spent(block), "a refund's block is left over"
+
+    def _check_payout(self, operation_id: str, claim: ClaimV1) -> None:
+        assert claim.state in _ENDED_AS, f"a payout is left {claim.state}"
+        outcome, block_status = _ENDED_AS[PayoutState(claim.state)]
+        announced = [
+            each
+            for each in self._world.outcomes.announced
+            if each.falcon_operation_id == operation_id
+        ]
+        assert {each.outcome for each in announced} == {outcome}, "announced as something else"
+        assert len({each.outcome_id for each in announced}) == 1
+        blocks = [block for block in self.blocks().values() if block.block_id == operation_id]
+        assert [block.status for block in blocks] == ([block_status] if block_status else [])

@@ -1,0 +1,184 @@
+"""Blocks, refunds, payouts, returns and adjustments, with crashes at every call, in any order."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, rule
+
+from falcon_balances.contracts.blocks import BlockRequestV1, RefundAuthorizationRequestV1
+from falcon_balances.domain.blocks import manual_block_id
+from falcon_balances.domain.counting import ItemKey, block_sk, merchant_pk
+from falcon_balances.domain.identity import payout_operation_id
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.payouts import giving_up
+from lambdas.balance_api.blocking import BlockConflictError, release, request_block
+from lambdas.expirer.handler import expire_blocks
+from tests.property.actors import Actor, Scheduler
+from tests.property.machine import SCHEDULE, Machine, context
+from tests.property.pipeline import Pipeline
+from tests.property.promises import dump
+from tests.property.spending import SpendingPromises
+
+AMOUNTS = st.sampled_from(["0.10", "3.00", "6.00", "10.00"])
+REFUNDS = st.sampled_from(["r1", "r2"])
+PAYOUTS = st.sampled_from(["po-1", "po-2", "po-3"])
+KEYS = st.sampled_from(["k1", "k2"])
+DATE = "2026-03-05T09:00:00Z"
+DIRECT = {"schema_version": "1", "merchant_id": "m-ann", "balance_shop_id": "bs-ann"}
+
+
+def psp_event(kind: str, reference: str, amount: str) -> dict[str, object]:
+    return {
+        "schema_version": "1",
+        "psp_id": "psp",
+        "external_reference": reference,
+        "type": kind,
+        "amount": amount,
+        "currency": "EUR",
+        "operation_date": DATE,
+        "local_merchant_id": "ann",
+        "shop_id": "shop",
+    }
+
+
+class SpendingMachine(Machine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.spending = SpendingPromises()
+        self.promises = self.spending
+        self.pipeline = Pipeline(Scheduler(self.promises.observe).interrupt)
+        self.promises.pipeline = self.pipeline
+
+    @initialize()
+    def bring_money(self) -> None:
+        """10.00 of it: less than what will be asked for."""
+        self._load(context("ann", "0"))
+        captured = psp_event("capture", "c1", "10.00")
+        reconciled = captured | {"reconciled_date": DATE, "bank_reference": "bank-1"}
+        for stage, event in ((Stage.CONFIRMED, captured), (Stage.RECONCILED, reconciled)):
+            self._send(stage, dump(event))
+            self.pipeline.dispatcher(stage, 1)()
+        self._finish_all()
+
+    def _start(self, name: str, work: Callable[[], object], schedule: list[Any]) -> None:
+        def guarded() -> None:
+            with suppress(BlockConflictError):
+                work()
+
+        self.actors.append(Actor(name, guarded))
+        self._go_on(schedule)
+
+    @rule(reference=REFUNDS, amount=AMOUNTS)
+    def confirm_refund(self, reference: str, amount: str) -> None:
+        self._send(Stage.CONFIRMED, dump(psp_event("refund", reference, amount)))
+
+    @rule(payout_id=PAYOUTS, amount=AMOUNTS, minimum=st.sampled_from([None, "0.10", "3.00"]))
+    def request_payout(self, payout_id: str, amount: str, minimum: str | None) -> None:
+        event = DIRECT | {"payout_id": payout_id, "amount": amount, "currency": "EUR"}
+        event |= {"requested_at": DATE} | ({"minimum_amount": minimum} if minimum else {})
+        self._send(Stage.PAYOUT, dump(dict(event)))
+
+    @rule(payout_id=PAYOUTS, amount=AMOUNTS)
+    def return_payout(self, payout_id: str, amount: str) -> None:
+        event = DIRECT | {"type": "return", "payout_id": payout_id, "amount": amount}
+        event |= {"currency": "EUR", "returned_at": DATE, "bank_reference": "bank-2"}
+        self._send(Stage.PAYOUT, dump(dict(event)))
+
+    @rule(number=st.integers(1, 3), amount=AMOUNTS, direction=st.sampled_from(["credit", "debit"]))
+    def adjust(self, number: int, amount: str, direction: str) -> None:
+        event = DIRECT | {"adjustment_id": f"adj-{number}", "direction": direction}
+        event |= {"amount": amount, "currency": "EUR", "adjusted_at": DATE}
+        event |= {"reason": "counted twice", "requested_by": "ops"}
+        self._send(Stage.ADJUSTMENT, dump(dict(event)))
+
+    @rule(reference=REFUNDS, amount=AMOUNTS, seconds=st.integers(1, 300), schedule=SCHEDULE)
+    def authorize(self, reference: str, amount: str, seconds: int, schedule: list[Any]) -> None:
+        asked = RefundAuthorizationRequestV1(
+            psp_id="psp",
+            external_reference=reference,
+            local_merchant_id="ann",
+            shop_id="shop",
+            amount=amount,
+            currency="EUR",
+            expires_in_seconds=seconds,
+        )
+        block = asked.to_block("m-ann", "bs-ann", "tester", self.pipeline.now)
+        self._start(
+            "authorize", lambda: request_block(block, self.pipeline.store, _no_wait), schedule
+        )
+
+    @rule(key=KEYS, amount=AMOUNTS, schedule=SCHEDULE)
+    def block(self, key: str, amount: str, schedule: list[Any]) -> None:
+        asked = BlockRequestV1(
+            balance_shop_id="bs-ann", reference="by-hand", amount=amount, currency="EUR"
+        )
+        block = asked.to_block("m-ann", key, "tester", self.pipeline.now)
+        self._start("block", lambda: request_block(block, self.pipeline.store, _no_wait), schedule)
+
+    @rule(block_id=st.sampled_from([manual_block_id("m-ann", k) for k in ("k1", "k2")]), s=SCHEDULE)
+    def release_block(self, block_id: str, s: list[Any]) -> None:
+        self._start("release", lambda: self._release(block_id), s)
+
+    @rule(position=st.integers(0, 9), s=SCHEDULE)
+    def release_any(self, position: int, s: list[Any]) -> None:
+        ids = sorted(block.block_id for block in self.spending.blocks().values())
+        if ids:
+            self._start("release", lambda: self._release(ids[position % len(ids)]), s)
+
+    def _release(self, block_id: str) -> None:
+        store, key = self.pipeline.store, ItemKey(merchant_pk("m-ann"), block_sk(block_id))
+        found = store.blocks([key]).get(key)
+        if found is not None:
+            release(found, "tester", self.pipeline.now, store, _no_wait)
+
+    @rule(seconds=st.integers(1, 200), schedule=SCHEDULE)
+    def expire(self, seconds: int, schedule: list[Any]) -> None:
+        self.pipeline.tick(seconds=seconds)
+        now = self.pipeline.now
+        self._start("expirer", lambda: expire_blocks(now, self.pipeline.store), schedule)
+
+    @rule(payout_id=PAYOUTS, schedule=SCHEDULE)
+    def give_up(self, payout_id: str, schedule: list[Any]) -> None:
+        self._start("give up", lambda: self._give_up(payout_operation_id(payout_id)), schedule)
+
+    def _give_up(self, operation_id: str) -> None:
+        key = ItemKey(merchant_pk("m-ann"), block_sk(operation_id))
+        block = self.pipeline.store.blocks([key]).get(key)
+        if block is not None:
+            up = giving_up(block, self.pipeline.now, "tester")
+            self.pipeline.payouts.move(operation_id, up.source, up.target, up.writes)
+
+    @rule(stage=st.sampled_from(Stage), batch_size=st.integers(1, 4), schedule=SCHEDULE)
+    def dispatch(self, stage: Stage, batch_size: int, schedule: list[Any]) -> None:
+        if self.pipeline.queues[stage].waiting:
+            self.actors.append(Actor("dispatcher", self.pipeline.dispatcher(stage, batch_size)))
+        self._go_on(schedule)
+
+    @rule(shard=st.integers(0, 1), batch_size=st.integers(1, 6), schedule=SCHEDULE)
+    def reduce(self, shard: int, batch_size: int, schedule: list[Any]) -> None:
+        work = self.pipeline.reducer(list(self.pipeline.stream.by_id)[shard], batch_size)
+        if work is not None:
+            self.actors.append(Actor("reducer", work))
+        self._go_on(schedule)
+
+    @rule(stage=st.sampled_from(Stage), position=st.integers(0, 3))
+    def deliver_again(self, stage: Stage, position: int) -> None:
+        self.pipeline.deliver_again(stage, position)
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.spending.check_all_ended()
+
+
+def _no_wait(_delay_s: float) -> None:
+    pass
+
+
+TestSpending = SpendingMachine.TestCase
+TestSpending.settings = settings(
+    stateful_step_count=50,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
