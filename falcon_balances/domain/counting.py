@@ -176,9 +176,9 @@ def countable_parts(arrived: ArrivedSegment) -> Iterator[CountablePart]:
 
 def _block_key(segment: Segment) -> ItemKey | None:
     """Blocks of refunds and payouts bear the id of the operation that they are made for."""
-    is_refund = segment.stage is Stage.CONFIRMED and segment.lines[0].type is OperationType.REFUND
-    is_withdrawal = segment.lines[0].type is OperationType.WITHDRAWAL
-    if not is_refund and not is_withdrawal:
+    types = {line.type for line in segment.lines}  # a marketplace's fee may come before its refund
+    is_refund = segment.stage is Stage.CONFIRMED and OperationType.REFUND in types
+    if not is_refund and OperationType.WITHDRAWAL not in types:
         return None
     return ItemKey(merchant_pk(segment.merchant_id), block_sk(segment.falcon_operation_id))
 

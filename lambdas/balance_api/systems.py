@@ -63,6 +63,7 @@ def balances_of_shop(merchant_id: str, balance_shop_id: str) -> Response[str]:
 @app.post(f"{_MERCHANT}/blocks")
 def create_block(merchant_id: str) -> Response[str]:
     """Under the caller's `Idempotency-Key`: the same request again finds the same block."""
+    caller = _caller()
     key = app.current_event.headers.get("idempotency-key", "")
     if not is_id(key):
         raise RejectedOperation(
@@ -70,7 +71,7 @@ def create_block(merchant_id: str) -> Response[str]:
         )
     asked = BlockRequestV1.validated(_body())
     _check_balance(merchant_id, asked.balance_shop_id, asked.currency)
-    block = asked.to_block(merchant_id, key, _caller(), utc_now())
+    block = asked.to_block(merchant_id, key, caller, utc_now())
     held = request_block(block, _store())
     if held.status is BlockStatus.REFUSED:
         return _insufficient(held)
@@ -97,9 +98,10 @@ def release_block(merchant_id: str, block_id: str) -> Response[str]:
 
 @app.post(f"{_MERCHANT}/refund-authorizations")
 def authorize_refund(merchant_id: str) -> Response[str]:
+    caller = _caller()
     asked = RefundAuthorizationRequestV1.validated(_body())
     balance_shop_id = _balance_shop(merchant_id, asked)
-    block = asked.to_block(merchant_id, balance_shop_id, _caller(), utc_now())
+    block = asked.to_block(merchant_id, balance_shop_id, caller, utc_now())
     held = request_block(block, _store())
     if held.status not in (BlockStatus.ACTIVE, BlockStatus.REFUSED):
         raise BlockConflictError("external_reference", f"the authorization is {held.status}", held)

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS: Final = 8
 _FIRST_DELAY_S: Final = 0.05
+RETURN_ATTEMPTS: Final = 6
+_RETURN_DELAY_S: Final = 1.5
 _UNDER_WAY: Final = {PayoutState.DECIDED, PayoutState.LOGGING}
 Wait = Callable[[float], object]
 
@@ -99,7 +101,7 @@ def _decide(
         decided = _decide_request(asked, operation, claims, now, wait)
     else:
         assert isinstance(operation, PayoutReturn)  # noqa: S101 - the stage has no others
-        _check_return(operation, claims)
+        _check_return(operation, claims, wait)
         asked = ClaimV1.of(operation, message.received_at, split_direct(operation, merchant))
         decided = claims.claim(asked) or asked
     if decided.fingerprint != asked.fingerprint:
@@ -145,9 +147,20 @@ def _short_of(outcomes: Sequence[WriteOutcome], operation_id: str) -> int | None
     return int(short.attributes.get("available", 0)) if isinstance(short, ConditionFailed) else None
 
 
-def _check_return(returned: PayoutReturn, claims: PayoutClaims) -> None:
+def _settled_payout(payout_id: str, claims: PayoutClaims, wait: Wait) -> ClaimV1 | None:
+    """Messages come in any order: a request sent just before its return may be a moment behind."""
+    for attempt in range(RETURN_ATTEMPTS):
+        payout = claims.find(payout_operation_id(payout_id), Stage.PAYOUT)
+        if payout is not None and payout.state not in _UNDER_WAY:
+            break
+        if attempt < RETURN_ATTEMPTS - 1:
+            wait(_RETURN_DELAY_S)
+    return payout
+
+
+def _check_return(returned: PayoutReturn, claims: PayoutClaims, wait: Wait) -> None:
     """`paid` is final, so what is read here holds when the return is claimed."""
-    payout = claims.find(payout_operation_id(returned.payout_id), Stage.PAYOUT)
+    payout = _settled_payout(returned.payout_id, claims, wait)
     if payout is not None and payout.state in _UNDER_WAY:
         raise TransientError(f"payout {payout.falcon_operation_id} is {payout.state}")
     if payout is None or payout.state != PayoutState.PAID:

@@ -10,7 +10,9 @@ from moto import mock_aws
 from falcon_balances.adapters.aws import client
 from falcon_balances.observability import metrics
 from lambdas.balance_api import handler as balance_api
+from lambdas.balance_api import systems
 from lambdas.dispatcher import handler as dispatcher
+from lambdas.expirer import handler as expirer
 from lambdas.persister import handler as persister
 from lambdas.publisher import handler as publisher
 from lambdas.reducer import cuts
@@ -48,10 +50,13 @@ def forget_adapters() -> None:
         cuts._stream,
         dispatcher._adapters,
         dispatcher._queue,
+        expirer._store,
         persister._adapters,
         publisher._stream,
         reducer._world,
         splitter._directory,
+        systems._directory,
+        systems._store,
     ):
         cached.cache_clear()
 

@@ -20,7 +20,7 @@ from falcon_balances.adapters.ports import Executions
 from falcon_balances.contracts.execution import ExecutionResult, SplitterInput
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import parse_rfc3339
-from falcon_balances.domain.merchant_context import ContextKey, MerchantContext
+from falcon_balances.domain.merchant_context import ContextKey, MerchantContext, merchants_of
 from lambdas.dispatcher import handler as dispatcher
 from lambdas.persister import handler as persister
 from lambdas.publisher import handler as publisher
@@ -152,6 +152,24 @@ class AwsWorld:
                 AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
                 BillingMode="PAY_PER_REQUEST",
             )
+        client("dynamodb").update_table(
+            TableName=BALANCES_TABLE,
+            AttributeDefinitions=[
+                {"AttributeName": key, "AttributeType": "S"} for key in ("expiring", "expiry")
+            ],
+            GlobalSecondaryIndexUpdates=[
+                {
+                    "Create": {
+                        "IndexName": "by-expiry",
+                        "KeySchema": [
+                            {"AttributeName": "expiring", "KeyType": "HASH"},
+                            {"AttributeName": "expiry", "KeyType": "RANGE"},
+                        ],
+                        "Projection": {"ProjectionType": "ALL"},
+                    }
+                }
+            ],
+        )
         client("kinesis").create_stream(StreamName=STREAM, ShardCount=shards)
 
     def load(self, *contexts: MerchantContext) -> None:
@@ -160,6 +178,8 @@ class AwsWorld:
         for key, history in histories_of(*contexts).items():
             self.remove(key)
             assert directory.replace(key, (), history)
+        for merchant_id, merchant in merchants_of(contexts).items():
+            directory.name_merchant(merchant_id, merchant)
 
     def remove(self, key: ContextKey) -> None:
         client("dynamodb").delete_item(

@@ -132,16 +132,6 @@ FAULTS = (
         "        if len(chunk) > 100:\n",
     ),
     Fault(
-        "block checked, then written",
-        "lambdas/balance_api/blocking.py",
-        "        outcomes = store.transact(block_writes(block))\n",
-        "        found = store.balances(block.merchant_id)\n"
-        "        if not any(each.available >= block.amount for each in found):\n"
-        "            continue\n"
-        "        put, add, *check = block_writes(block)\n"
-        "        outcomes = store.transact([put, replace(add, available_min=None), *check])\n",
-    ),
-    Fault(
         "block expired before its time",
         "lambdas/expirer/handler.py",
         "    expired = 0\n",
@@ -164,24 +154,6 @@ FAULTS = (
         "falcon_balances/domain/blocks.py",
         "        part, block_write=ending, additions=",
         "        part, block_write=None, additions=",
-    ),
-    Fault(
-        "no condition that a block does not come meanwhile",
-        "falcon_balances/domain/blocks.py",
-        "        return replace(part, block_write=CheckAbsent(part.block_key))\n",
-        "        return part\n",
-    ),
-    Fault(
-        "refund authorized after it was counted",
-        "falcon_balances/domain/blocks.py",
-        "    if block.purpose is Purpose.REFUND:\n",
-        "    if block.purpose is Purpose.MANUAL:\n",
-    ),
-    Fault(
-        "payout decided again on a retry",
-        "lambdas/payouts/decider.py",
-        "        if isinstance(found, ClaimV1):\n            return found\n",
-        "        if isinstance(found, ClaimV1):\n            return ours\n",
     ),
 )
 

@@ -1,0 +1,254 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from falcon_balances.domain.blocks import (
+    Block,
+    BlockStatus,
+    Purpose,
+    block_writes,
+    ending_writes,
+    expiry_partition,
+    expiry_partitions,
+    manual_block_id,
+    settled_by,
+)
+from falcon_balances.domain.counting import (
+    AddCounters,
+    ArrivedSegment,
+    CheckAbsent,
+    CountablePart,
+    EndBlock,
+    ItemKey,
+    PutMark,
+    countable_parts,
+    writes_of,
+)
+from falcon_balances.domain.operations import OperationType, Segment, Stage
+from falcon_balances.domain.splitting import split
+from tests.unit.domain.events import context as context_of
+from tests.unit.domain.events import directory, event, segment_of
+
+NOW = datetime(2026, 11, 20, 10, 20, tzinfo=UTC)
+BLOCK_ID = "7d3f0b1a-0000-5000-8000-000000000001"
+MERCHANT = "MERCHANT#m-1"
+BALANCE = ItemKey(MERCHANT, "BALANCE#bs-1#EUR")
+BLOCK = Block(
+    block_id=BLOCK_ID,
+    merchant_id="m-1",
+    balance_shop_id="bs-1",
+    currency="EUR",
+    amount=4000,
+    purpose=Purpose.MANUAL,
+    reference="dispute-1",
+    requested_by="anna",
+    created_at=NOW,
+)
+EXPIRING = replace(BLOCK, expiry=NOW + timedelta(hours=1), expires_in_s=3600)
+REFUSED = replace(BLOCK, status=BlockStatus.REFUSED, available=-5)
+ENDED = replace(EXPIRING, status=BlockStatus.RELEASED, ended_at=NOW, ended_by="anna")
+
+
+@pytest.mark.parametrize(
+    "block",
+    [BLOCK, EXPIRING, REFUSED, replace(BLOCK, purpose=Purpose.REFUND, available=0)],
+    ids=["plain", "expiring", "refused", "nothing available"],
+)
+def test_what_lies_in_the_table_reads_back_as_the_block(block):
+    assert Block.from_attributes(block.key, block.attributes()) == block
+
+
+def test_how_a_block_ended_is_read_too():
+    said = EXPIRING.attributes() | {"status": "expired", "ended_by": "expirer"}
+    said["ended_at"] = "2026-11-20T11:20:00Z"
+    read = Block.from_attributes(EXPIRING.key, said)
+    assert (read.status, read.ended_by) == (BlockStatus.EXPIRED, "expirer")
+    assert read.ended_at == NOW + timedelta(hours=1)
+
+
+def test_only_an_active_block_that_expires_lies_in_the_index():
+    in_index = {"expiring" in each.attributes() for each in (BLOCK, REFUSED, ENDED)}
+    assert in_index == {False}
+    assert EXPIRING.attributes()["expiring"] == expiry_partition(BLOCK_ID)
+
+
+def test_every_block_is_in_one_of_the_partitions_that_are_looked_through():
+    found = {expiry_partition(manual_block_id("m-1", str(n))) for n in range(200)}
+    assert found == set(expiry_partitions())
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({}, None),
+        ({"balance_shop_id": "bs-2"}, "balance_shop_id"),
+        ({"currency": "RON"}, "currency"),
+        ({"amount": 4001}, "amount"),
+        ({"purpose": Purpose.REFUND}, "purpose"),
+        ({"reference": "dispute-2"}, "reference"),
+        ({"expires_in_s": 60}, "expires_in_seconds"),
+        ({"amount": 1, "reference": "other"}, "amount"),
+        ({"requested_by": "ben", "created_at": NOW + timedelta(days=1)}, None),
+        ({"status": BlockStatus.SETTLED, "available": 1}, None),
+    ],
+)
+def test_another_request_under_the_same_key_is_told_the_first_field_that_differs(changes, field):
+    assert BLOCK.differs_from(replace(BLOCK, **changes)) == field
+
+
+def test_a_key_means_one_block_of_one_merchant():
+    assert manual_block_id("m-1", "key") == manual_block_id("m-1", "key")
+    assert len({manual_block_id(m, k) for m in ("m-1", "m-2") for k in ("a", "b")}) == 4
+
+
+SET_ASIDE = AddCounters(BALANCE, {"blocked": 4000, "available": -4000}, available_min=4000)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "checks"),
+    [
+        (Purpose.MANUAL, []),
+        (Purpose.PAYOUT, []),
+        (
+            Purpose.REFUND,
+            [CheckAbsent(ItemKey(MERCHANT, f"OPERATION#{BLOCK_ID}#confirmed"))],
+        ),
+    ],
+)
+def test_a_block_is_set_aside_if_it_is_new_and_covered(purpose, checks):
+    block = replace(BLOCK, purpose=purpose)
+    put = PutMark(ItemKey(MERCHANT, f"BLOCK#{BLOCK_ID}"), block.attributes())
+    assert block_writes(block) == [put, SET_ASIDE, *checks]
+    assert put.only_if_absent
+
+
+def test_who_is_checked_against_the_log_names_what_may_be_blocked_already():
+    _, added = block_writes(BLOCK, blocked_max=700)
+    assert added == replace(SET_ASIDE, blocked_max=700)
+
+
+@pytest.mark.parametrize(
+    ("expired_at", "said"), [(None, None), (NOW, "2026-11-20T10:20:00Z")], ids=["ended", "expired"]
+)
+def test_an_end_gives_all_of_it_back(expired_at, said):
+    assert ending_writes(BLOCK, BlockStatus.RELEASED, NOW, "anna", expired_at=expired_at) == (
+        EndBlock(BLOCK.key, "released", "2026-11-20T10:20:00Z", "anna", said),
+        AddCounters(BALANCE, {"blocked": -4000, "available": 4000}),
+    )
+
+
+def part_of(stage: Stage, *lines: tuple[str, int]) -> CountablePart:
+    return first_part(segment_of(stage, *lines))
+
+
+def first_part(segment: Segment) -> CountablePart:
+    return next(countable_parts(ArrivedSegment(segment, NOW, "the key", "f", "the body")))
+
+
+@pytest.mark.parametrize(
+    ("stage", "line_type", "has_block"),
+    [
+        (Stage.CONFIRMED, "refund", True),
+        (Stage.RECONCILED, "refund", False),
+        (Stage.CONFIRMED, "capture", False),
+        (Stage.CONFIRMED, "chargeback", False),
+        (Stage.PAYOUT, "withdrawal", True),
+        (Stage.PAYOUT, "withdrawal_reversal", False),
+        (Stage.ADJUSTMENT, "adjustment", False),
+    ],
+)
+def test_refunds_when_confirmed_and_withdrawals_may_have_a_block(stage, line_type, has_block):
+    amount = -100 if line_type in {"refund", "chargeback", "withdrawal"} else 100
+    part = part_of(stage, (line_type, amount))
+    operation_id = part.mark.key.sk.split("#")[1]
+    expected = ItemKey(part.mark.key.pk, f"BLOCK#{operation_id}")
+    assert part.block_key == (expected if has_block else None)
+
+
+def test_a_refund_has_its_block_whatever_line_of_it_comes_first():
+    """A marketplace's part of another's leg comes before the leg of its own."""
+    refund = event("refund", "30.00", "1", ("2", "20.00", "1.00"), ("1", "10.00"))
+    contexts = directory(context_of("1", "market"), context_of("2", "seller"))
+    found = split(refund, contexts)
+    assert [segment.lines[0].type for segment in found.segments] == [
+        OperationType.MARKETPLACE_FEE,
+        OperationType.REFUND,
+    ]
+    assert [first_part(segment).block_key for segment in found.segments] == [
+        ItemKey(f"MERCHANT#{merchant}", f"BLOCK#{found.falcon_operation_id}")
+        for merchant in ("market", "seller")
+    ]
+
+
+REFUND = part_of(Stage.CONFIRMED, ("refund", -1500))
+OWN_BALANCE = next(key for key in REFUND.additions if key.sk.startswith("BALANCE#"))
+
+
+def own_block(**changes: object) -> Block:
+    """The block that was made for REFUND, on the balance that it is counted into."""
+    assert REFUND.block_key is not None
+    _, shop, currency = OWN_BALANCE.sk.split("#")
+    mine = replace(
+        EXPIRING,
+        purpose=Purpose.REFUND,
+        block_id=REFUND.block_key.sk.removeprefix("BLOCK#"),
+        merchant_id=REFUND.block_key.pk.removeprefix("MERCHANT#"),
+        balance_shop_id=shop,
+        currency=currency,
+    )
+    return replace(mine, **changes)  # type: ignore[arg-type]
+
+
+def test_what_can_have_no_block_is_left_as_it_is():
+    part = part_of(Stage.CONFIRMED, ("capture", 100))
+    assert settled_by(part, None, NOW) is part
+
+
+def test_where_there_is_no_block_none_may_come_meanwhile():
+    assert settled_by(REFUND, None, NOW) == replace(
+        REFUND,
+        block_write=CheckAbsent(REFUND.block_key),  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("blocked", "available"),
+    [(1500, 0), (4000, 2500), (1000, -500)],
+    ids=["all of it", "the rest is released", "more than was blocked"],
+)
+def test_an_active_block_ends_with_its_operation(blocked, available):
+    settled = settled_by(REFUND, own_block(amount=blocked), NOW)
+    assert settled.block_write == EndBlock(
+        own_block().key, "settled", "2026-11-20T10:20:00Z", REFUND.mark.key.sk
+    )
+    assert settled.additions[OWN_BALANCE] == {
+        "confirmed": -1500,
+        "operations_count": 1,
+        "available": available,
+        "blocked": -blocked,
+    }
+    others = REFUND.additions.keys() - {OWN_BALANCE}
+    assert {key: settled.additions[key] for key in others} == {
+        key: REFUND.additions[key] for key in others
+    }
+    assert "blocked" not in REFUND.additions[OWN_BALANCE], "the part itself is not changed"
+
+
+def test_a_block_on_another_balance_gives_back_there():
+    block = own_block(balance_shop_id="bs-before")
+    settled = settled_by(REFUND, block, NOW)
+    assert settled.additions[OWN_BALANCE] == REFUND.additions[OWN_BALANCE]
+    assert settled.additions[block.balance_key] == {"blocked": -4000, "available": 4000}
+
+
+@pytest.mark.parametrize("status", [each for each in BlockStatus if each != BlockStatus.ACTIVE])
+def test_a_block_that_has_ended_is_not_touched(status):
+    settled = settled_by(settled_by(REFUND, None, NOW), own_block(status=status), NOW)
+    assert settled == REFUND
+
+
+def test_a_block_s_end_stands_between_the_marks_and_the_counters():
+    settled = settled_by(REFUND, own_block(), NOW)
+    kinds = [type(write) for write in writes_of([settled])]
+    assert kinds == [PutMark, EndBlock, AddCounters, AddCounters, AddCounters]
