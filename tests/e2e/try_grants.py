@@ -46,6 +46,9 @@ NOT_JUDGED = {
     # not know as an action. So it denies the call, and messages come back a little later.
     "sqs:ChangeMessageVisibility": "batch call, judged by another name",
 }
+# The run has no payout, adjustment, block or refund in it yet: tests/infra asserts their grants.
+NOT_TRIED_ROLES = ("Payout", "Adjustment", "Systems", "Expir")
+NOT_TRIED_OF_REDUCER = {"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem"}
 # How SNS reaches the queue is denied to no function, so no log tells of it.
 DENIED_SILENTLY = {"sqs:SendMessage"}
 PATIENCE = 3  # times as long as the run with the whole template took
@@ -72,6 +75,9 @@ class Grant:
             return "log delivery"
         if "Undelivered" in self.role:
             return "what SNS could not deliver for 23 days"
+        is_blocks = "Reducer" in self.role and self.action in NOT_TRIED_OF_REDUCER
+        if is_blocks or any(name in self.role for name in NOT_TRIED_ROLES):
+            return "not part of this run yet"
         return NOT_JUDGED.get(self.action)
 
 
