@@ -194,8 +194,7 @@ def cut(target: Target) -> None:
 def stop_the_schedule(target: Target) -> None:
     """No more cuts but those that a test asks for."""
     scheduler = target.client("scheduler")
-    (listed,) = scheduler.list_schedules()["Schedules"]
-    schedule = scheduler.get_schedule(Name=listed["Name"])
+    schedule = scheduler.get_schedule(Name="falcon-balances-local-cuts")
     names = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
     scheduler.update_schedule(State="DISABLED", **{name: schedule[name] for name in names})
 

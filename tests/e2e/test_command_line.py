@@ -98,7 +98,6 @@ def test_all_balances_are_flat_lines_sorted_by_merchant_and_shop(sampled):
         (("ops", "quarantine", "show", "confirmed/date=2026-01-01/none"), 1),
         (("ops", "quarantine", "list", "--stage", "nowhere"), 1),
         (("ops", "quarantine", "list", "--date", "2026-01-01"), 1),
-        (("psp", "sample", "--stage", "payout"), 1),
         (("psp", "sample", "--stage", "nowhere"), 2),
         (("balance", "m", "--env", "UPPER"), 1),
     ],
