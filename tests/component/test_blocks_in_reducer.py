@@ -300,6 +300,7 @@ REQUEST = parse_document(
     Stage.PAYOUT,
 )
 assert isinstance(REQUEST, PayoutRequest)
+assert isinstance(REQUEST, PayoutRequest)
 
 
 def withdrawal(amount: int) -> bytes:
