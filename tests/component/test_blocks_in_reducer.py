@@ -287,7 +287,7 @@ def test_many_refunds_of_one_batch_settle_each_its_own(counting):
     assert counting.money() == (10000 + 10**6 - 60 * 100, 0)
 
 
-REQUEST = parse_document(
+PARSED = parse_document(
     {
         "schema_version": "1",
         "payout_id": "payout-1",
@@ -299,12 +299,11 @@ REQUEST = parse_document(
     },
     Stage.PAYOUT,
 )
-assert isinstance(REQUEST, PayoutRequest)
-assert isinstance(REQUEST, PayoutRequest)
 
 
 def withdrawal(amount: int) -> bytes:
-    assert isinstance(REQUEST, PayoutRequest)
+    assert isinstance(PARSED, PayoutRequest)
+REQUEST: PayoutRequest = PARSED
     claim = ClaimV1.of(REQUEST, RECEIVED_AT, withdrawal_of(REQUEST, amount))
     [record] = records_of(claim)
     return data_of(record)
