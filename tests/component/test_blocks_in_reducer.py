@@ -299,11 +299,11 @@ PARSED = parse_document(
     },
     Stage.PAYOUT,
 )
+assert isinstance(PARSED, PayoutRequest)
+REQUEST: PayoutRequest = PARSED
 
 
 def withdrawal(amount: int) -> bytes:
-    assert isinstance(PARSED, PayoutRequest)
-REQUEST: PayoutRequest = PARSED
     claim = ClaimV1.of(REQUEST, RECEIVED_AT, withdrawal_of(REQUEST, amount))
     [record] = records_of(claim)
     return data_of(record)
