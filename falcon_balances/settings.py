@@ -48,6 +48,7 @@ class PayoutDeciderSettings(Settings):
     context_table: Name
     claims_table: Name
     balances_table: Name
+    log_bucket: Name
 
 
 class PayoutLoggerSettings(Settings):
@@ -82,6 +83,7 @@ class BalanceApiSettings(Settings):
 
 class SystemsApiSettings(Settings):
     balances_table: Name
+    log_bucket: Name
     context_table: Name
 
 

@@ -51,6 +51,7 @@ class PipelineStack(Stack):
             "BalanceApi",
             settings=settings,
             balances=data.tables.balances,
+            log_bucket=data.log_bucket,
             contexts=data.tables.contexts,
             users=data.users.pool,
             client=data.users.client,

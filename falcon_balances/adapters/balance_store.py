@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
-from falcon_balances.adapters.ports import ConditionFailed, TryAgain, WriteOutcome
+from falcon_balances.adapters.ports import ConditionFailed, Standing, TryAgain, WriteOutcome
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
@@ -59,19 +59,47 @@ class DynamoBalanceStore:
         return ()
 
     def blocks(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Block]:
+        return {key: _block(item) for key, item in self._items(keys, "blocks").items()}
+
+    def standings(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Standing]:
+        return {
+            key: Standing(int(item.get("available", {"N": "0"})["N"]), _negative_since(item))
+            for key, item in self._items(keys, "balances").items()
+        }
+
+    def _items(self, keys: Collection[ItemKey], kind: str) -> dict[ItemKey, dict[str, Any]]:
         """One BatchGetItem, unless DynamoDB leaves some of it for another."""
         pending: Any = {self._table: {"Keys": [_key(key) for key in keys], "ConsistentRead": True}}
-        found: dict[ItemKey, Block] = {}
-        with aws_call(f"{len(keys)} blocks"):
+        found: dict[ItemKey, dict[str, Any]] = {}
+        with aws_call(f"{len(keys)} {kind}"):
             for _ in range(_BATCH_GET_ATTEMPTS):
                 answer = self._dynamodb.batch_get_item(RequestItems=pending)
                 for item in answer["Responses"].get(self._table, []):
-                    block = _block(item)
-                    found[block.key] = block
+                    found[ItemKey(item["pk"]["S"], item["sk"]["S"])] = dict(item)
                 pending = answer.get("UnprocessedKeys")
                 if not pending:
                     return found
-        raise TransientError("blocks: keys left unprocessed")
+        raise TransientError(f"{kind}: keys left unprocessed")
+
+    def set_negative_since(self, key: ItemKey, since: datetime | None) -> None:
+        update, condition = "SET negative_since = :since", "available < :zero AND NOT"
+        values: Any = {":zero": {"N": "0"}}
+        if since is None:
+            update, condition = "REMOVE negative_since", "available >= :zero AND"
+        else:
+            values[":since"] = {"S": rfc3339(since)}
+        with aws_call(f"negative since of {key.sk}"):
+            try:
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=_key(key),
+                    UpdateExpression=update,
+                    ConditionExpression=f"{condition} attribute_exists(negative_since)",
+                    ExpressionAttributeValues=values,
+                )
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
 
     def blocks_of(self, merchant_id: str) -> Sequence[Block]:
         with aws_call(f"blocks of {merchant_id}"):
@@ -245,8 +273,14 @@ def _adding(write: AddCounters) -> dict[str, Any]:
         conditions.append("available >= :available_min")
         update["ExpressionAttributeValues"][":available_min"] = {"N": str(write.available_min)}
     if write.blocked_max is not None:
-        conditions.append("(attribute_not_exists(blocked) OR blocked <= :blocked_max)")
+        # Where nothing was ever blocked the attribute is missing, and means 0.
+        missing = "attribute_not_exists(blocked) OR " if write.blocked_max >= 0 else ""
+        conditions.append(f"({missing}blocked <= :blocked_max)")
         update["ExpressionAttributeValues"][":blocked_max"] = {"N": str(write.blocked_max)}
+    if write.operations_count is not None:
+        conditions.append("operations_count = :operations_count")
+        counted = {"N": str(write.operations_count)}
+        update["ExpressionAttributeValues"][":operations_count"] = counted
     if conditions:
         update["ConditionExpression"] = " AND ".join(conditions)
         update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
@@ -301,4 +335,8 @@ def _balance(item: Mapping[str, Any]) -> Balance:
     if currency is None:
         raise IntegrityError(f"balance in an unknown currency: {item['sk']['S']}")
     counters = {name: int(value["N"]) for name, value in item.items() if "N" in value}
-    return Balance.from_counters(balance_shop_id, currency, counters)
+    return Balance.from_counters(balance_shop_id, currency, counters, _negative_since(item))
+
+
+def _negative_since(item: Mapping[str, Any]) -> datetime | None:
+    return parse_rfc3339(item["negative_since"]["S"]) if "negative_since" in item else None

@@ -47,6 +47,16 @@ class DynamoMerchantDirectory:
                 found[merchant_id] = _merchant(item)
         return found
 
+    def context_of(
+        self, key: ContextKey, merchant_id: str
+    ) -> tuple[ContextHistory, Merchant | None]:
+        items = {
+            item["context_key"]["S"]: item
+            for item in self._items([key, _merchant_key(merchant_id)])
+        }
+        context, merchant = items.get(str(key)), items.get(_merchant_key(merchant_id))
+        return (_history(context) if context else ()), (_merchant(merchant) if merchant else None)
+
     def name_merchant(self, merchant_id: str, merchant: Merchant) -> None:
         """One UpdateItem that adds to sets: the same again changes nothing."""
         said = {
@@ -151,6 +161,18 @@ class CachedMerchantDirectory:
     def merchants(self, merchant_ids: Collection[str]) -> Mapping[str, Merchant]:
         return _remembered(merchant_ids, self._merchants, self._directory.merchants)
 
+    def context_of(
+        self, key: ContextKey, merchant_id: str
+    ) -> tuple[ContextHistory, Merchant | None]:
+        history, merchant = _fresh([key], self._known), _fresh([merchant_id], self._merchants)
+        if not (history and merchant):
+            found, named = self._directory.context_of(key, merchant_id)
+            history = _remembered([key], self._known, lambda _keys: {key: found} if found else {})
+            merchant = _remembered(
+                [merchant_id], self._merchants, lambda _ids: {merchant_id: named} if named else {}
+            )
+        return history.get(key, ()), merchant.get(merchant_id)
+
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -161,14 +183,19 @@ def _remembered(
     known: dict[K, tuple[float, V]],
     read: Callable[[Collection[K]], Mapping[K, V]],
 ) -> dict[K, V]:
-    now = monotonic()
-    fresh = {
-        key: found[1] for key in keys if (found := known.get(key)) and now - found[0] < CACHED_S
-    }
+    fresh = _fresh(keys, known)
     if missing := [key for key in keys if key not in fresh]:
         read_now = read(missing)
         if len(known) + len(read_now) > _CACHED_KEYS_MAX:
             known.clear()
+        now = monotonic()
         known |= {key: (now, value) for key, value in read_now.items()}
         fresh |= read_now
     return fresh
+
+
+def _fresh(keys: Collection[K], known: Mapping[K, tuple[float, V]]) -> dict[K, V]:
+    now = monotonic()
+    return {
+        key: found[1] for key in keys if (found := known.get(key)) and now - found[0] < CACHED_S
+    }

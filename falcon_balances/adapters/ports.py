@@ -6,7 +6,7 @@ Decisions stay above these ports, so that a crash can be put before or after eve
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import ExecutionResult, SplitterInput
@@ -16,7 +16,7 @@ from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import ItemKey, TableWrite
 from falcon_balances.domain.cuts import Cut, Shard
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
-from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.operations import Segment, Stage
 
 
 class EventClaims(Protocol):
@@ -58,6 +58,9 @@ class TransactionLog(Protocol):
 
     def read(self, key: str) -> LogObject: ...
 
+    def segments_of(self, merchant_id: str) -> Sequence[Segment]:
+        """All that is logged of a merchant, in no particular order: as many reads as objects."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamEntry:
@@ -91,6 +94,13 @@ class TryAgain:
 WriteOutcome = ConditionFailed | TryAgain | None
 
 
+class Standing(NamedTuple):
+    """What a balance's item says of `available`, in minor units, and since when it is negative."""
+
+    available: int
+    negative_since: datetime | None
+
+
 class BalanceStore(Protocol):
     def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
         """All of the writes or none. Empty if they happened, else an outcome for each write."""
@@ -106,6 +116,12 @@ class BalanceStore(Protocol):
 
     def balances(self, merchant_id: str) -> Sequence[Balance]:
         """Strongly consistent, in no particular order."""
+
+    def standings(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, "Standing"]:
+        """Of those of at most a hundred balances that there are; strongly consistent."""
+
+    def set_negative_since(self, key: ItemKey, since: datetime | None) -> None:
+        """A time only where `available` is below zero and has none; None only where it is not."""
 
     def as_of(self) -> datetime | None:
         """All that reached the stream by then is counted; None before the first complete cut."""
@@ -129,6 +145,11 @@ class ContextReader(Protocol):
 
     def merchants(self, merchant_ids: Collection[str]) -> Mapping[str, Merchant]:
         """The merchants that some context names."""
+
+    def context_of(
+        self, key: ContextKey, merchant_id: str
+    ) -> tuple[ContextHistory, Merchant | None]:
+        """One key's versions, oldest first, and one merchant, in one read."""
 
 
 class MerchantDirectory(ContextReader, Protocol):

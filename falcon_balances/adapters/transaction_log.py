@@ -1,18 +1,25 @@
 """The transaction log in S3 (design §6): every object written once, with its checksum."""
 
 from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.ports import LogObject, TransactionLog
 from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.log_format import logged_segment
+from falcon_balances.domain.operations import Segment, Stage
 from falcon_balances.observability import metrics
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+_CONCURRENT: Final = 16
 
 
 def append_once(log: TransactionLog, key: str, logged: LogObject) -> None:
@@ -56,3 +63,23 @@ class S3TransactionLog:
         with aws_call(f"read {key}"):
             answer = self._s3.get_object(Bucket=self._bucket, Key=key)
             return LogObject(answer["Body"].read(), answer["Metadata"])
+
+    def segments_of(self, merchant_id: str) -> Sequence[Segment]:
+        """Raises IntegrityError for an object that we would not have written."""
+        with ThreadPoolExecutor(_CONCURRENT) as pool:
+            return list(pool.map(self._segment, self._keys(merchant_id)))
+
+    def _segment(self, key: str) -> Segment:
+        try:
+            return logged_segment(key, self.read(key).body.decode())
+        except ValueError as error:
+            raise IntegrityError(f"{key}: {error}") from error
+
+    def _keys(self, merchant_id: str) -> Iterator[str]:
+        with aws_call(f"keys of merchant {merchant_id}"):
+            for stage in Stage:
+                pages = self._s3.get_paginator("list_objects_v2").paginate(
+                    Bucket=self._bucket, Prefix=f"{stage}/merchant_id={merchant_id}/"
+                )
+                for page in pages:
+                    yield from (each["Key"] for each in page.get("Contents", []))

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.instants import rfc3339
@@ -11,7 +12,10 @@ from falcon_balances.domain.money import at_full_scale
 
 
 class BalanceV1(BaseModel):
-    """One balance shop in one currency. Money as strings at the currency's full scale."""
+    """One balance shop in one currency. Money as strings at the currency's full scale.
+
+    `negative_since` is there only while `available` is below zero.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,6 +29,7 @@ class BalanceV1(BaseModel):
     blocked: str
     available: str
     operations_count: int
+    negative_since: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
 
     @classmethod
     def of(cls, balance: Balance) -> "BalanceV1":
@@ -42,6 +47,7 @@ class BalanceV1(BaseModel):
             blocked=scaled(balance.blocked),
             available=scaled(balance.available),
             operations_count=balance.operations_count,
+            negative_since=balance.negative_since and rfc3339(balance.negative_since),
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 from falcon_balances.domain.counting import COUNTERS, add_to, counters_of
@@ -11,7 +12,10 @@ from falcon_balances.domain.operations import Segment
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """All figures in minor units of `currency`, signed; `available` already lacks `blocked`."""
+    """All figures in minor units of `currency`, signed; `available` already lacks `blocked`.
+
+    `negative_since`, while `available` is below zero: when what took it there reached the stream.
+    """
 
     balance_shop_id: str
     currency: Currency
@@ -23,13 +27,19 @@ class Balance:
     blocked: int = 0
     available: int = 0
     operations_count: int = 0
+    negative_since: datetime | None = None
 
     @classmethod
     def from_counters(
-        cls, balance_shop_id: str, currency: Currency, counters: Mapping[str, int]
+        cls,
+        balance_shop_id: str,
+        currency: Currency,
+        counters: Mapping[str, int],
+        negative_since: datetime | None = None,
     ) -> Self:
         known = {name: counters.get(name, 0) for name in (*COUNTERS, "blocked")}
-        return cls(balance_shop_id, currency, **known)
+        since = negative_since if known["available"] < 0 else None
+        return cls(balance_shop_id, currency, **known, negative_since=since)
 
 
 def fold(segments: Iterable[Segment]) -> dict[tuple[str, str, str], dict[str, int]]:

@@ -144,6 +144,27 @@ class Block:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedMoney:
+    """What the folded log has for a balance, in minor units, nothing set aside.
+
+    Read while `operations_count` lines of the balance were counted; it holds until more are.
+    """
+
+    available: int
+    operations_count: int
+
+
+def spendable(balance: Mapping[str, str | int], logged: LoggedMoney | None = None) -> int | None:
+    """What could be set aside of a balance as its item says it; None if the log was read before."""
+    available = int(balance.get("available", 0))
+    if logged is None:
+        return available
+    if int(balance.get("operations_count", 0)) != logged.operations_count:
+        return None
+    return min(available, logged.available - int(balance.get("blocked", 0)))
+
+
 def manual_block_id(merchant_id: str, key: str) -> str:
     """Payouts and refunds have their falcon_operation_id for this, people have a key."""
     return uuid5_text(f"block|{merchant_id}|{key}")
@@ -157,10 +178,10 @@ def expiry_partitions() -> list[str]:
     return [f"BLOCKS#{number}" for number in range(EXPIRY_PARTITIONS)]
 
 
-def block_writes(block: Block, blocked_max: int | None = None) -> list[TableWrite]:
+def block_writes(block: Block, logged: LoggedMoney | None = None) -> list[TableWrite]:
     """Set aside, if the block is new and `available` covers it; a refund not after it was counted.
 
-    `blocked_max`, for who is checked against the log as well: what may be blocked before this one.
+    `logged`, for merchants of high risk: the log less what is blocked must cover it as well.
     """
     writes: list[TableWrite] = [
         PutMark(block.key, block.attributes()),
@@ -168,7 +189,8 @@ def block_writes(block: Block, blocked_max: int | None = None) -> list[TableWrit
             block.balance_key,
             {"blocked": block.amount, "available": -block.amount},
             available_min=block.amount,
-            blocked_max=blocked_max,
+            blocked_max=None if logged is None else logged.available - block.amount,
+            operations_count=None if logged is None else logged.operations_count,
         ),
     ]
     if block.purpose is Purpose.REFUND:

@@ -58,6 +58,8 @@ class AddCounters:
     """Only if `available` is at least this much."""
     blocked_max: int | None = None
     """Only if no more than this is blocked."""
+    operations_count: int | None = None
+    """Only if exactly so many lines are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,10 @@ def merchant_pk(merchant_id: str) -> str:
 
 def balance_sk(balance_shop_id: str, currency: str) -> str:
     return f"BALANCE#{balance_shop_id}#{currency}"
+
+
+def is_balance(key: ItemKey) -> bool:
+    return key.sk.startswith("BALANCE#")
 
 
 def block_sk(block_id: str) -> str:

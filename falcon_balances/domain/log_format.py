@@ -24,6 +24,10 @@ COLUMNS: Final = (
 )
 HEADER: Final = ",".join(COLUMNS)
 _AMOUNT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?\Z")
+_KEY = re.compile(
+    r"(?P<stage>confirmed|reconciled|payout|adjustment)/merchant_id=(?P<merchant_id>[^/]+)/"
+    r"date=[0-9-]{10}/[0-9a-f-]{36}(\.(?P<part>[0-9]+)-of-(?P<parts>[0-9]+))?\.csv\Z"
+)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
 
 
@@ -94,6 +98,23 @@ def _parse_row(number: int, row: str) -> BalanceOperation:
         balance_shop_id=balance,
         psp_id=psp,
     )
+
+
+def logged_segment(key: str, body: str) -> Segment:
+    """What an object of the log says; raises ValueError unless its key is the one of its lines."""
+    parsed = _KEY.match(key)
+    if parsed is None:
+        raise ValueError("no key of the log")
+    segment = Segment(
+        Stage(parsed["stage"]),
+        parsed["merchant_id"],
+        int(parsed["part"] or 1),
+        int(parsed["parts"] or 1),
+        parse_csv_body(body),
+    )
+    if log_key(segment) != key:
+        raise ValueError("the key does not say what its lines say")
+    return segment
 
 
 def expected_uuids(

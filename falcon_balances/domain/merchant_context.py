@@ -78,6 +78,10 @@ class Merchant:
     balances: frozenset[tuple[str, str]] = frozenset()
     high_risk_keys: frozenset[ContextKey] = frozenset()
 
+    @property
+    def is_high_risk(self) -> bool:
+        return bool(self.high_risk_keys)
+
     def has(self, balance_shop_id: str, currency: str) -> bool:
         return (balance_shop_id, currency) in self.balances
 

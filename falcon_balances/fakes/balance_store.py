@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
-from falcon_balances.adapters.ports import ConditionFailed, TryAgain, WriteOutcome
+from falcon_balances.adapters.ports import ConditionFailed, Standing, TryAgain, WriteOutcome
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
@@ -30,6 +30,7 @@ class MemoryBalanceStore(Interruptible):
         super().__init__(interrupt)
         self.marks: dict[ItemKey, dict[str, str | int]] = {}
         self.counters: dict[ItemKey, dict[str, int]] = {}
+        self.negative_since: dict[ItemKey, datetime] = {}
         self.floors: dict[str, datetime | None] = {}
         self.cuts_met: dict[datetime, set[str]] = {}
         self.known_as_of: datetime | None = None
@@ -102,8 +103,25 @@ class MemoryBalanceStore(Interruptible):
             kind, balance_shop_id, code = key.sk.split("#")[:3]
             currency = written_currency(code)
             if key.pk == merchant_pk(merchant_id) and kind == "BALANCE" and currency:
-                found.append(Balance.from_counters(balance_shop_id, currency, counters))
+                since = self.negative_since.get(key)
+                found.append(Balance.from_counters(balance_shop_id, currency, counters, since))
         return found
+
+    @interruptible
+    def standings(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Standing]:
+        return {
+            key: Standing(self.counters[key].get("available", 0), self.negative_since.get(key))
+            for key in keys
+            if key in self.counters
+        }
+
+    @interruptible
+    def set_negative_since(self, key: ItemKey, since: datetime | None) -> None:
+        is_negative = self.counters.get(key, {}).get("available", 0) < 0
+        if since is not None and is_negative:
+            self.negative_since.setdefault(key, since)
+        elif since is None and not is_negative:
+            self.negative_since.pop(key, None)
 
     @interruptible
     def as_of(self) -> datetime | None:
@@ -149,5 +167,7 @@ def _has_enough(write: AddCounters, there: Mapping[str, str | int]) -> bool:
     if write.available_min is not None and "available" not in there:
         return False
     if write.available_min is not None and int(there["available"]) < write.available_min:
+        return False
+    if write.operations_count not in (None, there.get("operations_count")):
         return False
     return write.blocked_max is None or int(there.get("blocked", 0)) <= write.blocked_max

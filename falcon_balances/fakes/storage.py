@@ -14,8 +14,9 @@ from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.domain.counting import TableWrite
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.log_format import logged_segment
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
-from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.operations import Segment, Stage
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interrupt, Interruptible, interruptible, never
 
@@ -105,6 +106,14 @@ class MemoryTransactionLog(Interruptible):
         except KeyError:
             raise TransientError(f"read {key}: NoSuchKey") from None
 
+    @interruptible
+    def segments_of(self, merchant_id: str) -> Sequence[Segment]:
+        return [
+            logged_segment(key, logged.body.decode())
+            for key, logged in self.objects.items()
+            if f"/merchant_id={merchant_id}/" in key
+        ]
+
 
 class MemoryMerchantDirectory(Interruptible):
     def __init__(self, interrupt: Interrupt = never) -> None:
@@ -119,6 +128,12 @@ class MemoryMerchantDirectory(Interruptible):
     @interruptible
     def merchants(self, merchant_ids: Collection[str]) -> Mapping[str, Merchant]:
         return {each: self.named[each] for each in merchant_ids if each in self.named}
+
+    @interruptible
+    def context_of(
+        self, key: ContextKey, merchant_id: str
+    ) -> tuple[ContextHistory, Merchant | None]:
+        return self.contexts.get(key, ()), self.named.get(merchant_id)
 
     @interruptible
     def name_merchant(self, merchant_id: str, merchant: Merchant) -> None:

@@ -14,6 +14,8 @@ from constructs import Construct
 
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.function import Function
+from infra.parts.locked_bucket import LockedBucket
+from infra.parts.log_reading import may_fold
 
 # No token, no query: who asked for whom is in the function's own log line, under the request id.
 ACCESS_LOG_LINE = {
@@ -38,6 +40,7 @@ class BalanceApi(Construct):
         settings: EnvironmentSettings,
         balances: dynamodb.ITable,
         contexts: dynamodb.ITable,
+        log_bucket: LockedBucket,
         users: cognito.IUserPool,
         client: cognito.IUserPoolClient,
         layer: lambda_.ILayerVersion | None,
@@ -68,12 +71,13 @@ class BalanceApi(Construct):
             ),
         )
 
-        self._add_systems(balances, contexts, layer)
+        self._add_systems(balances, contexts, log_bucket, layer)
 
     def _add_systems(
         self,
         balances: dynamodb.ITable,
         contexts: dynamodb.ITable,
+        log_bucket: LockedBucket,
         layer: lambda_.ILayerVersion | None,
     ) -> None:
         """For callers with an IAM identity that may `execute-api:Invoke` these routes."""
@@ -87,6 +91,7 @@ class BalanceApi(Construct):
             environment={
                 "BALANCES_TABLE": balances.table_name,
                 "CONTEXT_TABLE": contexts.table_name,
+                "LOG_BUCKET": log_bucket.bucket_name,
             },
             layer=layer,
         )
@@ -103,6 +108,7 @@ class BalanceApi(Construct):
             [balances.table_arn],
         )
         self.systems.may(["dynamodb:BatchGetItem"], [contexts.table_arn])
+        may_fold(self.systems, log_bucket)
         self.api.add_routes(
             path="/v1/systems/{proxy+}",
             methods=[apigw.HttpMethod.ANY],

@@ -9,6 +9,7 @@ from constructs import Construct
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.function import Function
 from infra.parts.locked_bucket import LockedBucket
+from infra.parts.log_reading import may_fold
 
 
 class Payouts(Construct):
@@ -37,12 +38,16 @@ class Payouts(Construct):
         tables = {"CLAIMS_TABLE": claims.table_name, "BALANCES_TABLE": balances.table_name}
 
         # TransactWriteItems is authorized as the writes that it consists of.
-        decider = self._function("decider", **tables, CONTEXT_TABLE=contexts.table_name)
+        log = {"LOG_BUCKET": log_bucket.bucket_name}
+        decider = self._function("decider", **tables, **log, CONTEXT_TABLE=contexts.table_name)
         decider.may(["dynamodb:GetItem", "dynamodb:PutItem"], [claims.table_arn])
-        decider.may(["dynamodb:PutItem", "dynamodb:UpdateItem"], [balances.table_arn])
+        decider.may(
+            ["dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], [balances.table_arn]
+        )
         decider.may(["dynamodb:BatchGetItem"], [contexts.table_arn])
+        may_fold(decider, log_bucket)
 
-        logger = self._function("logger", **tables, LOG_BUCKET=log_bucket.bucket_name)
+        logger = self._function("logger", **tables, **log)
         logger.may(["dynamodb:UpdateItem"], [claims.table_arn])
         logger.may_objects(
             ["s3:PutObject", "s3:GetObject"],

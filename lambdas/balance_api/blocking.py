@@ -11,9 +11,11 @@ from falcon_balances.adapters.ports import BalanceStore, ConditionFailed, TryAga
 from falcon_balances.domain.blocks import (
     Block,
     BlockStatus,
+    LoggedMoney,
     Purpose,
     block_writes,
     ending_writes,
+    spendable,
 )
 from falcon_balances.domain.counting import PutMark
 from falcon_balances.domain.errors import TransientError
@@ -34,24 +36,33 @@ class BlockConflictError(Exception):
         self.block = block
 
 
-def request_block(block: Block, store: BalanceStore, wait: Wait = sleep) -> Block:
+def request_block(
+    block: Block,
+    store: BalanceStore,
+    read_log: Callable[[], LoggedMoney] | None = None,
+    wait: Wait = sleep,
+) -> Block:
     """The block under this key: granted now, or as an earlier request found or left it.
 
-    One transaction; a second where there is not enough money, so that it stays refused. Raises
-    BlockConflictError where the key was used for something else, or the refund is counted already.
+    One transaction; a second where there is not enough money, so that it stays refused. `read_log`
+    for merchants that are checked against the log as well. Raises BlockConflictError where the key
+    was used for something else, or the refund is counted already.
     """
     for attempt in range(ATTEMPTS):
-        outcomes = store.transact(block_writes(block))
+        logged = None if read_log is None else read_log()
+        outcomes = store.transact(block_writes(block, logged))
         if not outcomes:
             return block
-        decided = _decided(block, outcomes, store)
+        decided = _decided(block, outcomes, logged, store)
         if decided is not None:
             return decided
         wait(_delay_s(attempt))
     raise TransientError(f"block {block.block_id}: others were faster {ATTEMPTS} times")
 
 
-def _decided(block: Block, outcomes: Sequence[WriteOutcome], store: BalanceStore) -> Block | None:
+def _decided(
+    block: Block, outcomes: Sequence[WriteOutcome], logged: LoggedMoney | None, store: BalanceStore
+) -> Block | None:
     """None: nothing is decided yet, the same must be tried again."""
     there, short, *counted = outcomes
     if isinstance(there, ConditionFailed):
@@ -59,8 +70,10 @@ def _decided(block: Block, outcomes: Sequence[WriteOutcome], store: BalanceStore
     if any(isinstance(each, ConditionFailed) for each in counted):
         raise BlockConflictError("external_reference", "this refund has been counted already")
     if isinstance(short, ConditionFailed):
-        available = int(short.attributes.get("available", 0))
-        return _refuse(replace(block, status=BlockStatus.REFUSED, available=available), store)
+        available = spendable(short.attributes, logged)
+        if available is not None:
+            refused = replace(block, status=BlockStatus.REFUSED, available=available)
+            return _refuse(refused, store)
     return None
 
 
@@ -95,6 +108,7 @@ def release(block: Block, by: str, now: datetime, store: BalanceStore, wait: Wai
             raise BlockConflictError("status", f"the block is {block.status}", block)
         outcomes = store.transact(ending_writes(block, BlockStatus.RELEASED, now, by))
         if not outcomes:
+            store.set_negative_since(block.balance_key, None)
             return replace(block, status=BlockStatus.RELEASED, ended_at=now, ended_by=by)
         if isinstance(outcomes[0], ConditionFailed):
             block = Block.from_attributes(block.key, outcomes[0].attributes)

@@ -6,6 +6,8 @@ Retries   safe: the caller's key, or the refund's identity, decides once what be
 Errors    400 no JSON, 404 unknown, 409 conflict, 422 invalid, 503 when nothing could be decided
 """
 
+from base64 import b64decode
+from collections.abc import Callable
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -16,11 +18,13 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.logged_money import logged_money
 from falcon_balances.adapters.merchant_directory import (
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
 )
-from falcon_balances.adapters.ports import BalanceStore, ContextReader
+from falcon_balances.adapters.ports import BalanceStore, ContextReader, TransactionLog
+from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.blocks import (
     BlockListV1,
     BlockRequestV1,
@@ -30,10 +34,10 @@ from falcon_balances.contracts.blocks import (
     is_id,
 )
 from falcon_balances.contracts.decoding import decode_numbers
-from falcon_balances.domain.blocks import Block, BlockStatus
+from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney
 from falcon_balances.domain.counting import ItemKey, block_sk, merchant_pk
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
-from falcon_balances.domain.merchant_context import ContextKey, in_force
+from falcon_balances.domain.merchant_context import ContextKey, Merchant, in_force
 from falcon_balances.observability import logger
 from falcon_balances.settings import SystemsApiSettings
 from lambdas.balance_api.answers import answer, answer_errors, problem, read_balances
@@ -70,9 +74,9 @@ def create_block(merchant_id: str) -> Response[str]:
             RejectionCode.ID, "Idempotency-Key: missing, or not of an id's form"
         )
     asked = BlockRequestV1.validated(_body())
-    _check_balance(merchant_id, asked.balance_shop_id, asked.currency)
+    merchant = _with_balance(merchant_id, asked.balance_shop_id, asked.currency)
     block = asked.to_block(merchant_id, key, caller, utc_now())
-    held = request_block(block, _store())
+    held = request_block(block, _store(), _log_reader(merchant, block))
     if held.status is BlockStatus.REFUSED:
         return _insufficient(held)
     return answer(BlockV1.of(held), HTTPStatus.CREATED if held is block else HTTPStatus.OK)
@@ -81,7 +85,10 @@ def create_block(merchant_id: str) -> Response[str]:
 @app.get(f"{_MERCHANT}/blocks")
 def list_blocks(merchant_id: str) -> Response[str]:
     _caller()
-    return answer(BlockListV1.of(_store().blocks_of(merchant_id)))
+    blocks = _store().blocks_of(merchant_id)
+    if not blocks:
+        _known(merchant_id)
+    return answer(BlockListV1.of(blocks))
 
 
 @app.get(f"{_MERCHANT}/blocks/<block_id>")
@@ -100,9 +107,9 @@ def release_block(merchant_id: str, block_id: str) -> Response[str]:
 def authorize_refund(merchant_id: str) -> Response[str]:
     caller = _caller()
     asked = RefundAuthorizationRequestV1.validated(_body())
-    balance_shop_id = _balance_shop(merchant_id, asked)
+    merchant, balance_shop_id = _balance_shop(merchant_id, asked)
     block = asked.to_block(merchant_id, balance_shop_id, caller, utc_now())
-    held = request_block(block, _store())
+    held = request_block(block, _store(), _log_reader(merchant, block))
     if held.status not in (BlockStatus.ACTIVE, BlockStatus.REFUSED):
         raise BlockConflictError("external_reference", f"the authorization is {held.status}", held)
     return answer(
@@ -110,11 +117,12 @@ def authorize_refund(merchant_id: str) -> Response[str]:
     )
 
 
-def _balance_shop(merchant_id: str, asked: RefundAuthorizationRequestV1) -> str:
+def _balance_shop(merchant_id: str, asked: RefundAuthorizationRequestV1) -> tuple[Merchant, str]:
     """By the context in force now, as the refund will find it."""
     key = ContextKey(asked.psp_id, asked.local_merchant_id, asked.shop_id)
-    context = in_force(_directory().histories([key]).get(key, ()), utc_now())
-    if context is None or context.merchant_id != merchant_id:
+    history, merchant = _directory().context_of(key, merchant_id)
+    context = in_force(history, utc_now())
+    if context is None or merchant is None or context.merchant_id != merchant_id:
         raise RejectedOperation(
             RejectionCode.UNKNOWN_MERCHANT, "local_merchant_id, shop_id: not this merchant's"
         )
@@ -122,18 +130,31 @@ def _balance_shop(merchant_id: str, asked: RefundAuthorizationRequestV1) -> str:
         raise RejectedOperation(
             RejectionCode.NO_BALANCE_SHOP, "currency: the merchant has no balance shop in it"
         )
-    return context.balance_shops[asked.currency]
+    return merchant, context.balance_shops[asked.currency]
 
 
-def _check_balance(merchant_id: str, balance_shop_id: str, currency: str) -> None:
+def _log_reader(merchant: Merchant, block: Block) -> Callable[[], LoggedMoney] | None:
+    """Merchants of high risk are checked against the log as well."""
+    if not merchant.is_high_risk:
+        return None
+    return lambda: logged_money(block, _store(), _log())
+
+
+def _known(merchant_id: str) -> Merchant:
     merchant = _directory().merchants([merchant_id]).get(merchant_id)
     if merchant is None:
         raise NotFoundError
+    return merchant
+
+
+def _with_balance(merchant_id: str, balance_shop_id: str, currency: str) -> Merchant:
+    merchant = _known(merchant_id)
     if not merchant.has(balance_shop_id, currency):
         raise RejectedOperation(
             RejectionCode.NO_BALANCE_SHOP,
             "balance_shop_id, currency: the merchant has no such balance shop in this currency",
         )
+    return merchant
 
 
 def _find(merchant_id: str, block_id: str) -> Block:
@@ -145,7 +166,10 @@ def _find(merchant_id: str, block_id: str) -> Block:
 
 
 def _body() -> dict[str, object]:
-    return decode_numbers((app.current_event.decoded_body or "").encode("utf-8", "surrogatepass"))
+    body = app.current_event.body or ""
+    if app.current_event.is_base64_encoded:
+        return decode_numbers(b64decode(body))
+    return decode_numbers(body.encode("utf-8", "surrogatepass"))
 
 
 def _caller() -> str:
@@ -193,6 +217,11 @@ def conflict(error: BlockConflictError) -> Response[str]:
 @cache
 def _store() -> BalanceStore:
     return DynamoBalanceStore(client("dynamodb"), SystemsApiSettings.load().balances_table)
+
+
+@cache
+def _log() -> TransactionLog:
+    return S3TransactionLog(client("s3"), SystemsApiSettings.load().log_bucket)
 
 
 @cache

@@ -30,7 +30,9 @@ def expire_blocks(now: datetime, store: BalanceStore) -> int:
     for partition in expiry_partitions():
         for block in store.due_blocks(partition, now):
             writes = ending_writes(block, BlockStatus.EXPIRED, now, BY, expired_at=now)
-            expired += not store.transact(writes)
+            if not store.transact(writes):
+                expired += 1
+                store.set_negative_since(block.balance_key, None)
     return expired
 
 

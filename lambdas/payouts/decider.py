@@ -7,14 +7,16 @@ Errors    TransientError (the message comes back), also for a return of what is 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
 from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.logged_money import logged_money
 from falcon_balances.adapters.merchant_directory import (
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
@@ -26,11 +28,12 @@ from falcon_balances.adapters.ports import (
     PayoutClaims,
     WriteOutcome,
 )
+from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.claims import ClaimV1, Rejection
 from falcon_balances.contracts.execution import SplitterInput, ValidMessage
 from falcon_balances.contracts.payouts import DecidedMessage, PayoutLoggerInput
 from falcon_balances.contracts.staged_operations import parse_document
-from falcon_balances.domain.blocks import block_writes
+from falcon_balances.domain.blocks import Block, LoggedMoney, block_writes, spendable
 from falcon_balances.domain.errors import (
     IntegrityError,
     RejectedOperation,
@@ -53,15 +56,20 @@ _FIRST_DELAY_S: Final = 0.05
 RETURN_ATTEMPTS: Final = 6
 _RETURN_DELAY_S: Final = 1.5
 _UNDER_WAY: Final = {PayoutState.DECIDED, PayoutState.LOGGING}
-Wait = Callable[[float], object]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the decider works on. `read_log` is asked about merchants of high risk only."""
+
+    claims: PayoutClaims
+    read_log: Callable[[Block], LoggedMoney]
+    now: datetime
+    wait: Callable[[float], object] = sleep
 
 
 def decide_payouts(
-    step: SplitterInput,
-    directory: ContextReader,
-    claims: PayoutClaims,
-    now: datetime,
-    wait: Wait = sleep,
+    step: SplitterInput, directory: ContextReader, world: World
 ) -> PayoutLoggerInput:
     operations = [_direct(message) for message in step.messages]
     merchants = directory.merchants(sorted({each.merchant_id for each in operations}))
@@ -70,7 +78,7 @@ def decide_payouts(
         claim, rejection = None, None
         merchant = merchants.get(operation.merchant_id)
         try:
-            claim = _decide(message, operation, merchant, claims, now, wait)
+            claim = _decide(message, operation, merchant, world)
         except RejectedOperation as rejected:
             rejection = Rejection.of(rejected)
         decided.append(
@@ -88,22 +96,18 @@ def _direct(message: ValidMessage) -> DirectOperation:
 
 
 def _decide(
-    message: ValidMessage,
-    operation: DirectOperation,
-    merchant: Merchant | None,
-    claims: PayoutClaims,
-    now: datetime,
-    wait: Wait,
+    message: ValidMessage, operation: DirectOperation, merchant: Merchant | None, world: World
 ) -> ClaimV1:
     check_balance(operation, merchant)
     if isinstance(operation, PayoutRequest):
         asked = ClaimV1.of(operation, message.received_at)
-        decided = _decide_request(asked, operation, claims, now, wait)
+        is_high_risk = merchant is not None and merchant.is_high_risk
+        decided = _decide_request(asked, operation, world, is_high_risk=is_high_risk)
     else:
         assert isinstance(operation, PayoutReturn)  # noqa: S101 - the stage has no others
-        _check_return(operation, claims, wait)
+        _check_return(operation, world)
         asked = ClaimV1.of(operation, message.received_at, split_direct(operation, merchant))
-        decided = claims.claim(asked) or asked
+        decided = world.claims.claim(asked) or asked
     if decided.fingerprint != asked.fingerprint:
         raise RejectedOperation(
             RejectionCode.ID_CONFLICT, "payout_id: known already, with another content"
@@ -112,21 +116,23 @@ def _decide(
 
 
 def _decide_request(
-    asked: ClaimV1, request: PayoutRequest, claims: PayoutClaims, now: datetime, wait: Wait
+    asked: ClaimV1, request: PayoutRequest, world: World, *, is_high_risk: bool
 ) -> ClaimV1:
     """The claim in force. Not enough is recorded too, so that it stays so on every retry."""
     amount = request.amount.minor
     for attempt in range(ATTEMPTS):
         event = withdrawal_of(request, amount)
         ours = ClaimV1.of(request, asked.received_at, event, state=PayoutState.DECIDED)
-        found = claims.decide(ours, block_writes(payout_block(request, amount, now)))
+        block = payout_block(request, amount, world.now)
+        logged = world.read_log(block) if is_high_risk else None
+        found = world.claims.decide(ours, block_writes(block, logged))
         if found is None:
             return ours
         if isinstance(found, ClaimV1):
             return found
-        available = _short_of(found, asked.falcon_operation_id)
+        available = _short_of(found, logged, asked.falcon_operation_id)
         if available is None:
-            wait(_FIRST_DELAY_S * 2**attempt)
+            world.wait(_FIRST_DELAY_S * 2**attempt)
             continue
         less = payable(request, available)
         if less is None:
@@ -134,33 +140,35 @@ def _decide_request(
             refused = asked.model_copy(
                 update={"state": PayoutState.REFUSED.value, "available": scaled}
             )
-            return claims.claim(refused) or refused
+            return world.claims.claim(refused) or refused
         amount = less
     raise TransientError(f"payout {asked.falcon_operation_id} not decided")
 
 
-def _short_of(outcomes: Sequence[WriteOutcome], operation_id: str) -> int | None:
+def _short_of(
+    outcomes: Sequence[WriteOutcome], logged: LoggedMoney | None, operation_id: str
+) -> int | None:
     """What is available, where it was not enough; None where others were faster."""
     there, short = outcomes
     if isinstance(there, ConditionFailed):
         raise IntegrityError(f"a block without a claim: {operation_id}")
-    return int(short.attributes.get("available", 0)) if isinstance(short, ConditionFailed) else None
+    return spendable(short.attributes, logged) if isinstance(short, ConditionFailed) else None
 
 
-def _settled_payout(payout_id: str, claims: PayoutClaims, wait: Wait) -> ClaimV1 | None:
+def _settled_payout(payout_id: str, world: World) -> ClaimV1 | None:
     """Messages come in any order: a request sent just before its return may be a moment behind."""
     for attempt in range(RETURN_ATTEMPTS):
-        payout = claims.find(payout_operation_id(payout_id), Stage.PAYOUT)
+        payout = world.claims.find(payout_operation_id(payout_id), Stage.PAYOUT)
         if payout is not None and payout.state not in _UNDER_WAY:
             break
         if attempt < RETURN_ATTEMPTS - 1:
-            wait(_RETURN_DELAY_S)
+            world.wait(_RETURN_DELAY_S)
     return payout
 
 
-def _check_return(returned: PayoutReturn, claims: PayoutClaims, wait: Wait) -> None:
+def _check_return(returned: PayoutReturn, world: World) -> None:
     """`paid` is final, so what is read here holds when the return is claimed."""
-    payout = _settled_payout(returned.payout_id, claims, wait)
+    payout = _settled_payout(returned.payout_id, world)
     if payout is not None and payout.state in _UNDER_WAY:
         raise TransientError(f"payout {payout.falcon_operation_id} is {payout.state}")
     if payout is None or payout.state != PayoutState.PAID:
@@ -177,16 +185,20 @@ def _check_return(returned: PayoutReturn, claims: PayoutClaims, wait: Wait) -> N
 
 
 @cache
-def _adapters() -> tuple[ContextReader, PayoutClaims]:
+def _adapters() -> tuple[ContextReader, PayoutClaims, Callable[[Block], LoggedMoney]]:
     settings = PayoutDeciderSettings.load()
     dynamodb = client("dynamodb")
+    store = DynamoBalanceStore(dynamodb, settings.balances_table)
+    log = S3TransactionLog(client("s3"), settings.log_bucket)
     return (
         CachedMerchantDirectory(DynamoMerchantDirectory(dynamodb, settings.context_table)),
         DynamoPayoutClaims(dynamodb, settings.claims_table, settings.balances_table),
+        lambda block: logged_money(block, store, log),
     )
 
 
 def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     step = SplitterInput.model_validate(event)
-    directory, claims = _adapters()
-    return decide_payouts(step, directory, claims, utc_now()).model_dump(mode="json")
+    directory, claims, read_log = _adapters()
+    world = World(claims, read_log, utc_now())
+    return decide_payouts(step, directory, world).model_dump(mode="json")

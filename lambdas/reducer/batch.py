@@ -22,6 +22,7 @@ from falcon_balances.domain.counting import (
     CountablePart,
     ItemKey,
     countable_parts,
+    is_balance,
     transactions,
     writes_of,
 )
@@ -31,6 +32,7 @@ from falcon_balances.observability import logger, metrics
 
 ATTEMPTS: Final = 6
 _FIRST_DELAY_S: Final = 0.05
+_KEYS_PER_GET: Final = 100  # of BatchGetItem
 _SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines", "corrects")
 
 
@@ -97,6 +99,7 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], world: World) -
             not_ours.append((record, rejected))
     for group in transactions(part for part, _ in batch.parts.values()):
         _count(group, batch, world)
+    _note_negative(batch, world)
     # Only now: a batch that is repeated until it is counted should not refuse again each time.
     for record, why in not_ours:
         _refuse(record, why, world)
@@ -144,6 +147,22 @@ def _count(group: Sequence[CountablePart], batch: Batch, world: World) -> None:
             world.wait(_FIRST_DELAY_S * 2**attempt)
     if pending:
         raise TransientError(f"{len(pending)} segments not counted after {ATTEMPTS} attempts")
+
+
+def _note_negative(batch: Batch, world: World) -> None:
+    """Since when `available` is below zero: of what this batch says, counted by it or before it."""
+    arrived: dict[ItemKey, datetime] = {}
+    for part, record in batch.parts.values():
+        for key in part.additions:
+            if is_balance(key):
+                arrived[key] = max(arrived.get(key, record.arrived_at), record.arrived_at)
+    keys = sorted(arrived)
+    for start in range(0, len(keys), _KEYS_PER_GET):
+        standings = world.store.standings(keys[start : start + _KEYS_PER_GET])
+        for key, standing in standings.items():
+            is_negative = standing.available < 0
+            if is_negative != (standing.negative_since is not None):
+                world.store.set_negative_since(key, arrived[key] if is_negative else None)
 
 
 def _with_blocks(parts: Sequence[CountablePart], batch: Batch, world: World) -> list[CountablePart]:

@@ -56,6 +56,7 @@ def forget_adapters() -> None:
         reducer._world,
         splitter._directory,
         systems._directory,
+        systems._log,
         systems._store,
     ):
         cached.cache_clear()

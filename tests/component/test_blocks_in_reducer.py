@@ -77,7 +77,7 @@ class Counting:
         reduce_batch(next(iter(stream.by_id)), [StreamRecord(r, at) for r in records], world)
 
     def request(self, block: Block) -> Block:
-        return request_block(block, self.store, no_wait)
+        return request_block(block, self.store, wait=no_wait)
 
     def before_transaction(self, happens: Callable[[], object], times: int = 1) -> None:
         """After the reducer has read the blocks, others get in, `times` times."""
@@ -332,7 +332,7 @@ def test_on_dynamodb_too(aws):
     store.transact([AddCounters(BALANCE, {"available": 10000})])
     payout = payout_block(REQUEST, 7000, NOW)
     for block in (authorization("20.00"), payout):
-        assert request_block(block, store, no_wait) == block
+        assert request_block(block, store, wait=no_wait) == block
     unblocked = confirmed(type="refund", external_reference="refund-2", amount="1.00")
     batch = refund(), withdrawal(7000), data_of(record_of(unblocked))
     for _ in range(2):

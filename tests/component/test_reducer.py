@@ -7,8 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.contracts.stream_records import SegmentRecordV1
-from falcon_balances.domain.counting import TableWrite
+from falcon_balances.domain.counting import ItemKey, TableWrite
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from lambdas.reducer import handler as reducer
@@ -25,7 +26,7 @@ from tests.builders import (
     records_of,
 )
 from tests.component.disturbed import DisturbedDynamo
-from tests.component.world import utc
+from tests.component.world import BALANCES_TABLE, utc
 
 WITH_FEE = context_of(fees=[fee_of("1.00")])
 ONCE = {"confirmed": 10000, "pending": 10000, "operations_count": 1}
@@ -97,6 +98,26 @@ def test_a_segment_is_counted_into_balance_window_and_day_and_leaves_its_mark(aw
 def test_money_is_confirmed_pending_and_available_as_the_design_says(aws, documents, expected):
     aws.reduce(*(data_of(record_of(document)) for document in documents))
     assert aws.balance() == expected
+
+
+def test_a_balance_says_since_when_it_is_negative(aws):
+    store = DynamoBalanceStore(client("dynamodb"), BALANCES_TABLE)
+
+    def negative_since():
+        (balance,) = store.balances("m-5553")
+        return balance.negative_since
+
+    refund = data_of(record_of(confirmed(type="refund", amount="40.00")))
+    aws.reduce(refund)
+    since = negative_since()
+    assert since is not None
+    aws.reduce(refund)
+    aws.reduce(data_of(record_of(confirmed(type="chargeback", amount="1.00"))))
+    assert negative_since() == since
+    aws.reduce(data_of(record_of(reconciled())))
+    assert negative_since() is None
+    key = ItemKey("MERCHANT#m-5553", "BALANCE#bs-5553-eur#EUR")
+    assert store.standings([key]) == {key: (5900, None)}
 
 
 @pytest.mark.parametrize(

@@ -252,7 +252,8 @@ class AwsWorld:
     def balance(self, local_merchant_id: str = "5553", currency: str = "EUR") -> dict[str, int]:
         """The counters of a balance by the names that `context_of` gives; empty if none."""
         sk = f"BALANCE#bs-{local_merchant_id}-{currency.lower()}#{currency}"
-        return self.items("BALANCE", f"m-{local_merchant_id}").get(sk, {})
+        item = self.items("BALANCE", f"m-{local_merchant_id}").get(sk, {})
+        return {name: value for name, value in item.items() if name != "negative_since"}
 
     def stream_item(self, sk: str) -> dict[str, Any]:
         answer = client("dynamodb").get_item(

@@ -24,6 +24,7 @@ from falcon_balances.contracts.schemas import ACCEPTED, REFUSED_INDEX, SCHEMAS
 from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
 from falcon_balances.contracts.stream_records import parse_stream_record as parse_record
+from falcon_balances.domain.blocks import LoggedMoney
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import canonical_document, falcon_operation_id, fingerprint
 from falcon_balances.domain.merchant_context import Merchant
@@ -35,7 +36,7 @@ from falcon_balances.fakes.storage import (
     MemoryMerchantDirectory,
     MemoryPayoutClaims,
 )
-from lambdas.payouts.decider import decide_payouts
+from lambdas.payouts.decider import World, decide_payouts
 
 CONTEXTS = [
     parse_merchant_context(json.loads(path.read_bytes()))
@@ -96,7 +97,8 @@ def process_payout(raw: bytes) -> None:
     )
     step = SplitterInput(stage=Stage.PAYOUT, messages=(message,))
     claims = MemoryPayoutClaims(MemoryEventClaims(), MemoryBalanceStore())
-    (decided,) = decide_payouts(step, directory, claims, SENT_AT).messages
+    world = World(claims, read_log=lambda _block: LoggedMoney(0, 0), now=SENT_AT)
+    (decided,) = decide_payouts(step, directory, world).messages
     if decided.rejection is not None:
         raise RejectedOperation(decided.rejection.code, decided.rejection.reason)
 

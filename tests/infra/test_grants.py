@@ -6,6 +6,10 @@ from tests.infra.assembly import as_list
 
 LOG_OBJECTS = "arn:<Partition>:s3:::log-<AccountId>-<Region>/"
 QUARANTINE_OBJECTS = "arn:<Partition>:s3:::quarantine-<AccountId>-<Region>/"
+FOLDS_THE_LOG = {
+    ("s3:ListBucket", "log-<AccountId>-<Region>.Arn"),
+    ("s3:GetObject", f"{LOG_OBJECTS}*"),
+}
 STREAM, BALANCES = "balance-operations.Arn", "balances.Arn"
 
 
@@ -29,8 +33,10 @@ FUNCTIONS = {
         ("dynamodb:GetItem", "event-claims.Arn"),
         ("dynamodb:PutItem", "event-claims.Arn"),
         ("dynamodb:PutItem", BALANCES),
+        ("dynamodb:Query", BALANCES),
         ("dynamodb:UpdateItem", BALANCES),
         ("dynamodb:BatchGetItem", "merchant-contexts.Arn"),
+        *FOLDS_THE_LOG,
     },
     "payout-logger": {
         ("dynamodb:UpdateItem", "event-claims.Arn"),
@@ -53,6 +59,7 @@ FUNCTIONS = {
         ("dynamodb:Query", BALANCES),
         ("dynamodb:UpdateItem", BALANCES),
         ("dynamodb:BatchGetItem", "merchant-contexts.Arn"),
+        *FOLDS_THE_LOG,
     },
     "splitter": {("dynamodb:BatchGetItem", "merchant-contexts.Arn")},
     "persister": {

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from falcon_balances.adapters.logged_money import logged_money
 from falcon_balances.contracts.execution import (
     ExecutionResult,
     PersisterInput,
@@ -34,6 +35,7 @@ from falcon_balances.fakes.stream import MemoryBalanceStream
 from falcon_balances.settings import DispatcherSettings
 from lambdas.dispatcher.dispatching import QueuedMessage, dispatch
 from lambdas.payouts.announcer import announce_outcomes
+from lambdas.payouts.decider import World as DecidingWorld
 from lambdas.payouts.decider import decide_payouts
 from lambdas.payouts.logger import log_payouts
 from lambdas.persister.handler import persist
@@ -179,9 +181,13 @@ class Pipeline:
             answer = persist(PersisterInput.model_validate(document), self.claims, self.log)
         elif name == "PayoutDecider":
             decide = SplitterInput.model_validate(document)
-            answer = decide_payouts(
-                decide, self.directory, self.payouts, self.now, wait=lambda _delay_s: None
+            deciding = DecidingWorld(
+                self.payouts,
+                lambda block: logged_money(block, self.store, self.log),
+                self.now,
+                wait=lambda _delay_s: None,
             )
+            answer = decide_payouts(decide, self.directory, deciding)
         elif name == "PayoutLogger":
             answer = log_payouts(PayoutLoggerInput.model_validate(document), self.payouts, self.log)
         elif name == "PayoutAnnouncer":

@@ -107,7 +107,7 @@ class SpendingMachine(Machine):
         )
         block = asked.to_block("m-ann", "bs-ann", "tester", self.pipeline.now)
         self._start(
-            "authorize", lambda: request_block(block, self.pipeline.store, _no_wait), schedule
+            "authorize", lambda: request_block(block, self.pipeline.store, wait=_no_wait), schedule
         )
 
     @rule(key=KEYS, amount=AMOUNTS, schedule=SCHEDULE)
@@ -116,7 +116,9 @@ class SpendingMachine(Machine):
             balance_shop_id="bs-ann", reference="by-hand", amount=amount, currency="EUR"
         )
         block = asked.to_block("m-ann", key, "tester", self.pipeline.now)
-        self._start("block", lambda: request_block(block, self.pipeline.store, _no_wait), schedule)
+        self._start(
+            "block", lambda: request_block(block, self.pipeline.store, wait=_no_wait), schedule
+        )
 
     @rule(block_id=st.sampled_from([manual_block_id("m-ann", k) for k in ("k1", "k2")]), s=SCHEDULE)
     def release_block(self, block_id: str, s: list[Any]) -> None:

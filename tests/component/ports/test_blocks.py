@@ -9,6 +9,7 @@ from falcon_balances.adapters.ports import ConditionFailed
 from falcon_balances.domain.blocks import (
     Block,
     BlockStatus,
+    LoggedMoney,
     Purpose,
     block_writes,
     ending_writes,
@@ -91,21 +92,62 @@ def test_a_balance_without_an_available_has_none(store):
     assert dict(outcomes[1].attributes).get("available", 0) == 0
 
 
-@pytest.mark.parametrize(("blocked_max", "is_met"), [(4000, True), (3999, False), (0, False)])
-def test_no_more_may_be_blocked_than_was_known(store, blocked_max, is_met):
+@pytest.mark.parametrize(
+    ("logged", "is_met"),
+    [
+        (LoggedMoney(8000, 3), True),
+        (LoggedMoney(7999, 3), False),
+        (LoggedMoney(0, 3), False),
+        (LoggedMoney(8000, 2), False),
+        (LoggedMoney(8000, 4), False),
+    ],
+)
+def test_no_more_is_blocked_than_the_log_had_when_it_was_read(store, logged, is_met):
     give(store)
+    store.port.transact([AddCounters(BALANCE, {"operations_count": 3})])
     store.port.transact(block_writes(BLOCK))
-    outcomes = store.port.transact(block_writes(block("other"), blocked_max))
+    outcomes = store.port.transact(block_writes(block("other"), logged))
     assert (not outcomes) is is_met
     if not is_met:
         assert failed(outcomes) == [False, True]
         assert outcomes[1].attributes["blocked"] == 4000
+        assert outcomes[1].attributes["operations_count"] == 3
     assert store.read(BALANCE)["blocked"] == (8000 if is_met else 4000)
 
 
 def test_where_nothing_was_ever_blocked_nothing_is(store):
     give(store)
-    assert not store.port.transact(block_writes(BLOCK, blocked_max=0))
+    store.port.transact([AddCounters(BALANCE, {"operations_count": 1})])
+    assert failed(store.port.transact(block_writes(BLOCK, LoggedMoney(3999, 1)))) == [False, True]
+    assert not store.port.transact(block_writes(BLOCK, LoggedMoney(4000, 1)))
+
+
+def test_since_when_a_balance_is_negative_is_kept_until_it_is_not(store):
+    def standing():
+        return store.port.standings([BALANCE]).get(BALANCE)
+
+    assert standing() is None
+    give(store, 100)
+    store.port.set_negative_since(BALANCE, NOW)
+    assert standing() == (100, None)
+    give(store, -101)
+    store.port.set_negative_since(BALANCE, NOW)
+    store.port.set_negative_since(BALANCE, NOW + HOUR)
+    store.port.set_negative_since(BALANCE, None)
+    assert standing() == (-1, NOW)
+    [balance] = store.port.balances("m-1")
+    assert balance.negative_since == NOW
+    give(store, 1)
+    [balance] = store.port.balances("m-1")
+    assert balance.negative_since is None
+    store.port.set_negative_since(BALANCE, None)
+    assert standing() == (0, None)
+
+
+def test_nothing_is_written_about_a_balance_that_is_not_there(store):
+    for since in (NOW, None):
+        store.port.set_negative_since(BALANCE, since)
+    assert store.port.balances("m-1") == []
 
 
 def test_the_same_block_again_changes_nothing_and_is_answered_as_it_stands(store):

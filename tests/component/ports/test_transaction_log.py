@@ -5,7 +5,9 @@ import pytest
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.adapters.transaction_log import S3TransactionLog
-from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.errors import IntegrityError, TransientError
+from falcon_balances.domain.log_format import csv_body, log_key
+from tests.builders import confirmed, context_of, reconciled, record_of, shop
 from tests.component.world import LOG_BUCKET
 
 KEY = "confirmed/merchant_id=m-1/date=2026-11-20/673d679f-05b5-5e9f-acf0-6e2e1c604768.csv"
@@ -50,3 +52,22 @@ def test_a_second_append_makes_no_new_version(aws):
     log.append(KEY, FIRST)
     log.append(KEY, LogObject(b"other\n", {}))
     assert aws.log_versions() == before
+
+
+def test_a_merchant_s_segments_are_read_back_whatever_their_stage(log):
+    ours = [record_of(confirmed()), record_of(reconciled()), record_of(confirmed(type="refund"))]
+    others = [record_of(confirmed(**shop("other")), context_of("other"))]
+    for record in (*ours, *others):
+        log.append(record.log_key, LogObject(record.body.encode(), {}))
+    found = sorted(log.segments_of("m-5553"), key=log_key)
+    assert [csv_body(segment) for segment in found] == [
+        record.body for record in sorted(ours, key=lambda record: record.log_key)
+    ]
+    assert log.segments_of("m-none") == []
+
+
+def test_a_key_that_is_not_its_lines_own_is_not_read_as_a_segment(aws):
+    log, record = S3TransactionLog(client("s3"), LOG_BUCKET), record_of()
+    log.append(record.log_key.replace("confirmed/", "reconciled/"), LogObject(b"x\n", {}))
+    with pytest.raises(IntegrityError, match="reconciled/"):
+        log.segments_of("m-5553")

@@ -6,6 +6,7 @@ import pytest
 from falcon_balances.domain.blocks import (
     Block,
     BlockStatus,
+    LoggedMoney,
     Purpose,
     block_writes,
     ending_writes,
@@ -124,8 +125,8 @@ def test_a_block_is_set_aside_if_it_is_new_and_covered(purpose, checks):
 
 
 def test_who_is_checked_against_the_log_names_what_may_be_blocked_already():
-    _, added = block_writes(BLOCK, blocked_max=700)
-    assert added == replace(SET_ASIDE, blocked_max=700)
+    _, added = block_writes(BLOCK, LoggedMoney(4700, 3))
+    assert added == replace(SET_ASIDE, blocked_max=700, operations_count=3)
 
 
 @pytest.mark.parametrize(
