@@ -19,6 +19,7 @@ from falcon_balances.domain.counting import (
     PutMark,
     TableWrite,
     block_sk,
+    correction_sk,
     mark_sk,
     merchant_pk,
 )
@@ -163,6 +164,21 @@ class DynamoBalanceStore:
                 ConsistentRead=True,
             )
         return {name: value["S"] for name, value in answer.get("Item", {}).items()}
+
+    def corrections(self, merchant_id: str, falcon_operation_id: str) -> list[str]:
+        """The falcon_operation_ids of the adjustments that correct an operation."""
+        prefix = correction_sk(falcon_operation_id, "")
+        with aws_call(f"corrections of {falcon_operation_id}"):
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+                ExpressionAttributeValues={
+                    ":pk": {"S": merchant_pk(merchant_id)},
+                    ":prefix": {"S": prefix},
+                },
+                ConsistentRead=True,
+            )
+            return [item["sk"]["S"].removeprefix(prefix) for p in pages for item in p["Items"]]
 
     def as_of(self) -> datetime | None:
         return self._read_time("AS_OF", "as_of")[1]

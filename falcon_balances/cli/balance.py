@@ -1,9 +1,6 @@
 """`falcon balance`: a merchant's balances from the table or the API, or everybody's."""
 
-import json
 import sys
-import urllib.error
-import urllib.request
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -19,7 +16,6 @@ from falcon_balances.cli.token import merchant_token
 if TYPE_CHECKING:
     from falcon_balances.adapters.balance_store import DynamoBalanceStore
 
-_HTTP_TIMEOUT_S = 10
 _COLUMNS = (
     "balance_shop_id",
     "currency",
@@ -104,26 +100,19 @@ def _show_all(target: Target, *, as_json: bool) -> None:
 def _from_api(target: Target, merchant_id: str, token: str | None) -> dict[str, Any]:
     if token is None and target.env != LOCAL:
         raise InvalidInputError("--api needs --token in a real account")
-    request = urllib.request.Request(  # noqa: S310 - our own API's address
-        f"{target.api_url}/v1/merchants/{quote(merchant_id, safe='')}/balances",
-        headers={"Authorization": f"Bearer {token or merchant_token(target, merchant_id)}"},
+    from falcon_balances.cli import api  # noqa: PLC0415 - HTTP: not for --help
+
+    answer = api.call(
+        target,
+        "GET",
+        f"merchants/{quote(merchant_id, safe='')}/balances",
+        token=token or merchant_token(target, merchant_id),
     )
-    try:
-        with _opener(target).open(request, timeout=_HTTP_TIMEOUT_S) as answer:
-            document: dict[str, Any] = json.load(answer)
-    except urllib.error.HTTPError as error:
-        if error.code == HTTPStatus.NOT_FOUND:
-            raise _unknown(merchant_id) from error
-        raise AwsError(f"the API answered {error.code}") from error
-    except (OSError, ValueError) as error:
-        raise AwsError(f"the API did not answer: {type(error).__name__}") from error
-    return document
-
-
-def _opener(target: Target) -> urllib.request.OpenerDirector:
-    """A proxy of the shell's is for the world outside, not for the embedded AWS."""
-    handlers = [urllib.request.ProxyHandler({})] if target.env == LOCAL else []
-    return urllib.request.build_opener(*handlers)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        raise _unknown(merchant_id)
+    if not answer.is_ok:
+        raise AwsError(f"the API answered {answer.status}")
+    return answer.document
 
 
 def _unknown(merchant_id: str) -> InvalidInputError:

@@ -24,6 +24,7 @@ from falcon_balances.domain.operations import Stage
 _KEYS_PER_GET = 100
 # Payouts that were refused for lack of money, or given up: nothing of them is ever counted.
 _DECIDED_AGAINST = ("refused", "given_up")
+_UNDER_WAY = ("decided", "logging")
 _POLL_S = 0.3
 _EMPTY_LOOKS = 10
 
@@ -144,8 +145,11 @@ class Delivery:
         decided_against = set()
         for claim in claims:
             operation_id = claim["falcon_operation_id"]["S"]
-            if claim.get("state", {}).get("S") in _DECIDED_AGAINST:
+            state = claim.get("state", {}).get("S")
+            if state in _DECIDED_AGAINST:
                 decided_against.add((operation_id, claim["fingerprint"]["S"]))
+            if state in _UNDER_WAY:
+                continue
             marks[operation_id, claim["fingerprint"]["S"]] = [
                 (
                     merchant_pk(segment["M"]["merchant_id"]["S"]),

@@ -8,12 +8,14 @@ import typer
 
 from falcon_balances.cli import (
     balance,
+    block,
     environment,
     errors,
     local,
     merchants,
     ops,
     output,
+    payout,
     psp,
     token,
 )
@@ -30,6 +32,8 @@ app.add_typer(local.app, name="local")
 app.add_typer(merchants.app, name="merchants")
 app.add_typer(psp.app, name="psp")
 app.command("balance")(balance.balance)
+app.add_typer(block.app, name="block")
+app.add_typer(payout.app, name="payout")
 app.command("token")(token.token)
 app.add_typer(ops.app, name="ops")
 

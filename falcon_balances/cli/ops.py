@@ -1,4 +1,4 @@
-"""`falcon ops`: what operators do: look into the quarantine."""
+"""`falcon ops`: what operators do: look into the quarantine, adjust, give a payout up."""
 
 import base64
 from collections.abc import Iterator
@@ -8,13 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from falcon_balances.cli import output
+from falcon_balances.cli.block import DryRun
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.cli.output import JsonFlag
+from falcon_balances.cli.payout import TimeoutOption, WaitOption
+from falcon_balances.cli.stages import StageName
 from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
 
 app = typer.Typer(help="For operators.", no_args_is_help=True)
 quarantine = typer.Typer(help="What was refused: raw bytes, code, reason.", no_args_is_help=True)
 app.add_typer(quarantine, name="quarantine")
+
+payouts_app = typer.Typer(help="Payouts that are stuck.", no_args_is_help=True)
+app.add_typer(payouts_app, name="payout")
 
 _SOURCES = ("confirmed", "reconciled", "payout", "adjustment", "stream")
 
@@ -85,3 +91,79 @@ def show(
         return
     output.pairs({"key": key, **answer["Metadata"]})
     output.line(body.decode("utf-8", "backslashreplace"))
+
+
+@app.command("adjust")
+def adjust(
+    merchant_id: Annotated[str, typer.Argument(help="Whose balance.")],
+    balance_shop_id: Annotated[str, typer.Argument(help="Which balance.")],
+    direction: Annotated[str, typer.Argument(help="`credit` or `debit`.")],
+    amount: Annotated[str, typer.Argument(help="As 12.50; no more decimals than the currency.")],
+    currency: Annotated[str, typer.Argument(help="ISO 4217, as EUR.")],
+    adjustment_id: Annotated[str, typer.Option("--adjustment-id", help="The same counts once.")],
+    reason: Annotated[str, typer.Option("--reason", help="Up to 200 characters, for auditors.")],
+    requested_by: Annotated[str, typer.Option("--requested-by", help="Who answers for it.")],
+    *,
+    corrects: Annotated[
+        str | None, typer.Option("--corrects", help="The falcon_operation_id that it corrects.")
+    ] = None,
+    adjusted_at: Annotated[
+        str | None, typer.Option("--adjusted-at", help="RFC 3339. Now when absent.")
+    ] = None,
+    wait: WaitOption = False,
+    timeout_s: TimeoutOption = 120,
+    dry_run: DryRun = False,
+    env: EnvOption = LOCAL,
+    as_json: JsonFlag = False,
+) -> None:
+    """Correct a balance by a line of its own; nothing that is written changes."""
+    from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415 - not for --help
+    from falcon_balances.cli import single  # noqa: PLC0415
+    from falcon_balances.domain.instants import rfc3339  # noqa: PLC0415
+
+    event = single.said(
+        {
+            "schema_version": "1",
+            "adjustment_id": adjustment_id,
+            "merchant_id": merchant_id,
+            "balance_shop_id": balance_shop_id,
+            "direction": direction,
+            "amount": amount,
+            "currency": currency,
+            "adjusted_at": adjusted_at or rfc3339(utc_now()),
+            "reason": reason,
+            "requested_by": requested_by,
+            "corrects": corrects,
+        }
+    )
+    operation_id = single.check(StageName.ADJUSTMENT, event, env)
+    target = find_target(env)
+    if dry_run:
+        output.note("dry run: nothing was sent")
+        single.show(event, as_json=as_json)
+        return
+    sent: dict[str, Any] = single.send(
+        target, StageName.ADJUSTMENT, event, timeout_s if wait else None
+    )
+    sent.pop("quarantine", None)
+    single.show({"falcon_operation_id": operation_id, **sent}, as_json=as_json)
+
+
+@payouts_app.command("give-up")
+def give_up(
+    payout_id: Annotated[str, typer.Argument(help="As its request says it.")],
+    by: Annotated[str, typer.Option("--by", help="Who answers for it.")],
+    *,
+    dry_run: DryRun = False,
+    env: EnvOption = LOCAL,
+    as_json: JsonFlag = False,
+) -> None:
+    """Give a payout up that was decided but never reached the log; its money is free again."""
+    from falcon_balances.cli import payouts  # noqa: PLC0415 - not for --help
+    from falcon_balances.contracts.blocks import is_id  # noqa: PLC0415
+
+    if not is_id(by):
+        raise InvalidInputError("--by: not of an id's form")
+    if dry_run:
+        output.note("dry run: nothing was given up")
+    payouts.show(payouts.give_up(find_target(env), payout_id, by, dry_run=dry_run), as_json=as_json)

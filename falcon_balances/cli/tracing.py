@@ -28,43 +28,70 @@ def operation_id_of(words: list[str]) -> str:
 def story(target: Target, operation_id: str) -> dict[str, Any]:
     """Empty `stages` when no stage of it was ever claimed."""
     claims = DynamoEventClaims(target.client("dynamodb"), target.claims_table)
-    found = [claims.find(operation_id, Stage(stage)) for stage in STAGES]
+    found = [
+        claim for stage in STAGES if (claim := claims.find(operation_id, Stage(stage))) is not None
+    ]
     return {
         "falcon_operation_id": operation_id,
-        "stages": [_stage_story(target, claim) for claim in found if claim is not None],
+        "corrected_by": _corrected_by(target, found) if found else [],
+        "stages": [_stage_story(target, claim) for claim in found],
     }
 
 
 def _stage_story(target: Target, claim: ClaimV1) -> dict[str, Any]:
-    store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
-    segments = []
-    for segment in claim.segments:
-        mark = store.mark(segment.merchant_id, claim.falcon_operation_id, claim.stage)
-        segments.append(
-            {
-                "merchant_id": segment.merchant_id,
-                "log_key": segment.log_key,
-                "counted_in_window": mark.get("window"),
-                "lines": segment.body.splitlines(),
-            }
-        )
-    return {
+    story = {
         "stage": claim.stage.value,
         "fingerprint": claim.fingerprint,
         "received_at": claim.received_at,
         "context_versions": list(claim.context_versions),
-        "segments": segments,
+        "segments": segments(target, claim),
     }
+    return story | ({"corrects": claim.corrects} if claim.corrects else {})
+
+
+def segments(target: Target, claim: ClaimV1) -> list[dict[str, Any]]:
+    """Where each of the claim's segments lies, and whether it is counted."""
+    store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
+    return [
+        {
+            "merchant_id": segment.merchant_id,
+            "log_key": segment.log_key,
+            "counted_in_window": store.mark(
+                segment.merchant_id, claim.falcon_operation_id, claim.stage
+            ).get("window"),
+            "lines": segment.body.splitlines(),
+        }
+        for segment in claim.segments
+    ]
+
+
+def _corrected_by(target: Target, claims: list[ClaimV1]) -> list[str]:
+    """The adjustments that correct the operation, as the balances of its merchants know them."""
+    store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
+    merchants = {segment.merchant_id for claim in claims for segment in claim.segments}
+    return sorted(
+        correction
+        for merchant_id in merchants
+        for correction in store.corrections(merchant_id, claims[0].falcon_operation_id)
+    )
 
 
 def show(story: dict[str, Any]) -> None:
     output.line(story["falcon_operation_id"])
     for stage in story["stages"]:
         output.line(f"{stage['stage']}, received {stage['received_at']}")
-        for segment in stage["segments"]:
-            window = segment["counted_in_window"]
-            counted = f"counted in the window {window}" if window else "not counted yet"
-            output.line(f"  {segment['merchant_id']}, {counted}")
-            output.line(f"  {segment['log_key']}")
-            for line in segment["lines"]:
-                output.line(f"    {line}")
+        if "corrects" in stage:
+            output.line(f"  corrects {stage['corrects']}")
+        show_segments(stage["segments"])
+    for correction in story["corrected_by"]:
+        output.line(f"corrected by {correction}")
+
+
+def show_segments(found: list[dict[str, Any]]) -> None:
+    for segment in found:
+        window = segment["counted_in_window"]
+        counted = f"counted in the window {window}" if window else "not counted yet"
+        output.line(f"  {segment['merchant_id']}, {counted}")
+        output.line(f"  {segment['log_key']}")
+        for line in segment["lines"]:
+            output.line(f"    {line}")

@@ -53,6 +53,10 @@ def payout_operation_id(payout_id: str) -> str:
     return uuid5_text(f"payout|{payout_id}")
 
 
+def payout_return_id(payout_id: str) -> str:
+    return uuid5_text(f"payout_return|{payout_id}")
+
+
 def operation_id_of_reference(
     psp_id: str, operation_type: OperationType, external_reference: str
 ) -> str:

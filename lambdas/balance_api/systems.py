@@ -189,7 +189,8 @@ def _insufficient(block: Block) -> Response[str]:
         HTTPStatus.CONFLICT,
         "Insufficient balance",
         field="amount",
-        detail="amount: more than was available when this was first asked",
+        detail=f"amount: more than the {document.available} {document.currency} that were "
+        "available when this was first asked",
         available=document.available,
         currency=document.currency,
         block=document.model_dump(mode="json"),

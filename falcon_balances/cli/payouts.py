@@ -1,0 +1,105 @@
+"""What became of a payout, and the one way back that an operator has."""
+
+from typing import Any
+
+from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
+from falcon_balances.adapters.ports import ConditionFailed
+from falcon_balances.cli import output, tracing
+from falcon_balances.cli.errors import AwsError, InvalidInputError
+from falcon_balances.cli.target import Target
+from falcon_balances.contracts.blocks import BlockV1
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.domain.blocks import Block
+from falcon_balances.domain.counting import ItemKey, block_sk, merchant_pk
+from falcon_balances.domain.identity import payout_operation_id, payout_return_id
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.payouts import PayoutState, giving_up
+
+_ATTEMPTS = 5
+
+
+def story(target: Target, payout_id: str) -> dict[str, Any]:
+    """Raises InvalidInputError where no such payout was ever decided."""
+    claim = _claim(target, payout_id)
+    returned = tracing.story(target, payout_return_id(payout_id))["stages"]
+    block = _block(target, claim)
+    return {
+        "payout_id": payout_id,
+        "falcon_operation_id": claim.falcon_operation_id,
+        "state": claim.state,
+        "received_at": claim.received_at,
+        "available_when_refused": claim.available,
+        "block": None if block is None else BlockV1.of(block).model_dump(mode="json"),
+        "withdrawal": tracing.segments(target, claim),
+        "returned": returned[0]["segments"] if returned else None,
+    }
+
+
+def show(document: dict[str, Any], *, as_json: bool) -> None:
+    if as_json or "state" not in document:
+        (output.document if as_json else output.pairs)(document)
+        return
+    names = ("payout_id", "falcon_operation_id", "state", "received_at")
+    pairs = {name: document[name] for name in names}
+    if document["available_when_refused"] is not None:
+        pairs["available then"] = document["available_when_refused"]
+    if document["block"] is not None:
+        pairs["block"] = "{status}, {amount} {currency}".format(**document["block"])
+    output.pairs(pairs)
+    for title in ("withdrawal", "returned"):
+        if document[title]:
+            output.line(title)
+            tracing.show_segments(document[title])
+
+
+def give_up(target: Target, payout_id: str, by: str, *, dry_run: bool) -> dict[str, Any]:
+    """Only what is decided and not yet on its way to the log. Idempotent.
+
+    Its message, in the queue or the dead-letter queue still, announces the outcome when it is
+    handled again.
+    """
+    claim = _claim(target, payout_id)
+    for _ in range(_ATTEMPTS):
+        if claim.state == PayoutState.GIVEN_UP:
+            break
+        block = _block(target, claim)
+        if claim.state != PayoutState.DECIDED or block is None:
+            raise InvalidInputError(f"the payout is {claim.state}: it cannot be given up")
+        if dry_run:
+            break
+        step = giving_up(block, utc_now(), by)
+        outcomes = _claims(target).move(
+            claim.falcon_operation_id, step.source, step.target, step.writes
+        )
+        if not outcomes:
+            _store(target).set_negative_since(block.balance_key, None)
+        elif not isinstance(outcomes[0], ConditionFailed):
+            continue
+        claim = _claim(target, payout_id)
+    else:
+        raise AwsError("others write to this balance all the time; try again")
+    return story(target, payout_id)
+
+
+def _claim(target: Target, payout_id: str) -> ClaimV1:
+    claim = _claims(target).find(payout_operation_id(payout_id), Stage.PAYOUT)
+    if claim is None:
+        raise InvalidInputError(f"no payout {payout_id[:80]} was ever decided")
+    return claim
+
+
+def _block(target: Target, claim: ClaimV1) -> Block | None:
+    for segment in claim.segments:
+        key = ItemKey(merchant_pk(segment.merchant_id), block_sk(claim.falcon_operation_id))
+        return _store(target).blocks([key]).get(key)
+    return None
+
+
+def _claims(target: Target) -> DynamoPayoutClaims:
+    return DynamoPayoutClaims(target.client("dynamodb"), target.claims_table, target.balances_table)
+
+
+def _store(target: Target) -> DynamoBalanceStore:
+    return DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
