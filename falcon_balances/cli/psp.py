@@ -15,6 +15,14 @@ from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
 
 app = typer.Typer(help="As a PSP: sample, validate, send, trace.", no_args_is_help=True)
 
+# The first that a line has says its stage.
+_TELLING_FIELDS = (
+    (b'"adjustment_id"', StageName.ADJUSTMENT),
+    (b'"payout_id"', StageName.PAYOUT),
+    (b'"reconciled_date"', StageName.RECONCILED),
+    (b'"bank_reference"', StageName.RECONCILED),
+)
+
 StageOption = Annotated[StageName, typer.Option("--stage", help="Which topic the file is for.")]
 
 
@@ -78,8 +86,10 @@ def validate(
 
 
 def _apparent_stage(raw: bytes) -> StageName:
-    is_reconciled = b'"reconciled_date"' in raw or b'"bank_reference"' in raw
-    return StageName.RECONCILED if is_reconciled else StageName.CONFIRMED
+    for field, stage in _TELLING_FIELDS:
+        if field in raw:
+            return stage
+    return StageName.CONFIRMED
 
 
 def _wrong_document(wrong: WrongLine) -> dict[str, Any]:

@@ -7,10 +7,29 @@ from datetime import timedelta
 
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.domain.instants import rfc3339
-from tests.e2e.events import Document, confirmed, context, part, reconciled
+from tests.e2e.events import DATE, Document, confirmed, context, direct, part, reconciled
 
 PSP = "bad-psp"
 OPENING = confirmed(PSP, "known", "bad", "1.00")
+REQUEST = direct("bad", "payout_id", "known", "0.50", requested_at=DATE)
+RETURN = direct(
+    *("bad", "payout_id", "known", "0.20"), type="return", returned_at=DATE, bank_reference="bank-1"
+)
+ADJUSTMENT = direct(
+    *("bad", "adjustment_id", "known", "0.10"),
+    direction="credit",
+    adjusted_at=DATE,
+    reason="paid twice",
+    requested_by="ops",
+)
+# Sent before the bad ones, each when what lies before it is counted.
+OPENINGS = (
+    ("confirmed", OPENING),
+    ("reconciled", reconciled(OPENING)),
+    ("payout", REQUEST),
+    ("payout", RETURN),
+    ("adjustment", ADJUSTMENT),
+)
 MERCHANTS = [
     context(PSP, "bad"),
     context(PSP, "bad-yen", "JPY"),
@@ -76,6 +95,9 @@ def bad_messages() -> list[BadMessage]:
         *_dates(),
         *_splits(),
         *_merchants(),
+        *_payouts(),
+        *_returns(),
+        *_adjustments(),
     ]
     made = [
         BadMessage(rule, stage, code, json.dumps(_numbered(document, number)))
@@ -88,8 +110,10 @@ Row = tuple[str, str, str, Document]
 
 
 def _numbered(document: Document, number: int) -> Document:
-    own = document.get("external_reference") == "bad"
-    return document | {"external_reference": f"bad-{number}"} if own else document
+    for field in ("external_reference", "payout_id", "adjustment_id"):
+        if document.get(field) == "bad":
+            return document | {field: f"bad-{number}"}
+    return document
 
 
 def _event(name: str = "bad", amount: str = "7.00", /, **changes: object) -> Document:
@@ -210,6 +234,87 @@ def _merchants() -> Iterator[Row]:
     other = OPENING | {"amount": "2.00"}
     yield _row("known with another content", "E_ID_CONFLICT", other)
     yield _row("known with another content", "E_ID_CONFLICT", reconciled(other), "reconciled")
+
+
+def _changed(document: Document, **changes: object) -> Document:
+    """A field changed to None is left out."""
+    name = next(field for field in ("payout_id", "adjustment_id") if field in document)
+    changed = document | {name: "bad"} | changes
+    return {field: value for field, value in changed.items() if value is not None}
+
+
+_DIRECT = (
+    ("no version", "E_VERSION", {"schema_version": None}),
+    ("unknown field", "E_SCHEMA", {"note": "x"}),
+    ("no amount", "E_SCHEMA", {"amount": None}),
+    ("no merchant", "E_SCHEMA", {"merchant_id": None}),
+    ("merchant_id with a blank", "E_ID", {"merchant_id": "m bad"}),
+    ("a negative amount", "E_AMOUNT", {"amount": "-0.10"}),
+    ("nothing", "E_AMOUNT", {"amount": "0.00"}),
+    ("a number", "E_AMOUNT", {"amount": 1}),
+    ("too precise", "E_SCALE", {"amount": "0.100"}),
+    ("unknown currency", "E_CURRENCY", {"currency": "ZZZ"}),
+    ("unknown merchant", "E_UNKNOWN_MERCHANT", {"merchant_id": "m-nobody"}),
+    ("unknown balance shop", "E_NO_BALANCE_SHOP", {"balance_shop_id": "bs-nobody"}),
+    ("another merchant's balance", "E_NO_BALANCE_SHOP", {"balance_shop_id": "bs-bad-good"}),
+    ("another currency", "E_NO_BALANCE_SHOP", {"currency": "USD"}),
+)
+
+
+def _payouts() -> Iterator[Row]:
+    def row(rule: str, code: str, **changes: object) -> Row:
+        return _row(rule, code, _changed(REQUEST, **changes), "payout")
+
+    for rule, code, changes in _DIRECT:
+        yield row(rule, code, **changes)
+    yield row("no payout_id", "E_SCHEMA", payout_id=None)
+    yield row("payout_id with a blank", "E_ID", payout_id="a b")
+    yield row("no date", "E_SCHEMA", requested_at=None)
+    yield row("a day only", "E_DATE", requested_at="2026-03-05")
+    yield row("far ahead", "E_FUTURE", requested_at="2999-01-01T00:00:00Z")
+    yield row("minimum_amount of nothing", "E_AMOUNT", minimum_amount="0.00")
+    yield row("minimum_amount above amount", "E_AMOUNT", minimum_amount="0.51")
+    yield row("minimum_amount too precise", "E_SCALE", minimum_amount="0.001")
+    yield row("live", "E_MODE", mode="live")
+    yield row("unknown type", "E_SCHEMA", type="request")
+    yield row("known with another amount", "E_ID_CONFLICT", payout_id="known", amount="0.40")
+    minimum = {"payout_id": "known", "minimum_amount": "0.10"}
+    yield row("known with a minimum", "E_ID_CONFLICT", **minimum)
+
+
+def _returns() -> Iterator[Row]:
+    def row(rule: str, code: str, **changes: object) -> Row:
+        return _row(f"return: {rule}", code, _changed(RETURN, **changes), "payout")
+
+    for rule, code, changes in _DIRECT:
+        yield row(rule, code, **changes)
+    yield row("no bank_reference", "E_SCHEMA", bank_reference=None)
+    yield row("a minimum_amount", "E_SCHEMA", minimum_amount="0.10")
+    yield row("far ahead", "E_FUTURE", returned_at="2999-01-01T00:00:00Z")
+    yield row("never paid", "E_NOT_PAID")
+    yield row("more than was paid", "E_NOT_PAID", payout_id="known", amount="0.51")
+    other = {"payout_id": "known", "merchant_id": "m-bad-good", "balance_shop_id": "bs-bad-good"}
+    yield row("to another balance", "E_NOT_PAID", **other)
+    yield row("a second time", "E_ID_CONFLICT", payout_id="known", amount="0.30")
+
+
+def _adjustments() -> Iterator[Row]:
+    def row(rule: str, code: str, **changes: object) -> Row:
+        return _row(rule, code, _changed(ADJUSTMENT, **changes), "adjustment")
+
+    for rule, code, changes in _DIRECT:
+        yield row(rule, code, **changes)
+    yield row("no reason", "E_SCHEMA", reason=None)
+    yield row("an empty reason", "E_SCHEMA", reason="")
+    yield row("a reason of blanks", "E_SCHEMA", reason="  ")
+    yield row("a reason of 201 characters", "E_SCHEMA", reason="x" * 201)
+    yield row("a reason of two lines", "E_SCHEMA", reason="a\nb")
+    yield row("no direction", "E_SCHEMA", direction=None)
+    yield row("unknown direction", "E_SCHEMA", direction="up")
+    yield row("nobody's", "E_SCHEMA", requested_by=None)
+    yield row("corrects no id of ours", "E_ID", corrects="order-1")
+    yield row("far ahead", "E_FUTURE", adjusted_at="2999-01-01T00:00:00Z")
+    yield row("known with another amount", "E_ID_CONFLICT", adjustment_id="known", amount="0.20")
 
 
 def _texts() -> Iterator[BadMessage]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 Document = dict[str, Any]
+DATE = "2026-03-05T10:15:30Z"
 
 
 def context(psp_id: str, name: str, currency: str = "EUR", /, **changes: object) -> Document:
@@ -19,6 +20,19 @@ def context(psp_id: str, name: str, currency: str = "EUR", /, **changes: object)
         "effective_from": "2026-01-01T00:00:00Z",
         "fees": [],
         **changes,
+    }
+
+
+def direct(name: str, field: str, reference: str, amount: str, /, **more: object) -> Document:
+    """A payout, a return or an adjustment: what names a balance itself."""
+    return {
+        "schema_version": "1",
+        field: reference,
+        "merchant_id": f"m-{name}",
+        "balance_shop_id": f"bs-{name}",
+        "amount": amount,
+        "currency": "EUR",
+        **more,
     }
 
 
