@@ -1,4 +1,4 @@
-"""`python -m bench [core] [calls] [imports] [--embedded] [--json]`: measure, print, judge.
+"""`python -m bench [core] [calls] [spending] [imports] [--embedded] [--json]`: measure and judge.
 
 Exit code 1 when a count bound is broken: counts are the same on every machine. Times are only
 reported, with something run beside them.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from bench.environment import batch_sizes_of, prepare
 from bench.results import Result, print_json, print_table
 
-PARTS = ("core", "calls", "imports")
+PARTS = ("core", "calls", "spending", "imports")
 
 
 def _core() -> list[Result]:
@@ -33,14 +33,21 @@ def _imports() -> list[Result]:
 
 
 def _embedded() -> list[Result]:
-    from bench import embedded  # noqa: PLC0415 - as above
+    from bench import embedded, spending  # noqa: PLC0415 - as above
 
-    return [embedded.run(batch_sizes_of("local"))]
+    return [embedded.run(batch_sizes_of("local")), spending.run_hot()]
+
+
+def _spending() -> list[Result]:
+    from bench import spending  # noqa: PLC0415 - as above
+
+    return [spending.run(batch_sizes_of("live"))]
 
 
 _MEASURE: dict[str, Callable[[], list[Result]]] = {
     "core": _core,
     "calls": _calls,
+    "spending": _spending,
     "imports": _imports,
     "embedded": _embedded,
 }

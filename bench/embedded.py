@@ -73,7 +73,7 @@ class Stack:
 
 
 @contextmanager
-def _stack() -> Iterator[tuple[Stack, Path]]:
+def stack_of_its_own() -> Iterator[tuple[Stack, Path]]:
     """Up, with all merchants loaded; down again in any case."""
     with TemporaryDirectory(prefix="falcon-bench-") as folder:
         stack = Stack(Path(folder) / "home")
@@ -191,7 +191,7 @@ def _claim(message: events.Message, histories: events.Histories) -> ClaimV1:
 def run(sizes: BatchSizes) -> Result:
     whole_s: list[float] = []
     bare_s: list[float] = []
-    with _stack() as (stack, folder):
+    with stack_of_its_own() as (stack, folder):
         bare = BareLoop(stack.target, sizes)
         _send(stack, folder, _messages(0)[:10])  # the functions' cold starts
         for turn in range(1, ROUNDS + 1):

@@ -18,6 +18,11 @@ HANDLERS: Final = (
     "lambdas.reducer.handler",
     "lambdas.reducer.cuts",
     "lambdas.balance_api.handler",
+    "lambdas.balance_api.systems",
+    "lambdas.expirer.handler",
+    "lambdas.payouts.decider",
+    "lambdas.payouts.logger",
+    "lambdas.payouts.announcer",
 )
 REPETITIONS: Final = 5
 ABOVE_CLIENT_MS_MAX: Final = 300

@@ -20,7 +20,7 @@ CLAIMS_TABLE: Final = "event-claims"
 CONTEXT_TABLE: Final = "merchant-contexts"
 BALANCES_TABLE: Final = "balances"
 STREAM: Final = "balance-stream"
-_SERVICES: Final = ("dynamodb", "kinesis", "s3")
+_SERVICES: Final = ("dynamodb", "kinesis", "s3", "sns")
 _KEYS: Final = {
     CLAIMS_TABLE: ("falcon_operation_id", "stage"),
     CONTEXT_TABLE: ("context_key",),

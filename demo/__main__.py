@@ -19,6 +19,7 @@ from demo.evidence import (
     log_versions,
     quarantined,
 )
+from demo.spending import spend
 from demo.stack import DemoError, DemoStack, demo_stack
 from demo.story import Story
 from falcon_balances.cli.embedded.process import port_problem
@@ -217,6 +218,7 @@ def tell(story: Story) -> None:
         balances = show_balances(story, target, api)
         send_wrong_ones(story, stack, target)
         send_all_again(story, stack, api, balances, versions)
+        spend(story, stack, api)
     story.act("The end")
     story.check("the stack is gone and its port is free", port_problem(stack.port), None)
 

@@ -40,16 +40,16 @@ class DemoStack:
     def target(self) -> Target:
         return local_target(Home(self.folder))
 
-    def falcon(self, *words: str) -> str:
+    def falcon(self, *words: str, exit_code: int = 0) -> str:
         """Show a command, run it, and return what it put on stdout."""
         self.story.say(f"   $ falcon {' '.join(words)}")
-        return self._run(*words)
+        return self._run(*words, exit_code=exit_code)
 
-    def falcon_json(self, *words: str) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(self.falcon(*words, "--json"))
+    def falcon_json(self, *words: str, exit_code: int = 0) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.falcon(*words, "--json", exit_code=exit_code))
         return document
 
-    def _run(self, *words: str) -> str:
+    def _run(self, *words: str, exit_code: int = 0) -> str:
         # In a session of its own: Ctrl-C at the terminal reaches us alone, and we pass it on once.
         child = subprocess.Popen(  # noqa: S603 - our own command
             [FALCON, *words],
@@ -70,7 +70,7 @@ class DemoStack:
             except subprocess.TimeoutExpired:
                 child.kill()
             raise
-        if child.returncode:
+        if child.returncode != exit_code:
             raise DemoError(f"falcon {' '.join(words)}: exit {child.returncode}\n{messages}")
         return answer
 

@@ -11,7 +11,8 @@ was denied something, as its log says, and not because the machine was slow.
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -21,13 +22,16 @@ from typing import Any
 
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
+from falcon_balances.cli import api
 from falcon_balances.cli.embedded import assembly, process, stack
 from falcon_balances.cli.embedded.assembly import StackArtifact
 from falcon_balances.cli.embedded.home import Home
 from falcon_balances.cli.embedded.process import RootKey
 from falcon_balances.cli.target import Target
 from falcon_balances.cli.token import merchant_token
-from tests.builders import confirmed, context_of, raw, reconciled
+from falcon_balances.domain.blocks import BlockStatus, manual_block_id
+from falcon_balances.domain.merchant_context import merchants_of
+from tests.builders import confirmed, context_of, raw, reconciled, shop
 from tests.e2e import observed
 from tests.e2e.conftest import free_port
 
@@ -46,9 +50,6 @@ NOT_JUDGED = {
     # not know as an action. So it denies the call, and messages come back a little later.
     "sqs:ChangeMessageVisibility": "batch call, judged by another name",
 }
-# The run has no payout, adjustment, block or refund in it yet: tests/infra asserts their grants.
-NOT_TRIED_ROLES = ("Payout", "Adjustment", "Systems", "Expir")
-NOT_TRIED_OF_REDUCER = {"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem"}
 # How SNS reaches the queue is denied to no function, so no log tells of it.
 DENIED_SILENTLY = {"sqs:SendMessage"}
 PATIENCE = 3  # times as long as the run with the whole template took
@@ -57,8 +58,16 @@ PATIENCE_ONCE_DENIED_MIN_S = 3.0
 
 FUNCTIONS = (
     *("confirmed-dispatcher", "reconciled-dispatcher", "splitter", "persister", "publisher"),
-    *("reducer", "cutter", "balance-api"),
+    *("reducer", "cutter", "balance-api", "systems-api", "expirer"),
+    *("payout-dispatcher", "payout-decider", "payout-logger", "payout-announcer"),
+    "adjustment-dispatcher",
 )
+MERCHANT = context_of().merchant_id
+RISKY = context_of("risky", risk="high")
+DATE = "2026-11-20T10:30:00Z"
+SYSTEMS_ASKED = 9
+REFUND = raw(confirmed(external_reference="back", type="refund", amount="1.00"))
+REFUSED = Counter(confirmed=2, reconciled=1, stream=1, payout=1, adjustment=1)
 API_PATH = f"merchants/{context_of().merchant_id}/balances"
 
 
@@ -75,9 +84,6 @@ class Grant:
             return "log delivery"
         if "Undelivered" in self.role:
             return "what SNS could not deliver for 23 days"
-        is_blocks = "Reducer" in self.role and self.action in NOT_TRIED_OF_REDUCER
-        if is_blocks or any(name in self.role for name in NOT_TRIED_ROLES):
-            return "not part of this run yet"
         return NOT_JUDGED.get(self.action)
 
 
@@ -136,23 +142,30 @@ def deployed(stacks: list[StackArtifact]) -> Iterator[Target]:
 
 
 class Run:
-    """Every path that needs a grant: good, repeated, unknown and broken messages in both stages,
-    a record that is not ours, a cut, and a merchant who asks."""
+    """Every path that needs a grant: good, repeated, unknown and broken messages in all stages,
+    a record that is not ours, a cut, a merchant who asks, and systems that set money aside."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        self.answers: dict[str, int] = {}
+        self._is_spending = False
         self.token = merchant_token(target, context_of().merchant_id)
 
     def begin(self) -> None:
         directory = DynamoMerchantDirectory(
             self.target.client("dynamodb"), self.target.context_table
         )
-        context = context_of()
-        assert directory.replace(context.key, (), [context])
+        contexts = [context_of(), RISKY]
+        for context in contexts:
+            assert directory.replace(context.key, (), [context])
+        for merchant_id, merchant in merchants_of(contexts).items():
+            directory.name_merchant(merchant_id, merchant)
         good = raw(confirmed(external_reference="good"))
         self._send("confirmed", good, b"broken", raw(confirmed(local_merchant_id="nobody")))
         self._send("confirmed", good, raw(confirmed(external_reference="other")))
         self._send("reconciled", raw(reconciled(external_reference="good")), b"broken")
+        risky = {"external_reference": "risky", **shop("risky")}
+        self._send("reconciled", raw(reconciled(**risky)))
         self.target.client("kinesis").put_record(
             StreamName=self.target.stream, Data=b"not ours", PartitionKey="x"
         )
@@ -164,18 +177,79 @@ class Run:
                 TopicArn=self.target.topic(stage), Message=body.decode()
             )
 
+    def _spend(self) -> None:
+        """When there is money: a payout, again, its return, too much, and of the risky merchant."""
+        self._is_spending = True
+        paid = payout("paid", "10.00")
+        self._send("payout", paid, payout("too-much", "1000.00"), b"broken")
+        self._send("payout", payout("risky", "10.00", "risky"))
+        self._send("adjustment", adjustment("1.00"), b"broken")
+        self._send("confirmed", REFUND)
+        self._send("payout", paid, returned("paid", "10.00"))
+
+    def _ask_systems(self) -> None:
+        """Each until it is answered well: a key decides once, so asking again does no harm."""
+        own, risky = self._ask, f"merchants/{RISKY.merchant_id}/blocks"
+        own("balances", "GET", f"{API_PATH}")
+        own("block", "POST", f"merchants/{MERCHANT}/blocks", block("1.00"))
+        own("expiring", "POST", f"merchants/{MERCHANT}/blocks", block("1.00", expires_in_seconds=1))
+        own("too much", "POST", f"merchants/{MERCHANT}/blocks", block("1000.00"), wanted={409})
+        own("risky", "POST", risky, block("1.00", "risky"))
+        refund = {"psp_id": RISKY.key.psp_id, "external_reference": "refund", **shop("risky")}
+        authorizations = f"merchants/{RISKY.merchant_id}/refund-authorizations"
+        own("refund", "POST", authorizations, {**refund, "amount": "1.00", "currency": "EUR"})
+        block_id = manual_block_id(MERCHANT, "block")
+        own("shown", "GET", f"merchants/{MERCHANT}/blocks/{block_id}")
+        own("listed", "GET", f"merchants/{MERCHANT}/blocks")
+        own("released", "POST", f"merchants/{MERCHANT}/blocks/{block_id}/release")
+        self.target.client("lambda").invoke(FunctionName="falcon-balances-local-expirer")
+
+    def _ask(
+        self,
+        name: str,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        wanted: Collection[int] = (200, 201),
+    ) -> None:
+        if self.answers.get(name) in wanted:
+            return
+        headers = {"Idempotency-Key": name.replace(" ", "-")}
+        answer = api.call(self.target, method, f"systems/{path}", body=body, headers=headers)
+        self.answers[name] = answer.status
+
+    def _unanswered(self) -> list[str]:
+        return [
+            name
+            for name, status in self.answers.items()
+            if status not in {HTTPStatus.OK, HTTPStatus.CREATED}
+            and (name, status) != ("too much", HTTPStatus.CONFLICT)
+        ]
+
     def _cut(self) -> None:
         self.target.client("lambda").invoke(FunctionName="falcon-balances-local-cutter")
 
     def missing(self) -> list[str]:
         """What did not come about yet."""
         store = DynamoBalanceStore(self.target.client("dynamodb"), self.target.balances_table)
-        balance = next(iter(store.balances(context_of().merchant_id)), None)
+        balance = next(iter(store.balances(MERCHANT)), None)
+        risky = next(iter(store.balances(RISKY.merchant_id)), None)
+        if balance and risky and balance.available > 0 and risky.available > 0:
+            if not self._is_spending:
+                self._spend()
+                return ["spending"]
+            self._ask_systems()
+        blocks = {block.reference: block.status for block in store.blocks_of(MERCHANT)}
         refused = [each.key.split("/")[0] for each in observed.quarantined(self.target)]
         queues = self.target.queues.values()
         checks = {
-            "confirmed": balance is not None and balance.confirmed == 2 * balance.reconciled > 0,
-            "refused": sorted(refused) == ["confirmed", "confirmed", "reconciled", "stream"],
+            "confirmed": balance is not None and balance.confirmed == 2 * balance.reconciled - 100,
+            "refused": Counter(refused) == REFUSED,
+            "payouts": risky is not None and risky.withdrawn > 0 and "paid" in blocks,
+            "returned": balance is not None and balance.withdrawn == 0,
+            "adjusted": balance is not None and balance.adjusted > 0,
+            "systems": len(self.answers) == SYSTEMS_ASKED and not self._unanswered(),
+            "expired": blocks.get("expiring") == BlockStatus.EXPIRED,
             "queues": not any(observed.in_queue(self.target, queue.url) for queue in queues),
             "as_of": store.as_of() is not None,
             "api": observed.ask(self.target, API_PATH, self.token)[0] == HTTPStatus.OK,
@@ -194,6 +268,32 @@ class Run:
             for page in pages.paginate(logGroupName=group)
             for event in page["events"]
         )
+
+
+def direct(name: str = "5553", **more: str) -> dict[str, Any]:
+    said = {"schema_version": "1", "merchant_id": f"m-{name}", "balance_shop_id": f"bs-{name}-eur"}
+    return {**said, "currency": "EUR", **more}
+
+
+def payout(payout_id: str, amount: str, name: str = "5553") -> bytes:
+    return raw(direct(name, payout_id=payout_id, amount=amount, requested_at=DATE))
+
+
+def returned(payout_id: str, amount: str) -> bytes:
+    bank = {"type": "return", "returned_at": DATE, "bank_reference": "bank-2"}
+    return raw(direct(payout_id=payout_id, amount=amount, **bank))
+
+
+def adjustment(amount: str) -> bytes:
+    why = {"direction": "credit", "reason": "a try", "requested_by": "tester"}
+    return raw(direct(adjustment_id="a-1", amount=amount, adjusted_at=DATE, **why))
+
+
+def block(amount: str, name: str = "5553", **more: int) -> dict[str, Any]:
+    reference = "expiring" if more else "by-hand"
+    shop_id = f"bs-{name}-eur"
+    said = {"balance_shop_id": shop_id, "amount": amount, "currency": "EUR"}
+    return {**said, "reference": reference, **more}
 
 
 @dataclass(frozen=True)

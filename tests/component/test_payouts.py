@@ -1,0 +1,319 @@
+"""Payouts: decided once by what there is, logged and announced; returned only where paid."""
+
+import pytest
+
+from falcon_balances.contracts.payouts import PayoutLoggerInput
+from falcon_balances.domain.blocks import BlockStatus, LoggedMoney, block_writes
+from falcon_balances.domain.counting import AddCounters
+from falcon_balances.domain.errors import IntegrityError, TransientError
+from falcon_balances.domain.merchant_context import ContextKey, Merchant
+from falcon_balances.domain.payouts import payout_block
+from falcon_balances.fakes.interruptions import never
+from lambdas.payouts.decider import ATTEMPTS, RETURN_ATTEMPTS
+from tests.component.paying import BALANCE, ID, NOW, Paying, parsed, request, returned
+
+
+@pytest.fixture
+def paying() -> Paying:
+    return Paying()
+
+
+@pytest.fixture
+def paid() -> Paying:
+    """40.00 of 100.00, not counted yet."""
+    paying = Paying()
+    [outcome] = paying.run(request())
+    assert outcome.outcome == "accepted"
+    return paying
+
+
+def test_a_payout_is_logged_published_and_announced(paying):
+    [outcome] = paying.run(request())
+    assert (outcome.outcome, outcome.amount, outcome.available) == ("accepted", "40.00", None)
+    [(key, logged)] = paying.log.objects.items()
+    operation_id = ID
+    assert key == f"payout/merchant_id=m-1/date=2026-11-20/{operation_id}.csv"
+    assert b",payout-1,-40.00,EUR,withdrawal," not in logged.body.splitlines()[0]
+    assert b",payout-1,-40.00,EUR,withdrawal," in logged.body.splitlines()[1]
+    assert paying.state() == "paid"
+    assert paying.block_status() == [BlockStatus.ACTIVE]
+    assert paying.count() == {"available": 6000, "blocked": 0, "withdrawn": 4000}
+    assert paying.block_status() == [BlockStatus.SETTLED]
+
+
+@pytest.mark.parametrize(
+    ("available", "changes", "said"),
+    [
+        (3999, {}, "39.99"),
+        (0, {}, "0.00"),
+        (-5, {}, "-0.05"),
+        (999, {"minimum_amount": "10.00"}, "9.99"),
+        (3999, {"minimum_amount": "40.00"}, "39.99"),
+        (10000, {"currency": "JPY", "amount": "7"}, "0"),
+        (10000, {"balance_shop_id": "bs-2"}, "0.00"),
+    ],
+)
+def test_not_enough_is_refused_and_stays_so_when_money_arrives(paying, available, changes, said):
+    paying.give(available - 10000)
+    [first] = paying.run(request(**changes))
+    assert (first.outcome, first.amount, first.available) == ("refused", None, said)
+    paying.give(10**6)
+    [again] = paying.run(request(**changes))
+    assert again == first
+    assert paying.state() == "refused"
+    assert paying.log.objects == paying.store.marks == {}
+    assert paying.count() == {"available": available + 10**6, "blocked": 0, "withdrawn": 0}
+
+
+@pytest.mark.parametrize(
+    ("available", "amount"), [(1000, "10.00"), (2500, "25.00"), (4000, "40.00"), (4001, "40.00")]
+)
+def test_from_the_minimum_on_what_there_is_is_paid_up_to_the_amount(paying, available, amount):
+    paying.give(available - 10000)
+    [outcome] = paying.run(request(minimum_amount="10.00"))
+    assert (outcome.outcome, outcome.amount) == ("accepted", amount)
+    assert outcome.requested_amount == "40.00"
+    minor = int(amount.replace(".", ""))
+    assert paying.count() == {"available": available - minor, "blocked": 0, "withdrawn": minor}
+
+
+@pytest.mark.parametrize(("left", "amount"), [(1500, "15.00"), (999, None)])
+def test_money_that_goes_while_it_is_decided_makes_it_less_or_refused(paying, left, amount):
+    paying.give(-7500)
+
+    def happens(point: str) -> None:
+        if point == "after MemoryPayoutClaims.decide":
+            paying.happens = never
+            paying.give(left - 2500)
+
+    paying.happens = happens
+    [outcome] = paying.run(request(minimum_amount="10.00"))
+    assert (outcome.amount, outcome.available) == (amount, None if amount else "9.99")
+
+
+def test_who_refuses_while_another_attempt_decides_says_what_that_decided(paying):
+    paying.give(-10000)
+    first: list[PayoutLoggerInput] = []
+
+    def happens(point: str) -> None:
+        if point == "before MemoryEventClaims.claim":
+            paying.happens = never
+            paying.give(10000)
+            first.append(paying.decide(request()))
+
+    paying.happens = happens
+    assert paying.decide(request()) == first[0]
+    assert paying.count() == {"available": 6000, "blocked": 4000, "withdrawn": 0}
+
+
+@pytest.mark.parametrize("conflicts", [1, ATTEMPTS - 1, ATTEMPTS])
+def test_others_at_the_same_balance_are_waited_for_and_not_for_ever(paying, conflicts):
+    left = [1] * conflicts
+    paying.store.conflicts = lambda writes: [left.pop()] if left else []
+    if conflicts == ATTEMPTS:
+        with pytest.raises(TransientError, match=ID):
+            paying.run(request())
+        assert paying.state() is None
+    else:
+        assert paying.run(request())[0].outcome == "accepted"
+    assert paying.waits == [0.05 * 2**n for n in range(conflicts)]
+
+
+def test_a_block_without_a_claim_is_an_alarm_and_nothing_is_decided(paying):
+    paying.store.apply(block_writes(payout_block(parsed(request()), 4000, NOW)))
+    before = paying.everything()
+    with pytest.raises(IntegrityError, match=ID):
+        paying.decide(request())
+    assert paying.everything() == before
+
+
+@pytest.mark.parametrize(
+    ("logged", "refused_with"),
+    [
+        ([LoggedMoney(4000, 7)], None),
+        ([LoggedMoney(3999, 7)], "39.99"),
+        ([LoggedMoney(9999, 6), LoggedMoney(9999, 7)], None),
+        ([LoggedMoney(9999, 6), LoggedMoney(100, 7)], "1.00"),
+    ],
+    ids=["as much", "less", "read too early", "read too early, then less"],
+)
+def test_what_a_merchant_of_high_risk_has_must_be_in_the_log_too(paying, logged, refused_with):
+    risky = frozenset({ContextKey("payu-ro", "1", "shop-1")})
+    paying.directory.named["m-1"] = Merchant(frozenset({("bs-1", "EUR")}), risky)
+    paying.store.apply([AddCounters(BALANCE, {"operations_count": 7})])
+    paying.logged = list(logged)
+    [outcome] = paying.run(request())
+    assert outcome.outcome == ("refused" if refused_with else "accepted")
+    assert outcome.available == refused_with
+    assert paying.logged == []
+    assert paying.count()["withdrawn"] == (0 if refused_with else 4000)
+
+
+def test_the_same_request_again_is_the_same_payout(paid):
+    claims = dict(paid.claims.claims)
+    for _ in range(3):
+        assert paid.run(request(), request(minimum_amount=None)) == [paid.topic.announced[0]] * 2
+    assert paid.claims.claims == claims
+    assert len(paid.log.objects) == 1
+    assert paid.count() == {"available": 6000, "blocked": 0, "withdrawn": 4000}
+
+
+OTHER_CONTENTS = [
+    {"amount": "40.01"},
+    {"amount": "1.00"},
+    {"minimum_amount": "40.00"},
+    {"balance_shop_id": "bs-2"},
+    {"merchant_id": "m-2"},
+    {"currency": "JPY", "amount": "40"},
+    {"requested_at": "2026-11-20T10:15:01Z"},
+    {"mode": "test"},
+]
+
+
+@pytest.mark.parametrize("changes", OTHER_CONTENTS, ids=str)
+@pytest.mark.parametrize("available", [10000, 0], ids=["paid", "refused"])
+def test_another_content_under_a_known_payout_id_is_refused(paying, available, changes):
+    paying.give(available - 10000)
+    paying.run(request())
+    conflict = ("E_ID_CONFLICT", "payout_id: known already, with another content")
+    assert paying.refusal(request(**changes)) == conflict
+
+
+NO_MERCHANT = ("E_UNKNOWN_MERCHANT", "merchant_id: no merchant context names it")
+NO_BALANCE = (
+    "E_NO_BALANCE_SHOP",
+    "balance_shop_id, currency: the merchant has no such balance shop in this currency",
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"merchant_id": "m-unknown"}, NO_MERCHANT),
+        ({"merchant_id": "m-unknown", "balance_shop_id": "bs-unknown"}, NO_MERCHANT),
+        ({"balance_shop_id": "bs-unknown"}, NO_BALANCE),
+        ({"currency": "USD"}, NO_BALANCE),
+        ({"balance_shop_id": "bs-2", "currency": "JPY", "amount": "40"}, NO_BALANCE),
+    ],
+)
+def test_what_names_no_balance_is_refused_and_decides_nothing(paying, changes, refusal):
+    assert paying.refusal(request(**changes)) == refusal
+    assert paying.refusal(returned(**changes)) == refusal
+    assert paying.claims.claims == {}
+
+
+@pytest.mark.parametrize("amount", ["40.00", "39.99", "0.01"])
+def test_what_was_paid_can_come_back_whole_or_in_part(paid, amount):
+    [outcome] = paid.run(returned(amount=amount))
+    assert (outcome.outcome, outcome.amount, outcome.requested_amount) == (
+        "returned",
+        amount,
+        amount,
+    )
+    assert len(paid.log.objects) == 2
+    [body] = [each.body for key, each in paid.log.objects.items() if ID not in key]
+    assert f",payout-1,{amount},EUR,withdrawal_reversal,".encode() in body
+    back = int(amount.replace(".", ""))
+    assert paid.count() == {"available": 6000 + back, "blocked": 0, "withdrawn": 4000 - back}
+    assert paid.state() == "paid"
+
+
+def test_the_same_return_again_is_the_same_return(paid):
+    outcomes = [paid.run(returned(amount="15.00")) for _ in range(3)]
+    assert outcomes == [outcomes[0]] * 3
+    assert len(paid.log.objects) == 2
+    assert paid.count() == {"available": 7500, "blocked": 0, "withdrawn": 2500}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"amount": "25.00"}, {"bank_reference": "bank-2"}, {"returned_at": "2026-11-21T10:00:01Z"}],
+    ids=str,
+)
+def test_a_second_return_with_another_content_is_refused(paid, changes):
+    paid.run(returned(amount="15.00"))
+    said = {"amount": "15.00"} | changes
+    assert paid.refusal(returned(**said))[0] == "E_ID_CONFLICT"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"amount": "40.01"}, "amount: "),
+        ({"balance_shop_id": "bs-2"}, "merchant_id, balance_shop_id, currency: "),
+        ({"merchant_id": "m-2"}, "merchant_id, balance_shop_id, currency: "),
+        ({"currency": "JPY", "amount": "1"}, "merchant_id, balance_shop_id, currency: "),
+        ({"payout_id": "payout-2"}, "payout_id: "),
+    ],
+)
+def test_what_was_not_paid_like_this_cannot_come_back(paid, changes, named):
+    code, reason = paid.refusal(returned(**changes))
+    assert code == "E_NOT_PAID"
+    assert reason.startswith(named)
+
+
+def test_no_more_than_what_was_paid_comes_back_of_a_payout_that_was_paid_in_part(paying):
+    paying.give(-7500)
+    paying.run(request(minimum_amount="10.00"))
+    assert paying.refusal(returned(amount="25.01"))[0] == "E_NOT_PAID"
+    assert paying.run(returned(amount="25.00"))[0].outcome == "returned"
+
+
+def test_what_was_refused_cannot_come_back(paying):
+    paying.give(-10000)
+    paying.run(request())
+    assert paying.refusal(returned())[0] == "E_NOT_PAID"
+    assert paying.waits == []
+
+
+def test_what_was_given_up_cannot_come_back(paying):
+    decided = paying.decide(request())
+    paying.give_up()
+    paying.announce(paying.record(decided))
+    assert paying.refusal(returned())[0] == "E_NOT_PAID"
+
+
+def test_a_return_waits_for_its_request_and_not_for_ever(paying):
+    assert paying.refusal(returned())[0] == "E_NOT_PAID"
+    assert paying.waits == [1.5] * (RETURN_ATTEMPTS - 1)
+
+
+@pytest.mark.parametrize("state", ["decided", "logging"])
+def test_a_return_of_what_is_under_way_comes_back_to_its_queue(paying, state):
+    recorded = decided = paying.decide(request())
+    if state == "logging":
+        recorded = paying.record(decided)
+    before = paying.everything()
+    with pytest.raises(TransientError, match=f"{ID} is {state}"):
+        paying.decide(returned())
+    assert paying.everything() == before
+    paying.announce(paying.record(recorded))
+    assert paying.run(returned())[0].outcome == "returned"
+
+
+def test_a_return_that_came_a_moment_early_is_taken_once_the_payout_is_paid(paying):
+    decided = paying.decide(request())
+    recorded: list[PayoutLoggerInput] = []
+
+    def goes_on() -> None:
+        if len(paying.waits) == 2:
+            recorded.append(paying.record(decided))
+        elif len(paying.waits) == 3:
+            paying.announce(recorded[0])
+
+    paying.waiting = goes_on
+    assert paying.run(returned())[-1].outcome == "returned"
+    assert paying.waits == [1.5] * 3
+
+
+def test_the_good_of_a_batch_are_paid_beside_the_bad(paying):
+    good = [request(payout_id=f"good-{n}", amount="10.00") for n in range(3)]
+    bad = [request(merchant_id="m-unknown"), returned(payout_id="never"), request(amount="100.01")]
+    batch = [good[0], bad[0], good[1], bad[1], bad[2], good[2]]
+    results = paying.announce(paying.record(paying.decide(*batch)))
+    codes = [each.rejection.code.value if each.rejection else None for each in results]
+    assert codes == [None, "E_UNKNOWN_MERCHANT", None, "E_NOT_PAID", None, None]
+    assert [each.message_id for each in results] == [f"message-{n}" for n in range(6)]
+    outcomes = [each.outcome for each in paying.topic.announced]
+    assert outcomes == ["accepted", "accepted", "refused", "accepted"]
+    assert paying.count() == {"available": 7000, "blocked": 0, "withdrawn": 3000}
