@@ -1,0 +1,327 @@
+"""Payout requests, payout returns and adjustments: every rule broken and kept, and what is said.
+
+The reasons are written out in full, so that none can ever hold a value.
+"""
+
+from itertools import combinations
+from typing import Any, Final
+
+import pytest
+
+from falcon_balances.contracts.staged_operations import parse_document, parse_message
+from falcon_balances.domain.errors import RejectedOperation
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.operations import Adjustment, DirectOperation, PayoutRequest, Stage
+from tests.unit.contracts.messages import ABSENT, SENT_AT, Document, code_of, message, rejection
+
+BALANCE: Final[Document] = {
+    "schema_version": "1",
+    "merchant_id": "m-100",
+    "balance_shop_id": "bs-100",
+    "amount": "40.00",
+    "currency": "EUR",
+}
+REQUEST: Final = BALANCE | {"payout_id": "payout-1", "requested_at": "2026-11-20T10:15:30Z"}
+RETURN: Final = BALANCE | {
+    "type": "return",
+    "payout_id": "payout-1",
+    "returned_at": "2026-11-20T10:15:30Z",
+    "bank_reference": "bank-1",
+}
+ADJUSTMENT: Final = BALANCE | {
+    "adjustment_id": "adjustment-1",
+    "direction": "debit",
+    "adjusted_at": "2026-11-20T10:15:30Z",
+    "reason": "A fee was charged twice (ticket 17)",
+    "requested_by": "anna",
+}
+STAGES: Final = {"request": Stage.PAYOUT, "return": Stage.PAYOUT, "adjustment": Stage.ADJUSTMENT}
+BASES: Final = {"request": REQUEST, "return": RETURN, "adjustment": ADJUSTMENT}
+DATES: Final = {"request": "requested_at", "return": "returned_at", "adjustment": "adjusted_at"}
+OPERATION_ID: Final = "0b5d2a3c-1111-5222-8333-444455556666"
+OF_EVERY_KIND = pytest.mark.parametrize("kind", BASES)
+FORM: Final = "not of the form that the contract gives it"
+
+
+def refusal(kind: str, **changes: Any) -> tuple[str, str] | None:
+    """Code and reason; None if the message is accepted."""
+    rejected = rejection(message(BASES[kind], **changes), STAGES[kind])
+    return None if rejected is None else (str(rejected.code), rejected.reason)
+
+
+def parsed(kind: str, **changes: Any) -> DirectOperation:
+    body = message(BASES[kind], **changes)
+    operation = parse_message(body, STAGES[kind], mode="test", sent_at=SENT_AT)
+    assert isinstance(operation, DirectOperation)
+    return operation
+
+
+@OF_EVERY_KIND
+@pytest.mark.parametrize(
+    ("changes", "minor"),
+    [
+        ({}, 4000),
+        ({"amount": "0.01"}, 1),
+        ({"amount": "999999999999999.99"}, 99999999999999999),
+        ({"amount": "7", "currency": "JPY"}, 7),
+        ({"amount": "0.001", "currency": "BHD"}, 1),
+        ({"merchant_id": "a" * 64, "balance_shop_id": "0.b_c:d-e"}, 4000),
+    ],
+)
+def test_what_keeps_the_contract_is_accepted(kind, changes, minor):
+    operation = parsed(kind, **changes)
+    assert operation.amount.minor == minor
+    assert operation.merchant_id == changes.get("merchant_id", "m-100")
+    assert operation.reference == ("adjustment-1" if kind == "adjustment" else "payout-1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "movement"),
+    [
+        ("request", {}, "-40.00"),
+        ("return", {}, "40.00"),
+        ("adjustment", {"direction": "credit"}, "40.00"),
+        ("adjustment", {"direction": "debit"}, "-40.00"),
+    ],
+)
+def test_what_it_does_to_the_balance_has_its_sign(kind, changes, movement):
+    assert str(parsed(kind, **changes).movement) == movement
+
+
+@pytest.mark.parametrize(("minimum", "minor"), [("0.01", 1), ("39.9", 3990), ("40.00", 4000)])
+def test_a_minimum_is_above_zero_and_up_to_the_amount(minimum, minor):
+    operation = parsed("request", minimum_amount=minimum)
+    assert isinstance(operation, PayoutRequest)
+    assert operation.minimum_amount is not None
+    assert operation.minimum_amount.minor == minor
+
+
+@pytest.mark.parametrize("reason", ["x", "é" * 200, "Zwrot 17 € (§4), 'OK'", "\U0001f600"])
+def test_a_reason_is_text_of_up_to_200_characters(reason):
+    operation = parsed("adjustment", reason=reason, corrects=OPERATION_ID)
+    assert isinstance(operation, Adjustment)
+    assert (operation.reason, operation.corrects) == (reason, OPERATION_ID)
+
+
+@OF_EVERY_KIND
+@pytest.mark.parametrize("version", [ABSENT, None, "2", 1, ""])
+def test_only_version_1_is_known(kind, version):
+    assert refusal(kind, schema_version=version) == ("E_VERSION", "schema_version: must be 1")
+
+
+REQUIRED = [
+    (kind, name) for kind, base in BASES.items() for name in base.keys() - {"schema_version"}
+]
+
+
+@pytest.mark.parametrize(("kind", "field"), sorted(REQUIRED))
+def test_a_missing_field_is_named(kind, field):
+    if field == "type":  # it is what makes a message a return
+        assert refusal(kind, type=ABSENT) == ("E_SCHEMA", "requested_at: missing")
+    else:
+        assert refusal(kind, **{field: ABSENT}) == ("E_SCHEMA", f"{field}: missing")
+
+
+OPTIONAL = [("request", "minimum_amount"), ("request", "mode"), ("adjustment", "corrects")]
+
+
+@pytest.mark.parametrize("value", [None, 17, 1.5, True, ["x"], {"x": "y"}], ids=str)
+@pytest.mark.parametrize(("kind", "field"), sorted(REQUIRED) + OPTIONAL)
+def test_a_field_of_another_type_is_refused(kind, field, value):
+    code = "E_AMOUNT" if field in {"amount", "minimum_amount"} else "E_SCHEMA"
+    assert refusal(kind, **{field: value}) == (code, f"{field}: {FORM}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "unknown"),
+    [
+        *((kind, "note") for kind in BASES),
+        *((kind, "psp_id") for kind in BASES),
+        ("request", "bank_reference"),
+        ("request", "returned_at"),
+        ("request", "reason"),
+        ("return", "minimum_amount"),
+        ("return", "mode"),
+        ("return", "requested_at"),
+        ("adjustment", "payout_id"),
+        ("adjustment", "minimum_amount"),
+        ("adjustment", "mode"),
+        ("adjustment", "type"),
+    ],
+)
+def test_an_unknown_field_is_named(kind, unknown):
+    assert refusal(kind, **{unknown: "test"}) == ("E_SCHEMA", f"{unknown}: no such field")
+
+
+@OF_EVERY_KIND
+@pytest.mark.parametrize("name", ["Amount", "4111111111111111", "", "a\nb", "=cmd()", "a" * 41])
+def test_a_name_that_was_made_up_is_not_repeated(kind, name):
+    assert refusal(kind, **{name: "x"}) == ("E_SCHEMA", "(unknown name): no such field")
+
+
+@pytest.mark.parametrize("value", ["payout", "request", "Return", "return\n", "", "withdrawal"])
+@pytest.mark.parametrize("kind", ["request", "return"])
+def test_a_type_is_return_or_is_not_there(kind, value):
+    assert refusal(kind, type=value) == ("E_SCHEMA", f"type: {FORM}")
+
+
+def test_one_stage_s_message_is_none_of_the_other_s():
+    assert code_of(message(ADJUSTMENT), Stage.PAYOUT) == "E_SCHEMA"
+    assert code_of(message(REQUEST), Stage.ADJUSTMENT) == "E_SCHEMA"
+    assert code_of(message(RETURN), Stage.ADJUSTMENT) == "E_SCHEMA"
+    assert code_of(message(REQUEST), Stage.CONFIRMED) == "E_SCHEMA"
+
+
+ID_FIELDS = [
+    *((kind, field) for kind in BASES for field in ("merchant_id", "balance_shop_id")),
+    ("request", "payout_id"),
+    ("return", "payout_id"),
+    ("return", "bank_reference"),
+    ("adjustment", "adjustment_id"),
+    ("adjustment", "requested_by"),
+]
+
+
+@pytest.mark.parametrize("value", ["", "a" * 65, "-a", "a b", "a\n", "a|b", "a#b", "é", "a\x00"])
+@pytest.mark.parametrize(("kind", "field"), ID_FIELDS)
+def test_an_id_of_another_form_is_refused(kind, field, value):
+    assert refusal(kind, **{field: value}) == ("E_ID", f"{field}: {FORM}")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "adjustment-1", OPERATION_ID.upper(), OPERATION_ID + "\n", f"urn:{OPERATION_ID}"),
+        OPERATION_ID.replace("-5222", "-4222"),  # a random id is none of ours
+        OPERATION_ID.replace("-", ""),
+    ],
+)
+def test_what_is_corrected_is_named_by_its_falcon_operation_id(value):
+    assert refusal("adjustment", corrects=value) == ("E_ID", f"corrects: {FORM}")
+
+
+AMOUNT_FIELDS = [(kind, "amount") for kind in BASES] + [("request", "minimum_amount")]
+
+
+@pytest.mark.parametrize(("kind", "field"), AMOUNT_FIELDS)
+@pytest.mark.parametrize("value", ["0", "0.0", "0.00", "0.000", "0." + "0" * 50])
+def test_an_amount_is_above_zero(kind, field, value):
+    assert refusal(kind, **{field: value}) == ("E_AMOUNT", f"{field}: must be above zero")
+
+
+@pytest.mark.parametrize(("kind", "field"), AMOUNT_FIELDS)
+@pytest.mark.parametrize(
+    "value", ["-1", "-40.00", "+1", "01", "1e3", "1,00", ".5", "5.", "", "1\n", "NaN", "1" * 16]
+)
+def test_an_amount_of_another_form_is_refused(kind, field, value):
+    assert refusal(kind, **{field: value}) == ("E_AMOUNT", f"{field}: {FORM}")
+
+
+@pytest.mark.parametrize(("kind", "field"), AMOUNT_FIELDS)
+@pytest.mark.parametrize(
+    ("currency", "value", "decimals"),
+    [("EUR", "1.001", 2), ("EUR", "1.000", 2), ("JPY", "1.0", 0), ("BHD", "1.0000", 3)],
+)
+def test_an_amount_has_no_more_decimals_than_its_currency(kind, field, currency, value, decimals):
+    whole = {"amount": "40", "currency": currency}
+    said = refusal(kind, **whole | {field: value})
+    assert said == ("E_SCALE", f"{field}: more decimals than the currency has ({decimals})")
+
+
+@OF_EVERY_KIND
+@pytest.mark.parametrize("value", ["", "eur", "EURO", "EUR\n", "ABC", "DEM", "XXX", "978"])
+def test_a_currency_is_one_of_iso_4217(kind, value):
+    said = refusal(kind, currency=value)
+    assert said in [("E_CURRENCY", f"currency: {why}") for why in (FORM, "no currency of ISO 4217")]
+
+
+@pytest.mark.parametrize("minimum", ["40.01", "41", "400.00", "999999999999999"])
+def test_a_minimum_above_the_amount_is_refused(minimum):
+    said = refusal("request", minimum_amount=minimum)
+    assert said == ("E_AMOUNT", "minimum_amount: above amount")
+
+
+@pytest.mark.parametrize("value", ["CREDIT", "credit ", "both", "", "-1", "withdrawal"])
+def test_a_direction_is_credit_or_debit(value):
+    assert refusal("adjustment", direction=value) == ("E_SCHEMA", f"direction: {FORM}")
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["", " ", "   ", "x" * 201, "é" * 201, "a\nb", "a\tb", "a\x00", "\x1b[31m", "\x7f", "\x85"],
+)
+def test_a_reason_that_is_empty_too_long_or_holds_control_characters_is_refused(reason):
+    rule = "reason: must be text of 1 to 200 characters without control characters"
+    assert refusal("adjustment", reason=reason) == ("E_SCHEMA", rule)
+
+
+@OF_EVERY_KIND
+@pytest.mark.parametrize(
+    ("date", "read"),
+    [
+        ("2026-11-20T10:30:30Z", "2026-11-20T10:30:30Z"),
+        ("2026-11-20T10:30:30.999999Z", "2026-11-20T10:30:30Z"),
+        ("2026-11-20T12:30:30+02:00", "2026-11-20T10:30:30Z"),
+        ("1999-12-31t23:59:59z", "1999-12-31T23:59:59Z"),
+    ],
+)
+def test_a_date_is_up_to_15_minutes_after_the_message_was_sent_or_old(kind, date, read):
+    assert rfc3339(parsed(kind, **{DATES[kind]: date}).booked_at) == read
+
+
+@OF_EVERY_KIND
+@pytest.mark.parametrize(
+    "date", ["2026-11-20T10:30:31Z", "2026-11-20T10:30:30-00:01", "9999-12-31T23:59:59Z"]
+)
+def test_a_date_in_the_future_is_refused(kind, date):
+    why = f"{DATES[kind]}: more than 15 minutes after the message was sent"
+    assert refusal(kind, **{DATES[kind]: date}) == ("E_FUTURE", why)
+
+
+@OF_EVERY_KIND
+@pytest.mark.parametrize(
+    "date", ["", "yesterday", "2026-11-20", "2026-11-20T10:15:30", "2026-02-29T10:15:30Z"]
+)
+def test_a_date_is_rfc_3339_with_an_offset(kind, date):
+    why = f"{DATES[kind]}: not RFC 3339 with an offset, or no such time"
+    assert refusal(kind, **{DATES[kind]: date}) == ("E_DATE", why)
+
+
+@pytest.mark.parametrize("mode", ["prod", "TEST", "", "test\n"])
+def test_a_mode_is_test_or_live(mode):
+    assert refusal("request", mode=mode) == ("E_MODE", "mode: must be test or live")
+
+
+def test_a_payout_of_the_other_mode_is_refused():
+    assert refusal("request", mode="live") == ("E_MODE", "mode: this environment takes test only")
+    assert refusal("request", mode="test") is None
+    body = message(REQUEST, mode="test")
+    with pytest.raises(
+        RejectedOperation, match=r"^E_MODE: mode: this environment takes live only$"
+    ):
+        parse_message(body, Stage.PAYOUT, mode="live", sent_at=SENT_AT)
+
+
+@OF_EVERY_KIND
+def test_a_file_checked_without_a_time_of_sending_may_hold_any_date(kind):
+    document = BASES[kind] | {DATES[kind]: "2999-01-01T00:00:00Z"}
+    operation = parse_document(document, STAGES[kind])
+    assert isinstance(operation, DirectOperation)
+    assert operation.booked_at.year == 2999
+
+
+BROKEN: Final = {
+    "E_VERSION": {"schema_version": "2"},
+    "E_SCHEMA": {"surplus": "x"},
+    "E_ID": {"payout_id": "#"},
+    "E_AMOUNT": {"amount": "0"},
+    "E_CURRENCY": {"currency": "ABC"},
+    "E_SCALE": {"minimum_amount": "1.00001"},
+    "E_FUTURE": {"requested_at": "2999-01-01T00:00:00Z"},
+    "E_MODE": {"mode": "prod"},
+}
+
+
+@pytest.mark.parametrize(("first", "second"), list(combinations(BROKEN, 2)))
+def test_of_two_violations_the_first_of_the_design_gives_the_code(first, second):
+    assert code_of(message(REQUEST, **BROKEN[first] | BROKEN[second]), Stage.PAYOUT) == first
