@@ -7,13 +7,18 @@ import typer
 
 from falcon_balances.cli import output
 from falcon_balances.cli.errors import InvalidInputError
+from falcon_balances.cli.options import (
+    AmountArgument,
+    BalanceShopArgument,
+    CurrencyArgument,
+    DryRun,
+    MerchantArgument,
+)
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
 
 app = typer.Typer(help="Money set aside: create, list, show, release.", no_args_is_help=True)
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
-MerchantArgument = Annotated[str, typer.Argument(help="Whose money.")]
 BlockArgument = Annotated[str, typer.Argument(help="As `list` prints it.")]
 _COLUMNS = ("block_id", "purpose", "reference", "status", "amount", "currency", "expiry")
 
@@ -21,9 +26,9 @@ _COLUMNS = ("block_id", "purpose", "reference", "status", "amount", "currency", 
 @app.command("create")
 def create(
     merchant_id: MerchantArgument,
-    balance_shop_id: Annotated[str, typer.Argument(help="Of which balance.")],
-    amount: Annotated[str, typer.Argument(help="As 12.50; no more decimals than the currency.")],
-    currency: Annotated[str, typer.Argument(help="ISO 4217, as EUR.")],
+    balance_shop_id: BalanceShopArgument,
+    amount: AmountArgument,
+    currency: CurrencyArgument,
     reference: Annotated[str, typer.Option("--reference", help="What it is for: a case, a file.")],
     key: Annotated[str, typer.Option("--key", help="The same key again finds the same block.")],
     *,
@@ -52,7 +57,7 @@ def create(
         _show_dry_run(asked, available, is_covered=_minor(available) >= wanted, as_json=as_json)
         return
     block = _call(target, "POST", f"{_blocks(merchant_id)}", asked, {"Idempotency-Key": key})
-    _show({**block, "key": key}, as_json=as_json)
+    output.single({**block, "key": key}, as_json=as_json)
 
 
 @app.command("list")
@@ -77,7 +82,7 @@ def show(
     as_json: JsonFlag = False,
 ) -> None:
     """Print one block."""
-    _show(_call(find_target(env), "GET", _block(merchant_id, block_id)), as_json=as_json)
+    output.single(_call(find_target(env), "GET", _block(merchant_id, block_id)), as_json=as_json)
 
 
 @app.command("release")
@@ -93,27 +98,20 @@ def release(
     target = find_target(env)
     if not dry_run:
         path = f"{_block(merchant_id, block_id)}/release"
-        _show(_call(target, "POST", path), as_json=as_json)
+        output.single(_call(target, "POST", path), as_json=as_json)
         return
     block = _call(target, "GET", _block(merchant_id, block_id))
     if block["purpose"] == "payout" or block["status"] not in ("active", "released"):
         raise InvalidInputError(f"a {block['purpose']} block that is {block['status']} stays so")
     output.note("dry run: nothing was released")
-    _show(block, as_json=as_json)
-
-
-def _show(block: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        output.document(block)
-    else:
-        output.pairs(block)
+    output.single(block, as_json=as_json)
 
 
 def _show_dry_run(
     asked: dict[str, Any], available: str, *, is_covered: bool, as_json: bool
 ) -> None:
     output.note("dry run: nothing was set aside")
-    _show({**asked, "available": available, "covered": is_covered}, as_json=as_json)
+    output.single({**asked, "available": available, "covered": is_covered}, as_json=as_json)
 
 
 def _available(target: Target, merchant_id: str, balance_shop_id: str, currency: str) -> str:

@@ -8,10 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from falcon_balances.cli import output
-from falcon_balances.cli.block import DryRun
 from falcon_balances.cli.errors import InvalidInputError
+from falcon_balances.cli.options import (
+    AmountArgument,
+    BalanceShopArgument,
+    CurrencyArgument,
+    DryRun,
+    MerchantArgument,
+    TimeoutOption,
+    WaitOption,
+)
 from falcon_balances.cli.output import JsonFlag
-from falcon_balances.cli.payout import TimeoutOption, WaitOption
 from falcon_balances.cli.stages import StageName
 from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
 
@@ -95,11 +102,11 @@ def show(
 
 @app.command("adjust")
 def adjust(
-    merchant_id: Annotated[str, typer.Argument(help="Whose balance.")],
-    balance_shop_id: Annotated[str, typer.Argument(help="Which balance.")],
+    merchant_id: MerchantArgument,
+    balance_shop_id: BalanceShopArgument,
     direction: Annotated[str, typer.Argument(help="`credit` or `debit`.")],
-    amount: Annotated[str, typer.Argument(help="As 12.50; no more decimals than the currency.")],
-    currency: Annotated[str, typer.Argument(help="ISO 4217, as EUR.")],
+    amount: AmountArgument,
+    currency: CurrencyArgument,
     adjustment_id: Annotated[str, typer.Option("--adjustment-id", help="The same counts once.")],
     reason: Annotated[str, typer.Option("--reason", help="Up to 200 characters, for auditors.")],
     requested_by: Annotated[str, typer.Option("--requested-by", help="Who answers for it.")],
@@ -121,32 +128,17 @@ def adjust(
     from falcon_balances.cli import single  # noqa: PLC0415
     from falcon_balances.domain.instants import rfc3339  # noqa: PLC0415
 
-    event = single.said(
-        {
-            "schema_version": "1",
-            "adjustment_id": adjustment_id,
-            "merchant_id": merchant_id,
-            "balance_shop_id": balance_shop_id,
-            "direction": direction,
-            "amount": amount,
-            "currency": currency,
-            "adjusted_at": adjusted_at or rfc3339(utc_now()),
-            "reason": reason,
-            "requested_by": requested_by,
-            "corrects": corrects,
-        }
+    balance = single.Balance(merchant_id, balance_shop_id, amount, currency)
+    event = balance.event(
+        adjustment_id=adjustment_id,
+        direction=direction,
+        adjusted_at=adjusted_at or rfc3339(utc_now()),
+        reason=reason,
+        requested_by=requested_by,
+        corrects=corrects,
     )
-    operation_id = single.check(StageName.ADJUSTMENT, event, env)
-    target = find_target(env)
-    if dry_run:
-        output.note("dry run: nothing was sent")
-        single.show(event, as_json=as_json)
-        return
-    sent: dict[str, Any] = single.send(
-        target, StageName.ADJUSTMENT, event, timeout_s if wait else None
-    )
-    sent.pop("quarantine", None)
-    single.show({"falcon_operation_id": operation_id, **sent}, as_json=as_json)
+    sending = single.Sending(env=env, dry_run=dry_run, wait_s=timeout_s if wait else None)
+    output.single(sending.send(StageName.ADJUSTMENT, event), as_json=as_json)
 
 
 @payouts_app.command("give-up")

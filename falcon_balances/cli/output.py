@@ -79,6 +79,11 @@ def pairs(values: Mapping[str, object]) -> None:
         sys.stdout.write(f"{visible(name):<{width}}  {visible(_shown(value))}\n")
 
 
+def single(value: Mapping[str, object], *, as_json: bool) -> None:
+    """One thing: a JSON document, or names and values."""
+    (document if as_json else pairs)(value)
+
+
 def _shown(value: object) -> str:
     match value:
         case None:

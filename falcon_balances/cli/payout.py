@@ -1,28 +1,32 @@
 """`falcon payout`: requests a payout, and says what became of one."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from falcon_balances.cli import output
-from falcon_balances.cli.block import DryRun
 from falcon_balances.cli.errors import InvalidInputError
+from falcon_balances.cli.options import (
+    AmountArgument,
+    BalanceShopArgument,
+    CurrencyArgument,
+    DryRun,
+    MerchantArgument,
+    TimeoutOption,
+    WaitOption,
+)
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.stages import StageName
 from falcon_balances.cli.target import LOCAL, EnvOption, find_target
 
 app = typer.Typer(help="Payouts: request, trace.", no_args_is_help=True)
 
-WaitOption = Annotated[bool, typer.Option("--wait", help="Until it is decided and counted.")]
-TimeoutOption = Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait at most.")]
-
 
 @app.command("request")
 def request(
-    merchant_id: Annotated[str, typer.Argument(help="Who is paid.")],
-    balance_shop_id: Annotated[str, typer.Argument(help="From which balance.")],
-    amount: Annotated[str, typer.Argument(help="As 12.50; no more decimals than the currency.")],
-    currency: Annotated[str, typer.Argument(help="ISO 4217, as EUR.")],
+    merchant_id: MerchantArgument,
+    balance_shop_id: BalanceShopArgument,
+    amount: AmountArgument,
+    currency: CurrencyArgument,
     payout_id: Annotated[str, typer.Option("--payout-id", help="The same id is paid once.")],
     *,
     minimum_amount: Annotated[
@@ -42,31 +46,18 @@ def request(
     from falcon_balances.cli import payouts, single  # noqa: PLC0415
     from falcon_balances.domain.instants import rfc3339  # noqa: PLC0415
 
-    event = single.said(
-        {
-            "schema_version": "1",
-            "payout_id": payout_id,
-            "merchant_id": merchant_id,
-            "balance_shop_id": balance_shop_id,
-            "amount": amount,
-            "currency": currency,
-            "requested_at": requested_at or rfc3339(utc_now()),
-            "minimum_amount": minimum_amount,
-        }
+    balance = single.Balance(merchant_id, balance_shop_id, amount, currency)
+    event = balance.event(
+        payout_id=payout_id,
+        requested_at=requested_at or rfc3339(utc_now()),
+        minimum_amount=minimum_amount,
     )
-    single.check(StageName.PAYOUT, event, env)
-    target = find_target(env)
-    if dry_run:
-        output.note("dry run: nothing was sent")
-        single.show(event, as_json=as_json)
-        return
-    result: dict[str, Any] = single.send(
-        target, StageName.PAYOUT, event, timeout_s if wait else None
-    )
-    if wait:
-        result = payouts.story(target, payout_id)
+    sending = single.Sending(env=env, dry_run=dry_run, wait_s=timeout_s if wait else None)
+    result = sending.send(StageName.PAYOUT, event)
+    if wait and not dry_run:
+        result = payouts.story(find_target(env), payout_id)
     payouts.show(result, as_json=as_json)
-    if wait and result["state"] != "paid":
+    if result.get("state", "paid") != "paid":
         raise InvalidInputError(f"the payout is {result['state']}")
 
 

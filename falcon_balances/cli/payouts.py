@@ -39,7 +39,7 @@ def story(target: Target, payout_id: str) -> dict[str, Any]:
 
 def show(document: dict[str, Any], *, as_json: bool) -> None:
     if as_json or "state" not in document:
-        (output.document if as_json else output.pairs)(document)
+        output.single(document, as_json=as_json)
         return
     names = ("payout_id", "falcon_operation_id", "state", "received_at")
     pairs = {name: document[name] for name in names}

@@ -1,6 +1,7 @@
-"""One message made from a command's options: checked, shown or sent, and waited for."""
+"""One message made from a command's options: checked, then shown or sent and waited for."""
 
 import json
+from dataclasses import asdict, dataclass
 from time import monotonic
 from typing import Any
 
@@ -9,44 +10,61 @@ from falcon_balances.cli import delivery, output, publishing
 from falcon_balances.cli.errors import AwsError, InvalidInputError
 from falcon_balances.cli.files import FileLine
 from falcon_balances.cli.stages import StageName, parse_line
-from falcon_balances.cli.target import Target
+from falcon_balances.cli.target import Target, find_target
 from falcon_balances.domain.identity import falcon_operation_id
 
 
-def said(event: dict[str, Any]) -> dict[str, Any]:
-    """Without what was not said."""
-    return {name: value for name, value in event.items() if value is not None}
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Whose balance a payout or an adjustment names, and how much."""
+
+    merchant_id: str
+    balance_shop_id: str
+    amount: str
+    currency: str
+
+    def event(self, **more: str | None) -> dict[str, Any]:
+        """Version 1, without what was not said."""
+        said = {name: value for name, value in more.items() if value is not None}
+        return {"schema_version": "1", **asdict(self), **said}
 
 
-def check(stage: StageName, event: dict[str, Any], env: str) -> str:
-    """Its falcon_operation_id; raises RejectedOperation as the dispatcher would."""
-    operation = parse_line(json.dumps(event).encode(), stage, env, utc_now())
-    return falcon_operation_id(operation)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """`wait_s` is None where nobody waits."""
 
+    env: str
+    dry_run: bool
+    wait_s: float | None
 
-def send(
-    target: Target, stage: StageName, event: dict[str, Any], timeout_s: float | None
-) -> dict[str, Any]:
-    """Waits if there is a time-out. Raises InvalidInputError where it was quarantined."""
-    text = json.dumps(event)
-    line = FileLine(1, text.encode())
-    waiting = None if timeout_s is None else delivery.Delivery(target, stage, [line])
-    begun = monotonic()
-    publishing.publish(target.client("sns"), target.topic(stage.value), [text], lambda _count: None)
-    result: dict[str, Any] = {"stage": stage.value, "sent": 1}
-    if waiting is None or timeout_s is None:
+    def send(self, stage: StageName, event: dict[str, Any]) -> dict[str, Any]:
+        """What became of it, or the event itself. Raises RejectedOperation before it is sent, as
+        the dispatcher would; InvalidInputError where it was quarantined.
+        """
+        text = json.dumps(event)
+        operation = parse_line(text.encode(), stage, self.env, utc_now())
+        target = find_target(self.env)
+        if self.dry_run:
+            output.note("dry run: nothing was sent")
+            return event
+        result: dict[str, Any] = {
+            "falcon_operation_id": falcon_operation_id(operation),
+            "stage": stage.value,
+            "sent": 1,
+        }
+        return result | self._delivered(target, stage, text)
+
+    def _delivered(self, target: Target, stage: StageName, text: str) -> dict[str, Any]:
+        lines = [FileLine(1, text.encode())]
+        waiting = None if self.wait_s is None else delivery.Delivery(target, stage, lines)
+        begun = monotonic()
+        topic = target.topic(stage.value)
+        publishing.publish(target.client("sns"), topic, [text], lambda _count: None)
+        if waiting is None or self.wait_s is None:
+            return {}
+        result = waiting.wait_for_all(begun + self.wait_s)
+        for refusal in result.pop("quarantine"):
+            raise InvalidInputError(f"{refusal['code']} {refusal['reason']}")
+        if result["pending"]:
+            raise AwsError(f"the message is still on its way after {self.wait_s:g} s")
         return result
-    result |= waiting.wait_for_all(begun + timeout_s)
-    if result["quarantine"]:
-        refusal = result["quarantine"][0]
-        raise InvalidInputError(f"{refusal['code']} {refusal['reason']}")
-    if result["pending"]:
-        raise AwsError(f"the message is still on its way after {timeout_s:g} s")
-    return result
-
-
-def show(document: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        output.document(document)
-    else:
-        output.pairs(document)
