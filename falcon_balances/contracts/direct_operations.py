@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
+from unicodedata import category
 
 from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -32,7 +33,8 @@ REASON_CHARACTERS_MAX: Final = 200
 
 
 def _readable(reason: str) -> str:
-    if not reason.strip() or len(reason) > REASON_CHARACTERS_MAX or not reason.isprintable():
+    has_control = any(category(character) == "Cc" for character in reason)
+    if not reason.strip() or len(reason) > REASON_CHARACTERS_MAX or has_control:
         raise PydanticCustomError(
             "E_SCHEMA", "must be text of 1 to 200 characters without control characters"
         )
@@ -136,9 +138,9 @@ def _payout_request(
     if said.minimum_amount is not None:
         minor = minor_units(said.minimum_amount, currency.exponent, "minimum_amount")
         minimum = Money(minor, currency)
-    requested_at = _date(said.requested_at, "requested_at", latest)
     if minimum is not None and minimum.minor > shared["amount"].minor:
         raise RejectedOperation(RejectionCode.AMOUNT, "minimum_amount: above amount")
+    requested_at = _date(said.requested_at, "requested_at", latest)
     if said.mode not in (None, *MODES):
         raise RejectedOperation(RejectionCode.MODE, "mode: must be test or live")
     mode: Any = said.mode

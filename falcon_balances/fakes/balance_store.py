@@ -40,13 +40,17 @@ class MemoryBalanceStore(Interruptible):
     def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
         return self.apply(writes)
 
-    def apply(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
-        """As part of whatever transaction."""
+    def outcomes_of(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
+        """What a transaction of these would be answered; empty if it would happen."""
         if len(writes) > TRANSACTION_ITEMS_MAX or len({w.key for w in writes}) != len(writes):
             raise ValueError("ValidationException: too many items, or one of them twice")
         conflicts = set(self.conflicts(writes))
         outcomes = [self._outcome(write, n in conflicts) for n, write in enumerate(writes)]
-        if any(outcomes):
+        return outcomes if any(outcomes) else ()
+
+    def apply(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
+        """As part of whatever transaction."""
+        if outcomes := self.outcomes_of(writes):
             return outcomes
         for write in writes:
             if isinstance(write, PutMark):

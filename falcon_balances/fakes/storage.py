@@ -70,7 +70,10 @@ class MemoryPayoutClaims(MemoryEventClaims):
         state = None if claim is None else claim.state
         if claim is None or state != source:
             there: dict[str, str | int] = {} if state is None else {"state": state}
-            return [ConditionFailed(there), *(None for _ in writes)]
+            return [
+                ConditionFailed(there),
+                *(self.store.outcomes_of(writes) or [None] * len(writes)),
+            ]
         if outcomes := self.store.apply(writes):
             return [None, *outcomes]
         self.claims[key] = claim.model_copy(update={"state": target})

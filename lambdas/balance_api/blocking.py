@@ -71,7 +71,7 @@ def _decided(
         raise BlockConflictError("external_reference", "this refund has been counted already")
     if isinstance(short, ConditionFailed):
         available = spendable(short.attributes, logged)
-        if available is not None:
+        if available is not None and available < block.amount:
             refused = replace(block, status=BlockStatus.REFUSED, available=available)
             return _refuse(refused, store)
     return None

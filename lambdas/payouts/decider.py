@@ -6,7 +6,7 @@ Retries   safe: claim, block and balance are one transaction; what was decided i
 Errors    TransientError (the message comes back), also for a return of what is not yet paid
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -51,10 +51,10 @@ from falcon_balances.settings import PayoutDeciderSettings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-ATTEMPTS: Final = 8
-_FIRST_DELAY_S: Final = 0.05
-RETURN_ATTEMPTS: Final = 6
-_RETURN_DELAY_S: Final = 1.5
+# How long one execution waits in all, well under its task's time-out: first for others who write
+# to the same balances, then for requests that come a moment behind their returns.
+CONTENTION_DELAYS_S: Final = tuple(0.05 * 2**n for n in range(7))
+RETURN_DELAYS_S: Final = (1.5,) * 5
 _UNDER_WAY: Final = {PayoutState.DECIDED, PayoutState.LOGGING}
 
 
@@ -68,9 +68,18 @@ class World:
     wait: Callable[[float], object] = sleep
 
 
+@dataclass(frozen=True, slots=True)
+class _Patience:
+    """The delays that one execution has left."""
+
+    contention: Iterator[float]
+    returns: Iterator[float]
+
+
 def decide_payouts(
     step: SplitterInput, directory: ContextReader, world: World
 ) -> PayoutLoggerInput:
+    patience = _Patience(iter(CONTENTION_DELAYS_S), iter(RETURN_DELAYS_S))
     operations = [_direct(message) for message in step.messages]
     merchants = directory.merchants(sorted({each.merchant_id for each in operations}))
     decided = []
@@ -78,7 +87,7 @@ def decide_payouts(
         claim, rejection = None, None
         merchant = merchants.get(operation.merchant_id)
         try:
-            claim = _decide(message, operation, merchant, world)
+            claim = _decide(message, operation, merchant, world, patience)
         except RejectedOperation as rejected:
             rejection = Rejection.of(rejected)
         decided.append(
@@ -96,16 +105,20 @@ def _direct(message: ValidMessage) -> DirectOperation:
 
 
 def _decide(
-    message: ValidMessage, operation: DirectOperation, merchant: Merchant | None, world: World
+    message: ValidMessage,
+    operation: DirectOperation,
+    merchant: Merchant | None,
+    world: World,
+    patience: _Patience,
 ) -> ClaimV1:
     check_balance(operation, merchant)
     if isinstance(operation, PayoutRequest):
         asked = ClaimV1.of(operation, message.received_at)
         is_high_risk = merchant is not None and merchant.is_high_risk
-        decided = _decide_request(asked, operation, world, is_high_risk=is_high_risk)
+        decided = _decide_request(asked, operation, world, patience, is_high_risk=is_high_risk)
     else:
         assert isinstance(operation, PayoutReturn)  # noqa: S101 - the stage has no others
-        _check_return(operation, world)
+        _check_return(operation, world, patience)
         asked = ClaimV1.of(operation, message.received_at, split_direct(operation, merchant))
         decided = world.claims.claim(asked) or asked
     if decided.fingerprint != asked.fingerprint:
@@ -116,11 +129,16 @@ def _decide(
 
 
 def _decide_request(
-    asked: ClaimV1, request: PayoutRequest, world: World, *, is_high_risk: bool
+    asked: ClaimV1,
+    request: PayoutRequest,
+    world: World,
+    patience: _Patience,
+    *,
+    is_high_risk: bool,
 ) -> ClaimV1:
     """The claim in force. Not enough is recorded too, so that it stays so on every retry."""
     amount = request.amount.minor
-    for attempt in range(ATTEMPTS):
+    while True:
         event = withdrawal_of(request, amount)
         ours = ClaimV1.of(request, asked.received_at, event, state=PayoutState.DECIDED)
         block = payout_block(request, amount, world.now)
@@ -131,8 +149,11 @@ def _decide_request(
         if isinstance(found, ClaimV1):
             return found
         available = _short_of(found, logged, asked.falcon_operation_id)
-        if available is None:
-            world.wait(_FIRST_DELAY_S * 2**attempt)
+        if available is None or available >= amount:
+            delay_s = next(patience.contention, None)
+            if delay_s is None:
+                raise TransientError(f"payout {asked.falcon_operation_id} not decided")
+            world.wait(delay_s)
             continue
         less = payable(request, available)
         if less is None:
@@ -142,7 +163,6 @@ def _decide_request(
             )
             return world.claims.claim(refused) or refused
         amount = less
-    raise TransientError(f"payout {asked.falcon_operation_id} not decided")
 
 
 def _short_of(
@@ -155,20 +175,21 @@ def _short_of(
     return spendable(short.attributes, logged) if isinstance(short, ConditionFailed) else None
 
 
-def _settled_payout(payout_id: str, world: World) -> ClaimV1 | None:
+def _settled_payout(payout_id: str, world: World, patience: _Patience) -> ClaimV1 | None:
     """Messages come in any order: a request sent just before its return may be a moment behind."""
-    for attempt in range(RETURN_ATTEMPTS):
+    while True:
         payout = world.claims.find(payout_operation_id(payout_id), Stage.PAYOUT)
         if payout is not None and payout.state not in _UNDER_WAY:
-            break
-        if attempt < RETURN_ATTEMPTS - 1:
-            world.wait(_RETURN_DELAY_S)
-    return payout
+            return payout
+        delay_s = next(patience.returns, None)
+        if delay_s is None:
+            return payout
+        world.wait(delay_s)
 
 
-def _check_return(returned: PayoutReturn, world: World) -> None:
+def _check_return(returned: PayoutReturn, world: World, patience: _Patience) -> None:
     """`paid` is final, so what is read here holds when the return is claimed."""
-    payout = _settled_payout(returned.payout_id, world)
+    payout = _settled_payout(returned.payout_id, world, patience)
     if payout is not None and payout.state in _UNDER_WAY:
         raise TransientError(f"payout {payout.falcon_operation_id} is {payout.state}")
     if payout is None or payout.state != PayoutState.PAID:

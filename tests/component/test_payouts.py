@@ -9,7 +9,7 @@ from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.merchant_context import ContextKey, Merchant
 from falcon_balances.domain.payouts import payout_block
 from falcon_balances.fakes.interruptions import never
-from lambdas.payouts.decider import ATTEMPTS, RETURN_ATTEMPTS
+from lambdas.payouts.decider import CONTENTION_DELAYS_S, RETURN_DELAYS_S
 from tests.component.paying import BALANCE, ID, NOW, Paying, parsed, request, returned
 
 
@@ -106,17 +106,20 @@ def test_who_refuses_while_another_attempt_decides_says_what_that_decided(paying
     assert paying.count() == {"available": 6000, "blocked": 4000, "withdrawn": 0}
 
 
-@pytest.mark.parametrize("conflicts", [1, ATTEMPTS - 1, ATTEMPTS])
+LONGEST = len(CONTENTION_DELAYS_S)
+
+
+@pytest.mark.parametrize("conflicts", [1, LONGEST, LONGEST + 1])
 def test_others_at_the_same_balance_are_waited_for_and_not_for_ever(paying, conflicts):
     left = [1] * conflicts
     paying.store.conflicts = lambda writes: [left.pop()] if left else []
-    if conflicts == ATTEMPTS:
+    if conflicts > LONGEST:
         with pytest.raises(TransientError, match=ID):
             paying.run(request())
         assert paying.state() is None
     else:
         assert paying.run(request())[0].outcome == "accepted"
-    assert paying.waits == [0.05 * 2**n for n in range(conflicts)]
+    assert paying.waits == list(CONTENTION_DELAYS_S[:conflicts])
 
 
 def test_a_block_without_a_claim_is_an_alarm_and_nothing_is_decided(paying):
@@ -275,7 +278,16 @@ def test_what_was_given_up_cannot_come_back(paying):
 
 def test_a_return_waits_for_its_request_and_not_for_ever(paying):
     assert paying.refusal(returned())[0] == "E_NOT_PAID"
-    assert paying.waits == [1.5] * (RETURN_ATTEMPTS - 1)
+    assert paying.waits == list(RETURN_DELAYS_S)
+
+
+def test_one_execution_waits_no_longer_for_many_returns_than_for_one(paying):
+    """Its task ends after 20 s, and good messages are behind the bad ones."""
+    unknown = [returned(payout_id=f"never-{n}") for n in range(3)]
+    for message in paying.decide(*unknown).messages:
+        assert message.rejection is not None
+        assert message.rejection.code == "E_NOT_PAID"
+    assert sum(paying.waits) + sum(CONTENTION_DELAYS_S) < 15
 
 
 @pytest.mark.parametrize("state", ["decided", "logging"])

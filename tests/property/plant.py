@@ -189,6 +189,13 @@ FAULTS = (
         first=RACES,
     ),
     Fault(
+        "block settled without the condition that it is active",
+        "falcon_balances/fakes/balance_store.py",
+        '            return there.get("status") == "active" and is_due\n',
+        "            return is_due\n",
+        first=RACES,
+    ),
+    Fault(
         "payout decided again on a retry",
         "lambdas/payouts/decider.py",
         "        if isinstance(found, ClaimV1):\n            return found\n",

@@ -241,6 +241,12 @@ def test_a_minimum_above_the_amount_is_refused(minimum):
     assert said == ("E_AMOUNT", "minimum_amount: above amount")
 
 
+@pytest.mark.parametrize("date", ["yesterday", "2999-01-01T00:00:00Z"])
+def test_a_minimum_above_the_amount_is_told_before_a_date(date):
+    said = refusal("request", minimum_amount="400.00", requested_at=date)
+    assert said == ("E_AMOUNT", "minimum_amount: above amount")
+
+
 @pytest.mark.parametrize("value", ["CREDIT", "credit ", "both", "", "-1", "withdrawal"])
 def test_a_direction_is_credit_or_debit(value):
     assert refusal("adjustment", direction=value) == ("E_SCHEMA", f"direction: {FORM}")
@@ -253,6 +259,13 @@ def test_a_direction_is_credit_or_debit(value):
 def test_a_reason_that_is_empty_too_long_or_holds_control_characters_is_refused(reason):
     rule = "reason: must be text of 1 to 200 characters without control characters"
     assert refusal("adjustment", reason=reason) == ("E_SCHEMA", rule)
+
+
+@pytest.mark.parametrize(
+    "reason", ["10\u00a0% off", "\u8fd4\u91d1\u3000\u4e8c\u91cd", "caf\u00e9", "x" * 200]
+)
+def test_a_reason_in_any_script_is_text(reason):
+    assert refusal("adjustment", reason=reason) is None
 
 
 @OF_EVERY_KIND
