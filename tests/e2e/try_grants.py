@@ -47,10 +47,10 @@ NOT_JUDGED = {
     "kinesis:GetRecords": "event source mapping",
     "kinesis:GetShardIterator": "event source mapping",
     "lambda:InvokeFunction": "state machine, scheduler, API",
-    # AWS judges the batch call by this action; the emulator by the call's name, which AWS does
-    # not know as an action. So it denies the call, and messages come back a little later.
     # A topic without a policy of its own has AWS's default one, which lets its account publish.
     "sns:Publish": "the topic's default policy; test and live have one that only denies",
+    # AWS judges the batch call by this action; the emulator by the call's name, which AWS does
+    # not know as an action. So it denies the call, and messages come back a little later.
     "sqs:ChangeMessageVisibility": "batch call, judged by another name",
 }
 # How SNS reaches the queue is denied to no function, so no log tells of it.
