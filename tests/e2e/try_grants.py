@@ -59,6 +59,8 @@ PATIENCE = 3  # times as long as the run with the whole template took
 PATIENCE_MIN_S = 8.0
 PATIENCE_ONCE_DENIED_S = 3.0
 AT_ONCE = 2  # stacks: they wait more than they work
+POLL_S = 0.3
+LOGS_POLL_S = 1.5  # reading fifteen logs is most of a poll's work
 
 FUNCTIONS = (
     *("confirmed-dispatcher", "reconciled-dispatcher", "splitter", "persister", "publisher"),
@@ -321,10 +323,13 @@ def run_through(stacks: list[StackArtifact], whole_s: float) -> Result:
         begun = monotonic()
         deadline = begun + max(PATIENCE_MIN_S, PATIENCE * whole_s)
         denied: list[str] = []
+        logs_due = begun
         while (missing := run.missing()) and monotonic() < deadline:
-            if not denied and (denied := run.denied()):
-                deadline = min(deadline, monotonic() + PATIENCE_ONCE_DENIED_S)
-            sleep(0.2)
+            if not denied and monotonic() >= logs_due:
+                if denied := run.denied():
+                    deadline = min(deadline, monotonic() + PATIENCE_ONCE_DENIED_S)
+                logs_due = monotonic() + LOGS_POLL_S
+            sleep(POLL_S)
         return Result(missing, denied, monotonic() - begun)
 
 
