@@ -63,11 +63,14 @@ def error_code(error: ClientError) -> str:
 def aws_call(what: str) -> Iterator[None]:
     """Whatever AWS refuses is TransientError: nothing is wrong with the operation it was for.
 
-    `what` names the call and the ids it was about, never a payload.
+    `what` names the call and the ids it was about, never a payload. Who was denied what, AWS says
+    itself: an operator needs it, and nothing else is in that message.
     """
     try:
         yield
     except ClientError as error:
-        raise TransientError(f"{what}: {error_code(error)}") from error
+        code = error_code(error)
+        said = f": {error.response['Error'].get('Message')}" if "AccessDenied" in code else ""
+        raise TransientError(f"{what}: {code}{said}") from error
     except BotoCoreError as error:
         raise TransientError(f"{what}: {type(error).__name__}") from error

@@ -15,8 +15,10 @@ from falcon_balances.adapters.clock import utc_now
 from falcon_balances.cli.publishing import publish
 from falcon_balances.cli.target import Target
 from falcon_balances.domain.instants import parse_rfc3339
+from falcon_balances.domain.money import Currency
 
 CUTTER = "falcon-balances-local-cutter"
+EUR = Currency("EUR", 2)
 _POLL_S = 0.2
 _CONCURRENT = 16
 

@@ -1,0 +1,187 @@
+"""Every path that needs a grant, on the embedded AWS: run again and again until all came about."""
+
+from collections.abc import Callable, Collection
+from http import HTTPStatus
+from time import monotonic
+from typing import Any
+
+from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
+from falcon_balances.cli import api
+from falcon_balances.cli.target import Target
+from falcon_balances.cli.token import merchant_token
+from falcon_balances.domain.balances import Balance
+from falcon_balances.domain.blocks import BlockStatus, manual_block_id
+from falcon_balances.domain.merchant_context import merchants_of
+from tests.builders import confirmed, context_of, raw, reconciled, shop
+from tests.e2e import observed
+
+MERCHANT = context_of().merchant_id
+RISKY = context_of("risky", risk="high")
+DATE = "2026-11-20T10:30:00Z"
+PATH = f"merchants/{MERCHANT}/balances"
+SEND_AGAIN_S = 4.0  # a message that failed is hidden for long; the same again is not
+REFUSED = {"confirmed": 2, "reconciled": 1, "stream": 1, "payout": 1, "adjustment": 1}
+
+
+class EveryPath:
+    """Good, repeated, unknown and broken messages in all stages, a record that is not ours, cuts,
+    a merchant who asks, and systems that set money aside. All of it may be repeated at will.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.token = merchant_token(target, MERCHANT)
+        self._store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
+        self._systems: dict[str, int] = {}
+        self._sent_at = 0.0
+        contexts = [context_of(), RISKY]
+        directory = DynamoMerchantDirectory(target.client("dynamodb"), target.context_table)
+        for context in contexts:
+            assert directory.replace(context.key, (), [context])
+        for merchant_id, merchant in merchants_of(contexts).items():
+            directory.name_merchant(merchant_id, merchant)
+
+    def _send(self, stage: str, *bodies: bytes) -> None:
+        observed.send(self.target, stage, [body.decode() for body in bodies])
+
+    def bring_money(self) -> None:
+        good = raw(confirmed(external_reference="good"))
+        self._send("confirmed", good, b"broken", raw(confirmed(local_merchant_id="nobody")))
+        self._send("confirmed", good, raw(confirmed(external_reference="other")))
+        risky = raw(reconciled(external_reference="risky", **shop("risky")))
+        self._send("reconciled", raw(reconciled(external_reference="good")), risky, b"broken")
+        self._send("adjustment", adjustment("1.00"), b"broken")
+        self._send("payout", b"broken")
+
+    def _spend(self) -> None:
+        paid = payout("paid", "10.00")
+        self._send("payout", paid, paid, payout("too-much", "1000.00"))
+        self._send("payout", payout("risky", "10.00", "risky"))
+        refund = confirmed(external_reference="back", type="refund", amount="1.00")
+        self._send("confirmed", raw(refund))
+
+    def _ask_systems(self) -> None:
+        own, risky = f"merchants/{MERCHANT}/blocks", f"merchants/{RISKY.merchant_id}"
+        self._ask("balances", "GET", PATH)
+        self._ask("block", "POST", own, block("1.00"))
+        self._ask("expiring", "POST", own, block("1.00", expires_in_seconds=1))
+        self._ask("too much", "POST", own, block("1000.00"), wanted={409})
+        self._ask("risky", "POST", f"{risky}/blocks", block("1.00", "risky"))
+        refund = {"psp_id": RISKY.key.psp_id, "external_reference": "refund", **shop("risky")}
+        refund |= {"amount": "1.00", "currency": "EUR"}
+        self._ask("refund", "POST", f"{risky}/refund-authorizations", refund)
+        block_id = manual_block_id(MERCHANT, "block")
+        self._ask("shown", "GET", f"{own}/{block_id}")
+        self._ask("listed", "GET", own)
+        self._ask("released", "POST", f"{own}/{block_id}/release")
+
+    def _ask(
+        self,
+        name: str,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        wanted: Collection[int] = (HTTPStatus.OK, HTTPStatus.CREATED),
+    ) -> None:
+        """A key decides once, so asking again does no harm; it ends when it is answered well."""
+        if self._systems.get(name) in wanted:
+            return
+        headers = {"Idempotency-Key": name.replace(" ", "-")}
+        answer = api.call(self.target, method, f"systems/{path}", body=body, headers=headers)
+        self._systems[name] = answer.status
+
+    def _invoke(self, function: str) -> None:
+        name = f"falcon-balances-local-{function}"
+        self.target.client("lambda").invoke(FunctionName=name)
+
+    def go_on(self) -> list[str]:
+        """Whatever can be done now; the names of what did not come about yet."""
+        missing = [name for name, came_about in self._checks().items() if not came_about()]
+        has_money = not {"confirmed", "adjusted"} & set(missing)
+        if has_money:
+            self._ask_systems()
+        if monotonic() - self._sent_at > SEND_AGAIN_S:
+            self._sent_at = monotonic()
+            self._send_for(missing, has_money=has_money)
+        if "as_of" in missing:
+            self._invoke("cutter")
+        if "expired" in missing:
+            self._invoke("expirer")
+        return missing
+
+    def _send_for(self, missing: list[str], *, has_money: bool) -> None:
+        if not has_money or "refused" in missing:
+            self.bring_money()
+            self.target.client("kinesis").put_record(
+                StreamName=self.target.stream, Data=b"not ours", PartitionKey="x"
+            )
+        elif "payouts" in missing:
+            self._spend()
+        elif "returned" in missing:
+            self._send("payout", returned("paid", "10.00"))
+
+    def _checks(self) -> dict[str, Callable[[], bool]]:
+        return {
+            "confirmed": lambda: self._own().confirmed > 0 and self._risky().available > 0,
+            "adjusted": lambda: self._own().adjusted > 0,
+            "refused": self._are_refused,
+            "payouts": lambda: self._risky().withdrawn > 0 and self._is_paid(),
+            "returned": lambda: self._is_paid() and self._own().withdrawn == 0,
+            "systems": self._are_answered,
+            "expired": lambda: self._blocks().get("expiring") == BlockStatus.EXPIRED,
+            "as_of": lambda: self._store.as_of() is not None,
+            "api": lambda: observed.ask(self.target, PATH, self.token)[0] == HTTPStatus.OK,
+        }
+
+    def _own(self) -> Balance:
+        return self._balance(MERCHANT)
+
+    def _risky(self) -> Balance:
+        return self._balance(RISKY.merchant_id)
+
+    def _balance(self, merchant_id: str) -> Balance:
+        nothing = Balance("", observed.EUR)
+        return next(iter(self._store.balances(merchant_id)), nothing)
+
+    def _blocks(self) -> dict[str, str]:
+        return {block.reference: block.status for block in self._store.blocks_of(MERCHANT)}
+
+    def _is_paid(self) -> bool:
+        return self._blocks().get("paid") == BlockStatus.SETTLED
+
+    def _are_refused(self) -> bool:
+        """By key: what was sent again is refused again, under the same."""
+        keys = {each.key for each in observed.quarantined(self.target)}
+        found = [key.split("/")[0] for key in keys]
+        return {source: found.count(source) for source in REFUSED} == REFUSED
+
+    def _are_answered(self) -> bool:
+        good = {HTTPStatus.OK, HTTPStatus.CREATED}
+        bad = {name for name, status in self._systems.items() if status not in good}
+        return bool(self._systems) and bad == {"too much"}
+
+
+def direct(name: str = "5553", **more: str) -> dict[str, Any]:
+    said = {"schema_version": "1", "merchant_id": f"m-{name}", "balance_shop_id": f"bs-{name}-eur"}
+    return {**said, "currency": "EUR", **more}
+
+
+def payout(payout_id: str, amount: str, name: str = "5553") -> bytes:
+    return raw(direct(name, payout_id=payout_id, amount=amount, requested_at=DATE))
+
+
+def returned(payout_id: str, amount: str) -> bytes:
+    bank = {"type": "return", "returned_at": DATE, "bank_reference": "bank-2"}
+    return raw(direct(payout_id=payout_id, amount=amount, **bank))
+
+
+def adjustment(amount: str) -> bytes:
+    why = {"direction": "credit", "reason": "a try", "requested_by": "tester"}
+    return raw(direct(adjustment_id="a-1", amount=amount, adjusted_at=DATE, **why))
+
+
+def block(amount: str, name: str = "5553", **more: int) -> dict[str, Any]:
+    reference = "expiring" if more else "by-hand"
+    said = {"balance_shop_id": f"bs-{name}-eur", "amount": amount, "currency": "EUR"}
+    return {**said, "reference": reference, **more}
