@@ -36,13 +36,15 @@ check: $(READY) ## lint, types, import directions, generated files up to date; c
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m falcon_balances.contracts.schemas --check
+	@$(BIN)/python -m reference --check
 
 format: $(READY) ## let ruff write what it can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-schemas: $(READY) ## write the JSON Schemas from the contracts
+schemas: $(READY) ## write the JSON Schemas, OpenAPI and its page from the contracts
 	@$(BIN)/python -m falcon_balances.contracts.schemas
+	@$(BIN)/python -m reference
 
 up: $(READY) ## start the embedded AWS and deploy to it
 	@$(BIN)/falcon local up --detach

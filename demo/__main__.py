@@ -19,6 +19,7 @@ from demo.evidence import (
     log_versions,
     quarantined,
 )
+from demo.reading import show_reads
 from demo.spending import spend
 from demo.stack import DemoError, DemoStack, demo_stack
 from demo.story import Story
@@ -219,6 +220,7 @@ def tell(story: Story) -> None:
         send_wrong_ones(story, stack, target)
         send_all_again(story, stack, api, balances, versions)
         spend(story, stack, api)
+        show_reads(story, api)
     story.act("The end")
     story.check("the stack is gone and its port is free", port_problem(stack.port), None)
 

@@ -74,15 +74,22 @@ class Api:
 
     def balances(self, merchant_id: str, token: str | None) -> tuple[int, dict[str, Any]]:
         """Status and document."""
+        status, document, _ = self.get(f"{merchant_id}/balances", token)
+        return status, document
+
+    def get(
+        self, path: str, token: str | None, **headers: str
+    ) -> tuple[int, dict[str, Any], dict[str, str]]:
+        """Status, document and headers of a path below `/v1/merchants/`."""
+        sent = {"Authorization": f"Bearer {token}"} if token else {}
         request = urllib.request.Request(  # noqa: S310 - our own API's address
-            f"{self._target.api_url}/v1/merchants/{merchant_id}/balances",
-            headers={"Authorization": f"Bearer {token}"} if token else {},
+            f"{self._target.api_url}/v1/merchants/{path}", headers=sent | headers
         )
         try:
             with _OPENER.open(request, timeout=_TIMEOUT_S) as answer:
-                return answer.status, json.load(answer)
+                return answer.status, json.load(answer), dict(answer.headers)
         except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+            return error.code, json.loads(error.read() or b"{}"), dict(error.headers)
 
 
 def cut_behind_everything(target: Target, api: Api, merchant_id: str) -> str:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, Json, StringConstraints
 
 Mode = Literal["test", "live"]
 Name = Annotated[str, StringConstraints(min_length=1)]
@@ -79,12 +79,19 @@ class CutterSettings(Settings):
 
 class BalanceApiSettings(Settings):
     balances_table: Name
+    claims_table: Name
+    log_bucket: Name
+    log_objects_max: Annotated[int, Field(ge=1)]
 
 
 class SystemsApiSettings(Settings):
     balances_table: Name
+    claims_table: Name
     log_bucket: Name
+    log_objects_max: Annotated[int, Field(ge=1)]
     context_table: Name
+    queue_urls: Json[dict[str, tuple[Name, Name]]]
+    """JSON: of each stage its queue's address, and its dead-letter queue's."""
 
 
 class ExpirerSettings(Settings):

@@ -12,6 +12,7 @@ from infra.parts.counting import Counting
 from infra.parts.layer import dependencies_layer
 from infra.parts.payouts import Payouts
 from infra.parts.stage import STAGES, Stage
+from infra.parts.stage_queue import StageQueue
 from infra.parts.topics import adjustment_topic, core_topic
 from infra.parts.writers import Writers
 
@@ -36,7 +37,7 @@ class PipelineStack(Stack):
             if settings.has_layer
             else None
         )
-        self._add_stages(settings, data, layer)
+        queues = self._add_stages(settings, data, layer)
         Counting(
             self,
             "Counting",
@@ -52,7 +53,9 @@ class PipelineStack(Stack):
             settings=settings,
             balances=data.tables.balances,
             log_bucket=data.log_bucket,
+            claims=data.tables.claims,
             contexts=data.tables.contexts,
+            queues=queues,
             users=data.users.pool,
             client=data.users.client,
             layer=layer,
@@ -64,7 +67,7 @@ class PipelineStack(Stack):
         settings: EnvironmentSettings,
         data: DataStack,
         layer: lambda_.ILayerVersion | None,
-    ) -> None:
+    ) -> dict[str, StageQueue]:
         writers = Writers(
             self,
             "Writers",
@@ -87,6 +90,7 @@ class PipelineStack(Stack):
             layer=layer,
         )
         CfnOutput(self, "TopicPayoutOutcome", value=payouts.outcomes.topic_arn)
+        queues: dict[str, StageQueue] = {}
         for name in STAGES:
             is_payout = name == "payout"
             topic = self._topic(settings, name)
@@ -102,6 +106,8 @@ class PipelineStack(Stack):
                 layer=layer,
             )
             self._name_outputs(name.capitalize(), topic, stage)
+            queues[name] = stage.queue
+        return queues
 
     def _topic(self, settings: EnvironmentSettings, stage: str) -> sns.ITopic:
         construct_id = f"{stage.capitalize()}Topic"

@@ -1,5 +1,6 @@
 """AWS clients, built on first use and cached; and the one translation of what they raise."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -13,6 +14,7 @@ from falcon_balances.domain.errors import TransientError
 from falcon_balances.settings import is_local_endpoint
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_s3 import S3Client
@@ -27,8 +29,11 @@ _READ_TIMEOUT_DEFAULT_S: Final = 10
 # The dispatcher plans the time for one execution, and repeats what failed by itself.
 _ATTEMPTS: Final = {"stepfunctions": 1}
 _POOL_CONNECTIONS: Final = 32
+_DENIED: Final = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)")
 
 
+@overload
+def client(service: Literal["cloudwatch"]) -> "CloudWatchClient": ...
 @overload
 def client(service: Literal["dynamodb"]) -> "DynamoDBClient": ...
 @overload
@@ -63,14 +68,18 @@ def error_code(error: ClientError) -> str:
 def aws_call(what: str) -> Iterator[None]:
     """Whatever AWS refuses is TransientError: nothing is wrong with the operation it was for.
 
-    `what` names the call and the ids it was about, never a payload. Who was denied what, AWS says
-    itself: an operator needs it, and nothing else is in that message.
+    `what` names the call and the ids it was about, never a payload. What a role may not do is
+    named, for whoever has to give it the right.
     """
     try:
         yield
     except ClientError as error:
-        code = error_code(error)
-        said = f": {error.response['Error'].get('Message')}" if "AccessDenied" in code else ""
-        raise TransientError(f"{what}: {code}{said}") from error
+        raise TransientError(f"{what}: {error_code(error)}{_denied(error)}") from error
     except BotoCoreError as error:
         raise TransientError(f"{what}: {type(error).__name__}") from error
+
+
+def _denied(error: ClientError) -> str:
+    """The action, out of AWS's own message, of which nothing else is repeated."""
+    action = _DENIED.search(error.response.get("Error", {}).get("Message", ""))
+    return f", not authorized to perform {action[1]}" if action else ""

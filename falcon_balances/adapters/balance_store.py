@@ -14,9 +14,11 @@ from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import (
     AddCounters,
     CheckAbsent,
+    DropPairing,
     EndBlock,
     ItemKey,
     PutMark,
+    PutPairing,
     TableWrite,
     block_sk,
     correction_sk,
@@ -27,13 +29,16 @@ from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.pairing import Pairing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 STREAM_PK: Final = "STREAM"
 _BATCH_GET_ATTEMPTS: Final = 5
-_CUT_KEPT: Final = timedelta(days=2)  # a cut that lapsed is of no use after that
+# A cut that lapsed is of no use after a day; one that was completed tells how far the stream was
+# counted when the reducer last moved, however long it has stood still.
+_CUT_KEPT: Final = timedelta(days=30)
 _TRY_AGAIN: Final = {
     "TransactionConflict",
     "ThrottlingError",
@@ -60,7 +65,21 @@ class DynamoBalanceStore:
         return ()
 
     def blocks(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Block]:
-        return {key: _block(item) for key, item in self._items(keys, "blocks").items()}
+        return {key: read_block(item) for key, item in self._items(keys, "blocks").items()}
+
+    def companions(
+        self, blocks: Collection[ItemKey], pairings: Collection[ItemKey]
+    ) -> tuple[Mapping[ItemKey, Block], Mapping[ItemKey, Pairing]]:
+        keys = [*blocks, *pairings]
+        found = self._items(keys, "blocks and pairings") if keys else {}
+        return (
+            {key: read_block(found[key]) for key in blocks if key in found},
+            {
+                key: Pairing.from_attributes(key, untyped(found[key]))
+                for key in pairings
+                if key in found
+            },
+        )
 
     def standings(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Standing]:
         return {
@@ -113,7 +132,7 @@ class DynamoBalanceStore:
                 },
                 ConsistentRead=True,
             )
-            return [_block(item) for page in pages for item in page["Items"]]
+            return [read_block(item) for page in pages for item in page["Items"]]
 
     def due_blocks(self, partition: str, now: datetime) -> Sequence[Block]:
         with aws_call(f"due blocks of {partition}"):
@@ -126,7 +145,7 @@ class DynamoBalanceStore:
                     ":now": {"S": rfc3339(now)},
                 },
             )
-            return [_block(item) for page in pages for item in page["Items"]]
+            return [read_block(item) for page in pages for item in page["Items"]]
 
     def balances(self, merchant_id: str) -> Sequence[Balance]:
         with aws_call(f"balances of {merchant_id}"):
@@ -139,7 +158,7 @@ class DynamoBalanceStore:
                 },
                 ConsistentRead=True,
             )
-            return [_balance(item) for page in pages for item in page["Items"]]
+            return [read_balance(item) for page in pages for item in page["Items"]]
 
     def all_balances(self) -> Iterator[tuple[str, Balance]]:
         """(merchant_id, balance) of everybody, in no order: for operators, a scan of the table."""
@@ -152,7 +171,7 @@ class DynamoBalanceStore:
             )
             for page in pages:
                 for item in page["Items"]:
-                    yield item["pk"]["S"].removeprefix(merchant_pk("")), _balance(item)
+                    yield item["pk"]["S"].removeprefix(merchant_pk("")), read_balance(item)
 
     def mark(self, merchant_id: str, falcon_operation_id: str, stage: Stage) -> dict[str, str]:
         """The attributes of a segment's mark; empty while it is not counted."""
@@ -191,15 +210,29 @@ class DynamoBalanceStore:
         with aws_call(f"meet cut {rfc3339(cut.cut_at)} in {shard_id}"):
             answer = self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_stream_key(f"CUT#{rfc3339(cut.cut_at)}"),
+                Key=_stream_key(cut_sk(cut.cut_at)),
                 UpdateExpression="SET expires_at = :expires ADD met :shard",
                 ExpressionAttributeValues={
-                    ":expires": {"N": str(int((cut.cut_at + _CUT_KEPT).timestamp()))},
+                    ":expires": _expiry(cut.cut_at),
                     ":shard": {"SS": [shard_id]},
                 },
                 ReturnValues="ALL_NEW",
             )
         return frozenset(answer["Attributes"]["met"]["SS"])
+
+    def complete_cut(self, cut_at: datetime, now: datetime) -> None:
+        with aws_call(f"complete cut {rfc3339(cut_at)}"):
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_stream_key(cut_sk(cut_at)),
+                UpdateExpression=(
+                    "SET expires_at = :expires, completed_at = if_not_exists(completed_at, :now)"
+                ),
+                ExpressionAttributeValues={
+                    ":expires": _expiry(cut_at),
+                    ":now": {"S": rfc3339(now.replace(microsecond=0))},
+                },
+            )
 
     def shard_floor(self, shard_id: str) -> tuple[bool, datetime | None]:
         return self._read_time(f"SHARD#{shard_id}", "closed_until")
@@ -256,15 +289,31 @@ def transact_item(table: str, write: TableWrite) -> Any:  # noqa: ANN401 - boto3
             return {"ConditionCheck": where | {"Key": _key(write.key)} | _ONLY_IF_ABSENT}
         case EndBlock():
             return {"Update": where | {"Key": _key(write.key)} | _ending(write)}
+        case PutPairing():
+            item = {"pk": write.key.pk, "sk": write.key.sk, **write.attributes}
+            put = where | {"Item": {name: _typed(value) for name, value in item.items()}}
+            return {"Put": put | _as_seen(write.seen)}
+        case DropPairing():
+            return {"Delete": where | {"Key": _key(write.key)} | _as_seen(write.seen)}
         case AddCounters():
             return {"Update": where | {"Key": _key(write.key)} | _adding(write)}
+
+
+def _as_seen(standing: str | None) -> dict[str, Any]:
+    if standing is None:
+        return dict(_ONLY_IF_ABSENT)
+    return {
+        "ConditionExpression": "standing = :seen",
+        "ExpressionAttributeValues": {":seen": {"S": standing}},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
 
 
 def _typed(value: str | int) -> dict[str, str]:
     return {"N": str(value)} if isinstance(value, int) else {"S": value}
 
 
-def _untyped(item: Mapping[str, Any]) -> dict[str, str | int]:
+def untyped(item: Mapping[str, Any]) -> dict[str, str | int]:
     """What we write has texts and whole numbers; sets, of cuts, are left out."""
     plain: dict[str, str | int] = {}
     for name, value in item.items():
@@ -326,8 +375,16 @@ def _ending(write: EndBlock) -> dict[str, Any]:
     }
 
 
-def _block(item: Mapping[str, Any]) -> Block:
-    return Block.from_attributes(ItemKey(item["pk"]["S"], item["sk"]["S"]), _untyped(item))
+def read_block(item: Mapping[str, Any]) -> Block:
+    return Block.from_attributes(ItemKey(item["pk"]["S"], item["sk"]["S"]), untyped(item))
+
+
+def cut_sk(cut_at: datetime) -> str:
+    return f"CUT#{rfc3339(cut_at)}"
+
+
+def _expiry(cut_at: datetime) -> Any:  # noqa: ANN401 - boto3's union
+    return {"N": str(int((cut_at + _CUT_KEPT).timestamp()))}
 
 
 def _stream_key(sk: str) -> dict[str, Any]:
@@ -339,13 +396,13 @@ def outcome_of(reason: Mapping[str, Any]) -> WriteOutcome:
     if code == "None":
         return None
     if code == "ConditionalCheckFailed":
-        return ConditionFailed(_untyped(reason.get("Item", {})))
+        return ConditionFailed(untyped(reason.get("Item", {})))
     if code in _TRY_AGAIN:
         return TryAgain()
     raise TransientError(f"count: {code}")
 
 
-def _balance(item: Mapping[str, Any]) -> Balance:
+def read_balance(item: Mapping[str, Any]) -> Balance:
     _, balance_shop_id, code = item["sk"]["S"].split("#")
     currency = written_currency(code)
     if currency is None:

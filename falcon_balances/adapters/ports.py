@@ -15,8 +15,10 @@ from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import ItemKey, TableWrite
 from falcon_balances.domain.cuts import Cut, Shard
+from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 from falcon_balances.domain.operations import Segment, Stage
+from falcon_balances.domain.pairing import Pairing
 
 
 class EventClaims(Protocol):
@@ -52,14 +54,26 @@ class LogObject:
     metadata: Mapping[str, str]
 
 
+class LogTooLargeError(Exception):
+    """A merchant's log has more objects than can be read while somebody waits."""
+
+    def __init__(self, merchant_id: str, objects_max: int) -> None:
+        super().__init__(f"{merchant_id}: more than {objects_max} log objects")
+        self.merchant_id = merchant_id
+        self.objects_max = objects_max
+
+
 class TransactionLog(Protocol):
     def append(self, key: str, logged: LogObject) -> bool:
         """True if written now; False if the key was there already, with whatever bytes."""
 
     def read(self, key: str) -> LogObject: ...
 
-    def segments_of(self, merchant_id: str) -> Sequence[Segment]:
-        """All that is logged of a merchant, in no particular order: as many reads as objects."""
+    def segments_of(self, merchant_id: str, objects_max: int | None = None) -> Sequence[Segment]:
+        """All that is logged of a merchant, in no particular order: as many reads as objects.
+
+        Raises LogTooLargeError for more than `objects_max`.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +122,11 @@ class BalanceStore(Protocol):
     def blocks(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Block]:
         """Those of at most a hundred blocks that there are; strongly consistent."""
 
+    def companions(
+        self, blocks: Collection[ItemKey], pairings: Collection[ItemKey]
+    ) -> tuple[Mapping[ItemKey, Block], Mapping[ItemKey, Pairing]]:
+        """Those there are of at most a hundred blocks and pairings; strongly consistent."""
+
     def blocks_of(self, merchant_id: str) -> Sequence[Block]:
         """All of a merchant's, in no particular order."""
 
@@ -132,11 +151,79 @@ class BalanceStore(Protocol):
     def meet_cut(self, cut: Cut, shard_id: str) -> frozenset[str]:
         """Note that all before the cut in this shard is counted; the shards that have met it."""
 
+    def complete_cut(self, cut_at: datetime, now: datetime) -> None:
+        """Note when `as_of` came to this cut: the first time stays."""
+
     def shard_floor(self, shard_id: str) -> tuple[bool, datetime | None]:
         """Whether the shard is known, and until when its quarters are closed."""
 
     def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:
         """Never moves back."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkPage:
+    """`is_last`: there are no more of what was asked for."""
+
+    marks: Sequence[Mark]
+    is_last: bool
+
+
+class MerchantReads(Protocol):
+    """One merchant's own items and nobody else's: it is named once, and no method takes another.
+
+    All reads are strongly consistent but `marks`, which reads an index that follows the table.
+    """
+
+    @property
+    def merchant_id(self) -> str: ...
+
+    def as_of(self) -> datetime | None:
+        """All that reached the stream by then is in the items that are read after this."""
+
+    def indexed_as_of(self, now: datetime) -> datetime | None:
+        """As above for `marks`: how far `as_of` had come when the index had time to follow."""
+
+    def balances(self) -> Sequence[Balance]:
+        """In no particular order."""
+
+    def at_once(
+        self, balances: Sequence[BalanceKey], starts: Sequence[datetime]
+    ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]] | TryAgain:
+        """Balances, and their windows with these beginnings, at one moment; a hundred items at
+        most.
+        """
+
+    def windows(self, start: datetime, end: datetime) -> Sequence[Window]:
+        """Of all balances, those that began from `start` on and before `end`; oldest first."""
+
+    def days(self, first: str, last: str) -> Sequence[Day]:
+        """From the first UTC day to the last, both included; oldest first."""
+
+    def late(self, month: str, limit: int) -> Sequence[str]:
+        """The orders of marks that were counted after the month they are booked in, by when."""
+
+    def marks(
+        self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
+    ) -> MarkPage:
+        """In the order of counting, from `start` to `end`, which are beginnings of orders.
+
+        `after` is the order of the last one seen, in the direction of reading.
+        """
+
+    def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
+        """Of all stages."""
+
+    def block(self, block_id: str) -> Block | None: ...
+
+    def corrections(self, falcon_operation_id: str) -> Sequence[str]:
+        """The adjustments that correct an operation."""
+
+    def pairings(self, limit: int) -> Sequence[Pairing]:
+        """Operations that await their other stage or differ from it, in no particular order."""
+
+    def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
+        """Of all stages; none that does not name the merchant."""
 
 
 class ContextReader(Protocol):

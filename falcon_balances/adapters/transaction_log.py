@@ -4,12 +4,13 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
-from falcon_balances.adapters.ports import LogObject, TransactionLog
+from falcon_balances.adapters.ports import LogObject, LogTooLargeError, TransactionLog
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.log_format import logged_segment
 from falcon_balances.domain.operations import Segment, Stage
@@ -64,10 +65,17 @@ class S3TransactionLog:
             answer = self._s3.get_object(Bucket=self._bucket, Key=key)
             return LogObject(answer["Body"].read(), answer["Metadata"])
 
-    def segments_of(self, merchant_id: str) -> Sequence[Segment]:
-        """Raises IntegrityError for an object that we would not have written."""
+    def segments_of(self, merchant_id: str, objects_max: int | None = None) -> Sequence[Segment]:
+        """Raises IntegrityError for an object that we would not have written.
+
+        Too many are told by listing, before any of them is read.
+        """
+        wanted = None if objects_max is None else objects_max + 1
+        keys = list(islice(self._keys(merchant_id), wanted))
+        if objects_max is not None and len(keys) > objects_max:
+            raise LogTooLargeError(merchant_id, objects_max)
         with ThreadPoolExecutor(_CONCURRENT) as pool:
-            return list(pool.map(self._segment, self._keys(merchant_id)))
+            return list(pool.map(self._segment, keys))
 
     def _segment(self, key: str) -> Segment:
         try:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from falcon_balances.contracts.fresh import Fresh, freshness
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.money import at_full_scale
@@ -51,26 +52,27 @@ class BalanceV1(BaseModel):
         )
 
 
-class BalanceDocumentV1(BaseModel):
-    """`as_of`: everything that had reached the stream by then is in; null before the first cut."""
+class BalanceDocumentV1(Fresh):
+    """A merchant's balances now. `source` and `objects_read` are there only with `source=log`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    merchant_id: str
-    as_of: str | None
-    lag_seconds: int | None
+    source: Annotated[Literal["log"] | None, Field(exclude_if=lambda said: said is None)] = None
+    objects_read: Annotated[int | None, Field(exclude_if=lambda said: said is None)] = None
     balances: tuple[BalanceV1, ...]
 
 
 def balance_document(
-    merchant_id: str, as_of: datetime | None, balances: Iterable[Balance], *, now: datetime
+    merchant_id: str,
+    as_of: datetime | None,
+    balances: Iterable[Balance],
+    *,
+    now: datetime,
+    objects_read: int | None = None,
 ) -> BalanceDocumentV1:
-    """Balances sorted by balance shop and currency; `lag_seconds` is never below 0."""
-    lag = None if as_of is None else max(0, int((now - as_of).total_seconds()))
+    """Balances sorted by balance shop and currency. `objects_read` where the log was added up."""
     ordered = sorted(balances, key=lambda balance: (balance.balance_shop_id, balance.currency.code))
     return BalanceDocumentV1(
-        merchant_id=merchant_id,
-        as_of=None if as_of is None else rfc3339(as_of),
-        lag_seconds=lag,
+        **freshness(merchant_id, as_of, now),
+        source=None if objects_read is None else "log",
+        objects_read=objects_read,
         balances=tuple(BalanceV1.of(balance) for balance in ordered),
     )

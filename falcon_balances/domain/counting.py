@@ -10,7 +10,14 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.operations import BalanceOperation, OperationType, Segment, Stage
+from falcon_balances.domain.operations import (
+    PSP_STAGES,
+    PSP_TYPES,
+    BalanceOperation,
+    OperationType,
+    Segment,
+    Stage,
+)
 
 COUNTERS: Final = (
     "confirmed",
@@ -30,8 +37,9 @@ _ITEM_BYTES: Final = (
     700  # keys, counters and names of one item besides a segment's body, rounded up
 )
 _ITEMS_PER_BALANCE: Final = 3  # BALANCE, WINDOW and DAY
-# Besides its balances a part has its mark, and a block with that block's own balance.
-BALANCES_PER_PART: Final = (TRANSACTION_ITEMS_MAX - 3) // _ITEMS_PER_BALANCE
+# Besides its balances a part has its mark, a block with that block's own balance, and a pairing.
+BALANCES_PER_PART: Final = (TRANSACTION_ITEMS_MAX - 4) // _ITEMS_PER_BALANCE
+LATE: Final = "late_"
 
 
 class ItemKey(NamedTuple):
@@ -80,7 +88,27 @@ class EndBlock:
     expired_at: str | None = None
 
 
-TableWrite = PutMark | AddCounters | CheckAbsent | EndBlock
+@dataclass(frozen=True, slots=True)
+class PutPairing:
+    """An operation that awaits its other stage, or differs from it (`domain/pairing.py`).
+
+    `seen` is the standing of the item that it replaces, None where there must be none.
+    """
+
+    key: ItemKey
+    attributes: Mapping[str, str]
+    seen: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DropPairing:
+    """Both stages agree: nothing is awaited any more. `seen` as in PutPairing."""
+
+    key: ItemKey
+    seen: str
+
+
+TableWrite = PutMark | AddCounters | CheckAbsent | EndBlock | PutPairing | DropPairing
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +133,21 @@ class CountablePart:
     """The block that was made for this operation, if there is one."""
     block_write: TableWrite | None = None
     """How that block ends with it, or that there must be none."""
+    pairing: "Side | None" = None
+    """What a PSP's operation says in this stage, to be compared with the other one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """An operation in one of its two stages: what it does to the merchant's balances."""
+
+    key: ItemKey
+    stage: Stage
+    movements: str
+    operation_date: str
+    psp_id: str
+    external_reference: str
+    type: str
 
 
 def merchant_pk(merchant_id: str) -> str:
@@ -126,6 +169,19 @@ def block_sk(block_id: str) -> str:
 def correction_sk(corrected_operation_id: str, operation_id: str) -> str:
     """Where what was corrected finds its correction, whichever of the two is counted first."""
     return f"CORRECTION#{corrected_operation_id}#{operation_id}"
+
+
+def pairing_sk(falcon_operation_id: str) -> str:
+    return f"PAIRING#{falcon_operation_id}"
+
+
+def window_sk(window: str, balance_shop_id: str, currency: str) -> str:
+    return f"WINDOW#{window}#{balance_shop_id}#{currency}"
+
+
+def late_sk(month: str, counted_order: str) -> str:
+    """An operation of that month (`YYYY-MM`) that was counted after it: by when it was."""
+    return f"LATE#{month}#{counted_order}"
 
 
 def mark_sk(falcon_operation_id: str, stage: Stage | str) -> str:
@@ -175,9 +231,51 @@ def countable_parts(arrived: ArrivedSegment) -> Iterator[CountablePart]:
             additions[ItemKey(pk, correction_sk(arrived.corrects, operation_id))] = {
                 "operations_count": len(arrived.segment.lines)
             }
-        block_key = _block_key(arrived.segment) if number == 0 else None
-        yield CountablePart(_mark(arrived, number), additions, block_key)
+        mark = _mark(arrived, number)
+        if number:
+            yield CountablePart(mark, additions)
+        else:
+            additions |= _late(arrived, mark)
+            segment = arrived.segment
+            yield CountablePart(mark, additions, _block_key(segment), pairing=_side(segment))
         number += 1
+
+
+def _late(arrived: ArrivedSegment, mark: PutMark) -> dict[ItemKey, Mapping[str, int]]:
+    if not _is_late(arrived):
+        return {}
+    month = rfc3339(arrived.segment.booked_at)[:7]
+    sk = late_sk(month, str(mark.attributes["counted_order"]))
+    return {ItemKey(mark.key.pk, sk): {"operations_count": len(arrived.segment.lines)}}
+
+
+def _is_late(arrived: ArrivedSegment) -> bool:
+    """Counted after the month (UTC) that it is booked in has ended."""
+    booked = arrived.segment.booked_at
+    return (arrived.window.year, arrived.window.month) > (booked.year, booked.month)
+
+
+def _side(segment: Segment) -> Side | None:
+    """PSPs' operations come in two stages, which should say the same."""
+    if segment.stage not in PSP_STAGES:
+        return None
+    main = next((line for line in segment.lines if line.type in PSP_TYPES), segment.lines[0])
+    sums: dict[tuple[str, str, str], int] = {}
+    for line in segment.lines:
+        name = (line.balance_shop_id, line.currency.code, line.type.value)
+        sums[name] = sums.get(name, 0) + line.amount.minor
+    movements = ",".join(
+        f"{shop}#{code}#{kind}#{sums[shop, code, kind]}" for shop, code, kind in sorted(sums)
+    )
+    return Side(
+        key=ItemKey(merchant_pk(segment.merchant_id), pairing_sk(segment.falcon_operation_id)),
+        stage=segment.stage,
+        movements=movements,
+        operation_date=rfc3339(segment.booked_at),
+        psp_id=main.psp_id,
+        external_reference=main.external_reference,
+        type=main.type.value,
+    )
 
 
 def _block_key(segment: Segment) -> ItemKey | None:
@@ -221,13 +319,15 @@ def _additions(
         add_to(counters, counters_of(stage, line))
         name = f"{stage}_{line.type}"
         by_type[name] = by_type.get(name, 0) + line.amount.minor
+    if _is_late(arrived):
+        by_type |= {f"{LATE}{name}": amount for name, amount in by_type.items()}
     by_type["operations_count"] = len(lines)
     pk = merchant_pk(arrived.segment.merchant_id)
     balance = f"{balance_shop_id}#{currency}"
     day = rfc3339(arrived.segment.booked_at)[:10]
     return {
         ItemKey(pk, balance_sk(balance_shop_id, currency)): counters,
-        ItemKey(pk, f"WINDOW#{rfc3339(arrived.window)}#{balance}"): counters,
+        ItemKey(pk, window_sk(rfc3339(arrived.window), balance_shop_id, currency)): counters,
         ItemKey(pk, f"DAY#{day}#{balance}"): by_type,
     }
 
@@ -257,16 +357,23 @@ def transactions(parts: Iterable[CountablePart]) -> Iterator[list[CountablePart]
 
 
 def _own_items(part: CountablePart) -> int:
-    """Its mark; and where there may be a block, that and its balance, which may be another."""
-    return 1 if part.block_key is None else 3
+    """Its mark; where there may be a block, that and its balance, which may be another; and its
+    pairing.
+    """
+    return 1 + (0 if part.block_key is None else 2) + (part.pairing is not None)
 
 
 def _bytes_of(mark: PutMark) -> int:
     return _ITEM_BYTES + len(str(mark.attributes.get("lines", "")))
 
 
-def writes_of(group: Sequence[CountablePart]) -> list[TableWrite]:
-    """One transaction's writes: every mark, then every item once with its merged additions."""
+def writes_of(
+    group: Sequence[CountablePart], pairings: Sequence[TableWrite] = ()
+) -> list[TableWrite]:
+    """One transaction's writes: every mark, then every item once with its merged additions.
+
+    `pairings` are those of the group's operations.
+    """
     merged: dict[ItemKey, dict[str, int]] = {}
     for part in group:
         for key, counters in part.additions.items():
@@ -274,5 +381,6 @@ def writes_of(group: Sequence[CountablePart]) -> list[TableWrite]:
     return [
         *(part.mark for part in group),
         *(part.block_write for part in group if part.block_write is not None),
+        *pairings,
         *(AddCounters(key, counters) for key, counters in merged.items()),
     ]

@@ -38,9 +38,9 @@ def is_believable(cut: Cut, arrived_at: datetime) -> bool:
     return bool(cut.shards) and -_CUT_EARLY_MAX <= arrived_at - cut.cut_at <= _CUT_LATE_MAX
 
 
-def closed_until(cut: Cut) -> datetime:
-    """The newest quarter's start T such that nothing after this cut may be counted before T."""
-    return quarter_of(cut.cut_at - CLOSING_DELAY)
+def closed_until(cut_at: datetime) -> datetime:
+    """The newest quarter's start T so that nothing after a cut of then is counted before T."""
+    return quarter_of(cut_at - CLOSING_DELAY)
 
 
 def window_of(arrived_at: datetime, floor: datetime | None) -> datetime:

@@ -44,6 +44,16 @@ SIGN_BY_TYPE: Final = {
     OperationType.ADJUSTMENT: 0,
 }
 
+# What a PSP's operation itself is; the fees come beside it.
+PSP_TYPES: Final = frozenset(
+    {
+        OperationType.CAPTURE,
+        OperationType.REFUND,
+        OperationType.CHARGEBACK,
+        OperationType.CHARGEBACK_REVERSAL,
+        OperationType.CASHBACK,
+    }
+)
 PSP_STAGES: Final = (Stage.CONFIRMED, Stage.RECONCILED)
 _PAYOUT_TYPES: Final = {OperationType.WITHDRAWAL, OperationType.WITHDRAWAL_REVERSAL}
 TYPES_BY_STAGE: Final = {

@@ -11,15 +11,18 @@ from falcon_balances.domain.counting import (
     TRANSACTION_ITEMS_MAX,
     AddCounters,
     CheckAbsent,
+    DropPairing,
     EndBlock,
     ItemKey,
     PutMark,
+    PutPairing,
     TableWrite,
     add_to,
     block_sk,
     merchant_pk,
 )
 from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.pairing import Pairing
 from falcon_balances.fakes.interruptions import Interrupt, Interruptible, interruptible, never
 
 
@@ -33,6 +36,7 @@ class MemoryBalanceStore(Interruptible):
         self.negative_since: dict[ItemKey, datetime] = {}
         self.floors: dict[str, datetime | None] = {}
         self.cuts_met: dict[datetime, set[str]] = {}
+        self.cuts_completed: dict[datetime, datetime] = {}
         self.known_as_of: datetime | None = None
         self.conflicts: Callable[[Sequence[TableWrite]], Sequence[int]] = lambda _writes: ()
 
@@ -53,8 +57,10 @@ class MemoryBalanceStore(Interruptible):
         if outcomes := self.outcomes_of(writes):
             return outcomes
         for write in writes:
-            if isinstance(write, PutMark):
+            if isinstance(write, PutMark | PutPairing):
                 self.marks[write.key] = dict(write.attributes)
+            elif isinstance(write, DropPairing):
+                del self.marks[write.key]
             elif isinstance(write, EndBlock):
                 self.marks[write.key] |= {
                     "status": write.status,
@@ -77,6 +83,23 @@ class MemoryBalanceStore(Interruptible):
         return {
             key: Block.from_attributes(key, self.marks[key]) for key in keys if key in self.marks
         }
+
+    @interruptible
+    def companions(
+        self, blocks: Collection[ItemKey], pairings: Collection[ItemKey]
+    ) -> tuple[Mapping[ItemKey, Block], Mapping[ItemKey, Pairing]]:
+        return (
+            {
+                key: Block.from_attributes(key, self.marks[key])
+                for key in blocks
+                if key in self.marks
+            },
+            {
+                key: Pairing.from_attributes(key, self.marks[key])
+                for key in pairings
+                if key in self.marks
+            },
+        )
 
     @interruptible
     def blocks_of(self, merchant_id: str) -> Sequence[Block]:
@@ -102,6 +125,9 @@ class MemoryBalanceStore(Interruptible):
 
     @interruptible
     def balances(self, merchant_id: str) -> Sequence[Balance]:
+        return self.balances_of(merchant_id)
+
+    def balances_of(self, merchant_id: str) -> list[Balance]:
         found = []
         for key, counters in self.counters.items():
             kind, balance_shop_id, code = key.sk.split("#")[:3]
@@ -142,6 +168,10 @@ class MemoryBalanceStore(Interruptible):
         return frozenset(met)
 
     @interruptible
+    def complete_cut(self, cut_at: datetime, now: datetime) -> None:
+        self.cuts_completed.setdefault(cut_at, now)
+
+    @interruptible
     def shard_floor(self, shard_id: str) -> tuple[bool, datetime | None]:
         return shard_id in self.floors, self.floors.get(shard_id)
 
@@ -160,6 +190,8 @@ def _is_met(write: TableWrite, there: Mapping[str, str | int]) -> bool:
             return not (write.only_if_absent and there)
         case CheckAbsent():
             return not there
+        case PutPairing() | DropPairing():
+            return there.get("standing") == write.seen
         case EndBlock():
             is_due = write.expired_at is None or str(there.get("expiry", "~")) <= write.expired_at
             return there.get("status") == "active" and is_due

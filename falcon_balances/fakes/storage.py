@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from falcon_balances.adapters.ports import (
     ConditionFailed,
     LogObject,
+    LogTooLargeError,
     QuarantinedBody,
     WriteOutcome,
 )
@@ -110,12 +111,11 @@ class MemoryTransactionLog(Interruptible):
             raise TransientError(f"read {key}: NoSuchKey") from None
 
     @interruptible
-    def segments_of(self, merchant_id: str) -> Sequence[Segment]:
-        return [
-            logged_segment(key, logged.body.decode())
-            for key, logged in self.objects.items()
-            if f"/merchant_id={merchant_id}/" in key
-        ]
+    def segments_of(self, merchant_id: str, objects_max: int | None = None) -> Sequence[Segment]:
+        keys = [key for key in self.objects if f"/merchant_id={merchant_id}/" in key]
+        if objects_max is not None and len(keys) > objects_max:
+            raise LogTooLargeError(merchant_id, objects_max)
+        return [logged_segment(key, self.objects[key].body.decode()) for key in keys]
 
 
 class MemoryMerchantDirectory(Interruptible):

@@ -9,6 +9,7 @@ from infra.environments.settings import (
     ObjectLock,
     QueueReading,
     Stream,
+    Throttling,
 )
 
 SETTINGS = EnvironmentSettings(
@@ -25,7 +26,12 @@ SETTINGS = EnvironmentSettings(
     # The emulator hands out ten messages at most, and a window would only make people wait.
     queue=QueueReading(batch_size=10, window_s=0, max_concurrency=5),
     stream=Stream(shards=2, retention_h=24, batch_size=500, window_s=1),
-    api=Api(requests_per_second=100, burst=100),
+    api=Api(
+        merchants=Throttling(requests_per_second=100, burst=100),
+        systems=Throttling(requests_per_second=100, burst=100),
+        log_objects_max=2_000,
+        web_origin="http://127.0.0.1:8000",
+    ),
     functions={
         # Time for an execution that fails late, and then for its messages one at a time.
         "dispatcher": FunctionSettings(timeout_s=200, memory_mb=512),
@@ -38,8 +44,8 @@ SETTINGS = EnvironmentSettings(
         "reducer": FunctionSettings(timeout_s=60, memory_mb=512),
         "cutter": FunctionSettings(timeout_s=20, memory_mb=512),
         "expirer": FunctionSettings(timeout_s=50, memory_mb=512),
-        "balance-api": FunctionSettings(timeout_s=15, memory_mb=512),
-        "systems-api": FunctionSettings(timeout_s=15, memory_mb=512),
+        "balance-api": FunctionSettings(timeout_s=29, memory_mb=1024),
+        "systems-api": FunctionSettings(timeout_s=29, memory_mb=1024),
     },
     log_level="INFO",
     function_logs=RetentionDays.ONE_DAY,

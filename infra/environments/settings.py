@@ -60,9 +60,20 @@ class Stream:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Api:
+class Throttling:
     requests_per_second: int
     burst: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """`web_origin`: the page that may ask from a browser, `https://host`; None where none may."""
+
+    merchants: Throttling
+    systems: Throttling
+    log_objects_max: int
+    """A merchant's log objects that a request may add up, in the gateway's 29 s."""
+    web_origin: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from infra.environments.settings import (
     ObjectLock,
     QueueReading,
     Stream,
+    Throttling,
 )
 
 SETTINGS = EnvironmentSettings(
@@ -24,7 +25,12 @@ SETTINGS = EnvironmentSettings(
     quarantine_lock=ObjectLock(mode="GOVERNANCE", days=30),
     queue=QueueReading(batch_size=100, window_s=2, max_concurrency=10),
     stream=Stream(shards=1, retention_h=168, batch_size=1000, window_s=1),
-    api=Api(requests_per_second=50, burst=100),
+    api=Api(
+        merchants=Throttling(requests_per_second=50, burst=100),
+        systems=Throttling(requests_per_second=50, burst=100),
+        log_objects_max=2_000,
+        web_origin=None,
+    ),
     functions={
         "dispatcher": FunctionSettings(timeout_s=300, memory_mb=512),
         "splitter": FunctionSettings(timeout_s=14, memory_mb=1024),
@@ -36,8 +42,8 @@ SETTINGS = EnvironmentSettings(
         "reducer": FunctionSettings(timeout_s=120, memory_mb=1024),
         "cutter": FunctionSettings(timeout_s=20, memory_mb=256),
         "expirer": FunctionSettings(timeout_s=50, memory_mb=512),
-        "balance-api": FunctionSettings(timeout_s=15, memory_mb=512),
-        "systems-api": FunctionSettings(timeout_s=15, memory_mb=512),
+        "balance-api": FunctionSettings(timeout_s=29, memory_mb=1024),
+        "systems-api": FunctionSettings(timeout_s=29, memory_mb=1024),
     },
     log_level="INFO",
     function_logs=RetentionDays.ONE_MONTH,

@@ -1,8 +1,9 @@
 """The balance API: one route behind a JWT authorizer, so that the function answers 404 and 405."""
 
 import json
+from collections.abc import Mapping
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
@@ -12,10 +13,15 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.environments.settings import EnvironmentSettings
+from infra.environments.settings import EnvironmentSettings, Throttling
 from infra.parts.function import Function
 from infra.parts.locked_bucket import LockedBucket
 from infra.parts.log_reading import may_fold
+from infra.parts.nag import acknowledge
+from infra.parts.stage_queue import StageQueue
+
+MERCHANTS = "/v1/{proxy+}"
+SYSTEMS = "/v1/systems/{proxy+}"
 
 # No token, no query: who asked for whom is in the function's own log line, under the request id.
 ACCESS_LOG_LINE = {
@@ -39,14 +45,22 @@ class BalanceApi(Construct):
         *,
         settings: EnvironmentSettings,
         balances: dynamodb.ITable,
+        claims: dynamodb.ITable,
         contexts: dynamodb.ITable,
         log_bucket: LockedBucket,
+        queues: Mapping[str, StageQueue],
         users: cognito.IUserPool,
         client: cognito.IUserPoolClient,
         layer: lambda_.ILayerVersion | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
+        reading = {
+            "BALANCES_TABLE": balances.table_name,
+            "CLAIMS_TABLE": claims.table_name,
+            "LOG_BUCKET": log_bucket.bucket_name,
+            "LOG_OBJECTS_MAX": str(settings.api.log_objects_max),
+        }
         self.handler = Function(
             self,
             "Handler",
@@ -54,33 +68,57 @@ class BalanceApi(Construct):
             name="balance-api",
             kind="balance-api",
             handler="lambdas.balance_api.handler.lambda_handler",
-            environment={"BALANCES_TABLE": balances.table_name},
+            environment=reading,
             layer=layer,
         )
-        self.handler.may(["dynamodb:GetItem", "dynamodb:Query"], [balances.table_arn])
+        self._may_read(self.handler, balances, claims, log_bucket)
         self.api = apigw.HttpApi(
-            self, "Api", api_name=f"{settings.prefix}-api", create_default_stage=False
+            self,
+            "Api",
+            api_name=f"{settings.prefix}-api",
+            create_default_stage=False,
+            cors_preflight=_cors(settings.api.web_origin),
         )
-        self._stage()
         self.api.add_routes(
-            path="/v1/{proxy+}",
+            path=MERCHANTS,
             methods=[apigw.HttpMethod.ANY],
             integration=integrations.HttpLambdaIntegration("Balances", self.handler.function),
             authorizer=authorizers.HttpUserPoolAuthorizer(
                 "Merchants", users, user_pool_clients=[client]
             ),
         )
+        self._add_systems(reading, balances, claims, contexts, log_bucket, queues, layer)
+        self._stage()
 
-        self._add_systems(balances, contexts, log_bucket, layer)
+    def _may_read(
+        self,
+        function: Function,
+        balances: dynamodb.ITable,
+        claims: dynamodb.ITable,
+        log_bucket: LockedBucket,
+    ) -> None:
+        # TransactGetItems is authorized as the gets that it consists of.
+        function.may(["dynamodb:GetItem", "dynamodb:Query"], [balances.table_arn])
+        function.may(
+            ["dynamodb:Query"], [claims.table_arn, f"{balances.table_arn}/index/by-window"]
+        )
+        may_fold(function, log_bucket)
 
     def _add_systems(
         self,
+        reading: Mapping[str, str],
         balances: dynamodb.ITable,
+        claims: dynamodb.ITable,
         contexts: dynamodb.ITable,
         log_bucket: LockedBucket,
+        queues: Mapping[str, StageQueue],
         layer: lambda_.ILayerVersion | None,
     ) -> None:
         """For callers with an IAM identity that may `execute-api:Invoke` these routes."""
+        urls = {
+            name: [each.queue.queue_url, each.dead_letters.queue_url]
+            for name, each in queues.items()
+        }
         self.systems = Function(
             self,
             "Systems",
@@ -89,28 +127,36 @@ class BalanceApi(Construct):
             kind="systems-api",
             handler="lambdas.balance_api.systems.lambda_handler",
             environment={
-                "BALANCES_TABLE": balances.table_name,
+                **reading,
                 "CONTEXT_TABLE": contexts.table_name,
-                "LOG_BUCKET": log_bucket.bucket_name,
+                "QUEUE_URLS": Stack.of(self).to_json_string(urls),
             },
             layer=layer,
         )
+        self._may_read(self.systems, balances, claims, log_bucket)
         # TransactWriteItems is authorized as the writes and checks that it consists of.
         self.systems.may(
             [
                 "dynamodb:BatchGetItem",
                 "dynamodb:ConditionCheckItem",
-                "dynamodb:GetItem",
                 "dynamodb:PutItem",
-                "dynamodb:Query",
                 "dynamodb:UpdateItem",
             ],
             [balances.table_arn],
         )
         self.systems.may(["dynamodb:BatchGetItem"], [contexts.table_arn])
-        may_fold(self.systems, log_bucket)
+        self.systems.may(
+            ["sqs:GetQueueAttributes"],
+            [arn for q in queues.values() for arn in (q.queue.queue_arn, q.dead_letters.queue_arn)],
+        )
+        self.systems.may(["cloudwatch:GetMetricData"], ["*"])
+        acknowledge(
+            self.systems.role,
+            "AwsSolutions-IAM5[Resource::*]",
+            reason="cloudwatch:GetMetricData knows no resources; it reads the queues' ages.",
+        )
         self.api.add_routes(
-            path="/v1/systems/{proxy+}",
+            path=SYSTEMS,
             methods=[apigw.HttpMethod.ANY],
             integration=integrations.HttpLambdaIntegration("Systems", self.systems.function),
             authorizer=authorizers.HttpIamAuthorizer(),
@@ -126,7 +172,7 @@ class BalanceApi(Construct):
             removal_policy=RemovalPolicy.DESTROY,
         )
         limits = self._settings.api
-        apigw.CfnStage(
+        stage = apigw.CfnStage(
             self,
             "Stage",
             api_id=self.api.api_id,
@@ -136,7 +182,36 @@ class BalanceApi(Construct):
                 destination_arn=log_group.log_group_arn, format=json.dumps(ACCESS_LOG_LINE)
             ),
             default_route_settings=apigw.CfnStage.RouteSettingsProperty(
-                throttling_rate_limit=limits.requests_per_second,
-                throttling_burst_limit=limits.burst,
+                throttling_rate_limit=limits.merchants.requests_per_second,
+                throttling_burst_limit=limits.merchants.burst,
             ),
+            route_settings={
+                f"ANY {MERCHANTS}": _throttled(limits.merchants),
+                f"ANY {SYSTEMS}": _throttled(limits.systems),
+            },
         )
+        # Settings of a route that is not there yet are refused.
+        stage.node.add_dependency(self.api)
+
+
+def _cors(origin: str | None) -> apigw.CorsPreflightOptions | None:
+    """At the gateway: only there a preflight, which has no token, is answered, and a 401 readable
+    by the page that caused it.
+    """
+    if origin is None:
+        return None
+    return apigw.CorsPreflightOptions(
+        allow_origins=[origin],
+        allow_methods=[apigw.CorsHttpMethod.GET, apigw.CorsHttpMethod.HEAD],
+        allow_headers=["authorization", "if-none-match"],
+        expose_headers=["etag", "link", "x-request-id"],
+        max_age=Duration.minutes(10),
+    )
+
+
+def _throttled(limits: Throttling) -> dict[str, int]:
+    """As the template has it: the stage's route settings are plain JSON to CloudFormation."""
+    return {
+        "ThrottlingRateLimit": limits.requests_per_second,
+        "ThrottlingBurstLimit": limits.burst,
+    }

@@ -88,6 +88,7 @@ class Counting(Construct):
             [
                 "dynamodb:BatchGetItem",
                 "dynamodb:ConditionCheckItem",
+                "dynamodb:DeleteItem",
                 "dynamodb:GetItem",
                 "dynamodb:PutItem",
                 "dynamodb:UpdateItem",

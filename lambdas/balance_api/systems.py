@@ -12,7 +12,7 @@ from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from falcon_balances.adapters.aws import client
@@ -23,7 +23,9 @@ from falcon_balances.adapters.merchant_directory import (
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
 )
+from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.adapters.ports import BalanceStore, ContextReader, TransactionLog
+from falcon_balances.adapters.queues import SqsQueues
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.blocks import (
     BlockListV1,
@@ -34,41 +36,31 @@ from falcon_balances.contracts.blocks import (
     is_id,
 )
 from falcon_balances.contracts.decoding import decode_numbers
+from falcon_balances.contracts.freshness_document import freshness_document
+from falcon_balances.contracts.problems import Problem
 from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney
 from falcon_balances.domain.counting import ItemKey, block_sk, merchant_pk
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.merchant_context import ContextKey, Merchant, in_force
 from falcon_balances.observability import logger
 from falcon_balances.settings import SystemsApiSettings
-from lambdas.balance_api.answers import answer, answer_errors, problem, read_balances
 from lambdas.balance_api.blocking import BlockConflictError, release, request_block
+from lambdas.balance_api.documented import SYSTEMS_DOCS
+from lambdas.balance_api.edge import Api
+from lambdas.balance_api.merchant_routes import MerchantRoutes, Sources
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-_MERCHANT: Final = "/v1/systems/merchants/<merchant_id>"
+_ROOT: Final = "/v1/systems/merchants/<merchant_id>"
 _NO_JSON: Final = {RejectionCode.SIZE, RejectionCode.JSON, RejectionCode.DUP_KEY}
-app = APIGatewayHttpResolver()
-answer_errors(app)
+api = Api()
 
 
-@app.get(f"{_MERCHANT}/balances")
-def balances(merchant_id: str) -> Response[str]:
-    _caller()
-    return answer(read_balances(merchant_id, _store()))
-
-
-@app.get(f"{_MERCHANT}/balances/<balance_shop_id>")
-def balances_of_shop(merchant_id: str, balance_shop_id: str) -> Response[str]:
-    _caller()
-    return answer(read_balances(merchant_id, _store(), balance_shop_id))
-
-
-@app.post(f"{_MERCHANT}/blocks")
 def create_block(merchant_id: str) -> Response[str]:
     """Under the caller's `Idempotency-Key`: the same request again finds the same block."""
     caller = _caller()
-    key = app.current_event.headers.get("idempotency-key", "")
+    key = api.app.current_event.headers.get("idempotency-key", "")
     if not is_id(key):
         raise RejectedOperation(
             RejectionCode.ID, "Idempotency-Key: missing, or not of an id's form"
@@ -79,31 +71,28 @@ def create_block(merchant_id: str) -> Response[str]:
     held = request_block(block, _store(), _log_reader(merchant, block))
     if held.status is BlockStatus.REFUSED:
         return _insufficient(held)
-    return answer(BlockV1.of(held), HTTPStatus.CREATED if held is block else HTTPStatus.OK)
+    return api.answer(BlockV1.of(held), HTTPStatus.CREATED if held is block else HTTPStatus.OK)
 
 
-@app.get(f"{_MERCHANT}/blocks")
 def list_blocks(merchant_id: str) -> Response[str]:
     _caller()
     blocks = _store().blocks_of(merchant_id)
     if not blocks:
         _known(merchant_id)
-    return answer(BlockListV1.of(blocks))
+    return api.answer(BlockListV1.of(blocks))
 
 
-@app.get(f"{_MERCHANT}/blocks/<block_id>")
 def show_block(merchant_id: str, block_id: str) -> Response[str]:
     _caller()
-    return answer(BlockV1.of(_find(merchant_id, block_id)))
+    return api.answer(BlockV1.of(_find(merchant_id, block_id)))
 
 
-@app.post(f"{_MERCHANT}/blocks/<block_id>/release")
 def release_block(merchant_id: str, block_id: str) -> Response[str]:
     caller = _caller()
-    return answer(BlockV1.of(release(_find(merchant_id, block_id), caller, utc_now(), _store())))
+    block = release(_find(merchant_id, block_id), caller, utc_now(), _store())
+    return api.answer(BlockV1.of(block))
 
 
-@app.post(f"{_MERCHANT}/refund-authorizations")
 def authorize_refund(merchant_id: str) -> Response[str]:
     caller = _caller()
     asked = RefundAuthorizationRequestV1.validated(_body())
@@ -112,9 +101,16 @@ def authorize_refund(merchant_id: str) -> Response[str]:
     held = request_block(block, _store(), _log_reader(merchant, block))
     if held.status not in (BlockStatus.ACTIVE, BlockStatus.REFUSED):
         raise BlockConflictError("external_reference", f"the authorization is {held.status}", held)
-    return answer(
+    return api.answer(
         RefundAuthorizationV1.of(held), HTTPStatus.CREATED if held is block else HTTPStatus.OK
     )
+
+
+def show_freshness() -> Response[str]:
+    """How far the balances are, and what waits before them."""
+    _caller()
+    as_of, now = _store().as_of(), utc_now()
+    return api.answer(freshness_document(as_of, _queues().look(now), now))
 
 
 def _balance_shop(merchant_id: str, asked: RefundAuthorizationRequestV1) -> tuple[Merchant, str]:
@@ -166,29 +162,29 @@ def _find(merchant_id: str, block_id: str) -> Block:
 
 
 def _body() -> dict[str, object]:
-    body = app.current_event.body or ""
-    if app.current_event.is_base64_encoded:
+    body = api.app.current_event.body or ""
+    if api.app.current_event.is_base64_encoded:
         return decode_numbers(b64decode(body))
     return decode_numbers(body.encode("utf-8", "surrogatepass"))
 
 
 def _caller() -> str:
     """Who asks, as the gateway proved it; kept with what is done."""
-    authorizer = app.current_event.request_context.authorizer
+    authorizer = api.app.current_event.request_context.authorizer
     iam = (authorizer.raw_event.get("iam") if authorizer else None) or {}
     caller = iam.get("userArn")
     if not caller:
         raise NotFoundError
-    logger.info("asked", caller=caller, request_id=app.current_event.request_context.request_id)
+    logger.info("asked", caller=caller, request_id=api.app.current_event.request_context.request_id)
     return str(caller)
 
 
 def _insufficient(block: Block) -> Response[str]:
     document = BlockV1.of(block)
-    return problem(
-        HTTPStatus.CONFLICT,
-        "Insufficient balance",
+    return api.problem(
+        Problem.INSUFFICIENT,
         field="amount",
+        errors=[{"pointer": "/amount", "detail": "more than is available"}],
         detail=f"amount: more than the {document.available} {document.currency} that were "
         "available when this was first asked",
         available=document.available,
@@ -197,22 +193,60 @@ def _insufficient(block: Block) -> Response[str]:
     )
 
 
-@app.exception_handler(RejectedOperation)  # type: ignore[untyped-decorator]
+@api.app.exception_handler(RejectedOperation)  # type: ignore[untyped-decorator]
 def invalid(rejected: RejectedOperation) -> Response[str]:
-    bad = rejected.code in _NO_JSON
-    status = HTTPStatus.BAD_REQUEST if bad else HTTPStatus.UNPROCESSABLE_ENTITY
-    field = rejected.reason.partition(":")[0]
-    return problem(
-        status, "Invalid request", code=rejected.code, field=field, detail=rejected.reason
+    kind = Problem.MALFORMED if rejected.code in _NO_JSON else Problem.INVALID
+    fields = rejected.reason.partition(":")[0]
+    return api.problem(
+        kind,
+        code=rejected.code,
+        field=fields,
+        detail=rejected.reason,
+        errors=[_error(field, rejected.reason) for field in fields.split(", ")],
     )
 
 
-@app.exception_handler(BlockConflictError)  # type: ignore[untyped-decorator]
+@api.app.exception_handler(BlockConflictError)  # type: ignore[untyped-decorator]
 def conflict(error: BlockConflictError) -> Response[str]:
-    more: dict[str, object] = {"field": error.field, "detail": str(error)}
+    more: dict[str, Any] = {"field": error.field, "detail": str(error)}
     if error.block is not None:
         more["block"] = BlockV1.of(error.block).model_dump(mode="json")
-    return problem(HTTPStatus.CONFLICT, "Conflict", **more)
+    errors = [_error(error.field, error.detail)]
+    return api.problem(Problem.CONFLICT, errors=errors, **more)
+
+
+def _error(field: str, detail: str) -> dict[str, str]:
+    if field == "Idempotency-Key":
+        return {"parameter": field, "in": "header", "detail": detail}
+    # RFC 6901; the whole body where it is no object.
+    pointer = "" if field == "message" else "/" + field.replace(".", "/")
+    return {"pointer": pointer, "detail": detail}
+
+
+def _sources(merchant_id: str) -> Sources:
+    _caller()
+    return sources(merchant_id)
+
+
+def sources(merchant_id: str) -> Sources:
+    settings, dynamodb = SystemsApiSettings.load(), client("dynamodb")
+    return Sources(
+        DynamoMerchantReads(dynamodb, settings.balances_table, settings.claims_table, merchant_id),
+        _log(),
+        settings.log_objects_max,
+    )
+
+
+routes = MerchantRoutes(api, _ROOT, _sources, utc_now, "systems")
+api.add("GET", "/v1/systems/freshness", show_freshness, **SYSTEMS_DOCS["show_freshness"])
+for _method, _path, _handler in (
+    ("POST", "/blocks", create_block),
+    ("GET", "/blocks", list_blocks),
+    ("GET", "/blocks/<block_id>", show_block),
+    ("POST", "/blocks/<block_id>/release", release_block),
+    ("POST", "/refund-authorizations", authorize_refund),
+):
+    api.add(_method, f"{_ROOT}{_path}", _handler, **SYSTEMS_DOCS[_handler.__name__])
 
 
 @cache
@@ -226,6 +260,12 @@ def _log() -> TransactionLog:
 
 
 @cache
+def _queues() -> SqsQueues:
+    urls = SystemsApiSettings.load().queue_urls
+    return SqsQueues(client("sqs"), client("cloudwatch"), urls)
+
+
+@cache
 def _directory() -> ContextReader:
     return CachedMerchantDirectory(
         DynamoMerchantDirectory(client("dynamodb"), SystemsApiSettings.load().context_table)
@@ -233,4 +273,4 @@ def _directory() -> ContextReader:
 
 
 def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
-    return app.resolve(event, context)
+    return api.handle(event, context)

@@ -6,6 +6,7 @@ from datetime import datetime
 from time import sleep
 from typing import Final
 
+from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.ports import (
     BalanceStore,
     BalanceStream,
@@ -21,6 +22,7 @@ from falcon_balances.domain.counting import (
     ArrivedSegment,
     CountablePart,
     ItemKey,
+    TableWrite,
     countable_parts,
     is_balance,
     transactions,
@@ -28,6 +30,7 @@ from falcon_balances.domain.counting import (
 )
 from falcon_balances.domain.cuts import Cut, closed_until, is_believable, newest, window_of
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode, TransientError
+from falcon_balances.domain.pairing import pairing_writes
 from falcon_balances.observability import logger, metrics
 
 ATTEMPTS: Final = 6
@@ -50,6 +53,7 @@ class World:
     stream: BalanceStream
     quarantine: Quarantine
     wait: Callable[[float], object] = sleep
+    now: Callable[[], datetime] = utc_now
 
 
 @dataclass(slots=True)
@@ -74,7 +78,7 @@ class Batch:
             cut = ours.to_cut()
             if not is_believable(cut, record.arrived_at):
                 raise RejectedOperation(RejectionCode.RECORD, "cut_at, shards: not to be believed")
-            self.floor = newest([self.floor, closed_until(cut)])
+            self.floor = newest([self.floor, closed_until(cut.cut_at)])
             self.cuts.append(cut)
             return
         window = window_of(record.arrived_at, self.floor)
@@ -108,6 +112,7 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], world: World) -
     for cut in batch.cuts:
         if world.store.meet_cut(cut, shard_id).issuperset(cut.shards):
             world.store.advance_as_of(cut.cut_at)
+            world.store.complete_cut(cut.cut_at, world.now())
 
 
 def _floor(shard_id: str, world: World) -> datetime | None:
@@ -136,9 +141,11 @@ def _count(group: Sequence[CountablePart], batch: Batch, world: World) -> None:
     # a transaction of its own, before those of the others.
     pending = [part for part in group if not batch.is_refused(part)]
     for attempt in range(ATTEMPTS):
+        if not pending:
+            return
         # A block may come or end meanwhile: then the transaction fails, and it is read again.
-        pending = _with_blocks(pending, batch, world)
-        outcomes = world.store.transact(writes_of(pending)) if pending else ()
+        pending, pairings = _as_they_stand(pending, batch, world)
+        outcomes = world.store.transact(writes_of(pending, pairings))
         if not outcomes:
             metrics.add_metric(name="PartsCounted", unit="Count", value=len(pending))
             return
@@ -165,16 +172,21 @@ def _note_negative(batch: Batch, world: World) -> None:
                 world.store.set_negative_since(key, arrived[key] if is_negative else None)
 
 
-def _with_blocks(parts: Sequence[CountablePart], batch: Batch, world: World) -> list[CountablePart]:
-    """Each as it stands in the batch, with the end of the block that was made for it."""
-    keys = {part.block_key for part in parts if part.block_key is not None}
-    blocks = world.store.blocks(keys) if keys else {}
+def _as_they_stand(
+    parts: Sequence[CountablePart], batch: Batch, world: World
+) -> tuple[list[CountablePart], list[TableWrite]]:
+    """Each with the end of the block that was made for it; and what becomes of their pairings."""
+    blocks, pairings = world.store.companions(
+        [part.block_key for part in parts if part.block_key is not None],
+        {part.pairing.key for part in parts if part.pairing is not None},
+    )
     settled = []
     for part in parts:
         asked, record = batch.parts[part.mark.key]
         block = blocks.get(asked.block_key) if asked.block_key else None
         settled.append(settled_by(asked, block, record.arrived_at))
-    return settled
+    sides = [part.pairing for part in parts if part.pairing is not None]
+    return settled, pairing_writes(sides, pairings)
 
 
 def _not_yet_counted(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from http import HTTPStatus
+from itertools import count
 from time import monotonic
 from typing import Any
 
@@ -12,14 +13,18 @@ from falcon_balances.cli.target import Target
 from falcon_balances.cli.token import merchant_token
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import BlockStatus, manual_block_id
+from falcon_balances.domain.cuts import closed_until
+from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_context import merchants_of
-from tests.builders import confirmed, context_of, raw, reconciled, shop
+from tests.builders import confirmed, context_of, operation_id_of, raw, reconciled, shop
 from tests.e2e import observed
 
 MERCHANT = context_of().merchant_id
 RISKY = context_of("risky", risk="high")
 DATE = "2026-11-20T10:30:00Z"
-PATH = f"merchants/{MERCHANT}/balances"
+OWN = f"merchants/{MERCHANT}"
+PAIRED = operation_id_of(confirmed(external_reference="other"))
+CONFIRMED = 20_000  # two captures of 100.00
 SEND_AGAIN_S = 4.0  # a message that failed is hidden for long; the same again is not
 REFUSED = {"confirmed": 2, "reconciled": 1, "stream": 1, "payout": 1, "adjustment": 1}
 
@@ -34,6 +39,7 @@ class EveryPath:
         self.token = merchant_token(target, MERCHANT)
         self._store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
         self._systems: dict[str, int] = {}
+        self._numbers = count()
         self._sent_at = 0.0
         contexts = [context_of(), RISKY]
         directory = DynamoMerchantDirectory(target.client("dynamodb"), target.context_table)
@@ -62,8 +68,10 @@ class EveryPath:
         self._send("confirmed", raw(refund))
 
     def _ask_systems(self) -> None:
-        own, risky = f"merchants/{MERCHANT}/blocks", f"merchants/{RISKY.merchant_id}"
-        self._ask("balances", "GET", PATH)
+        own, risky = f"{OWN}/blocks", f"merchants/{RISKY.merchant_id}"
+        self._ask("freshness", "GET", "freshness")
+        for path in self._reads():
+            self._ask(path, "GET", path)
         self._ask("block", "POST", own, block("1.00"))
         self._ask("expiring", "POST", own, block("1.00", expires_in_seconds=1))
         self._ask("too much", "POST", own, block("1000.00"), wanted={409})
@@ -75,6 +83,25 @@ class EveryPath:
         self._ask("shown", "GET", f"{own}/{block_id}")
         self._ask("listed", "GET", own)
         self._ask("released", "POST", f"{own}/{block_id}/release")
+
+    def _reads(self) -> list[str]:
+        """From the table, its index, the claims and the log; once a quarter is closed, its past."""
+        as_of = self._store.as_of()
+        past = [] if as_of is None else [f"balances?at={rfc3339(closed_until(as_of))}"]
+        what = ("balances", "balances?source=log", "operations", f"operations/{PAIRED}", *past)
+        return [f"{OWN}/{each}" for each in what]
+
+    def stir(self) -> None:
+        """Everything that is asked for of several resources, once more, and what comes of it."""
+        number = next(self._numbers)
+        self._send("payout", payout(f"again-{number}", "0.01"))
+        for path in self._reads():
+            observed.ask(self.target, path, self.token)
+        block_id = manual_block_id(MERCHANT, "block")
+        # Nobody by that name: known merchants are remembered for a while.
+        nobody = f"merchants/nobody-{number}/blocks"
+        for path in (*self._reads(), "freshness", f"{OWN}/blocks/{block_id}", nobody):
+            api.call(self.target, "GET", f"systems/{path}")
 
     def _ask(
         self,
@@ -120,10 +147,14 @@ class EveryPath:
             self._spend()
         elif "returned" in missing:
             self._send("payout", returned("paid", "10.00"))
+        if has_money and "paired" in missing:
+            # What is awaited is there by now, and goes.
+            self._send("reconciled", raw(reconciled(external_reference="other")))
 
     def _checks(self) -> dict[str, Callable[[], bool]]:
         return {
-            "confirmed": lambda: self._own().confirmed > 0 and self._risky().available > 0,
+            "confirmed": lambda: self._own().confirmed >= CONFIRMED and self._risky().available > 0,
+            "paired": lambda: (MERCHANT, f"{PAIRED}#reconciled") in observed.marks(self.target),
             "adjusted": lambda: self._own().adjusted > 0,
             "refused": self._are_refused,
             "payouts": lambda: self._risky().withdrawn > 0 and self._is_paid(),
@@ -131,8 +162,11 @@ class EveryPath:
             "systems": self._are_answered,
             "expired": lambda: self._blocks().get("expiring") == BlockStatus.EXPIRED,
             "as_of": lambda: self._store.as_of() is not None,
-            "api": lambda: observed.ask(self.target, PATH, self.token)[0] == HTTPStatus.OK,
+            "api": lambda: {self._status(path) for path in self._reads()} == {HTTPStatus.OK},
         }
+
+    def _status(self, path: str) -> int:
+        return observed.ask(self.target, path, self.token)[0]
 
     def _own(self) -> Balance:
         return self._balance(MERCHANT)

@@ -13,7 +13,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +49,7 @@ NOT_JUDGED = {
 PATIENCE_S = 240.0
 SILENCE_S = 3.0  # long enough for a message to come through, if it could
 POLL_S = 0.5
-DENIAL = re.compile(
-    r"assumed-role/(?P<role>[^/]+)/\S+ is not authorized to perform: "
-    r"(?P<action>[a-z0-9]+:[A-Za-z]+)"
-)
+DENIAL = re.compile(r"not authorized to perform:? (?P<action>[a-z0-9]+:[A-Za-z]+)")
 
 
 @dataclass(frozen=True, order=True)
@@ -110,16 +107,20 @@ class Roles:
             )
 
 
-def denials(target: Target) -> Iterator[tuple[Grant, str]]:
-    """What was denied so far, and to which function."""
-    logs = target.client("logs")
-    for group in logs.get_paginator("describe_log_groups").paginate():
-        for name in (each["logGroupName"] for each in group["logGroups"]):
-            for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
-                for event in page["events"]:
-                    for denial in DENIAL.finditer(event["message"]):
-                        grant = Grant(denial["role"], denial["action"])
-                        yield grant, name.rpartition("/")[-1]
+def denials(target: Target, role_of: Mapping[str, str]) -> Iterator[tuple[Grant, str]]:
+    """What was denied so far, and to which function; `role_of` names each function's role."""
+    logs = target.client("logs").get_paginator("filter_log_events")
+    for function, role in role_of.items():
+        for page in logs.paginate(logGroupName=f"/aws/lambda/{function}"):
+            for event in page["events"]:
+                for denial in DENIAL.finditer(event["message"]):
+                    yield Grant(role, denial["action"]), function
+
+
+def roles_of_functions(target: Target) -> dict[str, str]:
+    pages = target.client("lambda").get_paginator("list_functions").paginate()
+    functions = [each for page in pages for each in page["Functions"]]
+    return {each["FunctionName"]: each["Role"].rpartition("/")[2] for each in functions}
 
 
 def nothing_is_delivered_without_a_policy(target: Target, run: EveryPath) -> list[str]:
@@ -167,9 +168,10 @@ def grow(
     """What nobody asked for, and what did not come about, when patience ended."""
     taken = set(tried)
     roles.take(taken)
+    role_of = roles_of_functions(target)
     deadline = monotonic() + PATIENCE_S
     while (missing := run.go_on()) and monotonic() < deadline:
-        denied = {grant: function for grant, function in denials(target) if grant in taken}
+        denied = {grant: function for grant, function in denials(target, role_of) if grant in taken}
         for grant, function in sorted(denied.items()):
             say(f"{function} {grant.action}", "denied, and given back")
         if denied:

@@ -167,11 +167,57 @@ class Promises:
             if key.sk.startswith("OPERATION#")
         ]
         self._check_items(fold(marked))
+        self._check_pairings(marked)
+        self._check_late()
         for claim in self._claims.values():
             if claim.stage in PSP_STAGES:
                 operation = self._operation_of(claim)
                 assert isinstance(operation, PspOperation)
                 _check_conservation(claim, operation)
+
+    def _check_pairings(self, marked: list[Segment]) -> None:
+        """What is awaited or differs is exactly what the marks say, worked out again from them."""
+        said: dict[tuple[str, str], dict[str, Counter[tuple[str, str]]]] = {}
+        for segment in marked:
+            if segment.stage in PSP_STAGES:
+                sums: Counter[tuple[str, str]] = Counter()
+                for line in segment.lines:
+                    sums[line.balance_shop_id, line.type] += line.amount.minor
+                key = (segment.merchant_id, segment.falcon_operation_id)
+                said.setdefault(key, {})[segment.stage] = sums
+        open_now = {
+            key: "different" if len(sides) > 1 else f"{next(iter(sides))}_only"
+            for key, sides in said.items()
+            if len(sides) == 1 or sides["confirmed"] != sides["reconciled"]
+        }
+        pairings = {
+            (key.pk.removeprefix("MERCHANT#"), key.sk.removeprefix("PAIRING#")): item["standing"]
+            for key, item in self._world.store.marks.items()
+            if key.sk.startswith("PAIRING#")
+        }
+        assert pairings == open_now, "awaited, but there; or there, but awaited"
+
+    def _check_late(self) -> None:
+        """An operation is late when it was counted after the month that it is booked in."""
+        noted: set[ItemKey] = set()
+        sums: dict[ItemKey, Counter[str]] = {}
+        for key, mark in self._world.store.marks.items():
+            order = str(mark.get("counted_order", ""))
+            booked = order.partition("#")[2]
+            if order[:7] <= booked[:7]:
+                continue
+            noted.add(ItemKey(key.pk, f"LATE#{booked[:7]}#{order}"))
+            for line in parse_csv_body(str(mark["lines"])):
+                balance = f"{line.balance_shop_id}#{line.currency.code}"
+                day = sums.setdefault(ItemKey(key.pk, f"DAY#{booked[:10]}#{balance}"), Counter())
+                day[f"late_{key.sk.split('#')[2]}_{line.type}"] += line.amount.minor
+        counters = self._world.store.counters
+        assert {key for key in counters if key.sk.startswith("LATE#")} == noted
+        days = {
+            key: {name: value for name, value in item.items() if name.startswith("late_")}
+            for key, item in counters.items()
+        }
+        assert {key: day for key, day in days.items() if day} == sums, "late, but not in its day"
 
     def _operation_of(self, claim: ClaimV1) -> StagedOperation:
         """The event that was sent and that this claim says it is about."""
@@ -250,8 +296,12 @@ class Promises:
 
 
 def _without_windows(items: dict[ItemKey, dict[str, int]]) -> dict[ItemKey, dict[str, int]]:
-    """Windows say when something was counted, which a replay cannot repeat."""
-    return {key: value for key, value in items.items() if not key.sk.startswith("WINDOW#")}
+    """Windows say when something was counted, and whether that was late: no replay repeats it."""
+    return {
+        key: {name: value for name, value in counters.items() if not name.startswith("late_")}
+        for key, counters in items.items()
+        if not key.sk.startswith(("WINDOW#", "LATE#"))
+    }
 
 
 def _without_blocks(items: dict[ItemKey, dict[str, int]]) -> dict[ItemKey, dict[str, int]]:

@@ -1,0 +1,266 @@
+"""What a merchant may see of the tables (design §8): every key begins with its own id."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from falcon_balances.adapters.aws import aws_call, error_code
+from falcon_balances.adapters.balance_store import (
+    STREAM_PK,
+    read_balance,
+    read_block,
+    untyped,
+)
+from falcon_balances.adapters.event_claims import read_claim
+from falcon_balances.adapters.ports import MarkPage, TryAgain
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.domain.balances import Balance
+from falcon_balances.domain.blocks import Block
+from falcon_balances.domain.counting import (
+    LATE,
+    ItemKey,
+    balance_sk,
+    block_sk,
+    correction_sk,
+    late_sk,
+    mark_sk,
+    merchant_pk,
+    pairing_sk,
+    window_sk,
+)
+from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
+from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.log_format import parse_csv_body
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.pairing import Pairing
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# An index follows its table within a fraction of a second; AWS gives no bound, so we give it this.
+INDEX_DELAY: Final = timedelta(seconds=10)
+_CUTS_LOOKED_AT: Final = 50
+_TRY_AGAIN: Final = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+
+
+class DynamoMerchantReads:
+    """One query or get each; what is longer than DynamoDB's page of 1 MB is a query per page."""
+
+    def __init__(
+        self, dynamodb: "DynamoDBClient", balances_table: str, claims_table: str, merchant_id: str
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._table = balances_table
+        self._claims_table = claims_table
+        self._pk = merchant_pk(merchant_id)
+        self.merchant_id = merchant_id
+
+    def as_of(self) -> datetime | None:
+        item = self._get(STREAM_PK, "AS_OF")
+        return parse_rfc3339(item["as_of"]["S"]) if item else None
+
+    def indexed_as_of(self, now: datetime) -> datetime | None:
+        latest = rfc3339((now - INDEX_DELAY).replace(microsecond=0))
+        with aws_call("completed cuts"):
+            answer = self._dynamodb.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :cut)",
+                ExpressionAttributeValues={":pk": {"S": STREAM_PK}, ":cut": {"S": "CUT#"}},
+                ScanIndexForward=False,
+                Limit=_CUTS_LOOKED_AT,
+                ConsistentRead=True,
+            )
+        for item in answer["Items"]:
+            completed_at = item.get("completed_at", {}).get("S")
+            if completed_at is not None and completed_at <= latest:
+                return parse_rfc3339(item["sk"]["S"].removeprefix("CUT#"))
+        return None
+
+    def balances(self) -> Sequence[Balance]:
+        return [read_balance(item) for item in self._all("BALANCE#")]
+
+    def at_once(
+        self, balances: Sequence[BalanceKey], starts: Sequence[datetime]
+    ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]] | TryAgain:
+        """One TransactGetItems, the only read that no counting transaction can come between."""
+        sks = [balance_sk(*balance) for balance in balances]
+        sks += [window_sk(rfc3339(start), *each) for each in balances for start in starts]
+        with aws_call(f"{len(sks)} items of {self.merchant_id} at once"):
+            try:
+                answer = self._dynamodb.transact_get_items(
+                    TransactItems=[
+                        {"Get": {"TableName": self._table, "Key": self._key(sk)}} for sk in sks
+                    ]
+                )
+            except ClientError as error:
+                if error_code(error) != "TransactionCanceledException":
+                    raise
+                reasons: Any = error.response["CancellationReasons"]
+                if {reason.get("Code") for reason in reasons} & _TRY_AGAIN:
+                    return TryAgain()
+                raise
+        items = [each.get("Item", {}) for each in answer["Responses"]]
+        figures = {
+            balance: Figures.of(_numbers(item))
+            for balance, item in zip(balances, items, strict=False)
+        }
+        return figures, [_window(item) for item in items[len(balances) :] if item]
+
+    def windows(self, start: datetime, end: datetime) -> Sequence[Window]:
+        # `WINDOW#{end}` sorts before every window that begins then, for those go on with `#`.
+        between = (f"WINDOW#{rfc3339(start)}", f"WINDOW#{rfc3339(end)}")
+        return [_window(item) for item in self._between(*between)]
+
+    def days(self, first: str, last: str) -> Sequence[Day]:
+        return [_day(item) for item in self._between(f"DAY#{first}", f"DAY#{last}~")]
+
+    def late(self, month: str, limit: int) -> Sequence[str]:
+        prefix = late_sk(month, "")
+        return [item["sk"]["S"].removeprefix(prefix) for item in self._all(prefix, limit)]
+
+    def marks(
+        self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
+    ) -> MarkPage:
+        more: Any = {} if after is None else {"ExclusiveStartKey": self._index_key(after)}
+        with aws_call(f"marks of {self.merchant_id}"):
+            answer = self._dynamodb.query(
+                TableName=self._table,
+                IndexName="by-window",
+                KeyConditionExpression=(
+                    "merchant_id = :merchant AND counted_order BETWEEN :start AND :end"
+                ),
+                ExpressionAttributeValues={
+                    ":merchant": {"S": self.merchant_id},
+                    ":start": {"S": start},
+                    ":end": {"S": end},
+                },
+                ScanIndexForward=not newest_first,
+                Limit=limit,
+                **more,
+            )
+        marks = [_mark(item) for item in answer["Items"]]
+        return MarkPage(marks, is_last="LastEvaluatedKey" not in answer)
+
+    def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
+        items = self._all(mark_sk(falcon_operation_id, ""))
+        # A segment of many balances is counted in parts; the first part's mark is the segment's.
+        return [_mark(item) for item in items if "lines" in item]
+
+    def block(self, block_id: str) -> Block | None:
+        item = self._get(self._pk, block_sk(block_id))
+        return read_block(item) if item else None
+
+    def corrections(self, falcon_operation_id: str) -> Sequence[str]:
+        prefix = correction_sk(falcon_operation_id, "")
+        return [item["sk"]["S"].removeprefix(prefix) for item in self._all(prefix)]
+
+    def pairings(self, limit: int) -> Sequence[Pairing]:
+        return [
+            Pairing.from_attributes(ItemKey(self._pk, item["sk"]["S"]), untyped(item))
+            for item in self._all(pairing_sk(""), limit)
+        ]
+
+    def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
+        with aws_call(f"claims of {falcon_operation_id}"):
+            answer = self._dynamodb.query(
+                TableName=self._claims_table,
+                KeyConditionExpression="falcon_operation_id = :id",
+                ExpressionAttributeValues={":id": {"S": falcon_operation_id}},
+                ConsistentRead=True,
+            )
+        claims = [read_claim(item) for item in answer["Items"]]
+        return [
+            claim
+            for claim in claims
+            if self.merchant_id in {segment.merchant_id for segment in claim.segments}
+        ]
+
+    def _get(self, pk: str, sk: str) -> Mapping[str, Any]:
+        with aws_call(f"read {sk}"):
+            answer = self._dynamodb.get_item(
+                TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+            )
+        return answer.get("Item", {})
+
+    def _all(self, prefix: str, limit: int | None = None) -> list[dict[str, Any]]:
+        """Items whose sort keys begin so; some more than `limit` may come."""
+        items = self._query("begins_with(sk, :a)", {":a": {"S": prefix}})
+        if limit is None:
+            return list(items)
+        found = []
+        for item in items:
+            found.append(item)
+            if len(found) == limit:
+                break
+        return found
+
+    def _between(self, first: str, last: str) -> Iterator[dict[str, Any]]:
+        return self._query("sk BETWEEN :a AND :b", {":a": {"S": first}, ":b": {"S": last}})
+
+    def _query(self, condition: str, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        with aws_call(f"query of {self.merchant_id}"):
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression=f"pk = :pk AND {condition}",
+                ExpressionAttributeValues={":pk": {"S": self._pk}, **values},
+                ConsistentRead=True,
+            )
+            for page in pages:
+                yield from page["Items"]
+
+    def _key(self, sk: str) -> dict[str, Any]:
+        return {"pk": {"S": self._pk}, "sk": {"S": sk}}
+
+    def _index_key(self, order: str) -> dict[str, Any]:
+        _, _, operation_id, stage = order.split("#")
+        return self._key(mark_sk(operation_id, stage)) | {
+            "merchant_id": {"S": self.merchant_id},
+            "counted_order": {"S": order},
+        }
+
+
+def _numbers(item: Mapping[str, Any]) -> dict[str, int]:
+    return {name: int(value["N"]) for name, value in item.items() if "N" in value}
+
+
+def _window(item: Mapping[str, Any]) -> Window:
+    _, start, balance_shop_id, currency = item["sk"]["S"].split("#")
+    balance = BalanceKey(balance_shop_id, currency)
+    return Window(parse_rfc3339(start), balance, Figures.of(_numbers(item)))
+
+
+def _day(item: Mapping[str, Any]) -> Day:
+    _, date, balance_shop_id, currency = item["sk"]["S"].split("#")
+    return day_of(date, BalanceKey(balance_shop_id, currency), _numbers(item))
+
+
+def day_of(date: str, balance: BalanceKey, counters: Mapping[str, int]) -> Day:
+    sums: dict[tuple[Stage, str], int] = {}
+    late: dict[tuple[Stage, str], int] = {}
+    for name, value in counters.items():
+        if name != "operations_count":
+            target = late if name.startswith(LATE) else sums
+            stage, _, kind = name.removeprefix(LATE).partition("_")
+            target[Stage(stage), kind] = value
+    return Day(date, balance, sums, late, counters.get("operations_count", 0))
+
+
+def _mark(item: Mapping[str, Any]) -> Mark:
+    return mark_of(ItemKey(item["pk"]["S"], item["sk"]["S"]), untyped(item))
+
+
+def mark_of(key: ItemKey, said: Mapping[str, str | int]) -> Mark:
+    _, operation_id, stage = key.sk.split("#")
+    corrects = said.get("corrects")
+    return Mark(
+        falcon_operation_id=operation_id,
+        stage=Stage(stage),
+        window=parse_rfc3339(str(said["window"])),
+        order=str(said["counted_order"]),
+        log_key=str(said["log_key"]),
+        fingerprint=str(said["fingerprint"]),
+        lines=parse_csv_body(str(said["lines"])),
+        corrects=None if corrects is None else str(corrects),
+    )

@@ -1,0 +1,268 @@
+"""What the API says of operations: a page, one's whole story, what awaits reconciliation."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from falcon_balances.contracts.blocks import scaled
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.fresh import Fresh
+from falcon_balances.domain.blocks import Block, BlockStatus, Purpose
+from falcon_balances.domain.history import Mark
+from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.log_format import parse_csv_body
+from falcon_balances.domain.operations import PSP_TYPES, BalanceOperation, Stage
+from falcon_balances.domain.pairing import Pairing, Standing, movements_of
+
+_MODEL = ConfigDict(frozen=True, extra="forbid")
+Optional = Field(exclude_if=lambda said: said is None)
+
+
+class LineV1(BaseModel):
+    model_config = _MODEL
+
+    uuid: str
+    type: str
+    amount: str
+    currency: str
+    balance_shop_id: str
+    local_merchant_id: str
+    shop_id: str
+
+    @classmethod
+    def of(cls, line: BalanceOperation) -> Self:
+        return cls(
+            uuid=line.uuid,
+            type=line.type.value,
+            amount=str(line.amount),
+            currency=line.currency.code,
+            balance_shop_id=line.balance_shop_id,
+            local_merchant_id=line.local_merchant_id,
+            shop_id=line.shop_id,
+        )
+
+
+def main_line(lines: Sequence[BalanceOperation]) -> BalanceOperation:
+    """The one that says what the operation is; the others are its fees."""
+    return next((line for line in lines if line.type in PSP_TYPES), lines[0])
+
+
+class OperationV1(BaseModel):
+    """An operation in one stage, with the merchant's own lines of it.
+
+    `counted_in` is the quarter of an hour in which it was counted.
+    """
+
+    model_config = _MODEL
+
+    falcon_operation_id: str
+    stage: Stage
+    type: str
+    psp_id: str
+    external_reference: str
+    operation_date: str
+    counted_in: str
+    log_key: str
+    corrects: Annotated[str | None, Optional] = None
+    lines: tuple[LineV1, ...]
+
+    @classmethod
+    def of(cls, mark: Mark) -> Self:
+        main = main_line(mark.lines)
+        return cls(
+            falcon_operation_id=mark.falcon_operation_id,
+            stage=mark.stage,
+            type=main.type.value,
+            psp_id=main.psp_id,
+            external_reference=main.external_reference,
+            operation_date=rfc3339(main.operation_date),
+            counted_in=rfc3339(mark.window),
+            log_key=mark.log_key,
+            corrects=mark.corrects,
+            lines=tuple(LineV1.of(line) for line in mark.lines),
+        )
+
+
+class OperationPageV1(Fresh):
+    """In the order of counting. A page may be short, and even empty, and still have a next one."""
+
+    operations: tuple[OperationV1, ...]
+    next_cursor: str | None
+
+
+class StageStoryV1(BaseModel):
+    """`counted_in` is null while it is in the log, or on its way there, but not counted yet."""
+
+    model_config = _MODEL
+
+    stage: Stage
+    received_at: str
+    fingerprint: str
+    context_version: str
+    state: Annotated[str | None, Optional] = None
+    log_key: str
+    counted_in: str | None
+    corrects: Annotated[str | None, Optional] = None
+    lines: tuple[LineV1, ...]
+
+    @classmethod
+    def of(cls, claim: ClaimV1, merchant_id: str, mark: Mark | None) -> Self:
+        """The merchant's own segment of it: an event may have others, of other merchants."""
+        own = next(each for each in claim.segments if each.merchant_id == merchant_id)
+        return cls(
+            stage=claim.stage,
+            received_at=claim.received_at,
+            fingerprint=claim.fingerprint,
+            context_version=own.context_version,
+            state=claim.state,
+            log_key=own.log_key,
+            counted_in=None if mark is None else rfc3339(mark.window),
+            corrects=claim.corrects,
+            lines=tuple(LineV1.of(line) for line in parse_csv_body(own.body)),
+        )
+
+
+class SetAsideV1(BaseModel):
+    """The block that was made for an operation."""
+
+    model_config = _MODEL
+
+    block_id: str
+    amount: str
+    currency: str
+    purpose: Purpose
+    status: BlockStatus
+    created_at: str
+    expiry: str | None
+    ended_at: str | None
+
+    @classmethod
+    def of(cls, block: Block) -> Self:
+        return cls(
+            block_id=block.block_id,
+            amount=scaled(block.amount, block.currency),
+            currency=block.currency,
+            purpose=block.purpose,
+            status=block.status,
+            created_at=rfc3339(block.created_at),
+            expiry=block.expiry and rfc3339(block.expiry),
+            ended_at=block.ended_at and rfc3339(block.ended_at),
+        )
+
+
+class OperationStoryV1(Fresh):
+    """All stages of an operation. `returned_by` and `returns` link a payout and its return."""
+
+    falcon_operation_id: str
+    type: str
+    psp_id: str
+    external_reference: str
+    stages: tuple[StageStoryV1, ...]
+    block: SetAsideV1 | None
+    corrected_by: tuple[str, ...]
+    returned_by: str | None
+    returns: str | None
+
+
+class MovementV1(BaseModel):
+    model_config = _MODEL
+
+    balance_shop_id: str
+    type: str
+    amount: str
+    currency: str
+
+
+def _movements(text: str | None) -> tuple[MovementV1, ...]:
+    return tuple(
+        MovementV1(
+            balance_shop_id=each.balance_shop_id,
+            type=each.type,
+            amount=scaled(each.amount, each.currency),
+            currency=each.currency,
+        )
+        for each in movements_of(text)
+    )
+
+
+class UnreconciledOperationV1(BaseModel):
+    """`standing`: one stage is awaited, or both are there and differ. Age counts from
+    `operation_date`, the reconciled one's where that is alone.
+    """
+
+    model_config = _MODEL
+
+    falcon_operation_id: str
+    standing: Standing
+    psp_id: str
+    external_reference: str
+    type: str
+    operation_date: str
+    age_days: int
+    confirmed: tuple[MovementV1, ...]
+    reconciled: tuple[MovementV1, ...]
+
+    @classmethod
+    def of(cls, pairing: Pairing, now: datetime) -> Self:
+        return cls(
+            falcon_operation_id=pairing.falcon_operation_id,
+            standing=pairing.standing,
+            psp_id=pairing.psp_id,
+            external_reference=pairing.external_reference,
+            type=pairing.type,
+            operation_date=pairing.operation_date,
+            age_days=age_days(pairing, now),
+            confirmed=_movements(pairing.confirmed),
+            reconciled=_movements(pairing.reconciled),
+        )
+
+
+def age_days(pairing: Pairing, now: datetime) -> int:
+    return (now - parse_rfc3339(pairing.operation_date)).days
+
+
+class UnreconciledSumV1(BaseModel):
+    """Sums of what a PSP's operations of one standing say in each stage."""
+
+    model_config = _MODEL
+
+    psp_id: str
+    currency: str
+    standing: Standing
+    operations_count: int
+    confirmed: str
+    reconciled: str
+
+
+class UnreconciledV1(Fresh):
+    """Sums are over all of them; `operations` is a page, the oldest first."""
+
+    older_than_days: int
+    sums: tuple[UnreconciledSumV1, ...]
+    operations: tuple[UnreconciledOperationV1, ...]
+    next_cursor: str | None
+
+
+def unreconciled_sums(pairings: Iterable[Pairing]) -> tuple[UnreconciledSumV1, ...]:
+    """By PSP, currency and standing; an operation of two currencies counts in both."""
+    totals: dict[tuple[str, str, Standing], list[int]] = {}
+    for pairing in pairings:
+        sides = (movements_of(pairing.confirmed), movements_of(pairing.reconciled))
+        for currency in {each.currency for side in sides for each in side}:
+            total = totals.setdefault((pairing.psp_id, currency, pairing.standing), [0, 0, 0])
+            total[0] += 1
+            for number, side in enumerate(sides, start=1):
+                total[number] += sum(each.amount for each in side if each.currency == currency)
+    return tuple(
+        UnreconciledSumV1(
+            psp_id=psp_id,
+            currency=currency,
+            standing=standing,
+            operations_count=count,
+            confirmed=scaled(confirmed, currency),
+            reconciled=scaled(reconciled, currency),
+        )
+        for (psp_id, currency, standing), (count, confirmed, reconciled) in sorted(totals.items())
+    )

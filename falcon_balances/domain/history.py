@@ -1,0 +1,154 @@
+"""What a balance was (design §7): figures at the borders of closed quarters, periods, marks.
+
+`balance at T = balance now - windows since T`, for every T up to which quarters are closed: exact,
+and the same for ever. Blocks are no part of it, so `available` here is before blocks.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, Self
+
+from falcon_balances.domain.instants import QUARTER, parse_rfc3339, quarter_of
+from falcon_balances.domain.operations import BalanceOperation, Stage
+
+_MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])\Z")
+
+
+class BalanceKey(NamedTuple):
+    balance_shop_id: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Minor units, signed. `available` is before blocks: nothing set aside is taken off."""
+
+    confirmed: int = 0
+    reconciled: int = 0
+    pending: int = 0
+    withdrawn: int = 0
+    adjusted: int = 0
+    available: int = 0
+    operations_count: int = 0
+
+    @classmethod
+    def of(cls, counters: Mapping[str, int]) -> Self:
+        """`blocked` among the counters is given back to `available`."""
+        known = {each.name: counters.get(each.name, 0) for each in fields(cls)}
+        known["available"] += counters.get("blocked", 0)
+        return cls(**known)
+
+    def __add__(self, other: "Figures") -> "Figures":
+        return Figures(*(a + b for a, b in zip(self._all(), other._all(), strict=True)))
+
+    def __sub__(self, other: "Figures") -> "Figures":
+        return Figures(*(a - b for a, b in zip(self._all(), other._all(), strict=True)))
+
+    def _all(self) -> tuple[int, ...]:
+        return (
+            self.confirmed,
+            self.reconciled,
+            self.pending,
+            self.withdrawn,
+            self.adjusted,
+            self.available,
+            self.operations_count,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What was counted in the quarter of an hour that began at `start`."""
+
+    start: datetime
+    balance: BalanceKey
+    change: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Sums of one UTC day of operation dates, by stage and type, in minor units.
+
+    `late` are those of its sums that were counted after the day's month had ended.
+    """
+
+    date: str
+    balance: BalanceKey
+    sums: Mapping[tuple[Stage, str], int]
+    late: Mapping[tuple[Stage, str], int]
+    operations_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A segment as it was counted. `order` sorts a merchant's marks as they were counted."""
+
+    falcon_operation_id: str
+    stage: Stage
+    window: datetime
+    order: str
+    log_key: str
+    fingerprint: str
+    lines: tuple[BalanceOperation, ...]
+    corrects: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A merchant's balances at `closed_until`, and all its windows from `since` on, to there."""
+
+    since: datetime
+    closed_until: datetime
+    closing: Mapping[BalanceKey, Figures]
+    windows: tuple[Window, ...]
+
+    def at(self, instant: datetime) -> dict[BalanceKey, Figures]:
+        """Every balance at a quarter's border from `since` to `closed_until`."""
+        figures = dict(self.closing)
+        for window in self.windows:
+            if window.start >= instant:
+                figures[window.balance] = figures[window.balance] - window.change
+        return figures
+
+    def between(self, start: datetime, end: datetime) -> Iterable[Window]:
+        """Oldest first."""
+        return (each for each in self.windows if start <= each.start < end)
+
+
+class NotClosedError(Exception):
+    """Asked for a time up to which not all quarters are closed yet; None if none is."""
+
+    def __init__(self, closed_until: datetime | None) -> None:
+        super().__init__(f"closed until {closed_until}")
+        self.closed_until = closed_until
+
+
+def parse_quarter(text: str) -> datetime:
+    """RFC 3339 with an offset; raises ValueError unless a quarter of an hour begins then."""
+    instant = parse_rfc3339(text)
+    if quarter_of(instant) != instant:
+        raise ValueError("not the beginning of a quarter of an hour")
+    return instant
+
+
+def parse_month(text: str) -> tuple[datetime, datetime]:
+    """`YYYY-MM`: its first instant in UTC, and the next month's. Raises ValueError."""
+    match = _MONTH.match(text)
+    if match is None:
+        raise ValueError("not YYYY-MM")
+    year, month = int(match[1]), int(match[2])
+    end_year, end_month = (year, month + 1) if month < 12 else (year + 1, 1)  # noqa: PLR2004
+    return datetime(year, month, 1, tzinfo=UTC), datetime(end_year, end_month, 1, tzinfo=UTC)
+
+
+def quarters(start: datetime, end: datetime) -> list[datetime]:
+    """The beginnings of the quarters from `start` to `end`, both included."""
+    count = (end - start) // QUARTER
+    return [start + n * QUARTER for n in range(count + 1)]
+
+
+def last_day_before(instant: datetime) -> str:
+    """The UTC day (`YYYY-MM-DD`) that ends at or includes the moment before."""
+    return (instant - timedelta(seconds=1)).date().isoformat()

@@ -1,0 +1,154 @@
+"""A merchant's reads over the in-memory table and claims: the behaviour of the AWS adapter."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from falcon_balances.adapters.merchant_reads import INDEX_DELAY, day_of, mark_of
+from falcon_balances.adapters.ports import MarkPage, TryAgain
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.domain.balances import Balance
+from falcon_balances.domain.blocks import Block
+from falcon_balances.domain.counting import (
+    ItemKey,
+    balance_sk,
+    block_sk,
+    correction_sk,
+    late_sk,
+    mark_sk,
+    merchant_pk,
+    pairing_sk,
+    window_sk,
+)
+from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
+from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.pairing import Pairing
+from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from falcon_balances.fakes.interruptions import Interruptible, interruptible
+from falcon_balances.fakes.storage import MemoryEventClaims
+
+
+class MemoryMerchantReads(Interruptible):
+    def __init__(
+        self, store: MemoryBalanceStore, claims: MemoryEventClaims, merchant_id: str
+    ) -> None:
+        super().__init__(store.interrupt)
+        self._store = store
+        self._claims = claims
+        self._pk = merchant_pk(merchant_id)
+        self.merchant_id = merchant_id
+
+    @interruptible
+    def as_of(self) -> datetime | None:
+        return self._store.known_as_of
+
+    @interruptible
+    def indexed_as_of(self, now: datetime) -> datetime | None:
+        latest = (now - INDEX_DELAY).replace(microsecond=0)
+        cuts = self._store.cuts_completed.items()
+        return max((cut for cut, at in cuts if at.replace(microsecond=0) <= latest), default=None)
+
+    @interruptible
+    def balances(self) -> Sequence[Balance]:
+        return self._store.balances_of(self.merchant_id)
+
+    @interruptible
+    def at_once(
+        self, balances: Sequence[BalanceKey], starts: Sequence[datetime]
+    ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]] | TryAgain:
+        figures = {
+            each: Figures.of(self._store.counters.get(self._key(balance_sk(*each)), {}))
+            for each in balances
+        }
+        keys = [self._key(window_sk(rfc3339(start), *b)) for b in balances for start in starts]
+        return figures, [self._window(key) for key in keys if key in self._store.counters]
+
+    @interruptible
+    def windows(self, start: datetime, end: datetime) -> Sequence[Window]:
+        first, last = f"WINDOW#{rfc3339(start)}", f"WINDOW#{rfc3339(end)}"
+        keys = [key for key in self._counted("WINDOW#") if first <= key.sk <= last]
+        return [self._window(key) for key in keys]
+
+    @interruptible
+    def days(self, first: str, last: str) -> Sequence[Day]:
+        found = []
+        for key in self._counted("DAY#"):
+            _, date, shop, currency = key.sk.split("#")
+            if first <= date <= last:
+                found.append(day_of(date, BalanceKey(shop, currency), self._store.counters[key]))
+        return found
+
+    @interruptible
+    def late(self, month: str, limit: int) -> Sequence[str]:
+        prefix = late_sk(month, "")
+        return [key.sk.removeprefix(prefix) for key in self._counted(prefix)][:limit]
+
+    @interruptible
+    def marks(
+        self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
+    ) -> MarkPage:
+        """The index is as new as the table here."""
+        every = (mark_of(key, self._store.marks[key]) for key in self._marked("OPERATION#"))
+        found = sorted(
+            (mark for mark in every if start <= mark.order <= end),
+            key=lambda mark: mark.order,
+            reverse=newest_first,
+        )
+        if after is not None:
+            found = [
+                mark
+                for mark in found
+                if (mark.order < after if newest_first else mark.order > after)
+            ]
+        return MarkPage(found[:limit], is_last=len(found) <= limit)
+
+    @interruptible
+    def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
+        keys = self._marked(mark_sk(falcon_operation_id, ""))
+        return [mark_of(key, self._store.marks[key]) for key in keys]
+
+    @interruptible
+    def block(self, block_id: str) -> Block | None:
+        key = self._key(block_sk(block_id))
+        said = self._store.marks.get(key)
+        return None if said is None else Block.from_attributes(key, said)
+
+    @interruptible
+    def corrections(self, falcon_operation_id: str) -> Sequence[str]:
+        prefix = correction_sk(falcon_operation_id, "")
+        return [key.sk.removeprefix(prefix) for key in self._counted(prefix)]
+
+    @interruptible
+    def pairings(self, limit: int) -> Sequence[Pairing]:
+        keys = sorted(
+            key
+            for key in self._store.marks
+            if key.pk == self._pk and key.sk.startswith(pairing_sk(""))
+        )
+        return [Pairing.from_attributes(key, self._store.marks[key]) for key in keys[:limit]]
+
+    @interruptible
+    def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
+        return [
+            claim
+            for (operation_id, _), claim in sorted(self._claims.claims.items())
+            if operation_id == falcon_operation_id
+            and self.merchant_id in {segment.merchant_id for segment in claim.segments}
+        ]
+
+    def _key(self, sk: str) -> ItemKey:
+        return ItemKey(self._pk, sk)
+
+    def _counted(self, prefix: str) -> list[ItemKey]:
+        keys = self._store.counters
+        return sorted(key for key in keys if key.pk == self._pk and key.sk.startswith(prefix))
+
+    def _marked(self, prefix: str) -> Iterator[ItemKey]:
+        """Of segments, without their further parts."""
+        for key, said in sorted(self._store.marks.items()):
+            if key.pk == self._pk and key.sk.startswith(prefix) and "lines" in said:
+                yield key
+
+    def _window(self, key: ItemKey) -> Window:
+        _, start, shop, currency = key.sk.split("#")
+        change = Figures.of(self._store.counters[key])
+        return Window(parse_rfc3339(start), BalanceKey(shop, currency), change)

@@ -1,0 +1,13 @@
+"""What the API's reference is made of: its OpenAPI document, examples and page."""
+
+import os
+
+
+def quiet() -> None:
+    """No log lines between what is printed; before the functions are imported."""
+    os.environ |= {  # noqa: TID251 - Powertools reads them when it is imported
+        "LOG_LEVEL": "CRITICAL",
+        "POWERTOOLS_SERVICE_NAME": "reference",
+        "POWERTOOLS_METRICS_DISABLED": "true",
+        "POWERTOOLS_METRICS_NAMESPACE": "FalconBalances",
+    }

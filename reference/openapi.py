@@ -1,0 +1,252 @@
+"""OpenAPI 3.1 of both APIs: what Powertools makes of the routes, with what it cannot know."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, Final, get_type_hints
+from unittest.mock import patch
+
+from pydantic import BaseModel
+
+from falcon_balances.contracts.blocks import BlockRequestV1, RefundAuthorizationRequestV1
+from falcon_balances.contracts.strictness import ID_PATTERN
+from lambdas.balance_api import handler, systems
+from reference.world import MemoryApi, example_world, operation_id_of, request_of
+
+TITLE: Final = "Falcon Balances"
+VERSION: Final = "1.0.0"
+DESCRIPTION: Final = (
+    "What every merchant owns, where it came from, and what can be paid out. Money is text at the "
+    "currency's full scale, times are RFC 3339 in UTC, problems are RFC 9457. `as_of` says up to "
+    "when everything that had reached the stream is in an answer; it never goes back."
+)
+MERCHANT: Final = "m-books"
+SHOP: Final = "bs-m-books-eur"
+BODIES: Final[Mapping[str, type[BaseModel]]] = {
+    "systems_create_block": BlockRequestV1,
+    "systems_authorize_refund": RefundAuthorizationRequestV1,
+}
+_BODY_EXAMPLES: Final = {
+    "systems_create_block": {
+        "balance_shop_id": SHOP,
+        "amount": "10.00",
+        "currency": "EUR",
+        "reference": "case-17",
+        "expires_in_seconds": 86400,
+    },
+    "systems_authorize_refund": {
+        "psp_id": "demo-psp-ro",
+        "external_reference": "return-1002",
+        "local_merchant_id": "5553",
+        "shop_id": "shop-5553",
+        "amount": "5.00",
+        "currency": "EUR",
+    },
+}
+_IDEMPOTENCY_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "schema": {"type": "string", "pattern": ID_PATTERN},
+    "example": "case-17-block-1",
+}
+_IF_NONE_MATCH: Final = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+}
+_SECURITY: Final = {
+    "merchants": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The ID token of the user pool; its `custom:merchant_id` is the merchant.",
+    },
+    "systems": {
+        "type": "apiKey",
+        "name": "Authorization",
+        "in": "header",
+        "description": "AWS Signature Version 4 for the service `execute-api`.",
+        "x-amazon-apigateway-authtype": "awsSigv4",
+    },
+}
+_PATH_EXAMPLES: Final = {"merchant_id": MERCHANT, "balance_shop_id": SHOP, "month": "2026-11"}
+_QUERY_EXAMPLES: Final = {"turnover": "month=2026-11", "operations": "limit=2"}
+
+
+def document() -> dict[str, Any]:
+    """Both functions' routes in one document, the same at every call."""
+    merged = _generated(handler.api.app)
+    other = _generated(systems.api.app)
+    merged["paths"] |= other["paths"]
+    merged["components"]["schemas"] |= other["components"]["schemas"]
+    merged["components"]["securitySchemes"] = dict(_SECURITY)
+    schemas = merged["components"]["schemas"]
+    world = example_world()
+    for path, method, operation in operations(merged):
+        name = operation["operationId"]
+        operation["security"] = [{operation["tags"][0]: []}]
+        _mend_parameters(operation)
+        if name.endswith(("_balances", "_balance")):
+            operation["parameters"].append(dict(_IF_NONE_MATCH))
+        if name in BODIES:
+            _add_body(name, operation, schemas)
+        if name == "systems_create_block":
+            operation["parameters"].append(dict(_IDEMPOTENCY_KEY))
+        _mend_answers(operation)
+        _add_example(world, path, method, operation)
+    merged["components"]["schemas"] = _referenced(merged, schemas)
+    merged["paths"] = dict(sorted(merged["paths"].items()))
+    return merged
+
+
+def operations(said: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in said["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def _generated(app: Any) -> dict[str, Any]:  # noqa: ANN401 - Powertools' resolver
+    text = app.get_openapi_json_schema(
+        title=TITLE, version=VERSION, description=DESCRIPTION, openapi_version="3.1.0"
+    )
+    generated: dict[str, Any] = json.loads(text)
+    return generated
+
+
+def _query_models() -> dict[str, type[BaseModel]]:
+    """By the handler's name; the models that its query is read with."""
+    found = {}
+    for name in dir(handler.routes):
+        method = getattr(handler.routes, name)
+        if not name.startswith("_") and callable(method) and hasattr(method, "__annotations__"):
+            hint = get_type_hints(method).get("query")
+            if isinstance(hint, type) and issubclass(hint, BaseModel):
+                found[name] = hint
+    return found
+
+
+def _mend_parameters(operation: dict[str, Any]) -> None:
+    """Powertools loses the forms of what may be absent; the model has them."""
+    _, _, name = operation["operationId"].partition("_")
+    model = _query_models().get(name)
+    properties = {} if model is None else model.model_json_schema(by_alias=True)["properties"]
+    definitions = {} if model is None else model.model_json_schema().get("$defs", {})
+    for parameter in operation.get("parameters", []):
+        parameter.pop("deprecated", None)
+        if parameter["in"] == "query":
+            parameter["schema"] = _plain_schema(properties[parameter["name"]], definitions)
+        elif parameter["name"] in {"merchant_id", "balance_shop_id"}:
+            parameter["schema"] = {"type": "string", "pattern": ID_PATTERN}
+        else:
+            parameter["schema"] = {"type": "string"}
+        if parameter["name"] in _PATH_EXAMPLES:
+            parameter["example"] = _PATH_EXAMPLES[parameter["name"]]
+
+
+def _plain_schema(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """A query parameter is there or not; it is never null, and its form stands in its place."""
+    choices = [each for each in schema.get("anyOf", [schema]) if each != {"type": "null"}]
+    plain = dict(choices[0])
+    if "$ref" in plain:
+        plain = dict(definitions[plain["$ref"].rpartition("/")[2]])
+    for name in ("title", "description"):
+        plain.pop(name, None)
+    if schema.get("default") is not None:
+        plain["default"] = schema["default"]
+    return plain
+
+
+def _add_body(name: str, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    model = BODIES[name]
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= schema.pop("$defs", {})
+    schemas[model.__name__] = schema
+    reference = {"$ref": f"#/components/schemas/{model.__name__}"}
+    content = {"application/json": {"schema": reference, "example": _BODY_EXAMPLES[name]}}
+    operation["requestBody"] = {"required": True, "content": content}
+
+
+def _mend_answers(operation: dict[str, Any]) -> None:
+    """What the gateway itself refuses keeps the gateway's shape."""
+    answers = operation["responses"]
+    if operation["tags"] == ["merchants"]:
+        answers["401"] = {"description": "No valid token; in the gateway's own shape"}
+    else:
+        answers["403"] = {"description": "Not let in by IAM; in the gateway's own shape"}
+    answers["429"] = {"description": "Throttled by the gateway, in its own shape"}
+    answers.get("304", {}).pop("content", None)
+    if "HTTPValidationError" in json.dumps(answers.get("422", {})):
+        del answers["422"]  # Powertools' own, which our routes never answer
+    operation["responses"] = dict(sorted(answers.items()))
+
+
+def _referenced(said: Mapping[str, Any], schemas: Mapping[str, Any]) -> dict[str, Any]:
+    """Only the schemas that something shows, by name."""
+    kept: dict[str, Any] = {}
+    pending = _names_in(said["paths"])
+    while pending:
+        name = pending.pop()
+        if name not in kept:
+            kept[name] = schemas[name]
+            pending |= _names_in(schemas[name])
+    return dict(sorted(kept.items()))
+
+
+def _names_in(said: object) -> set[str]:
+    return set(re.findall(r'"#/components/schemas/([A-Za-z0-9_]+)"', json.dumps(said)))
+
+
+def _add_example(world: MemoryApi, path: str, method: str, operation: dict[str, Any]) -> None:
+    """What the code answers to this request in the small world."""
+    name = operation["operationId"]
+    ids = _PATH_EXAMPLES | {
+        "falcon_operation_id": operation_id_of(world, "order-1001"),
+        "block_id": next(iter(world.store.blocks_of(MERCHANT))).block_id,
+    }
+    if name.startswith("systems_release") or name == "systems_show_freshness":
+        return  # another purpose's block, or queues that a world in memory does not have
+    query = _QUERY_EXAMPLES.get(name.partition("_")[2], "")
+    body = json.dumps(_BODY_EXAMPLES[name]) if name in BODIES else None
+    request = request_of(
+        method.upper(), path.format(**ids), query, body, idempotency_key="case-17-block-1"
+    )
+    with served_by(world):
+        answer = world.ask(request, MERCHANT)
+    status = str(answer["statusCode"])
+    if status not in {str(int(HTTPStatus.OK)), str(int(HTTPStatus.CREATED))}:
+        raise ValueError(f"{name}: the example is answered {status}: {answer['body']}")
+    operation["responses"][status]["content"]["application/json"]["example"] = json.loads(
+        answer["body"]
+    )
+
+
+def served_by(world: MemoryApi) -> Any:  # noqa: ANN401 - unittest's patcher
+    """Both APIs answer from this world while it lasts."""
+    return _Patches(
+        [
+            patch.object(handler, "sources", world.sources),
+            patch.object(systems, "sources", world.sources),
+            patch.object(systems, "_store", lambda: world.store),
+            patch.object(systems, "_log", lambda: world.log),
+            patch.object(systems, "_directory", lambda: world.directory),
+            patch.object(systems, "utc_now", lambda: world.now),
+            patch.object(handler.routes, "now", lambda: world.now),
+            patch.object(systems.routes, "now", lambda: world.now),
+        ]
+    )
+
+
+class _Patches:
+    def __init__(self, patches: list[Any]) -> None:
+        self._patches = patches
+
+    def __enter__(self) -> None:
+        for each in self._patches:
+            each.start()
+
+    def __exit__(self, *_error: object) -> None:
+        for each in reversed(self._patches):
+            each.stop()

@@ -1,0 +1,196 @@
+"""A small world in memory that the API answers from: real answers for the published examples."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from falcon_balances.adapters.ports import LogObject
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.merchant_contexts import parse_merchant_context
+from falcon_balances.contracts.samples import CONTEXT_SAMPLES
+from falcon_balances.contracts.staged_operations import parse_document
+from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
+from falcon_balances.domain.blocks import block_writes
+from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.instants import parse_rfc3339
+from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, merchants_of
+from falcon_balances.domain.operations import DirectOperation, PayoutRequest, Stage
+from falcon_balances.domain.payouts import PayoutState, payout_block
+from falcon_balances.domain.splitting import split, split_direct
+from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
+from falcon_balances.fakes.storage import (
+    MemoryEventClaims,
+    MemoryMerchantDirectory,
+    MemoryQuarantine,
+    MemoryTransactionLog,
+)
+from falcon_balances.fakes.stream import MemoryBalanceStream
+from lambdas.balance_api import handler, systems
+from lambdas.balance_api.merchant_routes import Sources
+from lambdas.reducer.batch import StreamRecord, World, reduce_batch
+
+NOW: Final = parse_rfc3339("2026-12-01T10:20:41Z")
+CALLER: Final = "arn:aws:sts::123456789012:assumed-role/refunds/worker"
+LOG_OBJECTS_MAX: Final = 2_000
+_SHARD: Final = "shardId-000000000000"
+
+
+class MemoryApi:
+    """Both APIs over one in-memory world, whose clock stands at `now`."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.store = MemoryBalanceStore()
+        self.claims = MemoryEventClaims()
+        self.log = MemoryTransactionLog()
+        self.directory = MemoryMerchantDirectory()
+        self.store.floors[_SHARD] = None
+        self._reducing = World(
+            self.store,
+            MemoryBalanceStream(lambda: self.now, shard_count=1),
+            MemoryQuarantine(),
+            now=lambda: self.now,
+        )
+        contexts = [parse_merchant_context(each) for each in CONTEXT_SAMPLES.values()]
+        self._histories: dict[ContextKey, ContextHistory] = {each.key: [each] for each in contexts}
+        self.directory.contexts = self._histories
+        self.directory.named = merchants_of(contexts)
+
+    def count(self, stage: Stage, document: Mapping[str, object], arrived_at: str) -> ClaimV1:
+        """From the event to the balance, as if it had reached the stream then."""
+        operation = parse_document(document, stage)
+        if isinstance(operation, DirectOperation):
+            event = split_direct(operation, self.directory.named[operation.merchant_id])
+        else:
+            event = split(operation, self._histories)
+        is_payout = isinstance(operation, PayoutRequest)
+        state = PayoutState.PAID.value if is_payout else None
+        claim = ClaimV1.of(operation, arrived_at, event, state)
+        if isinstance(operation, PayoutRequest):
+            block = payout_block(operation, operation.amount.minor, parse_rfc3339(arrived_at))
+            self.store.apply(block_writes(block))
+        self.claims.claim(claim)
+        for segment in claim.segments:
+            logged = LogObject(segment.body.encode(), claim.log_metadata(segment))
+            self.log.append(segment.log_key, logged)
+            record = SegmentRecordV1.of(claim, segment)
+            self._reduce(record.model_dump_json().encode(), parse_rfc3339(arrived_at))
+        return claim
+
+    def cut(self, cut_at: str) -> None:
+        taken = parse_rfc3339(cut_at)
+        record = CutRecordV1.of(Cut(taken, (_SHARD,)))
+        before, self.now = self.now, taken
+        self._reduce(record.model_dump_json().encode(), taken)
+        self.now = before
+
+    def _reduce(self, data: bytes, arrived_at: datetime) -> None:
+        reduce_batch(_SHARD, [StreamRecord(data, arrived_at)], self._reducing)
+
+    def sources(self, merchant_id: str) -> Sources:
+        reads = MemoryMerchantReads(self.store, self.claims, merchant_id)
+        return Sources(reads, self.log, LOG_OBJECTS_MAX)
+
+    def ask(self, request: Mapping[str, Any], merchant_id: str) -> dict[str, Any]:
+        """The answer to a gateway's event; systems' routes are asked by `CALLER`."""
+        is_systems = str(request["rawPath"]).startswith("/v1/systems/")
+        authorizer: dict[str, Any] = {"jwt": {"claims": {"custom:merchant_id": merchant_id}}}
+        if is_systems:
+            authorizer = {"iam": {"userArn": CALLER}}
+        event = {
+            **request,
+            "requestContext": {**request["requestContext"], "authorizer": authorizer},
+        }
+        api = systems.api if is_systems else handler.api
+        return api.handle(event, None)  # type: ignore[arg-type]
+
+
+def request_of(
+    method: str, path: str, query: str = "", body: str | None = None, **headers: str
+) -> dict[str, Any]:
+    """As the HTTP API hands it on (payload format 2.0)."""
+    given: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        given[name] = f"{given[name]},{value}" if name in given else value
+    return {
+        "version": "2.0",
+        "routeKey": "ANY /v1/{proxy+}",
+        "rawPath": path,
+        "rawQueryString": query,
+        "queryStringParameters": given,
+        "headers": {name.replace("_", "-").lower(): value for name, value in headers.items()},
+        "requestContext": {
+            "accountId": "123456789012",
+            "http": {"method": method, "path": path, "sourceIp": "192.0.2.1"},
+            "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+            "stage": "$default",
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }
+
+
+def example_world() -> MemoryApi:
+    """A book shop's autumn: two captures, a refund, a payout and its return, a correction."""
+    world = MemoryApi()
+    order = _capture("order-1001", "120.00", "2026-10-30T09:00:00Z")
+    world.count(Stage.CONFIRMED, order, "2026-10-30T09:03:10Z")
+    world.count(
+        Stage.RECONCILED, _reconciled(order, "2026-11-02T00:00:00Z"), "2026-11-02T06:00:05Z"
+    )
+    world.cut("2026-11-02T06:16:00Z")
+    second = _capture("order-1002", "80.00", "2026-11-20T10:15:30Z")
+    world.count(Stage.CONFIRMED, second, "2026-11-20T10:16:00Z")
+    refund = _capture("return-1001", "20.00", "2026-11-21T08:00:00Z") | {"type": "refund"}
+    world.count(Stage.CONFIRMED, refund, "2026-11-21T08:00:20Z")
+    payout = _direct(payout_id="week-47", amount="50.00", requested_at="2026-11-23T07:00:00Z")
+    world.count(Stage.PAYOUT, payout, "2026-11-23T07:00:02Z")
+    back = {"type": "return", "returned_at": "2026-11-24T12:00:00Z", "bank_reference": "bank-7"}
+    returned = _direct(payout_id="week-47", amount="50.00", **back)
+    world.count(Stage.PAYOUT, returned, "2026-11-24T12:00:09Z")
+    wrong = {"direction": "credit", "adjusted_at": "2026-11-25T09:00:00Z", "requested_by": "ops-1"}
+    wrong |= {"reason": "fee charged twice", "corrects": operation_id_of(world, "order-1001")}
+    world.count(
+        Stage.ADJUSTMENT,
+        _direct(adjustment_id="adj-1", amount="1.20", **wrong),
+        "2026-11-25T09:01:00Z",
+    )
+    late = _capture("order-1003", "15.00", "2026-11-30T23:50:00Z")
+    world.count(Stage.CONFIRMED, late, "2026-12-01T00:04:00Z")
+    for cut_at in ("2026-12-01T00:16:00Z", "2026-12-01T10:19:30Z", "2026-12-01T10:20:00Z"):
+        world.cut(cut_at)
+    return world
+
+
+def operation_id_of(world: MemoryApi, reference: str) -> str:
+    return next(
+        operation_id
+        for (operation_id, _), claim in world.claims.claims.items()
+        if f",{reference}," in claim.segments[0].body
+    )
+
+
+def _capture(reference: str, amount: str, date: str) -> dict[str, Any]:
+    context = CONTEXT_SAMPLES["book-shop"]
+    return {
+        "schema_version": "1",
+        "psp_id": context["psp_id"],
+        "external_reference": reference,
+        "type": "capture",
+        "amount": amount,
+        "currency": "EUR",
+        "operation_date": date,
+        "local_merchant_id": context["local_merchant_id"],
+        "shop_id": context["shop_id"],
+    }
+
+
+def _reconciled(confirmed: dict[str, Any], date: str) -> dict[str, Any]:
+    return confirmed | {"reconciled_date": date, "bank_reference": "bank-1"}
+
+
+def _direct(**more: str) -> dict[str, Any]:
+    said = {"schema_version": "1", "merchant_id": "m-books", "currency": "EUR"}
+    return {**said, "balance_shop_id": "bs-m-books-eur", **more}
