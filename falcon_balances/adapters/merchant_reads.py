@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 # An index follows its table within a fraction of a second; AWS gives no bound, so we give it this.
 INDEX_DELAY: Final = timedelta(seconds=10)
-_CUTS_LOOKED_AT: Final = 50
+_CUTS_A_PAGE: Final = 10
 _TRY_AGAIN: Final = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
@@ -62,20 +62,21 @@ class DynamoMerchantReads:
         return parse_rfc3339(item["as_of"]["S"]) if item else None
 
     def indexed_as_of(self, now: datetime) -> datetime | None:
+        """The newest cuts first, a page at a time: those that lapsed are passed over."""
         latest = rfc3339((now - INDEX_DELAY).replace(microsecond=0))
         with aws_call("completed cuts"):
-            answer = self._dynamodb.query(
+            pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :cut)",
                 ExpressionAttributeValues={":pk": {"S": STREAM_PK}, ":cut": {"S": "CUT#"}},
                 ScanIndexForward=False,
-                Limit=_CUTS_LOOKED_AT,
                 ConsistentRead=True,
+                PaginationConfig={"PageSize": _CUTS_A_PAGE},
             )
-        for item in answer["Items"]:
-            completed_at = item.get("completed_at", {}).get("S")
-            if completed_at is not None and completed_at <= latest:
-                return parse_rfc3339(item["sk"]["S"].removeprefix("CUT#"))
+            for item in (each for page in pages for each in page["Items"]):
+                completed_at = item.get("completed_at", {}).get("S")
+                if completed_at is not None and completed_at <= latest:
+                    return parse_rfc3339(item["sk"]["S"].removeprefix("CUT#"))
         return None
 
     def balances(self) -> Sequence[Balance]:

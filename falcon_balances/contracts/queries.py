@@ -108,7 +108,3 @@ class UnreconciledQuery(_Query):
     older_than_days: Annotated[int, Field(ge=0, le=3650)] = 0
     limit: Limit = LIMIT_DEFAULT
     cursor: Cursor | None = None
-
-
-class FreshnessQuery(_Query):
-    pass

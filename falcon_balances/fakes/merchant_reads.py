@@ -1,6 +1,6 @@
 """A merchant's reads over the in-memory table and claims: the behaviour of the AWS adapter."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from falcon_balances.adapters.merchant_reads import INDEX_DELAY, day_of, mark_of
@@ -28,6 +28,10 @@ from falcon_balances.fakes.storage import MemoryEventClaims
 
 
 class MemoryMerchantReads(Interruptible):
+    """`is_indexed` says of which marks the index knows already, `marks_a_page` how many of them
+    DynamoDB would give at once, and `conflicts` how many of the next transactions meet another.
+    """
+
     def __init__(
         self, store: MemoryBalanceStore, claims: MemoryEventClaims, merchant_id: str
     ) -> None:
@@ -36,6 +40,9 @@ class MemoryMerchantReads(Interruptible):
         self._claims = claims
         self._pk = merchant_pk(merchant_id)
         self.merchant_id = merchant_id
+        self.is_indexed: Callable[[ItemKey], bool] = lambda _key: True
+        self.marks_a_page: int | None = None
+        self.conflicts = 0
 
     @interruptible
     def as_of(self) -> datetime | None:
@@ -55,6 +62,9 @@ class MemoryMerchantReads(Interruptible):
     def at_once(
         self, balances: Sequence[BalanceKey], starts: Sequence[datetime]
     ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]] | TryAgain:
+        if self.conflicts:
+            self.conflicts -= 1
+            return TryAgain()
         figures = {
             each: Figures.of(self._store.counters.get(self._key(balance_sk(*each)), {}))
             for each in balances
@@ -86,8 +96,9 @@ class MemoryMerchantReads(Interruptible):
     def marks(
         self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
     ) -> MarkPage:
-        """The index is as new as the table here."""
-        every = (mark_of(key, self._store.marks[key]) for key in self._marked("OPERATION#"))
+        """As in DynamoDB, a page that is full may or may not be the last."""
+        keys = filter(self.is_indexed, self._marked("OPERATION#"))
+        every = (mark_of(key, self._store.marks[key]) for key in keys)
         found = sorted(
             (mark for mark in every if start <= mark.order <= end),
             key=lambda mark: mark.order,
@@ -99,7 +110,8 @@ class MemoryMerchantReads(Interruptible):
                 for mark in found
                 if (mark.order < after if newest_first else mark.order > after)
             ]
-        return MarkPage(found[:limit], is_last=len(found) <= limit)
+        size = limit if self.marks_a_page is None else min(limit, self.marks_a_page)
+        return MarkPage(found[:size], is_last=len(found) < size)
 
     @interruptible
     def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
