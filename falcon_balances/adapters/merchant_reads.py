@@ -30,6 +30,7 @@ from falcon_balances.domain.counting import (
     pairing_sk,
     window_sk,
 )
+from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.log_format import parse_csv_body
@@ -253,15 +254,19 @@ def _mark(item: Mapping[str, Any]) -> Mark:
 
 
 def mark_of(key: ItemKey, said: Mapping[str, str | int]) -> Mark:
+    """Raises IntegrityError for a mark that the reducer would not have written."""
     _, operation_id, stage = key.sk.split("#")
     corrects = said.get("corrects")
-    return Mark(
-        falcon_operation_id=operation_id,
-        stage=Stage(stage),
-        window=parse_rfc3339(str(said["window"])),
-        order=str(said["counted_order"]),
-        log_key=str(said["log_key"]),
-        fingerprint=str(said["fingerprint"]),
-        lines=parse_csv_body(str(said["lines"])),
-        corrects=None if corrects is None else str(corrects),
-    )
+    try:
+        return Mark(
+            falcon_operation_id=operation_id,
+            stage=Stage(stage),
+            window=parse_rfc3339(str(said["window"])),
+            order=str(said["counted_order"]),
+            log_key=str(said["log_key"]),
+            fingerprint=str(said["fingerprint"]),
+            lines=parse_csv_body(str(said["lines"])),
+            corrects=None if corrects is None else str(corrects),
+        )
+    except (KeyError, ValueError) as error:
+        raise IntegrityError(f"{key.sk}: {error}") from error

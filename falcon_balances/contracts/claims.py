@@ -5,10 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_balances.contracts.strictness import Fingerprint, Id
-from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.errors import IntegrityError, RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import SCHEMA_VERSION, falcon_operation_id, fingerprint
-from falcon_balances.domain.log_format import csv_body, log_key
-from falcon_balances.domain.operations import Adjustment, Stage, StagedOperation
+from falcon_balances.domain.log_format import csv_body, log_key, parse_csv_body
+from falcon_balances.domain.operations import Adjustment, BalanceOperation, Stage, StagedOperation
 from falcon_balances.domain.splitting import SplitEvent
 
 
@@ -24,6 +24,13 @@ class ClaimedSegment(BaseModel):
     context_version: str
     log_key: str
     body: str
+
+    def lines(self) -> tuple[BalanceOperation, ...]:
+        """Raises IntegrityError where the body is none that we would have written."""
+        try:
+            return parse_csv_body(self.body)
+        except ValueError as error:
+            raise IntegrityError(f"{self.log_key}: {error}") from error
 
 
 class ClaimV1(BaseModel):

@@ -12,7 +12,6 @@ from falcon_balances.contracts.fresh import Fresh
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.operations import PSP_TYPES, BalanceOperation, Stage
 from falcon_balances.domain.pairing import Pairing, Standing, movements_of
 
@@ -120,7 +119,7 @@ class StageStoryV1(BaseModel):
             log_key=own.log_key,
             counted_in=None if mark is None else rfc3339(mark.window),
             corrects=claim.corrects,
-            lines=tuple(LineV1.of(line) for line in parse_csv_body(own.body)),
+            lines=tuple(LineV1.of(line) for line in own.lines()),
         )
 
 
@@ -220,7 +219,8 @@ class UnreconciledOperationV1(BaseModel):
 
 
 def age_days(pairing: Pairing, now: datetime) -> int:
-    return (now - parse_rfc3339(pairing.operation_date)).days
+    """Dates may lie a little ahead (design §4): those are of today."""
+    return max(0, (now - parse_rfc3339(pairing.operation_date)).days)
 
 
 class UnreconciledSumV1(BaseModel):

@@ -91,6 +91,8 @@ class Api:
         path, query = event["rawPath"], event.get("rawQueryString", "")
         if len(path) > PATH_CHARACTERS_MAX or len(query) > QUERY_CHARACTERS_MAX:
             return _plain(self.problem(Problem.TOO_LARGE))
+        if not path.isprintable():
+            return _plain(self.problem(Problem.NOT_FOUND))
         routes = [route for route in self.routes if route.path.fullmatch(path)]
         if not routes:
             return None

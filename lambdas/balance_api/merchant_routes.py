@@ -65,7 +65,6 @@ from falcon_balances.domain.history import (
 )
 from falcon_balances.domain.identity import payout_operation_id, payout_return_id
 from falcon_balances.domain.instants import QUARTER, parse_rfc3339, rfc3339
-from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.operations import BalanceOperation, OperationType, Stage
 from falcon_balances.domain.pairing import Pairing
 from lambdas.balance_api.cursors import Cursors
@@ -82,10 +81,7 @@ from lambdas.balance_api.reading import (
 
 LATE_SHOWN_MAX: Final = 100
 PAIRINGS_MAX: Final = 20_000
-_ORDER = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z#[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z"
-    r"#[0-9a-f-]{36}#[a-z]+"
-)
+_OPERATION_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DAY: Final = timedelta(days=1)
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -169,8 +165,10 @@ class MerchantRoutes:
         """304 for who has the same already: `as_of` is part of it, the lag behind it is not."""
         said = document.model_dump_json(exclude={"lag_seconds"})
         tag = f'W/"{sha256(said.encode()).hexdigest()[:32]}"'
+        # RFC 9110, 13.1.2: compared weakly.
         known = self._api.app.current_event.headers.get("if-none-match", "")
-        if tag in [each.strip() for each in known.split(",")] or known.strip() == "*":
+        tags = {each.strip().removeprefix("W/") for each in known.split(",")}
+        if tags & {tag.removeprefix("W/"), "*"}:
             return self._api.not_modified({"ETag": tag})
         return self._api.answer(document, headers={"ETag": tag})
 
@@ -184,16 +182,19 @@ class MerchantRoutes:
             merchant_id = sources.reads.merchant_id
             segments = sources.log.segments_of(merchant_id, sources.log_objects_max)
             figures, objects_read = log_figures(segments, at), len(segments)
+            if not segments:
+                raise NotFoundError
         else:
             at = _instant("at", text, parse_quarter)
             as_of, past = read_past(sources.reads, at, now)
             figures = past.at(at)
+        # A balance that began later was not there: else a closed quarter's answer would grow.
         figures = {
             key: value
             for key, value in figures.items()
-            if balance_shop_id in (None, key.balance_shop_id)
+            if balance_shop_id in (None, key.balance_shop_id) and value.operations_count
         }
-        if not figures:
+        if not figures and balance_shop_id is not None:
             raise NotFoundError
         return self._api.answer(
             BalancesAtV1(
@@ -282,7 +283,7 @@ class MerchantRoutes:
     def operation(self, merchant_id: MerchantId, falcon_operation_id: str) -> Response[str]:
         sources, now = self._sources_of(merchant_id), self.now()
         reads = sources.reads
-        if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", falcon_operation_id):
+        if not _OPERATION_ID.fullmatch(falcon_operation_id):
             raise NotFoundError
         as_of = reads.as_of()
         claims = reads.claims(falcon_operation_id)
@@ -290,7 +291,7 @@ class MerchantRoutes:
             raise NotFoundError
         marks = {mark.stage: mark for mark in reads.marks_of(falcon_operation_id)}
         own = next(each for each in claims[0].segments if each.merchant_id == merchant_id)
-        main = main_line(parse_csv_body(own.body))
+        main = main_line(own.lines())
         block = reads.block(falcon_operation_id)
         return self._api.answer(
             OperationStoryV1(
@@ -355,7 +356,7 @@ class MerchantRoutes:
         segments = sources.log.segments_of(sources.reads.merchant_id, sources.log_objects_max)
         learned = _Turnover(objects_read=len(segments))
         for segment in segments:
-            if segment.booked_at.astimezone(zone).strftime("%Y-%m") == query.month:
+            if _month_in(zone, segment.booked_at) == query.month:
                 for line in segment.lines:
                     sums = {(segment.stage, line.type.value): line.amount.minor}
                     learned.add(line.currency.code, 1, sums, {})
@@ -555,6 +556,15 @@ def _zone(name: str) -> ZoneInfo:
         raise InvalidParameterError("time_zone", "no such IANA time zone") from None
 
 
+def _month_in(zone: ZoneInfo, instant: datetime) -> str | None:
+    """None at the ends of the calendar, where the zone's own time would be outside it."""
+    try:
+        local = instant.astimezone(zone)
+    except OverflowError:
+        return None
+    return f"{local.year:04d}-{local.month:02d}"
+
+
 def _check_range(start: datetime, end: datetime) -> None:
     if start >= end:
         raise InvalidParameterError("to", "must be after `from`")
@@ -564,7 +574,15 @@ def _check_range(start: datetime, end: datetime) -> None:
 
 def _order(position: str | None, start: str, end: str) -> str | None:
     """A cursor that somebody made up may hold anything."""
-    if position is not None and not (_ORDER.fullmatch(position) and start <= position <= end):
+    if position is None:
+        return None
+    try:
+        window, booked, operation_id, stage = position.split("#")
+        parse_quarter(window), parse_rfc3339(booked), Stage(stage)
+        is_ours = bool(_OPERATION_ID.fullmatch(operation_id)) and start <= position <= end
+    except ValueError:
+        is_ours = False
+    if not is_ours or window[-1] + booked[-1] != "ZZ":
         raise InvalidParameterError("cursor", "not one of this merchant, route and query")
     return position
 

@@ -175,25 +175,28 @@ class StatementReader:
         expected = self._expected(start)
         lines: list[StatedLine] = []
         position, found, looked_at = after, 0, 0
-        current: datetime | None = None
+        current, is_full = None, False
         for mark in self._marks(start):
-            is_new = after is None or mark.order > after
-            if is_new and (found == limit or looked_at >= MARKS_A_PAGE_MAX):
-                return lines, position
             if mark.window != current:
                 self._check(expected, mark.window, running)
                 current = mark.window
+                if is_full:
+                    return lines, position
+            is_new = after is None or mark.order > after
+            # A full page reads its last quarter to the end: only then it is known to be whole.
+            is_full = is_full or (is_new and (found == limit or looked_at >= MARKS_A_PAGE_MAX))
+            is_shown = is_new and not is_full
             before = len(lines)
             for line in mark.lines:
                 key = BalanceKey(line.balance_shop_id, line.currency.code)
                 running[key] = running[key] + Figures.of(counters_of(mark.stage, line))
-                if is_new and balance_shop_id in (None, line.balance_shop_id):
+                if is_shown and balance_shop_id in (None, line.balance_shop_id):
                     lines.append(StatedLine(mark, line, running[key]))
-            if is_new:
+            if is_shown:
                 position, looked_at = mark.order, looked_at + 1
                 found += len(lines) > before
         self._check(expected, self._end, running)
-        return lines, None
+        return lines, position if is_full else None
 
     def _marks(self, start: datetime) -> Iterator[Mark]:
         position = None
@@ -254,13 +257,9 @@ def log_balances(segments: Sequence[Segment], live: Sequence[Balance]) -> list[B
 
 
 def log_figures(segments: Sequence[Segment], at: datetime) -> dict[BalanceKey, Figures]:
-    """By what bears an operation date before `at`; all balances of the log, whenever they began."""
+    """By what bears an operation date before `at`."""
     earlier = [each for each in segments if each.booked_at < at]
-    figures = {
-        BalanceKey(line.balance_shop_id, line.currency.code): Figures()
-        for segment in segments
-        for line in segment.lines
+    return {
+        BalanceKey(balance_shop_id, code): Figures.of(counters)
+        for (_, balance_shop_id, code), counters in fold(earlier).items()
     }
-    for (_, balance_shop_id, code), counters in fold(earlier).items():
-        figures[BalanceKey(balance_shop_id, code)] = Figures.of(counters)
-    return figures

@@ -59,7 +59,7 @@ api = Api()
 
 def create_block(merchant_id: str) -> Response[str]:
     """Under the caller's `Idempotency-Key`: the same request again finds the same block."""
-    caller = _caller()
+    caller = _caller(merchant_id)
     key = api.app.current_event.headers.get("idempotency-key", "")
     if not is_id(key):
         raise RejectedOperation(
@@ -75,7 +75,7 @@ def create_block(merchant_id: str) -> Response[str]:
 
 
 def list_blocks(merchant_id: str) -> Response[str]:
-    _caller()
+    _caller(merchant_id)
     blocks = _store().blocks_of(merchant_id)
     if not blocks:
         _known(merchant_id)
@@ -83,18 +83,18 @@ def list_blocks(merchant_id: str) -> Response[str]:
 
 
 def show_block(merchant_id: str, block_id: str) -> Response[str]:
-    _caller()
+    _caller(merchant_id, block_id)
     return api.answer(BlockV1.of(_find(merchant_id, block_id)))
 
 
 def release_block(merchant_id: str, block_id: str) -> Response[str]:
-    caller = _caller()
+    caller = _caller(merchant_id, block_id)
     block = release(_find(merchant_id, block_id), caller, utc_now(), _store())
     return api.answer(BlockV1.of(block))
 
 
 def authorize_refund(merchant_id: str) -> Response[str]:
-    caller = _caller()
+    caller = _caller(merchant_id)
     asked = RefundAuthorizationRequestV1.validated(_body())
     merchant, balance_shop_id = _balance_shop(merchant_id, asked)
     block = asked.to_block(merchant_id, balance_shop_id, caller, utc_now())
@@ -168,12 +168,14 @@ def _body() -> dict[str, object]:
     return decode_numbers(body.encode("utf-8", "surrogatepass"))
 
 
-def _caller() -> str:
-    """Who asks, as the gateway proved it; kept with what is done."""
+def _caller(*ids: str) -> str:
+    """Who asks, as the gateway proved it; kept with what is done. `ids` are what the path names:
+    what has no id's form is not found, and never becomes a key.
+    """
     authorizer = api.app.current_event.request_context.authorizer
     iam = (authorizer.raw_event.get("iam") if authorizer else None) or {}
     caller = iam.get("userArn")
-    if not caller:
+    if not caller or not all(map(is_id, ids)):
         raise NotFoundError
     logger.info("asked", caller=caller, request_id=api.app.current_event.request_context.request_id)
     return str(caller)
@@ -224,7 +226,7 @@ def _error(field: str, detail: str) -> dict[str, str]:
 
 
 def _sources(merchant_id: str) -> Sources:
-    _caller()
+    _caller(merchant_id)
     return sources(merchant_id)
 
 

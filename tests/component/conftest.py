@@ -19,6 +19,7 @@ from lambdas.reducer import cuts
 from lambdas.reducer import handler as reducer
 from lambdas.reducer.batch import World
 from lambdas.splitter import handler as splitter
+from tests.component.ledger import Ledger
 from tests.component.world import ENVIRONMENT, REGION, AwsWorld
 
 
@@ -37,7 +38,7 @@ def _clients_of_their_own() -> Iterator[None]:
             patch.setenv(name, "testing")
         patch.setenv("AWS_DEFAULT_REGION", REGION)
         cached.cache_clear()
-        for service in ("dynamodb", "kinesis", "s3", "stepfunctions"):
+        for service in ("cloudwatch", "dynamodb", "kinesis", "s3", "sqs", "stepfunctions"):
             cached(service)
         yield
         cached.cache_clear()
@@ -46,7 +47,7 @@ def _clients_of_their_own() -> Iterator[None]:
 def forget_adapters() -> None:
     """As in a new process: settings are read again."""
     for cached in (
-        balance_api._store,
+        balance_api._settings,
         cuts._stream,
         dispatcher._adapters,
         dispatcher._queue,
@@ -57,6 +58,7 @@ def forget_adapters() -> None:
         splitter._directory,
         systems._directory,
         systems._log,
+        systems._queues,
         systems._store,
     ):
         cached.cache_clear()
@@ -78,3 +80,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsWorld]:
         world.create()
         yield world
     forget_adapters()
+
+
+@pytest.fixture
+def ledger(monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """Both APIs on the in-memory fakes: nothing counted yet, no cut complete."""
+    fakes = Ledger()
+    fakes.serve(monkeypatch)
+    return fakes

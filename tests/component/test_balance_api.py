@@ -7,15 +7,15 @@ import pytest
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.domain.counting import AddCounters, ItemKey
-from lambdas.balance_api import answers
 from lambdas.balance_api import handler as balance_api
 from tests.builders import confirmed, context_of, data_of, fee_of, reconciled, record_of, shop
+from tests.component.api_calls import NOT_FOUND
 from tests.component.world import BALANCES_TABLE, event_file, lambda_context, utc
 
 PATH = "/v1/merchants/m-5553/balances"
 WITH_FEE = context_of(fees=[fee_of("1.00")])
-NOT_FOUND = {"type": "about:blank", "title": "Not found", "status": 404}
 
 
 def get(path: str = PATH, method: str = "GET", **claims: Any) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def get(path: str = PATH, method: str = "GET", **claims: Any) -> dict[str, Any]:
 @pytest.fixture
 def counted(aws, monkeypatch):
     """The example of design §8: 100.00 with a fee, confirmed and reconciled; and another's."""
-    monkeypatch.setattr(answers, "utc_now", lambda: utc("2026-11-20T10:15:41.900000"))
+    monkeypatch.setattr(balance_api.routes, "now", lambda: utc("2026-11-20T10:15:41.900000"))
     aws.reduce(
         data_of(record_of(confirmed(), WITH_FEE)),
         data_of(record_of(reconciled(), WITH_FEE)),
@@ -136,13 +136,17 @@ def test_what_is_unknown_and_what_is_another_s_is_answered_alike(counted, path, 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_nothing_can_be_written(counted, method):
-    assert get(method=method)["statusCode"] in {404, 405}
+    answer = get(method=method)
+    assert answer["statusCode"] == 405
+    assert answer["headers"]["Allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_without_an_authorizer_nobody_is_anybody(counted):
     event = event_file("http_api.json")
     del event["requestContext"]["authorizer"]
-    assert balance_api.lambda_handler(event, lambda_context())["statusCode"] == 404
+    answer = balance_api.lambda_handler(event, lambda_context())
+    assert answer["statusCode"] == 404
+    assert json.loads(answer["body"]) == NOT_FOUND
 
 
 def test_data_that_cannot_be_had_is_unavailable_and_never_a_zero(counted):
@@ -157,17 +161,16 @@ def test_data_that_cannot_be_had_is_unavailable_and_never_a_zero(counted):
 
 def test_as_of_is_read_before_the_items(counted, monkeypatch):
     """Else a cut completed between the two reads would promise what the items do not hold."""
-    store = DynamoBalanceStore(client("dynamodb"), BALANCES_TABLE)
-    read = store.balances
 
-    def count_and_cut_first(merchant_id: str) -> Any:
-        late = record_of(confirmed(external_reference="late"))
-        counted.reduce(data_of(late))
-        store.advance_as_of(utc("2026-11-20T10:15:30"))
-        return read(merchant_id)
+    class CountedAndCutFirst(DynamoMerchantReads):
+        def balances(self) -> Any:
+            late = record_of(confirmed(external_reference="late"))
+            counted.reduce(data_of(late))
+            store = DynamoBalanceStore(client("dynamodb"), BALANCES_TABLE)
+            store.advance_as_of(utc("2026-11-20T10:15:30"))
+            return super().balances()
 
-    monkeypatch.setattr(store, "balances", count_and_cut_first)
-    monkeypatch.setattr(balance_api, "DynamoBalanceStore", lambda *_: store)
+    monkeypatch.setattr(balance_api, "DynamoMerchantReads", CountedAndCutFirst)
     body = get()["body"]
     assert body["as_of"] is None
     assert body["balances"][0]["confirmed"] == "199.00"

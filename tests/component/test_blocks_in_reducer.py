@@ -152,7 +152,7 @@ def test_a_refund_without_an_authorization_counts_and_leaves_no_room_for_one(cou
 def test_an_authorization_that_comes_between_reading_and_counting_is_settled(counting):
     counting.before_transaction(lambda: counting.request(authorization("40.00")))
     counting.reduce(refund())
-    assert counting.passed.count("before MemoryBalanceStore.blocks") == 2
+    assert counting.passed.count("before MemoryBalanceStore.companions") == 2
     assert counting.block(authorization("40.00")).status is BlockStatus.SETTLED
     assert counting.money() == (8500, 0)
 

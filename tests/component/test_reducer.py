@@ -1,5 +1,6 @@
 """The reducer: every segment counted once, whatever repeats, meets or is cancelled."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -100,6 +101,79 @@ def test_money_is_confirmed_pending_and_available_as_the_design_says(aws, docume
     assert aws.balance() == expected
 
 
+PAIRING = f"PAIRING#{operation_id_of(confirmed())}"
+SAYS = "bs-5553-eur#EUR#capture#10000"
+CONFIRMED_ONLY = {
+    "standing": "confirmed_only",
+    "operation_date": "2026-11-20T10:15:30Z",
+    "psp_id": confirmed()["psp_id"],
+    "external_reference": confirmed()["external_reference"],
+    "operation_type": "capture",
+    "confirmed": SAYS,
+}
+RECONCILED_ONLY = {
+    **CONFIRMED_ONLY,
+    "standing": "reconciled_only",
+    "operation_date": reconciled()["reconciled_date"],
+    "reconciled": SAYS,
+}
+del RECONCILED_ONLY["confirmed"]
+AGREED = reconciled()
+DIFFERS = reconciled(amount="99.00")
+DIFFERENT = {
+    **CONFIRMED_ONLY,
+    "standing": "different",
+    "reconciled": "bs-5553-eur#EUR#capture#9900",
+}
+
+
+@pytest.mark.parametrize(
+    ("batches", "stands"),
+    [
+        ([[confirmed()]], CONFIRMED_ONLY),
+        ([[AGREED]], RECONCILED_ONLY),
+        ([[confirmed(), AGREED]], None),
+        ([[AGREED], [confirmed()]], None),
+        ([[confirmed()], [AGREED], [confirmed(), AGREED]], None),
+        ([[confirmed()], [confirmed()], [AGREED]], None),
+        ([[confirmed(), DIFFERS]], DIFFERENT),
+        ([[DIFFERS], [confirmed()], [DIFFERS, confirmed()]], DIFFERENT),
+    ],
+    ids=[
+        "confirmed alone",
+        "reconciled alone",
+        "both in one batch",
+        "one after the other",
+        "again when both were there",
+        "again before both were there",
+        "different in one batch",
+        "different, and again",
+    ],
+)
+def test_an_operation_is_awaited_until_its_other_stage_says_the_same(aws, batches, stands):
+    for batch in batches:
+        aws.reduce(*(data_of(record_of(document)) for document in batch))
+    assert aws.items("PAIRING") == ({PAIRING: stands} if stands else {})
+    assert aws.quarantined() == []
+
+
+def test_what_is_counted_in_a_later_month_is_noted_as_late(aws):
+    record = data_of(record_of(confirmed(), WITH_FEE))
+    for _ in range(2):
+        aws.reduce(record, arrived_at=utc("2026-12-01T00:00:00"))
+    mark = aws.items("OPERATION")[f"OPERATION#{operation_id_of(confirmed())}#confirmed"]
+    assert aws.items("LATE") == {f"LATE#2026-11#{mark['counted_order']}": {"operations_count": 2}}
+    assert aws.items("DAY") == {
+        "DAY#2026-11-20#bs-5553-eur#EUR": {
+            "confirmed_capture": 10000,
+            "confirmed_psp_fee": -100,
+            "late_confirmed_capture": 10000,
+            "late_confirmed_psp_fee": -100,
+            "operations_count": 2,
+        }
+    }
+
+
 def test_a_balance_says_since_when_it_is_negative(aws):
     store = DynamoBalanceStore(client("dynamodb"), BALANCES_TABLE)
 
@@ -151,9 +225,10 @@ def test_a_repeat_of_a_later_quarter_does_not_move_what_is_counted(aws):
 
 def test_a_transaction_cancelled_for_mixed_reasons_drops_only_what_is_counted(aws, monkeypatch):
     aws.reduce(segment(0))
-    dynamodb = disturb(monkeypatch, DisturbedDynamo((1,), (3,)))
+    dynamodb = disturb(monkeypatch, DisturbedDynamo((1,), (5,)))
     aws.reduce(segment(0), segment(1), segment(2))
-    assert dynamodb.sizes == [6, 5, 5]  # three marks, then two; balance, window and day
+    # Three marks, then two; two pairings, for that of the first stays; balance, window and day.
+    assert dynamodb.sizes == [8, 7, 7]
     assert aws.balance() == {"confirmed": 30000, "pending": 30000, "operations_count": 3}
     assert aws.quarantined() == []
 
@@ -269,8 +344,10 @@ def test_a_hot_merchant_s_thousand_segments_are_counted_in_few_transactions(aws,
     aws.reduce(*(segment(n) for n in range(1000)))
     [balance] = store.balances("m-5553")
     assert (balance.confirmed, balance.pending, balance.operations_count) == (10**7, 10**7, 1000)
-    assert sizes == [100] * 10 + [33]
-    assert len(store.marks) == 1000
+    # A mark and a pairing for each segment, and the balance's three items: 48 fit.
+    assert sizes == [2 * 48 + 3] * 20 + [2 * 40 + 3]
+    kinds = Counter(key.sk.split("#")[0] for key in store.marks)
+    assert kinds == {"OPERATION": 1000, "PAIRING": 1000}
 
 
 def test_a_conflict_at_the_last_attempt_that_another_has_counted_is_no_failure(aws, monkeypatch):
@@ -288,6 +365,30 @@ def test_a_conflict_at_the_last_attempt_that_another_has_counted_is_no_failure(a
     assert len(dynamodb.sizes) == 6
 
 
+@pytest.mark.parametrize("counted_first", [confirmed(), reconciled()])
+def test_the_other_stage_counted_between_reading_and_counting_is_not_awaited(
+    aws, monkeypatch, counted_first
+):
+    """By another reducer, after resharding."""
+    first, second = data_of(record_of(counted_first)), data_of(record_of(confirmed()))
+    if counted_first == confirmed():
+        second = data_of(record_of(reconciled()))
+    dynamodb = disturb(monkeypatch, DisturbedDynamo())
+    passed = dynamodb.transact_write_items
+
+    def after_another(**said: Any) -> Any:
+        if not dynamodb.sizes:
+            monkeypatch.setattr(dynamodb, "transact_write_items", passed)
+            aws.reduce(first)
+        return passed(**said)
+
+    monkeypatch.setattr(dynamodb, "transact_write_items", after_another)
+    aws.reduce(second)
+    assert aws.items("PAIRING") == {}
+    assert aws.balance()["available"] == aws.balance()["confirmed"] == 10000
+    assert dynamodb.sizes == [5, 5, 5]  # the first try is refused: its pairing must not be there
+
+
 def test_many_merchants_share_transactions_and_none_gets_another_s_money(aws, monkeypatch):
     dynamodb = disturb(monkeypatch, DisturbedDynamo())
     names = [str(n) for n in range(50)]
@@ -303,4 +404,5 @@ def test_many_merchants_share_transactions_and_none_gets_another_s_money(aws, mo
     ]
     aws.reduce(*(data_of(record) for record in records))
     assert {aws.balance(name)["confirmed"] for name in names} == {20000}
-    assert len(dynamodb.sizes) == 3
+    # Seven items for the two segments of a merchant: two marks, two pairings, and three shared.
+    assert dynamodb.sizes == [98, 98, 98, 56]

@@ -1,5 +1,8 @@
 """Cuts and windows: as_of never lies, never goes back, and a closed quarter stays as it is."""
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -39,6 +42,20 @@ def test_as_of_moves_when_a_cut_is_met_in_all_shards_of_its_list(aws):
     assert aws.as_of() is None
     aws.reduce(cut("10:16:00"), arrived_at=at("10:16:01"), shard_id=B)
     assert aws.as_of() == "2026-11-20T10:16:00Z"
+
+
+def test_a_cut_that_as_of_came_to_says_when_and_keeps_saying_it(aws, monkeypatch):
+    counting = reducer._world()
+    for shard_id, now, said in [
+        (A, "10:16:02", None),
+        (B, "10:16:03", "2026-11-20T10:16:03Z"),
+        (B, "10:20:00", "2026-11-20T10:16:03Z"),
+    ]:
+        then = replace(counting, now=partial(at, now))
+        with monkeypatch.context() as patch:
+            patch.setattr(reducer, "_world", lambda then=then: then)
+            aws.reduce(cut("10:16:00"), arrived_at=at("10:16:01"), shard_id=shard_id)
+        assert aws.stream_item("CUT#2026-11-20T10:16:00Z").get("completed_at") == said
 
 
 def test_while_one_reducer_is_held_back_as_of_stands_still(aws):

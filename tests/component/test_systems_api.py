@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, block_wri
 from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
-from lambdas.balance_api import answers, blocking, systems
+from lambdas.balance_api import blocking, systems
 from tests.builders import (
     confirmed,
     context_of,
@@ -25,15 +26,16 @@ from tests.builders import (
     record_of,
     shop,
 )
+from tests.component.api_calls import NOT_FOUND, PROBLEM, REQUEST_ID
 from tests.component.world import BALANCES_TABLE, LOG_BUCKET, event_file, lambda_context, utc
 
 ROOT = "/v1/systems/merchants/m-5553"
 BLOCKS, AUTHORIZATIONS = f"{ROOT}/blocks", f"{ROOT}/refund-authorizations"
+FRESHNESS = "/v1/systems/freshness"
 CALLER = "arn:aws:sts::123456789012:assumed-role/disputes/worker"
 OTHER_CALLER = "arn:aws:iam::123456789012:user/ben"
 NOW = utc("2026-11-20T10:20:00")
 BALANCE = ItemKey("MERCHANT#m-5553", "BALANCE#bs-5553-eur#EUR")
-NOT_FOUND = {"type": "about:blank", "title": "Not found", "status": 404}
 MAX_EXPIRY_S = 30 * 24 * 3600
 
 MANUAL = {
@@ -76,7 +78,8 @@ def request(
         event["body"] = body if isinstance(body, str) else json.dumps(body)
     answer = systems.lambda_handler(event, lambda_context())
     assert answer["headers"]["Cache-Control"] == "no-store"
-    return answer | {"body": json.loads(answer["body"])}
+    assert answer["headers"]["X-Request-Id"] == REQUEST_ID
+    return answer | {"body": json.loads(answer["body"] or "null")}
 
 
 def block(key: str | None = "key-1", path: str = BLOCKS, **changes: Any) -> dict[str, Any]:
@@ -87,6 +90,10 @@ def authorize(path: str = AUTHORIZATIONS, **changes: Any) -> dict[str, Any]:
     return request("POST", path, changed(AUTHORIZATION, changes))
 
 
+def pointers(answer: dict[str, Any]) -> list[str]:
+    return [each["pointer"] for each in answer["body"]["errors"]]
+
+
 def changed(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """A field changed to None is left out."""
     return {name: value for name, value in (document | changes).items() if value is not None}
@@ -95,8 +102,8 @@ def changed(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]
 @pytest.fixture
 def store(aws, monkeypatch):
     """Merchant 5553 with 100.00 EUR available, at 10:20."""
-    for module in (systems, answers):
-        monkeypatch.setattr(module, "utc_now", lambda: NOW)
+    monkeypatch.setattr(systems, "utc_now", lambda: NOW)
+    monkeypatch.setattr(systems.routes, "now", lambda: NOW)
     monkeypatch.setattr(blocking, "_delay_s", lambda _attempt: 0)
     aws.load(context_of(), context_of("other"))
     store = DynamoBalanceStore(client("dynamodb"), BALANCES_TABLE)
@@ -180,7 +187,10 @@ def test_a_key_used_for_something_else_is_a_conflict_that_names_the_field(world,
     assert answer["statusCode"] == 409
     assert answer["headers"]["Content-Type"] == "application/problem+json"
     assert answer["body"]["title"] == "Conflict"
+    assert answer["body"]["type"] == f"{PROBLEM}conflict"
+    assert answer["body"]["request_id"] == REQUEST_ID
     assert answer["body"]["field"] == (field or "balance_shop_id")
+    assert pointers(answer) == [f"/{field or 'balance_shop_id'}"]
     assert answer["body"]["block"] == first
     assert money(world) == (6000, 4000)
 
@@ -204,6 +214,8 @@ def test_what_is_refused_stays_refused_even_after_money_arrives(world, store):
         assert answer["statusCode"] == 409
         body = answer["body"]
         assert (body["title"], body["field"]) == ("Insufficient balance", "amount")
+        assert body["type"] == f"{PROBLEM}insufficient-balance"
+        assert pointers(answer) == ["/amount"]
         assert (body["available"], body["currency"]) == ("100.00", "EUR")
         assert (body["block"]["status"], body["block"]["available"]) == ("refused", "100.00")
         give(store, 10**6)
@@ -280,8 +292,10 @@ INVALID = [
 def test_an_invalid_block_is_422_with_code_and_field(world, changes, code, field):
     answer = block(**changes)
     assert (answer["statusCode"], answer["body"]["code"]) == (422, code)
+    assert answer["body"]["type"] == f"{PROBLEM}invalid-request"
     assert answer["body"]["field"] == field
     assert answer["body"]["detail"].startswith(f"{field}: ")
+    assert pointers(answer) == [f"/{each}" for each in field.split(", ")]
     assert money(world) == (10000, 0)
     assert world.items("BLOCK") == {}
 
@@ -296,6 +310,8 @@ def test_without_an_idempotency_key_of_an_id_s_form_nothing_is_blocked(world, ke
     answer = block(key)
     assert (answer["statusCode"], answer["body"]["code"]) == (422, "E_ID")
     assert answer["body"]["field"] == "Idempotency-Key"
+    [error] = answer["body"]["errors"]
+    assert (error["parameter"], error["in"]) == ("Idempotency-Key", "header")
     assert world.items("BLOCK") == {}
 
 
@@ -320,6 +336,8 @@ def test_without_an_idempotency_key_of_an_id_s_form_nothing_is_blocked(world, ke
 def test_what_is_no_json_object_is_400(world, path, body, code):
     answer = request("POST", path, body, key="key-1")
     assert (answer["statusCode"], answer["body"]["code"]) == (400, code)
+    assert answer["body"]["type"] == f"{PROBLEM}malformed-request"
+    assert answer["body"]["request_id"] == REQUEST_ID
     assert world.items("BLOCK") == {}
 
 
@@ -418,12 +436,20 @@ def test_another_merchant_s_block_is_not_found(world, method, path):
     for blocks, wanted in [
         (BLOCKS.replace("m-5553", "m-other"), block_id),
         (BLOCKS, "no-such-block"),
-        (BLOCKS, "x" * 2000),
-        (BLOCKS.replace("m-5553", "x" * 3000), block_id),
+        (BLOCKS, "x" * 900),
+        (BLOCKS.replace("m-5553", "x" * 900), block_id),
     ]:
         answer = request(method, path.format(blocks=blocks, block_id=wanted))
         assert (answer["statusCode"], answer["body"]) == (404, NOT_FOUND)
     assert money(world) == (6000, 4000)
+
+
+@pytest.mark.parametrize(
+    "path", [f"{BLOCKS}/{'x' * 2000}", BLOCKS.replace("m-5553", "x" * 3000), "/" + "x" * 8192]
+)
+def test_a_path_beyond_all_measure_is_413(world, path):
+    answer = request("GET", path)
+    assert (answer["statusCode"], answer["body"]["type"]) == (413, f"{PROBLEM}too-large")
 
 
 # Refund authorizations
@@ -529,6 +555,7 @@ def test_an_invalid_authorization_is_422_with_code_and_field(world, changes, cod
     answer = authorize(**changes)
     assert (answer["statusCode"], answer["body"]["code"]) == (422, code)
     assert answer["body"]["field"] == field
+    assert pointers(answer) == [f"/{each}" for each in field.split(", ")]
     assert world.items("BLOCK") == {}
 
 
@@ -609,6 +636,63 @@ def test_balances_are_answered_as_the_merchant_s_own_api_does(world):
     assert (balance["available"], balance["blocked"]) == ("60.00", "40.00")
 
 
+# Freshness
+
+
+def test_freshness_says_how_far_the_balances_are_and_what_waits_before_them(world, store):
+    store.advance_as_of(utc("2026-11-20T10:19:20"))
+    sqs = client("sqs")
+    for queue, messages in (("confirmed", 3), ("confirmed-dead", 1), ("payout", 2)):
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        for n in range(messages):
+            sqs.send_message(QueueUrl=url, MessageBody=f"message-{n}")
+    taken = sqs.receive_message(QueueUrl=sqs.get_queue_url(QueueName="payout")["QueueUrl"])
+    assert len(taken["Messages"]) == 1, "still counted: nobody has done it yet"
+    for queue, seconds in (("confirmed", [40, 95]), ("payout", [7]), ("confirmed-dead", [9999])):
+        for n, value in enumerate(seconds):
+            client("cloudwatch").put_metric_data(
+                Namespace="AWS/SQS",
+                MetricData=[
+                    {
+                        "MetricName": "ApproximateAgeOfOldestMessage",
+                        "Dimensions": [{"Name": "QueueName", "Value": queue}],
+                        "Timestamp": NOW - timedelta(minutes=3 - n),
+                        "Value": value,
+                    }
+                ],
+            )
+    answer = request("GET", FRESHNESS)
+    assert answer["statusCode"] == 200
+    assert answer["body"] == {
+        "as_of": "2026-11-20T10:19:20Z",
+        "lag_seconds": 40,
+        "oldest_message_seconds": 95,
+        "queues": [
+            {
+                "stage": "confirmed",
+                "messages": 3,
+                "dead_letters": 1,
+                "oldest_message_seconds": 95,
+            },
+            {"stage": "payout", "messages": 2, "dead_letters": 0, "oldest_message_seconds": 7},
+        ],
+    }
+
+
+def test_where_nothing_waits_there_is_no_age_and_before_the_first_cut_no_as_of(world):
+    answer = request("GET", FRESHNESS)
+    assert (answer["statusCode"], answer["body"]["as_of"]) == (200, None)
+    assert answer["body"]["lag_seconds"] is None
+    assert answer["body"]["oldest_message_seconds"] is None
+    assert {each["messages"] for each in answer["body"]["queues"]} == {0}
+
+
+def test_queues_that_cannot_be_looked_at_are_503_and_not_empty(world):
+    sqs = client("sqs")
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName="payout-dead")["QueueUrl"])
+    assert request("GET", FRESHNESS)["statusCode"] == 503
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -618,7 +702,7 @@ def test_balances_are_answered_as_the_merchant_s_own_api_does(world):
         ("GET", "/v1/systems/merchants/m-none/blocks", None),
         ("POST", "/v1/systems/merchants/m-none/blocks", MANUAL),
         ("GET", "/v1/systems/merchants", None),
-        ("DELETE", BLOCKS, None),
+        ("DELETE", "/v1/systems/merchants/m-5553", None),
         ("GET", "/v1/merchants/m-5553/balances", None),
     ],
 )
@@ -627,14 +711,39 @@ def test_what_is_unknown_is_not_found(world, method, path, body):
     assert (answer["statusCode"], answer["body"]) == (404, NOT_FOUND)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", BLOCKS, "GET, HEAD, OPTIONS, POST"),
+        ("PUT", f"{BLOCKS}/key-1", "GET, HEAD, OPTIONS"),
+        ("GET", f"{BLOCKS}/key-1/release", "OPTIONS, POST"),
+        ("HEAD", AUTHORIZATIONS, "OPTIONS, POST"),
+        ("POST", f"{ROOT}/balances", "GET, HEAD, OPTIONS"),
+        ("POST", FRESHNESS, "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_a_method_that_an_address_does_not_know_is_405_and_names_those_it_does(
+    world, method, path, allowed
+):
+    block()
+    for caller in (CALLER, None):
+        answer = request(method, path, MANUAL, key="key-2", caller=caller)
+        assert (answer["statusCode"], answer["headers"]["Allow"]) == (405, allowed)
+    assert money(world) == (6000, 4000)
+
+
 def test_a_refund_of_an_unknown_merchant_is_not_authorized(world):
     answer = authorize(AUTHORIZATIONS.replace("m-5553", "m-none"))
     assert (answer["statusCode"], answer["body"]["code"]) == (422, "E_UNKNOWN_MERCHANT")
 
 
 ROUTES = [
+    ("GET", FRESHNESS, None),
     ("GET", f"{ROOT}/balances", None),
     ("GET", f"{ROOT}/balances/bs-5553-eur", None),
+    ("GET", f"{ROOT}/operations", None),
+    ("GET", f"{ROOT}/operations/{operation_id_of(REFUND)}", None),
+    ("GET", f"{ROOT}/unreconciled", None),
     ("POST", BLOCKS, MANUAL),
     ("GET", BLOCKS, None),
     ("GET", f"{BLOCKS}/BLOCK_ID", None),
@@ -668,6 +777,7 @@ def test_what_cannot_be_decided_now_is_503(world, method, path, body):
     answer = request(method, path.replace("BLOCK_ID", held), body, key="key-1")
     assert answer["statusCode"] == 503
     assert answer["headers"]["Content-Type"] == "application/problem+json"
+    assert answer["body"]["type"] == f"{PROBLEM}unavailable"
     assert "ResourceNotFound" not in json.dumps(answer["body"])
 
 

@@ -40,13 +40,19 @@ CONTEXT_TABLE = "merchant-contexts"
 BALANCES_TABLE = "balances"
 STREAM = "balance-stream"
 QUEUE = "confirmed"
+QUEUES = {QUEUE: (QUEUE, f"{QUEUE}-dead"), "payout": ("payout", "payout-dead")}
+_QUEUE_ROOT = f"https://sqs.{REGION}.amazonaws.com/123456789012"
 ENVIRONMENT = {
     "STAGE": "confirmed",
     "MODE": "test",
     "STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:confirmed",
     "CHUNK_BUDGET_BYTES": "200000",
-    "QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/{QUEUE}",
+    "QUEUE_URL": f"{_QUEUE_ROOT}/{QUEUE}",
+    "QUEUE_URLS": json.dumps(
+        {stage: [f"{_QUEUE_ROOT}/{name}" for name in names] for stage, names in QUEUES.items()}
+    ),
     "LOG_BUCKET": LOG_BUCKET,
+    "LOG_OBJECTS_MAX": "1000",
     "QUARANTINE_BUCKET": QUARANTINE_BUCKET,
     "CLAIMS_TABLE": CLAIMS_TABLE,
     "CONTEXT_TABLE": CONTEXT_TABLE,
@@ -57,6 +63,12 @@ _TABLES = {
     CLAIMS_TABLE: ("falcon_operation_id", "stage"),
     CONTEXT_TABLE: ("context_key",),
     BALANCES_TABLE: ("pk", "sk"),
+}
+_INDEXES = {
+    BALANCES_TABLE: {
+        "by-expiry": ("expiring", "expiry"),
+        "by-window": ("merchant_id", "counted_order"),
+    }
 }
 
 
@@ -141,35 +153,32 @@ class AwsWorld:
                 ObjectLockEnabledForBucket=True,
                 CreateBucketConfiguration={"LocationConstraint": REGION},
             )
-        client("sqs").create_queue(QueueName=QUEUE)
+        for names in QUEUES.values():
+            for name in names:
+                client("sqs").create_queue(QueueName=name)
         for name, keys in _TABLES.items():
-            client("dynamodb").create_table(
-                TableName=name,
-                KeySchema=[
-                    {"AttributeName": key, "KeyType": kind}  # type: ignore[typeddict-item]
-                    for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-                ],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-                BillingMode="PAY_PER_REQUEST",
-            )
-        client("dynamodb").update_table(
-            TableName=BALANCES_TABLE,
-            AttributeDefinitions=[
-                {"AttributeName": key, "AttributeType": "S"} for key in ("expiring", "expiry")
-            ],
-            GlobalSecondaryIndexUpdates=[
-                {
-                    "Create": {
-                        "IndexName": "by-expiry",
-                        "KeySchema": [
-                            {"AttributeName": "expiring", "KeyType": "HASH"},
-                            {"AttributeName": "expiry", "KeyType": "RANGE"},
-                        ],
+            indexes = _INDEXES.get(name, {})
+            typed = {attribute for of in (keys, *indexes.values()) for attribute in of}
+            more: dict[str, Any] = {}
+            if indexes:
+                more["GlobalSecondaryIndexes"] = [
+                    {
+                        "IndexName": index,
+                        "KeySchema": _key_schema(of),
                         "Projection": {"ProjectionType": "ALL"},
                     }
-                }
-            ],
-        )
+                    for index, of in indexes.items()
+                ]
+            client("dynamodb").create_table(
+                TableName=name,
+                KeySchema=_key_schema(keys),
+                AttributeDefinitions=[
+                    {"AttributeName": attribute, "AttributeType": "S"}
+                    for attribute in sorted(typed)
+                ],
+                BillingMode="PAY_PER_REQUEST",
+                **more,
+            )
         client("kinesis").create_stream(StreamName=STREAM, ShardCount=shards)
 
     def load(self, *contexts: MerchantContext) -> None:
@@ -265,6 +274,13 @@ class AwsWorld:
 
     def as_of(self) -> str | None:
         return self.stream_item("AS_OF").get("as_of")
+
+
+def _key_schema(keys: tuple[str, ...]) -> Any:
+    return [
+        {"AttributeName": key, "KeyType": kind}
+        for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+    ]
 
 
 def _plain(item: dict[str, Any]) -> dict[str, Any]:

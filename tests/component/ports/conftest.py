@@ -57,10 +57,14 @@ class ReadableStream:
 
 @dataclass(frozen=True, slots=True)
 class ReadableStore:
-    """A store, and the item that lies under a key: attributes or counters, None if none."""
+    """A store, and the item that lies under a key: attributes or counters, None if none.
+
+    `completed_at`: when a cut was completed.
+    """
 
     port: BalanceStore
     read: Callable[[ItemKey], Mapping[str, object] | None]
+    completed_at: Callable[[datetime], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +123,25 @@ def _split(adapter: KinesisBalanceStream, shard_id: str) -> None:
 def store(world: AwsWorld | None) -> ReadableStore:
     if world is None:
         fake = MemoryBalanceStore()
-        return ReadableStore(fake, lambda key: fake.marks.get(key) or fake.counters.get(key))
+        return ReadableStore(
+            fake,
+            lambda key: fake.marks.get(key) or fake.counters.get(key),
+            lambda cut_at: _when(fake.cuts_completed.get(cut_at)),
+        )
     adapter = DynamoBalanceStore(client("dynamodb"), BALANCES_TABLE)
 
     def read(key: ItemKey) -> Mapping[str, object] | None:
         merchant_id = key.pk.removeprefix("MERCHANT#")
         return world.items(key.sk.partition("#")[0], merchant_id).get(key.sk)
 
-    return ReadableStore(adapter, read)
+    def completed_at(cut_at: datetime) -> str | None:
+        return world.stream_item(f"CUT#{rfc3339(cut_at)}").get("completed_at")
+
+    return ReadableStore(adapter, read, completed_at)
+
+
+def _when(instant: datetime | None) -> str | None:
+    return instant and rfc3339(instant)
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 Every message names ids, so that an operator can follow it, and never a payload.
 """
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from botocore.stub import Stubber
@@ -13,6 +15,7 @@ from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.executions import StepFunctionsExecutions
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
+from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.adapters.ports import LogObject, QuarantinedBody, StreamEntry
 from falcon_balances.adapters.quarantine import S3Quarantine
 from falcon_balances.adapters.transaction_log import S3TransactionLog
@@ -20,9 +23,15 @@ from falcon_balances.contracts.execution import SplitterInput
 from falcon_balances.domain.counting import ItemKey, PutMark
 from falcon_balances.domain.cuts import Cut, Shard
 from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.operations import Stage
 from tests.builders import claim_of, context_of
 from tests.component.world import utc
+
+
+def reads(dynamodb: Any) -> DynamoMerchantReads:
+    return DynamoMerchantReads(dynamodb, "balances", "claims", "m-7")
+
 
 ENTRIES = [StreamEntry("m-1", b"secret")]
 WRITES = [PutMark(ItemKey("MERCHANT#m-1", "OPERATION#1#confirmed"), {"lines": "secret"})]
@@ -79,6 +88,42 @@ CALLS = [
     ),
     (
         "dynamodb",
+        "update_item",
+        lambda c: DynamoBalanceStore(c, "balances").complete_cut(
+            utc("2026-11-20T10:20:00"), utc("2026-11-20T10:20:01")
+        ),
+        "complete cut 2026-11-20T10:20:00Z",
+    ),
+    (
+        "dynamodb",
+        "batch_get_item",
+        lambda c: DynamoBalanceStore(c, "balances").companions([WRITES[0].key], []),
+        "1 blocks and pairings",
+    ),
+    ("dynamodb", "get_item", lambda c: reads(c).as_of(), "AS_OF"),
+    (
+        "dynamodb",
+        "query",
+        lambda c: reads(c).indexed_as_of(utc("2026-11-20T10:20:00")),
+        "completed cuts",
+    ),
+    ("dynamodb", "query", lambda c: reads(c).balances(), "of m-7"),
+    (
+        "dynamodb",
+        "transact_get_items",
+        lambda c: reads(c).at_once([BalanceKey("bs-1", "EUR")], []),
+        "1 items of m-7 at once",
+    ),
+    (
+        "dynamodb",
+        "query",
+        lambda c: reads(c).marks("0", ":", after=None, newest_first=True, limit=1),
+        "marks of m-7",
+    ),
+    ("dynamodb", "get_item", lambda c: reads(c).block("block-7"), "BLOCK#block-7"),
+    ("dynamodb", "query", lambda c: reads(c).claims("operation-1"), "claims of operation-1"),
+    (
+        "dynamodb",
         "batch_get_item",
         lambda c: DynamoMerchantDirectory(c, "contexts").histories([context_of().key]),
         "1 merchants",
@@ -133,6 +178,27 @@ def test_what_aws_refuses_is_transient(service, operation, call, named, code, st
         stubber.add_client_error(operation, code, "secret payload", http_status_code=status)
         with pytest.raises(TransientError, match=code) as raised:
             call(stubber.client)
+    assert named in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+@EVERY_CALL
+@pytest.mark.parametrize(
+    "message",
+    [
+        "User: secret is not authorized to perform: any-service:AnyAction on resource: secret",
+        "secret is not authorized to perform any-service:AnyAction because secret",
+    ],
+)
+def test_what_a_role_may_not_do_is_named_and_nothing_else_that_aws_says(
+    service, operation, call, named, message
+):
+    with Stubber(client(service)) as stubber:
+        stubber.add_client_error(operation, "AccessDenied", message, http_status_code=403)
+        with pytest.raises(TransientError) as raised:
+            call(stubber.client)
+    said = "AccessDenied, not authorized to perform any-service:AnyAction"
+    assert str(raised.value).endswith(f": {said}")
     assert named in str(raised.value)
     assert "secret" not in str(raised.value)
 

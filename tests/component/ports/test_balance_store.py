@@ -1,12 +1,22 @@
 """What the table of balances does, in memory and in DynamoDB: all or nothing, never back."""
 
+from dataclasses import replace
+
 import pytest
 
 from falcon_balances.adapters.ports import ConditionFailed
 from falcon_balances.domain.balances import Balance
-from falcon_balances.domain.counting import AddCounters, ItemKey, PutMark
+from falcon_balances.domain.blocks import Block, Purpose, block_writes
+from falcon_balances.domain.counting import (
+    AddCounters,
+    DropPairing,
+    ItemKey,
+    PutMark,
+    PutPairing,
+)
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.money import Currency
+from falcon_balances.domain.pairing import Pairing, Standing
 from tests.component.world import utc
 
 EUR, JPY = Currency("EUR", 2), Currency("JPY", 0)
@@ -16,6 +26,19 @@ OTHER_MARK = PutMark(ItemKey(MERCHANT, "OPERATION#2#confirmed"), {"fingerprint":
 BALANCE = ItemKey(MERCHANT, "BALANCE#bs-1#EUR")
 CUT = Cut(utc("2026-11-20T10:15:00"), ("shard-a", "shard-b"))
 SHARD = "shardId-000000000000"
+AWAITED = Pairing(
+    ItemKey(MERCHANT, "PAIRING#1"),
+    Standing.CONFIRMED_ONLY,
+    operation_date="2026-11-20T10:15:30Z",
+    psp_id="psp-1",
+    external_reference="ref-1",
+    type="capture",
+    confirmed="bs-1#EUR#capture#100",
+)
+DIFFERENT = replace(AWAITED, standing=Standing.DIFFERENT, reconciled="bs-1#EUR#capture#90")
+RECONCILED = replace(
+    AWAITED, standing=Standing.RECONCILED_ONLY, confirmed=None, reconciled="bs-1#EUR#capture#90"
+)
 
 
 def add(key: ItemKey = BALANCE, **counters: int) -> AddCounters:
@@ -81,6 +104,97 @@ def test_balances_are_read_by_merchant_and_nothing_else_with_them(store):
     assert list(store.port.balances("m-2")) == []
 
 
+def put(pairing: Pairing, seen: str | None) -> PutPairing:
+    return PutPairing(pairing.key, pairing.attributes(), seen)
+
+
+def drop(seen: str) -> DropPairing:
+    return DropPairing(AWAITED.key, seen)
+
+
+@pytest.mark.parametrize(
+    ("there", "write", "after"),
+    [
+        (None, put(AWAITED, None), AWAITED),
+        (AWAITED, put(DIFFERENT, "confirmed_only"), DIFFERENT),
+        (RECONCILED, put(DIFFERENT, "reconciled_only"), DIFFERENT),
+        # What is written replaces the whole: nothing of what was there stays.
+        (DIFFERENT, put(AWAITED, "different"), AWAITED),
+        (AWAITED, drop("confirmed_only"), None),
+        (RECONCILED, drop("reconciled_only"), None),
+        (DIFFERENT, drop("different"), None),
+    ],
+)
+def test_a_pairing_that_stands_as_it_was_seen_is_written_with_the_rest(store, there, write, after):
+    if there is not None:
+        store.port.transact([put(there, None)])
+    assert not store.port.transact([MARK, write, add(confirmed=1)])
+    assert store.read(AWAITED.key) == (after and after.attributes())
+    assert store.read(MARK.key) == MARK.attributes
+    assert store.read(BALANCE) == {"confirmed": 1}
+
+
+@pytest.mark.parametrize(
+    ("there", "write"),
+    [
+        (AWAITED, put(AWAITED, None)),
+        (RECONCILED, put(AWAITED, None)),
+        (DIFFERENT, put(AWAITED, None)),
+        (None, put(DIFFERENT, "confirmed_only")),
+        (RECONCILED, put(DIFFERENT, "confirmed_only")),
+        (DIFFERENT, put(DIFFERENT, "confirmed_only")),
+        (None, drop("confirmed_only")),
+        (RECONCILED, drop("confirmed_only")),
+        (DIFFERENT, drop("confirmed_only")),
+        (AWAITED, drop("different")),
+    ],
+)
+def test_a_pairing_that_does_not_stand_as_it_was_seen_stops_everything_and_is_answered(
+    store, there, write
+):
+    if there is not None:
+        store.port.transact([put(there, None)])
+    outcomes = store.port.transact([MARK, write, add(confirmed=1)])
+    assert [type(outcome) for outcome in outcomes] == [type(None), ConditionFailed, type(None)]
+    said = {} if there is None else there.attributes()
+    assert outcomes[1].attributes.items() >= said.items()
+    assert bool(outcomes[1].attributes) == (there is not None)
+    assert store.read(AWAITED.key) == (there and there.attributes())
+    assert store.read(MARK.key) is store.read(BALANCE) is None
+
+
+def test_blocks_and_pairings_are_read_together_those_that_there_are(store):
+    block = Block(
+        block_id="block-1",
+        merchant_id="m-1",
+        balance_shop_id="bs-1",
+        currency="EUR",
+        amount=100,
+        purpose=Purpose.MANUAL,
+        reference="dispute-1",
+        requested_by="anna",
+        created_at=utc("2026-11-20T10:15:00"),
+    )
+    others = replace(RECONCILED, key=ItemKey("MERCHANT#m-2", "PAIRING#1"))
+    store.port.transact([add(available=100)])
+    store.port.transact([*block_writes(block), put(AWAITED, None), put(others, None), MARK])
+    gone = ItemKey(MERCHANT, "BLOCK#2"), ItemKey(MERCHANT, "PAIRING#2")
+    assert store.port.companions([block.key, gone[0]], [AWAITED.key, others.key, gone[1]]) == (
+        {block.key: block},
+        {AWAITED.key: AWAITED, others.key: others},
+    )
+    assert store.port.companions([], [AWAITED.key]) == ({}, {AWAITED.key: AWAITED})
+    assert store.port.companions([block.key], []) == ({block.key: block}, {})
+    assert store.port.companions([], [gone[1]]) == store.port.companions([], []) == ({}, {})
+
+
+def test_a_hundred_companions_are_read_at_once(store):
+    pairings = [replace(AWAITED, key=ItemKey(MERCHANT, f"PAIRING#{n}")) for n in range(100)]
+    store.port.transact([put(pairing, None) for pairing in pairings])
+    _, found = store.port.companions([], [pairing.key for pairing in pairings])
+    assert found == {pairing.key: pairing for pairing in pairings}
+
+
 def test_as_of_is_unknown_at_first_and_never_moves_back(store):
     assert store.port.as_of() is None
     for moved_to, stands_at in [
@@ -105,6 +219,27 @@ def test_cuts_are_met_apart(store):
     store.port.meet_cut(CUT, "shard-a")
     later = Cut(utc("2026-11-20T10:16:00"), CUT.shards)
     assert store.port.meet_cut(later, "shard-b") == {"shard-b"}
+
+
+def test_a_cut_was_completed_when_it_was_for_the_first_time(store):
+    assert store.completed_at(CUT.cut_at) is None
+    store.port.meet_cut(CUT, "shard-a")
+    store.port.meet_cut(CUT, "shard-b")
+    assert store.completed_at(CUT.cut_at) is None
+    for completed in ("2026-11-20T10:15:02.999999", "2026-11-20T10:16:00", "2026-11-20T10:14:00"):
+        store.port.complete_cut(CUT.cut_at, utc(completed))
+        assert store.completed_at(CUT.cut_at) == "2026-11-20T10:15:02Z"
+
+
+def test_cuts_are_completed_apart_and_keep_who_has_met_them(store):
+    later = utc("2026-11-20T10:16:00")
+    store.port.meet_cut(CUT, "shard-a")
+    store.port.complete_cut(CUT.cut_at, utc("2026-11-20T10:15:02"))
+    store.port.complete_cut(later, utc("2026-11-20T10:16:02"))
+    assert store.port.meet_cut(CUT, "shard-b") == {"shard-a", "shard-b"}
+    assert store.completed_at(CUT.cut_at) == "2026-11-20T10:15:02Z"
+    assert store.completed_at(later) == "2026-11-20T10:16:02Z"
+    assert store.port.as_of() is None
 
 
 def test_a_shard_that_nobody_raised_is_unknown(store):

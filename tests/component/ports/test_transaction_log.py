@@ -3,7 +3,7 @@
 import pytest
 
 from falcon_balances.adapters.aws import client
-from falcon_balances.adapters.ports import LogObject
+from falcon_balances.adapters.ports import LogObject, LogTooLargeError
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.log_format import csv_body, log_key
@@ -64,6 +64,70 @@ def test_a_merchant_s_segments_are_read_back_whatever_their_stage(log):
         record.body for record in sorted(ours, key=lambda record: record.log_key)
     ]
     assert log.segments_of("m-none") == []
+
+
+def logged(log, count: int, first: int = 0) -> None:
+    """So many objects of m-5553, in two stages."""
+    for n in range(first, first + count):
+        event = (confirmed, reconciled)[n % 2](external_reference=f"order-{n}")
+        record = record_of(event)
+        log.append(record.log_key, LogObject(record.body.encode(), {}))
+
+
+@pytest.mark.parametrize(
+    ("objects", "objects_max", "are_read"),
+    [(0, 0, True), (1, 0, False), (3, 3, True), (3, 4, True), (3, 2, False), (3, 1, False)],
+)
+def test_as_many_segments_are_read_as_asked_for_or_none(log, objects, objects_max, are_read):
+    logged(log, objects)
+    if are_read:
+        assert len(log.segments_of("m-5553", objects_max)) == objects
+        return
+    with pytest.raises(LogTooLargeError, match="m-5553") as raised:
+        log.segments_of("m-5553", objects_max)
+    assert (raised.value.merchant_id, raised.value.objects_max) == ("m-5553", objects_max)
+    assert len(log.segments_of("m-5553")) == objects
+
+
+def test_that_a_log_is_too_large_is_told_before_any_of_it_is_read(log):
+    """What cannot be read as a segment would be an error of its own."""
+    for n in range(3):
+        log.append(f"confirmed/merchant_id=m-5553/date=2026-11-20/{n}.csv", LogObject(b"x", {}))
+    with pytest.raises(LogTooLargeError):
+        log.segments_of("m-5553", 2)
+    with pytest.raises((IntegrityError, ValueError)):
+        log.segments_of("m-5553", 3)
+
+
+def test_another_s_log_makes_no_log_too_large(log):
+    logged(log, 2)
+    for name in ("m-555", "m-55530", "m-5554"):
+        record = record_of(confirmed(), context_of(merchant_id=name))
+        log.append(record.log_key, LogObject(record.body.encode(), {}))
+    assert len(log.segments_of("m-5553", 2)) == 2
+    assert len(log.segments_of("m-555", 1)) == 1
+
+
+def test_a_listing_of_many_pages_ends_where_it_is_known_to_be_too_long(aws, monkeypatch):
+    """Two objects a page here; a thousand on AWS."""
+    log = S3TransactionLog(client("s3"), LOG_BUCKET)
+    logged(log, 10)
+    asked: list[str] = []
+
+    def note(params, model, **_) -> None:
+        asked.append(model.name)
+        if model.name == "ListObjectsV2":
+            params["MaxKeys"] = 2
+
+    event = "provide-client-params.s3.*"
+    client("s3").meta.events.register(event, note)
+    try:
+        with pytest.raises(LogTooLargeError):
+            log.segments_of("m-5553", 3)
+        assert asked == ["ListObjectsV2"] * 2, "no object was read, no page too many listed"
+        assert len(log.segments_of("m-5553", 10)) == 10
+    finally:
+        client("s3").meta.events.unregister(event, note)
 
 
 def test_a_key_that_is_not_its_lines_own_is_not_read_as_a_segment(aws):
