@@ -1,4 +1,4 @@
-"""`python -m bench [core] [calls] [spending] [imports] [--embedded] [--json]`: measure and judge.
+"""`python -m bench [part ...] [--embedded] [--json]`: measure and judge.
 
 Exit code 1 when a count bound is broken: counts are the same on every machine. Times are only
 reported, with something run beside them.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from bench.environment import batch_sizes_of, prepare
 from bench.results import Result, print_json, print_table
 
-PARTS = ("core", "calls", "spending", "imports")
+PARTS = ("core", "calls", "spending", "api", "imports")
 
 
 def _core() -> list[Result]:
@@ -44,10 +44,17 @@ def _spending() -> list[Result]:
     return [spending.run(batch_sizes_of("live"))]
 
 
+def _api() -> list[Result]:
+    from bench import api, paging  # noqa: PLC0415 - as above
+
+    return [api.run(batch_sizes_of("live")), paging.run()]
+
+
 _MEASURE: dict[str, Callable[[], list[Result]]] = {
     "core": _core,
     "calls": _calls,
     "spending": _spending,
+    "api": _api,
     "imports": _imports,
     "embedded": _embedded,
 }

@@ -36,16 +36,17 @@ _STATEMENTS: Final = {
 }
 _PROGRAM: Final = """
 import json, sys, time
-begun = time.perf_counter()
+begun, cpu_begun = time.perf_counter(), time.process_time()
 {statement}
+cpu_ms = (time.process_time() - cpu_begun) * 1000
 taken_ms = (time.perf_counter() - begun) * 1000
 heavy = [name for name in {heavy!r} if name in sys.modules]
-print(json.dumps({{"ms": taken_ms, "heavy": heavy}}))
+print(json.dumps({{"ms": taken_ms, "cpu_ms": cpu_ms, "heavy": heavy}}))
 """
 
 
 def import_once(statement: str) -> dict[str, Any]:
-    """`ms` on the clock, and which of the `heavy` modules came with it."""
+    """`ms` on the clock, `cpu_ms` of the process, and which of the `heavy` modules came with it."""
     program = _PROGRAM.format(statement=statement, heavy=HEAVY)
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -66,10 +67,9 @@ def run() -> Result:
             answer = import_once(statement)
             if repetition:
                 taken[name].append(answer)
-    ms = {name: [answer["ms"] for answer in answers] for name, answers in taken.items()}
-    rows = [_row(name, ms) for name in _STATEMENTS]
+    rows = [_row(name, taken) for name in _STATEMENTS]
     heavy = {module for answers in taken.values() for each in answers for module in each["heavy"]}
-    above_ms = {row["module"]: float(row["above_ms"]) for row in rows}
+    above_ms = [float(row["cpu_above_ms"]) for row in rows]
     return Result(
         name="imports",
         title="Import time of each handler in a fresh interpreter",
@@ -77,13 +77,17 @@ def run() -> Result:
             Column("module", "module"),
             Column("ms", "ms (median)"),
             Column("above_ms", "ms above the bare client"),
+            Column("cpu_above_ms", "ms of CPU above it"),
         ),
         rows=rows,
-        notes=(f"median of {REPETITIONS} interpreters each, in turn; differences within a turn",),
+        notes=(
+            f"median of {REPETITIONS} interpreters each, in turn; differences within a turn",
+            "judged by the least CPU of each, which a busy machine disturbs less than the clock",
+        ),
         bounds=(
             Bound(
-                f"each handler within {ABOVE_CLIENT_MS_MAX} ms of the bare client",
-                holds=max(above_ms.values()) <= ABOVE_CLIENT_MS_MAX,
+                f"each handler within {ABOVE_CLIENT_MS_MAX} ms of CPU of the bare client",
+                holds=max(above_ms) <= ABOVE_CLIENT_MS_MAX,
                 fails_the_run=False,
             ),
             Bound(f"none imports {', '.join(HEAVY)}", holds=not heavy, fails_the_run=True),
@@ -91,6 +95,13 @@ def run() -> Result:
     )
 
 
-def _row(name: str, ms: Mapping[str, list[float]]) -> Row:
-    above = [own - client for own, client in zip(ms[name], ms[_CLIENT], strict=True)]
-    return {"module": name, "ms": round(median(ms[name]), 1), "above_ms": round(median(above), 1)}
+def _row(name: str, taken: Mapping[str, list[dict[str, Any]]]) -> Row:
+    turns = zip(taken[name], taken[_CLIENT], strict=True)
+    above_ms: float = median(own["ms"] - client["ms"] for own, client in turns)
+    cpu_ms, client_ms = (min(each["cpu_ms"] for each in taken[of]) for of in (name, _CLIENT))
+    return {
+        "module": name,
+        "ms": round(median(answer["ms"] for answer in taken[name]), 1),
+        "above_ms": round(above_ms, 1),
+        "cpu_above_ms": round(cpu_ms - client_ms, 1),
+    }

@@ -135,14 +135,16 @@ def _http(path: str, body: dict[str, object], key: str) -> dict[str, Any]:
 
 def _block(doors: Doors, n: int) -> None:  # noqa: ARG001 - the handler has its own
     body = {"balance_shop_id": _BALANCE_SHOP, "amount": "0.01", "currency": "EUR"}
-    answer = systems.app.resolve(_http("blocks", {**body, "reference": "b"}, f"k-{n}"), _NO_CONTEXT)
+    answer = systems.lambda_handler(
+        _http("blocks", {**body, "reference": "b"}, f"k-{n}"), _NO_CONTEXT
+    )
     assert answer["statusCode"] == 201, answer  # noqa: PLR2004 - created
 
 
 def _authorization(doors: Doors, n: int) -> None:  # noqa: ARG001 - as above
     key = _CONTEXT.key._asdict()
     body = {**key, "external_reference": f"r-{n}", "amount": "0.01", "currency": "EUR"}
-    answer = systems.app.resolve(_http("refund-authorizations", body, ""), _NO_CONTEXT)
+    answer = systems.lambda_handler(_http("refund-authorizations", body, ""), _NO_CONTEXT)
     assert answer["statusCode"] == 201, answer  # noqa: PLR2004 - created
 
 

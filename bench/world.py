@@ -1,13 +1,18 @@
 """One environment on moto, with the adapters' own clients, and every call counted at the client."""
 
+import copy
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
+from types import SimpleNamespace
 from typing import Any, Final, cast
+from unittest.mock import patch
 
 from moto import mock_aws
+from moto.dynamodb import models
+from moto.dynamodb.models.table import Table
 
 from bench.environment import REGION, BatchSizes
 from falcon_balances.adapters.aws import client
@@ -25,6 +30,12 @@ _KEYS: Final = {
     CLAIMS_TABLE: ("falcon_operation_id", "stage"),
     CONTEXT_TABLE: ("context_key",),
     BALANCES_TABLE: ("pk", "sk"),
+}
+_INDEXES: Final = {
+    BALANCES_TABLE: {
+        "by-expiry": ("expiring", "expiry"),
+        "by-window": ("merchant_id", "counted_order"),
+    }
 }
 
 Call = tuple[str, str, str]
@@ -86,11 +97,35 @@ def counted() -> Iterator[Calls]:
 @contextmanager
 def environment(sizes: BatchSizes, histories: dict[ContextKey, ContextHistory]) -> Iterator[None]:
     """Buckets, tables and stream, empty but for the merchants' contexts."""
-    with mock_aws():
+    with mock_aws(), _tables_copied_once():
         _create_resources(sizes)
         directory = DynamoMerchantDirectory(client("dynamodb"), CONTEXT_TABLE)
         for key, history in histories.items():
             assert directory.replace(key, (), history)
+        yield
+
+
+@contextmanager
+def _tables_copied_once() -> Iterator[None]:
+    """Before a transaction moto copies the whole table, anew for every item of it: a hundred times
+    the same. Once is as good, and most of the time that moto takes.
+    """
+    transact = models.DynamoDBBackend.transact_write_items
+
+    def with_one_copy(backend: Any, items: Any) -> None:  # noqa: ANN401 - moto's
+        copies: dict[int, object] = {}
+
+        def copied(value: object, *memo: Any) -> object:  # noqa: ANN401 - copy's
+            if not isinstance(value, Table):
+                return copy.deepcopy(value, *memo)
+            if id(value) not in copies:
+                copies[id(value)] = copy.deepcopy(value)
+            return copies[id(value)]
+
+        with patch.object(models, "copy", SimpleNamespace(deepcopy=copied, copy=copy.copy)):
+            transact(backend, items)
+
+    with patch.object(models.DynamoDBBackend, "transact_write_items", with_one_copy):
         yield
 
 
@@ -102,16 +137,38 @@ def _create_resources(sizes: BatchSizes) -> None:
             CreateBucketConfiguration={"LocationConstraint": REGION},
         )
     for table, keys in _KEYS.items():
-        client("dynamodb").create_table(
-            TableName=table,
-            KeySchema=[
-                {"AttributeName": key, "KeyType": "RANGE" if position else "HASH"}
-                for position, key in enumerate(keys)
-            ],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        _create_table(table, keys, _INDEXES.get(table, {}))
     client("kinesis").create_stream(StreamName=STREAM, ShardCount=sizes.shards)
+
+
+def _create_table(table: str, keys: tuple[str, ...], indexes: dict[str, tuple[str, str]]) -> None:
+    more: Any = {}
+    if indexes:
+        more["GlobalSecondaryIndexes"] = [
+            {
+                "IndexName": name,
+                "KeySchema": _key_schema(index_keys),
+                "Projection": {"ProjectionType": "ALL"},
+            }
+            for name, index_keys in indexes.items()
+        ]
+    attributes = {*keys, *(key for index_keys in indexes.values() for key in index_keys)}
+    client("dynamodb").create_table(
+        TableName=table,
+        KeySchema=_key_schema(keys),
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in sorted(attributes)
+        ],
+        BillingMode="PAY_PER_REQUEST",
+        **more,
+    )
+
+
+def _key_schema(keys: tuple[str, ...]) -> Any:  # noqa: ANN401 - boto3's
+    return [
+        {"AttributeName": key, "KeyType": "RANGE" if position else "HASH"}
+        for position, key in enumerate(keys)
+    ]
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ _READ_TIMEOUT_DEFAULT_S: Final = 10
 # The dispatcher plans the time for one execution, and repeats what failed by itself.
 _ATTEMPTS: Final = {"stepfunctions": 1}
 _POOL_CONNECTIONS: Final = 32
-_DENIED: Final = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)")
+_DENIED: Final = re.compile(r"not authorized to perform:? ([A-Za-z0-9-]+:[A-Za-z]+)")
 
 
 @overload

@@ -202,15 +202,21 @@ class DynamoMerchantReads:
         return self._query("sk BETWEEN :a AND :b", {":a": {"S": first}, ":b": {"S": last}})
 
     def _query(self, condition: str, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        with aws_call(f"query of {self.merchant_id}"):
-            pages = self._dynamodb.get_paginator("query").paginate(
-                TableName=self._table,
-                KeyConditionExpression=f"pk = :pk AND {condition}",
-                ExpressionAttributeValues={":pk": {"S": self._pk}, **values},
-                ConsistentRead=True,
-            )
-            for page in pages:
-                yield from page["Items"]
+        """Page by page; boto3's own paginator makes a class for every call."""
+        more: Any = {}
+        while True:
+            with aws_call(f"query of {self.merchant_id}"):
+                answer = self._dynamodb.query(
+                    TableName=self._table,
+                    KeyConditionExpression=f"pk = :pk AND {condition}",
+                    ExpressionAttributeValues={":pk": {"S": self._pk}, **values},
+                    ConsistentRead=True,
+                    **more,
+                )
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def _key(self, sk: str) -> dict[str, Any]:
         return {"pk": {"S": self._pk}, "sk": {"S": sk}}

@@ -264,7 +264,7 @@ def turnover_of(
 
 def statement_csv(
     balances: Iterable[StatementBalanceV1],
-    lines: Iterable[StatementLineV1],
+    lines: Iterable[tuple[Mark, BalanceOperation, Figures]],
     period: tuple[datetime, datetime],
     *,
     is_first: bool,
@@ -276,7 +276,7 @@ def statement_csv(
     rows = [",".join(_CSV_COLUMNS)] if is_first else []
     if is_first:
         rows += [_balance_row("opening", each, each.opening, period[0]) for each in balances]
-    rows += [_line_row(line) for line in lines]
+    rows += [_line_row(*line) for line in lines]
     if is_last:
         rows += [_balance_row("closing", each, each.closing, period[1]) for each in balances]
     return "".join(f"{row}\n" for row in rows)
@@ -303,10 +303,28 @@ def _balance_row(row: str, balance: StatementBalanceV1, figures: FiguresV1, at: 
     return ",".join([*start, *("" for _ in _LINE_COLUMNS), *_figures_of(figures)])
 
 
-def _line_row(line: StatementLineV1) -> str:
-    start = ("line", line.counted_in, line.balance_shop_id, line.currency)
-    said = (str(getattr(line, name)) for name in _LINE_COLUMNS)
-    return ",".join([*start, *said, *_figures_of(line.running)])
+def _line_row(mark: Mark, line: BalanceOperation, running: Figures) -> str:
+    """Of its own making, without a document in between: a month is long."""
+    code = line.currency.code
+    return ",".join(
+        (
+            "line",
+            rfc3339(mark.window),
+            line.balance_shop_id,
+            code,
+            line.uuid,
+            line.falcon_operation_id,
+            mark.stage,
+            line.type,
+            str(line.amount),
+            rfc3339(line.operation_date),
+            line.external_reference,
+            line.psp_id,
+            line.local_merchant_id,
+            line.shop_id,
+            *map(str, figures_at_scale(running, code).values()),
+        )
+    )
 
 
 def _figures_of(figures: FiguresV1) -> list[str]:

@@ -37,8 +37,9 @@ _ITEM_BYTES: Final = (
     700  # keys, counters and names of one item besides a segment's body, rounded up
 )
 _ITEMS_PER_BALANCE: Final = 3  # BALANCE, WINDOW and DAY
-# Besides its balances a part has its mark, a block with that block's own balance, and a pairing.
-BALANCES_PER_PART: Final = (TRANSACTION_ITEMS_MAX - 4) // _ITEMS_PER_BALANCE
+# Besides its balances a part has its mark, a block with that block's own balance, a pairing, and
+# where it is late a note of that. A correction has one balance only.
+BALANCES_PER_PART: Final = (TRANSACTION_ITEMS_MAX - 5) // _ITEMS_PER_BALANCE
 LATE: Final = "late_"
 
 
@@ -212,7 +213,7 @@ def add_to(total: dict[str, int], added: Mapping[str, int]) -> None:
 
 
 def countable_parts(arrived: ArrivedSegment) -> Iterator[CountablePart]:
-    """The segment as transactions can take it; more than one only beyond 32 balances of a merchant.
+    """The segment as transactions can take it; more than one only beyond 31 balances of a merchant.
 
     The first part's mark is the segment's, with all its lines; the others' only say that they are.
     """
@@ -265,7 +266,9 @@ def _side(segment: Segment) -> Side | None:
         name = (line.balance_shop_id, line.currency.code, line.type.value)
         sums[name] = sums.get(name, 0) + line.amount.minor
     movements = ",".join(
-        f"{shop}#{code}#{kind}#{sums[shop, code, kind]}" for shop, code, kind in sorted(sums)
+        f"{shop}#{code}#{kind}#{sums[shop, code, kind]}"
+        for shop, code, kind in sorted(sums)
+        if sums[shop, code, kind]
     )
     return Side(
         key=ItemKey(merchant_pk(segment.merchant_id), pairing_sk(segment.falcon_operation_id)),

@@ -6,8 +6,9 @@ and the same for ever. Blocks are no part of it, so `available` here is before b
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import add, sub
 from typing import NamedTuple, Self
 
 from falcon_balances.domain.instants import QUARTER, parse_rfc3339, quarter_of
@@ -36,15 +37,22 @@ class Figures:
     @classmethod
     def of(cls, counters: Mapping[str, int]) -> Self:
         """`blocked` among the counters is given back to `available`."""
-        known = {each.name: counters.get(each.name, 0) for each in fields(cls)}
-        known["available"] += counters.get("blocked", 0)
-        return cls(**known)
+        get = counters.get
+        return cls(
+            get("confirmed", 0),
+            get("reconciled", 0),
+            get("pending", 0),
+            get("withdrawn", 0),
+            get("adjusted", 0),
+            get("available", 0) + get("blocked", 0),
+            get("operations_count", 0),
+        )
 
     def __add__(self, other: "Figures") -> "Figures":
-        return Figures(*(a + b for a, b in zip(self._all(), other._all(), strict=True)))
+        return Figures(*map(add, self._all(), other._all()))
 
     def __sub__(self, other: "Figures") -> "Figures":
-        return Figures(*(a - b for a, b in zip(self._all(), other._all(), strict=True)))
+        return Figures(*map(sub, self._all(), other._all()))
 
     def _all(self) -> tuple[int, ...]:
         return (

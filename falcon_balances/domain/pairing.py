@@ -37,7 +37,8 @@ class Movement:
 class Pairing:
     """`confirmed` and `reconciled` are movements as `Side` writes them, None while not counted.
 
-    `operation_date` is the confirmed one's, or the reconciled one's where that is alone.
+    What it is said to be is what the confirmed one says, or the reconciled one where that is alone:
+    the same, whichever of the two is counted first.
     """
 
     key: ItemKey
@@ -74,7 +75,14 @@ class Pairing:
         different = replace(self, standing=Standing.DIFFERENT)
         if side.stage is Stage.RECONCILED:
             return replace(different, reconciled=side.movements)
-        return replace(different, confirmed=side.movements, operation_date=side.operation_date)
+        return replace(
+            different,
+            confirmed=side.movements,
+            operation_date=side.operation_date,
+            psp_id=side.psp_id,
+            external_reference=side.external_reference,
+            type=side.type,
+        )
 
     def has(self, stage: Stage) -> bool:
         return (self.confirmed if stage is Stage.CONFIRMED else self.reconciled) is not None
@@ -109,7 +117,7 @@ class Pairing:
 
 def movements_of(text: str | None) -> tuple[Movement, ...]:
     """What a side says, read again."""
-    if text is None:
+    if not text:
         return ()
     parts = (each.split("#") for each in text.split(","))
     return tuple(Movement(shop, code, kind, int(amount)) for shop, code, kind, amount in parts)

@@ -79,7 +79,7 @@ class BalanceApi(Construct):
             create_default_stage=False,
             cors_preflight=_cors(settings.api.web_origin),
         )
-        self.api.add_routes(
+        self._routes = self.api.add_routes(
             path=MERCHANTS,
             methods=[apigw.HttpMethod.ANY],
             integration=integrations.HttpLambdaIntegration("Balances", self.handler.function),
@@ -153,9 +153,10 @@ class BalanceApi(Construct):
         acknowledge(
             self.systems.role,
             "AwsSolutions-IAM5[Resource::*]",
+            "Serverless-LambdaStarPermissions",
             reason="cloudwatch:GetMetricData knows no resources; it reads the queues' ages.",
         )
-        self.api.add_routes(
+        self._routes += self.api.add_routes(
             path=SYSTEMS,
             methods=[apigw.HttpMethod.ANY],
             integration=integrations.HttpLambdaIntegration("Systems", self.systems.function),
@@ -191,7 +192,7 @@ class BalanceApi(Construct):
             },
         )
         # Settings of a route that is not there yet are refused.
-        stage.node.add_dependency(self.api)
+        stage.node.add_dependency(*self._routes)
 
 
 def _cors(origin: str | None) -> apigw.CorsPreflightOptions | None:

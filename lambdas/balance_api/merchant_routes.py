@@ -392,7 +392,6 @@ class MerchantRoutes:
         )
         following = None if position is None else cursors.write(position)
         headers = self._link(query, following)
-        stated = tuple(StatementLineV1.of(each.mark, each.line, each.running) for each in lines)
         balances = tuple(
             StatementBalanceV1(
                 balance_shop_id=key.balance_shop_id,
@@ -405,7 +404,11 @@ class MerchantRoutes:
         if query.format == "csv":
             name = f"statement-{merchant_id}-{month}.csv".replace(":", "_")
             body = statement_csv(
-                balances, stated, (start, end), is_first=after is None, is_last=following is None
+                balances,
+                ((each.mark, each.line, each.running) for each in lines),
+                (start, end),
+                is_first=after is None,
+                is_last=following is None,
             )
             headers = headers | {"Content-Disposition": f'attachment; filename="{name}"'}
             return self._api.text("text/csv; charset=utf-8", body, headers)
@@ -416,7 +419,9 @@ class MerchantRoutes:
                 start=rfc3339(start),
                 end=rfc3339(end),
                 balances=balances,
-                lines=stated,
+                lines=tuple(
+                    StatementLineV1.of(each.mark, each.line, each.running) for each in lines
+                ),
                 next_cursor=following,
             ),
             headers=headers,

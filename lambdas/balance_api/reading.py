@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from falcon_balances.adapters.ports import MerchantReads, TryAgain
 from falcon_balances.contracts.currencies import written_currency
+from falcon_balances.contracts.queries import LIMIT_MAX
 from falcon_balances.domain.balances import Balance, fold
 from falcon_balances.domain.counting import counters_of
 from falcon_balances.domain.cuts import closed_until
@@ -30,9 +31,9 @@ from falcon_balances.domain.operations import BalanceOperation, Segment
 
 ITEMS_AT_ONCE_MAX: Final = 100  # of TransactGetItems
 ATTEMPTS: Final = 8
-MARKS_A_QUERY: Final = 200
+MARKS_A_QUERY: Final = LIMIT_MAX + 1  # the one more tells whether there are more
 # Where a filter lets little through, a page ends here, and goes on with its cursor.
-MARKS_A_PAGE_MAX: Final = 2_000
+MARKS_A_PAGE_MAX: Final = 10 * MARKS_A_QUERY
 _FIRST_DELAY_S: Final = 0.02
 _EARLIEST, _LATEST = "0", ":"  # before and after every order, which begins with a year
 Wait = Callable[[float], object]

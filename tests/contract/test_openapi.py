@@ -127,7 +127,7 @@ def map_query(_context: Any, query: dict[str, Any] | None) -> Any:
     return said
 
 
-def ask(case: schemathesis.Case, world: MemoryApi, kind: Counter[int]) -> None:
+def ask(case: schemathesis.Case[Any], world: MemoryApi, kind: Counter[int]) -> None:
     if case.path == NOT_SERVED:
         return
     KNOWN_IDS["falcon_operation_id"] = operation_id_of(world, "order-1001")
@@ -149,14 +149,14 @@ def thoroughly(examples: int) -> Any:
 
 @GOOD.parametrize()
 @thoroughly(EXAMPLES)
-def test_no_answer_is_outside_its_schema(case: schemathesis.Case, world: MemoryApi) -> None:
+def test_no_answer_is_outside_its_schema(case: schemathesis.Case[Any], world: MemoryApi) -> None:
     ask(case, world, ANSWERED)
 
 
 @ANY.parametrize()
 @thoroughly(EXAMPLES // 10)
 def test_no_answer_to_anything_at_all_is_outside_its_schema(
-    case: schemathesis.Case, world: MemoryApi
+    case: schemathesis.Case[Any], world: MemoryApi
 ) -> None:
     ask(case, world, Counter())
 

@@ -88,7 +88,7 @@ def test_a_generated_client_fetches_a_balance(counted, client_package):
     suppress_health_check=list(HealthCheck),
 )
 def test_no_answer_over_http_is_outside_its_schema(
-    case: schemathesis.Case, counted: Any, token: str
+    case: schemathesis.Case[Any], counted: Any, token: str
 ) -> None:
     if case.path_parameters and "merchant_id" in case.path_parameters:
         case.path_parameters["merchant_id"] = f"m-{NAME}"

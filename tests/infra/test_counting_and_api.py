@@ -76,6 +76,48 @@ def test_requests_are_logged_without_tokens_and_limited(assembly):
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
 
 
-def test_no_other_website_may_call_the_api(assembly):
+def test_each_route_has_a_limit_of_its_own_in_the_shape_that_cloudformation_takes(assembly):
+    """RouteSettings is plain JSON there: nobody but the gateway reads its names, and it refuses
+    limits of a route that is not there yet.
+    """
+    (stage,) = assembly.all("AWS::ApiGatewayV2::Stage").values()
+    limits = assembly.settings.api
+    expected = {
+        "ANY /v1/{proxy+}": limits.merchants,
+        "ANY /v1/systems/{proxy+}": limits.systems,
+    }
+    assert stage["Properties"]["RouteSettings"] == {
+        key: {
+            "ThrottlingRateLimit": limit.requests_per_second,
+            "ThrottlingBurstLimit": limit.burst,
+        }
+        for key, limit in expected.items()
+    }
+    routes = assembly.all("AWS::ApiGatewayV2::Route")
+    assert {route["Properties"]["RouteKey"] for route in routes.values()} == set(expected)
+    assert set(routes) <= set(stage["DependsOn"])
+    assert stage["Properties"]["AutoDeploy"] is True
+    # Whatever route comes next is limited too.
+    default = stage["Properties"]["DefaultRouteSettings"]
+    assert default["ThrottlingRateLimit"] == limits.merchants.requests_per_second
+
+
+def test_only_the_page_that_is_configured_may_call_the_api_from_a_browser(assembly):
     (api,) = assembly.properties("AWS::ApiGatewayV2::Api").values()
-    assert "CorsConfiguration" not in api
+    origin = assembly.settings.api.web_origin
+    if origin is None:
+        assert "CorsConfiguration" not in api
+        return
+    cors = api["CorsConfiguration"]
+    assert cors["AllowOrigins"] == [origin]
+    assert "*" not in origin
+    assert set(cors["AllowMethods"]) == {"GET", "HEAD"}
+    assert set(cors["AllowHeaders"]) == {"authorization", "if-none-match"}
+    assert set(cors["ExposeHeaders"]) == {"etag", "link", "x-request-id"}
+    # The token comes in a header, never as a cookie.
+    assert "AllowCredentials" not in cors
+
+
+def test_a_page_is_configured_locally_only(assemblies):
+    origins = {name: each.settings.api.web_origin for name, each in assemblies.items()}
+    assert origins == {"local": "http://127.0.0.1:8000", "test": None, "live": None}

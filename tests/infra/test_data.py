@@ -109,6 +109,7 @@ def test_the_stream_keeps_a_week_and_scales_where_it_must(
 
 
 def test_a_user_cannot_choose_a_merchant(assembly):
+    """Nobody signs up; the attribute is immutable, and not among those that the client writes."""
     (pool,) = assembly.properties("AWS::Cognito::UserPool").values()
     (attribute,) = pool["Schema"]
     assert (attribute["Name"], attribute["Mutable"]) == ("merchant_id", False)

@@ -58,6 +58,12 @@ def test_each_function_is_told_what_its_settings_ask_for_and_nothing_else(assemb
 
 def test_variables_name_the_real_thing(assembly):
     quarantine = "quarantine-<AccountId>-<Region>"
+    read_by_apis = {
+        "BALANCES_TABLE": "balances",
+        "CLAIMS_TABLE": "event-claims",
+        "LOG_BUCKET": "log-<AccountId>-<Region>",
+        "LOG_OBJECTS_MAX": "2000",
+    }
     expected = {
         "splitter": {"CONTEXT_TABLE": "merchant-contexts"},
         "persister": {"CLAIMS_TABLE": "event-claims", "LOG_BUCKET": "log-<AccountId>-<Region>"},
@@ -68,7 +74,7 @@ def test_variables_name_the_real_thing(assembly):
             "STREAM": "balance-operations",
         },
         "cutter": {"STREAM": "balance-operations"},
-        "balance-api": {"BALANCES_TABLE": "balances"},
+        "balance-api": read_by_apis,
     } | {
         f"{stage}-dispatcher": {
             "STAGE": stage,
@@ -83,6 +89,20 @@ def test_variables_name_the_real_thing(assembly):
     for name, variables in expected.items():
         told = environment(assembly, name)
         assert {v: told[v] for v in set(told) - OBSERVABILITY} == variables
+    told = environment(assembly, "systems-api")
+    assert {v: told[v] for v in read_by_apis} == read_by_apis
+    assert told["CONTEXT_TABLE"] == "merchant-contexts"
+
+
+def test_systems_are_told_of_each_stages_queue_and_its_dead_letters(assembly):
+    told = json.loads(environment(assembly, "systems-api")["QUEUE_URLS"])
+    stages = ("confirmed", "reconciled", "payout", "adjustment")
+    assert told == {stage: [stage, f"{stage}-dlq"] for stage in stages}
+
+
+def test_an_answer_comes_before_the_gateway_gives_up(assembly):
+    functions = assembly.properties("AWS::Lambda::Function")
+    assert {functions[name]["Timeout"] < 30 for name in ("balance-api", "systems-api")} == {True}
 
 
 def test_live_data_is_for_live_only(assemblies):

@@ -11,6 +11,18 @@ FOLDS_THE_LOG = {
     ("s3:GetObject", f"{LOG_OBJECTS}*"),
 }
 STREAM, BALANCES = "balance-operations.Arn", "balances.Arn"
+READS_MERCHANTS = {
+    ("dynamodb:GetItem", BALANCES),
+    ("dynamodb:Query", BALANCES),
+    ("dynamodb:Query", f"{BALANCES}/index/by-window"),
+    ("dynamodb:Query", "event-claims.Arn"),
+    *FOLDS_THE_LOG,
+}
+LOOKS_AT_QUEUES = {
+    ("sqs:GetQueueAttributes", f"{stage}{kind}.Arn")
+    for stage in ("confirmed", "reconciled", "payout", "adjustment")
+    for kind in ("", "-dlq")
+}
 
 
 def dispatcher_of(stage):
@@ -54,12 +66,13 @@ FUNCTIONS = {
     "systems-api": {
         ("dynamodb:BatchGetItem", BALANCES),
         ("dynamodb:ConditionCheckItem", BALANCES),
-        ("dynamodb:GetItem", BALANCES),
         ("dynamodb:PutItem", BALANCES),
-        ("dynamodb:Query", BALANCES),
         ("dynamodb:UpdateItem", BALANCES),
         ("dynamodb:BatchGetItem", "merchant-contexts.Arn"),
-        *FOLDS_THE_LOG,
+        # It knows no resources.
+        ("cloudwatch:GetMetricData", "*"),
+        *READS_MERCHANTS,
+        *LOOKS_AT_QUEUES,
     },
     "splitter": {("dynamodb:BatchGetItem", "merchant-contexts.Arn")},
     "persister": {
@@ -77,13 +90,14 @@ FUNCTIONS = {
         ("kinesis:ListShards", STREAM),
         ("dynamodb:BatchGetItem", BALANCES),
         ("dynamodb:ConditionCheckItem", BALANCES),
+        ("dynamodb:DeleteItem", BALANCES),
         ("dynamodb:GetItem", BALANCES),
         ("dynamodb:PutItem", BALANCES),
         ("dynamodb:UpdateItem", BALANCES),
         ("s3:PutObject", f"{QUARANTINE_OBJECTS}stream/*"),
     },
     "cutter": {("kinesis:ListShards", STREAM), ("kinesis:PutRecord", STREAM)},
-    "balance-api": {("dynamodb:GetItem", BALANCES), ("dynamodb:Query", BALANCES)},
+    "balance-api": READS_MERCHANTS,
 }
 INVOKE = "lambda:InvokeFunction"
 WRITERS = ("splitter", "persister", "publisher")
@@ -186,6 +200,12 @@ def test_only_the_api_may_invoke_a_function_from_outside(assembly):
     assert set(routes) == {"balance-api.Arn", "systems-api.Arn"}
     assert routes["balance-api.Arn"].endswith(":api/*/*/v1/{proxy+}")
     assert routes["systems-api.Arn"].endswith(":api/*/*/v1/systems/{proxy+}")
+
+
+def test_who_answers_merchants_may_write_nothing(assembly):
+    role = role_of(assembly, assembly.properties("AWS::Lambda::Function")["balance-api"]["Role"])
+    allowed = {action for action, _ in grants(assembly, role) if not action.startswith("logs:")}
+    assert allowed == {"dynamodb:GetItem", "dynamodb:Query", "s3:GetObject", "s3:ListBucket"}
 
 
 def test_grants_are_the_same_in_every_environment(assemblies):

@@ -141,7 +141,7 @@ def store(world: AwsWorld | None) -> ReadableStore:
 
 
 def _when(instant: datetime | None) -> str | None:
-    return instant and rfc3339(instant)
+    return None if instant is None else rfc3339(instant)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from falcon_balances.domain.operations import (
 from falcon_balances.domain.splitting import split
 
 EURO = Currency("EUR", 2)
+BOOKED_AT = datetime(2026, 3, 5, 10, 15, 30, tzinfo=UTC)
 
 
 def context(
@@ -84,7 +85,12 @@ def lines_of(operation: PspOperation, *contexts: MerchantContext) -> dict[str, l
 
 
 def segment_of(
-    stage: Stage, *lines: tuple[str, int], merchant_id: str = "m", n: int = 0, balances: int = 1
+    stage: Stage,
+    *lines: tuple[str, int],
+    merchant_id: str = "m",
+    n: int = 0,
+    balances: int = 1,
+    booked_at: datetime = BOOKED_AT,
 ) -> Segment:
     """Lines of (type, minor units), spread over the first `balances` balance shops."""
     return Segment(
@@ -99,7 +105,7 @@ def segment_of(
                 amount=Money(minor, EURO),
                 type=OperationType(line_type),
                 falcon_operation_id=f"operation-{n}",
-                operation_date=datetime(2026, 3, 5, 10, 15, 30, tzinfo=UTC),
+                operation_date=booked_at,
                 local_merchant_id="l",
                 shop_id="s",
                 balance_shop_id=f"bs-{position % balances}",

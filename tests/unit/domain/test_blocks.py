@@ -23,6 +23,7 @@ from falcon_balances.domain.counting import (
     EndBlock,
     ItemKey,
     PutMark,
+    PutPairing,
     countable_parts,
     writes_of,
 )
@@ -249,7 +250,9 @@ def test_a_block_that_has_ended_is_not_touched(status):
     assert settled == REFUND
 
 
-def test_a_block_s_end_stands_between_the_marks_and_the_counters():
+def test_a_block_s_end_stands_between_the_marks_and_what_else_becomes_of_the_operation():
+    """Its pairing; balance, window and day; and, as it was booked in March, that it is late."""
     settled = settled_by(REFUND, own_block(), NOW)
-    kinds = [type(write) for write in writes_of([settled])]
-    assert kinds == [PutMark, EndBlock, AddCounters, AddCounters, AddCounters]
+    awaited = PutPairing(ItemKey(MERCHANT, "PAIRING#1"), {}, seen=None)
+    kinds = [type(write) for write in writes_of([settled], [awaited])]
+    assert kinds == [PutMark, EndBlock, PutPairing, *[AddCounters] * 4]

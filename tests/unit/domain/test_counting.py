@@ -1,32 +1,48 @@
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
 
 from falcon_balances.domain.balances import Balance, fold
+from falcon_balances.domain.blocks import Block, Purpose, settled_by
 from falcon_balances.domain.counting import (
     TRANSACTION_BYTES_MAX,
     TRANSACTION_ITEMS_MAX,
     AddCounters,
     ArrivedSegment,
     CountablePart,
+    ItemKey,
     PutMark,
+    TableWrite,
     countable_parts,
     counters_of,
     transactions,
     writes_of,
 )
+from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.operations import Segment, Stage
+from falcon_balances.domain.pairing import pairing_writes
 from tests.unit.domain.events import EURO, segment_of
 
 ARRIVED_AT = datetime(2026, 3, 5, 10, 30, tzinfo=UTC)
 
 
-def arrived(segment: Segment, body: str = "the body") -> ArrivedSegment:
-    return ArrivedSegment(segment, ARRIVED_AT, "the key", "the fingerprint", body)
+def arrived(
+    segment: Segment, body: str = "the body", window: datetime = ARRIVED_AT
+) -> ArrivedSegment:
+    return ArrivedSegment(segment, window, "the key", "the fingerprint", body)
 
 
-def parts_of(*segments: Segment, body: str = "the body") -> list[CountablePart]:
-    return [part for item in segments for part in countable_parts(arrived(item, body))]
+def parts_of(
+    *segments: Segment, body: str = "the body", window: datetime = ARRIVED_AT
+) -> list[CountablePart]:
+    return [part for item in segments for part in countable_parts(arrived(item, body, window))]
+
+
+def all_writes(group: Sequence[CountablePart]) -> list[TableWrite]:
+    """Where nothing was counted before: every operation of a PSP then awaits its other stage."""
+    sides = [part.pairing for part in group if part.pairing is not None]
+    return writes_of(group, pairing_writes(sides, {}))
 
 
 WHEN_RECONCILED = ("capture", "cashback", "chargeback_reversal", "psp_fee", "marketplace_fee")
@@ -130,24 +146,36 @@ def test_a_segment_is_counted_as_a_mark_and_its_balances_window_and_day():
     assert {item.key.pk for item in additions} == {"MERCHANT#m"}
 
 
-def test_segments_of_one_balance_share_its_items_in_a_transaction():
-    many = [segment_of(Stage.CONFIRMED, ("capture", 1), n=n) for n in range(97)]
+@pytest.mark.parametrize(
+    ("stage", "line_type", "count", "items", "counted"),
+    [
+        (Stage.ADJUSTMENT, "adjustment", 97, 97 + 3, ("adjusted", "available")),
+        # A PSP's operation has a pairing besides its mark.
+        (Stage.CONFIRMED, "capture", 48, 2 * 48 + 3, ("confirmed", "pending")),
+    ],
+)
+def test_segments_of_one_balance_share_its_items_in_a_transaction(
+    stage, line_type, count, items, counted
+):
+    many = [segment_of(stage, (line_type, 1), n=n) for n in range(count)]
     (group,) = transactions(parts_of(*many))
-    writes = writes_of(group)
-    assert len(writes) == TRANSACTION_ITEMS_MAX == 97 + 3
+    writes = all_writes(group)
+    assert len(writes) == items <= TRANSACTION_ITEMS_MAX
     balance = next(w for w in writes if w.key.sk.startswith("BALANCE#"))
     assert isinstance(balance, AddCounters)
-    assert balance.counters == {"confirmed": 97, "pending": 97, "operations_count": 97}
+    assert balance.counters == dict.fromkeys((*counted, "operations_count"), count)
+    one_more = segment_of(stage, (line_type, 1), n=count)
+    assert len(list(transactions(parts_of(*many, one_more)))) == 2
 
 
 @pytest.mark.parametrize(
     ("segments", "sizes"),
     [
-        ([("m", 97)], [97]),
-        ([("m", 98)], [97, 1]),
-        ([("m", 194), ("n", 1)], [97, 97, 1]),
+        ([("m", 48)], [48]),  # a mark and a pairing each, and three items that they share
+        ([("m", 49)], [48, 1]),
+        ([("m", 96), ("n", 1)], [48, 48, 1]),
         ([("m", 1), ("n", 1), ("o", 1)], [3]),
-        ([(f"m-{n}", 1) for n in range(26)], [25, 1]),  # 4 items each
+        ([(f"m-{n}", 1) for n in range(21)], [20, 1]),  # 5 items each
     ],
 )
 def test_a_transaction_never_takes_more_than_100_items(segments, sizes):
@@ -158,7 +186,7 @@ def test_a_transaction_never_takes_more_than_100_items(segments, sizes):
     ]
     groups = list(transactions(parts_of(*many)))
     assert [len(group) for group in groups] == sizes
-    assert all(len(writes_of(group)) <= TRANSACTION_ITEMS_MAX for group in groups)
+    assert all(len(all_writes(group)) <= TRANSACTION_ITEMS_MAX for group in groups)
 
 
 def test_a_transaction_never_takes_more_than_3_mb():
@@ -173,7 +201,7 @@ def test_a_transaction_never_takes_more_than_3_mb():
 
 
 @pytest.mark.parametrize(
-    ("balances", "parts"), [(1, 1), (32, 1), (33, 2), (40, 2), (64, 2), (65, 3), (100, 4)]
+    ("balances", "parts"), [(1, 1), (31, 1), (32, 2), (40, 2), (62, 2), (63, 3), (100, 4)]
 )
 def test_a_segment_of_many_balances_is_counted_in_parts_each_item_once(balances, parts):
     lines = [("capture", 10**n % 97 + 1) for n in range(2 * balances)]
@@ -182,7 +210,7 @@ def test_a_segment_of_many_balances_is_counted_in_parts_each_item_once(balances,
     assert len(counted) == parts
     keys = [key for part in counted for key in part.additions]
     assert len(keys) == len(set(keys)) == 3 * balances
-    assert all(len(writes_of([part])) <= TRANSACTION_ITEMS_MAX for part in counted)
+    assert all(len(all_writes([part])) <= TRANSACTION_ITEMS_MAX for part in counted)
     sums = [dict(a) for part in counted for key, a in part.additions.items() if "BALANCE" in key.sk]
     assert sum(item["confirmed"] for item in sums) == sum(minor for _, minor in lines)
     marks = [part.mark for part in counted]
@@ -198,3 +226,112 @@ def test_the_day_is_the_lines_day_and_the_window_the_arrivals():
     (part,) = parts_of(segment_of(Stage.CONFIRMED, ("capture", 1)))
     sks = {key.sk.split("#bs")[0] for key in part.additions}
     assert sks == {"BALANCE", "WINDOW#2026-03-05T10:30:00Z", "DAY#2026-03-05"}
+
+
+MARCH = parse_rfc3339("2026-03-05T10:15:30Z")
+APRIL = parse_rfc3339("2026-04-01T00:00:00Z")
+LATE_MARCH = "LATE#2026-03#2026-04-01T00:00:00Z#2026-03-05T10:15:30Z#operation-0"
+
+
+def counters_by_kind(parts: Sequence[CountablePart]) -> dict[str, list[dict[str, int]]]:
+    found: dict[str, list[dict[str, int]]] = {}
+    for part in parts:
+        for key, counters in part.additions.items():
+            found.setdefault(key.sk.split("#")[0], []).append(dict(counters))
+    return found
+
+
+def test_what_is_counted_after_its_month_counts_as_late_besides_in_its_day_alone():
+    segment = segment_of(Stage.CONFIRMED, ("capture", 10000), ("psp_fee", -100), booked_at=MARCH)
+    counted = counters_by_kind(parts_of(segment, window=APRIL))
+    counters = {"confirmed": 9900, "pending": 9900, "operations_count": 2}
+    assert counted == {
+        "BALANCE": [counters],
+        "WINDOW": [counters],
+        "DAY": [
+            {
+                "confirmed_capture": 10000,
+                "confirmed_psp_fee": -100,
+                "late_confirmed_capture": 10000,
+                "late_confirmed_psp_fee": -100,
+                "operations_count": 2,
+            }
+        ],
+        "LATE": [{"operations_count": 2}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("stage", "line_type"),
+    [
+        (Stage.CONFIRMED, "capture"),
+        (Stage.RECONCILED, "capture"),
+        (Stage.PAYOUT, "withdrawal"),
+        (Stage.PAYOUT, "withdrawal_reversal"),
+        (Stage.ADJUSTMENT, "adjustment"),
+    ],
+)
+def test_every_stage_can_be_late_and_says_so_in_the_order_in_which_it_was_counted(stage, line_type):
+    (part,) = parts_of(segment_of(stage, (line_type, 7), booked_at=MARCH), window=APRIL)
+    late = ItemKey("MERCHANT#m", f"{LATE_MARCH}#{stage}")
+    assert part.additions[late] == {"operations_count": 1}
+    assert late.sk == f"LATE#2026-03#{part.mark.attributes['counted_order']}"
+    assert counters_by_kind([part])["DAY"] == [
+        {f"{stage}_{line_type}": 7, f"late_{stage}_{line_type}": 7, "operations_count": 1}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("booked", "window", "late_in"),
+    [
+        ("2026-03-05T10:15:30Z", "2026-03-05T10:30:00Z", None),
+        ("2026-03-01T00:00:00Z", "2026-03-31T23:45:00Z", None),
+        ("2026-03-31T23:59:59Z", "2026-03-31T23:45:00Z", None),
+        ("2026-03-31T23:59:59Z", "2026-04-01T00:00:00Z", "2026-03"),
+        ("2026-04-01T00:00:00Z", "2026-04-01T00:00:00Z", None),
+        ("2026-04-01T01:59:59+02:00", "2026-04-01T00:00:00Z", "2026-03"),  # March still, in UTC
+        ("2026-03-31T22:00:00-02:00", "2026-04-01T00:00:00Z", None),  # April already, in UTC
+        ("2026-12-31T23:59:59Z", "2026-12-31T23:45:00Z", None),
+        ("2026-12-31T23:59:59Z", "2027-01-01T00:00:00Z", "2026-12"),
+        ("2027-01-01T00:00:00Z", "2026-12-31T23:45:00Z", None),  # booked ahead of its time
+        ("2025-11-30T00:00:00Z", "2026-03-01T00:00:00Z", "2025-11"),
+        ("2025-03-05T00:00:00Z", "2026-03-05T00:00:00Z", "2025-03"),  # the same month, a year on
+    ],
+)
+def test_late_is_what_is_counted_after_its_month_in_utc(booked, window, late_in):
+    segment = segment_of(Stage.CONFIRMED, ("capture", 7), booked_at=parse_rfc3339(booked))
+    (part,) = parts_of(segment, window=parse_rfc3339(window))
+    assert [key.sk.split("#")[1] for key in part.additions if key.sk.startswith("LATE#")] == (
+        [late_in] if late_in else []
+    )
+    (day,) = counters_by_kind([part])["DAY"]
+    assert ("late_confirmed_capture" in day) == (late_in is not None)
+
+
+def test_a_late_segment_of_many_balances_is_noted_once_and_late_in_each_of_them():
+    segment = segment_of(Stage.CONFIRMED, *[("capture", 7)] * 40, balances=40, booked_at=MARCH)
+    first, second = parts_of(segment, window=APRIL)
+    assert counters_by_kind([first])["LATE"] == [{"operations_count": 40}]
+    assert "LATE" not in counters_by_kind([second])
+    days = counters_by_kind([first, second])["DAY"]
+    assert [day["late_confirmed_capture"] for day in days] == [7] * 40
+
+
+def test_a_transaction_has_room_for_all_that_may_come_with_a_segment_of_many_balances():
+    """A late refund with a pairing, whose block was made on a balance that it does not touch."""
+    lines = [("refund", -7)] * 32
+    segment = segment_of(Stage.CONFIRMED, *lines, balances=32, booked_at=MARCH)
+    for part in parts_of(segment, window=APRIL):
+        block = part.block_key and Block(
+            block_id="operation-0",
+            merchant_id="m",
+            balance_shop_id="bs-before",
+            currency="EUR",
+            amount=7,
+            purpose=Purpose.REFUND,
+            reference="ref-0",
+            requested_by="anna",
+            created_at=MARCH,
+        )
+        settled = settled_by(part, block, APRIL)
+        assert len(all_writes([settled])) <= TRANSACTION_ITEMS_MAX

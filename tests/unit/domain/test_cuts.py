@@ -22,12 +22,12 @@ def at(time: str) -> datetime:
     ],
 )
 def test_a_cut_closes_what_ended_at_least_five_seconds_before_it(cut_at, closed):
-    assert closed_until(Cut(at(cut_at), ("shard",))) == at(closed)
+    assert closed_until(at(cut_at)) == at(closed)
 
 
 def test_the_first_cut_of_a_day_closes_the_day_before():
     first = Cut(parse_rfc3339("2026-11-20T00:00:04Z"), ("shard",))
-    assert closed_until(first) == parse_rfc3339("2026-11-19T23:45:00Z")
+    assert closed_until(first.cut_at) == parse_rfc3339("2026-11-19T23:45:00Z")
 
 
 @pytest.mark.parametrize(
