@@ -12,6 +12,9 @@ import pytest
 
 from falcon_balances.cli.embedded.home import Home
 from falcon_balances.cli.target import Target, local_target
+from tests.e2e.api_world import Served, serve
+from tests.e2e.events import Document, jsonl
+from tests.e2e.paid_out import PaidOut, pay_out
 
 FALCON = Path(sys.executable).with_name("falcon")
 HERE = Path(__file__).parent
@@ -89,6 +92,32 @@ def stack(local_stack: LocalStack) -> Target:
 def falcon(local_stack: LocalStack) -> Callable[..., subprocess.CompletedProcess[str]]:
     """`falcon("token", "m-100")`: a command against the shared stack."""
     return local_stack.falcon
+
+
+@pytest.fixture(scope="session")
+def served(
+    stack: Target,
+    falcon: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Served:
+    """Ten merchants on the shared stack, and their tokens, for whom asks the API."""
+
+    def load(contexts: list[Document]) -> None:
+        file = jsonl(tmp_path_factory.mktemp("served") / "merchants.jsonl", contexts)
+        assert falcon("merchants", "load", file).returncode == 0
+
+    return serve(stack, load)
+
+
+@pytest.fixture(scope="session")
+def paid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaidOut]:
+    """A stack with the orders of `olist`, of which everything is paid out."""
+    folder = tmp_path_factory.mktemp("paid")
+    stack = LocalStack(folder / "home")
+    try:
+        yield pay_out(stack, folder)
+    finally:
+        stack.down()
 
 
 @pytest.fixture

@@ -23,15 +23,15 @@ MERCHANT = context_of().merchant_id
 RISKY = context_of("risky", risk="high")
 DATE = "2026-11-20T10:30:00Z"
 OWN = f"merchants/{MERCHANT}"
-PAIRED = operation_id_of(confirmed(external_reference="other"))
-CONFIRMED = 20_000  # two captures of 100.00
+GOOD, PAIRED = (operation_id_of(confirmed(external_reference=each)) for each in ("good", "other"))
+CONFIRMED = (f"{GOOD}#confirmed", f"{PAIRED}#confirmed")
 SEND_AGAIN_S = 4.0  # a message that failed is hidden for long; the same again is not
 REFUSED = {"confirmed": 2, "reconciled": 1, "stream": 1, "payout": 1, "adjustment": 1}
 
 
 class EveryPath:
     """Good, repeated, unknown and broken messages in all stages, a record that is not ours, cuts,
-    a merchant who asks, and systems that set money aside. All of it may be repeated at will.
+    a merchant who asks, and systems that ask and set money aside. All may be repeated at will.
     """
 
     def __init__(self, target: Target) -> None:
@@ -70,8 +70,8 @@ class EveryPath:
     def _ask_systems(self) -> None:
         own, risky = f"{OWN}/blocks", f"merchants/{RISKY.merchant_id}"
         self._ask("freshness", "GET", "freshness")
-        for path in self._reads():
-            self._ask(path, "GET", path)
+        for name, path in self._reads().items():
+            self._ask(name, "GET", path)
         self._ask("block", "POST", own, block("1.00"))
         self._ask("expiring", "POST", own, block("1.00", expires_in_seconds=1))
         self._ask("too much", "POST", own, block("1000.00"), wanted={409})
@@ -84,23 +84,29 @@ class EveryPath:
         self._ask("listed", "GET", own)
         self._ask("released", "POST", f"{own}/{block_id}/release")
 
-    def _reads(self) -> list[str]:
+    def _reads(self) -> dict[str, str]:
         """From the table, its index, the claims and the log; once a quarter is closed, its past."""
-        as_of = self._store.as_of()
-        past = [] if as_of is None else [f"balances?at={rfc3339(closed_until(as_of))}"]
-        what = ("balances", "balances?source=log", "operations", f"operations/{PAIRED}", *past)
-        return [f"{OWN}/{each}" for each in what]
+        reads = {
+            "balances": "balances",
+            "log": "balances?source=log",
+            "operations": "operations",
+            "story": f"operations/{PAIRED}",
+        }
+        if (as_of := self._store.as_of()) is not None:
+            reads["past"] = f"balances?at={rfc3339(closed_until(as_of))}"
+        return {name: f"{OWN}/{path}" for name, path in reads.items()}
 
     def stir(self) -> None:
         """Everything that is asked for of several resources, once more, and what comes of it."""
         number = next(self._numbers)
         self._send("payout", payout(f"again-{number}", "0.01"))
-        for path in self._reads():
+        reads = self._reads().values()
+        for path in reads:
             observed.ask(self.target, path, self.token)
         block_id = manual_block_id(MERCHANT, "block")
         # Nobody by that name: known merchants are remembered for a while.
         nobody = f"merchants/nobody-{number}/blocks"
-        for path in (*self._reads(), "freshness", f"{OWN}/blocks/{block_id}", nobody):
+        for path in (*reads, "freshness", f"{OWN}/blocks/{block_id}", nobody):
             api.call(self.target, "GET", f"systems/{path}")
 
     def _ask(
@@ -153,8 +159,8 @@ class EveryPath:
 
     def _checks(self) -> dict[str, Callable[[], bool]]:
         return {
-            "confirmed": lambda: self._own().confirmed >= CONFIRMED and self._risky().available > 0,
-            "paired": lambda: (MERCHANT, f"{PAIRED}#reconciled") in observed.marks(self.target),
+            "confirmed": lambda: self._counted(*CONFIRMED) and self._risky().available > 0,
+            "paired": lambda: self._counted(f"{PAIRED}#reconciled"),
             "adjusted": lambda: self._own().adjusted > 0,
             "refused": self._are_refused,
             "payouts": lambda: self._risky().withdrawn > 0 and self._is_paid(),
@@ -162,11 +168,14 @@ class EveryPath:
             "systems": self._are_answered,
             "expired": lambda: self._blocks().get("expiring") == BlockStatus.EXPIRED,
             "as_of": lambda: self._store.as_of() is not None,
-            "api": lambda: {self._status(path) for path in self._reads()} == {HTTPStatus.OK},
+            "api": lambda: {*map(self._status, self._reads().values())} == {HTTPStatus.OK},
         }
 
     def _status(self, path: str) -> int:
         return observed.ask(self.target, path, self.token)[0]
+
+    def _counted(self, *operations: str) -> bool:
+        return {(MERCHANT, each) for each in operations} <= observed.marks(self.target)
 
     def _own(self) -> Balance:
         return self._balance(MERCHANT)

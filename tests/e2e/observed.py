@@ -244,3 +244,10 @@ def ask(target: Target, path: str, token: str | None = None) -> tuple[int, str, 
         return answer.status, content_type, json.loads(answer.read())
     finally:
         connection.close()
+
+
+def refusal(target: Target, path: str, token: str | None = None) -> tuple[int, str, Any]:
+    """As `ask`, without what is the request's own: what is refused alike is equal."""
+    status, content_type, document = ask(target, path, token)
+    assert status >= 400, document
+    return status, content_type, {k: v for k, v in document.items() if k != "request_id"}

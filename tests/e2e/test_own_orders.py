@@ -171,13 +171,13 @@ def test_one_balance_shop_can_be_asked_for(own):
 
 def test_another_merchant_is_not_found_exactly_as_one_who_does_not_exist(own):
     token = token_of(own, "m-own-shop")
-    others = observed.ask(own.target, "merchants/m-own-yen/balances", token)
-    nobody = observed.ask(own.target, "merchants/m-nobody/balances", token)
+    others = observed.refusal(own.target, "merchants/m-own-yen/balances", token)
+    nobody = observed.refusal(own.target, "merchants/m-nobody/balances", token)
     assert others == nobody
     assert others[:2] == (404, "application/problem+json")
     # One who signs in but has no balance is told the same.
     stranger = token_of(own, "m-stranger")
-    assert observed.ask(own.target, "merchants/m-stranger/balances", stranger) == nobody
+    assert observed.refusal(own.target, "merchants/m-stranger/balances", stranger) == nobody
     assert own.falcon("balance", "m-stranger").returncode == 1
 
 
@@ -202,8 +202,8 @@ def test_an_access_token_passes_the_gateway_but_names_no_merchant(own):
     """It has no custom attribute, so it shows nothing, not even to its owner."""
     tokens = signed_in(own.target, own.target.user_pool_id, own.target.client_id, "m-own-toys")
     path = "merchants/m-own-toys/balances"
-    nobody = observed.ask(own.target, "merchants/m-nobody/balances", tokens["IdToken"])
-    assert observed.ask(own.target, path, tokens["AccessToken"]) == nobody
+    nobody = observed.refusal(own.target, "merchants/m-nobody/balances", tokens["IdToken"])
+    assert observed.refusal(own.target, path, tokens["AccessToken"]) == nobody
     assert observed.ask(own.target, path, tokens["IdToken"])[0] == 200
 
 

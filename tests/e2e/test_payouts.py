@@ -1,115 +1,17 @@
 """Everything of every merchant of `olist` is paid out, each request twice, and more is refused."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from falcon_balances.cli.target import Target
 from tests.e2e import observed
-from tests.e2e.conftest import LocalStack
-
-DATA = Path(__file__).parents[2].parent / "shared/data/olist"
-OUTCOMES = "outcomes"
+from tests.e2e.paid_out import DATA, Balance, balances, heard, request, send
 
 pytestmark = [
     pytest.mark.shared,
     pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not beside this checkout"),
 ]
-Balance = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class PaidOut:
-    stack: LocalStack
-    before: list[Balance]
-    outcomes_url: str
-
-    @property
-    def target(self) -> Target:
-        return self.stack.target
-
-    @property
-    def payable(self) -> list[Balance]:
-        return [each for each in self.before if Decimal(each["available"]) > 0]
-
-
-def balances(stack: LocalStack) -> list[Balance]:
-    done = stack.falcon("balance", "--all", "--json")
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def send(stack: LocalStack, stage: str, file: Path) -> dict[str, Any]:
-    done = stack.falcon("psp", "send", "--stage", stage, "--wait", "--json", str(file))
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
-
-
-def request(balance: Balance, payout_id: str, amount: str) -> dict[str, Any]:
-    names = ("merchant_id", "balance_shop_id", "currency")
-    return {
-        "schema_version": "1",
-        "payout_id": payout_id,
-        **{name: balance[name] for name in names},
-        "amount": amount,
-        "requested_at": "2026-11-20T10:00:00Z",
-    }
-
-
-def listen(target: Target) -> str:
-    """A queue behind the outcome topic, as a payout system would have it."""
-    sqs = target.client("sqs")
-    anyone = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [anyone]})
-    url: str = sqs.create_queue(QueueName=OUTCOMES, Attributes={"Policy": policy})["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    topic = target.topic("payout").rpartition(":")[0]
-    target.client("sns").subscribe(
-        TopicArn=f"{topic}:falcon-balances-local-payout-outcome-{target.region}",
-        Protocol="sqs",
-        Endpoint=arn["Attributes"]["QueueArn"],
-        Attributes={"RawMessageDelivery": "true"},
-    )
-    return url
-
-
-def heard(target: Target, url: str) -> Iterator[dict[str, Any]]:
-    """All outcomes that were announced; each is there at least once, none is taken away."""
-    sqs = target.client("sqs")
-    while messages := sqs.receive_message(
-        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600
-    ).get("Messages"):
-        yield from (json.loads(message["Body"]) for message in messages)
-
-
-@pytest.fixture(scope="module")
-def paid(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("payouts")
-    stack = LocalStack(folder / "home")
-    try:
-        stack.up()
-        loaded = stack.falcon("merchants", "load", str(DATA / "merchants.jsonl"))
-        assert loaded.returncode == 0, loaded.stderr
-        for stage in ("confirmed", "reconciled"):
-            send(stack, stage, DATA / f"{stage}.jsonl")
-        run = PaidOut(stack, balances(stack), listen(stack.target))
-        requests = [
-            request(each, f"all-{n}", each["available"]) for n, each in enumerate(run.payable)
-        ]
-        file = folder / "payout.jsonl"
-        file.write_text("\n".join(json.dumps(each) for each in [*requests, *requests]) + "\n")
-        answer = send(stack, "payout", file)
-        assert (answer["counted"], answer["refused"]) == (2 * len(requests), 0)
-        assert (answer["quarantined"], answer["pending"]) == (0, 0)
-        yield run
-    finally:
-        stack.down()
 
 
 @pytest.fixture(scope="module")

@@ -1,29 +1,35 @@
 """The world of a property test: the pipeline, its actors, their faults, and what must hold."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
+from falcon_balances.domain.instants import QUARTER, quarter_of
 from falcon_balances.domain.merchant_context import merchants_of
 from falcon_balances.domain.operations import Stage
 from tests.property.actors import FAULTS, Actor, Scheduler
 from tests.property.pipeline import Pipeline
 from tests.property.promises import Promises
+from tests.property.reading import Reading
 
 FAULT = st.sampled_from([None, None, *FAULTS])
 # Which actor goes on, how many calls far, and what happens to it there.
 SCHEDULE = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6), FAULT), min_size=1, max_size=8)
 
 
-def context(merchant: str, percent: str, status: str = "active") -> dict[str, Any]:
+def context(
+    merchant: str, percent: str, status: str = "active", owner: str | None = None
+) -> dict[str, Any]:
+    """`owner`: whose shop it is, if it is another one's."""
     return {
         "schema_version": "1",
         "psp_id": "psp",
         "local_merchant_id": merchant,
         "shop_id": "shop",
-        "merchant_id": f"m-{merchant}",
+        "merchant_id": f"m-{owner or merchant}",
         "balance_shops": {"EUR": f"bs-{merchant}"},
         "status": status,
         "effective_from": "2026-01-01T00:00:00Z",
@@ -32,17 +38,24 @@ def context(merchant: str, percent: str, status: str = "active") -> dict[str, An
 
 
 class Machine(RuleBasedStateMachine):
-    def __init__(self) -> None:
+    def __init__(self, promises: Promises | None = None) -> None:
         super().__init__()
-        self.promises = Promises()
-        self.pipeline = Pipeline(Scheduler(self.promises.observe).interrupt)
+        self.promises = Promises() if promises is None else promises
+        self.pipeline = Pipeline(Scheduler(self._observe).interrupt)
         self.promises.pipeline = self.pipeline
+        self.reading = Reading(self.promises, self.pipeline)
+        self.is_read_at_end = True
         self.actors: list[Actor] = []
+
+    def _observe(self, point: str) -> None:
+        self.promises.observe(point)
+        self.reading.observe(point)
 
     def _load(self, document: dict[str, Any]) -> None:
         version = parse_merchant_context(document)
         self.pipeline.directory.contexts[version.key] = [version]
-        self.pipeline.directory.named |= merchants_of([version])
+        for merchant_id, merchant in merchants_of([version]).items():
+            self.pipeline.directory.name_merchant(merchant_id, merchant)
 
     def _send(self, stage: Stage, body: bytes) -> None:
         self.pipeline.send(stage, body)
@@ -73,6 +86,11 @@ class Machine(RuleBasedStateMachine):
 
         self.pipeline.store.conflicts = conflicts
 
+    def _dispatch_all(self) -> None:
+        for stage, queue in self.pipeline.queues.items():
+            while queue.waiting:
+                self.pipeline.dispatcher(stage, 10)()
+
     def _finish_all(self) -> None:
         for actor in self.actors:
             actor.finish()
@@ -83,17 +101,26 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def balances_follow_marks(self) -> None:
         self.promises.check_balances_follow_marks()
+        self.reading.check()
 
     def teardown(self) -> None:
         """Let all end, dead letters too, without further faults; then nothing may be missing."""
         for actor in self.actors:
             actor.finish()
-        for stage, queue in self.pipeline.queues.items():
+        for queue in self.pipeline.queues.values():
             queue.redrive()
-            while queue.waiting:
-                self.pipeline.dispatcher(stage, 10)()
+        self._dispatch_all()
         self.pipeline.tick(minutes=1)
         self._finish_all()
         self.promises.check_balances_follow_marks()
         self.promises.check_drained()
         self.promises.check_replay()
+        if self.is_read_at_end:
+            self.pipeline.now = next_quarter(self.pipeline.now)
+            self._finish_all()
+            self.reading.check_end()
+
+
+def next_quarter(now: datetime) -> datetime:
+    """A few seconds after it has begun, so that a cut closes the one before."""
+    return quarter_of(now) + QUARTER + timedelta(seconds=6)

@@ -209,7 +209,13 @@ class Pipeline:
             return None
         batch = held.records[start : start + batch_size]
         self.being_read.add(shard_id)
-        world = World(self.store, self.stream, self.quarantine, wait=lambda _delay_s: None)
+        world = World(
+            self.store,
+            self.stream,
+            self.quarantine,
+            wait=lambda _delay_s: None,
+            now=lambda: self.now,
+        )
 
         def work() -> None:
             try:

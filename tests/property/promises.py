@@ -2,7 +2,9 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 
 from falcon_balances.contracts.claims import ClaimV1
@@ -48,6 +50,7 @@ class Promises:
         self.sent: list[tuple[Stage, bytes]] = []
         self._known: dict[tuple[Stage, bytes], StagedOperation | None] = {}
         self._claims: dict[tuple[str, str], ClaimV1] = {}
+        self._conserved: set[tuple[str, str]] = set()
         self._log: dict[str, bytes] = {}
         self._arrived: dict[str, list[datetime]] = {}
         self._as_of = ""
@@ -125,16 +128,20 @@ class Promises:
         assert as_of is not None
         assert rfc3339(as_of) >= self._as_of, "as_of went back"
         self._as_of = rfc3339(as_of)
-        for shard_id, held in self._world.stream.by_id.items():
-            for record, arrived in zip(held.records, self._arrived[shard_id], strict=True):
-                said = parse_stream_record(record.data)
-                if arrived < as_of and isinstance(said, SegmentRecordV1):
-                    operation_id = said.to_segment().falcon_operation_id
-                    key = ItemKey(merchant_pk(said.merchant_id), mark_sk(operation_id, said.stage))
-                    assert key in self._world.store.marks, "as_of promised what is not counted"
+        promised = self.arrived_before(as_of)
+        assert promised <= self._world.store.marks.keys(), "as_of promised what is not counted"
         assert self._closed_before(self._closed_until) == self._closed, "a closed window changed"
         self._closed_until = rfc3339(quarter_of(as_of - timedelta(seconds=5)))
         self._closed = self._closed_before(self._closed_until)
+
+    def arrived_before(self, instant: datetime) -> set[ItemKey]:
+        """The marks of what had reached the stream by then."""
+        return {
+            mark
+            for shard_id, held in self._world.stream.by_id.items()
+            for record, arrived in zip(held.records, self._arrived.get(shard_id, ()), strict=True)
+            if arrived < instant and (mark := _mark_of(record.data)) is not None
+        }
 
     def _closed_before(self, until: str) -> dict[ItemKey, dict[str, int]]:
         """The windows of the quarters that began before."""
@@ -149,7 +156,7 @@ class Promises:
         found = []
         for key, body in self._log.items():
             stage, merchant, _, _ = key.split("/")
-            lines = parse_csv_body(body.decode())
+            lines = lines_of(body.decode())
             found.append(Segment(Stage(stage), merchant.removeprefix("merchant_id="), 1, 1, lines))
         return found
 
@@ -161,7 +168,7 @@ class Promises:
                 key.pk.removeprefix("MERCHANT#"),
                 1,
                 1,
-                parse_csv_body(str(mark["lines"])),
+                lines_of(str(mark["lines"])),
             )
             for key, mark in self._world.store.marks.items()
             if key.sk.startswith("OPERATION#")
@@ -169,33 +176,22 @@ class Promises:
         self._check_items(fold(marked))
         self._check_pairings(marked)
         self._check_late()
-        for claim in self._claims.values():
+        for key in self._claims.keys() - self._conserved:  # a claim never changes
+            claim = self._claims[key]
             if claim.stage in PSP_STAGES:
                 operation = self._operation_of(claim)
                 assert isinstance(operation, PspOperation)
                 _check_conservation(claim, operation)
+            self._conserved.add(key)
 
     def _check_pairings(self, marked: list[Segment]) -> None:
         """What is awaited or differs is exactly what the marks say, worked out again from them."""
-        said: dict[tuple[str, str], dict[str, Counter[tuple[str, str]]]] = {}
-        for segment in marked:
-            if segment.stage in PSP_STAGES:
-                sums: Counter[tuple[str, str]] = Counter()
-                for line in segment.lines:
-                    sums[line.balance_shop_id, line.type] += line.amount.minor
-                key = (segment.merchant_id, segment.falcon_operation_id)
-                said.setdefault(key, {})[segment.stage] = sums
-        open_now = {
-            key: "different" if len(sides) > 1 else f"{next(iter(sides))}_only"
-            for key, sides in said.items()
-            if len(sides) == 1 or sides["confirmed"] != sides["reconciled"]
-        }
         pairings = {
             (key.pk.removeprefix("MERCHANT#"), key.sk.removeprefix("PAIRING#")): item["standing"]
             for key, item in self._world.store.marks.items()
             if key.sk.startswith("PAIRING#")
         }
-        assert pairings == open_now, "awaited, but there; or there, but awaited"
+        assert pairings == open_pairings(marked), "awaited, but there; or there, but awaited"
 
     def _check_late(self) -> None:
         """An operation is late when it was counted after the month that it is booked in."""
@@ -207,7 +203,7 @@ class Promises:
             if order[:7] <= booked[:7]:
                 continue
             noted.add(ItemKey(key.pk, f"LATE#{booked[:7]}#{order}"))
-            for line in parse_csv_body(str(mark["lines"])):
+            for line in lines_of(str(mark["lines"])):
                 balance = f"{line.balance_shop_id}#{line.currency.code}"
                 day = sums.setdefault(ItemKey(key.pk, f"DAY#{booked[:10]}#{balance}"), Counter())
                 day[f"late_{key.sk.split('#')[2]}_{line.type}"] += line.amount.minor
@@ -293,6 +289,37 @@ class Promises:
                 said = None
             self._known[stage, body] = said
         return self._known[stage, body]
+
+
+def open_pairings(segments: Iterable[Segment]) -> dict[tuple[str, str], str]:
+    """By merchant and operation, how its two stages stand where they do not agree."""
+    said: dict[tuple[str, str], dict[str, Counter[tuple[str, str]]]] = {}
+    for segment in segments:
+        if segment.stage in PSP_STAGES:
+            sums: Counter[tuple[str, str]] = Counter()
+            for line in segment.lines:
+                sums[line.balance_shop_id, line.type] += line.amount.minor
+            key = (segment.merchant_id, segment.falcon_operation_id)
+            said.setdefault(key, {})[segment.stage] = sums
+    return {
+        key: "different" if len(sides) > 1 else f"{next(iter(sides))}_only"
+        for key, sides in said.items()
+        if len(sides) == 1 or sides["confirmed"] != sides["reconciled"]
+    }
+
+
+# Looked at after every step.
+lines_of = lru_cache(maxsize=4096)(parse_csv_body)
+
+
+@lru_cache(maxsize=4096)
+def _mark_of(data: bytes) -> ItemKey | None:
+    """Where a record's segment is counted; None for what is none."""
+    said = parse_stream_record(data)
+    if not isinstance(said, SegmentRecordV1):
+        return None
+    operation_id = said.to_segment().falcon_operation_id
+    return ItemKey(merchant_pk(said.merchant_id), mark_sk(operation_id, said.stage))
 
 
 def _without_windows(items: dict[ItemKey, dict[str, int]]) -> dict[ItemKey, dict[str, int]]:

@@ -123,6 +123,7 @@ def step(world: SpendingMachine, calls: int) -> None:
 def play(scene: Scene, first_calls: int, second_calls: int, fault: str | None) -> tuple[bool, bool]:
     """Whether the first and the second actor had ended before they were let on."""
     world = SpendingMachine()
+    world.is_read_at_end = False
     world.bring_money()
     scene(world)
     first, second = world.actors

@@ -16,9 +16,8 @@ from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payouts import giving_up
 from lambdas.balance_api.blocking import BlockConflictError, release, request_block
 from lambdas.expirer.handler import expire_blocks
-from tests.property.actors import Actor, Scheduler
+from tests.property.actors import Actor
 from tests.property.machine import SCHEDULE, Machine, context
-from tests.property.pipeline import Pipeline
 from tests.property.promises import dump
 from tests.property.spending import SpendingPromises
 
@@ -46,11 +45,8 @@ def psp_event(kind: str, reference: str, amount: str) -> dict[str, object]:
 
 class SpendingMachine(Machine):
     def __init__(self) -> None:
-        super().__init__()
         self.spending = SpendingPromises()
-        self.promises = self.spending
-        self.pipeline = Pipeline(Scheduler(self.promises.observe).interrupt)
-        self.promises.pipeline = self.pipeline
+        super().__init__(self.spending)
 
     @initialize()
     def bring_money(self) -> None:

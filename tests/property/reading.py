@@ -1,0 +1,403 @@
+"""What must hold of a merchant's reads at any moment: true, and the same whenever asked again.
+
+A reader is an actor like the others: reducers count between any two of its calls.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from hypothesis import currently_in_test_context, event
+
+from falcon_balances.adapters.merchant_reads import mark_of
+from falcon_balances.domain.balances import fold
+from falcon_balances.domain.counting import ItemKey, counters_of, is_balance, merchant_pk
+from falcon_balances.domain.cuts import closed_until
+from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.history import BalanceKey, Figures, Mark, NotClosedError, Past
+from falcon_balances.domain.instants import QUARTER, quarter_of
+from falcon_balances.domain.operations import Segment
+from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
+from lambdas.balance_api.reading import (
+    OperationFilter,
+    StatedLine,
+    StatementReader,
+    log_balances,
+    log_figures,
+    read_operations,
+    read_past,
+)
+from tests.property.actors import TaskDiedError
+from tests.property.pipeline import BEGINNING, Pipeline
+from tests.property.promises import Promises, open_pairings
+
+FIRST_BORDER = quarter_of(BEGINNING)
+Balances = dict[BalanceKey, Figures]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """When it was made, how far the index was behind, how DynamoDB answered."""
+
+    merchant_id: str
+    index_delay_s: int = 0
+    marks_a_page: int = 100
+    conflicts: int = 0
+
+
+@dataclass(slots=True)
+class Walk:
+    """From page to page of a merchant's operations, over any length of time.
+
+    `there` are the orders of those that the index had when it began, `promised` the marks of those
+    that its first page's `as_of` promises.
+    """
+
+    merchant_id: str
+    wanted: OperationFilter
+    newest_first: bool
+    there: set[str] | None = None
+    promised: set[ItemKey] = field(default_factory=set)
+    position: str | None = None
+    pages: int = 0
+    seen: list[Mark] = field(default_factory=list)
+    is_done: bool = False
+
+
+class Reading:
+    def __init__(self, promises: Promises, pipeline: Pipeline) -> None:
+        self._promises = promises
+        self._pipeline = pipeline
+        self._broken: list[BaseException] = []
+        self._noted: list[str] = []
+        self._counted_at: dict[ItemKey, datetime] = {}
+        self._indexed_until = BEGINNING
+        self._advances = 0
+        self._as_of: datetime | None = None
+        self._indexed_as_of: datetime | None = None
+        self._borders: set[datetime] = {FIRST_BORDER}
+        self._walks: list[Walk] = []
+        self._known: dict[tuple[str, datetime], Balances] = {}
+
+    def observe(self, point: str) -> None:
+        if point == "after MemoryBalanceStore.transact":
+            for key in self._pipeline.store.marks.keys() - self._counted_at.keys():
+                self._counted_at[key] = self._pipeline.now
+        elif point == "after MemoryBalanceStore.advance_as_of":
+            self._advances += 1
+
+    def _note(self, what: str) -> None:
+        self._noted.append(what)
+
+    def check(self) -> None:
+        """What broke in an actor, which keeps it to itself; and what was done, for statistics."""
+        for broken in self._broken:
+            raise broken
+        if currently_in_test_context():
+            for noted in self._noted:
+                event(noted)
+        self._noted.clear()
+
+    def in_actor(self, work: Callable[[], None]) -> Callable[[], None]:
+        def guarded() -> None:
+            try:
+                work()
+            except TaskDiedError:
+                raise
+            except TransientError as error:
+                if str(error) != "injected":
+                    self._broken.append(error)
+                raise
+            except Exception as broken:
+                self._broken.append(broken)
+                raise
+
+        return guarded
+
+    # What is asked.
+
+    def look_back(self, request: Request, since: int) -> None:
+        """(a) and (b): every border from one on, as it is now and as it was told before."""
+        reads, now = self._reads(request)
+        known = self._known_borders()
+        # The one after the last is not closed yet, as far as is known.
+        borders = [*known, known[-1] + QUARTER]
+        self._past(reads, borders[since % len(borders)], now)
+
+    def state(
+        self, request: Request, borders: tuple[int, int], limit: int, *, by_shop: bool
+    ) -> None:
+        """(c): a statement from one border to a later one, page by page, as the route reads it."""
+        known = self._known_borders()
+        start, *later = known[borders[0] % len(known) :]
+        if later:
+            period = (start, later[borders[1] % len(later)])
+            self._statement(request, period, limit, by_shop=by_shop)
+
+    def read_behind(self, merchant_id: str) -> None:
+        """Right after it was counted: no statement without what the index has not yet, and no
+        `as_of` that promises it.
+        """
+        request = Request(merchant_id, index_delay_s=10)
+        self.state(request, (0, -1), 1, by_shop=False)
+        self.next_page(request, Walk(merchant_id, OperationFilter(), newest_first=False), 100)
+
+    def walk(self, merchant_id: str, wanted: OperationFilter, *, newest_first: bool) -> Walk:
+        """The merchant's that has not ended yet, or a new one."""
+        walks = (each for each in self._walks if each.merchant_id == merchant_id)
+        walk = next((walk for walk in walks if not walk.is_done), None)
+        if walk is None:
+            walk = Walk(merchant_id, wanted, newest_first)
+            self._walks.append(walk)
+        return walk
+
+    def check_stands_still(self, before: datetime | None) -> None:
+        """(a): however late it is, when nothing was counted."""
+        reads, now = self._reads(Request("m-ann", index_delay_s=10))
+        assert reads.as_of() == before, "as_of moved while the reducers stood still"
+        indexed = reads.indexed_as_of(now)
+        assert indexed is None or (before is not None and indexed <= before)
+
+    def check_end(self) -> None:
+        """(e), and everything else once more, when all is quiet."""
+        self.check()
+        segments = self._promises.segments()
+        for merchant_id in sorted({each.merchant_id for each in segments}):
+            request = Request(merchant_id)
+            reads, now = self._reads(request)
+            past = self._past(reads, FIRST_BORDER, now)
+            assert past is not None, "closed, and not to be read"
+            if past.closed_until > FIRST_BORDER:
+                period = (FIRST_BORDER, past.closed_until)
+                self._statement(request, period, 100, by_shop=False)
+            self._check_log(reads, [each for each in segments if each.merchant_id == merchant_id])
+        for walk in self._walks:
+            while not walk.is_done:
+                self.next_page(Request(walk.merchant_id), walk, 2)
+        self.check()
+
+    # How it is read.
+
+    def _reads(self, request: Request) -> tuple[MemoryMerchantReads, datetime]:
+        now = self._pipeline.now
+        delay = timedelta(seconds=request.index_delay_s)
+        indexed_until = max(self._indexed_until, now - delay)  # what is in the index stays there
+        self._indexed_until = indexed_until
+        reads = MemoryMerchantReads(
+            self._pipeline.store, self._pipeline.claims, request.merchant_id
+        )
+        reads.is_indexed = lambda key: self._counted_at[key] <= indexed_until
+        reads.marks_a_page = request.marks_a_page
+        reads.conflicts = request.conflicts
+        return reads, now
+
+    def _known_borders(self) -> list[datetime]:
+        as_of = self._pipeline.store.known_as_of
+        if as_of is None:
+            return [FIRST_BORDER]
+        self._borders.add(closed_until(as_of))
+        return sorted(each for each in self._borders if each <= closed_until(as_of))
+
+    def _past(self, reads: MemoryMerchantReads, since: datetime, now: datetime) -> Past | None:
+        """None where nothing can be told, which must be true."""
+        was, advances, told = self._pipeline.store.known_as_of, self._advances, self._as_of
+        knew = self._balances_there(reads.merchant_id)
+        try:
+            as_of, past = read_past(reads, since, now, wait=lambda _delay_s: None)
+        except NotClosedError:
+            assert was is None or since > closed_until(was), "closed, and denied"
+            return None
+        except NotFoundError:
+            assert not knew, "known, and denied"
+            return None
+        except TransientError as error:
+            if "nothing was closed" not in str(error):
+                raise
+            assert was is not None
+            assert now - closed_until(was) > timedelta(days=1), "not that long ago"
+            return None
+        assert told is None or as_of >= told, "as_of went back"
+        assert advances != self._advances or as_of == was, "as_of moved and nobody moved it"
+        assert past.closed_until == closed_until(as_of) <= now
+        assert past.since == since
+        self._as_of = as_of if self._as_of is None else max(self._as_of, as_of)
+        self._check_past(reads.merchant_id, past)
+        return past
+
+    def _balances_there(self, merchant_id: str) -> set[ItemKey]:
+        counters = self._pipeline.store.counters
+        return {key for key in counters if key.pk == merchant_pk(merchant_id) and is_balance(key)}
+
+    def _check_past(self, merchant_id: str, past: Past) -> None:
+        marks = self._marks(merchant_id)
+        self._borders |= {mark.window for mark in marks} | {past.closed_until}
+        checked = [each for each in sorted(self._borders) if past.since <= each]
+        checked = [each for each in checked if each <= past.closed_until]
+        counted: Balances = {}
+        rest = iter([*marks, None])
+        mark = next(rest)
+        for border in checked:
+            while mark is not None and mark.window < border:
+                _add(counted, mark)
+                mark = next(rest)
+            told = _that_there_is(past.at(border))
+            before = self._known.setdefault((merchant_id, border), told)
+            assert told == before, f"what was at {border} changed"
+            assert told == counted, f"at {border} is not what was counted before it"
+        self._note(f"a past of {min(len(checked), 5)} borders")
+        if counted and mark is not None:
+            self._note("a past with something before its end, and something after")
+        if len({(each.year, each.month) for each in checked if each <= past.closed_until}) > 1:
+            self._note("a past over the end of a month")
+
+    def _marks(self, merchant_id: str) -> list[Mark]:
+        """As they lie in the table, in the order of counting."""
+        marks = self._pipeline.store.marks.items()
+        pk = merchant_pk(merchant_id)
+        found = [mark_of(key, said) for key, said in marks if key.pk == pk and "lines" in said]
+        return sorted(found, key=lambda mark: mark.order)
+
+    def _statement(
+        self, request: Request, period: tuple[datetime, datetime], limit: int, *, by_shop: bool
+    ) -> None:
+        """The index follows while it is read: its first page may be behind, the others are not."""
+        start, end = period
+        merchant_id = request.merchant_id
+        shops = sorted(each.sk.split("#")[1] for each in self._balances_there(merchant_id))
+        shop = shops[0] if by_shop and shops else None
+        counted = [mark for mark in self._marks(merchant_id) if start <= mark.window < end]
+        position, lines = None, list[StatedLine]()
+        while True:
+            reads, now = self._reads(request)
+            past = self._past(reads, start, now)
+            if past is None or past.closed_until < end:
+                return
+            try:
+                page, position = StatementReader(reads, past, end).page(position, limit, shop)
+            except TransientError as error:
+                if "is not complete" not in str(error):
+                    raise
+                has_all = all(reads.is_indexed(_key_of(reads, mark)) for mark in counted)
+                assert not has_all, "complete, and denied"
+                self._note("a statement that the index had not all of yet")
+                return
+            assert len({each.mark.order for each in page}) <= limit
+            lines += page
+            if position is None:
+                break
+            request = replace(request, index_delay_s=0)
+        self._check_statement(past, period, counted, lines, shop)
+        if lines:
+            self._note(f"a statement of {min(len(lines), 5)} lines")
+
+    def _check_statement(
+        self,
+        past: Past,
+        period: tuple[datetime, datetime],
+        counted: list[Mark],
+        lines: list[StatedLine],
+        shop: str | None,
+    ) -> None:
+        """Line by line what was counted, from the opening to the closing."""
+        assert [(each.mark.order, each.line.uuid) for each in lines] == [
+            (mark.order, line.uuid)
+            for mark in counted
+            for line in mark.lines
+            if shop in (None, line.balance_shop_id)
+        ], "a statement's lines are not what was counted"
+        running, closing = past.at(period[0]), past.at(period[1])
+        for each in lines:
+            key = BalanceKey(each.line.balance_shop_id, each.line.currency.code)
+            running[key] += Figures.of(counters_of(each.mark.stage, each.line))
+            assert each.running == running[key], "a running balance is not the sum of its lines"
+        for key, figures in running.items():
+            if shop in (None, key.balance_shop_id):
+                assert figures == closing[key], "lines do not add up to the closing"
+
+    def next_page(self, request: Request, walk: Walk, limit: int) -> None:
+        """(d): of a walk."""
+        reads, now = self._reads(request)
+        if walk.there is None:
+            was = self._indexed_as_of
+            as_of = reads.indexed_as_of(now)
+            assert was is None or (as_of is not None and as_of >= was), "as_of went back"
+            self._indexed_as_of = as_of
+            if as_of is not None:
+                pk = merchant_pk(walk.merchant_id)
+                arrived = self._promises.arrived_before(as_of)
+                walk.promised = {key for key in arrived if key.pk == pk}
+            marks = self._marks(walk.merchant_id)
+            indexed = [mark for mark in marks if reads.is_indexed(_key_of(reads, mark))]
+            walk.there = {mark.order for mark in indexed if _passes(walk.wanted, mark)}
+        page, position = read_operations(
+            reads, walk.wanted, limit, after=walk.position, newest_first=walk.newest_first
+        )
+        assert len(page) <= limit
+        walk.seen += page
+        walk.pages += 1
+        walk.position = position
+        if position is None:
+            walk.is_done = True
+            self._check_walk(walk, reads)
+
+    def _check_walk(self, walk: Walk, reads: MemoryMerchantReads) -> None:
+        orders = [mark.order for mark in walk.seen]
+        assert orders == sorted(set(orders), reverse=walk.newest_first), "repeated, or out of order"
+        assert walk.there is not None
+        assert walk.there <= set(orders), "an operation that was there was skipped"
+        assert all(_passes(walk.wanted, mark) for mark in walk.seen)
+        stored = {mark.order: mark for mark in self._marks(walk.merchant_id)}
+        assert all(stored[mark.order] == mark for mark in walk.seen)
+        if walk.wanted == OperationFilter():
+            seen = {_key_of(reads, mark) for mark in walk.seen}
+            assert walk.promised <= seen, "as_of promised what is not in the pages"
+        self._note(
+            f"a walk of {min(walk.pages, 4)} pages, more came: {len(orders) > len(walk.there)}"
+        )
+
+    def _check_log(self, reads: MemoryMerchantReads, segments: list[Segment]) -> None:
+        live = [replace(each, negative_since=None) for each in reads.balances()]
+        logged = log_balances(segments, live)
+        assert sorted(logged, key=str) == sorted(live, key=str), "the log says otherwise"
+        dates = sorted({segment.booked_at for segment in segments})
+        for at in (dates[0], dates[-1], dates[-1] + QUARTER):
+            earlier = [segment for segment in segments if segment.booked_at < at]
+            assert _that_there_is(log_figures(segments, at)) == _figures(earlier)
+        pairings = reads.pairings(100)
+        said = {(reads.merchant_id, each.falcon_operation_id): each.standing for each in pairings}
+        assert said == open_pairings(segments), "the log awaits otherwise"
+
+
+def _key_of(reads: MemoryMerchantReads, mark: Mark) -> ItemKey:
+    sk = f"OPERATION#{mark.falcon_operation_id}#{mark.stage}"
+    return ItemKey(merchant_pk(reads.merchant_id), sk)
+
+
+def _add(sums: Balances, mark: Mark) -> None:
+    for key, figures in _figures([Segment(mark.stage, "-", 1, 1, mark.lines)]).items():
+        sums[key] = sums.get(key, Figures()) + figures
+
+
+def _figures(segments: Iterable[Segment]) -> Balances:
+    """What segments add up to, by those who count: not by those who read."""
+    return {
+        BalanceKey(shop, currency): Figures.of(counters)
+        for (_, shop, currency), counters in fold(segments).items()
+    }
+
+
+def _that_there_is(figures: Balances) -> Balances:
+    """Without balances that had not begun yet: with a line there is an operations_count."""
+    return {key: value for key, value in figures.items() if value != Figures()}
+
+
+def _passes(wanted: OperationFilter, mark: Mark) -> bool:
+    return (
+        (wanted.start is None or wanted.start <= mark.window)
+        and (wanted.end is None or mark.window < wanted.end)
+        and wanted.stage in (None, mark.stage)
+        and wanted.type in (None, *(line.type for line in mark.lines))
+        and wanted.balance_shop_id in (None, *(line.balance_shop_id for line in mark.lines))
+        and wanted.psp_id in (None, *(line.psp_id for line in mark.lines))
+    )
