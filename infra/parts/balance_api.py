@@ -79,14 +79,25 @@ class BalanceApi(Construct):
             create_default_stage=False,
             cors_preflight=_cors(settings.api.web_origin),
         )
+        balances_of_merchants = integrations.HttpLambdaIntegration(
+            "Balances", self.handler.function
+        )
         self._routes = self.api.add_routes(
             path=MERCHANTS,
             methods=[apigw.HttpMethod.ANY],
-            integration=integrations.HttpLambdaIntegration("Balances", self.handler.function),
+            integration=balances_of_merchants,
             authorizer=authorizers.HttpUserPoolAuthorizer(
                 "Merchants", users, user_pool_clients=[client]
             ),
         )
+        if settings.api.web_origin is not None:
+            # A route for any method would ask a preflight, which has none, for its token. This one
+            # asks nobody, and the function reads nothing for it.
+            self._routes += self.api.add_routes(
+                path=MERCHANTS,
+                methods=[apigw.HttpMethod.OPTIONS],
+                integration=balances_of_merchants,
+            )
         self._add_systems(reading, balances, claims, contexts, log_bucket, queues, layer)
         self._stage()
 
@@ -196,16 +207,14 @@ class BalanceApi(Construct):
 
 
 def _cors(origin: str | None) -> apigw.CorsPreflightOptions | None:
-    """At the gateway: only there a preflight, which has no token, is answered, and a 401 readable
-    by the page that caused it.
-    """
+    """At the gateway: only there a 401 is readable by the page that caused it."""
     if origin is None:
         return None
     return apigw.CorsPreflightOptions(
         allow_origins=[origin],
         allow_methods=[apigw.CorsHttpMethod.GET, apigw.CorsHttpMethod.HEAD],
         allow_headers=["authorization", "if-none-match"],
-        expose_headers=["etag", "link", "x-request-id"],
+        expose_headers=["content-disposition", "etag", "link", "retry-after", "x-request-id"],
         max_age=Duration.minutes(10),
     )
 

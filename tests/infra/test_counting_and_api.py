@@ -40,6 +40,11 @@ def test_cuts_and_expiries_come_every_minute_and_late_ones_are_not_made_up_for(a
     assert {each["MaximumRetryAttempts"] for each in invocations} == {0}
 
 
+def preflights(assembly):
+    """A browser's preflight has no token, so its route has no authorizer; nothing is read for it."""
+    return {"OPTIONS /v1/{proxy+}"} if assembly.settings.api.web_origin else set()
+
+
 def test_the_api_has_two_routes_and_no_way_around_their_authorizers(assembly):
     routes = {
         route["RouteKey"]: route
@@ -48,6 +53,7 @@ def test_the_api_has_two_routes_and_no_way_around_their_authorizers(assembly):
     assert {key: route["AuthorizationType"] for key, route in routes.items()} == {
         "ANY /v1/{proxy+}": "JWT",
         "ANY /v1/systems/{proxy+}": "AWS_IAM",
+        **dict.fromkeys(preflights(assembly), "NONE"),
     }
     (authorizer,) = assembly.all("AWS::ApiGatewayV2::Authorizer")
     assert assembly.text(routes["ANY /v1/{proxy+}"]["AuthorizerId"]) == authorizer
@@ -94,7 +100,9 @@ def test_each_route_has_a_limit_of_its_own_in_the_shape_that_cloudformation_take
         for key, limit in expected.items()
     }
     routes = assembly.all("AWS::ApiGatewayV2::Route")
-    assert {route["Properties"]["RouteKey"] for route in routes.values()} == set(expected)
+    assert {route["Properties"]["RouteKey"] for route in routes.values()} == (
+        set(expected) | preflights(assembly)
+    )
     assert set(routes) <= set(stage["DependsOn"])
     assert stage["Properties"]["AutoDeploy"] is True
     # Whatever route comes next is limited too.
@@ -113,7 +121,9 @@ def test_only_the_page_that_is_configured_may_call_the_api_from_a_browser(assemb
     assert "*" not in origin
     assert set(cors["AllowMethods"]) == {"GET", "HEAD"}
     assert set(cors["AllowHeaders"]) == {"authorization", "if-none-match"}
-    assert set(cors["ExposeHeaders"]) == {"etag", "link", "x-request-id"}
+    assert set(cors["ExposeHeaders"]) == {
+        *("content-disposition", "etag", "link", "retry-after", "x-request-id")
+    }
     # The token comes in a header, never as a cookie.
     assert "AllowCredentials" not in cors
 

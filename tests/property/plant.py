@@ -20,6 +20,8 @@ COPIED = ("falcon_balances", "lambdas", "state_machines", "tests", "pyproject.to
 PATH = ("tests/property/test_pipeline.py",)
 SPENDING = ("tests/property/test_races.py", "tests/property/test_spending.py")
 READING = ("tests/property/test_reading.py",)
+# Splitting a shard at just the wrong moment is too rare to wait for: a test does it on purpose.
+SPLITTING = ("tests/component/test_reducer_cuts.py",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ FAULTS = (
         "lambdas/reducer/batch.py",
         "    pending = list(parents[shard_id])\n",
         "    pending: list[str] = []\n",
+        first=SPLITTING,
     ),
     Fault(
         "message acknowledged though its execution failed",
@@ -283,16 +286,15 @@ FAULTS = (
     Fault(
         "what is set aside taken off the past",
         "falcon_balances/domain/history.py",
-        '        known["available"] += counters.get("blocked", 0)\n',
-        "",
+        '            get("available", 0) + get("blocked", 0),\n',
+        '            get("available", 0),\n',
         first=READING,
     ),
     Fault(
-        "as_of read after the balances",
+        "as_of from the clock",
         "lambdas/balance_api/reading.py",
-        "    return as_of, Past(since, closed, closing, tuple(reads.windows(since, closed)))\n",
-        "    past = Past(since, closed, closing, tuple(reads.windows(since, closed)))\n"
-        "    return reads.as_of() or as_of, past\n",
+        "    as_of = reads.as_of()\n",
+        "    as_of = now if reads.as_of() else None\n",
         first=READING,
     ),
     Fault(
@@ -300,6 +302,13 @@ FAULTS = (
         "lambdas/balance_api/reading.py",
         "                if figures == running:\n",
         "                if figures != object:\n",
+        first=READING,
+    ),
+    Fault(
+        "a page that looked at enough forgets where",
+        "lambdas/balance_api/reading.py",
+        "        if looked_at >= MARKS_A_PAGE_MAX:\n            return found, position\n",
+        "        if looked_at >= MARKS_A_PAGE_MAX:\n            return found, None\n",
         first=READING,
     ),
     Fault(

@@ -11,14 +11,14 @@ from hypothesis.stateful import initialize, rule
 
 from falcon_balances.contracts.blocks import BlockRequestV1
 from falcon_balances.domain.history import parse_month
-from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.instants import QUARTER, rfc3339
 from falcon_balances.domain.operations import Stage
 from lambdas.balance_api.blocking import BlockConflictError, request_block
 from lambdas.balance_api.reading import OperationFilter
 from tests.property.actors import Actor
 from tests.property.machine import SCHEDULE, Machine, context, next_quarter
 from tests.property.promises import dump
-from tests.property.reading import Request
+from tests.property.reading import FIRST_BORDER, Request
 from tests.property.test_pipeline import MERCHANTS, PERCENTS, events
 
 Sent = tuple[Stage, dict[str, object]]
@@ -36,6 +36,7 @@ WANTED = st.sampled_from(
         OperationFilter(stage="confirmed"),
         OperationFilter(type="refund"),
         OperationFilter(balance_shop_id="bs-ann", psp_id="psp"),
+        OperationFilter(start=FIRST_BORDER + QUARTER, end=FIRST_BORDER + 3 * QUARTER),
     ]
 )
 BORDER = st.integers(0, 20)
@@ -71,6 +72,7 @@ SENT = st.one_of(payments(), payments(), payments(), adjustments())
 
 BATCH = st.lists(SENT, max_size=2)
 LIMIT = st.integers(1, 3)
+PAUSE = st.integers(0, 16)  # calls of the reader
 
 
 class ReadingMachine(Machine):
@@ -84,7 +86,7 @@ class ReadingMachine(Machine):
         owners = {"ben": "ann"} if is_shop_of_ann else {}
         for merchant in MERCHANTS:
             self._load(context(merchant, percent, owner=owners.get(merchant)))
-        self.pass_time(batch, "quarter", "caught up", 0, [])
+        self.pass_time(batch, "quarter", "caught up", 0, [], 0, 1)
 
     def _publish(self, batch: list[Sent]) -> None:
         """As far as the stream, without faults: those are looked for elsewhere."""
@@ -93,25 +95,35 @@ class ReadingMachine(Machine):
         self._dispatch_all()
 
     @rule(
-        batch=BATCH,
+        batch=st.lists(SENT, max_size=4),
         until=st.sampled_from(["now", "quarter", "quarter", "month"]),
         reducers=st.sampled_from(["caught up", "late", "held"]),
         skew_s=st.sampled_from([0, 0, -50, 50]),
         then=BATCH,
+        since=st.sampled_from([0, 1, -2, -2]),
+        limit=st.sampled_from([1, 2, 100]),
     )
     def pass_time(
-        self, batch: list[Sent], until: str, reducers: str, skew_s: int, then: list[Sent]
+        self,
+        batch: list[Sent],
+        until: str,
+        reducers: str,
+        skew_s: int,
+        then: list[Sent],
+        since: int,
+        limit: int,
     ) -> None:
         """To where a cut may close what lies before it, and something is counted after it.
 
-        Reducers that are late count all of it only then, so that the index may not have it yet;
+        Reducers that are late count half of it only then, so that the index may not have it yet;
         those that are held do not go on at all. Kinesis' clock, which says when a record arrived,
         may be wrong.
         """
         self.pipeline.stream_clock_skew = timedelta(seconds=skew_s)
-        self._publish(batch)
-        if reducers == "caught up":
-            self._finish_all()
+        in_time = len(batch) if reducers == "caught up" else len(batch) // 2
+        self._publish(batch[:in_time])
+        self._finish_all()
+        self._publish(batch[in_time:])
         before = self.pipeline.store.known_as_of
         if until == "month":
             _, ends = parse_month(rfc3339(self.pipeline.now)[:7])
@@ -125,7 +137,7 @@ class ReadingMachine(Machine):
             return
         self._finish_all()
         if reducers == "late":
-            self.reading.read_behind("m-ann")
+            self.reading.read_behind("m-ann", since, limit)
 
     @rule(shard=st.integers(0, 5), batch_size=st.integers(1, 6), schedule=SCHEDULE)
     def reduce(self, shard: int, batch_size: int, schedule: list[Any]) -> None:
@@ -157,11 +169,11 @@ class ReadingMachine(Machine):
         with suppress(BlockConflictError):
             request_block(block, self.pipeline.store, wait=lambda _delay_s: None)
 
-    @rule(request=REQUESTS, since=BORDER, batch=BATCH, schedule=SCHEDULE)
+    @rule(request=REQUESTS, since=BORDER, batch=BATCH, pause=PAUSE, schedule=SCHEDULE)
     def look_back(
-        self, request: Request, since: int, batch: list[Sent], schedule: list[Any]
+        self, request: Request, since: int, batch: list[Sent], pause: int, schedule: list[Any]
     ) -> None:
-        self._read(lambda: self.reading.look_back(request, since), batch, schedule)
+        self._read(lambda: self.reading.look_back(request, since), batch, pause, schedule)
 
     @rule(
         request=REQUESTS,
@@ -169,6 +181,7 @@ class ReadingMachine(Machine):
         limit=LIMIT,
         by_shop=st.booleans(),
         batch=BATCH,
+        pause=PAUSE,
         schedule=SCHEDULE,
     )
     def state(
@@ -178,10 +191,14 @@ class ReadingMachine(Machine):
         limit: int,
         by_shop: bool,
         batch: list[Sent],
+        pause: int,
         schedule: list[Any],
     ) -> None:
         self._read(
-            lambda: self.reading.state(request, borders, limit, by_shop=by_shop), batch, schedule
+            lambda: self.reading.state(request, borders, limit, by_shop=by_shop),
+            batch,
+            pause,
+            schedule,
         )
 
     @rule(
@@ -190,6 +207,7 @@ class ReadingMachine(Machine):
         newest_first=st.booleans(),
         limit=LIMIT,
         batch=BATCH,
+        pause=PAUSE,
         schedule=SCHEDULE,
     )
     def read_operations(
@@ -199,28 +217,35 @@ class ReadingMachine(Machine):
         newest_first: bool,
         limit: int,
         batch: list[Sent],
+        pause: int,
         schedule: list[Any],
     ) -> None:
         """A page more of the merchant's walk, or the first of a new one."""
         walk = self.reading.walk(request.merchant_id, wanted, newest_first=newest_first)
-        self._read(lambda: self.reading.next_page(request, walk, limit), batch, schedule)
+        self._read(lambda: self.reading.next_page(request, walk, limit), batch, pause, schedule)
 
-    def _read(self, work: Callable[[], None], batch: list[Sent], schedule: list[Any]) -> None:
-        """While every shard is reduced. Requests are answered in seconds, so it ends before others
-        let time pass.
+    def _read(
+        self, work: Callable[[], None], batch: list[Sent], pause: int, schedule: list[Any]
+    ) -> None:
+        """While every shard is reduced: much of it where the reader pauses. Requests are answered
+        in seconds, so it ends before others let time pass.
         """
         self._publish(batch)
         reader = Actor("reader", self.reading.in_actor(work))
-        self.actors.insert(0, reader)
+        for _ in range(pause):
+            reader.step()
         for shard_id in list(self.pipeline.stream.by_id):
             self._start_reducer(shard_id, 3)
+        self.actors.append(reader)
         self._go_on(schedule)
+        if pause % 2:
+            self._finish_all()
         reader.finish()
 
 
 TestReading = ReadingMachine.TestCase
 TestReading.settings = settings(
     max_examples=settings().max_examples // 4,
-    stateful_step_count=50,
+    stateful_step_count=30,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
