@@ -41,7 +41,7 @@ def test_cuts_and_expiries_come_every_minute_and_late_ones_are_not_made_up_for(a
 
 
 def preflights(assembly):
-    """A browser's preflight has no token, so its route has no authorizer; nothing is read for it."""
+    """A preflight has no token, so its route has no authorizer; nothing is read for it."""
     return {"OPTIONS /v1/{proxy+}"} if assembly.settings.api.web_origin else set()
 
 
