@@ -95,6 +95,10 @@ def test_no_answer_over_http_is_outside_its_schema(
     headers = {"Authorization": f"Bearer {token}"}
     response = case.call(base_url=counted.api_url, headers=headers)
     ANSWERED[response.status_code] += 1
+    if "x-request-id" not in response.headers:
+        # The gateway's own answer, in its own shape: a path with a line feed meets no route.
+        assert 400 <= response.status_code < 500
+        return
     checks = [
         not_a_server_error,
         status_code_conformance,
