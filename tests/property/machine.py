@@ -45,10 +45,16 @@ class Machine(RuleBasedStateMachine):
         self.promises.pipeline = self.pipeline
         self.reading = Reading(self.promises, self.pipeline)
         self.is_read_at_end = True
+        self._broken: list[AssertionError] = []
         self.actors: list[Actor] = []
 
     def _observe(self, point: str) -> None:
-        self.promises.observe(point)
+        """What breaks within an actor would end with it, or be taken for an error of AWS."""
+        try:
+            self.promises.observe(point)
+        except AssertionError as broken:
+            self._broken.append(broken)
+            raise
         self.reading.observe(point)
 
     def _load(self, document: dict[str, Any]) -> None:
@@ -100,8 +106,13 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def balances_follow_marks(self) -> None:
+        self._check_nothing_broke()
         self.promises.check_balances_follow_marks()
         self.reading.check()
+
+    def _check_nothing_broke(self) -> None:
+        for broken in self._broken:
+            raise broken
 
     def teardown(self) -> None:
         """Let all end, dead letters too, without further faults; then nothing may be missing."""
@@ -115,6 +126,7 @@ class Machine(RuleBasedStateMachine):
         self.promises.check_balances_follow_marks()
         self.promises.check_drained()
         self.promises.check_replay()
+        self._check_nothing_broke()
         if self.is_read_at_end:
             self.pipeline.now = next_quarter(self.pipeline.now)
             self._finish_all()
