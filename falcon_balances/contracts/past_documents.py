@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from falcon_balances.contracts.blocks import scaled
 from falcon_balances.contracts.fresh import Fresh
 from falcon_balances.contracts.queries import Source
-from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark
-from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Past
+from falcon_balances.domain.instants import QUARTER, rfc3339
 from falcon_balances.domain.operations import BalanceOperation, Stage
 
 _MODEL = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -131,6 +131,35 @@ class BalanceHistoryV1(BaseModel):
     closing: FiguresV1
     steps: tuple[StepV1, ...]
     days: tuple[DayV1, ...]
+
+    @classmethod
+    def of(
+        cls, key: BalanceKey, past: Past, period: tuple[datetime, datetime], days: Iterable[Day]
+    ) -> Self:
+        """`period` lies within the past; `days` may be of other balances too."""
+        start, end = period
+        opening = running = past.at(start)[key]
+        steps = []
+        for window in past.between(start, end):
+            if window.balance == key:
+                after = running + window.change
+                steps.append(
+                    StepV1(
+                        start=rfc3339(window.start),
+                        end=rfc3339(window.start + QUARTER),
+                        opening=FiguresV1.of(running, key.currency),
+                        closing=FiguresV1.of(after, key.currency),
+                    )
+                )
+                running = after
+        return cls(
+            balance_shop_id=key.balance_shop_id,
+            currency=key.currency,
+            opening=FiguresV1.of(opening, key.currency),
+            closing=FiguresV1.of(running, key.currency),
+            steps=tuple(steps),
+            days=tuple(DayV1.of(day) for day in days if day.balance == key),
+        )
 
 
 class HistoryV1(Fresh):

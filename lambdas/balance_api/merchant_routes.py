@@ -1,13 +1,11 @@
 """The reads of one merchant (design §8), the same for merchants and for systems."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
@@ -32,21 +30,18 @@ from falcon_balances.contracts.operation_documents import (
 from falcon_balances.contracts.past_documents import (
     BalanceHistoryV1,
     BalancesAtV1,
-    DayV1,
     FiguresV1,
     HistoryV1,
     LateOperationV1,
     StatementBalanceV1,
     StatementLineV1,
     StatementV1,
-    StepV1,
     TurnoverV1,
     balances_at,
     statement_csv,
     turnover_of,
 )
 from falcon_balances.contracts.queries import (
-    HISTORY_DAYS_MAX,
     BalancesQuery,
     HistoryQuery,
     OperationsQuery,
@@ -56,20 +51,27 @@ from falcon_balances.contracts.queries import (
 )
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.history import (
-    BalanceKey,
     NotClosedError,
-    Past,
     last_day_before,
     parse_month,
     parse_quarter,
 )
 from falcon_balances.domain.identity import payout_operation_id, payout_return_id
-from falcon_balances.domain.instants import QUARTER, parse_rfc3339, rfc3339
-from falcon_balances.domain.operations import BalanceOperation, OperationType, Stage
+from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.operations import BalanceOperation, OperationType
 from falcon_balances.domain.pairing import Pairing
 from lambdas.balance_api.cursors import Cursors
 from lambdas.balance_api.documented import DOCS
 from lambdas.balance_api.edge import Api, InvalidParameterError
+from lambdas.balance_api.parameters import (
+    FIRST,
+    OPERATION_ID,
+    check_range,
+    instant_of,
+    order_of,
+    quarter_or_none,
+    without_page,
+)
 from lambdas.balance_api.reading import (
     OperationFilter,
     StatementReader,
@@ -78,12 +80,11 @@ from lambdas.balance_api.reading import (
     read_operations,
     read_past,
 )
+from lambdas.balance_api.turnover import log_turnover, table_turnover
 
 LATE_SHOWN_MAX: Final = 100
 PAIRINGS_MAX: Final = 20_000
-_OPERATION_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DAY: Final = timedelta(days=1)
-_FIRST: Final = datetime.min.replace(tzinfo=UTC)
 
 MerchantId = Annotated[str, Path(description="The merchant's global id.")]
 BalanceShopId = Annotated[str, Path(description="A balance of the merchant.")]
@@ -177,7 +178,7 @@ class MerchantRoutes:
     ) -> Response[str]:
         now, objects_read = self.now(), None
         if query.source == "log":
-            at = _instant("at", text, parse_rfc3339)
+            at = instant_of("at", text, parse_rfc3339)
             as_of = sources.reads.as_of()
             merchant_id = sources.reads.merchant_id
             segments = sources.log.segments_of(merchant_id, sources.log_objects_max)
@@ -185,7 +186,7 @@ class MerchantRoutes:
             if not segments:
                 raise NotFoundError
         else:
-            at = _instant("at", text, parse_quarter)
+            at = instant_of("at", text, parse_quarter)
             as_of, past = read_past(sources.reads, at, now)
             figures = past.at(at)
         # A balance that began later was not there: else a closed quarter's answer would grow.
@@ -214,14 +215,14 @@ class MerchantRoutes:
         query: Annotated[HistoryQuery, Query()],
     ) -> Response[str]:
         sources, now = self._sources_of(merchant_id), self.now()
-        start, end = _optional("from", query.start), _optional("to", query.end)
+        start, end = quarter_or_none("from", query.start), quarter_or_none("to", query.end)
         if end is None:
             known = sources.reads.as_of()
             if known is None:
                 raise NotClosedError(None)
             end = closed_until(known)
-        start = max(end, _FIRST + _DAY) - _DAY if start is None else start
-        _check_range(start, end)
+        start = max(end, FIRST + _DAY) - _DAY if start is None else start
+        check_range(start, end)
         as_of, past = read_past(sources.reads, start, now)
         if end > past.closed_until:
             raise NotClosedError(past.closed_until)
@@ -235,12 +236,7 @@ class MerchantRoutes:
                 start=rfc3339(start),
                 end=rfc3339(end),
                 closed_until=rfc3339(past.closed_until),
-                balances=tuple(
-                    _history_of(key, past, (start, end)).model_copy(
-                        update={"days": tuple(DayV1.of(day) for day in days if day.balance == key)}
-                    )
-                    for key in keys
-                ),
+                balances=tuple(BalanceHistoryV1.of(key, past, (start, end), days) for key in keys),
             )
         )
 
@@ -249,8 +245,8 @@ class MerchantRoutes:
     ) -> Response[str]:
         sources, now = self._sources_of(merchant_id), self.now()
         wanted = OperationFilter(
-            _optional("from", query.start),
-            _optional("to", query.end),
+            quarter_or_none("from", query.start),
+            quarter_or_none("to", query.end),
             query.type,
             query.stage,
             query.balance_shop_id,
@@ -258,8 +254,8 @@ class MerchantRoutes:
         )
         if wanted.start is not None and wanted.end is not None and wanted.start >= wanted.end:
             raise InvalidParameterError("to", "must be after `from`")
-        cursors = Cursors("operations", merchant_id, _without_page(query))
-        after = _order(cursors.read(query.cursor), *wanted.bounds)
+        cursors = Cursors("operations", merchant_id, without_page(query))
+        after = order_of(cursors.read(query.cursor), *wanted.bounds)
         as_of = sources.reads.indexed_as_of(now)
         marks, position = read_operations(
             sources.reads,
@@ -283,7 +279,7 @@ class MerchantRoutes:
     def operation(self, merchant_id: MerchantId, falcon_operation_id: str) -> Response[str]:
         sources, now = self._sources_of(merchant_id), self.now()
         reads = sources.reads
-        if not _OPERATION_ID.fullmatch(falcon_operation_id):
+        if not OPERATION_ID.fullmatch(falcon_operation_id):
             raise NotFoundError
         as_of = reads.as_of()
         claims = reads.claims(falcon_operation_id)
@@ -319,7 +315,10 @@ class MerchantRoutes:
     ) -> Response[str]:
         sources, now = self._sources_of(merchant_id), self.now()
         as_of = sources.reads.as_of()
-        learned = (self._log_turnover if query.source == "log" else self._turnover)(sources, query)
+        if query.source == "log":
+            learned = log_turnover(sources.log, merchant_id, query, sources.log_objects_max)
+        else:
+            learned = table_turnover(sources.reads, query, LATE_SHOWN_MAX + 1)
         if not learned.sums:
             self._known(sources)
         late = learned.late
@@ -341,27 +340,6 @@ class MerchantRoutes:
             )
         )
 
-    def _turnover(self, sources: Sources, query: TurnoverQuery) -> "_Turnover":
-        if query.time_zone != "UTC":
-            raise InvalidParameterError("time_zone", "another than UTC needs `source=log`")
-        start, end = _month("month", query.month)
-        learned = _Turnover(late=sources.reads.late(query.month, LATE_SHOWN_MAX + 1))
-        for day in sources.reads.days(start.date().isoformat(), last_day_before(end)):
-            learned.add(day.balance.currency, day.operations_count, day.sums, day.late)
-        return learned
-
-    def _log_turnover(self, sources: Sources, query: TurnoverQuery) -> "_Turnover":
-        _month("month", query.month)
-        zone = _zone(query.time_zone)
-        segments = sources.log.segments_of(sources.reads.merchant_id, sources.log_objects_max)
-        learned = _Turnover(objects_read=len(segments))
-        for segment in segments:
-            if _month_in(zone, segment.booked_at) == query.month:
-                for line in segment.lines:
-                    sums = {(segment.stage, line.type.value): line.amount.minor}
-                    learned.add(line.currency.code, 1, sums, {})
-        return learned
-
     def statement(
         self,
         merchant_id: MerchantId,
@@ -373,8 +351,8 @@ class MerchantRoutes:
             start, end = parse_month(month)
         except ValueError:
             raise NotFoundError from None
-        cursors = Cursors(f"statements/{month}", merchant_id, _without_page(query))
-        after = _order(cursors.read(query.cursor), rfc3339(start), rfc3339(end))
+        cursors = Cursors(f"statements/{month}", merchant_id, without_page(query))
+        after = order_of(cursors.read(query.cursor), rfc3339(start), rfc3339(end))
         as_of, past = read_past(sources.reads, start, now)
         if end > past.closed_until:
             raise NotClosedError(past.closed_until)
@@ -431,7 +409,7 @@ class MerchantRoutes:
         self, merchant_id: MerchantId, query: Annotated[UnreconciledQuery, Query()]
     ) -> Response[str]:
         sources, now = self._sources_of(merchant_id), self.now()
-        cursors = Cursors("unreconciled", merchant_id, _without_page(query))
+        cursors = Cursors("unreconciled", merchant_id, without_page(query))
         after = cursors.read(query.cursor) or ""
         as_of = sources.reads.as_of()
         found = sources.reads.pairings(PAIRINGS_MAX + 1)
@@ -472,54 +450,6 @@ class MerchantRoutes:
         return {"Link": f'<?{urlencode({**said, "cursor": cursor})}>; rel="next"'}
 
 
-@dataclass(slots=True)
-class _Turnover:
-    """Sums by currency, stage and type, as they are added up. `late` as `MerchantReads` says it."""
-
-    sums: dict[str, dict[tuple[Stage, str], int]] = field(default_factory=dict)
-    late_sums: dict[str, dict[tuple[Stage, str], int]] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    late: Sequence[str] | None = None
-    objects_read: int | None = None
-
-    def add(
-        self,
-        currency: str,
-        count: int,
-        sums: Mapping[tuple[Stage, str], int],
-        late: Mapping[tuple[Stage, str], int],
-    ) -> None:
-        self.counts[currency] = self.counts.get(currency, 0) + count
-        _add(self.sums.setdefault(currency, {}), sums)
-        _add(self.late_sums.setdefault(currency, {}), late)
-
-
-def _history_of(key: BalanceKey, past: Past, period: tuple[datetime, datetime]) -> BalanceHistoryV1:
-    start, end = period
-    opening = past.at(start)[key]
-    steps, running = [], opening
-    for window in past.between(start, end):
-        if window.balance == key:
-            after = running + window.change
-            steps.append(
-                StepV1(
-                    start=rfc3339(window.start),
-                    end=rfc3339(window.start + QUARTER),
-                    opening=FiguresV1.of(running, key.currency),
-                    closing=FiguresV1.of(after, key.currency),
-                )
-            )
-            running = after
-    return BalanceHistoryV1(
-        balance_shop_id=key.balance_shop_id,
-        currency=key.currency,
-        opening=FiguresV1.of(opening, key.currency),
-        closing=FiguresV1.of(past.at(end)[key], key.currency),
-        steps=tuple(steps),
-        days=(),
-    )
-
-
 def _return_of(main: BalanceOperation, reads: MerchantReads) -> str | None:
     if main.type is not OperationType.WITHDRAWAL:
         return None
@@ -529,68 +459,3 @@ def _return_of(main: BalanceOperation, reads: MerchantReads) -> str | None:
 
 def _by_age(pairing: Pairing) -> str:
     return f"{pairing.operation_date}#{pairing.falcon_operation_id}"
-
-
-def _add(total: dict[tuple[Stage, str], int], added: Mapping[tuple[Stage, str], int]) -> None:
-    for name, amount in added.items():
-        total[name] = total.get(name, 0) + amount
-
-
-def _instant(name: str, text: str, parse: Callable[[str], datetime]) -> datetime:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise InvalidParameterError(name, str(error)) from None
-
-
-def _optional(name: str, text: str | None) -> datetime | None:
-    return None if text is None else _instant(name, text, parse_quarter)
-
-
-def _month(name: str, text: str) -> tuple[datetime, datetime]:
-    try:
-        return parse_month(text)
-    except ValueError as error:
-        raise InvalidParameterError(name, str(error)) from None
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones is no zone
-        raise InvalidParameterError("time_zone", "no such IANA time zone") from None
-
-
-def _month_in(zone: ZoneInfo, instant: datetime) -> str | None:
-    """None at the ends of the calendar, where the zone's own time would be outside it."""
-    try:
-        local = instant.astimezone(zone)
-    except OverflowError:
-        return None
-    return f"{local.year:04d}-{local.month:02d}"
-
-
-def _check_range(start: datetime, end: datetime) -> None:
-    if start >= end:
-        raise InvalidParameterError("to", "must be after `from`")
-    if end - start > timedelta(days=HISTORY_DAYS_MAX):
-        raise InvalidParameterError("from", f"more than {HISTORY_DAYS_MAX} days before `to`")
-
-
-def _order(position: str | None, start: str, end: str) -> str | None:
-    """A cursor that somebody made up may hold anything."""
-    if position is None:
-        return None
-    try:
-        window, booked, operation_id, stage = position.split("#")
-        parse_quarter(window), parse_rfc3339(booked), Stage(stage)
-        is_ours = bool(_OPERATION_ID.fullmatch(operation_id)) and start <= position <= end
-    except ValueError:
-        is_ours = False
-    if not is_ours or window[-1] + booked[-1] != "ZZ":
-        raise InvalidParameterError("cursor", "not one of this merchant, route and query")
-    return position
-
-
-def _without_page(query: BaseModel) -> dict[str, Any]:
-    return query.model_dump(mode="json", exclude={"cursor", "limit"}, exclude_none=True)

@@ -176,17 +176,18 @@ class StatementReader:
         expected = self._expected(start)
         lines: list[StatedLine] = []
         position, found, looked_at = after, 0, 0
-        current, is_full = None, False
+        current, has_more = None, False
         for mark in self._marks(start):
+            is_full = found == limit or looked_at >= MARKS_A_PAGE_MAX
             if mark.window != current:
                 self._check(expected, mark.window, running)
                 current = mark.window
                 if is_full:
                     return lines, position
-            is_new = after is None or mark.order > after
             # A full page reads its last quarter to the end: only then it is known to be whole.
-            is_full = is_full or (is_new and (found == limit or looked_at >= MARKS_A_PAGE_MAX))
+            is_new = after is None or mark.order > after
             is_shown = is_new and not is_full
+            has_more = has_more or (is_new and is_full)
             before = len(lines)
             for line in mark.lines:
                 key = BalanceKey(line.balance_shop_id, line.currency.code)
@@ -197,7 +198,7 @@ class StatementReader:
                 position, looked_at = mark.order, looked_at + 1
                 found += len(lines) > before
         self._check(expected, self._end, running)
-        return lines, position if is_full else None
+        return lines, position if has_more else None
 
     def _marks(self, start: datetime) -> Iterator[Mark]:
         position = None

@@ -744,6 +744,21 @@ def test_with_an_index_that_lags_a_statement_is_503_and_no_page_of_it_is_wrong(t
         ]
 
 
+def test_a_page_that_ends_with_its_quarter_does_not_wait_for_the_next_one(ledger):
+    """The index lacks the middle one of the next quarter's three: this page is right without it."""
+    ledger.at("2026-10-12T09:00:00").count(confirmed(external_reference="first"))
+    later = [confirmed(external_reference=f"later-{n}") for n in range(3)]
+    ledger.at("2026-10-12T09:20:00").count(*later)
+    ledger.at("2026-11-01T00:01:00").close()
+    reads = ledger.sources(MERCHANT).reads
+    every = reads.marks("2026-10-01", "2026-11-01", after=None, newest_first=False, limit=9).marks
+    ledger.reader = type("Lagging", (LaggingReads,), {"missing": every[2].order})
+    first, second = every_answer({"limit": 1})
+    assert first.status == 200
+    assert {line["external_reference"] for line in first.body["lines"]} == {"first"}
+    assert second.status == 503
+
+
 def test_a_quarter_of_which_the_index_knows_nothing_yet_is_503_too(ledger):
     ledger.at("2026-10-31T23:50:00").count(confirmed())
     ledger.close()

@@ -315,7 +315,7 @@ FAULTS = (
         "a page of a statement that ends amid a quarter not checked",
         "lambdas/balance_api/reading.py",
         "            is_shown = is_new and not is_full\n",
-        "            if is_full:\n"
+        "            if is_new and is_full:\n"
         "                return lines, position\n"
         "            is_shown = is_new and not is_full\n",
         first=READING,
