@@ -1,6 +1,6 @@
 """What the API says of operations: a page, one's whole story, what awaits reconciliation."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Self
 
@@ -12,7 +12,7 @@ from falcon_balances.contracts.fresh import Fresh
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.operations import PSP_TYPES, BalanceOperation, Stage
+from falcon_balances.domain.operations import BalanceOperation, Stage, main_line
 from falcon_balances.domain.pairing import Pairing, Standing, movements_of
 
 _MODEL = ConfigDict(frozen=True, extra="forbid")
@@ -41,11 +41,6 @@ class LineV1(BaseModel):
             local_merchant_id=line.local_merchant_id,
             shop_id=line.shop_id,
         )
-
-
-def main_line(lines: Sequence[BalanceOperation]) -> BalanceOperation:
-    """The one that says what the operation is; the others are its fees."""
-    return next((line for line in lines if line.type in PSP_TYPES), lines[0])
 
 
 class OperationV1(BaseModel):

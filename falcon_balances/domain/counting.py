@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import (
     PSP_STAGES,
-    PSP_TYPES,
     BalanceOperation,
     OperationType,
     Segment,
     Stage,
+    main_line,
 )
 
 COUNTERS: Final = (
@@ -260,7 +260,7 @@ def _side(segment: Segment) -> Side | None:
     """PSPs' operations come in two stages, which should say the same."""
     if segment.stage not in PSP_STAGES:
         return None
-    main = next((line for line in segment.lines if line.type in PSP_TYPES), segment.lines[0])
+    main = main_line(segment.lines)
     sums: dict[tuple[str, str, str], int] = {}
     for line in segment.lines:
         name = (line.balance_shop_id, line.currency.code, line.type.value)

@@ -1,5 +1,6 @@
 """What PSPs tell us, and what becomes of it: the nouns of design §2 as plain values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -230,6 +231,11 @@ class BalanceOperation:
     @property
     def currency(self) -> Currency:
         return self.amount.currency
+
+
+def main_line(lines: Sequence[BalanceOperation]) -> BalanceOperation:
+    """The one that says what the operation is; the others are its fees."""
+    return next((line for line in lines if line.type in PSP_TYPES), lines[0])
 
 
 @dataclass(frozen=True, slots=True)

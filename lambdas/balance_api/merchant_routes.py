@@ -24,7 +24,6 @@ from falcon_balances.contracts.operation_documents import (
     UnreconciledOperationV1,
     UnreconciledV1,
     age_days,
-    main_line,
     unreconciled_sums,
 )
 from falcon_balances.contracts.past_documents import (
@@ -58,7 +57,7 @@ from falcon_balances.domain.history import (
 )
 from falcon_balances.domain.identity import payout_operation_id, payout_return_id
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.operations import BalanceOperation, OperationType
+from falcon_balances.domain.operations import BalanceOperation, OperationType, main_line
 from falcon_balances.domain.pairing import Pairing
 from lambdas.balance_api.cursors import Cursors
 from lambdas.balance_api.documented import DOCS

@@ -190,8 +190,13 @@ def serve(target: Target, load: Callable[[list[Document]], None]) -> Served:
     observed.drain(target)
     send(target, "payout", map(return_of, NAMES))
     observed.drain(target)
-    names = [*NAMES, NOBODY]
-    return Served(target, months, {name: merchant_token(target, f"m-{name}") for name in names})
+    tokens = {name: merchant_token(target, f"m-{name}") for name in [*NAMES, NOBODY]}
+    listed = f"merchants/m-{NAMES[0]}/operations"
+    observed.wait_until(
+        lambda: observed.ask(target, listed, tokens[NAMES[0]])[2]["as_of"],
+        what="a cut that the index had ten seconds to follow",
+    )
+    return Served(target, months, tokens)
 
 
 def is_ours(segment: Mapping[str, Any]) -> bool:

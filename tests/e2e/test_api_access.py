@@ -351,7 +351,13 @@ def test_only_the_configured_page_may_read_answers(paged):
         other = asker.ask(path, headers={"Origin": "https://evil.example"})
     assert (own.status, own.headers["access-control-allow-origin"]) == (200, ORIGIN)
     exposed = own.headers["access-control-expose-headers"].lower()
-    assert set(exposed.split(",")) == {"etag", "link", "x-request-id"}
+    assert set(exposed.split(",")) == {
+        "content-disposition",
+        "etag",
+        "link",
+        "retry-after",
+        "x-request-id",
+    }
     assert "access-control-allow-origin" not in other.headers
 
 
