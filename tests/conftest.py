@@ -1,8 +1,13 @@
 """What every test runs under: quiet logs, and no metrics on standard output."""
 
 import os
+from collections import Counter
+from dataclasses import replace
 
+import pytest
 from hypothesis import Phase, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 os.environ |= {  # noqa: TID251 - before the functions under test are imported
     "LOG_LEVEL": "CRITICAL",
@@ -18,3 +23,29 @@ settings.register_profile("long", max_examples=10_000, deadline=None)
 # To see whether a planted fault is found: no time is spent on making the example smaller.
 settings.register_profile("planted", settings.get_profile("thorough"), phases=[Phase.generate])
 settings.load_profile("thorough" if "CI" in os.environ else "quick")  # noqa: TID251
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The property tests take millions of steps: measuring coverage doubles their time, and others
+    run the same code.
+    """
+    seen: Counter[str] = Counter()
+    for item in items:
+        if item.path.parent.name == "property":
+            item.add_marker(pytest.mark.no_cover)
+        seen[item.nodeid] += 1
+        if (number := seen[item.nodeid]) > 1:
+            # Schemathesis names its tests of all routes alike; xdist knows tests by their names.
+            item._id = replace(item.id, params=str(number))
+
+
+class OneWorkerPerStack(LoadScopeScheduling):
+    """Of several workers one runs a whole file; and one alone all that shares the embedded AWS."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "e2e" if file.startswith("tests/e2e/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerPerStack:
+    return OneWorkerPerStack(config, log)

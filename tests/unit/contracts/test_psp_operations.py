@@ -64,7 +64,7 @@ def test_a_missing_field_is_named(field):
     assert (rejected.code, rejected.reason) == ("E_SCHEMA", f"{field}: missing")
 
 
-@pytest.mark.parametrize("field", [*RECONCILED.keys() - CONFIRMED.keys()])
+@pytest.mark.parametrize("field", sorted(RECONCILED.keys() - CONFIRMED.keys()))
 def test_the_bank_fields_belong_to_reconciled_operations_and_to_no_others(field):
     assert code_of(message(RECONCILED, **{field: ABSENT}), Stage.RECONCILED) == "E_SCHEMA"
     rejected = rejection(message(**{field: RECONCILED[field]}))
