@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from falcon_balances.cli import (
+    audit,
     balance,
     block,
     environment,
@@ -36,6 +37,7 @@ app.add_typer(block.app, name="block")
 app.add_typer(payout.app, name="payout")
 app.command("token")(token.token)
 app.add_typer(ops.app, name="ops")
+app.add_typer(audit.app, name="audit")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer hands the flag over like this

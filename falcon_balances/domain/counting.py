@@ -191,8 +191,14 @@ def mark_sk(falcon_operation_id: str, stage: Stage | str) -> str:
 
 def counters_of(stage: Stage, line: BalanceOperation) -> dict[str, int]:
     """What one line adds to its balance's counters, in minor units (the tables of §4 and §7)."""
-    amount = line.amount.minor
-    when_confirmed = line.type in COUNTS_WHEN_CONFIRMED
+    return counters_of_sum(stage, line.type, line.amount.minor, 1)
+
+
+def counters_of_sum(
+    stage: Stage, line_type: OperationType, amount: int, lines: int
+) -> dict[str, int]:
+    """As `counters_of` for lines of one stage and type whose amounts add up to `amount`."""
+    when_confirmed = line_type in COUNTS_WHEN_CONFIRMED
     if stage is Stage.CONFIRMED:
         added = {"confirmed": amount, "available" if when_confirmed else "pending": amount}
     elif stage is Stage.RECONCILED:
@@ -203,7 +209,7 @@ def counters_of(stage: Stage, line: BalanceOperation) -> dict[str, int]:
         added = {"withdrawn": -amount, "available": amount}
     else:
         added = {"adjusted": amount, "available": amount}
-    added["operations_count"] = 1
+    added["operations_count"] = lines
     return added
 
 

@@ -114,6 +114,11 @@ def logged_segment(key: str, body: str) -> Segment:
     )
     if log_key(segment) != key:
         raise ValueError("the key does not say what its lines say")
+    for number, line in enumerate(segment.lines, start=2):
+        if line.falcon_operation_id != segment.falcon_operation_id:
+            raise ValueError(f"line {number}: another operation than its key's")
+        if line.operation_date.date() != segment.booked_at.date():
+            raise ValueError(f"line {number}: another day than its key's")
     return segment
 
 

@@ -1,0 +1,99 @@
+"""Balances as the log has them, and what differs from what somebody else says they are."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from falcon_balances.audit.replay import Sum, SumKey
+from falcon_balances.contracts.currencies import written_currency
+from falcon_balances.domain.balances import Balance
+from falcon_balances.domain.counting import COUNTERS, add_to, counters_of_sum
+from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.money import Currency, at_full_scale, minor_units
+
+
+class BalanceId(NamedTuple):
+    merchant_id: str
+    balance_shop_id: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One figure of one balance; None where that side has no such balance."""
+
+    balance: BalanceId
+    figure: str
+    log: str | None
+    other: str | None
+
+
+def balances_of(sums: Mapping[SumKey, Sum]) -> dict[BalanceId, Balance]:
+    """Nothing in the log is blocked: `available` is before blocks."""
+    counters: dict[BalanceId, dict[str, int]] = {}
+    for key, total in sums.items():
+        balance = BalanceId(key.merchant_id, key.balance_shop_id, key.currency)
+        added = counters_of_sum(key.stage, key.type, total.minor, total.lines)
+        add_to(counters.setdefault(balance, {}), added)
+    return {
+        each: Balance.from_counters(each.balance_shop_id, currency_of(each), counters[each])
+        for each in sorted(counters)
+    }
+
+
+def currency_of(balance: BalanceId) -> Currency:
+    currency = written_currency(balance.currency)
+    assert currency is not None  # noqa: S101 - the log was read with it
+    return currency
+
+
+def differences(
+    log: Mapping[BalanceId, Balance], other: Iterable[tuple[str, Balance]]
+) -> list[Difference]:
+    """Between the log and the table or the API, sorted; what is blocked is no difference."""
+    said = {
+        BalanceId(merchant_id, balance.balance_shop_id, balance.currency.code): balance
+        for merchant_id, balance in other
+    }
+    found: list[Difference] = []
+    for each in sorted(log.keys() | said.keys()):
+        ours, theirs = _figures(log.get(each)), _figures(said.get(each))
+        found += [
+            Difference(each, figure, ours.get(figure), theirs.get(figure))
+            for figure in COUNTERS
+            if ours.get(figure) != theirs.get(figure)
+        ]
+    return found
+
+
+def _figures(balance: Balance | None) -> dict[str, str]:
+    """At full scale. A balance on which nothing was ever counted is as good as none."""
+    if balance is None or not any(getattr(balance, name) for name in (*COUNTERS, "blocked")):
+        return {}
+    exponent = balance.currency.exponent
+    figures = {name: getattr(balance, name) for name in COUNTERS}
+    figures["available"] += balance.blocked
+    return {
+        name: str(value) if name == "operations_count" else at_full_scale(value, exponent)
+        for name, value in figures.items()
+    }
+
+
+def read_document(row: Mapping[str, str | int]) -> Balance:
+    """A balance as the API's document has it (design §8)."""
+    code = str(row["currency"])
+    currency = written_currency(code)
+    if currency is None:
+        raise IntegrityError(f"the API answered in a currency {code!r} that there is not")
+    figures = {
+        name: int(value) if name == "operations_count" else signed_minor_units(str(value), currency)
+        for name, value in row.items()
+        if name in (*COUNTERS, "blocked")
+    }
+    return Balance.from_counters(str(row["balance_shop_id"]), currency, figures)
+
+
+def signed_minor_units(text: str, currency: Currency) -> int:
+    """As `at_full_scale` wrote it."""
+    minor = minor_units(text.removeprefix("-"), currency.exponent)
+    return -minor if text.startswith("-") else minor

@@ -1,0 +1,243 @@
+"""Lines of the log by the hundred thousand, as columns: parsed, checked and summed with Arrow.
+
+What is not exactly as the log writes it is refused whole by `columns_of`; which object it was, and
+what about it, is then found out one object at a time (`strict.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from falcon_balances.audit.log_objects import ObjectBatch
+from falcon_balances.contracts.currencies import written_currency
+from falcon_balances.domain.log_format import COLUMNS, HEADER
+from falcon_balances.domain.operations import OperationType
+
+_HEADER: Final = f"{HEADER}\n".encode()
+UUID_LENGTH: Final = 36
+ID_WORDS: Final = UUID_LENGTH // 4
+_HEX_AND_DASH: Final = b"0123456789abcdef-"
+_DASHES: Final = (8, 13, 18, 23)
+_DATE_LENGTH: Final = 20
+_DAY_LENGTH: Final = 10
+# What a field may be made of, and what separates fields: no quote, no control character.
+_ALLOWED: Final = bytes(set(range(0x20, 0x7F)) - {ord('"')}) + b"\n"
+_ENCODED: Final = ("currency", "type", "balance_shop_id")
+_READ: Final = ("uuid", "amount", *_ENCODED, "falcon_operation_id", "operation_date")
+_BLOCK_BYTES: Final = 4 << 20
+_DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
+# Odd numbers of 64 bits, from the digits of pi: sums of products spread equal ids nowhere else.
+WEIGHTS: Final = np.array(
+    [
+        0x3243F6A8885A308D,
+        0x313198A2E0370735,
+        0xA4093822299F31D1,
+        0x082EFA98EC4E6C89,
+        0x452821E638D01377,
+        0xBE5466CF34E90C6D,
+        0xC0AC29B7C97C50DD,
+        0x3F84D5B5B5470917,
+        0x9216D5D98979FB1B,
+    ],
+    dtype=np.uint64,
+)
+
+Words = np.ndarray[Any, np.dtype[np.uint64]]
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+class NotAsWrittenError(ValueError):
+    """Something among these lines is not what the log's writer writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineColumns:
+    """`minor` in minor units; `hashes` are equal for equal uuids, and nearly never otherwise."""
+
+    currency: pa.DictionaryArray
+    type: pa.DictionaryArray
+    balance_shop_id: pa.DictionaryArray
+    minor: Numbers
+    hashes: Words
+    owners: Numbers
+
+    def __len__(self) -> int:
+        return len(self.minor)
+
+
+def columns_of(
+    batches: Sequence[ObjectBatch], owners: Sequence[int], before: str | None = None
+) -> LineColumns:
+    """The lines of whole objects; `owners` says a number for each batch. Raises NotAsWrittenError.
+
+    Only lines dated `before` that instant (`YYYY-MM-DDTHH:MM:SSZ`), if one is given.
+    """
+    bodies: list[bytes] = []
+    counts: list[int] = []
+    for batch in batches:
+        for body in batch.bodies:
+            if not body.startswith(_HEADER) or not body.endswith(b"\n"):
+                raise NotAsWrittenError("header or line end missing")
+            bodies.append(body[len(_HEADER) :])
+            counts.append(body.count(b"\n") - 1)
+    if not all(counts):
+        raise NotAsWrittenError("an object without lines")
+    lines = np.array(counts, dtype=np.int64)
+    table = _parse(b"".join(bodies), int(lines.sum()))
+    _check_places(table, batches, lines)
+    sizes = [len(batch.bodies) for batch in batches]
+    owner_of_line = np.repeat(np.repeat(np.array(owners, dtype=np.int64), sizes), lines)
+    return _columns(table, owner_of_line, before)
+
+
+def _parse(blob: bytes, lines: int) -> pa.Table:
+    if blob.translate(None, _ALLOWED):
+        raise NotAsWrittenError("a character that no field has")
+    try:
+        table = csv.read_csv(
+            pa.BufferReader(blob),
+            csv.ReadOptions(column_names=COLUMNS, block_size=_BLOCK_BYTES),
+            csv.ParseOptions(
+                quote_char=False,
+                double_quote=False,
+                escape_char=False,
+                newlines_in_values=False,
+                ignore_empty_lines=False,
+            ),
+            csv.ConvertOptions(
+                include_columns=_READ,
+                column_types={
+                    name: _DICTIONARY if name in _ENCODED else pa.string() for name in COLUMNS
+                },
+                strings_can_be_null=False,
+            ),
+        )
+    except pa.ArrowInvalid as invalid:
+        raise NotAsWrittenError("columns") from invalid
+    if len(table) != lines:
+        raise NotAsWrittenError("lines")
+    return table.unify_dictionaries().combine_chunks()
+
+
+def _columns(table: pa.Table, owners: Numbers, before: str | None) -> LineColumns:
+    minor, decimals = amounts(column(table, "amount"))
+    code = column(table, "currency")
+    exponents = _exponents(code.dictionary.to_pylist())
+    if (decimals != exponents[code.indices.to_numpy()]).any():
+        raise NotAsWrittenError("an amount that is not at its currency's full scale")
+    kind = column(table, "type")
+    if not set(kind.dictionary.to_pylist()) <= set(OperationType):
+        raise NotAsWrittenError("a type that there is not")
+    hashes = hashes_of(uuids(column(table, "uuid")))
+    shop = column(table, "balance_shop_id")
+    if before is None:
+        return LineColumns(code, kind, shop, minor, hashes, owners)
+    wanted = pc.less(column(table, "operation_date"), before)
+    some = wanted.to_numpy(zero_copy_only=False)
+    return LineColumns(
+        code.filter(wanted),
+        kind.filter(wanted),
+        shop.filter(wanted),
+        minor[some],
+        hashes[some],
+        owners[some],
+    )
+
+
+def column(table: pa.Table, name: str) -> pa.Array:
+    """As one array, whatever it was read in."""
+    chunks = table.column(name)
+    return chunks.chunk(0) if chunks.num_chunks == 1 else pa.concat_arrays(chunks.chunks)
+
+
+def amounts(texts: pa.StringArray) -> tuple[Numbers, Numbers]:
+    """Minor units and numbers of decimals, exact. Raises NotAsWrittenError for any other form."""
+    point = pc.find_substring(texts, ".").to_numpy()
+    length = pc.binary_length(texts).to_numpy().astype(np.int64)
+    try:
+        digits = pc.replace_substring(texts, ".", "", max_replacements=1)
+        minor: Numbers = pc.cast(digits, pa.int64()).to_numpy()
+    except pa.ArrowInvalid as invalid:
+        raise NotAsWrittenError("an amount that is no number") from invalid
+    decimals: Numbers = np.where(point < 0, 0, length - 1 - point)
+    # `007.00`, `.5` and `-0.00` have another length than what they say is written with.
+    size = np.abs(minor)
+    powers = 10 ** np.arange(1, 19, dtype=np.int64)
+    written = np.maximum(np.searchsorted(powers, size, side="right") + 1, decimals + 1)
+    written = written + (minor < 0) + (decimals > 0)
+    if (written != length).any():
+        raise NotAsWrittenError("an amount that is written in another way")
+    return minor, decimals
+
+
+def _exponents(codes: Sequence[str]) -> Numbers:
+    """-1 for what is no currency."""
+    found = [written_currency(code) for code in codes]
+    return np.array([-1 if each is None else each.exponent for each in found], dtype=np.int64)
+
+
+def fixed_width(texts: pa.StringArray, width: int) -> Bytes:
+    """A row of bytes for each text. Raises NotAsWrittenError unless all are so wide."""
+    _, offset_buffer, value_buffer = texts.buffers()
+    if not len(texts):
+        return np.zeros((0, width), dtype=np.uint8)
+    offsets = np.frombuffer(offset_buffer, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    if (np.diff(offsets) != width).any():
+        raise NotAsWrittenError(f"a field that should have {width} characters")
+    first, last = int(offsets[0]), int(offsets[-1])
+    return np.frombuffer(value_buffer, np.uint8)[first:last].reshape(-1, width)
+
+
+def uuids(texts: pa.StringArray) -> Bytes:
+    """Raises NotAsWrittenError for what is no uuid in small letters."""
+    rows = fixed_width(texts, UUID_LENGTH)
+    blob = rows.tobytes()
+    if (
+        blob.translate(None, _HEX_AND_DASH)
+        or blob.count(b"-") != len(rows) * len(_DASHES)
+        or (rows[:, _DASHES] != ord("-")).any()
+    ):
+        raise NotAsWrittenError("uuid")
+    return rows
+
+
+def hashes_of(ids: Bytes) -> Words:
+    """64 bits for each row, whose width must be a multiple of four bytes, at most 36."""
+    words = np.ascontiguousarray(ids).view(np.uint32)
+    hashes: Words = words[:, 0].astype(np.uint64) * WEIGHTS[0]
+    for place in range(1, words.shape[1]):
+        hashes += words[:, place].astype(np.uint64) * WEIGHTS[place]
+    return hashes
+
+
+def _check_places(table: pa.Table, batches: Sequence[ObjectBatch], lines: Numbers) -> None:
+    """Operation and day of every line are those of its object's key."""
+    names = b"".join(name[:UUID_LENGTH].encode() for batch in batches for name in batch.names)
+    said = np.frombuffer(names, np.uint8).reshape(-1, UUID_LENGTH)
+    operations = fixed_width(column(table, "falcon_operation_id"), UUID_LENGTH)
+    if (operations != np.repeat(said, lines, axis=0)).any():
+        raise NotAsWrittenError("a line of another operation than its key's")
+    days = np.frombuffer(
+        b"".join(batch.partition.day.encode() * len(batch.names) for batch in batches), np.uint8
+    ).reshape(-1, _DAY_LENGTH)
+    dates = instants(column(table, "operation_date"))[:, :_DAY_LENGTH]
+    if (dates != np.repeat(days, lines, axis=0)).any():
+        raise NotAsWrittenError("a line of another day than its key's")
+
+
+def instants(texts: pa.StringArray) -> Bytes:
+    """Raises NotAsWrittenError for what is not written as `YYYY-MM-DDTHH:MM:SSZ`, or never was."""
+    rows = fixed_width(texts, _DATE_LENGTH)
+    if (rows[:, _DAY_LENGTH] != ord("T")).any() or (rows[:, -1] != ord("Z")).any():
+        raise NotAsWrittenError("operation_date")
+    try:
+        pc.cast(texts, pa.timestamp("s", "UTC"))
+    except pa.ArrowInvalid as invalid:
+        raise NotAsWrittenError("operation_date") from invalid
+    return rows

@@ -1,0 +1,200 @@
+"""Where a log lies: a folder that it was synced to, or the bucket itself. Bytes only."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from falcon_balances.adapters.aws import aws_call
+from falcon_balances.domain.operations import Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONCURRENT_GETS: Final = 32
+_OBJECTS_PER_BATCH: Final = 4_000
+_READ_BYTES: Final = 1 << 20
+_PARTITION = re.compile(
+    r"(?P<stage>confirmed|reconciled|payout|adjustment)/"
+    r"merchant_id=(?P<merchant_id>[A-Za-z0-9][A-Za-z0-9._:-]{0,63})/"
+    r"date=(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})\Z"
+)
+_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.[0-9]+-of-[0-9]+)?\.csv\Z")
+
+
+class Partition(NamedTuple):
+    """What the keys of one folder of the log have in common (design §6)."""
+
+    stage: str
+    merchant_id: str
+    day: str
+
+    def __str__(self) -> str:
+        return f"{self.stage}/merchant_id={self.merchant_id}/date={self.day}"
+
+    @classmethod
+    def of(cls, prefix: str) -> "Partition | None":
+        found = _PARTITION.match(prefix)
+        return None if found is None else cls(found["stage"], found["merchant_id"], found["day"])
+
+
+class ObjectBatch(NamedTuple):
+    """Objects of one partition: names and bodies side by side."""
+
+    partition: Partition
+    names: Sequence[str]
+    bodies: Sequence[bytes]
+
+
+class Foreign(NamedTuple):
+    """Something that lies among the log's objects and is none of them."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which objects: all, unless narrowed. Days are those of the keys; `until` is left out."""
+
+    merchant_id: str | None = None
+    stage: Stage | None = None
+    since: str | None = None
+    until: str | None = None
+
+    @property
+    def has_whole_events(self) -> bool:
+        """An event's parts share stage and day, but not the merchant."""
+        return self.merchant_id is None
+
+    def has(self, partition: Partition) -> bool:
+        return (
+            self.merchant_id in (None, partition.merchant_id)
+            and self.stage in (None, partition.stage)
+            and (self.since is None or partition.day >= self.since)
+            and (self.until is None or partition.day < self.until)
+        )
+
+    def prefixes(self) -> list[str]:
+        """What to look under, as narrow as keys allow."""
+        if self.stage is None and self.merchant_id is None:
+            return [""]
+        stages = [each.value for each in Stage if self.stage in (None, each)]
+        below = f"merchant_id={self.merchant_id}/" if self.merchant_id is not None else ""
+        return [f"{stage}/{below}" for stage in stages]
+
+
+class LogSource(Protocol):
+    def batches(self, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
+        """Partition by partition, each object once."""
+
+    def read(self, key: str) -> bytes:
+        """One object again."""
+
+
+class LogFolder:
+    """A folder as `aws s3 sync` makes it. Symbolic links are not followed: they are foreign."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def batches(self, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
+        for prefix in selection.prefixes():
+            if (self._root / prefix).is_dir():
+                yield from self._below(prefix.removesuffix("/"), selection)
+
+    def read(self, key: str) -> bytes:
+        return (self._root / key).read_bytes()
+
+    def _below(self, prefix: str, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
+        partition = Partition.of(prefix)
+        if partition is not None:
+            if selection.has(partition):
+                yield from self._objects(partition)
+            return
+        with os.scandir(self._root / prefix) as found:
+            entries = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in found)
+        for name, is_folder in entries:
+            key = f"{prefix}/{name}" if prefix else name
+            if is_folder:
+                yield from self._below(key, selection)
+            else:
+                yield Foreign(key)
+
+    def _objects(self, partition: Partition) -> Iterator[ObjectBatch | Foreign]:
+        prefix = str(partition)
+        folder = os.open(self._root / prefix, os.O_RDONLY)
+        try:
+            names = []
+            with os.scandir(folder) as found:
+                for each in found:
+                    if _NAME.match(each.name) and each.is_file(follow_symlinks=False):
+                        names.append(each.name)
+                    else:
+                        yield Foreign(f"{prefix}/{each.name}")
+            for start in range(0, len(names), _OBJECTS_PER_BATCH):
+                some = names[start : start + _OBJECTS_PER_BATCH]
+                yield ObjectBatch(partition, some, [_read_at(folder, name) for name in some])
+        finally:
+            os.close(folder)
+
+
+def _read_at(folder: int, name: str) -> bytes:
+    """Three system calls for an object that is smaller than a read: no file object, no path."""
+    file = os.open(name, os.O_RDONLY, dir_fd=folder)
+    try:
+        body = os.read(file, _READ_BYTES)
+        if len(body) == _READ_BYTES:
+            with os.fdopen(os.dup(file), "rb") as rest:
+                body += rest.read()
+    finally:
+        os.close(file)
+    return body
+
+
+class LogBucket:
+    """The bucket, a page of keys at a time, each page with `CONCURRENT_GETS` requests at once."""
+
+    def __init__(self, s3: "S3Client", bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def batches(self, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
+        with ThreadPoolExecutor(CONCURRENT_GETS) as pool:
+            for prefix in selection.prefixes():
+                for keys in self._pages(prefix):
+                    yield from self._page(keys, selection, pool)
+
+    def read(self, key: str) -> bytes:
+        with aws_call(f"read {key}"):
+            return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+    def _pages(self, prefix: str) -> Iterator[list[str]]:
+        with aws_call("keys of the log"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix
+            )
+            for page in pages:
+                yield [each["Key"] for each in page.get("Contents", [])]
+
+    def _page(
+        self, keys: list[str], selection: Selection, pool: ThreadPoolExecutor
+    ) -> Iterator[ObjectBatch | Foreign]:
+        wanted: list[str] = []
+        for prefix, group in groupby(keys, lambda key: key.rpartition("/")[0]):
+            partition = Partition.of(prefix)
+            for key in group:
+                if partition is None or not _NAME.match(key.rpartition("/")[2]):
+                    yield Foreign(key)
+                elif selection.has(partition):
+                    wanted.append(key)
+        bodies = dict(zip(wanted, pool.map(self.read, wanted), strict=True))
+        for prefix, group in groupby(wanted, lambda key: key.rpartition("/")[0]):
+            partition = Partition.of(prefix)
+            if partition is not None:
+                some = list(group)
+                names = [key.rpartition("/")[2] for key in some]
+                yield ObjectBatch(partition, names, [bodies[key] for key in some])

@@ -1,0 +1,362 @@
+"""Replay: every balance again, from the log alone; and what about the log is not as it should be.
+
+Each line counts once per uuid, whatever order, number or place it comes in. An object that is not
+as the log writes it counts not at all, and is named. Memory stays bounded: a chunk of objects, a
+sum per merchant, balance, currency, stage and type, and eight bytes per line, of which all beyond
+the first sixteen million lie in a temporary folder.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from falcon_balances.audit.lines import (
+    UUID_LENGTH,
+    LineColumns,
+    NotAsWrittenError,
+    Numbers,
+    columns_of,
+)
+from falcon_balances.audit.log_objects import Foreign, LogSource, ObjectBatch, Selection
+from falcon_balances.audit.repeats import SeenHashes, hash_of
+from falcon_balances.audit.strict import FlawedObjectError, read_strictly
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.operations import OperationType, Stage
+
+_CHUNK_BYTES: Final = 16 << 20
+_CHUNK_OBJECTS: Final = 20_000
+_PARTIAL_SUMS_MAX: Final = 1 << 20
+_EXACT_IN_64_BITS: Final = float(1 << 62)
+_WIDE: Final = pa.decimal128(38, 0)
+_PART = re.compile(r"\.([0-9]+)-of-([0-9]+)\.csv\Z")
+
+
+class SumKey(NamedTuple):
+    merchant_id: str
+    balance_shop_id: str
+    currency: str
+    stage: Stage
+    type: OperationType
+
+
+class Sum(NamedTuple):
+    """`minor`: the lines' amounts added up, in minor units, signed."""
+
+    minor: int
+    lines: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """Something about the log that should not be. `problem` is one of the words below."""
+
+    key: str
+    problem: str
+    detail: str
+
+
+FOREIGN: Final = "foreign"
+FLAWED: Final = "flawed"
+REPEATED: Final = "repeated"
+PART_MISSING: Final = "part_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """`objects`, `lines` and `bytes_read` tell what was read; `sums` only what counts."""
+
+    sums: Mapping[SumKey, Sum]
+    objects: int
+    lines: int
+    bytes_read: int
+    findings: Sequence[Finding]
+
+
+def replay(
+    source: LogSource,
+    selection: Selection,
+    before: str | None = None,
+    advance: Callable[[int], None] = lambda _objects: None,
+) -> Replayed:
+    """Fold what is selected, and dated `before` that instant (`YYYY-MM-DDTHH:MM:SSZ`)."""
+    with SeenHashes() as seen:
+        return _Replay(source, selection, before, advance, seen).run()
+
+
+class _Replay:
+    def __init__(
+        self,
+        source: LogSource,
+        selection: Selection,
+        before: str | None,
+        advance: Callable[[int], None],
+        seen: SeenHashes,
+    ) -> None:
+        self._source = source
+        self._selection = selection
+        self._before = before
+        self._advance = advance
+        self._seen = seen
+        self._sums = SumTable()
+        self._parts = Parts()
+        self._findings: list[Finding] = []
+        self._objects = self._lines = self._bytes = 0
+
+    def run(self) -> Replayed:
+        for chunk in _chunks(self._batches()):
+            self._fold(chunk)
+            self._advance(sum(len(batch.names) for batch in chunk))
+        sums = self._sums.total()
+        if repeated := self._seen.repeated():
+            self._take_back(sums, repeated)
+        if self._selection.has_whole_events:
+            self._findings += self._parts.missing()
+        return Replayed(
+            {key: each for key, each in sorted(sums.items()) if each.lines},
+            self._objects,
+            self._lines,
+            self._bytes,
+            sorted(self._findings),
+        )
+
+    def _batches(self) -> Iterator[ObjectBatch]:
+        for found in self._source.batches(self._selection):
+            if isinstance(found, Foreign):
+                self._findings.append(Finding(found.key, FOREIGN, "no object of the log"))
+            else:
+                self._objects += len(found.names)
+                self._bytes += sum(map(len, found.bodies))
+                self._parts.add(found)
+                yield found
+
+    def _fold(self, chunk: Sequence[ObjectBatch]) -> None:
+        owners = [
+            self._sums.owner(each.partition.merchant_id, each.partition.stage) for each in chunk
+        ]
+        try:
+            columns = columns_of(chunk, owners, self._before)
+            self._sums.add(columns)
+        except NotAsWrittenError:
+            self._fold_one_by_one(chunk)
+            return
+        self._seen.add(columns.hashes)
+        self._lines += len(columns)
+
+    def _fold_one_by_one(self, chunk: Sequence[ObjectBatch]) -> None:
+        hashes: list[int] = []
+        for key, body in _objects(chunk):
+            try:
+                lines = list(_lines_of(key, body, self._before))
+            except FlawedObjectError as flaw:
+                self._findings.append(Finding(key, FLAWED, str(flaw)))
+                continue
+            for line in lines:
+                self._sums.add_one(line.sum_key, line.minor)
+                hashes.append(hash_of(line.uuid))
+        self._seen.add(np.array(hashes, dtype=np.uint64))
+        self._lines += len(hashes)
+
+    def _take_back(self, sums: dict[SumKey, Sum], repeated: frozenset[int]) -> None:
+        """The first by key and line counts; all others with the same uuid are reported."""
+        found: dict[str, list[_Line]] = {}
+        for batch in self._source.batches(self._selection):
+            if isinstance(batch, Foreign):
+                continue
+            for key, body in _objects([batch]):
+                if any(hash_of(uuid) in repeated for uuid in _uuids(body)):
+                    for line in _lines_unless_flawed(key, body, self._before):
+                        found.setdefault(line.uuid, []).append(line)
+        for lines in found.values():
+            first, *others = sorted(lines)
+            for line in others:
+                counted = sums[line.sum_key]
+                sums[line.sum_key] = Sum(counted.minor - line.minor, counted.lines - 1)
+                self._findings.append(
+                    Finding(
+                        line.key,
+                        REPEATED,
+                        f"line {line.number}: already in {first.key}, line {first.number}",
+                    )
+                )
+
+
+class SumTable:
+    """Sums that never overflow: 64 bits within a chunk, where they fit, 128 bits beyond."""
+
+    def __init__(self) -> None:
+        self._owners: dict[tuple[str, str], int] = {}
+        self._names: dict[str, dict[str, int]] = {"currency": {}, "type": {}, "balance_shop_id": {}}
+        self._partial: list[pa.Table] = []
+        self._held = 0
+        self._single: dict[SumKey, Sum] = {}
+
+    def owner(self, merchant_id: str, stage: str) -> int:
+        return self._owners.setdefault((merchant_id, stage), len(self._owners))
+
+    def add(self, columns: LineColumns) -> None:
+        """Raises NotAsWrittenError where the amounts are too large to be added like this."""
+        if float(np.abs(columns.minor).sum(dtype=np.float64)) >= _EXACT_IN_64_BITS:
+            raise NotAsWrittenError("amounts that do not add up in 64 bits")
+        table = pa.table(
+            {
+                "owner": columns.owners,
+                "currency": self._numbers("currency", columns.currency),
+                "type": self._numbers("type", columns.type),
+                "balance_shop_id": self._numbers("balance_shop_id", columns.balance_shop_id),
+                "minor": columns.minor,
+            }
+        )
+        summed = _grouped(table, [("minor", "sum"), ("minor", "count")])
+        self._partial.append(
+            summed.set_column(
+                summed.schema.get_field_index("minor_sum"),
+                "minor_sum",
+                summed.column("minor_sum").cast(_WIDE),
+            )
+        )
+        self._held += len(summed)
+        if self._held > _PARTIAL_SUMS_MAX:
+            self._partial = [self._merged()]
+            self._held = len(self._partial[0])
+
+    def add_one(self, key: SumKey, minor: int) -> None:
+        before = self._single.get(key, Sum(0, 0))
+        self._single[key] = Sum(before.minor + minor, before.lines + 1)
+
+    def total(self) -> dict[SumKey, Sum]:
+        sums = dict(self._single)
+        if not self._partial:
+            return sums
+        owners = list(self._owners)
+        names = {name: list(known) for name, known in self._names.items()}
+        for row in self._merged().to_pylist():
+            merchant_id, stage = owners[row["owner"]]
+            key = SumKey(
+                merchant_id,
+                names["balance_shop_id"][row["balance_shop_id"]],
+                names["currency"][row["currency"]],
+                Stage(stage),
+                OperationType(names["type"][row["type"]]),
+            )
+            before = sums.get(key, Sum(0, 0))
+            sums[key] = Sum(before.minor + int(row["minor_sum"]), before.lines + row["minor_count"])
+        return sums
+
+    def _numbers(self, name: str, texts: pa.DictionaryArray) -> Numbers:
+        known = self._names[name]
+        numbers = [known.setdefault(text, len(known)) for text in texts.dictionary.to_pylist()]
+        each: Numbers = np.array(numbers, dtype=np.int64)[texts.indices.to_numpy()]
+        return each
+
+    def _merged(self) -> pa.Table:
+        merged = _grouped(
+            pa.concat_tables(self._partial), [("minor_sum", "sum"), ("minor_count", "sum")]
+        )
+        names = {"minor_sum_sum": "minor_sum", "minor_count_sum": "minor_count"}
+        return merged.rename_columns(names)
+
+
+def _grouped(table: pa.Table, aggregations: list[tuple[str, str]]) -> pa.Table:
+    keys = ["owner", "currency", "type", "balance_shop_id"]
+    return table.group_by(keys, use_threads=False).aggregate(aggregations)
+
+
+class Parts:
+    """Which parts of the events with several merchants were seen; forgotten once complete."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], tuple[int, int, str]] = {}
+        self._findings: list[Finding] = []
+
+    def add(self, batch: ObjectBatch) -> None:
+        for name in batch.names:
+            if "-of-" in name:
+                self._add(batch, name)
+
+    def _add(self, batch: ObjectBatch, name: str) -> None:
+        found = _PART.search(name)
+        part, parts = (int(found[1]), int(found[2])) if found else (0, 0)
+        key = f"{batch.partition}/{name}"
+        if not 1 <= part <= parts or parts == 1:
+            self._findings.append(Finding(key, FLAWED, "a part that there cannot be"))
+            return
+        event = (batch.partition.stage, name[: found.start()] if found else name)
+        before, of, first = self._seen.pop(event, (0, parts, key))
+        if of != parts:
+            self._findings.append(Finding(key, FLAWED, f"part of {parts}, and of {of} in {first}"))
+        now = before | 1 << (part - 1)
+        if now != (1 << of) - 1:
+            self._seen[event] = (now, of, first)
+
+    def missing(self) -> list[Finding]:
+        missing = []
+        for seen, of, first in self._seen.values():
+            absent = [str(part) for part in range(1, of + 1) if not seen >> (part - 1) & 1]
+            missing.append(
+                Finding(first, PART_MISSING, f"part {', '.join(absent)} of {of} is nowhere")
+            )
+        return self._findings + missing
+
+
+class _Line(NamedTuple):
+    key: str
+    number: int
+    uuid: str
+    sum_key: SumKey
+    minor: int
+
+
+def _lines_of(key: str, body: bytes, before: str | None) -> Iterable[_Line]:
+    segment = read_strictly(key, body)
+    for number, line in enumerate(segment.lines, start=2):
+        if before is None or rfc3339(line.operation_date) < before:
+            yield _Line(
+                key,
+                number,
+                line.uuid,
+                SumKey(
+                    segment.merchant_id,
+                    line.balance_shop_id,
+                    line.currency.code,
+                    segment.stage,
+                    line.type,
+                ),
+                line.amount.minor,
+            )
+
+
+def _lines_unless_flawed(key: str, body: bytes, before: str | None) -> list[_Line]:
+    try:
+        return list(_lines_of(key, body, before))
+    except FlawedObjectError:
+        return []
+
+
+def _uuids(body: bytes) -> list[str]:
+    """What may be a uuid at the beginning of a line; the header is none."""
+    starts = [row[:UUID_LENGTH] for row in body.split(b"\n")[1:]]
+    return [each.decode() for each in starts if len(each) == UUID_LENGTH and each.isascii()]
+
+
+def _objects(batches: Iterable[ObjectBatch]) -> Iterator[tuple[str, bytes]]:
+    for batch in batches:
+        for name, body in zip(batch.names, batch.bodies, strict=True):
+            yield f"{batch.partition}/{name}", body
+
+
+def _chunks(batches: Iterable[ObjectBatch]) -> Iterator[list[ObjectBatch]]:
+    chunk: list[ObjectBatch] = []
+    size = objects = 0
+    for batch in batches:
+        chunk.append(batch)
+        size += sum(map(len, batch.bodies))
+        objects += len(batch.names)
+        if size >= _CHUNK_BYTES or objects >= _CHUNK_OBJECTS:
+            yield chunk
+            chunk, size, objects = [], 0, 0
+    if chunk:
+        yield chunk

@@ -1,0 +1,309 @@
+"""Replay gives what a pencil gives, and names whatever is not as the log writes it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from falcon_balances.audit import replay as replaying
+from falcon_balances.audit.balances import BalanceId, balances_of
+from falcon_balances.audit.log_objects import LogFolder, Selection
+from falcon_balances.audit.repeats import SeenHashes
+from falcon_balances.audit.replay import Finding, replay
+from falcon_balances.domain.balances import Balance, fold
+from falcon_balances.domain.log_format import HEADER, csv_body
+from falcon_balances.domain.money import Currency, Money
+from falcon_balances.domain.operations import Segment, Stage
+from tests.audit.logs import MemoryLog, Objects, objects_of, write
+from tests.builders import claim_of, confirmed, context_of, fee_of, marketplace, reconciled
+from tests.strategies import CURRENCIES, few, journals
+
+EVERYTHING = Selection()
+
+
+def segments_of(document, *contexts) -> list[Segment]:
+    claim = claim_of(document, *contexts)
+    return [
+        Segment(claim.stage, each.merchant_id, each.part, each.parts, each.lines())
+        for each in claim.segments
+    ]
+
+
+def folded(segments) -> dict[BalanceId, Balance]:
+    exponents = {each.code: each for each in CURRENCIES}
+    return {
+        BalanceId(*key): Balance.from_counters(key[1], exponents[key[2]], counters)
+        for key, counters in fold(segments).items()
+    }
+
+
+FEES = context_of(fees=[fee_of("1.00")])
+CAPTURE = segments_of(confirmed(), FEES)
+SALE = segments_of(
+    marketplace(
+        [("5553", "60.00", "6.00"), ("5554", "40.00", "4.00")],
+        "100.00",
+        external_reference="sale-1",
+    ),
+    context_of("market"),
+    context_of(),
+    context_of("5554"),
+)
+
+
+@given(journals(), st.randoms(use_true_random=False))
+@few
+def test_any_order_gives_what_folding_segment_by_segment_gives(segments, rng):
+    objects = list(objects_of(segments).items())
+    rng.shuffle(objects)
+    replayed = replay(MemoryLog(dict(objects)), EVERYTHING)
+    assert balances_of(replayed.sums) == folded(segments)
+    assert (replayed.objects, replayed.findings) == (len(objects), [])
+    assert replayed.lines == sum(len(each.lines) for each in segments)
+
+
+@given(journals())
+@few
+def test_objects_looked_at_one_by_one_give_the_same_sums(segments):
+    objects = objects_of(segments)
+    flawed = f"payout/merchant_id=m-9/date=2026-01-01/{'0' * 36}.csv"
+    alone = replay(MemoryLog(objects | {flawed: b""}), EVERYTHING)
+    assert alone.sums == replay(MemoryLog(objects), EVERYTHING).sums
+    assert [(each.key, each.problem) for each in alone.findings] == [(flawed, "flawed")]
+
+
+def test_chunks_change_nothing(monkeypatch):
+    segments = [
+        each
+        for n in range(60)
+        for document in (
+            confirmed(external_reference=f"o-{n}", amount=f"{7919 * n + 1}.00"),
+            reconciled(external_reference=f"o-{n}", amount="7.50"),
+        )
+        for each in segments_of(document, FEES)
+    ]
+    log = MemoryLog(objects_of(segments))
+    whole = replay(log, EVERYTHING)
+    monkeypatch.setattr(replaying, "_CHUNK_BYTES", 700)
+    monkeypatch.setattr(replaying, "_PARTIAL_SUMS_MAX", 3)
+    advanced: list[int] = []
+    assert replay(log, EVERYTHING, advance=advanced.append) == whole
+    assert sum(advanced) == len(segments) == whole.objects
+    assert len(advanced) > 5
+    assert balances_of(whole.sums) == folded(segments)
+
+
+def test_a_folder_and_its_selections(tmp_path):
+    later = segments_of(confirmed(external_reference="o-2", operation_date="2026-11-21T00:00:00Z"))
+    root = write(objects_of([*CAPTURE, *SALE, *later]), tmp_path / "log")
+    log = LogFolder(root)
+    assert balances_of(replay(log, EVERYTHING).sums) == folded([*CAPTURE, *SALE, *later])
+    of_one = replay(log, Selection(merchant_id="m-5554"))
+    assert balances_of(of_one.sums) == folded([SALE[1]])
+    assert of_one.findings == []
+    assert replay(log, Selection(stage=Stage.RECONCILED)).objects == 0
+    assert replay(log, Selection(since="2026-11-21")).objects == 1
+    assert replay(log, Selection(until="2026-11-21")).objects == 4
+    assert replay(log, Selection(merchant_id="../confirmed")).objects == 0
+
+
+def test_what_is_dated_at_the_instant_or_later_is_left_out():
+    later = segments_of(confirmed(external_reference="o-2", operation_date="2026-11-20T10:15:31Z"))
+    log = MemoryLog(objects_of([*CAPTURE, *later]))
+    replayed = replay(log, EVERYTHING, before="2026-11-20T10:15:31Z")
+    assert balances_of(replayed.sums) == folded(CAPTURE)
+    assert replay(log, EVERYTHING, before="2026-11-20T10:15:30Z").sums == {}
+
+
+def test_amounts_that_64_bits_cannot_add_up_are_exact():
+    [segment] = CAPTURE
+    largest = Money(10**15 * 10**4 - 1, Currency("CLF", 4))
+    segments = []
+    for n in range(3):
+        line = replace(
+            segment.lines[0],
+            amount=largest,
+            uuid=f"0000000{n}" + segment.lines[0].uuid[8:],
+            falcon_operation_id=f"0000000{n}" + segment.falcon_operation_id[8:],
+        )
+        segments.append(replace(segment, lines=(line,)))
+    [total] = replay(MemoryLog(objects_of(segments)), EVERYTHING).sums.values()
+    assert total == (3 * largest.minor, 3)
+
+
+# What is flawed
+
+
+def row(*changes: tuple[int, str]) -> bytes:
+    [segment] = CAPTURE
+    header, first, second, _ = csv_body(segment).split("\n")
+    fields = first.split(",")
+    for place, text in changes:
+        fields[place] = text
+    return f"{header}\n{','.join(fields)}\n{second}\n".encode()
+
+
+[KEY] = objects_of(CAPTURE)
+BODY = objects_of(CAPTURE)[KEY]
+
+FLAWED = [
+    (b"", "header or line end missing"),
+    (BODY[:-1], "header or line end missing"),
+    (BODY[:-20] + b"\n", "line 3: 10 columns"),
+    (BODY[: len(HEADER) + 1], "header or line end missing"),
+    (BODY + b"\n", "line 4: 1 columns"),
+    (BODY.replace(b"\n", b"\r\n"), "line 1: a character that no field has"),
+    (BODY.decode().encode("utf-16"), "line 1: a character that no field has"),
+    (b"\xef\xbb\xbf" + BODY, "line 1: a character that no field has"),
+    (row((1, "\xe9")), "line 2: a character that no field has"),
+    (row((1, '"order-1"')), "line 2: a character that no field has"),
+    (row((1, "a\x1b[2J")), "line 2: a character that no field has"),
+    (row((1, "a,b")), "line 2: 12 columns"),
+    (row((2, "100.0")), "line 2: an amount that is not at its currency's full scale"),
+    (row((2, "100")), "line 2: an amount that is not at its currency's full scale"),
+    (row((2, "1e2")), "line 2: amount or operation_date"),
+    (row((2, "0100.00")), "line 2: amount or operation_date"),
+    (row((2, "-0.00")), "line 2: written in another way"),
+    (row((2, "+1.00")), "line 2: amount or operation_date"),
+    (row((2, "1.2.3")), "line 2: amount or operation_date"),
+    (row((2, "")), "line 2: amount or operation_date"),
+    (row((3, "XXX")), "line 2: a currency that there is not"),
+    (row((3, "eur")), "line 2: a currency that there is not"),
+    (row((4, "gift")), "'gift' is not a valid OperationType"),
+    (row((0, "not-a-uuid")), "line 2: uuid"),
+    (row((0, CAPTURE[0].lines[0].uuid.upper())), "line 2: uuid"),
+    (row((5, "0" * 36)), "the key does not say what its lines say"),
+    (row((6, "2026-11-21T10:15:30Z")), "the key does not say what its lines say"),
+    (row((6, "2026-11-20")), "line 2: amount or operation_date"),
+    (row((6, "2026-11-20T25:00:00Z")), "hour must be in 0..23"),
+]
+
+
+@pytest.mark.parametrize(("body", "detail"), FLAWED)
+def test_a_flawed_object_counts_not_at_all_and_is_named(body, detail):
+    log = objects_of(SALE)
+    replayed = replay(MemoryLog(log | {KEY: body}), EVERYTHING)
+    assert replayed.findings == [Finding(KEY, "flawed", detail)]
+    assert balances_of(replayed.sums) == folded(SALE)
+
+
+def test_lines_of_another_operation_or_day_than_the_first_are_flawed():
+    [segment] = CAPTURE
+    first, second = segment.lines
+    for other, detail in (
+        (
+            replace(second, falcon_operation_id="0" * 8 + second.falcon_operation_id[8:]),
+            "operation",
+        ),
+        (replace(second, operation_date=second.operation_date.replace(day=21)), "day"),
+    ):
+        body = csv_body(replace(segment, lines=(first, other))).encode()
+        [finding] = replay(MemoryLog({KEY: body}), EVERYTHING).findings
+        assert finding.detail == f"line 3: another {detail} than its key's"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "README",
+        "confirmed/README",
+        "confirmed/merchant_id=m-1/.DS_Store",
+        "confirmed/merchant_id=m-1/date=2026-11-20/notes.txt",
+        "confirmed/merchant_id=m-1/date=2026-11-20/deeper/" + "0" * 36 + ".csv",
+        "confirmed/merchant_id=-m/date=2026-11-20/" + KEY[-40:],
+        "refused/merchant_id=m-1/date=2026-11-20/" + KEY[-40:],
+    ],
+)
+def test_what_is_no_object_of_the_log_is_named(tmp_path, key):
+    root = write(objects_of(CAPTURE) | {key: BODY}, tmp_path / "log")
+    replayed = replay(LogFolder(root), EVERYTHING)
+    assert [each.problem for each in replayed.findings] == ["foreign"]
+    assert key.startswith(replayed.findings[0].key)
+    assert balances_of(replayed.sums) == folded(CAPTURE)
+
+
+def test_a_link_is_not_followed(tmp_path):
+    root = write(objects_of(CAPTURE), tmp_path / "log")
+    (root / "reconciled").symlink_to(root / "confirmed")
+    (root / KEY).with_name("0" * 36 + ".csv").symlink_to(root / KEY)
+    assert [each.problem for each in replay(LogFolder(root), EVERYTHING).findings] == [
+        "foreign"
+    ] * 2
+
+
+# What is repeated or missing
+
+
+def again(objects: Objects, merchant_id: str) -> Objects:
+    """The same bytes under another merchant: every line has been counted already."""
+    return {key.replace("m-5553", merchant_id): body for key, body in objects.items()}
+
+
+def test_a_line_counts_once_per_uuid_and_the_first_by_key_wins():
+    log = objects_of(CAPTURE)
+    copies = again(log, "m-0") | again(log, "m-9")
+    replayed = replay(MemoryLog(copies | log), EVERYTHING)
+    assert {key.merchant_id for key in replayed.sums} == {"m-0"}
+    first = KEY.replace("m-5553", "m-0")
+    assert replayed.findings == [
+        Finding(key, "repeated", f"line {line}: already in {first}, line {line}")
+        for key in sorted([KEY, KEY.replace("m-5553", "m-9")])
+        for line in (2, 3)
+    ]
+
+
+def test_lines_repeated_within_an_object_are_counted_once():
+    [segment] = CAPTURE
+    body = csv_body(replace(segment, lines=(*segment.lines, segment.lines[1]))).encode()
+    replayed = replay(MemoryLog({KEY: body}), EVERYTHING)
+    assert balances_of(replayed.sums) == folded(CAPTURE)
+    [finding] = replayed.findings
+    assert finding == Finding(KEY, "repeated", f"line 4: already in {KEY}, line 3")
+
+
+def test_equal_hashes_of_different_ids_are_no_repeats(monkeypatch):
+    monkeypatch.setattr(replaying, "hash_of", lambda _uuid: 7)
+    monkeypatch.setattr(SeenHashes, "repeated", lambda _seen: frozenset({7}))
+    replayed = replay(MemoryLog(objects_of([*CAPTURE, *SALE])), EVERYTHING)
+    assert replayed.findings == []
+    assert balances_of(replayed.sums) == folded([*CAPTURE, *SALE])
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 2**64 - 1) | st.sampled_from((0, 1, 2**64 - 1)), max_size=9)),
+    st.integers(0, 9),
+)
+@few
+def test_hashes_on_disk_are_as_good_as_in_memory(batches, held_max):
+    flat = [each for batch in batches for each in batch]
+    with SeenHashes(held_max) as seen:
+        for batch in batches:
+            seen.add(np.array(batch, dtype=np.uint64))
+        assert seen.repeated() == {each for each in flat if flat.count(each) > 1}
+
+
+@pytest.mark.parametrize("missing", range(3))
+def test_an_event_that_lacks_a_part_is_found(missing):
+    log = objects_of(SALE)
+    lost = sorted(log)[missing]
+    del log[lost]
+    [finding] = replay(MemoryLog(log), EVERYTHING).findings
+    assert (finding.problem, finding.key) == ("part_missing", sorted(log)[0])
+    number = lost.rpartition(".csv")[0].rpartition(".")[2].partition("-")[0]
+    assert finding.detail == f"part {number} of 3 is nowhere"
+
+
+def test_parts_that_there_cannot_be_are_flawed():
+    log = objects_of(SALE)
+    first = sorted(log)[0]
+    for name in ("0-of-3", "4-of-3", "1-of-1"):
+        findings = replay(
+            MemoryLog(log | {first.replace("1-of-3", name): BODY}), EVERYTHING
+        ).findings
+        assert "a part that there cannot be" in {each.detail for each in findings}
+    other = objects_of([replace(SALE[1], parts=4)])
+    for order in (log | other, other | log):
+        problems = {each.problem for each in replay(MemoryLog(order), EVERYTHING).findings}
+        assert problems & {"flawed", "part_missing"}
