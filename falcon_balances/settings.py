@@ -98,6 +98,14 @@ class ExpirerSettings(Settings):
     balances_table: Name
 
 
+class SealerSettings(Settings):
+    log_bucket: Name
+    manifest_bucket: Name
+    signing_key_id: Name
+    settled_s: Annotated[int, Field(ge=0)]
+    manifest_objects_max: Annotated[int, Field(ge=1)]
+
+
 def is_local_endpoint() -> bool:
     """Whether AWS is the embedded one, named by the SDK's own variable."""
     return "AWS_ENDPOINT_URL" in os.environ  # noqa: TID251 - the one place

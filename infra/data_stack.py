@@ -7,6 +7,7 @@ from infra.environments.settings import EnvironmentSettings
 from infra.parts.balance_stream import balance_stream
 from infra.parts.locked_bucket import LockedBucket
 from infra.parts.merchant_users import MerchantUsers
+from infra.parts.sealing import signing_key
 from infra.parts.tables import Tables
 
 
@@ -37,6 +38,15 @@ class DataStack(Stack):
             # The same bytes may be refused twice: a second version under the same key is fine.
             write_once=False,
         )
+        self.manifest_bucket = LockedBucket(
+            self,
+            "Manifests",
+            settings=settings,
+            purpose="manifests",
+            lock=settings.manifest_lock,
+            write_once=True,
+        )
+        self.signing_key = signing_key(self, settings)
         self.tables = Tables(self, "Tables", settings=settings)
         self.stream = balance_stream(self, "BalanceOperations", settings=settings)
         self.users = MerchantUsers(self, "Users", settings=settings)
@@ -46,6 +56,8 @@ class DataStack(Stack):
         for name, value in {
             "LogBucket": self.log_bucket.bucket_name,
             "QuarantineBucket": self.quarantine_bucket.bucket_name,
+            "ManifestBucket": self.manifest_bucket.bucket_name,
+            "SigningKeyArn": self.signing_key.key_arn,
             "BalancesTable": self.tables.balances.table_name,
             "ClaimsTable": self.tables.claims.table_name,
             "ContextTable": self.tables.contexts.table_name,

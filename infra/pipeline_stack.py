@@ -11,6 +11,7 @@ from infra.parts.balance_api import BalanceApi
 from infra.parts.counting import Counting
 from infra.parts.layer import dependencies_layer
 from infra.parts.payouts import Payouts
+from infra.parts.sealing import Sealing
 from infra.parts.stage import STAGES, Stage
 from infra.parts.stage_queue import StageQueue
 from infra.parts.topics import adjustment_topic, core_topic
@@ -45,6 +46,15 @@ class PipelineStack(Stack):
             stream=data.stream,
             balances=data.tables.balances,
             quarantine_bucket=data.quarantine_bucket,
+            layer=layer,
+        )
+        Sealing(
+            self,
+            "Sealing",
+            settings=settings,
+            log_bucket=data.log_bucket,
+            manifest_bucket=data.manifest_bucket,
+            key=data.signing_key,
             layer=layer,
         )
         api = BalanceApi(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
@@ -38,6 +39,8 @@ def client(service: Literal["cloudwatch"]) -> "CloudWatchClient": ...
 def client(service: Literal["dynamodb"]) -> "DynamoDBClient": ...
 @overload
 def client(service: Literal["kinesis"]) -> "KinesisClient": ...
+@overload
+def client(service: Literal["kms"]) -> "KMSClient": ...
 @overload
 def client(service: Literal["s3"]) -> "S3Client": ...
 @overload

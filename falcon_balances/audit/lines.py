@@ -1,7 +1,7 @@
 """Lines of the log by the hundred thousand, as columns: parsed, checked and summed with Arrow.
 
 What is not exactly as the log writes it is refused whole by `columns_of`; which object it was, and
-what about it, is then found out one object at a time (`strict.py`).
+what about it, is then found out one object at a time (`contracts/log_objects.py`).
 """
 
 from collections.abc import Sequence

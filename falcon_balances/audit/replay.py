@@ -23,7 +23,7 @@ from falcon_balances.audit.lines import (
 )
 from falcon_balances.audit.log_objects import Foreign, LogSource, ObjectBatch, Selection
 from falcon_balances.audit.repeats import SeenHashes, hash_of
-from falcon_balances.audit.strict import FlawedObjectError, read_strictly
+from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import OperationType, Stage
 

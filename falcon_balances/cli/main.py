@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from falcon_balances.cli import (
-    audit,
     balance,
     block,
     environment,
@@ -20,6 +19,7 @@ from falcon_balances.cli import (
     psp,
     token,
 )
+from falcon_balances.cli.audit import app as audit
 
 app = typer.Typer(
     name="falcon",

@@ -70,6 +70,18 @@ class Target:
             )
         return self._clients[service]
 
+    @property
+    def prefix(self) -> str:
+        return f"falcon-balances-{self.env}"
+
+    @property
+    def manifest_bucket(self) -> str:
+        return f"{self.prefix}-manifests-{self.account_id}-{self.region}"
+
+    @property
+    def signing_key_alias(self) -> str:
+        return f"alias/{self.prefix}-manifests"
+
     def topic(self, stage: str) -> str:
         if stage not in self.topics:
             raise InvalidInputError(f"{self.env} has no topic for the stage {stage}")

@@ -122,6 +122,12 @@ def logged_segment(key: str, body: str) -> Segment:
     return segment
 
 
+def merchant_of(key: str) -> str | None:
+    """Whose log object a key is; None for what is no key of the log."""
+    parsed = _KEY.match(key)
+    return None if parsed is None else parsed["merchant_id"]
+
+
 def expected_uuids(
     stage: Stage, merchant_id: str, lines: tuple[BalanceOperation, ...]
 ) -> list[str]:

@@ -8,6 +8,7 @@ from infra.environments.settings import (
     FunctionSettings,
     ObjectLock,
     QueueReading,
+    Sealing,
     Stream,
     Throttling,
 )
@@ -23,6 +24,8 @@ SETTINGS = EnvironmentSettings(
     operators=("role/falcon-balances-operator",),
     log_lock=ObjectLock(mode="COMPLIANCE", days=3653),
     quarantine_lock=ObjectLock(mode="COMPLIANCE", days=3653),
+    manifest_lock=ObjectLock(mode="COMPLIANCE", days=3653),
+    sealing=Sealing(settled_s=300, manifest_objects_max=50_000),
     queue=QueueReading(batch_size=100, window_s=2, max_concurrency=50),
     stream=Stream(shards=None, retention_h=168, batch_size=1000, window_s=1),
     api=Api(
@@ -44,6 +47,7 @@ SETTINGS = EnvironmentSettings(
         "expirer": FunctionSettings(timeout_s=50, memory_mb=512),
         "balance-api": FunctionSettings(timeout_s=29, memory_mb=1024),
         "systems-api": FunctionSettings(timeout_s=29, memory_mb=1024),
+        "sealer": FunctionSettings(timeout_s=900, memory_mb=2048),
     },
     log_level="INFO",
     function_logs=RetentionDays.ONE_YEAR,

@@ -19,6 +19,7 @@ FUNCTION_NAMES = (
     "expirer",
     "balance-api",
     "systems-api",
+    "sealer",
 )
 
 
@@ -77,6 +78,14 @@ class Api:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sealing:
+    """`settled_s`: what was written to the log so many seconds ago is sure to be listed."""
+
+    settled_s: int
+    manifest_objects_max: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class EnvironmentSettings:
     name: str
     mode: Literal["test", "live"]
@@ -97,6 +106,8 @@ class EnvironmentSettings:
 
     log_lock: ObjectLock
     quarantine_lock: ObjectLock
+    manifest_lock: ObjectLock
+    sealing: Sealing
     queue: QueueReading
     stream: Stream
     api: Api

@@ -6,10 +6,10 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.environments.settings import EnvironmentSettings
-from infra.parts.every_minute import EveryMinute
 from infra.parts.function import Function
 from infra.parts.locked_bucket import LockedBucket
 from infra.parts.nag import acknowledge
+from infra.parts.schedule import Schedule
 
 
 class Counting(Construct):
@@ -54,7 +54,7 @@ class Counting(Construct):
             layer=layer,
         )
         self.cutter.may(["kinesis:ListShards", "kinesis:PutRecord"], [stream.stream_arn])
-        EveryMinute(self, "Cuts", settings=settings, name="cuts", function=self.cutter)
+        Schedule(self, "Cuts", settings=settings, name="cuts", function=self.cutter)
 
         self.expirer = Function(
             self,
@@ -68,7 +68,7 @@ class Counting(Construct):
         )
         self.expirer.may(["dynamodb:Query"], [f"{balances.table_arn}/index/by-expiry"])
         self.expirer.may(["dynamodb:UpdateItem"], [balances.table_arn])
-        EveryMinute(self, "Expiries", settings=settings, name="expiries", function=self.expirer)
+        Schedule(self, "Expiries", settings=settings, name="expiries", function=self.expirer)
 
     def _grant_counting(
         self, stream: kinesis.IStream, balances: dynamodb.ITable, quarantine_bucket: LockedBucket

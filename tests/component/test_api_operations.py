@@ -103,7 +103,7 @@ def lets_through(operation: dict[str, Any], asked: dict[str, object]) -> bool:
 @pytest.fixture
 def traded(ledger):
     """300 operations in four quarters."""
-    random, references = Random(4), count()  # noqa: S311 - no secret
+    random, references = Random(4), count()
     ledger.contexts = CONTEXTS
     for quarter in range(4):
         ledger.now = utc("2026-11-20T10:05:00") + quarter * 15 * MINUTE
@@ -219,7 +219,7 @@ def test_while_a_thousand_more_arrive_each_that_was_there_is_seen_exactly_once(
     traded, order, asked, limit
 ):
     """Into the quarter that is being read and into later ones, booked before and after."""
-    random, references = Random(5), count(10_000)  # noqa: S311 - no secret
+    random, references = Random(5), count(10_000)
     query: dict[str, object] = {"order": order, "limit": limit, **asked}
     before = set(listed(**asked))
     found, arrived, answer = list[Seen](), 0, get("/operations", query)

@@ -86,7 +86,7 @@ class Trade:
     }
 
     def __init__(self, seed: int) -> None:
-        self._random = Random(seed)  # noqa: S311 - no secret
+        self._random = Random(seed)
         self._confirmed: list[Document] = []
         self._count = 0
 
@@ -821,7 +821,7 @@ def test_nothing_closed_for_a_day_is_503_rather_than_a_guess(ledger):
 
 def test_as_of_never_goes_back_and_closed_quarters_stay_whatever_cuts_do(ledger):
     """Lost, late, doubled and out of order, with money arriving behind every one of them."""
-    random, events = Random(7), Trade(7)  # noqa: S311 - no secret
+    random, events = Random(7), Trade(7)
     ledger.contexts = CONTEXTS
     ledger.at("2026-11-20T00:00:00").count(*events.events(ledger.now, 9))
     as_of, known, taken = "", dict[datetime, Any](), []

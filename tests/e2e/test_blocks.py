@@ -240,7 +240,7 @@ def race(target: Target, name: str, ask_for: Callable[[Block, DynamoBalanceStore
         return [balance.available for balance in store.balances(f"m-{name}")]
 
     def caller(number: int) -> tuple[int, Block | None, list[int]]:
-        sizes, granted = random.Random(number), 0  # noqa: S311 - the same sizes each time
+        sizes, granted = random.Random(number), 0
         for turn in range(100):
             block = block_of(name, f"{number}-{turn}", sizes.randint(1, 400))
             held = ask_for(block, store)

@@ -144,7 +144,7 @@ def test_a_known_identity_with_another_content_is_refused_and_changes_nothing(or
 
 def test_the_same_files_again_and_shuffled_change_nothing(orders, first_log, tmp_path):
     claims, marks = observed.claims(orders.target), observed.marks(orders.target)
-    order = random.Random(2)  # noqa: S311 - the same shuffle each time
+    order = random.Random(2)
     for stage in STAGES:
         lines = [line for part in SETS for line in read(f"{part}/{stage}.jsonl")]
         order.shuffle(lines)
@@ -177,7 +177,7 @@ def test_both_stages_mixed_into_a_fresh_stack_give_the_same(first_log, fresh_sta
 
 
 def mixed_slices() -> list[tuple[str, list[str]]]:
-    order = random.Random(3)  # noqa: S311 - the same order each time
+    order = random.Random(3)
     by_stage = {}
     for stage in STAGES:
         lines = [line for part in SETS for line in read(f"{part}/{stage}.jsonl")]

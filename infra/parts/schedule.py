@@ -1,4 +1,4 @@
-"""A function that is called every minute; a call that failed is the next minute's to make good."""
+"""A function that is called at given times; a call that failed is the next one's to make good."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
@@ -10,8 +10,12 @@ from infra.environments.settings import EnvironmentSettings
 from infra.parts.function import Function
 from infra.parts.nag import acknowledge
 
+EVERY_MINUTE = "rate(1 minute)"
 
-class EveryMinute(Construct):
+
+class Schedule(Construct):
+    """`expression`: a rate, or a cron expression in UTC."""
+
     def __init__(
         self,
         scope: Construct,
@@ -20,6 +24,7 @@ class EveryMinute(Construct):
         settings: EnvironmentSettings,
         name: str,
         function: Function,
+        expression: str = EVERY_MINUTE,
     ) -> None:
         super().__init__(scope, construct_id)
         arn = function.function.function_arn
@@ -39,7 +44,7 @@ class EveryMinute(Construct):
             self,
             "Schedule",
             name=f"{settings.prefix}-{name}",
-            schedule_expression="rate(1 minute)",
+            schedule_expression=expression,
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
             target=scheduler.CfnSchedule.TargetProperty(
                 arn=arn,
@@ -59,6 +64,6 @@ class EveryMinute(Construct):
         acknowledge(
             lapsing,
             "Serverless-LambdaAsyncFailureDestination",
-            reason="The next minute's call does what a lost one left: as_of stands still until "
-            "then, and a block that is due stays due.",
+            reason="The next call does what a lost one left: as_of stands still, a block that is "
+            "due stays due, what is not sealed is sealed next.",
         )

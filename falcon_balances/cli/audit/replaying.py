@@ -1,37 +1,31 @@
-"""`falcon audit`: the log replayed, compared, exported, explained, sealed and proved."""
+"""`falcon audit replay | compare`: every balance again, from the log alone."""
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from falcon_balances.cli import output
-from falcon_balances.cli.errors import EXIT_MISMATCH, InvalidInputError
+from falcon_balances.cli.audit.options import (
+    AtOption,
+    FromOption,
+    LogOption,
+    MerchantOption,
+    StageOption,
+    ToOption,
+    instant_of,
+    log_source,
+    selection_of,
+)
+from falcon_balances.cli.errors import EXIT_MISMATCH
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption, find_target
 
 if TYPE_CHECKING:
-    from falcon_balances.audit.log_objects import LogSource, Selection
-    from falcon_balances.audit.replay import Replayed
-
-app = typer.Typer(help="For auditors: replay, prove, explain.", no_args_is_help=True)
-
-LogOption = Annotated[
-    str | None,
-    typer.Option("--log", help="A folder, or s3://BUCKET; without it the environment's bucket."),
-]
-MerchantOption = Annotated[str | None, typer.Option("--merchant", help="Only this merchant.")]
-FromOption = Annotated[str | None, typer.Option("--from", help="First day, as 2026-11-20.")]
-ToOption = Annotated[str | None, typer.Option("--to", help="The day after the last.")]
-AtOption = Annotated[
-    str | None, typer.Option("--at", help="Only what is dated before, as 2026-11-20T10:15:00Z.")
-]
-StageOption = Annotated[str | None, typer.Option("--stage", help="Only this stage.")]
-
-_S3 = "s3://"
+    from falcon_balances.audit.log_objects import Selection
+    from falcon_balances.audit.replay import Finding, Replayed
 
 
-@app.command()
 def replay(
     *,
     log: LogOption = None,
@@ -47,12 +41,12 @@ def replay(
     as_json: JsonFlag = False,
 ) -> None:
     """Add the log up: every balance from its lines alone. Exit 3 where the log is flawed."""
-    replayed = replay_log(log, env, _selection(merchant, stage, since, until), _instant(at))
+    replayed = replay_log(log, env, selection_of(merchant, stage, since, until), instant_of(at))
     if balances:
         _print_balances(replayed, as_json=as_json)
     else:
         _print_sums(replayed, as_json=as_json)
-    _print_findings(replayed)
+    print_findings(replayed.findings, f"{replayed.objects} objects, {replayed.lines} lines")
 
 
 def replay_log(log: str | None, env: str, selection: "Selection", before: str | None) -> "Replayed":
@@ -62,7 +56,6 @@ def replay_log(log: str | None, env: str, selection: "Selection", before: str | 
         return replay_source(log_source(log, env), selection, before, advance)
 
 
-@app.command()
 def compare(
     *,
     log: LogOption = None,
@@ -75,7 +68,7 @@ def compare(
     as_json: JsonFlag = False,
 ) -> None:
     """Set the log against the table, and the API. Exit 3 where any figure differs."""
-    from falcon_balances.cli.comparing import Comparison  # noqa: PLC0415 - Arrow
+    from falcon_balances.cli.audit.comparing import Comparison  # noqa: PLC0415 - Arrow
 
     target = find_target(env)
     comparison = Comparison(target, log_source(log, env), with_api=api)
@@ -95,60 +88,11 @@ def compare(
         output.document({"balances": compared.balances, "differences": rows})
     elif rows:
         output.table(list(rows[0]), [list(row.values()) for row in rows], right=["log", "there"])
-    for finding in compared.findings:
-        output.warn(f"{finding.key}: {finding.problem}: {finding.detail}")
-    if rows or compared.findings:
-        output.fail(f"{len(rows)} figures differ, {len(compared.findings)} findings")
+    print_findings(compared.findings, f"{compared.balances} balances compared")
+    if rows:
+        output.fail(f"{len(rows)} figures differ")
         raise typer.Exit(EXIT_MISMATCH)
-    output.note(f"{compared.balances} balances, all equal")
-
-
-def log_source(log: str | None, env: str) -> "LogSource":
-    """Where `--log` points to; without it, the environment's own bucket."""
-    from falcon_balances.audit.log_objects import LogBucket, LogFolder  # noqa: PLC0415
-
-    if log is None or log.startswith(_S3):
-        target = find_target(env)
-        bucket = target.log_bucket if log is None else log.removeprefix(_S3).strip("/")
-        return LogBucket(target.client("s3"), bucket)
-    folder = Path(log)
-    if not folder.is_dir():
-        raise InvalidInputError(f"--log: {log} is no folder")
-    return LogFolder(folder)
-
-
-def _selection(
-    merchant: str | None, stage: str | None, since: str | None, until: str | None
-) -> "Selection":
-    from falcon_balances.audit.log_objects import Selection  # noqa: PLC0415
-    from falcon_balances.domain.operations import Stage  # noqa: PLC0415
-
-    if stage is not None and stage not in set(Stage):
-        raise InvalidInputError(f"--stage: one of {', '.join(Stage)}")
-    for name, day in (("--from", since), ("--to", until)):
-        if day is not None:
-            _check_day(name, day)
-    return Selection(merchant, None if stage is None else Stage(stage), since, until)
-
-
-def _check_day(option: str, text: str) -> None:
-    from datetime import date  # noqa: PLC0415
-
-    try:
-        known = date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        known = False
-    if not known:
-        raise InvalidInputError(f"{option}: a day as 2026-11-20")
-
-
-def _instant(text: str | None) -> str | None:
-    from falcon_balances.domain.instants import parse_rfc3339, rfc3339  # noqa: PLC0415
-
-    try:
-        return None if text is None else rfc3339(parse_rfc3339(text).replace(microsecond=0))
-    except ValueError as error:
-        raise InvalidInputError(f"--at: {error}") from error
+    output.note("all equal")
 
 
 def _print_sums(replayed: "Replayed", *, as_json: bool) -> None:
@@ -199,10 +143,11 @@ def _print(replayed: "Replayed", name: str, rows: list[dict[str, Any]], *, as_js
         )
 
 
-def _print_findings(replayed: "Replayed") -> None:
-    for each in replayed.findings:
+def print_findings(findings: Sequence["Finding"], summary: str) -> None:
+    """What is wrong with the log, and exit 3 where anything is."""
+    for each in findings:
         output.warn(f"{each.key}: {each.problem}: {each.detail}")
-    output.note(f"{replayed.objects} objects, {replayed.lines} lines")
-    if replayed.findings:
-        output.fail(f"{len(replayed.findings)} findings")
+    output.note(summary)
+    if findings:
+        output.fail(f"{len(findings)} findings")
         raise typer.Exit(EXIT_MISMATCH)

@@ -1,0 +1,102 @@
+"""Manifest after manifest: each signed, each naming the one before."""
+
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from .findings import NotWrittenSoError, Problem
+from .hashing import is_signed, read_json
+
+HEAD_FIELDS = {"schema_version", "log", "sequence", "previous", "sealed_until", "root"}
+MANIFEST = re.compile(r"[0-9]{8}\.jsonl\Z")
+
+
+class Manifest(NamedTuple):
+    place: str
+    head: dict[str, Any]
+    head_line: bytes
+    leaves: list[bytes]
+
+
+def read_head(line: bytes) -> dict[str, Any]:
+    head = read_json(line)
+    if set(head) != HEAD_FIELDS or head["schema_version"] != "1":
+        raise NotWrittenSoError("the head has other fields, or another version")
+    kinds = {"log": str, "sequence": int, "sealed_until": str, "root": str}
+    if not all(type(head[name]) is kind for name, kind in kinds.items()):
+        raise NotWrittenSoError("a field of the head has another type")
+    if head["previous"] is not None and not isinstance(head["previous"], str):
+        raise NotWrittenSoError("a field of the head has another type")
+    return head
+
+
+def manifests_in(folder: Path, problems: list[Problem]) -> Iterator[tuple[int, Path]]:
+    """In order; what is missing between the first and the last is a problem, and so is the rest."""
+    inner = folder / "manifests"
+    folder = inner if inner.is_dir() else folder
+    found = sorted(each.name for each in folder.iterdir())
+    sequences = {int(name[:8]): name for name in found if MANIFEST.match(name)}
+    problems += [
+        Problem(name, "no manifest, and lies among them")
+        for name in found
+        if not MANIFEST.match(name)
+    ]
+    if not sequences:
+        problems.append(Problem(str(folder), "there is no manifest"))
+    for sequence in range(1, max(sequences, default=0) + 1):
+        if sequence in sequences:
+            yield sequence, folder / sequences[sequence]
+        else:
+            problems.append(Problem(f"{sequence:08}.jsonl", "this manifest is missing"))
+
+
+class Chain:
+    """Manifest after manifest: each signed, each naming the one before."""
+
+    def __init__(self, key: ec.EllipticCurvePublicKey, problems: list[Problem]) -> None:
+        self._key = key
+        self._problems = problems
+        self.heads: dict[int, str] = {}
+        self.last: dict[str, Any] | None = None
+
+    def read(self, sequence: int, path: Path) -> Manifest | None:
+        """None where not even its form is right."""
+        place = path.name
+        try:
+            text = path.read_bytes()
+            if not text.endswith(b"\n"):
+                raise NotWrittenSoError("it breaks off")  # noqa: TRY301
+            lines = text[:-1].split(b"\n")
+            if len(lines) < 3:  # noqa: PLR2004 - head, signature, and a summary at least
+                raise NotWrittenSoError("it has no leaves")  # noqa: TRY301
+            head = read_head(lines[0])
+            if not is_signed(lines[0], lines[1], self._key):
+                self._say(place, "its signature is not of this key, or its head was changed")
+        except (NotWrittenSoError, OSError) as error:
+            self._say(place, f"unreadable: {error}")
+            return None
+        self._check_links(place, sequence, head)
+        self.heads[sequence] = sha256(lines[0]).hexdigest()
+        self.last = head
+        return Manifest(place, head, lines[0], lines[2:])
+
+    def _check_links(self, place: str, sequence: int, head: dict[str, Any]) -> None:
+        if head["sequence"] != sequence:
+            self._say(place, f"it says of itself that it is manifest {head['sequence']}")
+        before = self.heads.get(sequence - 1)
+        if sequence == 1 and head["previous"] is not None:
+            self._say(place, "it is the first and names one before it")
+        if before is not None and head["previous"] != before:
+            self._say(place, "it does not follow from the manifest before it")
+        if self.last is not None:
+            if head["log"] != self.last["log"]:
+                self._say(place, "it is of another log than the manifest before it")
+            if head["sealed_until"] < self.last["sealed_until"]:
+                self._say(place, "it was sealed before the manifest before it")
+
+    def _say(self, place: str, what: str) -> None:
+        self._problems.append(Problem(place, what))

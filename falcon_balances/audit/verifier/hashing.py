@@ -1,0 +1,72 @@
+"""Hashes, trees and signatures, and the one way to write JSON."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from .findings import NotWrittenSoError
+
+
+def leaf_hash(leaf: bytes) -> bytes:
+    return sha256(b"\x00" + leaf).digest()
+
+
+def tree_root(level: Sequence[bytes]) -> bytes:
+    """RFC 9162, 2.1.1, of leaf hashes: level by level; who has no neighbour rises alone."""
+    if not level:
+        return sha256(b"").digest()
+    while len(level) > 1:
+        paired = [
+            sha256(b"\x01" + level[each] + level[each + 1]).digest()
+            for each in range(0, len(level) - 1, 2)
+        ]
+        level = paired + list(level[len(paired) * 2 :])
+    return level[0]
+
+
+def load_public_key(text: bytes) -> ec.EllipticCurvePublicKey:
+    """PEM or DER. Raises NotWrittenSoError for anything but a P-256 key."""
+    load = (
+        serialization.load_pem_public_key if b"-----" in text else serialization.load_der_public_key
+    )
+    try:
+        key = load(text)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise NotWrittenSoError("the public key is none") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
+        raise NotWrittenSoError("the public key is not of the curve P-256")
+    return key
+
+
+def is_signed(head: bytes, signature_line: bytes, key: ec.EllipticCurvePublicKey) -> bool:
+    document = read_json(signature_line)
+    if set(document) != {"algorithm", "signature"} or document["algorithm"] != "ECDSA_SHA_256":
+        raise NotWrittenSoError("the signature's line has another form")
+    try:
+        signature = base64.b64decode(str(document["signature"]), validate=True)
+        key.verify(signature, head, ec.ECDSA(hashes.SHA256()))
+    except (binascii.Error, InvalidSignature):
+        return False
+    return True
+
+
+def canonical(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def read_json(line: bytes) -> dict[str, Any]:
+    """An object, written in the one way that there is. Raises NotWrittenSoError."""
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise NotWrittenSoError("not JSON") from error
+    if not isinstance(document, dict) or canonical(document) != line:
+        raise NotWrittenSoError("JSON, but written in another way")
+    return document

@@ -1,0 +1,212 @@
+"""Leaves of manifests, and the objects of the log that they seal."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha1, sha256
+from typing import Any, NamedTuple
+from uuid import NAMESPACE_URL, uuid5
+
+from .findings import NotWrittenSoError, Problem
+from .hashing import leaf_hash, read_json
+from .sums import Sums, Total, add, add_all, minor_units
+
+OBJECT_FIELDS = {"leaf", "key", "version_id", "size", "sha256", "lines", "sums"}
+HEADER = (
+    b"uuid,external_reference,amount,currency,type,falcon_operation_id,operation_date,"
+    b"local_merchant_id,shop_id,balance_shop_id,psp_id"
+)
+COLUMNS = 11
+KEY = re.compile(
+    r"(?P<stage>confirmed|reconciled|payout|adjustment)/"
+    r"merchant_id=(?P<merchant>[A-Za-z0-9][A-Za-z0-9._:-]{0,63})/"
+    r"date=(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/(?P<operation>[0-9a-f-]{36})"
+    r"(\.(?P<part>[0-9]+)-of-(?P<parts>[0-9]+))?\.csv\Z"
+)
+AMOUNT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?\Z")
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
+TYPES = {
+    "confirmed": {"capture", "refund", "chargeback", "chargeback_reversal", "cashback"},
+    "payout": {"withdrawal", "withdrawal_reversal"},
+    "adjustment": {"adjustment"},
+}
+TYPES["confirmed"] |= {"psp_fee", "marketplace_fee"}
+TYPES["reconciled"] = TYPES["confirmed"]
+IDS = uuid5(NAMESPACE_URL, "urn:falcon:balances").bytes
+FILES_MAX_BYTES = 64 << 20
+
+
+class Noted(NamedTuple):
+    """A sealed object, and the line of its manifest that says so."""
+
+    number: int
+    key: str
+    version_id: str
+    digest: str
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a slice of object leaves came to."""
+
+    hashes: bytes = b""
+    problems: list[Problem] = field(default_factory=list)
+    noted: list[Noted] = field(default_factory=list)
+    objects: int = 0
+    lines: int = 0
+    sealed: dict[str, Sums] = field(default_factory=dict)
+    """By merchant, as the leaves say."""
+    found: dict[str, Sums] = field(default_factory=dict)
+    """By merchant, as the bytes say."""
+    merchants: dict[str, int] = field(default_factory=dict)
+    """Objects of each merchant, as the leaves say."""
+    strays: list[tuple[str, str]] = field(default_factory=list)
+    """Keys whose bytes are others than were sealed, with the SHA-256 of what lies there."""
+    missing: list[tuple[str, str]] = field(default_factory=list)
+    """Keys without an object, with the SHA-256 that was sealed."""
+
+
+def check_leaves(log: str | None, place: str, first: int, leaves: Sequence[bytes]) -> Checked:
+    """Each leaf, and the object that it seals; `log` is None where there are no objects to look at.
+
+    `first` is the number of the first leaf's line in its manifest.
+    """
+    checked = Checked(hashes=b"".join(map(leaf_hash, leaves)))
+    for number, leaf in enumerate(leaves, start=first):
+        try:
+            sealed = read_object_leaf(leaf)
+            sums = sums_of_leaf(sealed)
+        except NotWrittenSoError as error:
+            checked.problems.append(Problem(f"{place}, line {number}", str(error)))
+            continue
+        noted = Noted(number, sealed["key"], sealed["version_id"], sealed["sha256"])
+        checked.noted.append(noted)
+        merchant = merchant_of(sealed["key"])
+        checked.merchants[merchant] = checked.merchants.get(merchant, 0) + 1
+        add_all(checked.sealed.setdefault(merchant, {}), sums)
+        if log is not None:
+            check_object(log, sealed, sums, checked)
+    return checked
+
+
+def read_object_leaf(leaf: bytes) -> dict[str, Any]:
+    document = read_json(leaf)
+    if document.get("leaf") != "object" or not OBJECT_FIELDS <= set(document) <= OBJECT_FIELDS | {
+        "flaw"
+    }:
+        raise NotWrittenSoError("no leaf of an object")
+    kinds = {"key": str, "version_id": str, "size": int, "sha256": str, "lines": int, "sums": list}
+    if not all(type(document[name]) is kind for name, kind in kinds.items()):
+        raise NotWrittenSoError("a field of the leaf has another type")
+    return document
+
+
+def sums_of_leaf(document: Mapping[str, Any]) -> Sums:
+    """Raises NotWrittenSoError."""
+    sums: Sums = {}
+    for each in document["sums"]:
+        try:
+            shop, currency, stage, kind, amount, lines = each
+            if not AMOUNT.match(amount) or type(lines) is not int:
+                raise NotWrittenSoError("a sum of another form")
+        except (TypeError, ValueError) as error:
+            raise NotWrittenSoError("a sum of another form") from error
+        sums[shop, currency, stage, kind] = Total(*minor_units(amount), lines)
+    return sums
+
+
+def check_object(log: str, sealed: Mapping[str, Any], sums: Sums, checked: Checked) -> None:
+    """The object that a leaf seals: is it there, are its bytes the same, do they add up."""
+    key = sealed["key"]
+    named = KEY.match(key)
+    if "flaw" in sealed:
+        checked.problems.append(Problem(key, f"it was flawed when it was sealed: {sealed['flaw']}"))
+    if named is None:
+        checked.problems.append(Problem(key, "sealed, and no key of the log"))
+        return
+    try:
+        body = read_file(f"{log}/{key}")
+    except FileNotFoundError:
+        checked.missing.append((key, sealed["sha256"]))
+        return
+    except OSError as error:
+        checked.problems.append(Problem(key, f"unreadable: {error.strerror}"))
+        return
+    checked.objects += 1
+    digest = sha256(body).hexdigest()
+    if digest != sealed["sha256"] or len(body) != sealed["size"]:
+        checked.strays.append((key, digest))
+    elif "flaw" not in sealed:
+        add_lines(named, body, sealed["lines"], sums, checked)
+
+
+def add_lines(
+    named: re.Match[str], body: bytes, sealed_lines: int, sealed_sums: Sums, checked: Checked
+) -> None:
+    key = named.string
+    try:
+        found, lines = sums_of_body(named, body)
+    except NotWrittenSoError as error:
+        checked.problems.append(Problem(key, str(error)))
+        return
+    if found != sealed_sums or lines != sealed_lines:
+        checked.problems.append(Problem(key, "its lines do not add up to what was sealed"))
+    checked.lines += lines
+    add_all(checked.found.setdefault(named["merchant"], {}), found)
+
+
+def sums_of_body(named: re.Match[str], body: bytes) -> tuple[Sums, int]:
+    """What an object's lines add up to, every one of them checked. Raises NotWrittenSoError."""
+    stage, merchant, day, operation = named.group("stage", "merchant", "day", "operation")
+    header, *rows = body.split(b"\n")
+    if header != HEADER or len(rows) < 2 or rows.pop() != b"":  # noqa: PLR2004
+        raise NotWrittenSoError("header or line end missing")
+    sums: Sums = {}
+    numbers: dict[tuple[str, str], int] = {}
+    for number, row in enumerate(rows, start=2):
+        try:
+            fields = row.decode("ascii").split(",")
+        except UnicodeDecodeError as error:
+            raise NotWrittenSoError(f"line {number}: a character that no field has") from error
+        if len(fields) != COLUMNS:
+            raise NotWrittenSoError(f"line {number}: {len(fields)} columns")
+        uuid, _, amount, currency, kind, of, date, _, _, shop, _ = fields
+        if not AMOUNT.match(amount) or not DATE.match(date) or kind not in TYPES[stage]:
+            raise NotWrittenSoError(f"line {number}: amount, date or type")
+        if of != operation or date[:10] != day:
+            raise NotWrittenSoError(f"line {number}: another operation or day than its key's")
+        n = numbers.get((shop, kind), 0)
+        numbers[shop, kind] = n + 1
+        if uuid != line_uuid(f"{of}|{stage}|{merchant}|{shop}|{kind}|{n}"):
+            raise NotWrittenSoError(f"line {number}: its uuid is not made of what it says")
+        add(sums, (shop, currency, stage, kind), Total(*minor_units(amount), 1))
+    return sums, len(rows)
+
+
+def line_uuid(name: str) -> str:
+    """UUID version 5 (RFC 9562), without the detours of the library."""
+    digest = bytearray(sha1(IDS + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def merchant_of(key: str) -> str:
+    named = KEY.match(key)
+    return "" if named is None else named["merchant"]
+
+
+def read_file(path: str) -> bytes:
+    """No link is followed, no device read, and nothing larger than any object can be."""
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        body = os.read(file, 1 << 16)
+        while len(body) >= 1 << 16 and (more := os.read(file, 1 << 20)):
+            body += more
+            if len(body) > FILES_MAX_BYTES:
+                raise OSError(0, "too large for an object of the log")
+    finally:
+        os.close(file)
+    return body

@@ -1,0 +1,1 @@
+"""`falcon audit`: the log replayed, compared, sealed, proved."""

@@ -1,0 +1,17 @@
+"""The commands of `falcon audit`."""
+
+import typer
+
+from falcon_balances.cli.audit import exporting, replaying, sealing
+
+app = typer.Typer(help="For auditors: replay, prove, explain.", no_args_is_help=True)
+app.command()(replaying.replay)
+app.command()(replaying.compare)
+app.command()(exporting.trial_balance)
+app.command()(exporting.export)
+app.command()(sealing.seal)
+app.command()(sealing.fetch)
+app.command()(sealing.verify)
+app.command()(sealing.prove)
+app.command()(sealing.check_proof)
+app.command()(sealing.verifier)

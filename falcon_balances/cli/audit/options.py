@@ -1,0 +1,77 @@
+"""Options that several commands of `falcon audit` share, and what they mean."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from falcon_balances.cli.errors import InvalidInputError
+from falcon_balances.cli.target import find_target
+
+if TYPE_CHECKING:
+    from falcon_balances.audit.log_objects import LogSource, Selection
+
+LogOption = Annotated[
+    str | None,
+    typer.Option("--log", help="A folder, or s3://BUCKET; without it the environment's bucket."),
+]
+MerchantOption = Annotated[str | None, typer.Option("--merchant", help="Only this merchant.")]
+FromOption = Annotated[str | None, typer.Option("--from", help="First day, as 2026-11-20.")]
+ToOption = Annotated[str | None, typer.Option("--to", help="The day after the last.")]
+AtOption = Annotated[
+    str | None, typer.Option("--at", help="Only what is dated before, as 2026-11-20T10:15:00Z.")
+]
+StageOption = Annotated[str | None, typer.Option("--stage", help="Only this stage.")]
+
+_S3 = "s3://"
+
+
+def log_source(log: str | None, env: str) -> "LogSource":
+    """Where `--log` points to; without it, the environment's own bucket."""
+    from falcon_balances.audit.log_objects import LogBucket, LogFolder  # noqa: PLC0415
+
+    if log is None or log.startswith(_S3):
+        target = find_target(env)
+        bucket = target.log_bucket if log is None else log.removeprefix(_S3).strip("/")
+        return LogBucket(target.client("s3"), bucket)
+    folder = Path(log)
+    if not folder.is_dir():
+        raise InvalidInputError(f"--log: {log} is no folder")
+    return LogFolder(folder)
+
+
+def selection_of(
+    merchant: str | None = None,
+    stage: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+) -> "Selection":
+    from falcon_balances.audit.log_objects import Selection  # noqa: PLC0415
+    from falcon_balances.domain.operations import Stage  # noqa: PLC0415
+
+    if stage is not None and stage not in set(Stage):
+        raise InvalidInputError(f"--stage: one of {', '.join(Stage)}")
+    for name, day in (("--from", since), ("--to", until)):
+        if day is not None:
+            _check_day(name, day)
+    return Selection(merchant, None if stage is None else Stage(stage), since, until)
+
+
+def _check_day(option: str, text: str) -> None:
+    from datetime import date  # noqa: PLC0415
+
+    try:
+        known = date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        known = False
+    if not known:
+        raise InvalidInputError(f"{option}: a day as 2026-11-20")
+
+
+def instant_of(text: str | None) -> str | None:
+    from falcon_balances.domain.instants import parse_rfc3339, rfc3339  # noqa: PLC0415
+
+    try:
+        return None if text is None else rfc3339(parse_rfc3339(text).replace(microsecond=0))
+    except ValueError as error:
+        raise InvalidInputError(f"--at: {error}") from error

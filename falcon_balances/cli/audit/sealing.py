@@ -1,0 +1,177 @@
+"""`falcon audit seal | fetch | verify | prove | check-proof | verifier`."""
+
+import json
+import os
+import zipapp
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from falcon_balances.cli import output
+from falcon_balances.cli.errors import EXIT_MISMATCH, AwsError, InvalidInputError
+from falcon_balances.cli.output import JsonFlag
+from falcon_balances.cli.target import LOCAL, EnvOption, find_target
+
+if TYPE_CHECKING:
+    from falcon_balances.audit.verifier.findings import Verified
+
+LogFolderOption = Annotated[Path | None, typer.Option("--log", help="The log, in a folder.")]
+ManifestsOption = Annotated[
+    Path, typer.Option("--manifests", help="The manifests, in a folder.", exists=True)
+]
+PublicKeyOption = Annotated[
+    Path, typer.Option("--public-key", help="PEM or DER.", exists=True, dir_okay=False)
+]
+AnchorOption = Annotated[
+    str | None, typer.Option("--anchor", help="A head's hash that is known from elsewhere.")
+]
+_SHOWN_MAX = 50
+
+
+def seal(*, env: EnvOption = LOCAL, as_json: JsonFlag = False) -> None:
+    """Seal what is new in the log now, instead of tonight. Exit 3 where it was tampered with."""
+    target = find_target(env)
+    answer = target.client("lambda").invoke(FunctionName=f"{target.prefix}-sealer", Payload=b"{}")
+    said = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise AwsError(f"the sealer failed: {str(said.get('errorMessage'))[:200]}")
+    output.single(
+        {name: value if as_json else _listed(value) for name, value in said.items()},
+        as_json=as_json,
+    )
+    if said["odd"] or said["flawed"]:
+        output.fail("the log holds what it should not")
+        raise typer.Exit(EXIT_MISMATCH)
+
+
+def _listed(value: object) -> object:
+    return ", ".join(map(str, value)) or None if isinstance(value, list) else value
+
+
+def fetch(
+    folder: Annotated[Path, typer.Argument(help="Where to: log, manifests, versions, key.")],
+    *,
+    env: EnvOption = LOCAL,
+) -> None:
+    """Copy all that an auditor needs into a folder; what is there already is not copied again."""
+    from falcon_balances.cli.audit.fetching import fetch_all  # noqa: PLC0415 - AWS
+
+    with output.progress("objects", None) as advance:
+        fetched = fetch_all(find_target(env), folder, advance)
+    output.pairs(
+        {
+            "fetched": fetched,
+            **{name: folder / name for name in sorted(each.name for each in folder.iterdir())},
+        }
+    )
+
+
+def verify(
+    *,
+    log: LogFolderOption = None,
+    manifests: ManifestsOption,
+    public_key: PublicKeyOption,
+    versions: Annotated[
+        Path | None,
+        typer.Option("--versions", help="What `aws s3api list-object-versions` printed."),
+    ] = None,
+    anchor: AnchorOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check a log in a folder against its manifests: every byte, signature and total. Offline."""
+    from falcon_balances.audit.verifier import verification  # noqa: PLC0415
+    from falcon_balances.audit.verifier.findings import NotWrittenSoError  # noqa: PLC0415
+
+    if log is not None and not log.is_dir():
+        raise InvalidInputError(f"--log: {log} is no folder")
+    with output.progress("objects", None) as advance:
+        try:
+            done = verification.verify(
+                log,
+                manifests,
+                public_key.read_bytes(),
+                versions=versions,
+                anchor=anchor,
+                jobs=os.cpu_count() or 1,
+                advance=advance,
+            )
+        except NotWrittenSoError as error:
+            raise InvalidInputError(str(error)) from error
+    _show(done, as_json=as_json)
+
+
+def prove(
+    merchant: Annotated[str, typer.Option("--merchant", help="Whose.")],
+    manifests: ManifestsOption,
+    to: Annotated[Path, typer.Option("--output", help="The proof, a JSON file.")],
+) -> None:
+    """Write the proof that a merchant can check without seeing any other's money."""
+    from falcon_balances.audit.proving import prove as prove_merchant  # noqa: PLC0415
+
+    inner = manifests / "manifests"
+    files = sorted((inner if inner.is_dir() else manifests).glob("[0-9]*.jsonl"))
+    proof = prove_merchant(merchant, files)
+    to.write_text(json.dumps(proof, indent=1) + "\n", encoding="ascii")
+    leaves = sum(len(each["leaves"]) for each in proof["manifests"])
+    output.note(f"{leaves} leaves of {len(proof['manifests'])} manifests")
+
+
+def check_proof(
+    proof: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    *,
+    public_key: PublicKeyOption,
+    log: LogFolderOption = None,
+    anchor: AnchorOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check a merchant's proof: its objects are sealed, all of them, and add up to this."""
+    from falcon_balances.audit.verifier import proofs  # noqa: PLC0415
+    from falcon_balances.audit.verifier.findings import NotWrittenSoError  # noqa: PLC0415
+
+    try:
+        done = proofs.check_proof(proof, public_key.read_bytes(), log=log, anchor=anchor)
+    except NotWrittenSoError as error:
+        raise InvalidInputError(str(error)) from error
+    _show(done, as_json=as_json)
+
+
+def verifier(
+    to: Annotated[Path, typer.Option("--output", help="Where to, as falcon-verifier.pyz.")],
+) -> None:
+    """Write the verifier as one file, for a machine without Falcon Balances."""
+    from falcon_balances.audit import verifier as package  # noqa: PLC0415
+
+    source = Path(package.__file__).parent
+    with TemporaryDirectory() as folder:
+        inner = Path(folder, "verifier")
+        inner.mkdir()
+        for file in sorted(source.glob("*.py")):
+            (inner / file.name).write_bytes(file.read_bytes())
+        main = "import sys\nfrom verifier.__main__ import main\nsys.exit(main())\n"
+        Path(folder, "__main__.py").write_text(main, encoding="ascii")
+        zipapp.create_archive(folder, to, interpreter="/usr/bin/env python3")
+    output.note(f"python3 {to} --help")
+
+
+def _show(done: "Verified", *, as_json: bool) -> None:
+    from dataclasses import asdict  # noqa: PLC0415
+
+    if as_json:
+        said = asdict(done)
+        said["problems"] = [each._asdict() for each in done.problems]
+        output.document(said)
+    else:
+        names = ("manifests", "objects", "lines", "sealed_until", "head")
+        output.pairs(
+            {name: getattr(done, name) for name in names} | {"balances": len(done.balances)}
+        )
+        for each in done.problems[:_SHOWN_MAX]:
+            output.warn(f"{each.place}: {each.what}")
+        if len(done.problems) > _SHOWN_MAX:
+            output.warn(f"and {len(done.problems) - _SHOWN_MAX} more: see them all with --json")
+    if done.problems:
+        output.fail(f"{len(done.problems)} problems")
+        raise typer.Exit(EXIT_MISMATCH)
+    output.note("nothing is wrong with it")

@@ -1,0 +1,272 @@
+"""Manifests: what was in the log when it was sealed, so that nothing can be changed unseen.
+
+A manifest is a text of lines. The first is its head, the second the head's signature, and all
+others are the leaves of a Merkle tree (RFC 9162) whose root the head names. Each head names the
+hash of the head before it. `docs/manifests.md` has the format, for who writes a verifier.
+"""
+
+import hmac
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from typing import Any, Final, NamedTuple, Self
+
+from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.log_format import merchant_of
+from falcon_balances.domain.merkle import leaf_hash, root_of
+from falcon_balances.domain.money import at_full_scale
+from falcon_balances.domain.operations import Segment
+
+SCHEMA_VERSION: Final = "1"
+ALGORITHM: Final = "ECDSA_SHA_256"
+FOLDER: Final = "manifests/"
+_KEY = re.compile(rf"{FOLDER}([0-9]{{8}})\.jsonl\Z")
+
+
+class SumKey(NamedTuple):
+    """By what a merchant's lines are added up."""
+
+    balance_shop_id: str
+    currency: str
+    stage: str
+    type: str
+
+
+class Total(NamedTuple):
+    """Minor units, decimals of the currency, lines."""
+
+    minor: int
+    exponent: int
+    lines: int
+
+    def plus(self, other: "Total | None") -> "Total":
+        if other is None:
+            return self
+        return Total(self.minor + other.minor, self.exponent, self.lines + other.lines)
+
+
+Totals = dict[SumKey, Total]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedObject:
+    """One version of one key, and what its lines add up to.
+
+    `flaw` says why it could not be read as an object of the log; such a one adds up to nothing.
+    """
+
+    key: str
+    version_id: str
+    size: int
+    sha256: str
+    totals: Totals
+    flaw: str | None = None
+
+    @classmethod
+    def of(cls, key: str, version_id: str, body: bytes, read: Segment | str) -> Self:
+        """`read`: what its bytes say, or what is wrong with them."""
+        digest = sha256(body).hexdigest()
+        if isinstance(read, str):
+            return cls(key, version_id, len(body), digest, {}, read)
+        totals: Totals = {}
+        for line in read.lines:
+            name = SumKey(line.balance_shop_id, line.currency.code, read.stage, line.type)
+            line_total = Total(line.amount.minor, line.currency.exponent, 1)
+            totals[name] = line_total.plus(totals.get(name))
+        return cls(key, version_id, len(body), digest, totals)
+
+    def leaf(self) -> bytes:
+        said: dict[str, Any] = {
+            "leaf": "object",
+            "key": self.key,
+            "version_id": self.version_id,
+            "size": self.size,
+            "sha256": self.sha256,
+            "lines": sum(each.lines for each in self.totals.values()),
+            "sums": _written(self.totals),
+        }
+        return canonical(said if self.flaw is None else said | {"flaw": self.flaw})
+
+
+@dataclass(slots=True)
+class MerchantTotals:
+    """Of one merchant, over all manifests so far."""
+
+    objects: int = 0
+    totals: Totals = field(default_factory=dict)
+
+    def add(self, sealed: SealedObject) -> None:
+        self.objects += 1
+        for key, total in sealed.totals.items():
+            self.totals[key] = total.plus(self.totals.get(key))
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is signed, and all that a merchant sees besides its own leaves; so it counts nothing.
+
+    `log` is the bucket. What S3 says was written by `sealed_until` is in this manifest or before.
+    """
+
+    log: str
+    sequence: int
+    previous: str | None
+    sealed_until: str
+    root: str
+
+    def line(self) -> bytes:
+        return canonical({"schema_version": SCHEMA_VERSION} | asdict(self))
+
+    @property
+    def hash(self) -> str:
+        return sha256(self.line()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """How far a log is sealed: the last head, and what there was by then."""
+
+    head: Head | None = None
+    objects: int = 0
+    merchants: Mapping[str, MerchantTotals] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, manifest: bytes) -> Self:
+        """From the last manifest. Raises IntegrityError where it is none of ours."""
+        try:
+            first, _signature, *leaves = manifest.removesuffix(b"\n").split(b"\n")
+            said = json.loads(first)
+            del said["schema_version"]
+            head = Head(**said)
+            documents = [json.loads(leaf) for leaf in leaves]
+            objects = documents[0]["objects_total"]
+            merchants = {
+                each["merchant_id"]: MerchantTotals(each["objects"], _read(each["sums"]))
+                for each in documents
+                if each["leaf"] == "merchant"
+            }
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise IntegrityError("the last manifest is none") from error
+        if head.line() != first or root_of(map(leaf_hash, leaves)).hex() != head.root:
+            raise IntegrityError("the last manifest is not as it was written")
+        return cls(head, objects, merchants)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Not signed yet."""
+
+    head: Head
+    leaves: Sequence[bytes]
+
+    @property
+    def key(self) -> str:
+        return manifest_key(self.head.sequence)
+
+    def signed(self, signature_base64: str) -> bytes:
+        signature = canonical({"algorithm": ALGORITHM, "signature": signature_base64})
+        return b"\n".join([self.head.line(), signature, *self.leaves, b""])
+
+
+def manifest_key(sequence: int) -> str:
+    return f"{FOLDER}{sequence:08}.jsonl"
+
+
+def sequence_of(key: str) -> int | None:
+    found = _KEY.match(key)
+    return None if found is None else int(found[1])
+
+
+def seal(
+    log: str,
+    before: Sealed,
+    objects: Iterable[SealedObject],
+    sealed_until: str,
+    blinding: bytes,
+) -> tuple[Manifest, Sealed]:
+    """The next manifest, and how far the log is sealed with it. `objects` are those new in it.
+
+    `blinding` is 32 random bytes, not to be kept: without it, who sees a leaf's hash in the proof
+    of a neighbour could try what the leaf says until the hash is right.
+    """
+    new = sorted(objects, key=lambda each: (each.key, each.version_id))
+    merchants = {
+        name: MerchantTotals(each.objects, dict(each.totals))
+        for name, each in before.merchants.items()
+    }
+    for each in new:
+        merchants.setdefault(merchant_of(each.key) or "", MerchantTotals()).add(each)
+    counted = {"objects": len(new), "objects_total": before.objects + len(new)}
+    said: list[dict[str, Any]] = [
+        {"leaf": "summary", **counted},
+        *_total_leaves(merchants),
+        *_merchant_leaves(merchants),
+    ]
+    leaves = [_blinded(document, number, blinding) for number, document in enumerate(said)]
+    leaves += [each.leaf() for each in new]
+    last = before.head
+    head = Head(
+        log=log,
+        sequence=1 if last is None else last.sequence + 1,
+        previous=None if last is None else last.hash,
+        sealed_until=sealed_until,
+        root=root_of(map(leaf_hash, leaves)).hex(),
+    )
+    return Manifest(head, leaves), Sealed(head, counted["objects_total"], merchants)
+
+
+def _blinded(document: Mapping[str, Any], number: int, blinding: bytes) -> bytes:
+    blind = hmac.digest(blinding, str(number).encode(), "sha256").hex()
+    return canonical({**document, "blind": blind})
+
+
+def _total_leaves(merchants: Mapping[str, MerchantTotals]) -> list[dict[str, Any]]:
+    """What is in the whole log, by currency, stage and type."""
+    totals: dict[tuple[str, str, str], Total] = {}
+    for merchant in merchants.values():
+        for key, total in merchant.totals.items():
+            name = (key.currency, key.stage, key.type)
+            totals[name] = total.plus(totals.get(name))
+    return [
+        {
+            "leaf": "total",
+            **dict(zip(("currency", "stage", "type"), name, strict=True)),
+            "amount": at_full_scale(total.minor, total.exponent),
+            "lines": total.lines,
+        }
+        for name, total in sorted(totals.items())
+    ]
+
+
+def _merchant_leaves(merchants: Mapping[str, MerchantTotals]) -> list[dict[str, Any]]:
+    return [
+        {
+            "leaf": "merchant",
+            "merchant_id": merchant_id,
+            "objects": each.objects,
+            "sums": _written(each.totals),
+        }
+        for merchant_id, each in sorted(merchants.items())
+    ]
+
+
+def _written(totals: Totals) -> list[list[str | int]]:
+    return [
+        [*key, at_full_scale(total.minor, total.exponent), total.lines]
+        for key, total in sorted(totals.items())
+    ]
+
+
+def _read(sums: Sequence[Sequence[Any]]) -> Totals:
+    totals = {}
+    for *key, amount, lines in sums:
+        whole, _, fraction = amount.partition(".")
+        totals[SumKey(*key)] = Total(int(whole + fraction), len(fraction), lines)
+    return totals
+
+
+def canonical(document: Mapping[str, Any]) -> bytes:
+    """Sorted keys, no spaces, ASCII: one document has one way to be written."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()

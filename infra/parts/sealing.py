@@ -1,0 +1,83 @@
+"""Sealing the log: a manifest every night, signed by a key that nobody can take away."""
+
+from aws_cdk import CfnOutput, RemovalPolicy
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.environments.settings import EnvironmentSettings
+from infra.parts.function import Function
+from infra.parts.locked_bucket import LockedBucket
+from infra.parts.schedule import Schedule
+
+
+def signing_key(scope: Construct, settings: EnvironmentSettings) -> kms.Key:
+    """P-256. What it signed is checked with its public half, which anybody may have."""
+    return kms.Key(
+        scope,
+        "SigningKey",
+        alias=f"alias/{settings.prefix}-manifests",
+        description="Signs the manifests of the transaction log",
+        key_spec=kms.KeySpec.ECC_NIST_P256,
+        key_usage=kms.KeyUsage.SIGN_VERIFY,
+        removal_policy=RemovalPolicy.RETAIN if settings.keeps_data else RemovalPolicy.DESTROY,
+    )
+
+
+class Sealing(Construct):
+    """At one o'clock UTC, and four times more: what a run had no time for, the next one does."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: EnvironmentSettings,
+        log_bucket: LockedBucket,
+        manifest_bucket: LockedBucket,
+        key: kms.IKey,
+        layer: lambda_.ILayerVersion | None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.sealer = Function(
+            self,
+            "Sealer",
+            settings=settings,
+            name="sealer",
+            kind="sealer",
+            handler="lambdas.sealer.handler.lambda_handler",
+            environment={
+                "LOG_BUCKET": log_bucket.bucket_name,
+                "MANIFEST_BUCKET": manifest_bucket.bucket_name,
+                "SIGNING_KEY_ID": key.key_arn,
+                "SETTLED_S": str(settings.sealing.settled_s),
+                "MANIFEST_OBJECTS_MAX": str(settings.sealing.manifest_objects_max),
+            },
+            layer=layer,
+        )
+        self._grant(log_bucket, manifest_bucket, key)
+        Schedule(
+            self,
+            "Nightly",
+            settings=settings,
+            name="sealing",
+            function=self.sealer,
+            expression="cron(0 1-5 * * ? *)",
+        )
+        CfnOutput(scope, "Sealer", value=self.sealer.function.function_name)
+
+    def _grant(
+        self, log_bucket: LockedBucket, manifest_bucket: LockedBucket, key: kms.IKey
+    ) -> None:
+        self.sealer.may(["s3:ListBucket", "s3:ListBucketVersions"], [log_bucket.bucket.bucket_arn])
+        self.sealer.may_objects(
+            ["s3:GetObjectVersion"], log_bucket, "*", because="It reads whatever lies in the log."
+        )
+        self.sealer.may(["s3:ListBucket"], [manifest_bucket.bucket.bucket_arn])
+        self.sealer.may_objects(
+            ["s3:GetObject", "s3:PutObject"],
+            manifest_bucket,
+            "manifests/*",
+            because="A manifest's key is its number; the prefix is fixed.",
+        )
+        self.sealer.may(["kms:Sign"], [key.key_arn])

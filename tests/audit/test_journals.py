@@ -1,0 +1,132 @@
+"""hledger and beancount, who know nothing of us, confirm every balance, and miss no cent."""
+
+import io
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+
+import pytest
+from beancount import loader
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from falcon_balances.audit.journals import Beancount, Hledger, write_journal
+from falcon_balances.audit.log_objects import Selection
+from falcon_balances.domain.accounts import PAIRS, Account, postings
+from falcon_balances.domain.counting import counters_of_sum
+from falcon_balances.domain.operations import SIGN_BY_TYPE, TYPES_BY_STAGE, OperationType, Stage
+from tests.audit.logs import MemoryLog, objects_of
+from tests.audit.sealed import objects, segments
+from tests.strategies import journals
+
+HLEDGER = shutil.which("hledger")
+needs_hledger = pytest.mark.skipif(
+    HLEDGER is None, reason="hledger is not installed (Debian: apt-get install hledger)"
+)
+few = settings(max_examples=15, deadline=None)
+
+
+def written(log, dialect) -> str:
+    file = io.StringIO()
+    assert write_journal(MemoryLog(log), Selection(), dialect, file) == []
+    return file.getvalue()
+
+
+def hledger_says(journal: str) -> str:
+    """Empty where nothing is wrong."""
+    done = subprocess.run(
+        [str(HLEDGER), "-f", "-", "check", "--strict"],
+        input=journal,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stderr if done.returncode else ""
+
+
+def beancount_says(journal: str) -> list[str]:
+    _, errors, _ = loader.load_string(journal)
+    return [each.message for each in errors]
+
+
+@needs_hledger
+@given(journals())
+@few
+def test_hledger_confirms_any_log(some):
+    assert hledger_says(written(objects_of(some), Hledger())) == ""
+
+
+@given(journals())
+@few
+def test_beancount_confirms_any_log(some):
+    assert beancount_says(written(objects_of(some), Beancount())) == []
+
+
+@needs_hledger
+@pytest.mark.parametrize("place", range(0, 40, 7))
+def test_hledger_misses_no_cent(place):
+    assert "assertion" in hledger_says(with_a_cent(written(objects(20, 3), Hledger()), place))
+
+
+@pytest.mark.parametrize("place", range(0, 40, 7))
+def test_beancount_misses_no_cent(place):
+    said = beancount_says(with_a_cent(written(objects(20, 3), Beancount()), place))
+    assert any("Balance failed" in each for each in said)
+
+
+def with_a_cent(journal: str, place: int) -> str:
+    """Taken from one account of a merchant and given to another of the same transaction."""
+    posting = r"^ +[Ll]iabilities:[Pp]ending\S+  (-?[0-9.]+) EUR$"
+    found = list(re.finditer(posting, journal, re.M))[place]
+    minor = int(found[1].replace(".", "")) + 1
+    sign = "-" if minor < 0 else ""
+    changed = found[0].replace(found[1], f"{sign}{abs(minor) // 100}.{abs(minor) % 100:02}")
+    bank = "    assets:bank" if "decimal-mark" in journal else "  Assets:Bank"
+    return f"{journal[: found.start()]}{changed}\n{bank}  -0.01 EUR{journal[found.end() :]}"
+
+
+@needs_hledger
+def test_ids_that_tools_would_guess_wrongly_stay_what_they_are():
+    """Colons make no accounts below others, and what looks like a number is none."""
+    odd = {"m-0": "0012", "m-1": "1e5", "m-2": "NA:x_y.z", "bs-m": "b:1"}
+    log = objects_of(renamed(each, odd) for each in segments(6, 3))
+    journal = written(log, Hledger())
+    assert hledger_says(journal) == ""
+    assert beancount_says(written(log, Beancount())) == []
+
+
+def renamed(segment, names):
+    def other(text):
+        for name, instead in names.items():
+            text = text.replace(name, instead)
+        return text
+
+    lines = tuple(
+        replace(line, balance_shop_id=other(line.balance_shop_id)) for line in segment.lines
+    )
+    return replace(segment, merchant_id=other(segment.merchant_id), lines=lines)
+
+
+def test_every_type_of_every_stage_has_its_accounts_and_sums_to_zero():
+    named = {(stage, kind) for stage, kinds in TYPES_BY_STAGE.items() for kind in kinds}
+    assert set(PAIRS) == named
+    for stage, kind in named:
+        assert sum(minor for _, minor in postings(stage, kind, 12_345)) == 0
+
+
+@given(st.sampled_from(sorted(PAIRS)), st.integers(-(10**20), 10**20))
+def test_accounts_of_merchants_are_the_counters_with_the_other_sign(name, minor):
+    stage, kind = name
+    counters = counters_of_sum(stage, kind, minor, 1)
+    for account, counter in (
+        (Account.MERCHANT_PENDING, "pending"),
+        (Account.MERCHANT_AVAILABLE, "available"),
+    ):
+        posted = sum(amount for each, amount in postings(stage, kind, minor) if each is account)
+        assert posted == -counters.get(counter, 0)
+
+
+def test_the_stages_and_types_are_those_of_the_domain():
+    assert {stage for stage, _ in PAIRS} == set(Stage)
+    assert {kind for _, kind in PAIRS} == set(OperationType) == set(SIGN_BY_TYPE)

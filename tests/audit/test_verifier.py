@@ -1,0 +1,476 @@
+"""Whatever is done to a sealed log or to its manifests is found, where it is, and nothing else."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from falcon_balances.audit.balances import balances_of
+from falcon_balances.audit.log_objects import LogFolder, Selection
+from falcon_balances.audit.replay import replay
+from falcon_balances.audit.verifier.findings import NotWrittenSoError
+from falcon_balances.audit.verifier.verification import verify
+from tests.audit.sealed import OTHER_KEY, SealedLog, objects, public_key_of, sealed_log, sign, split
+
+EVENTS = 4_550  # 10,010 objects
+PLACES = 50
+MANIFESTS = 12
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory) -> SealedLog:
+    """Ten thousand objects, in twelve manifests."""
+    return sealed_log(tmp_path_factory.mktemp("sealed") / "s", split(objects(EVENTS), MANIFESTS))
+
+
+def check(sealed: SealedLog, **options) -> set[str]:
+    """The places where something is wrong."""
+    said = {"versions": sealed.versions} | options
+    done = verify(said.pop("log", sealed.log), sealed.manifests, sealed.public_key, **said)
+    return {each.place for each in done.problems}
+
+
+# Tampering: each changes something, says where that must be found, and takes it back in the end
+
+Tampering = Callable[[SealedLog, Random, ExitStack], set[str]]
+
+
+def put_back(stack: ExitStack, path: Path) -> None:
+    """As it is now, when all is over."""
+    if path.exists():
+        stack.callback(path.write_bytes, path.read_bytes())
+    else:
+        stack.callback(path.unlink, missing_ok=True)
+
+
+def rewrite(stack: ExitStack, path: Path, body: bytes) -> None:
+    put_back(stack, path)
+    path.write_bytes(body)
+
+
+def some_key(sealed: SealedLog, rng: Random) -> str:
+    return rng.choice(sealed.keys)
+
+
+def lines_of(path: Path) -> list[bytes]:
+    return path.read_bytes().removesuffix(b"\n").split(b"\n")
+
+
+def joined(lines: list[bytes]) -> bytes:
+    return b"\n".join([*lines, b""])
+
+
+def a_byte_edited(sealed, rng, stack):
+    key = some_key(sealed, rng)
+    body = bytearray((sealed.log / key).read_bytes())
+    body[rng.randrange(len(body))] ^= 1 << rng.randrange(8)
+    rewrite(stack, sealed.log / key, bytes(body))
+    return {key}
+
+
+def an_amount_edited(sealed, rng, stack):
+    key = some_key(sealed, rng)
+    lines = lines_of(sealed.log / key)
+    fields = lines[1].split(b",")
+    fields[2] = b"%d%s" % (rng.randrange(1, 9), fields[2])
+    rewrite(stack, sealed.log / key, joined([lines[0], b",".join(fields), *lines[2:]]))
+    return {key}
+
+
+def a_line_removed(sealed, rng, stack):
+    key = some_key(sealed, rng)
+    lines = lines_of(sealed.log / key)
+    del lines[rng.randrange(1, len(lines))]
+    rewrite(stack, sealed.log / key, joined(lines))
+    return {key}
+
+
+def a_line_added(sealed, rng, stack):
+    key = some_key(sealed, rng)
+    lines = lines_of(sealed.log / key)
+    rewrite(stack, sealed.log / key, joined([*lines, rng.choice(lines[1:])]))
+    return {key}
+
+
+def a_line_moved(sealed, rng, stack):
+    giver, taker = rng.sample(sealed.keys, 2)
+    given, taken = lines_of(sealed.log / giver), lines_of(sealed.log / taker)
+    moved = given.pop()
+    rewrite(stack, sealed.log / giver, joined(given))
+    rewrite(stack, sealed.log / taker, joined([*taken, moved]))
+    return {giver, taker}
+
+
+def lines_in_another_order(sealed, rng, stack):
+    key = some_key(sealed, rng)
+    header, *lines = lines_of(sealed.log / key)
+    rewrite(stack, sealed.log / key, joined([header, *reversed(lines)]))
+    return {key}
+
+
+def an_object_truncated(sealed, rng, stack):
+    key = some_key(sealed, rng)
+    body = (sealed.log / key).read_bytes()
+    rewrite(stack, sealed.log / key, body[: rng.randrange(len(body))])
+    return {key}
+
+
+def an_object_reencoded(sealed, rng, stack):
+    key = some_key(sealed, rng)
+    text = (sealed.log / key).read_text()
+    rewrite(
+        stack,
+        sealed.log / key,
+        rng.choice(
+            [
+                text.encode("utf-16"),
+                text.replace("\n", "\r\n").encode(),
+                b"\xef\xbb\xbf" + text.encode(),
+            ]
+        ),
+    )
+    return {key}
+
+
+def an_object_removed(sealed, rng, stack):
+    key = some_key(sealed, rng)
+    put_back(stack, sealed.log / key)
+    (sealed.log / key).unlink()
+    return {key}
+
+
+def an_object_added(sealed, rng, stack):
+    key = some_key(sealed, rng)
+    name = key.rpartition("/")[2]
+    added = key.replace(name, f"{rng.getrandbits(32):08x}{name[8:]}")
+    rewrite(stack, sealed.log / added, (sealed.log / key).read_bytes())
+    return {added}
+
+
+def an_object_rekeyed(sealed, rng, stack):
+    key = some_key(sealed, rng)
+    other = key.replace("/merchant_id=m-", "/merchant_id=m-9")
+    put_back(stack, sealed.log / key)
+    (sealed.log / other).parent.mkdir(parents=True, exist_ok=True)
+    rewrite(stack, sealed.log / other, (sealed.log / key).read_bytes())
+    (sealed.log / key).unlink()
+    return {key, other}
+
+
+def two_objects_swapped(sealed, rng, stack):
+    one, other = rng.sample(sealed.keys, 2)
+    first, second = (sealed.log / one).read_bytes(), (sealed.log / other).read_bytes()
+    rewrite(stack, sealed.log / one, second)
+    rewrite(stack, sealed.log / other, first)
+    return {one, other}
+
+
+def listed(sealed, stack, change):
+    document = json.loads(sealed.versions.read_text())
+    change(document)
+    rewrite(stack, sealed.versions, json.dumps(document).encode())
+
+
+def an_older_version_put_back(sealed, rng, stack):
+    key = some_key(sealed, rng)
+
+    def change(document):
+        for each in document["Versions"]:
+            if each["Key"] == key:
+                each["VersionId"] = "older"
+
+    listed(sealed, stack, change)
+    return {key}
+
+
+def a_second_version(sealed, rng, stack):
+    key = some_key(sealed, rng)
+    version = {"Key": key, "VersionId": "second", "IsLatest": True}
+    listed(sealed, stack, lambda document: document["Versions"].append(version))
+    return {key}
+
+
+def a_delete_marker(sealed, rng, stack):
+    key = some_key(sealed, rng)
+    marker = {"Key": key, "VersionId": "marker", "IsLatest": True}
+    listed(sealed, stack, lambda document: document.setdefault("DeleteMarkers", []).append(marker))
+    return {key}
+
+
+IN_THE_LOG = [
+    a_byte_edited,
+    an_amount_edited,
+    a_line_removed,
+    a_line_added,
+    a_line_moved,
+    lines_in_another_order,
+    an_object_truncated,
+    an_object_reencoded,
+    an_object_removed,
+    an_object_added,
+    an_object_rekeyed,
+    two_objects_swapped,
+    an_older_version_put_back,
+    a_second_version,
+    a_delete_marker,
+]
+
+
+def name_of(number: int) -> str:
+    return f"{number:08}.jsonl"
+
+
+def a_manifest_edited(sealed, rng, stack):
+    name = name_of(rng.randrange(1, MANIFESTS + 1))
+    body = bytearray((sealed.manifests / name).read_bytes())
+    body[rng.randrange(len(body))] ^= 1 << rng.randrange(8)
+    rewrite(stack, sealed.manifests / name, bytes(body))
+    return {name}
+
+
+def a_total_edited(sealed, rng, stack):
+    name = name_of(rng.randrange(1, MANIFESTS + 1))
+    lines = lines_of(sealed.manifests / name)
+    number = rng.choice(
+        [
+            n
+            for n, each in enumerate(lines)
+            if b'"leaf":"total"' in each or b'"leaf":"merchant"' in each
+        ]
+    )
+    document = json.loads(lines[number])
+    if document["leaf"] == "total":
+        document["amount"] = "1" + document["amount"].lstrip("-")
+    else:
+        document["sums"][0][-1] += 1
+    lines[number] = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    rewrite(stack, sealed.manifests / name, joined(lines))
+    return {name, f"{name}, line {number + 1}"}
+
+
+def a_manifest_truncated(sealed, rng, stack):
+    name = name_of(rng.randrange(1, MANIFESTS + 1))
+    body = (sealed.manifests / name).read_bytes()
+    rewrite(stack, sealed.manifests / name, body[: rng.randrange(len(body))])
+    return {name}
+
+
+def a_manifest_dropped_in_the_middle(sealed, rng, stack):
+    name = name_of(rng.randrange(1, MANIFESTS))
+    put_back(stack, sealed.manifests / name)
+    (sealed.manifests / name).unlink()
+    return {name}
+
+
+def the_last_manifest_dropped(sealed, rng, stack):
+    path = sealed.manifests / name_of(MANIFESTS)
+    keys = {json.loads(each)["key"] for each in lines_of(path) if b'"leaf":"object"' in each}
+    put_back(stack, path)
+    path.unlink()
+    return keys
+
+
+def manifests_reordered(sealed, rng, stack):
+    one, other = (sealed.manifests / name_of(n) for n in rng.sample(range(1, MANIFESTS + 1), 2))
+    first, second = one.read_bytes(), other.read_bytes()
+    rewrite(stack, one, second)
+    rewrite(stack, other, first)
+    return {one.name, other.name}
+
+
+def a_manifest_signed_by_another(sealed, rng, stack):
+    name = name_of(rng.randrange(1, MANIFESTS + 1))
+    lines = lines_of(sealed.manifests / name)
+    lines[1] = json.dumps(
+        {"algorithm": "ECDSA_SHA_256", "signature": sign(lines[0], OTHER_KEY)},
+        sort_keys=True,
+        separators=(",", ":"),
+    ).encode()
+    rewrite(stack, sealed.manifests / name, joined(lines))
+    return {name}
+
+
+def a_stranger_among_manifests(sealed, rng, stack):
+    name = rng.choice(["notes.txt", "00000001.jsonl.bak", "1.jsonl"])
+    rewrite(stack, sealed.manifests / name, b"{}\n")
+    return {name}
+
+
+def an_object_and_its_leaf_changed_alike(sealed, rng, stack):
+    """By who can write both, and has no key: the tree's root says so."""
+    number = rng.randrange(1, MANIFESTS + 1)
+    path = sealed.manifests / name_of(number)
+    lines = lines_of(path)
+    place = rng.choice([n for n, each in enumerate(lines) if b'"leaf":"object"' in each])
+    del lines[place]
+    rewrite(stack, path, joined(lines))
+    return {path.name}
+
+
+OF_MANIFESTS = [
+    a_manifest_edited,
+    a_total_edited,
+    a_manifest_truncated,
+    a_manifest_dropped_in_the_middle,
+    manifests_reordered,
+    a_manifest_signed_by_another,
+    a_stranger_among_manifests,
+    an_object_and_its_leaf_changed_alike,
+]
+
+
+def test_nothing_is_wrong_with_it_and_its_balances_are_those_of_replay(sealed):
+    done = verify(sealed.log, sealed.manifests, sealed.public_key, versions=sealed.versions)
+    assert done.problems == []
+    assert (done.manifests, done.objects, done.lines) == (MANIFESTS, 10_010, 20_020)
+    assert done.head == sealed.heads[-1].head.hash
+    replayed = balances_of(replay(LogFolder(sealed.log), Selection()).sums)
+    assert len(replayed) == len(done.balances)
+    for said, (name, balance) in zip(done.balances, replayed.items(), strict=True):
+        assert (said["merchant_id"], said["balance_shop_id"], said["currency"]) == name
+        assert said["operations_count"] == balance.operations_count
+        for figure in ("confirmed", "reconciled", "pending", "withdrawn", "adjusted", "available"):
+            assert int(str(said[figure]).replace(".", "")) == getattr(balance, figure)
+
+
+@pytest.mark.parametrize("tampering", IN_THE_LOG)
+def test_fifty_places_at_once_are_all_found(sealed, tampering):
+    rng = Random(tampering.__name__)
+    expected: set[str] = set()
+    with ExitStack() as stack:
+        for _ in range(PLACES):
+            with ExitStack() as alone:
+                places = tampering(sealed, rng, alone)
+                if not places & expected:
+                    stack.push(alone.pop_all())
+                    expected |= places
+        assert len(expected) >= PLACES * 0.9
+        assert check(sealed) == expected
+    assert check(sealed) == set()
+
+
+@pytest.mark.parametrize("tampering", [*IN_THE_LOG, the_last_manifest_dropped])
+def test_a_single_place_is_found_and_nothing_else(sealed, tampering):
+    rng = Random(tampering.__name__ + "alone")
+    for _ in range(2):
+        with ExitStack() as stack:
+            expected = tampering(sealed, rng, stack)
+            found = check(sealed)
+            assert expected <= found
+            assert {each for each in found - expected if not each.endswith(".jsonl")} == set()
+
+
+@pytest.mark.parametrize("tampering", OF_MANIFESTS)
+def test_what_is_done_to_a_manifest_is_found_in_fifty_places(sealed, tampering):
+    rng = Random(tampering.__name__)
+    for _ in range(PLACES):
+        with ExitStack() as stack:
+            expected = tampering(sealed, rng, stack)
+            found = check(sealed, log=None, versions=None)
+            assert expected & found, (expected, found)
+
+
+def test_an_anchor_finds_that_the_end_is_missing_with_all_that_it_sealed(sealed):
+    head = sealed.heads[-1].head.hash
+    assert check(sealed, anchor=head) == set()
+    with ExitStack() as stack:
+        lost = the_last_manifest_dropped(sealed, Random(0), stack)
+        for key in lost:
+            an_absent(sealed, key, stack)
+        assert check(sealed, versions=None) == set()
+        assert check(sealed, versions=None, anchor=head) == {str(sealed.manifests)}
+
+
+def an_absent(sealed, key, stack):
+    put_back(stack, sealed.log / key)
+    (sealed.log / key).unlink()
+
+
+def test_no_false_alarm_on_two_hundred_clean_logs(tmp_path):
+    for n in range(200):
+        rng = Random(n)
+        root = tmp_path / str(n)
+        parts = split(
+            objects(rng.randrange(1, 9), merchants=rng.randrange(2, 5)), rng.randrange(1, 4)
+        )
+        clean = sealed_log(root, [each for each in parts if each])
+        assert check(clean) == set()
+        shutil.rmtree(root)
+
+
+def test_several_processes_find_the_same(sealed):
+    with ExitStack() as stack:
+        expected = a_byte_edited(sealed, Random(1), stack) | an_object_rekeyed(
+            sealed, Random(2), stack
+        )
+        assert check(sealed, jobs=2) == check(sealed) == expected
+
+
+def test_a_problem_says_whose_bytes_lie_there(sealed):
+    with ExitStack() as stack:
+        one, other = sorted(two_objects_swapped(sealed, Random(4), stack))
+        done = verify(sealed.log, sealed.manifests, sealed.public_key)
+        said = {each.place: each.what for each in done.problems}
+        assert said == {
+            one: f"its bytes are not those that were sealed: they are those of {other}",
+            other: f"its bytes are not those that were sealed: they are those of {one}",
+        }
+
+
+@pytest.mark.parametrize(
+    "link", ["confirmed/link.csv", "confirmed/merchant_id=m-1/date=2026-10-01"]
+)
+def test_links_are_strangers(sealed, link):
+    with ExitStack() as stack:
+        path = sealed.log / link
+        if path.is_dir():
+            path = path / "x.csv"
+        path.symlink_to("/etc/hostname")
+        stack.callback(path.unlink)
+        assert check(sealed) == {str(path.relative_to(sealed.log))}
+
+
+@pytest.mark.parametrize("key", [b"", b"-----BEGIN PUBLIC KEY-----\n", b"\x30\x00"])
+def test_a_key_that_is_none_is_said(sealed, key):
+    with pytest.raises(NotWrittenSoError, match="public key"):
+        verify(sealed.log, sealed.manifests, key)
+
+
+def test_another_s_key_signed_none_of_it(sealed):
+    done = verify(None, sealed.manifests, public_key_of(OTHER_KEY))
+    assert {each.place for each in done.problems} == {name_of(n + 1) for n in range(MANIFESTS)}
+
+
+def test_it_stands_on_its_own(sealed, tmp_path):
+    """Copied elsewhere, with none of our packages to be found."""
+    import falcon_balances.audit.verifier as package
+
+    shutil.copytree(Path(package.__file__).parent, tmp_path / "verifier")
+    (tmp_path / "key.pem").write_bytes(sealed.public_key)
+    program = (
+        "import sys, runpy; sys.modules['falcon_balances'] = None;"
+        "sys.path.insert(0, sys.argv.pop(1));"
+        "runpy.run_module('verifier', run_name='__main__')"
+    )
+    files = [
+        "--log",
+        sealed.log,
+        "--manifests",
+        sealed.manifests,
+        "--public-key",
+        tmp_path / "key.pem",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path, "verify", *files],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["objects"] == 10_010
