@@ -101,7 +101,7 @@ class ExpirerSettings(Settings):
 class SealerSettings(Settings):
     log_bucket: Name
     manifest_bucket: Name
-    signing_key_id: Name
+    signer_arn: Name
     settled_s: Annotated[int, Field(ge=0)]
     manifest_objects_max: Annotated[int, Field(ge=1)]
 

@@ -56,8 +56,6 @@ class DataStack(Stack):
         for name, value in {
             "LogBucket": self.log_bucket.bucket_name,
             "QuarantineBucket": self.quarantine_bucket.bucket_name,
-            "ManifestBucket": self.manifest_bucket.bucket_name,
-            "SigningKeyArn": self.signing_key.key_arn,
             "BalancesTable": self.tables.balances.table_name,
             "ClaimsTable": self.tables.claims.table_name,
             "ContextTable": self.tables.contexts.table_name,

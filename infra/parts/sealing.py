@@ -1,6 +1,6 @@
 """Sealing the log: a manifest every night, signed by a key that nobody can take away."""
 
-from aws_cdk import CfnOutput, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -49,7 +49,7 @@ class Sealing(Construct):
             environment={
                 "LOG_BUCKET": log_bucket.bucket_name,
                 "MANIFEST_BUCKET": manifest_bucket.bucket_name,
-                "SIGNING_KEY_ID": key.key_arn,
+                "SIGNER_ARN": key.key_arn,
                 "SETTLED_S": str(settings.sealing.settled_s),
                 "MANIFEST_OBJECTS_MAX": str(settings.sealing.manifest_objects_max),
             },
@@ -64,7 +64,6 @@ class Sealing(Construct):
             function=self.sealer,
             expression="cron(0 1-5 * * ? *)",
         )
-        CfnOutput(scope, "Sealer", value=self.sealer.function.function_name)
 
     def _grant(
         self, log_bucket: LockedBucket, manifest_bucket: LockedBucket, key: kms.IKey

@@ -33,7 +33,7 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str
     run = seal_new(
         LogVersions(client("s3"), settings.log_bucket),
         ManifestBucket(client("s3"), settings.manifest_bucket),
-        SigningKey(client("kms"), settings.signing_key_id),
+        SigningKey(client("kms"), settings.signer_arn),
         until=newest_to_seal(utc_now(), settings.settled_s),
         objects_max=settings.manifest_objects_max,
         has_time=lambda: context.get_remaining_time_in_millis() > _MARGIN_MS,

@@ -121,6 +121,13 @@ def sealed_log(root: Path, parts: Sequence[Objects]) -> SealedLog:
 
 
 def split(whole: Objects, parts: int) -> list[Objects]:
-    items = list(whole.items())
-    Random(3).shuffle(items)
-    return [dict(items[n::parts]) for n in range(parts)]
+    """At random, but an event's objects stay together, as they are written."""
+    events: dict[str, Objects] = {}
+    for key, body in whole.items():
+        events.setdefault(key.rpartition("/")[2].partition(".")[0], {})[key] = body
+    shuffled = list(events.values())
+    Random(3).shuffle(shuffled)
+    return [
+        {key: body for event in shuffled[n::parts] for key, body in event.items()}
+        for n in range(parts)
+    ]

@@ -13,6 +13,7 @@ Resource = dict[str, Any]
 NAME_PROPERTY = {
     "AWS::ApiGatewayV2::Api": "Name",
     "AWS::DynamoDB::Table": "TableName",
+    "AWS::KMS::Key": "Description",
     "AWS::Kinesis::Stream": "Name",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Lambda::LayerVersion": "LayerName",

@@ -1,8 +1,9 @@
-"""The transaction log and the quarantine: nothing in them ever changes or goes."""
+"""Log, quarantine and manifests: nothing in them ever changes or goes."""
 
 import pytest
 
 LOG, QUARANTINE = "log-<AccountId>-<Region>", "quarantine-<AccountId>-<Region>"
+MANIFESTS = "manifests-<AccountId>-<Region>"
 
 
 def statements(assembly, bucket):
@@ -21,21 +22,22 @@ def is_write_once(statement):
     return statement.get("Condition") == {"Null": {"s3:if-none-match": "true"}}
 
 
-def test_there_are_two_buckets(assembly):
-    assert set(assembly.all("AWS::S3::Bucket")) == {LOG, QUARANTINE}
+def test_there_are_three_buckets(assembly):
+    assert set(assembly.all("AWS::S3::Bucket")) == {LOG, QUARANTINE, MANIFESTS}
 
 
-def test_the_log_takes_no_put_without_if_none_match(real):
-    (deny,) = filter(is_write_once, statements(real, LOG))
+@pytest.mark.parametrize("bucket", [LOG, MANIFESTS])
+def test_what_is_written_once_takes_no_put_without_if_none_match(real, bucket):
+    (deny,) = filter(is_write_once, statements(real, bucket))
     assert (deny["Effect"], deny["Principal"], deny["Action"]) == (
         "Deny",
         {"AWS": "*"},
         "s3:PutObject",
     )
-    assert real.text(deny["Resource"]) == f"{LOG}.Arn/*"
+    assert real.text(deny["Resource"]) == f"{bucket}.Arn/*"
 
 
-@pytest.mark.parametrize("bucket", [LOG, QUARANTINE])
+@pytest.mark.parametrize("bucket", [LOG, QUARANTINE, MANIFESTS])
 def test_buckets_refuse_plain_http(real, bucket):
     (deny,) = filter(is_tls_only, statements(real, bucket))
     assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", {"AWS": "*"}, "s3:*")
@@ -45,7 +47,7 @@ def test_buckets_refuse_plain_http(real, bucket):
     ]
 
 
-@pytest.mark.parametrize("bucket", [LOG, QUARANTINE])
+@pytest.mark.parametrize("bucket", [LOG, QUARANTINE, MANIFESTS])
 def test_nobody_deletes_in_any_environment(assembly, bucket):
     (deny,) = [s for s in statements(assembly, bucket) if s.get("Sid") == "DenyDeletes"]
     assert (deny["Effect"], deny["Principal"]) == ("Deny", {"AWS": "*"})
@@ -62,7 +64,7 @@ def test_nobody_deletes_in_any_environment(assembly, bucket):
     ]
 
 
-@pytest.mark.parametrize("bucket", [LOG, QUARANTINE])
+@pytest.mark.parametrize("bucket", [LOG, QUARANTINE, MANIFESTS])
 def test_local_leaves_out_these_two_kinds_of_statement_and_nothing_else(local, real, bucket):
     judged_locally = [
         statement
@@ -77,7 +79,7 @@ def test_local_leaves_out_these_two_kinds_of_statement_and_nothing_else(local, r
     ("environment", "mode", "days"),
     [("live", "COMPLIANCE", 3653), ("test", "GOVERNANCE", 30), ("local", "GOVERNANCE", 1)],
 )
-@pytest.mark.parametrize("bucket", [LOG, QUARANTINE])
+@pytest.mark.parametrize("bucket", [LOG, QUARANTINE, MANIFESTS])
 def test_every_object_is_locked_from_the_start(assemblies, environment, bucket, mode, days):
     properties = assemblies[environment].properties("AWS::S3::Bucket")[bucket]
     assert properties["ObjectLockEnabled"] is True
@@ -88,7 +90,7 @@ def test_every_object_is_locked_from_the_start(assemblies, environment, bucket, 
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
-@pytest.mark.parametrize("bucket", [LOG, QUARANTINE])
+@pytest.mark.parametrize("bucket", [LOG, QUARANTINE, MANIFESTS])
 def test_buckets_are_encrypted_private_and_owned_by_the_account(assembly, bucket):
     properties = assembly.properties("AWS::S3::Bucket")[bucket]
     assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"] == [

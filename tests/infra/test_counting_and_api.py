@@ -26,17 +26,27 @@ def test_the_reducer_reads_the_stream_from_its_beginning_and_never_gives_up(asse
     }
 
 
-def test_cuts_and_expiries_come_every_minute_and_late_ones_are_not_made_up_for(assembly):
+def test_what_is_done_at_given_times_is_done_then_and_late_ones_are_not_made_up_for(assembly):
     schedules = assembly.properties("AWS::Scheduler::Schedule").values()
     for schedule in schedules:
-        assert schedule["ScheduleExpression"] == "rate(1 minute)"
         assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
         assert schedule.get("State", "ENABLED") == "ENABLED"
         assert schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
-    called = {assembly.text(schedule["Target"]["Arn"]) for schedule in schedules}
-    assert called == {"cutter.Arn", "expirer.Arn"}
+    called = {
+        assembly.text(schedule["Target"]["Arn"]): schedule["ScheduleExpression"]
+        for schedule in schedules
+    }
+    assert called == {
+        "cutter.Arn": "rate(1 minute)",
+        "expirer.Arn": "rate(1 minute)",
+        "sealer.Arn": "cron(0 1-5 * * ? *)",
+    }
     invocations = assembly.properties("AWS::Lambda::EventInvokeConfig").values()
-    assert {assembly.text(each["FunctionName"]) for each in invocations} == {"cutter", "expirer"}
+    assert {assembly.text(each["FunctionName"]) for each in invocations} == {
+        "cutter",
+        "expirer",
+        "sealer",
+    }
     assert {each["MaximumRetryAttempts"] for each in invocations} == {0}
 
 

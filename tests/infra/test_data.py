@@ -8,6 +8,7 @@ STATEFUL = (
     "AWS::Kinesis::Stream",
     "AWS::Cognito::UserPool",
     "AWS::SQS::Queue",
+    "AWS::KMS::Key",
 )
 
 
@@ -38,7 +39,17 @@ def test_data_that_outlives_is_in_a_stack_of_its_own(assembly):
         "AWS::Kinesis::Stream",
         "AWS::Cognito::UserPool",
         "AWS::Cognito::UserPoolClient",
+        "AWS::KMS::Key",
+        "AWS::KMS::Alias",
     }
+
+
+def test_the_key_that_signs_never_leaves_kms_and_is_found_by_its_alias(assembly):
+    ((name, key),) = assembly.properties("AWS::KMS::Key").items()
+    assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+    (alias,) = assembly.properties("AWS::KMS::Alias").values()
+    assert alias["AliasName"] == f"alias/{assembly.settings.prefix}-manifests"
+    assert assembly.text(alias["TargetKeyId"]) == f"{name}.Arn"
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ SETTINGS: dict[str, type[settings.Settings]] = {
     "reducer": settings.ReducerSettings,
     "cutter": settings.CutterSettings,
     "balance-api": settings.BalanceApiSettings,
+    "sealer": settings.SealerSettings,
 }
 OBSERVABILITY = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "LOG_LEVEL"}
 

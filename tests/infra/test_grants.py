@@ -6,6 +6,8 @@ from tests.infra.assembly import as_list
 
 LOG_OBJECTS = "arn:<Partition>:s3:::log-<AccountId>-<Region>/"
 QUARANTINE_OBJECTS = "arn:<Partition>:s3:::quarantine-<AccountId>-<Region>/"
+SIGNING_KEY = "Signs the manifests of the transaction log"
+MANIFEST_OBJECTS = "arn:<Partition>:s3:::manifests-<AccountId>-<Region>/"
 FOLDS_THE_LOG = {
     ("s3:ListBucket", "log-<AccountId>-<Region>.Arn"),
     ("s3:GetObject", f"{LOG_OBJECTS}*"),
@@ -98,6 +100,15 @@ FUNCTIONS = {
     },
     "cutter": {("kinesis:ListShards", STREAM), ("kinesis:PutRecord", STREAM)},
     "balance-api": READS_MERCHANTS,
+    "sealer": {
+        ("s3:ListBucket", "log-<AccountId>-<Region>.Arn"),
+        ("s3:ListBucketVersions", "log-<AccountId>-<Region>.Arn"),
+        ("s3:GetObjectVersion", f"{LOG_OBJECTS}*"),
+        ("s3:ListBucket", "manifests-<AccountId>-<Region>.Arn"),
+        ("s3:GetObject", f"{MANIFEST_OBJECTS}manifests/*"),
+        ("s3:PutObject", f"{MANIFEST_OBJECTS}manifests/*"),
+        ("kms:Sign", f"{SIGNING_KEY}.Arn"),
+    },
 }
 INVOKE = "lambda:InvokeFunction"
 WRITERS = ("splitter", "persister", "publisher")

@@ -108,7 +108,9 @@ def sums_of_leaf(document: Mapping[str, Any]) -> Sums:
     for each in document["sums"]:
         try:
             shop, currency, stage, kind, amount, lines = each
-            if not AMOUNT.match(amount) or type(lines) is not int:
+            if kind not in TYPES.get(stage, ()) or not AMOUNT.match(amount):
+                raise NotWrittenSoError("a sum of another form")
+            if not all(type(each) is str for each in (shop, currency)) or type(lines) is not int:
                 raise NotWrittenSoError("a sum of another form")
         except (TypeError, ValueError) as error:
             raise NotWrittenSoError("a sum of another form") from error
