@@ -37,7 +37,8 @@ def seal_new(
     objects_max: int,
     has_time: Callable[[], bool],
 ) -> SealerRun:
-    """Everything written to the log up to `until`, at most `objects_max` objects in a manifest.
+    """Everything written to the log up to `until`, at most `objects_max` objects in a manifest; one
+    manifest in any case, more while `has_time`.
 
     Several that ran at once do no harm: one writes the next manifest, the others stop.
     """
@@ -50,7 +51,7 @@ def seal_new(
         if each.written_at <= until and (since is None or each.written_at > since)
     )
     run = SealerRun([], 0, listing.odd, [], 0)
-    while new and has_time():
+    while new and (not run.manifests or has_time()):
         some, new = _take(new, objects_max)
         objects = [_sealed(version, body) for version, body in log.read_all(some)]
         manifest, sealed = seal(

@@ -41,6 +41,7 @@ class EveryPath:
         self._systems: dict[str, int] = {}
         self._numbers = count()
         self._sent_at = 0.0
+        self._sealed_again = False
         contexts = [context_of(), RISKY]
         directory = DynamoMerchantDirectory(target.client("dynamodb"), target.context_table)
         for context in contexts:
@@ -99,6 +100,7 @@ class EveryPath:
     def stir(self) -> None:
         """Everything that is asked for of several resources, once more, and what comes of it."""
         number = next(self._numbers)
+        self._invoke("sealer")
         self._send("payout", payout(f"again-{number}", "0.01"))
         reads = self._reads().values()
         for path in reads:
@@ -124,9 +126,15 @@ class EveryPath:
         answer = api.call(self.target, method, f"systems/{path}", body=body, headers=headers)
         self._systems[name] = answer.status
 
-    def _invoke(self, function: str) -> None:
+    def _invoke(self, function: str) -> bool:
+        """Whether it came to its end."""
         name = f"falcon-balances-local-{function}"
-        self.target.client("lambda").invoke(FunctionName=name)
+        return "FunctionError" not in self.target.client("lambda").invoke(FunctionName=name)
+
+    def _seal(self) -> None:
+        """The first run of the sealer finds no manifest to go on from, the second one does."""
+        manifests = self.target.client("s3").list_objects_v2(Bucket=self.target.manifest_bucket)
+        self._sealed_again = self._invoke("sealer") and manifests["KeyCount"] > 0
 
     def go_on(self) -> list[str]:
         """Whatever can be done now; the names of what did not come about yet."""
@@ -141,6 +149,8 @@ class EveryPath:
             self._invoke("cutter")
         if "expired" in missing:
             self._invoke("expirer")
+        if has_money and "sealed" in missing:
+            self._seal()
         return missing
 
     def _send_for(self, missing: list[str], *, has_money: bool) -> None:
@@ -167,6 +177,7 @@ class EveryPath:
             "returned": lambda: self._is_paid() and self._own().withdrawn == 0,
             "systems": self._are_answered,
             "expired": lambda: self._blocks().get("expiring") == BlockStatus.EXPIRED,
+            "sealed": lambda: self._sealed_again,
             "as_of": lambda: self._store.as_of() is not None,
             "api": lambda: {*map(self._status, self._reads().values())} == {HTTPStatus.OK},
         }

@@ -11,6 +11,7 @@ import pytest
 
 from falcon_balances.cli.target import Target
 from tests.e2e import observed
+from tests.e2e.auditing import HLEDGER, Auditor, beancount_says, hledger_says, with_a_cent
 from tests.e2e.conftest import LocalStack
 
 DATA = Path(__file__).parents[2].parent / "shared/data"
@@ -157,6 +158,51 @@ def test_the_same_files_again_and_shuffled_change_nothing(orders, first_log, tmp
     # The same versions, bytes, metadata and times of writing: no PUT has happened.
     assert observed.log_objects(orders.target) == first_log
     assert (observed.claims(orders.target), observed.marks(orders.target)) == (claims, marks)
+
+
+@pytest.fixture(scope="module")
+def auditor(orders, answers, tmp_path_factory):
+    """Who has everything in a folder, sealed."""
+    auditor = Auditor(orders.stack, tmp_path_factory.mktemp("auditor"))
+    objects = len(expected_digests())
+    observed.wait_until(
+        lambda: auditor.ask("seal")["left"] == 0 and sealed(auditor) == objects, what="sealed"
+    )
+    return auditor
+
+
+def sealed(auditor):
+    auditor.fetch()
+    manifests = sorted((auditor.folder / "manifests").glob("*.jsonl"))
+    return sum(each.read_text().count('"leaf":"object"') for each in manifests)
+
+
+def test_an_auditor_replays_verifies_and_finds_the_same(auditor):
+    said = auditor.ask("replay", "--balances", "--log", auditor.log)
+    assert said["findings"] == []
+    rows = {(row["merchant_id"], row["balance_shop_id"]): row for row in said["balances"]}
+    assert rows == expected_balances()
+    done = auditor.verify()
+    assert (done["problems"], done["objects"]) == ([], len(expected_digests()))
+    verified = {(row["merchant_id"], row["balance_shop_id"]): row for row in done["balances"]}
+    assert verified == expected_balances()
+    assert auditor.ask("compare")["differences"] == []
+
+
+def test_the_trial_balance_of_all_orders_is_zero(auditor):
+    totals: dict[str, int] = {}
+    for row in auditor.ask("trial-balance", "--log", auditor.log):
+        minor = int(row["balance"].replace(".", ""))
+        totals[row["currency"]] = totals.get(row["currency"], 0) + minor
+    assert set(totals.values()) == {0}
+
+
+def test_other_people_s_tools_confirm_every_balance_of_all_orders(auditor):
+    beancount, hledger = auditor.journal("beancount"), auditor.journal("hledger")
+    assert beancount_says(beancount) == []
+    assert "Balance failed" in "".join(beancount_says(with_a_cent(beancount)))
+    assert hledger_says(hledger) == ""
+    assert HLEDGER is None or "assertion" in hledger_says(with_a_cent(hledger))
 
 
 def test_both_stages_mixed_into_a_fresh_stack_give_the_same(first_log, fresh_stack):

@@ -1,0 +1,80 @@
+"""An auditor's work on a stack, by the commands they have, and by tools of others."""
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from beancount import loader
+
+from tests.e2e.conftest import LocalStack
+
+HLEDGER = shutil.which("hledger")
+
+
+@dataclass(frozen=True)
+class Auditor:
+    """`folder` is all they have once `fetch` is done."""
+
+    stack: LocalStack
+    folder: Path
+
+    def run(self, *arguments: object, exit_code: int = 0) -> str:
+        done = self.stack.falcon("audit", *map(str, arguments))
+        assert done.returncode == exit_code, done.stdout + done.stderr
+        return done.stdout
+
+    def ask(self, *arguments: object, exit_code: int = 0) -> Any:
+        return json.loads(self.run(*arguments, "--json", exit_code=exit_code))
+
+    def fetch(self) -> None:
+        self.run("fetch", self.folder)
+
+    @property
+    def files(self) -> list[object]:
+        return [
+            *("--log", self.log),
+            *("--manifests", self.folder / "manifests"),
+            *("--public-key", self.folder / "public-key.pem"),
+        ]
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+    def verify(self, *options: object, exit_code: int = 0) -> Any:
+        versions = ("--versions", self.folder / "versions.json")
+        return self.ask("verify", *self.files, *versions, *options, exit_code=exit_code)
+
+    def journal(self, dialect: str) -> str:
+        return self.run("export", "--format", dialect, "--log", self.log)
+
+
+def hledger_says(journal: str) -> str:
+    """Empty where nothing is wrong, or hledger is not installed."""
+    if HLEDGER is None:
+        return ""
+    done = subprocess.run(
+        [HLEDGER, "-f", "-", "check", "--strict"],
+        input=journal,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stderr if done.returncode else ""
+
+
+def beancount_says(journal: str) -> list[str]:
+    """Every error, none where all balances hold."""
+    _, errors, _ = loader.load_string(journal)
+    return [each.message for each in errors]
+
+
+def with_a_cent(journal: str) -> str:
+    """The journal with another last assertion: by a cent, or a whole unit where there are none."""
+    *_, last = re.finditer(r"(?:= |  )(-?[0-9]+(?:\.[0-9]+)?)(?: ~ 0)? [A-Z]{3}$", journal, re.M)
+    digit = "1" if last[1][-1] != "1" else "2"
+    return f"{journal[: last.end(1) - 1]}{digit}{journal[last.end(1) :]}"

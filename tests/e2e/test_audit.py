@@ -1,0 +1,180 @@
+"""The orders of the demo, audited: from the stack to a folder, and there without any AWS."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import observed
+from tests.e2e.auditing import HLEDGER, Auditor, beancount_says, hledger_says, with_a_cent
+from tests.e2e.conftest import LocalStack
+
+DATA = Path(__file__).parents[2] / "demo/data"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    stack = LocalStack(tmp_path_factory.mktemp("audited") / "home")
+    try:
+        stack.up()
+        assert stack.falcon("merchants", "load", str(DATA / "merchants.jsonl")).returncode == 0
+        for stage in ("confirmed", "reconciled"):
+            done = stack.falcon(
+                "psp", "send", "--stage", stage, "--wait", str(DATA / f"{stage}.jsonl")
+            )
+            assert done.returncode == 0, done.stderr
+        yield stack
+    finally:
+        stack.down()
+
+
+@pytest.fixture(scope="module")
+def sealed(stack):
+    """What sealing everything said; the log is older than the second that it waits for."""
+    audit = Auditor(stack, Path())
+    observed.wait_until(lambda: audit.ask("seal")["left"] == 0 and manifests(stack), what="sealed")
+    return manifests(stack)
+
+
+def manifests(stack):
+    listed = stack.target.client("s3").list_objects_v2(Bucket=stack.target.manifest_bucket)
+    return [each["Key"] for each in listed.get("Contents", [])]
+
+
+@pytest.fixture(scope="module")
+def auditor(stack, sealed, tmp_path_factory):
+    auditor = Auditor(stack, tmp_path_factory.mktemp("auditor"))
+    auditor.fetch()
+    return auditor
+
+
+def expected():
+    rows = [
+        json.loads(line) for line in (DATA / "expected-balances.jsonl").read_text().splitlines()
+    ]
+    return {row["merchant_id"]: row for row in rows}
+
+
+def test_replay_of_bucket_and_folder_give_the_balances_worked_out_by_hand(auditor):
+    for where in ([], ["--log", auditor.log]):
+        said = auditor.ask("replay", "--balances", *where)
+        assert (said["objects"], said["findings"]) == (11, [])
+        rows = {each["merchant_id"]: each for each in said["balances"]}
+        for merchant_id, row in expected().items():
+            shared = row.keys() & rows[merchant_id].keys()
+            assert {name: rows[merchant_id][name] for name in shared} == {
+                name: row[name] for name in shared
+            }
+
+
+def test_log_table_and_api_say_the_same(auditor):
+    assert auditor.ask("compare", "--api") == {"balances": 5, "differences": []}
+
+
+def test_a_figure_of_the_table_that_was_changed_is_found(auditor):
+    target = auditor.stack.target
+    update = {
+        "TableName": target.balances_table,
+        "Key": {"pk": {"S": "MERCHANT#m-tea"}, "sk": {"S": "BALANCE#bs-tea-jpy#JPY"}},
+        "UpdateExpression": "ADD pending :n",
+    }
+    dynamodb = target.client("dynamodb")
+    dynamodb.update_item(**update, ExpressionAttributeValues={":n": {"N": "1"}})
+    try:
+        said = auditor.ask("compare", "--api", "--timeout", "0", exit_code=3)
+    finally:
+        dynamodb.update_item(**update, ExpressionAttributeValues={":n": {"N": "-1"}})
+    row = {"merchant_id": "m-tea", "balance_shop_id": "bs-tea-jpy", "currency": "JPY"}
+    changed = row | {"figure": "pending", "log": "1909", "there": "1910"}
+    assert said["differences"] == [{"with": side} | changed for side in ("table", "api")]
+
+
+def test_the_log_verifies_and_sealing_again_finds_nothing_new(auditor, sealed):
+    done = auditor.verify()
+    assert (done["problems"], done["objects"]) == ([], 11)
+    assert auditor.verify("--anchor", done["head"])["problems"] == []
+    assert auditor.ask("seal")["manifests"] == []
+    assert manifests(auditor.stack) == sealed
+
+
+def test_a_merchant_s_proof_holds_and_shows_no_other(auditor, tmp_path):
+    proof = tmp_path / "proof.json"
+    auditor.run(
+        *("prove", "--merchant", "m-pottery"),
+        *("--manifests", auditor.folder / "manifests", "--output", proof),
+    )
+    key = ("--public-key", auditor.folder / "public-key.pem")
+    done = auditor.ask("check-proof", proof, *key, "--log", auditor.log)
+    assert done["problems"] == []
+    (balance,) = done["balances"]
+    assert balance["available"] == expected()["m-pottery"]["available"]
+    assert "m-candles" not in proof.read_text()
+    proof.write_text(proof.read_text().replace("m-pottery", "m-candles"))
+    auditor.ask("check-proof", proof, *key, exit_code=3)
+
+
+def test_the_verifier_is_one_file_that_needs_no_falcon_balances(auditor, tmp_path):
+    program = tmp_path / "falcon-verifier.pyz"
+    auditor.run("verifier", "--output", program)
+    done = subprocess.run(
+        [sys.executable, program, "verify", *map(str, auditor.files)],
+        env={"PATH": os.environ["PATH"]},  # noqa: TID251 - of a subprocess
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["objects"] == 11
+
+
+def test_without_aws_a_tampered_folder_is_found(auditor, tmp_path):
+    key = next(each for each in sorted(auditor.log.rglob("*.csv")))
+    body = key.read_bytes()
+    key.write_bytes(body.replace(b"0", b"1", 1))
+    try:
+        problems = auditor.verify(exit_code=3)["problems"]
+        assert {each["place"] for each in problems} == {str(key.relative_to(auditor.log))}
+    finally:
+        key.write_bytes(body)
+
+
+def test_the_trial_balance_sums_to_zero_in_every_currency(auditor):
+    rows = auditor.ask("trial-balance", "--log", auditor.log)
+    for currency in ("EUR", "JPY"):
+        balances = [each["balance"] for each in rows if each["currency"] == currency]
+        assert sum(int(each.replace(".", "")) for each in balances) == 0
+        assert any(each.strip("-0.") for each in balances)
+
+
+def test_beancount_confirms_every_balance_and_misses_no_cent(auditor):
+    journal = auditor.journal("beancount")
+    assert journal.count(" balance ") >= 10
+    assert beancount_says(journal) == []
+    assert "Balance failed" in "".join(beancount_says(with_a_cent(journal)))
+
+
+@pytest.mark.skipif(HLEDGER is None, reason="hledger is not installed (Debian: hledger)")
+def test_hledger_confirms_every_balance_and_misses_no_cent(auditor):
+    journal = auditor.journal("hledger")
+    assert hledger_says(journal) == ""
+    assert "assertion" in hledger_says(with_a_cent(journal))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("replay", "--log", "nowhere"), "is no folder"),
+        (("replay", "--stage", "settled"), "--stage"),
+        (("replay", "--from", "2026-02-30"), "--from"),
+        (("replay", "--at", "yesterday"), "--at"),
+        (("replay", "--log", "s3://no-such-bucket"), "NoSuchBucket"),
+    ],
+)
+def test_wrong_input_is_said(auditor, arguments, said):
+    done = auditor.stack.falcon("audit", *arguments)
+    assert done.returncode in {1, 4}
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
