@@ -11,7 +11,7 @@ from collections.abc import Callable
 from bench.environment import batch_sizes_of, prepare
 from bench.results import Result, print_json, print_table
 
-PARTS = ("core", "calls", "spending", "api", "imports")
+PARTS = ("core", "calls", "spending", "api", "audit", "imports")
 
 
 def _core() -> list[Result]:
@@ -50,11 +50,18 @@ def _api() -> list[Result]:
     return [api.run(batch_sizes_of("live")), paging.run()]
 
 
+def _audit() -> list[Result]:
+    from bench import audit  # noqa: PLC0415 - as above
+
+    return [audit.run()]
+
+
 _MEASURE: dict[str, Callable[[], list[Result]]] = {
     "core": _core,
     "calls": _calls,
     "spending": _spending,
     "api": _api,
+    "audit": _audit,
     "imports": _imports,
     "embedded": _embedded,
 }

@@ -4,7 +4,6 @@ import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from zlib import crc32
@@ -12,59 +11,17 @@ from zlib import crc32
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from bench.logs import objects_of, segments, write
 from falcon_balances.contracts.log_objects import read_strictly
-from falcon_balances.domain.identity import (
-    balance_operation_uuid,
-    operation_id_of_reference,
-)
-from falcon_balances.domain.log_format import csv_body, log_key
 from falcon_balances.domain.manifests import Manifest, Sealed, SealedObject, seal
-from falcon_balances.domain.money import Currency, Money
-from falcon_balances.domain.operations import BalanceOperation, OperationType, Segment, Stage
-from tests.audit.logs import Objects, write
+from tests.audit.logs import Objects
 
 KEY = ec.derive_private_key(20_261_120, ec.SECP256R1())
 OTHER_KEY = ec.derive_private_key(20_261_121, ec.SECP256R1())
-EUR = Currency("EUR", 2)
-START = datetime(2026, 10, 1, 10, tzinfo=UTC)
-
-
-def segments(events: int, merchants: int = 320, days: int = 30) -> Iterator[Segment]:
-    """Captures with a fee, confirmed and reconciled; every tenth is of two merchants."""
-    rng = Random(7)
-    for n in range(events):
-        operation_id = operation_id_of_reference("psp-1", OperationType.CAPTURE, f"order-{n}")
-        date = START + timedelta(days=n % days)
-        names = rng.sample(range(merchants), 2 if n % 10 == 0 else 1)
-        owners = sorted(f"m-{each}" for each in names)
-        minor = rng.randrange(100, 50_000)
-        for stage in (Stage.CONFIRMED, Stage.RECONCILED):
-            for part, owner in enumerate(owners, start=1):
-                lines = tuple(
-                    BalanceOperation(
-                        uuid=balance_operation_uuid(
-                            operation_id, stage, owner, f"bs-{owner}", kind, 0
-                        ),
-                        external_reference=f"order-{n}",
-                        amount=Money(amount, EUR),
-                        type=kind,
-                        falcon_operation_id=operation_id,
-                        operation_date=date,
-                        local_merchant_id=f"l-{owner}",
-                        shop_id=f"shop-{owner}",
-                        balance_shop_id=f"bs-{owner}",
-                        psp_id="psp-1",
-                    )
-                    for kind, amount in (
-                        (OperationType.CAPTURE, minor),
-                        (OperationType.PSP_FEE, -(minor // 100) - 1),
-                    )
-                )
-                yield Segment(stage, owner, part, len(owners), lines)
 
 
 def objects(events: int, merchants: int = 40) -> Objects:
-    return {log_key(each): csv_body(each).encode() for each in segments(events, merchants)}
+    return objects_of(segments(events, merchants))
 
 
 def sign(text: bytes, key: ec.EllipticCurvePrivateKey = KEY) -> str:

@@ -11,13 +11,14 @@ from beancount import loader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.logs import objects_of, segments
 from falcon_balances.audit.journals import Beancount, Hledger, write_journal
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.domain.accounts import PAIRS, Account, postings
 from falcon_balances.domain.counting import counters_of_sum
 from falcon_balances.domain.operations import SIGN_BY_TYPE, TYPES_BY_STAGE, OperationType, Stage
-from tests.audit.logs import MemoryLog, objects_of
-from tests.audit.sealed import objects, segments
+from tests.audit.logs import MemoryLog
+from tests.audit.sealed import objects
 from tests.strategies import journals
 
 HLEDGER = shutil.which("hledger")

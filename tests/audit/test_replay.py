@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.logs import objects_of, write
 from falcon_balances.audit import replay as replaying
 from falcon_balances.audit.balances import BalanceId, balances_of
 from falcon_balances.audit.log_objects import LogFolder, Selection
@@ -16,7 +17,7 @@ from falcon_balances.domain.balances import Balance, fold
 from falcon_balances.domain.log_format import HEADER, csv_body
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import Segment, Stage
-from tests.audit.logs import MemoryLog, Objects, objects_of, write
+from tests.audit.logs import MemoryLog, Objects
 from tests.builders import claim_of, confirmed, context_of, fee_of, marketplace, reconciled
 from tests.strategies import CURRENCIES, few, journals
 

@@ -1,0 +1,63 @@
+"""Transaction logs of any size, the same every time: valid to the last uuid."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from falcon_balances.domain.identity import balance_operation_uuid, operation_id_of_reference
+from falcon_balances.domain.log_format import csv_body, log_key
+from falcon_balances.domain.money import Currency, Money
+from falcon_balances.domain.operations import BalanceOperation, OperationType, Segment, Stage
+
+EUR: Final = Currency("EUR", 2)
+START: Final = datetime(2026, 10, 1, 10, tzinfo=UTC)
+
+
+def segments(events: int, merchants: int = 320, days: int = 30) -> Iterator[Segment]:
+    """Captures with a fee, confirmed and reconciled; every tenth is of two merchants."""
+    rng = Random(7)  # noqa: S311 - the same log every time
+    for n in range(events):
+        operation_id = operation_id_of_reference("psp-1", OperationType.CAPTURE, f"order-{n}")
+        date = START + timedelta(days=n % days)
+        names = rng.sample(range(merchants), 2 if n % 10 == 0 else 1)
+        owners = sorted(f"m-{each}" for each in names)
+        minor = rng.randrange(100, 50_000)
+        for stage in (Stage.CONFIRMED, Stage.RECONCILED):
+            for part, owner in enumerate(owners, start=1):
+                lines = tuple(
+                    BalanceOperation(
+                        uuid=balance_operation_uuid(
+                            operation_id, stage, owner, f"bs-{owner}", kind, 0
+                        ),
+                        external_reference=f"order-{n}",
+                        amount=Money(amount, EUR),
+                        type=kind,
+                        falcon_operation_id=operation_id,
+                        operation_date=date,
+                        local_merchant_id=f"l-{owner}",
+                        shop_id=f"shop-{owner}",
+                        balance_shop_id=f"bs-{owner}",
+                        psp_id="psp-1",
+                    )
+                    for kind, amount in (
+                        (OperationType.CAPTURE, minor),
+                        (OperationType.PSP_FEE, -(minor // 100) - 1),
+                    )
+                )
+                yield Segment(stage, owner, part, len(owners), lines)
+
+
+def objects_of(segments: Iterable[Segment]) -> dict[str, bytes]:
+    """Keys and bodies, as the persister writes them."""
+    return {log_key(segment): csv_body(segment).encode() for segment in segments}
+
+
+def write(objects: Mapping[str, bytes], folder: Path) -> Path:
+    """As a sync would leave them."""
+    for key, body in objects.items():
+        path = folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    return folder
