@@ -29,15 +29,17 @@ VERIFY_MAX: Final = 2.0
 _MB: Final = 1 << 20
 
 # Each prints its seconds, without those of starting Python, and the peak of its memory in kB.
-_TIMED = """
-import json, resource, sys, time
+_TIMED = r"""
+import json, re, sys, time
 from pathlib import Path
 folder = Path(sys.argv[1])
 {prepare}
 start = time.perf_counter()
 {work}
 seconds = time.perf_counter() - start
-print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+# What getrusage says of a child begins with its parent's peak.
+peak_kb = re.search(r"VmHWM:\s+([0-9]+)", Path("/proc/self/status").read_text())[1]
+print(json.dumps([seconds, int(peak_kb)]))
 """
 _READ = (
     """

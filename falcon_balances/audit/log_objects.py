@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 CONCURRENT_GETS: Final = 32
 _OBJECTS_PER_BATCH: Final = 4_000
-_READ_BYTES: Final = 1 << 20
+# No link is followed, and nothing that never ends is waited for.
+_PLAIN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+_READ_BYTES: Final = 1 << 14  # a buffer so small is given back at once; few objects are larger
 _PARTITION = re.compile(
     r"(?P<stage>confirmed|reconciled|payout|adjustment)/"
     r"merchant_id=(?P<merchant_id>[A-Za-z0-9][A-Za-z0-9._:-]{0,63})/"
@@ -99,60 +101,70 @@ class LogFolder:
     """A folder as `aws s3 sync` makes it. Symbolic links are not followed: they are foreign."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._root = str(root)
 
     def batches(self, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
         for prefix in selection.prefixes():
-            if (self._root / prefix).is_dir():
+            if os.path.isdir(f"{self._root}/{prefix}"):  # noqa: PTH112 - as below
                 yield from self._below(prefix.removesuffix("/"), selection)
 
     def read(self, key: str) -> bytes:
-        return (self._root / key).read_bytes()
+        return Path(self._root, key).read_bytes()
 
     def _below(self, prefix: str, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
-        partition = Partition.of(prefix)
-        if partition is not None:
-            if selection.has(partition):
-                yield from self._objects(partition)
-            return
-        with os.scandir(self._root / prefix) as found:
+        # Texts, not paths: a log has a folder for every few objects, and a path costs more than
+        # reading them.
+        with os.scandir(f"{self._root}/{prefix}") as found:
             entries = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in found)
         for name, is_folder in entries:
             key = f"{prefix}/{name}" if prefix else name
-            if is_folder:
-                yield from self._below(key, selection)
-            else:
+            if not is_folder:
                 yield Foreign(key)
+            elif (partition := Partition.of(key)) is None:
+                yield from self._below(key, selection)
+            elif selection.has(partition):
+                yield from self._objects(partition, key)
 
-    def _objects(self, partition: Partition) -> Iterator[ObjectBatch | Foreign]:
-        prefix = str(partition)
-        folder = os.open(self._root / prefix, os.O_RDONLY)
+    def _objects(self, partition: Partition, prefix: str) -> Iterator[ObjectBatch | Foreign]:
+        folder = os.open(f"{self._root}/{prefix}", os.O_RDONLY)
         try:
             names = []
-            with os.scandir(folder) as found:
-                for each in found:
-                    if _NAME.match(each.name) and each.is_file(follow_symlinks=False):
-                        names.append(each.name)
-                    else:
-                        yield Foreign(f"{prefix}/{each.name}")
+            for name in sorted(os.listdir(folder)):  # noqa: PTH208 - by its number
+                if _NAME.match(name):
+                    names.append(name)
+                else:
+                    yield Foreign(f"{prefix}/{name}")
             for start in range(0, len(names), _OBJECTS_PER_BATCH):
                 some = names[start : start + _OBJECTS_PER_BATCH]
-                yield ObjectBatch(partition, some, [_read_at(folder, name) for name in some])
+                try:
+                    yield ObjectBatch(partition, some, [_read(folder, name) for name in some])
+                except OSError:
+                    yield from _one_by_one(partition, prefix, folder, some)
         finally:
             os.close(folder)
 
 
-def _read_at(folder: int, name: str) -> bytes:
+def _read(folder: int, name: str) -> bytes:
     """Three system calls for an object that is smaller than a read: no file object, no path."""
-    file = os.open(name, os.O_RDONLY, dir_fd=folder)
+    file = os.open(name, _PLAIN_FILE, dir_fd=folder)
     try:
         body = os.read(file, _READ_BYTES)
-        if len(body) == _READ_BYTES:
-            with os.fdopen(os.dup(file), "rb") as rest:
-                body += rest.read()
+        while len(body) >= _READ_BYTES and (more := os.read(file, _READ_BYTES)):
+            body += more
     finally:
         os.close(file)
     return body
+
+
+def _one_by_one(
+    partition: Partition, prefix: str, folder: int, names: Sequence[str]
+) -> Iterator[ObjectBatch | Foreign]:
+    """Where some have an object's name and are links, folders, or not to be read."""
+    for name in names:
+        try:
+            yield ObjectBatch(partition, [name], [_read(folder, name)])
+        except OSError:
+            yield Foreign(f"{prefix}/{name}")
 
 
 class LogBucket:

@@ -8,6 +8,7 @@ the first sixteen million lie in a temporary folder.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -28,7 +29,7 @@ from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import OperationType, Stage
 
 _CHUNK_BYTES: Final = 16 << 20
-_CHUNK_OBJECTS: Final = 20_000
+_CHUNK_OBJECTS: Final = 8_000
 _PARTIAL_SUMS_MAX: Final = 1 << 20
 _EXACT_IN_64_BITS: Final = float(1 << 62)
 _WIDE: Final = pa.decimal128(38, 0)
@@ -107,9 +108,18 @@ class _Replay:
         self._objects = self._lines = self._bytes = 0
 
     def run(self) -> Replayed:
-        for chunk in _chunks(self._batches()):
-            self._fold(chunk)
-            self._advance(sum(len(batch.names) for batch in chunk))
+        with ThreadPoolExecutor(1) as pool:
+            # A chunk is parsed and added up while the next one is read.
+            folding: list[Future[None]] = []
+            for chunk, objects, size in _chunks(self._batches()):
+                self._objects += objects
+                self._bytes += size
+                while folding:
+                    folding.pop().result()
+                folding.append(pool.submit(self._fold, chunk))
+                self._advance(objects)
+            while folding:
+                folding.pop().result()
         sums = self._sums.total()
         if repeated := self._seen.repeated():
             self._take_back(sums, repeated)
@@ -128,8 +138,6 @@ class _Replay:
             if isinstance(found, Foreign):
                 self._findings.append(Finding(found.key, FOREIGN, "no object of the log"))
             else:
-                self._objects += len(found.names)
-                self._bytes += sum(map(len, found.bodies))
                 self._parts.add(found)
                 yield found
 
@@ -348,7 +356,8 @@ def _objects(batches: Iterable[ObjectBatch]) -> Iterator[tuple[str, bytes]]:
             yield f"{batch.partition}/{name}", body
 
 
-def _chunks(batches: Iterable[ObjectBatch]) -> Iterator[list[ObjectBatch]]:
+def _chunks(batches: Iterable[ObjectBatch]) -> Iterator[tuple[list[ObjectBatch], int, int]]:
+    """With the number of objects and of bytes."""
     chunk: list[ObjectBatch] = []
     size = objects = 0
     for batch in batches:
@@ -356,7 +365,7 @@ def _chunks(batches: Iterable[ObjectBatch]) -> Iterator[list[ObjectBatch]]:
         size += sum(map(len, batch.bodies))
         objects += len(batch.names)
         if size >= _CHUNK_BYTES or objects >= _CHUNK_OBJECTS:
-            yield chunk
+            yield chunk, objects, size
             chunk, size, objects = [], 0, 0
     if chunk:
-        yield chunk
+        yield chunk, objects, size

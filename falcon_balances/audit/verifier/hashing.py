@@ -13,6 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from .findings import NotWrittenSoError
 
+# Made once: json.dumps and json.loads make one for each call.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+_DECODER = json.JSONDecoder()
+
 
 def leaf_hash(leaf: bytes) -> bytes:
     return sha256(b"\x00" + leaf).digest()
@@ -58,13 +62,13 @@ def is_signed(head: bytes, signature_line: bytes, key: ec.EllipticCurvePublicKey
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    return _ENCODER.encode(document).encode()
 
 
 def read_json(line: bytes) -> dict[str, Any]:
     """An object, written in the one way that there is. Raises NotWrittenSoError."""
     try:
-        document = json.loads(line)
+        document = _DECODER.decode(line.decode("ascii"))
     except (ValueError, RecursionError) as error:
         raise NotWrittenSoError("not JSON") from error
     if not isinstance(document, dict) or canonical(document) != line:

@@ -12,7 +12,15 @@ from .findings import NotWrittenSoError, Problem
 from .hashing import leaf_hash, read_json
 from .sums import Sums, Total, add, add_all, minor_units
 
-OBJECT_FIELDS = {"leaf", "key", "version_id", "size", "sha256", "lines", "sums"}
+OBJECT_KINDS = {
+    "key": str,
+    "version_id": str,
+    "size": int,
+    "sha256": str,
+    "lines": int,
+    "sums": list,
+}
+OBJECT_FIELDS = {"leaf", *OBJECT_KINDS}
 HEADER = (
     b"uuid,external_reference,amount,currency,type,falcon_operation_id,operation_date,"
     b"local_merchant_id,shop_id,balance_shop_id,psp_id"
@@ -34,6 +42,7 @@ TYPES = {
 TYPES["confirmed"] |= {"psp_fee", "marketplace_fee"}
 TYPES["reconciled"] = TYPES["confirmed"]
 IDS = uuid5(NAMESPACE_URL, "urn:falcon:balances").bytes
+VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 FILES_MAX_BYTES = 64 << 20
 
 
@@ -55,10 +64,10 @@ class Checked:
     noted: list[Noted] = field(default_factory=list)
     objects: int = 0
     lines: int = 0
-    sealed: dict[str, Sums] = field(default_factory=dict)
+    sums: dict[str, Sums] = field(default_factory=dict)
     """By merchant, as the leaves say."""
-    found: dict[str, Sums] = field(default_factory=dict)
-    """By merchant, as the bytes say."""
+    unfound: dict[str, Sums] = field(default_factory=dict)
+    """Of these, those of objects whose bytes do not say the same."""
     merchants: dict[str, int] = field(default_factory=dict)
     """Objects of each merchant, as the leaves say."""
     strays: list[tuple[str, str]] = field(default_factory=list)
@@ -84,9 +93,9 @@ def check_leaves(log: str | None, place: str, first: int, leaves: Sequence[bytes
         checked.noted.append(noted)
         merchant = merchant_of(sealed["key"])
         checked.merchants[merchant] = checked.merchants.get(merchant, 0) + 1
-        add_all(checked.sealed.setdefault(merchant, {}), sums)
-        if log is not None:
-            check_object(log, sealed, sums, checked)
+        add_all(checked.sums.setdefault(merchant, {}), sums)
+        if log is not None and not check_object(log, sealed, sums, checked):
+            add_all(checked.unfound.setdefault(merchant, {}), sums)
     return checked
 
 
@@ -96,8 +105,7 @@ def read_object_leaf(leaf: bytes) -> dict[str, Any]:
         "flaw"
     }:
         raise NotWrittenSoError("no leaf of an object")
-    kinds = {"key": str, "version_id": str, "size": int, "sha256": str, "lines": int, "sums": list}
-    if not all(type(document[name]) is kind for name, kind in kinds.items()):
+    if [type(document[name]) for name in OBJECT_KINDS] != list(OBJECT_KINDS.values()):
         raise NotWrittenSoError("a field of the leaf has another type")
     return document
 
@@ -118,44 +126,44 @@ def sums_of_leaf(document: Mapping[str, Any]) -> Sums:
     return sums
 
 
-def check_object(log: str, sealed: Mapping[str, Any], sums: Sums, checked: Checked) -> None:
-    """The object that a leaf seals: is it there, are its bytes the same, do they add up."""
+def check_object(log: str, sealed: Mapping[str, Any], sums: Sums, checked: Checked) -> bool:
+    """The object that a leaf seals: is it there, are its bytes the same, do they add up so?"""
     key = sealed["key"]
     named = KEY.match(key)
     if "flaw" in sealed:
         checked.problems.append(Problem(key, f"it was flawed when it was sealed: {sealed['flaw']}"))
     if named is None:
         checked.problems.append(Problem(key, "sealed, and no key of the log"))
-        return
+        return False
     try:
         body = read_file(f"{log}/{key}")
     except FileNotFoundError:
         checked.missing.append((key, sealed["sha256"]))
-        return
+        return False
     except OSError as error:
         checked.problems.append(Problem(key, f"unreadable: {error.strerror}"))
-        return
+        return False
     checked.objects += 1
     digest = sha256(body).hexdigest()
     if digest != sealed["sha256"] or len(body) != sealed["size"]:
         checked.strays.append((key, digest))
-    elif "flaw" not in sealed:
-        add_lines(named, body, sealed["lines"], sums, checked)
+        return False
+    return "flaw" not in sealed and adds_up(named, body, sealed["lines"], sums, checked)
 
 
-def add_lines(
+def adds_up(
     named: re.Match[str], body: bytes, sealed_lines: int, sealed_sums: Sums, checked: Checked
-) -> None:
-    key = named.string
+) -> bool:
     try:
         found, lines = sums_of_body(named, body)
     except NotWrittenSoError as error:
-        checked.problems.append(Problem(key, str(error)))
-        return
-    if found != sealed_sums or lines != sealed_lines:
-        checked.problems.append(Problem(key, "its lines do not add up to what was sealed"))
+        checked.problems.append(Problem(named.string, str(error)))
+        return False
     checked.lines += lines
-    add_all(checked.found.setdefault(named["merchant"], {}), found)
+    if found == sealed_sums and lines == sealed_lines:
+        return True
+    checked.problems.append(Problem(named.string, "its lines do not add up to what was sealed"))
+    return False
 
 
 def sums_of_body(named: re.Match[str], body: bytes) -> tuple[Sums, int]:
@@ -187,12 +195,10 @@ def sums_of_body(named: re.Match[str], body: bytes) -> tuple[Sums, int]:
 
 
 def line_uuid(name: str) -> str:
-    """UUID version 5 (RFC 9562), without the detours of the library."""
-    digest = bytearray(sha1(IDS + name.encode(), usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    """UUID version 5 (RFC 9562) as a text: version and variant set, and no object made."""
+    text = sha1(IDS + name.encode(), usedforsecurity=False).hexdigest()
+    variant = VARIANTS[text[16]]
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
 
 
 def merchant_of(key: str) -> str:

@@ -61,12 +61,12 @@ class _ProofCheck:
         done.problems.sort()
         done.objects = len(self._proved)
         done.lines = sum(total.lines for total in self._sums.values())
-        done.balances = list(balances_of(checked.sealed))
+        done.balances = list(balances_of(checked.sums))
         return done
 
     @property
     def _sums(self) -> Sums:
-        return self._checked.sealed.get(self._merchant, {})
+        return self._checked.sums.get(self._merchant, {})
 
     def _read(self, part: Mapping[str, Any]) -> None:
         """A signed head, and the merchant's leaves in its tree."""
@@ -101,8 +101,8 @@ class _ProofCheck:
         self._checked.problems += one.problems
         self._checked.missing += one.missing
         self._checked.strays += one.strays
-        for name, sums in one.sealed.items():
-            add_all(self._checked.sealed.setdefault(name, {}), sums)
+        for name, sums in one.sums.items():
+            add_all(self._checked.sums.setdefault(name, {}), sums)
 
     def _compare_with_claim(self) -> None:
         """The merchant's own leaf counts its objects, so that none can be kept from it."""

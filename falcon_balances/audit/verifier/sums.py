@@ -37,8 +37,10 @@ Sums = dict[SumKey, Total]
 
 
 def minor_units(amount: str) -> tuple[int, int]:
-    whole, _, fraction = amount.partition(".")
-    return int(whole + fraction), len(fraction)
+    point = amount.find(".")
+    if point < 0:
+        return int(amount), 0
+    return int(amount[:point] + amount[point + 1 :]), len(amount) - point - 1
 
 
 def at_scale(total: Total) -> str:
@@ -61,6 +63,13 @@ def add(sums: Sums, key: SumKey, total: Total) -> None:
 def add_all(sums: Sums, more: Sums) -> None:
     for key, total in more.items():
         add(sums, key, total)
+
+
+def without(sums: Sums, taken: Sums) -> Sums:
+    left = dict(sums)
+    for key, total in taken.items():
+        add(left, key, Total(-total.minor, total.decimals, -total.lines))
+    return {key: total for key, total in left.items() if total.lines}
 
 
 def balances_of(sums: Mapping[str, Sums]) -> Iterator[dict[str, str | int]]:

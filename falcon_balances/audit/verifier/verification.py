@@ -14,7 +14,7 @@ from .chain import Chain, Manifest, manifests_in
 from .findings import NotWrittenSoError, Problem, Verified
 from .hashing import canonical, leaf_hash, load_public_key, read_json, tree_root
 from .objects import KEY, Checked, Noted, check_leaves, read_file
-from .sums import Sums, Total, add_all, at_scale, balances_of
+from .sums import Sums, Total, add_all, at_scale, balances_of, without
 
 # How the leaf of an object begins, its fields being sorted.
 OBJECT_LEAF = (b'{"flaw":', b'{"key":')
@@ -54,8 +54,8 @@ class _Verification:
         self._noted: dict[str, Noted] = {}
         self._objects: dict[str, int] = {}
         """Of each merchant the objects so far."""
-        self._sealed: dict[str, Sums] = {}
-        self._found: dict[str, Sums] = {}
+        self._sums: dict[str, Sums] = {}
+        self._unfound: dict[str, Sums] = {}
         self._events: dict[str, Event] = {}
         self._strays: list[tuple[str, str]] = []
         self._missing: list[tuple[str, str]] = []
@@ -85,7 +85,15 @@ class _Verification:
             self._done.sealed_until = last["sealed_until"]
         if anchor is not None and anchor not in self._chain.heads.values():
             self._say(str(manifests), "the manifest that the anchor names is not there")
-        self._done.balances = list(balances_of(self._sealed if self._log is None else self._found))
+        nothing: Sums = {}
+        self._done.balances = list(
+            balances_of(
+                {
+                    merchant: without(sums, self._unfound.get(merchant, nothing))
+                    for merchant, sums in self._sums.items()
+                }
+            )
+        )
         self._problems.sort()
         return self._done
 
@@ -153,13 +161,13 @@ class _Verification:
         self._missing += checked.missing
         for merchant, objects in checked.merchants.items():
             self._objects[merchant] = self._objects.get(merchant, 0) + objects
-        for ours, theirs in ((self._sealed, checked.sealed), (self._found, checked.found)):
+        for ours, theirs in ((self._sums, checked.sums), (self._unfound, checked.unfound)):
             for merchant, sums in theirs.items():
                 add_all(ours.setdefault(merchant, {}), sums)
 
     def _check_totals(self, manifest: Manifest, first: int, new: int) -> None:
         """Summary, totals and merchants are what all objects so far add up to, no more, no less."""
-        expected = set(expected_totals(new, self._objects, self._sealed))
+        expected = set(expected_totals(new, self._objects, self._sums))
         for number, leaf in enumerate(manifest.leaves[:first], start=3):
             place = f"{manifest.place}, line {number}"
             try:
