@@ -78,6 +78,20 @@ def columns_of(
 
     Only lines dated `before` that instant (`YYYY-MM-DDTHH:MM:SSZ`), if one is given.
     """
+    table, lines = _parsed(batches, _READ)
+    sizes = [len(batch.bodies) for batch in batches]
+    owner_of_line = np.repeat(np.repeat(np.array(owners, dtype=np.int64), sizes), lines)
+    return _columns(table, owner_of_line, before)
+
+
+def whole_lines_of(batches: Sequence[ObjectBatch]) -> tuple[pa.Table, Numbers]:
+    """Every column of the log, checked as above, and the number of each object's lines."""
+    table, lines = _parsed(batches, COLUMNS)
+    _columns(table, np.zeros(len(table), dtype=np.int64), None)
+    return table, lines
+
+
+def _parsed(batches: Sequence[ObjectBatch], names: Sequence[str]) -> tuple[pa.Table, Numbers]:
     bodies: list[bytes] = []
     counts: list[int] = []
     for batch in batches:
@@ -89,14 +103,12 @@ def columns_of(
     if not all(counts):
         raise NotAsWrittenError("an object without lines")
     lines = np.array(counts, dtype=np.int64)
-    table = _parse(b"".join(bodies), int(lines.sum()))
+    table = _parse(b"".join(bodies), int(lines.sum()), names)
     _check_places(table, batches, lines)
-    sizes = [len(batch.bodies) for batch in batches]
-    owner_of_line = np.repeat(np.repeat(np.array(owners, dtype=np.int64), sizes), lines)
-    return _columns(table, owner_of_line, before)
+    return table, lines
 
 
-def _parse(blob: bytes, lines: int) -> pa.Table:
+def _parse(blob: bytes, lines: int, names: Sequence[str]) -> pa.Table:
     if blob.translate(None, _ALLOWED):
         raise NotAsWrittenError("a character that no field has")
     try:
@@ -111,7 +123,7 @@ def _parse(blob: bytes, lines: int) -> pa.Table:
                 ignore_empty_lines=False,
             ),
             csv.ConvertOptions(
-                include_columns=_READ,
+                include_columns=names,
                 column_types={
                     name: _DICTIONARY if name in _ENCODED else pa.string() for name in COLUMNS
                 },

@@ -111,7 +111,7 @@ class _Replay:
         with ThreadPoolExecutor(1) as pool:
             # A chunk is parsed and added up while the next one is read.
             folding: list[Future[None]] = []
-            for chunk, objects, size in _chunks(self._batches()):
+            for chunk, objects, size in chunks_of(self._batches()):
                 self._objects += objects
                 self._bytes += size
                 while folding:
@@ -156,7 +156,7 @@ class _Replay:
 
     def _fold_one_by_one(self, chunk: Sequence[ObjectBatch]) -> None:
         hashes: list[int] = []
-        for key, body in _objects(chunk):
+        for key, body in objects_in(chunk):
             try:
                 lines = list(_lines_of(key, body, self._before))
             except FlawedObjectError as flaw:
@@ -174,7 +174,7 @@ class _Replay:
         for batch in self._source.batches(self._selection):
             if isinstance(batch, Foreign):
                 continue
-            for key, body in _objects([batch]):
+            for key, body in objects_in([batch]):
                 if any(hash_of(uuid) in repeated for uuid in _uuids(body)):
                     for line in _lines_unless_flawed(key, body, self._before):
                         found.setdefault(line.uuid, []).append(line)
@@ -350,13 +350,13 @@ def _uuids(body: bytes) -> list[str]:
     return [each.decode() for each in starts if len(each) == UUID_LENGTH and each.isascii()]
 
 
-def _objects(batches: Iterable[ObjectBatch]) -> Iterator[tuple[str, bytes]]:
+def objects_in(batches: Iterable[ObjectBatch]) -> Iterator[tuple[str, bytes]]:
     for batch in batches:
         for name, body in zip(batch.names, batch.bodies, strict=True):
             yield f"{batch.partition}/{name}", body
 
 
-def _chunks(batches: Iterable[ObjectBatch]) -> Iterator[tuple[list[ObjectBatch], int, int]]:
+def chunks_of(batches: Iterable[ObjectBatch]) -> Iterator[tuple[list[ObjectBatch], int, int]]:
     """With the number of objects and of bytes."""
     chunk: list[ObjectBatch] = []
     size = objects = 0

@@ -2,9 +2,11 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from hashlib import sha256
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,15 +33,15 @@ def verify(
     jobs: int = 1,
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> Verified:
-    """Everything; `jobs` processes at a time. Raises NotWrittenSoError for a key that is none.
+    """Everything, on Linux with so many processes. Raises NotWrittenSoError for a key that is none.
 
     `versions` is what `aws s3api list-object-versions` printed for the log's bucket; `anchor` the
     `head` of an earlier check, or what was published of it. Without `log` only manifests are read.
     """
     verification = _Verification(load_public_key(public_key), log)
-    if jobs == 1:
+    if jobs == 1 or sys.platform != "linux":
         return verification.run(manifests, versions, anchor, map, advance)
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
         return verification.run(manifests, versions, anchor, pool.map, advance)
 
 

@@ -1,7 +1,7 @@
 """`falcon audit trial-balance | export`: the log as accounts, and for other people's tools."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -21,16 +21,20 @@ from falcon_balances.cli.audit.options import (
     selection_of,
 )
 from falcon_balances.cli.audit.replaying import print_findings, replay_log
+from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption
 
 if TYPE_CHECKING:
-    pass
+    from falcon_balances.audit.log_objects import LogSource, Selection
+    from falcon_balances.audit.replay import Finding
 
 
 class Format(StrEnum):
     HLEDGER = "hledger"
     BEANCOUNT = "beancount"
+    PARQUET = "parquet"
+    CSV = "csv"
 
 
 def trial_balance(
@@ -68,14 +72,44 @@ def export(
     until: ToOption = None,
     env: EnvOption = LOCAL,
 ) -> None:
-    """Write the log as a journal that asserts every balance of every day, for tools of others."""
+    """Write the log for other people's tools: a journal that asserts every balance, or a table."""
+    selection = selection_of(merchant, None, since, until)
+    source = log_source(log, env)
+    with output.progress("objects", None) as advance:
+        if to_format in (Format.PARQUET, Format.CSV):
+            findings = _write_table(to_format, source, selection, to, advance)
+        else:
+            findings = _write_journal(to_format, source, selection, to, advance)
+    print_findings(findings, "written")
+
+
+def _write_journal(
+    to_format: Format,
+    source: "LogSource",
+    selection: "Selection",
+    to: Path | None,
+    advance: Callable[[int], None],
+) -> "list[Finding]":
     from falcon_balances.audit.journals import Beancount, Hledger, write_journal  # noqa: PLC0415
 
     dialect = Hledger() if to_format is Format.HLEDGER else Beancount()
-    selection = selection_of(merchant, None, since, until)
-    with output.progress("objects", None) as advance, _written_to(to) as file:
-        findings = write_journal(log_source(log, env), selection, dialect, file, advance)
-    print_findings(findings, "written")
+    with _written_to(to) as file:
+        return write_journal(source, selection, dialect, file, advance)
+
+
+def _write_table(
+    to_format: Format,
+    source: "LogSource",
+    selection: "Selection",
+    to: Path | None,
+    advance: Callable[[int], None],
+) -> "list[Finding]":
+    from falcon_balances.audit import extracts  # noqa: PLC0415 - Arrow
+
+    if to is None:
+        raise InvalidInputError(f"--format {to_format} needs --output")
+    write = extracts.write_parquet if to_format is Format.PARQUET else extracts.write_csv
+    return write(source, selection, to, advance)
 
 
 @contextmanager

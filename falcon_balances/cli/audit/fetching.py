@@ -39,7 +39,10 @@ def _copy(target: Target, bucket: str, folder: Path, advance: Callable[[int], No
     def copy(key: str) -> None:
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        # Whoever is interrupted leaves no half an object behind.
+        part = path.with_name(f"{path.name}.part")
+        part.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        part.replace(path)
 
     fetched = 0
     with ThreadPoolExecutor(_CONCURRENT) as pool:

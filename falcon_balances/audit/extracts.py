@@ -1,0 +1,140 @@
+"""The log in one file: every line with the stage, merchant and part of its key.
+
+Parquet for DuckDB, Athena and the like; CSV for spreadsheets. An extract is a copy: the log's own
+bytes are never changed for it.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv, parquet
+
+from falcon_balances.audit.lines import NotAsWrittenError, whole_lines_of
+from falcon_balances.audit.log_objects import Foreign, LogSource, ObjectBatch, Selection
+from falcon_balances.audit.replay import FLAWED, FOREIGN, Finding, chunks_of
+from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
+from falcon_balances.domain.log_format import COLUMNS
+
+_PART: Final = re.compile(r"\.([0-9]{1,4})-of-([0-9]{1,4})\.csv\Z")
+_AMOUNT: Final = pa.decimal128(19, 4)  # fifteen digits and the four decimals of the finest currency
+_KEY_COLUMNS: Final = [
+    ("stage", pa.string()),
+    ("merchant_id", pa.string()),
+    ("part", pa.int16()),
+    ("parts", pa.int16()),
+]
+CSV_SCHEMA: Final = pa.schema([*_KEY_COLUMNS, *((name, pa.string()) for name in COLUMNS)])
+PARQUET_SCHEMA: Final = pa.schema(
+    [*_KEY_COLUMNS, *((name, _AMOUNT if name == "amount" else pa.string()) for name in COLUMNS)]
+)
+# What is nearly the same in every line; ids of lines are not.
+_REPEATING: Final = ["stage", "merchant_id", "currency", "type", "balance_shop_id", "psp_id"]
+# A spreadsheet takes a text that begins like this for a formula; amounts are numbers.
+_FORMULA: Final = r"^([=+\-@\t\r])"
+
+
+def write_parquet(
+    source: LogSource,
+    selection: Selection,
+    path: Path,
+    advance: Callable[[int], None] = lambda _objects: None,
+) -> list[Finding]:
+    """Amounts as decimals, exact; all else as texts. What is flawed is left out, and told."""
+    findings: list[Finding] = []
+    with parquet.ParquetWriter(
+        path, PARQUET_SCHEMA, compression="zstd", use_dictionary=_REPEATING
+    ) as writer:
+        for table in _tables(source, selection, findings, advance):
+            amounts = pc.cast(table.column("amount"), _AMOUNT)
+            place = table.schema.get_field_index("amount")
+            writer.write_table(table.set_column(place, "amount", amounts).cast(PARQUET_SCHEMA))
+    return sorted(findings)
+
+
+def write_csv(
+    source: LogSource,
+    selection: Selection,
+    path: Path,
+    advance: Callable[[int], None] = lambda _objects: None,
+) -> list[Finding]:
+    """All as texts; none that a spreadsheet would run. What is flawed is left out, and told."""
+    findings: list[Finding] = []
+    options = csv.WriteOptions(quoting_style="needed", quoting_header="none")
+    with csv.CSVWriter(path, CSV_SCHEMA, write_options=options) as writer:
+        for table in _tables(source, selection, findings, advance):
+            writer.write_table(_without_formulas(table))
+    return sorted(findings)
+
+
+def _without_formulas(table: pa.Table) -> pa.Table:
+    for place, field in enumerate(table.schema):
+        if pa.types.is_string(field.type) and field.name != "amount":
+            safe = pc.replace_substring_regex(table.column(place), _FORMULA, r"'\1")
+            table = table.set_column(place, field.name, safe)
+    return table
+
+
+def _tables(
+    source: LogSource,
+    selection: Selection,
+    findings: list[Finding],
+    advance: Callable[[int], None],
+) -> Iterator[pa.Table]:
+    for chunk, objects, _ in chunks_of(_known(source, selection, findings)):
+        try:
+            yield _table(chunk)
+        except NotAsWrittenError:
+            good = [each for batch in chunk if (each := _good(batch, findings)).names]
+            if good:
+                yield _table(good)
+        advance(objects)
+
+
+def _known(
+    source: LogSource, selection: Selection, findings: list[Finding]
+) -> Iterator[ObjectBatch]:
+    for found in source.batches(selection):
+        if isinstance(found, Foreign):
+            findings.append(Finding(found.key, FOREIGN, "no object of the log"))
+        else:
+            yield found
+
+
+def _good(batch: ObjectBatch, findings: list[Finding]) -> ObjectBatch:
+    """Without the objects that are flawed."""
+    kept: list[tuple[str, bytes]] = []
+    for name, body in zip(batch.names, batch.bodies, strict=True):
+        key = f"{batch.partition}/{name}"
+        try:
+            read_strictly(key, body)
+            kept.append((name, body))
+        except FlawedObjectError as flaw:
+            findings.append(Finding(key, FLAWED, str(flaw)))
+    return ObjectBatch(batch.partition, [name for name, _ in kept], [body for _, body in kept])
+
+
+def _table(batches: Sequence[ObjectBatch]) -> pa.Table:
+    """By CSV_SCHEMA. Raises NotAsWrittenError."""
+    lines, counts = whole_lines_of(batches)
+    sizes = [len(batch.names) for batch in batches]
+    parts = [_part(name) for name in chain.from_iterable(batch.names for batch in batches)]
+    of_key = {
+        "stage": np.repeat([batch.partition.stage for batch in batches], sizes),
+        "merchant_id": np.repeat([batch.partition.merchant_id for batch in batches], sizes),
+        "part": np.array([part for part, _ in parts], dtype=np.int16),
+        "parts": np.array([of for _, of in parts], dtype=np.int16),
+    }
+    columns = {name: np.repeat(values, counts) for name, values in of_key.items()}
+    texts = {name: lines.column(name) for name in COLUMNS}
+    return pa.table({**columns, **texts}).cast(CSV_SCHEMA)
+
+
+def _part(name: str) -> tuple[int, int]:
+    found = _PART.search(name)
+    return (int(found[1]), int(found[2])) if found else (1, 1)
