@@ -33,6 +33,7 @@ CSV_SCHEMA: Final = pa.schema([*_KEY_COLUMNS, *((name, pa.string()) for name in 
 PARQUET_SCHEMA: Final = pa.schema(
     [*_KEY_COLUMNS, *((name, _AMOUNT if name == "amount" else pa.string()) for name in COLUMNS)]
 )
+_MINOR_END: Final = 1 << 63
 # What is nearly the same in every line; ids of lines are not.
 _REPEATING: Final = ["stage", "merchant_id", "currency", "type", "balance_shop_id", "psp_id"]
 # A spreadsheet takes a text that begins like this for a formula; amounts are numbers.
@@ -50,7 +51,7 @@ def write_parquet(
     with parquet.ParquetWriter(
         path, PARQUET_SCHEMA, compression="zstd", use_dictionary=_REPEATING
     ) as writer:
-        for table in _tables(source, selection, findings, advance):
+        for table in tables_of(source, selection, findings, advance):
             amounts = pc.cast(table.column("amount"), _AMOUNT)
             place = table.schema.get_field_index("amount")
             writer.write_table(table.set_column(place, "amount", amounts).cast(PARQUET_SCHEMA))
@@ -67,7 +68,7 @@ def write_csv(
     findings: list[Finding] = []
     options = csv.WriteOptions(quoting_style="needed", quoting_header="none")
     with csv.CSVWriter(path, CSV_SCHEMA, write_options=options) as writer:
-        for table in _tables(source, selection, findings, advance):
+        for table in tables_of(source, selection, findings, advance):
             writer.write_table(_without_formulas(table))
     return sorted(findings)
 
@@ -80,12 +81,13 @@ def _without_formulas(table: pa.Table) -> pa.Table:
     return table
 
 
-def _tables(
+def tables_of(
     source: LogSource,
     selection: Selection,
     findings: list[Finding],
     advance: Callable[[int], None],
 ) -> Iterator[pa.Table]:
+    """By CSV_SCHEMA, some thousand objects at a time; what is left out goes to `findings`."""
     for chunk, objects, _ in chunks_of(_known(source, selection, findings)):
         try:
             yield _table(chunk)
@@ -112,10 +114,14 @@ def _good(batch: ObjectBatch, findings: list[Finding]) -> ObjectBatch:
     for name, body in zip(batch.names, batch.bodies, strict=True):
         key = f"{batch.partition}/{name}"
         try:
-            read_strictly(key, body)
-            kept.append((name, body))
+            segment = read_strictly(key, body)
         except FlawedObjectError as flaw:
             findings.append(Finding(key, FLAWED, str(flaw)))
+            continue
+        if all(abs(line.amount.minor) < _MINOR_END for line in segment.lines):
+            kept.append((name, body))
+        else:
+            findings.append(Finding(key, FLAWED, "an amount that no table of 64 bits can hold"))
     return ObjectBatch(batch.partition, [name for name, _ in kept], [body for _, body in kept])
 
 

@@ -191,7 +191,7 @@ def test_an_auditor_replays_verifies_and_finds_the_same(auditor):
 
 def test_the_trial_balance_of_all_orders_is_zero(auditor):
     totals: dict[str, int] = {}
-    for row in auditor.ask("trial-balance", "--log", auditor.log):
+    for row in auditor.ask("trial-balance", "--log", auditor.log)["accounts"]:
         minor = int(row["balance"].replace(".", ""))
         totals[row["currency"]] = totals.get(row["currency"], 0) + minor
     assert set(totals.values()) == {0}

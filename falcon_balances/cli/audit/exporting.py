@@ -44,19 +44,25 @@ def trial_balance(
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """What every account holds, debit and credit; each currency sums to zero (docs/accounts.md)."""
-    from falcon_balances.audit import trial_balance as trial  # noqa: PLC0415 - Arrow
+    """What every account holds, and since when what should have gone; currencies sum to zero."""
+    from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415
+    from falcon_balances.audit import open_items  # noqa: PLC0415 - Arrow
+    from falcon_balances.audit import trial_balance as trial  # noqa: PLC0415
 
     replayed = replay_log(log, env, selection_of(), instant_of(at))
-    rows = [each._asdict() for each in trial.trial_balance(replayed.sums)]
+    accounts = [each._asdict() for each in trial.trial_balance(replayed.sums)]
+    ages = []
+    if at is None:
+        with output.progress("open operations", None) as advance:
+            items = open_items.open_items(log_source(log, env), advance)
+        ages = [each._asdict() for each in open_items.by_age(items, utc_now().date())]
     if as_json:
-        output.document(rows)
-    elif rows:
-        output.table(
-            list(rows[0]),
-            [list(each.values()) for each in rows],
-            right=("debit", "credit", "balance"),
-        )
+        output.document({"accounts": accounts, "open": ages})
+    else:
+        for rows in (accounts, ages):
+            if rows:
+                right = ("debit", "credit", "balance", "operations")
+                output.table(list(rows[0]), [list(row.values()) for row in rows], right=right)
     print_findings(replayed.findings, f"{replayed.objects} objects, {replayed.lines} lines")
 
 
