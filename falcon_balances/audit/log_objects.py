@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CONCURRENT_GETS: Final = 32
 _OBJECTS_PER_BATCH: Final = 4_000
+_OBJECT_BYTES_MAX: Final = 64 << 20
 # No link is followed, and nothing that never ends is waited for.
 _PLAIN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _READ_BYTES: Final = 1 << 14  # a buffer so small is given back at once; few objects are larger
@@ -25,7 +26,7 @@ _PARTITION = re.compile(
     r"merchant_id=(?P<merchant_id>[A-Za-z0-9][A-Za-z0-9._:-]{0,63})/"
     r"date=(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})\Z"
 )
-_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.[0-9]+-of-[0-9]+)?\.csv\Z")
+_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.[0-9]{1,4}-of-[0-9]{1,4})?\.csv\Z")
 
 
 class Partition(NamedTuple):
@@ -149,11 +150,20 @@ def _read(folder: int, name: str) -> bytes:
     file = os.open(name, _PLAIN_FILE, dir_fd=folder)
     try:
         body = os.read(file, _READ_BYTES)
-        while len(body) >= _READ_BYTES and (more := os.read(file, _READ_BYTES)):
-            body += more
+        if len(body) == _READ_BYTES:
+            body += _rest(file)
     finally:
         os.close(file)
     return body
+
+
+def _rest(file: int) -> bytes:
+    """Raises OSError for what is larger than any object of the log."""
+    with os.fdopen(os.dup(file), "rb") as opened:
+        rest = opened.read(_OBJECT_BYTES_MAX)
+        if opened.read(1):
+            raise OSError("too large for an object of the log")
+    return rest
 
 
 def _one_by_one(

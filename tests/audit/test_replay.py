@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.logs import objects_of, write
+from falcon_balances.audit import log_objects
 from falcon_balances.audit import replay as replaying
 from falcon_balances.audit.balances import BalanceId, balances_of
 from falcon_balances.audit.log_objects import LogFolder, Selection
@@ -215,6 +216,7 @@ def test_lines_of_another_operation_or_day_than_the_first_are_flawed():
         "confirmed/merchant_id=m-1/date=2026-11-20/deeper/" + "0" * 36 + ".csv",
         "confirmed/merchant_id=-m/date=2026-11-20/" + KEY[-40:],
         "refused/merchant_id=m-1/date=2026-11-20/" + KEY[-40:],
+        KEY.replace(".csv", f".1-of-{'9' * 200}.csv"),
     ],
 )
 def test_what_is_no_object_of_the_log_is_named(tmp_path, key):
@@ -223,6 +225,21 @@ def test_what_is_no_object_of_the_log_is_named(tmp_path, key):
     assert [each.problem for each in replayed.findings] == ["foreign"]
     assert key.startswith(replayed.findings[0].key)
     assert balances_of(replayed.sums) == folded(CAPTURE)
+
+
+def test_large_objects_are_read_whole_and_what_is_too_large_is_foreign(tmp_path, monkeypatch):
+    [segment] = CAPTURE
+    lines = [
+        replace(line, uuid=f"{n:08x}{line.uuid[8:]}")
+        for n, line in enumerate(segment.lines[:1] * 500)
+    ]
+    root = write({KEY: csv_body(replace(segment, lines=tuple(lines))).encode()}, tmp_path / "log")
+    replayed = replay(LogFolder(root), EVERYTHING)
+    assert (replayed.lines, replayed.findings) == (500, [])
+    monkeypatch.setattr(log_objects, "_OBJECT_BYTES_MAX", 1_000)
+    assert replay(LogFolder(root), EVERYTHING).findings == [
+        Finding(KEY, "foreign", "no object of the log")
+    ]
 
 
 def test_a_link_is_not_followed(tmp_path):

@@ -379,6 +379,54 @@ def test_what_is_done_to_a_manifest_is_found_wherever_it_is(sealed, tampering):
             assert expected & found, (expected, found)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("sums", [["b", "EUR", "confirmed", "capture", "9" * 5_000, 1]]),
+        ("sums", [["b", "EUR", "confirmed", "gift", "1.00", 1]]),
+        ("sums", [[["b"], "EUR", "confirmed", "capture", "1.00", 1]]),
+        ("sums", [["b", "EUR", {}, "capture", "1.00", 1]]),
+        ("sums", [1]),
+        ("lines", True),
+        ("size", -1),
+        ("key", "\ud800"),
+        ("key", "../../etc/hostname"),
+        (
+            "key",
+            "confirmed/merchant_id=m-1/date=2026-10-01/" + "0" * 36 + ".1-of-" + "9" * 99 + ".csv",
+        ),
+        ("sha256", None),
+        ("version_id", ["v"]),
+    ],
+)
+def test_hostile_leaves_are_named_and_end_nothing(sealed, field, value):
+    path = sealed.manifests / name_of(3)
+    lines = lines_of(path)
+    place = next(n for n, each in enumerate(lines) if b'"leaf":"object"' in each)
+    document = json.loads(lines[place]) | {field: value}
+    with ExitStack() as stack:
+        lines[place] = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+        rewrite(stack, path, joined(lines))
+        assert name_of(3) in check(sealed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"\n",
+        b"[]\n[]\n[]\n",
+        b"[" * 100_000 + b"\n{}\n{}\n",
+        b"\xff\n{}\n{}\n",
+        b"{}\n{}\n{}\n",
+    ],
+)
+def test_a_manifest_that_is_none_is_named_and_ends_nothing(sealed, text):
+    with ExitStack() as stack:
+        rewrite(stack, sealed.manifests / name_of(3), text)
+        assert name_of(3) in check(sealed)
+
+
 def test_an_anchor_finds_that_the_end_is_missing_with_all_that_it_sealed(sealed):
     head = sealed.heads[-1].head.hash
     assert check(sealed, anchor=head) == set()

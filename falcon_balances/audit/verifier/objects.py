@@ -30,9 +30,9 @@ KEY = re.compile(
     r"(?P<stage>confirmed|reconciled|payout|adjustment)/"
     r"merchant_id=(?P<merchant>[A-Za-z0-9][A-Za-z0-9._:-]{0,63})/"
     r"date=(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/(?P<operation>[0-9a-f-]{36})"
-    r"(\.(?P<part>[0-9]+)-of-(?P<parts>[0-9]+))?\.csv\Z"
+    r"(\.(?P<part>[0-9]{1,4})-of-(?P<parts>[0-9]{1,4}))?\.csv\Z"
 )
-AMOUNT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?\Z")
+AMOUNT = re.compile(r"-?(0|[1-9][0-9]{0,29})(\.[0-9]{1,4})?\Z")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
 TYPES = {
     "confirmed": {"capture", "refund", "chargeback", "chargeback_reversal", "cashback"},
