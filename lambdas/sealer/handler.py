@@ -6,6 +6,7 @@ Retries   safe: a manifest is written once, and the next run goes on where the l
 Errors    TransientError; IntegrityError where the last manifest is not as it was written
 """
 
+from dataclasses import asdict
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -43,4 +44,4 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str
     metrics.add_metric(name="LogTampered", unit="Count", value=len(run.odd) + len(run.flawed))
     for key in [*run.odd, *run.flawed]:
         logger.error("the log holds what it should not", extra={"key": key})
-    return run._asdict()
+    return asdict(run)

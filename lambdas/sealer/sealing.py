@@ -2,8 +2,9 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from falcon_balances.adapters.manifests import (
     LogVersions,
@@ -18,14 +19,15 @@ from falcon_balances.domain.manifests import SealedObject, seal
 _BLINDING_BYTES: Final = 32
 
 
-class SealerRun(NamedTuple):
+@dataclass(slots=True)
+class SealerRun:
     """What one run did. `odd`: keys with a second version or a delete marker, or not ours."""
 
-    manifests: list[str]
-    objects: int
     odd: Sequence[str]
-    flawed: list[str]
-    left: int
+    manifests: list[str] = field(default_factory=list)
+    objects: int = 0
+    flawed: list[str] = field(default_factory=list)
+    left: int = 0
 
 
 def seal_new(
@@ -50,7 +52,7 @@ def seal_new(
         for each in listing.firsts
         if each.written_at <= until and (since is None or each.written_at > since)
     )
-    run = SealerRun([], 0, listing.odd, [], 0)
+    run = SealerRun(listing.odd)
     while new and (not run.manifests or has_time()):
         some, new = _take(new, objects_max)
         objects = [_sealed(version, body) for version, body in log.read_all(some)]
@@ -65,8 +67,9 @@ def seal_new(
             break
         run.manifests.append(manifest.key)
         run.flawed.extend(each.key for each in objects if each.flaw is not None)
-        run = run._replace(objects=run.objects + len(some))
-    return run._replace(left=len(new))
+        run.objects += len(some)
+    run.left = len(new)
+    return run
 
 
 def newest_to_seal(now: datetime, settled_s: int) -> datetime:

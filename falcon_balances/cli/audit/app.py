@@ -4,7 +4,7 @@ import typer
 
 from falcon_balances.cli.audit import exporting, replaying, sealing
 
-app = typer.Typer(help="For auditors: replay, prove, explain.", no_args_is_help=True)
+app = typer.Typer(help="For auditors: replay, seal, verify, prove, export.", no_args_is_help=True)
 app.command()(replaying.replay)
 app.command()(replaying.compare)
 app.command()(exporting.trial_balance)
