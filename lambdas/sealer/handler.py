@@ -41,7 +41,10 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str
     )
     metrics.add_metric(name="ObjectsSealed", unit="Count", value=run.objects)
     metrics.add_metric(name="ObjectsNotSealed", unit="Count", value=run.left)
-    metrics.add_metric(name="LogTampered", unit="Count", value=len(run.odd) + len(run.flawed))
+    tampered = len(run.odd) + len(run.flawed) + abs(run.unaccounted)
+    metrics.add_metric(name="LogTampered", unit="Count", value=tampered)
+    if run.unaccounted:
+        logger.error("other objects than were sealed", extra={"unaccounted": run.unaccounted})
     for key in [*run.odd, *run.flawed]:
         logger.error("the log holds what it should not", extra={"key": key})
     return asdict(run)

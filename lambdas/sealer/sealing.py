@@ -21,9 +21,13 @@ _BLINDING_BYTES: Final = 32
 
 @dataclass(slots=True)
 class SealerRun:
-    """What one run did. `odd`: keys with a second version or a delete marker, or not ours."""
+    """What one run did. `odd`: keys with a second version or a delete marker, or not ours.
+
+    `unaccounted`: how many objects more, or fewer, are as old as what was sealed than were sealed.
+    """
 
     odd: Sequence[str]
+    unaccounted: int
     manifests: list[str] = field(default_factory=list)
     objects: int = 0
     flawed: list[str] = field(default_factory=list)
@@ -47,12 +51,9 @@ def seal_new(
     sealed = manifests.last()
     listing = log.list_all()
     since = None if sealed.head is None else parse_rfc3339(sealed.head.sealed_until)
-    new: Sequence[ObjectVersion] = sorted(
-        each
-        for each in listing.firsts
-        if each.written_at <= until and (since is None or each.written_at > since)
-    )
-    run = SealerRun(listing.odd)
+    later = [each for each in listing.firsts if since is None or each.written_at > since]
+    new: Sequence[ObjectVersion] = sorted(each for each in later if each.written_at <= until)
+    run = SealerRun(listing.odd, len(listing.firsts) - len(later) - sealed.objects)
     while new and (not run.manifests or has_time()):
         some, new = _take(new, objects_max)
         objects = [_sealed(version, body) for version, body in log.read_all(some)]

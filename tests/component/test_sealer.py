@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -156,6 +157,23 @@ def test_a_second_version_and_a_delete_marker_are_told_and_the_first_stays_seale
     places = {each.place for each in buckets.verify().problems}
     assert {one, other, "elsewhere/x.csv"} <= places
     assert third not in places
+
+
+def test_what_is_as_old_as_what_was_sealed_and_was_not_is_told(buckets, monkeypatch):
+    """It is never sealed later, as if it had come then."""
+    some = objects(3)
+    buckets.put(some)
+    buckets.seal()
+    assert buckets.seal().unaccounted == 0
+    listing = LogVersions(buckets.s3, LOG).list_all()
+    for firsts, expected in (
+        ([*listing.firsts, replace(listing.firsts[0], key="confirmed/other")], 1),
+        (listing.firsts[1:], -1),
+    ):
+        changed = replace(listing, firsts=firsts)
+        monkeypatch.setattr(LogVersions, "list_all", lambda _log, changed=changed: changed)
+        run = buckets.seal()
+        assert (run.unaccounted, run.objects) == (expected, 0)
 
 
 def test_what_is_not_as_the_log_writes_it_is_sealed_with_its_flaw(buckets):

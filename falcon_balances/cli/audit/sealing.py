@@ -41,7 +41,7 @@ def seal(*, env: EnvOption = LOCAL, as_json: JsonFlag = False) -> None:
         {name: value if as_json else _listed(value) for name, value in said.items()},
         as_json=as_json,
     )
-    if said["odd"] or said["flawed"]:
+    if said["odd"] or said["flawed"] or said["unaccounted"]:
         output.fail("the log holds what it should not")
         raise typer.Exit(EXIT_MISMATCH)
 
