@@ -28,7 +28,7 @@ demo: $(READY) ## the main job on the embedded AWS, from an empty stack to balan
 	@$(BIN)/python -m demo
 
 test: $(READY) ## every test, with coverage
-	@$(BIN)/python -m pytest -n auto --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest -n auto --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 check: $(READY) ## lint, types, import directions, generated files up to date; changes nothing
 	@$(BIN)/ruff format --check .
