@@ -1,6 +1,6 @@
 """What a PSP said and the bank did not show yet, or the other way round: by age."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date
 from typing import Final, NamedTuple
 
@@ -12,13 +12,8 @@ from falcon_balances.audit.extracts import tables_of
 from falcon_balances.audit.lines import amounts, column
 from falcon_balances.audit.log_objects import LogSource, Selection
 from falcon_balances.audit.replay import Finding
-from falcon_balances.contracts.currencies import written_currency
-from falcon_balances.domain.money import at_full_scale
 from falcon_balances.domain.operations import PSP_STAGES, PSP_TYPES, Stage
 
-# Days, and what is said of what is not older.
-AGES: Final = ((1, "1 day"), (7, "7 days"), (30, "30 days"), (90, "90 days"))
-OLDER: Final = "older"
 _KEYS: Final = ["falcon_operation_id", "currency"]
 
 
@@ -28,18 +23,8 @@ class OpenItem(NamedTuple):
     falcon_operation_id: str
     currency: str
     minor: int
-    since: str
-    """The first date that either stage bears, `YYYY-MM-DD`."""
-
-
-class AgeRow(NamedTuple):
-    """`debit`: confirmed and not reconciled; `credit`: refunds, or reconciled without it."""
-
-    currency: str
-    age: str
-    operations: int
-    debit: str
-    credit: str
+    since: date
+    """The first that either stage bears."""
 
 
 def open_items(
@@ -61,7 +46,15 @@ def open_items(
     total = _summed(pa.concat_tables(parts))
     left = total.filter(pc.not_equal(total.column("minor"), 0))
     return sorted(
-        (OpenItem(**{name: row[name] for name in OpenItem._fields}) for row in left.to_pylist()),
+        (
+            OpenItem(
+                row["falcon_operation_id"],
+                row["currency"],
+                row["minor"],
+                date.fromisoformat(row["since"]),
+            )
+            for row in left.to_pylist()
+        ),
         key=lambda item: (item.since, item),
     )
 
@@ -87,29 +80,3 @@ def _summed(table: pa.Table) -> pa.Table:
         [("minor", "sum"), ("since", "min")]
     )
     return summed.rename_columns({"minor_sum": "minor", "since_min": "since"})
-
-
-def by_age(items: Iterable[OpenItem], today: date) -> list[AgeRow]:
-    """Youngest first; ages without an open operation are left out."""
-    found: dict[tuple[str, int], list[int]] = {}
-    for item in items:
-        days = (today - date.fromisoformat(item.since)).days
-        bucket = sum(days > limit for limit, _ in AGES)
-        found.setdefault((item.currency, bucket), []).append(item.minor)
-    names = [name for _, name in AGES] + [OLDER]
-    return [
-        AgeRow(
-            currency,
-            names[bucket],
-            len(minors),
-            _scaled(sum(each for each in minors if each > 0), currency),
-            _scaled(-sum(each for each in minors if each < 0), currency),
-        )
-        for (currency, bucket), minors in sorted(found.items())
-    ]
-
-
-def _scaled(minor: int, code: str) -> str:
-    currency = written_currency(code)
-    assert currency is not None  # noqa: S101 - the log was read with it
-    return at_full_scale(minor, currency.exponent)

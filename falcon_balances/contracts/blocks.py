@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.functional_validators import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from falcon_balances.contracts.currencies import find_currency, written_currency
+from falcon_balances.contracts.currencies import find_currency, scaled
 from falcon_balances.contracts.strictness import (
     ID_PATTERN,
     Amount,
@@ -27,7 +27,7 @@ from falcon_balances.domain.blocks import (
 )
 from falcon_balances.domain.identity import operation_id_of_reference
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.money import at_full_scale, minor_units
+from falcon_balances.domain.money import minor_units
 from falcon_balances.domain.operations import OperationType
 
 _EXPIRY_S_MAX: Final = int(EXPIRY_MAX.total_seconds())
@@ -196,10 +196,3 @@ class BlockListV1(BaseModel):
 
 def is_id(text: str) -> bool:
     return re.fullmatch(ID_PATTERN, text) is not None and not text.endswith("\n")
-
-
-def scaled(minor: int, code: str) -> str:
-    currency = written_currency(code)
-    if currency is None:
-        raise ValueError(f"unknown currency {code}")
-    return at_full_scale(minor, currency.exponent)

@@ -10,7 +10,7 @@ from typing import Final
 
 import iso4217
 
-from falcon_balances.domain.money import Currency
+from falcon_balances.domain.money import Currency, at_full_scale
 
 # Every currency that was ever accepted, by exponent. Only ever added to: a test fails when the
 # library knows one that is missing here, or gives it another exponent.
@@ -54,3 +54,11 @@ def find_currency(code: str) -> Currency | None:
 def written_currency(code: str) -> Currency | None:
     """In our own records: None for what was never accepted."""
     return _WRITTEN.get(code)
+
+
+def scaled(minor: int, code: str) -> str:
+    """At full scale. Raises ValueError for what is no currency, and never was."""
+    currency = written_currency(code) or find_currency(code)
+    if currency is None:
+        raise ValueError(f"unknown currency {code}")
+    return at_full_scale(minor, currency.exponent)

@@ -6,8 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from falcon_balances.contracts.blocks import scaled
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.currencies import scaled
 from falcon_balances.contracts.fresh import Fresh
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose
 from falcon_balances.domain.history import Mark

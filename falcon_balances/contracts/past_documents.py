@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from falcon_balances.contracts.blocks import scaled
+from falcon_balances.contracts.currencies import scaled
 from falcon_balances.contracts.fresh import Fresh
 from falcon_balances.contracts.queries import Source
 from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Past

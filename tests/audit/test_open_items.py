@@ -7,10 +7,11 @@ from hypothesis import given
 
 from bench.logs import objects_of
 from falcon_balances.audit.log_objects import Selection
-from falcon_balances.audit.open_items import AgeRow, OpenItem, by_age, open_items
+from falcon_balances.audit.open_items import OpenItem, open_items
 from falcon_balances.audit.replay import replay
 from falcon_balances.audit.trial_balance import trial_balance
 from falcon_balances.domain.accounts import Account
+from falcon_balances.domain.ageing import AgeRow, by_age
 from tests.audit.logs import MemoryLog
 from tests.audit.sealed import objects
 from tests.audit.test_replay import segments_of
@@ -35,7 +36,7 @@ def test_what_one_stage_says_or_says_otherwise_is_open():
     )
     items = open_items(MemoryLog(log))
     assert sorted(item.minor for item in items) == [-300, -200, 50, 1000]
-    assert {item.since for item in items} == {"2026-11-20"}
+    assert {item.since for item in items} == {date(2026, 11, 20)}
 
 
 @given(journals())
@@ -68,5 +69,6 @@ def test_open_operations_are_what_psp_clearing_consists_of(segments):
     ],
 )
 def test_ages(since, age):
-    items = [OpenItem("a", "EUR", 150, since), OpenItem("b", "EUR", -50, since)]
-    assert by_age(items, date(2026, 11, 20)) == [AgeRow("EUR", age, 2, "1.50", "0.50")]
+    day = date.fromisoformat(since)
+    items = [OpenItem("a", "EUR", 150, day), OpenItem("b", "EUR", -50, day)]
+    assert by_age(items, date(2026, 11, 20)) == [AgeRow("EUR", age, 2, 150, 50)]

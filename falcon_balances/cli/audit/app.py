@@ -2,13 +2,16 @@
 
 import typer
 
-from falcon_balances.cli.audit import exporting, replaying, sealing
+from falcon_balances.cli.audit import exporting, reconciling, replaying, sealing
 
-app = typer.Typer(help="For auditors: replay, seal, verify, prove, export.", no_args_is_help=True)
+app = typer.Typer(
+    help="For auditors: replay, reconcile, seal, verify, prove, export.", no_args_is_help=True
+)
 app.command()(replaying.replay)
 app.command()(replaying.compare)
 app.command()(exporting.trial_balance)
 app.command()(exporting.export)
+app.command()(reconciling.reconcile)
 app.command()(sealing.seal)
 app.command()(sealing.fetch)
 app.command()(sealing.verify)

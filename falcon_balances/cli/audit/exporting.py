@@ -48,6 +48,8 @@ def trial_balance(
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415
     from falcon_balances.audit import open_items  # noqa: PLC0415 - Arrow
     from falcon_balances.audit import trial_balance as trial  # noqa: PLC0415
+    from falcon_balances.contracts.currencies import scaled  # noqa: PLC0415
+    from falcon_balances.domain.ageing import by_age  # noqa: PLC0415
 
     replayed = replay_log(log, env, selection_of(), instant_of(at))
     accounts = [each._asdict() for each in trial.trial_balance(replayed.sums)]
@@ -55,7 +57,16 @@ def trial_balance(
     if at is None:
         with output.progress("open operations", None) as advance:
             items = open_items.open_items(log_source(log, env), advance)
-        ages = [each._asdict() for each in open_items.by_age(items, utc_now().date())]
+        ages = [
+            {
+                "currency": each.currency,
+                "age": each.age,
+                "operations": each.items,
+                "debit": scaled(each.debit, each.currency),
+                "credit": scaled(each.credit, each.currency),
+            }
+            for each in by_age(items, utc_now().date())
+        ]
     if as_json:
         output.document({"accounts": accounts, "open": ages})
     else:

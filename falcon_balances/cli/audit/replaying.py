@@ -96,15 +96,12 @@ def compare(
 
 
 def _print_sums(replayed: "Replayed", *, as_json: bool) -> None:
-    from falcon_balances.contracts.currencies import written_currency  # noqa: PLC0415
-    from falcon_balances.domain.money import at_full_scale  # noqa: PLC0415
+    from falcon_balances.contracts.currencies import scaled  # noqa: PLC0415
 
-    rows = []
-    for key, total in replayed.sums.items():
-        currency = written_currency(key.currency)
-        assert currency is not None  # noqa: S101 - replay refuses what is no currency
-        amount = at_full_scale(total.minor, currency.exponent)
-        rows.append({**key._asdict(), "amount": amount, "lines": total.lines})
+    rows = [
+        {**key._asdict(), "amount": scaled(total.minor, key.currency), "lines": total.lines}
+        for key, total in replayed.sums.items()
+    ]
     _print(replayed, "sums", rows, as_json=as_json)
 
 

@@ -1,0 +1,75 @@
+"""The log's side of a reconciliation, for a log of any size: operations by Arrow."""
+
+from collections.abc import Callable, Collection
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from falcon_balances.audit.extracts import tables_of
+from falcon_balances.audit.lines import amounts, column
+from falcon_balances.audit.log_objects import LogSource, Selection
+from falcon_balances.audit.replay import Finding
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.reconciliation import SETTLED_TYPES, LoggedOperation, Period
+
+_OF_OPERATION = ["falcon_operation_id", "stage", "currency", "external_reference", "psp_id"]
+
+
+def operations_in(
+    source: LogSource,
+    stages: Collection[Stage],
+    period: Period,
+    findings: list[Finding],
+    advance: Callable[[int], None] = lambda _objects: None,
+) -> list[LoggedOperation]:
+    """As `logged_operations` of the same objects. What is left out goes to `findings`."""
+    parts = [
+        _summed(_settled(table))
+        for stage in stages
+        for table in tables_of(source, _selection(stage, period), findings, advance)
+    ]
+    if not parts:
+        return []
+    total = pa.concat_tables(parts).group_by(_OF_OPERATION, use_threads=False)
+    rows = total.aggregate([("minor", "sum"), ("day", "min")]).to_pylist()
+    return [
+        LoggedOperation(
+            row["external_reference"],
+            row["psp_id"],
+            row["minor_sum"],
+            row["currency"],
+            date.fromisoformat(row["day_min"]),
+            row["falcon_operation_id"],
+            Stage(row["stage"]),
+        )
+        for row in rows
+    ]
+
+
+def _selection(stage: Stage, period: Period) -> Selection:
+    return Selection(
+        stage=stage,
+        since=None if period.since is None else period.since.isoformat(),
+        until=None if period.until is None else period.until.isoformat(),
+    )
+
+
+def _settled(lines: pa.Table) -> pa.Table:
+    wanted = pc.is_in(lines.column("type"), pa.array(sorted(str(each) for each in SETTLED_TYPES)))
+    return lines.filter(wanted).combine_chunks()
+
+
+def _summed(lines: pa.Table) -> pa.Table:
+    minor, _ = amounts(column(lines, "amount"))
+    table = pa.table(
+        {
+            **{name: lines.column(name) for name in _OF_OPERATION},
+            "minor": pa.array(minor, pa.int64()),
+            "day": pc.utf8_slice_codeunits(lines.column("operation_date"), 0, 10),
+        }
+    )
+    summed = table.group_by(_OF_OPERATION, use_threads=False).aggregate(
+        [("minor", "sum"), ("day", "min")]
+    )
+    return summed.rename_columns({"minor_sum": "minor", "day_min": "day"})

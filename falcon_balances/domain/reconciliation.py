@@ -1,0 +1,333 @@
+"""Reconciliation: what a bank or a PSP says has moved, set against what the log says has.
+
+Both sides are matched by reference. An amount is signed as the company's account sees it: money in
+is positive, for us as for them. Nothing is matched by likeness: another reference is another thing.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from falcon_balances.domain.operations import PSP_TYPES, OperationType, Segment, Stage
+
+# What moves money at a bank; fees stay with us, and adjustments are on paper.
+SETTLED_TYPES: Final = PSP_TYPES | {OperationType.WITHDRAWAL, OperationType.WITHDRAWAL_REVERSAL}
+
+
+class StatementLine(NamedTuple):
+    """What the other side says. `references`: all that it bears, the likeliest first."""
+
+    place: str
+    references: tuple[str, ...]
+    psp_id: str | None
+    minor: int
+    currency: str
+    day: date
+
+
+class LoggedOperation(NamedTuple):
+    """What the log says of one operation in one stage, over all its merchants, without fees."""
+
+    reference: str
+    psp_id: str
+    minor: int
+    currency: str
+    day: date
+    falcon_operation_id: str
+    stage: Stage
+
+
+class Difference(StrEnum):
+    OURS_ONLY = "ours_only"
+    THEIRS_ONLY = "theirs_only"
+    DIFFERENT_AMOUNT = "different_amount"
+    DIFFERENT_SIGN = "different_sign"
+    DIFFERENT_CURRENCY = "different_currency"
+    DIFFERENT_DATE = "different_date"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Days that the statements cover, `until` left out; None where nothing bounds them."""
+
+    since: date | None = None
+    until: date | None = None
+
+    def has(self, day: date) -> bool:
+        return (self.since is None or day >= self.since) and (
+            self.until is None or day < self.until
+        )
+
+    def widened(self, days: int) -> "Period":
+        """For what one side dates before midnight and the other one after it, or days later."""
+        return Period(
+            None if self.since is None else _moved(self.since, -days),
+            None if self.until is None else _moved(self.until, days),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenItem:
+    """What one side has and the other has not, or has otherwise."""
+
+    difference: Difference
+    ours: LoggedOperation | None
+    theirs: StatementLine | None
+
+    @property
+    def currency(self) -> str:
+        return self._first.currency
+
+    @property
+    def since(self) -> date:
+        return min(each.day for each in (self.ours, self.theirs) if each is not None)
+
+    @property
+    def minor(self) -> int:
+        """Ours less theirs, as far as they are of one currency."""
+        ours = 0 if self.ours is None else self.ours.minor
+        return ours - sum(
+            each.minor for each in (self.theirs,) if each and each.currency == self.currency
+        )
+
+    @property
+    def reference(self) -> str:
+        if self.ours is not None:
+            return self.ours.reference
+        assert self.theirs is not None  # noqa: S101 - one side is there
+        return next(iter(self.theirs.references), "")
+
+    @property
+    def _first(self) -> LoggedOperation | StatementLine:
+        first = self.ours or self.theirs
+        assert first is not None  # noqa: S101 - one side is there
+        return first
+
+    def is_overdue(self, today: date, days: int) -> bool:
+        """What only one side has may still come on the other one, for so many days."""
+        may_come = self.difference in (Difference.OURS_ONLY, Difference.THEIRS_ONLY)
+        return not may_come or (today - self.since).days > days
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """`matched`: lines of the statements; `sums`: what they add up to, by currency."""
+
+    matched: int
+    sums: Mapping[str, int]
+    open: Sequence[OpenItem]
+
+
+def logged_operations(segments: Iterable[Segment]) -> list[LoggedOperation]:
+    """In no order. An operation's lines may lie in the objects of several merchants."""
+    found: dict[tuple[str, str, str], LoggedOperation] = {}
+    for segment in segments:
+        for line in segment.lines:
+            if line.type in SETTLED_TYPES:
+                code = line.amount.currency.code
+                key = (line.falcon_operation_id, segment.stage, code)
+                known = found.get(key)
+                found[key] = LoggedOperation(
+                    line.external_reference,
+                    line.psp_id,
+                    line.amount.minor + (0 if known is None else known.minor),
+                    code,
+                    line.operation_date.date(),
+                    line.falcon_operation_id,
+                    segment.stage,
+                )
+    return list(found.values())
+
+
+def reconcile(
+    ours: Iterable[LoggedOperation], theirs: Iterable[StatementLine], period: Period, days: int
+) -> Reconciliation:
+    """Match what has the same reference, amount and currency, and dates at most `days` apart.
+
+    Ours are expected in the statements where the period has their day; others may match still.
+    Neither the order of the lines nor that of the operations matters.
+    """
+    groups = _Groups(ours)
+    for line in theirs:
+        groups.add(line)
+    pairs: list[StatementLine] = []
+    open_items: list[OpenItem] = []
+    for group in groups:
+        matched, left = _match(group, days)
+        pairs += matched
+        open_items += left
+    expected = [
+        each
+        for each in open_items
+        if each.difference is not Difference.OURS_ONLY or (each.ours and period.has(each.ours.day))
+    ]
+    sums: dict[str, int] = defaultdict(int)
+    for line in pairs:
+        sums[line.currency] += line.minor
+    return Reconciliation(len(pairs), dict(sorted(sums.items())), sorted(expected, key=_order))
+
+
+def _order(item: OpenItem) -> tuple[object, ...]:
+    return (item.since, item.reference, item.difference, item.currency, item.minor, _place(item))
+
+
+def _place(item: OpenItem) -> str:
+    return "" if item.theirs is None else item.theirs.place
+
+
+def spanning(periods: Sequence[Period]) -> Period:
+    """From the first day of any to the last; unbounded where one of them does not say."""
+    sinces = [each.since for each in periods if each.since is not None]
+    untils = [each.until for each in periods if each.until is not None]
+    every = len(periods) or 1
+    return Period(
+        min(sinces) if len(sinces) == every else None, max(untils) if len(untils) == every else None
+    )
+
+
+def following(day: date) -> date:
+    return _moved(day, 1)
+
+
+def _moved(day: date, days: int) -> date:
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        return date.min if days < 0 else date.max
+
+
+class _Group(NamedTuple):
+    """What bears one reference."""
+
+    ours: Sequence[LoggedOperation]
+    theirs: Sequence[StatementLine]
+
+
+class _Groups:
+    """Ours and theirs by reference; and by PSP, where a line says one."""
+
+    def __init__(self, ours: Iterable[LoggedOperation]) -> None:
+        self._ours: dict[str, list[LoggedOperation]] = defaultdict(list)
+        self._theirs: dict[str, list[StatementLine]] = defaultdict(list)
+        for each in ours:
+            self._ours[each.reference].append(each)
+
+    def add(self, line: StatementLine) -> None:
+        known = (each for each in line.references if each in self._ours)
+        self._theirs[next(known, next(iter(line.references), ""))].append(line)
+
+    def __iter__(self) -> Iterator[_Group]:
+        for reference in self._ours.keys() | self._theirs.keys():
+            yield from _by_psp(
+                _Group(self._ours.get(reference, ()), self._theirs.get(reference, ()))
+            )
+
+
+def _by_psp(group: _Group) -> Iterator[_Group]:
+    named = {line.psp_id for line in group.theirs if line.psp_id is not None}
+    for psp_id in named:
+        yield _Group(
+            [each for each in group.ours if each.psp_id == psp_id],
+            [line for line in group.theirs if line.psp_id == psp_id],
+        )
+    yield _Group(
+        [each for each in group.ours if each.psp_id not in named],
+        [line for line in group.theirs if line.psp_id is None],
+    )
+
+
+def _match(group: _Group, days: int) -> tuple[list[StatementLine], list[OpenItem]]:
+    """What matches, and what is open."""
+    matched, rest = _equal(group, days)
+    if _adds_up(rest, days):
+        return [*matched, *rest.theirs], []
+    open_items: list[OpenItem] = []
+    for difference, key in _LIKENESS:
+        pairs, rest = _paired(rest, key)
+        open_items += [OpenItem(difference, *pair) for pair in pairs]
+    open_items += [OpenItem(Difference.OURS_ONLY, each, None) for each in rest.ours]
+    open_items += [OpenItem(Difference.THEIRS_ONLY, None, line) for line in rest.theirs]
+    return matched, open_items
+
+
+def _equal(group: _Group, days: int) -> tuple[list[StatementLine], _Group]:
+    """Same currency, same amount, and near enough in time."""
+    matched: list[StatementLine] = []
+    ours_left: list[LoggedOperation] = []
+    theirs_left: list[StatementLine] = []
+    for ours, theirs in _by_key(group, _amount):
+        waiting = deque(ours)
+        for line in theirs:
+            while waiting and (line.day - waiting[0].day).days > days:
+                ours_left.append(waiting.popleft())
+            if waiting and (waiting[0].day - line.day).days <= days:
+                waiting.popleft()
+                matched.append(line)
+            else:
+                theirs_left.append(line)
+        ours_left += waiting
+    return matched, _Group(ours_left, theirs_left)
+
+
+def _adds_up(group: _Group, days: int) -> bool:
+    """One that the other side has in pieces: all of one currency and sign, and near in time."""
+    both: list[Side] = [*group.ours, *group.theirs]
+    if not group.ours or not group.theirs or min(len(group.ours), len(group.theirs)) > 1:
+        return False
+    dates = [each.day for each in both]
+    return (
+        len({_direction(each) for each in both}) == 1
+        and (max(dates) - min(dates)).days <= days
+        and sum(each.minor for each in group.ours) == sum(line.minor for line in group.theirs)
+    )
+
+
+Side = LoggedOperation | StatementLine
+Key = Callable[[Side], Hashable]
+
+
+def _amount(side: Side) -> Hashable:
+    return side.currency, side.minor
+
+
+def _direction(side: Side) -> Hashable:
+    return side.currency, _sign(side)
+
+
+def _sign(side: Side) -> int:
+    return (side.minor > 0) - (side.minor < 0)
+
+
+# What has the same reference is set side by side as long as anything else is alike.
+_LIKENESS: Final[Sequence[tuple[Difference, Key]]] = (
+    (Difference.DIFFERENT_DATE, _amount),
+    (Difference.DIFFERENT_SIGN, lambda side: (side.currency, abs(side.minor))),
+    (Difference.DIFFERENT_AMOUNT, _direction),
+    (Difference.DIFFERENT_CURRENCY, _sign),
+)
+
+
+def _paired(group: _Group, key: Key) -> tuple[list[tuple[LoggedOperation, StatementLine]], _Group]:
+    pairs: list[tuple[LoggedOperation, StatementLine]] = []
+    ours_left: list[LoggedOperation] = []
+    theirs_left: list[StatementLine] = []
+    for ours, theirs in _by_key(group, key):
+        pairs += zip(ours, theirs, strict=False)
+        ours_left += ours[len(theirs) :]
+        theirs_left += theirs[len(ours) :]
+    return pairs, _Group(ours_left, theirs_left)
+
+
+def _by_key(group: _Group, key: Key) -> Iterator[_Group]:
+    """In order of their days."""
+    ours: dict[Hashable, list[LoggedOperation]] = defaultdict(list)
+    theirs: dict[Hashable, list[StatementLine]] = defaultdict(list)
+    for each in sorted(group.ours, key=lambda side: (side.day, side)):
+        ours[key(each)].append(each)
+    for line in sorted(group.theirs, key=lambda side: (side.day, side.minor, side.place)):
+        theirs[key(line)].append(line)
+    for alike in ours.keys() | theirs.keys():
+        yield _Group(ours.get(alike, ()), theirs.get(alike, ()))
