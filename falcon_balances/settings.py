@@ -106,6 +106,13 @@ class SealerSettings(Settings):
     manifest_objects_max: Annotated[int, Field(ge=1)]
 
 
+class ReconcilerSettings(Settings):
+    log_bucket: Name
+    statement_bucket: Name
+    days: Annotated[int, Field(ge=0)]
+    look_back_days: Annotated[int, Field(ge=1)]
+
+
 def is_local_endpoint() -> bool:
     """Whether AWS is the embedded one, named by the SDK's own variable."""
     return "AWS_ENDPOINT_URL" in os.environ  # noqa: TID251 - the one place

@@ -46,6 +46,15 @@ class DataStack(Stack):
             lock=settings.manifest_lock,
             write_once=True,
         )
+        self.statement_bucket = LockedBucket(
+            self,
+            "Statements",
+            settings=settings,
+            purpose="statements",
+            lock=settings.statement_lock,
+            # Whoever brings files here may not know of conditions, and a report is made again.
+            write_once=False,
+        )
         self.signing_key = signing_key(self, settings)
         self.tables = Tables(self, "Tables", settings=settings)
         self.stream = balance_stream(self, "BalanceOperations", settings=settings)

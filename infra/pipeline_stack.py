@@ -11,6 +11,7 @@ from infra.parts.balance_api import BalanceApi
 from infra.parts.counting import Counting
 from infra.parts.layer import dependencies_layer
 from infra.parts.payouts import Payouts
+from infra.parts.reconciling import Reconciling
 from infra.parts.sealing import Sealing
 from infra.parts.stage import STAGES, Stage
 from infra.parts.stage_queue import StageQueue
@@ -55,6 +56,14 @@ class PipelineStack(Stack):
             log_bucket=data.log_bucket,
             manifest_bucket=data.manifest_bucket,
             key=data.signing_key,
+            layer=layer,
+        )
+        Reconciling(
+            self,
+            "Reconciling",
+            settings=settings,
+            log_bucket=data.log_bucket,
+            statement_bucket=data.statement_bucket,
             layer=layer,
         )
         api = BalanceApi(

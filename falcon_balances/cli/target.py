@@ -79,6 +79,10 @@ class Target:
         return f"{self.prefix}-manifests-{self.account_id}-{self.region}"
 
     @property
+    def statement_bucket(self) -> str:
+        return f"{self.prefix}-statements-{self.account_id}-{self.region}"
+
+    @property
     def signing_key_alias(self) -> str:
         return f"alias/{self.prefix}-manifests"
 

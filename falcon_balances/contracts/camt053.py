@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from falcon_balances.contracts.statements import (
+from falcon_balances.contracts.statement_lines import (
+    PROBLEMS_MAX,
     InvalidStatementError,
     Problem,
     Statement,
@@ -17,7 +18,6 @@ from falcon_balances.contracts.statements import (
     currency_of,
     day_of,
     invalid,
-    named_problems,
     reference_of,
 )
 from falcon_balances.domain.reconciliation import Period, StatementLine, following, spanning
@@ -64,7 +64,8 @@ def read_camt053(name: str, body: bytes) -> Statement:
         lines += one.lines
         pending += one.pending
         periods.append(one.period)
-    named_problems(iter(problems))
+    if problems:
+        raise InvalidStatementError(problems[:PROBLEMS_MAX])
     return Statement(lines, spanning(periods), pending)
 
 

@@ -8,6 +8,7 @@ from infra.environments.settings import (
     FunctionSettings,
     ObjectLock,
     QueueReading,
+    Reconciling,
     Sealing,
     Stream,
     Throttling,
@@ -25,7 +26,10 @@ SETTINGS = EnvironmentSettings(
     log_lock=ObjectLock(mode="GOVERNANCE", days=1),
     quarantine_lock=ObjectLock(mode="GOVERNANCE", days=1),
     manifest_lock=ObjectLock(mode="GOVERNANCE", days=1),
+    statement_lock=ObjectLock(mode="GOVERNANCE", days=1),
     sealing=Sealing(settled_s=1, manifest_objects_max=50_000),
+    # Orders of long ago are as good as new ones here.
+    reconciling=Reconciling(days=3, look_back_days=4000),
     # The emulator hands out ten messages at most, and a window would only make people wait.
     queue=QueueReading(batch_size=10, window_s=0, max_concurrency=5),
     stream=Stream(shards=2, retention_h=24, batch_size=500, window_s=1),
@@ -50,6 +54,7 @@ SETTINGS = EnvironmentSettings(
         "balance-api": FunctionSettings(timeout_s=29, memory_mb=1024),
         "systems-api": FunctionSettings(timeout_s=29, memory_mb=1024),
         "sealer": FunctionSettings(timeout_s=60, memory_mb=512),
+        "reconciler": FunctionSettings(timeout_s=60, memory_mb=512),
     },
     log_level="INFO",
     function_logs=RetentionDays.ONE_DAY,

@@ -20,6 +20,7 @@ FUNCTION_NAMES = (
     "balance-api",
     "systems-api",
     "sealer",
+    "reconciler",
 )
 
 
@@ -86,6 +87,16 @@ class Sealing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reconciling:
+    """`days`: how far apart both sides may date the same. Statements are looked at for
+    `look_back_days`, with the log's objects of all these days: some 400,000 in a function's time.
+    """
+
+    days: int
+    look_back_days: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class EnvironmentSettings:
     name: str
     mode: Literal["test", "live"]
@@ -107,7 +118,9 @@ class EnvironmentSettings:
     log_lock: ObjectLock
     quarantine_lock: ObjectLock
     manifest_lock: ObjectLock
+    statement_lock: ObjectLock
     sealing: Sealing
+    reconciling: Reconciling
     queue: QueueReading
     stream: Stream
     api: Api

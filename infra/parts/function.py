@@ -13,6 +13,8 @@ from infra.parts.code_asset import function_code
 from infra.parts.locked_bucket import LockedBucket
 from infra.parts.nag import acknowledge, wildcard_in
 
+METRICS = "FalconBalances"
+
 
 def fixed(role: iam.Role) -> iam.IRole:
     """CDK's constructs add grants of their own, broader than what is used: not to this role."""
@@ -67,7 +69,7 @@ class Function(Construct):
             log_group=log_group,
             environment={
                 "POWERTOOLS_SERVICE_NAME": name,
-                "POWERTOOLS_METRICS_NAMESPACE": "FalconBalances",
+                "POWERTOOLS_METRICS_NAMESPACE": METRICS,
                 "LOG_LEVEL": settings.log_level,
                 **environment,
             },

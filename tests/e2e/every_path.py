@@ -42,6 +42,7 @@ class EveryPath:
         self._numbers = count()
         self._sent_at = 0.0
         self._sealed_again = False
+        self._reconciled = False
         contexts = [context_of(), RISKY]
         directory = DynamoMerchantDirectory(target.client("dynamodb"), target.context_table)
         for context in contexts:
@@ -101,6 +102,7 @@ class EveryPath:
         """Everything that is asked for of several resources, once more, and what comes of it."""
         number = next(self._numbers)
         self._invoke("sealer")
+        self._invoke("reconciler")
         self._send("payout", payout(f"again-{number}", "0.01"))
         reads = self._reads().values()
         for path in reads:
@@ -136,6 +138,15 @@ class EveryPath:
         manifests = self.target.client("s3").list_objects_v2(Bucket=self.target.manifest_bucket)
         self._sealed_again = self._invoke("sealer") and manifests["KeyCount"] > 0
 
+    def _reconcile(self) -> None:
+        """A statement of long ago, so that everything since is looked at."""
+        self.target.client("s3").put_object(
+            Bucket=self.target.statement_bucket,
+            Key="statements/reconciled/date=2026-01-01/bank.csv",
+            Body=b"reference,amount,currency,date\n",
+        )
+        self._reconciled = self._invoke("reconciler")
+
     def go_on(self) -> list[str]:
         """Whatever can be done now; the names of what did not come about yet."""
         missing = [name for name, came_about in self._checks().items() if not came_about()]
@@ -151,6 +162,8 @@ class EveryPath:
             self._invoke("expirer")
         if has_money and "sealed" in missing:
             self._seal()
+        if "sealed" not in missing and "reconciled" in missing:
+            self._reconcile()
         return missing
 
     def _send_for(self, missing: list[str], *, has_money: bool) -> None:
@@ -178,6 +191,7 @@ class EveryPath:
             "systems": self._are_answered,
             "expired": lambda: self._blocks().get("expiring") == BlockStatus.EXPIRED,
             "sealed": lambda: self._sealed_again,
+            "reconciled": lambda: self._reconciled,
             "as_of": lambda: self._store.as_of() is not None,
             "api": lambda: {*map(self._status, self._reads().values())} == {HTTPStatus.OK},
         }

@@ -1,9 +1,11 @@
-"""Log, quarantine and manifests: nothing in them ever changes or goes."""
+"""Log, quarantine, manifests, statements: nothing in them ever changes or goes."""
 
 import pytest
 
 LOG, QUARANTINE = "log-<AccountId>-<Region>", "quarantine-<AccountId>-<Region>"
 MANIFESTS = "manifests-<AccountId>-<Region>"
+STATEMENTS = "statements-<AccountId>-<Region>"
+BUCKETS = [LOG, QUARANTINE, MANIFESTS, STATEMENTS]
 
 
 def statements(assembly, bucket):
@@ -22,8 +24,8 @@ def is_write_once(statement):
     return statement.get("Condition") == {"Null": {"s3:if-none-match": "true"}}
 
 
-def test_there_are_three_buckets(assembly):
-    assert set(assembly.all("AWS::S3::Bucket")) == {LOG, QUARANTINE, MANIFESTS}
+def test_there_are_these_buckets_and_no_others(assembly):
+    assert set(assembly.all("AWS::S3::Bucket")) == set(BUCKETS)
 
 
 @pytest.mark.parametrize("bucket", [LOG, MANIFESTS])
@@ -37,7 +39,7 @@ def test_what_is_written_once_takes_no_put_without_if_none_match(real, bucket):
     assert real.text(deny["Resource"]) == f"{bucket}.Arn/*"
 
 
-@pytest.mark.parametrize("bucket", [LOG, QUARANTINE, MANIFESTS])
+@pytest.mark.parametrize("bucket", BUCKETS)
 def test_buckets_refuse_plain_http(real, bucket):
     (deny,) = filter(is_tls_only, statements(real, bucket))
     assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", {"AWS": "*"}, "s3:*")
@@ -47,7 +49,7 @@ def test_buckets_refuse_plain_http(real, bucket):
     ]
 
 
-@pytest.mark.parametrize("bucket", [LOG, QUARANTINE, MANIFESTS])
+@pytest.mark.parametrize("bucket", BUCKETS)
 def test_nobody_deletes_in_any_environment(assembly, bucket):
     (deny,) = [s for s in statements(assembly, bucket) if s.get("Sid") == "DenyDeletes"]
     assert (deny["Effect"], deny["Principal"]) == ("Deny", {"AWS": "*"})
@@ -64,7 +66,7 @@ def test_nobody_deletes_in_any_environment(assembly, bucket):
     ]
 
 
-@pytest.mark.parametrize("bucket", [LOG, QUARANTINE, MANIFESTS])
+@pytest.mark.parametrize("bucket", BUCKETS)
 def test_local_leaves_out_these_two_kinds_of_statement_and_nothing_else(local, real, bucket):
     judged_locally = [
         statement
@@ -79,7 +81,7 @@ def test_local_leaves_out_these_two_kinds_of_statement_and_nothing_else(local, r
     ("environment", "mode", "days"),
     [("live", "COMPLIANCE", 3653), ("test", "GOVERNANCE", 30), ("local", "GOVERNANCE", 1)],
 )
-@pytest.mark.parametrize("bucket", [LOG, QUARANTINE, MANIFESTS])
+@pytest.mark.parametrize("bucket", BUCKETS)
 def test_every_object_is_locked_from_the_start(assemblies, environment, bucket, mode, days):
     properties = assemblies[environment].properties("AWS::S3::Bucket")[bucket]
     assert properties["ObjectLockEnabled"] is True
@@ -90,7 +92,7 @@ def test_every_object_is_locked_from_the_start(assemblies, environment, bucket, 
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
-@pytest.mark.parametrize("bucket", [LOG, QUARANTINE, MANIFESTS])
+@pytest.mark.parametrize("bucket", BUCKETS)
 def test_buckets_are_encrypted_private_and_owned_by_the_account(assembly, bucket):
     properties = assembly.properties("AWS::S3::Bucket")[bucket]
     assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"] == [

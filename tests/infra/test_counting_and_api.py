@@ -40,14 +40,28 @@ def test_what_is_done_at_given_times_is_done_then_and_late_ones_are_not_made_up_
         "cutter.Arn": "rate(1 minute)",
         "expirer.Arn": "rate(1 minute)",
         "sealer.Arn": "cron(0 1-5 * * ? *)",
+        "reconciler.Arn": "cron(30 6 * * ? *)",
     }
     invocations = assembly.properties("AWS::Lambda::EventInvokeConfig").values()
     assert {assembly.text(each["FunctionName"]) for each in invocations} == {
         "cutter",
         "expirer",
         "sealer",
+        "reconciler",
     }
     assert {each["MaximumRetryAttempts"] for each in invocations} == {0}
+
+
+def test_what_is_not_reconciled_or_not_looked_at_rings_an_alarm(assembly):
+    (alarm,) = assembly.properties("AWS::CloudWatch::Alarm").values()
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("FalconBalances", "NotReconciled")
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": "reconciler"}]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (
+        1,
+        "GreaterThanOrEqualToThreshold",
+    )
+    assert (alarm["Period"], alarm["EvaluationPeriods"]) == (86_400, 1)
+    assert alarm["TreatMissingData"] == "breaching"
 
 
 def preflights(assembly):

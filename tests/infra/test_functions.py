@@ -24,6 +24,7 @@ SETTINGS: dict[str, type[settings.Settings]] = {
     "cutter": settings.CutterSettings,
     "balance-api": settings.BalanceApiSettings,
     "sealer": settings.SealerSettings,
+    "reconciler": settings.ReconcilerSettings,
 }
 OBSERVABILITY = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "LOG_LEVEL"}
 

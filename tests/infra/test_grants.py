@@ -7,6 +7,7 @@ from tests.infra.assembly import as_list
 LOG_OBJECTS = "arn:<Partition>:s3:::log-<AccountId>-<Region>/"
 QUARANTINE_OBJECTS = "arn:<Partition>:s3:::quarantine-<AccountId>-<Region>/"
 SIGNING_KEY = "Signs the manifests of the transaction log"
+STATEMENT_OBJECTS = "arn:<Partition>:s3:::statements-<AccountId>-<Region>/"
 MANIFEST_OBJECTS = "arn:<Partition>:s3:::manifests-<AccountId>-<Region>/"
 FOLDS_THE_LOG = {
     ("s3:ListBucket", "log-<AccountId>-<Region>.Arn"),
@@ -108,6 +109,12 @@ FUNCTIONS = {
         ("s3:GetObject", f"{MANIFEST_OBJECTS}manifests/*"),
         ("s3:PutObject", f"{MANIFEST_OBJECTS}manifests/*"),
         ("kms:Sign", f"{SIGNING_KEY}.Arn"),
+    },
+    "reconciler": {
+        *FOLDS_THE_LOG,
+        ("s3:ListBucket", "statements-<AccountId>-<Region>.Arn"),
+        ("s3:GetObject", f"{STATEMENT_OBJECTS}statements/*"),
+        ("s3:PutObject", f"{STATEMENT_OBJECTS}reports/*"),
     },
 }
 INVOKE = "lambda:InvokeFunction"

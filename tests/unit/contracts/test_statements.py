@@ -7,12 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from falcon_balances.contracts import statements
-from falcon_balances.contracts.statements import (
-    CsvForm,
-    InvalidStatementError,
-    Statement,
-    read_statement,
-)
+from falcon_balances.contracts.csv_statements import CsvForm
+from falcon_balances.contracts.statement_lines import InvalidStatementError, Statement
+from falcon_balances.contracts.statements import read_statement
 from falcon_balances.domain.reconciliation import Period, StatementLine
 
 HEAD = "reference,amount,currency,date\n"

@@ -1,0 +1,90 @@
+"""Reconciling: statements that arrive in a bucket are set against the log, every morning."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.environments.settings import EnvironmentSettings
+from infra.parts.function import METRICS, Function
+from infra.parts.locked_bucket import LockedBucket
+from infra.parts.schedule import Schedule
+
+_NAME = "reconciler"
+
+
+class Reconciling(Construct):
+    """The alarm rings where something is not reconciled in time, and where nobody looked."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: EnvironmentSettings,
+        log_bucket: LockedBucket,
+        statement_bucket: LockedBucket,
+        layer: lambda_.ILayerVersion | None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.reconciler = Function(
+            self,
+            "Reconciler",
+            settings=settings,
+            name=_NAME,
+            kind=_NAME,
+            handler="lambdas.reconciler.handler.lambda_handler",
+            environment={
+                "LOG_BUCKET": log_bucket.bucket_name,
+                "STATEMENT_BUCKET": statement_bucket.bucket_name,
+                "DAYS": str(settings.reconciling.days),
+                "LOOK_BACK_DAYS": str(settings.reconciling.look_back_days),
+            },
+            layer=layer,
+        )
+        self._grant(log_bucket, statement_bucket)
+        Schedule(
+            self,
+            "Daily",
+            settings=settings,
+            name="reconciling",
+            function=self.reconciler,
+            expression="cron(30 6 * * ? *)",
+        )
+        cloudwatch.Alarm(
+            self,
+            "NotReconciled",
+            alarm_name=f"{settings.prefix}-not-reconciled",
+            alarm_description="A statement differs from the log, cannot be read, or was not looked "
+            "at: see reports/ in the bucket of statements, and docs/audit.md.",
+            metric=cloudwatch.Metric(
+                namespace=METRICS,
+                metric_name="NotReconciled",
+                dimensions_map={"service": _NAME},
+                statistic="Maximum",
+                period=Duration.days(1),
+            ),
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+        )
+
+    def _grant(self, log_bucket: LockedBucket, statement_bucket: LockedBucket) -> None:
+        self.reconciler.may(["s3:ListBucket"], [log_bucket.bucket.bucket_arn])
+        self.reconciler.may_objects(
+            ["s3:GetObject"], log_bucket, "*", because="It reads every merchant's operations."
+        )
+        self.reconciler.may(["s3:ListBucket"], [statement_bucket.bucket.bucket_arn])
+        self.reconciler.may_objects(
+            ["s3:GetObject"],
+            statement_bucket,
+            "statements/*",
+            because="Files are called what banks and PSPs call them; the prefix is fixed.",
+        )
+        self.reconciler.may_objects(
+            ["s3:PutObject"],
+            statement_bucket,
+            "reports/*",
+            because="A report's key is its account and day; the prefix is fixed.",
+        )

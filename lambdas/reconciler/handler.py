@@ -1,0 +1,47 @@
+"""Reconciler: every morning sets the statements of banks and PSPs against the log.
+
+Input     the scheduler's event, which is not looked at
+Output    what matched and what is open; a report for each account, beside the statements
+Retries   safe: nothing is remembered, and another run of the day writes the report again
+Errors    TransientError; the alarm rings then as well, for it misses the metric
+"""
+
+from dataclasses import asdict
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.statements import LogDays, StatementBucket
+from falcon_balances.observability import logger, metrics
+from falcon_balances.settings import ReconcilerSettings
+from lambdas.reconciler.reconciling import reconcile_all
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@cache
+def _settings() -> ReconcilerSettings:
+    return ReconcilerSettings.load()
+
+
+@metrics.log_metrics
+def lambda_handler(_event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
+    settings = _settings()
+    run = reconcile_all(
+        StatementBucket(client("s3"), settings.statement_bucket),
+        LogDays(client("s3"), settings.log_bucket),
+        today=utc_now().date(),
+        days=settings.days,
+        look_back_days=settings.look_back_days,
+    )
+    metrics.add_metric(name="StatementLinesMatched", unit="Count", value=run.matched)
+    # What nobody explains by waiting: an alarm of the stack looks at it.
+    not_reconciled = run.overdue + run.invalid + len(run.flawed)
+    metrics.add_metric(name="NotReconciled", unit="Count", value=not_reconciled)
+    for key in run.flawed:
+        logger.error("the log holds what it should not", extra={"key": key})
+    if not_reconciled:
+        logger.error("not reconciled", extra={"reports": run.reports, "overdue": run.overdue})
+    return asdict(run)
