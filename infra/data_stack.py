@@ -6,6 +6,7 @@ from constructs import Construct
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.balance_stream import balance_stream
 from infra.parts.locked_bucket import LockedBucket
+from infra.parts.log_table import LogTable
 from infra.parts.merchant_users import MerchantUsers
 from infra.parts.sealing import signing_key
 from infra.parts.tables import Tables
@@ -55,6 +56,7 @@ class DataStack(Stack):
             # Whoever brings files here may not know of conditions, and a report is made again.
             write_once=False,
         )
+        LogTable(self, "LogTable", settings=settings, log_bucket=self.log_bucket)
         self.signing_key = signing_key(self, settings)
         self.tables = Tables(self, "Tables", settings=settings)
         self.stream = balance_stream(self, "BalanceOperations", settings=settings)

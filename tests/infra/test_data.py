@@ -41,6 +41,8 @@ def test_data_that_outlives_is_in_a_stack_of_its_own(assembly):
         "AWS::Cognito::UserPoolClient",
         "AWS::KMS::Key",
         "AWS::KMS::Alias",
+        "AWS::Glue::Database",
+        "AWS::Glue::Table",
     }
 
 

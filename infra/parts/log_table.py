@@ -1,0 +1,133 @@
+"""The transaction log as tables for SQL: Athena reads the objects where they lie."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Aws
+from aws_cdk import aws_glue as glue
+from constructs import Construct
+
+from infra.environments.settings import EnvironmentSettings
+from infra.parts.locked_bucket import LockedBucket
+
+# The line of a log object (design §6). All are texts: ids like 0012 stay what they are, and an
+# amount becomes a decimal in the query, where one that is none fails instead of turning to NULL.
+COLUMNS = (
+    "uuid",
+    "external_reference",
+    "amount",
+    "currency",
+    "type",
+    "falcon_operation_id",
+    "operation_date",
+    "local_merchant_id",
+    "shop_id",
+    "balance_shop_id",
+    "psp_id",
+)
+STAGES = ("confirmed", "reconciled", "payout", "adjustment")
+# What is dated before is not seen by a query of `transaction_log`, and nothing says so. Each year
+# more makes Athena look into 1,460 more places per merchant where a query names no dates. The end
+# is tomorrow: a date may be a quarter of an hour ahead of the clock.
+DATES = "2015-01-01,NOW+1DAY"
+# The log never quotes. This reader takes a quote for what it is; OpenCSVSerde would take it away,
+# and backslashes too, and so would show a line that was tampered with as a sound one.
+# https://docs.aws.amazon.com/athena/latest/ug/serde-csv-choices.html
+SERDE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
+
+
+class LogTable(Construct):
+    """`transaction_log` for merchants that a query names, `transaction_log_all` for everybody.
+
+    Athena works out from the query where to look, so no partition is ever registered. Merchants
+    are too many to list in a table's properties: the query injects them, with = or IN, and fails
+    without. https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: EnvironmentSettings,
+        log_bucket: LockedBucket,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._root = f"s3://{log_bucket.bucket_name}/"
+        self._database = glue.CfnDatabase(
+            self,
+            "Database",
+            catalog_id=Aws.ACCOUNT_ID,
+            database_input=glue.CfnDatabase.DatabaseInputProperty(
+                name=settings.prefix.replace("-", "_"),
+                description="Falcon Balances: the transaction log",
+            ),
+        )
+        self._table(
+            "ByMerchant",
+            name="transaction_log",
+            description="For named merchants: merchant_id with = or IN, quick with dates",
+            partition_keys=("stage", "merchant_id", "date"),
+            parameters={
+                "projection.enabled": "true",
+                "projection.stage.type": "enum",
+                "projection.stage.values": ",".join(STAGES),
+                "projection.merchant_id.type": "injected",
+                "projection.date.type": "date",
+                "projection.date.format": "yyyy-MM-dd",
+                "projection.date.range": DATES,
+                "projection.date.interval": "1",
+                "projection.date.interval.unit": "DAYS",
+                "storage.location.template": (
+                    self._root + "${stage}/merchant_id=${merchant_id}/date=${date}/"
+                ),
+            },
+        )
+        self._table(
+            "All",
+            name="transaction_log_all",
+            description='Every object, whatever its date; "$path" says stage and merchant',
+            partition_keys=(),
+            parameters={},
+        )
+
+    def _table(
+        self,
+        construct_id: str,
+        *,
+        name: str,
+        description: str,
+        partition_keys: Sequence[str],
+        parameters: dict[str, str],
+    ) -> None:
+        glue.CfnTable(
+            self,
+            construct_id,
+            catalog_id=Aws.ACCOUNT_ID,
+            database_name=self._database.ref,
+            table_input=glue.CfnTable.TableInputProperty(
+                name=name,
+                description=description,
+                table_type="EXTERNAL_TABLE",
+                parameters={
+                    "EXTERNAL": "TRUE",
+                    "classification": "csv",
+                    "skip.header.line.count": "1",
+                    **parameters,
+                },
+                partition_keys=_texts(partition_keys),
+                storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
+                    columns=_texts(COLUMNS),
+                    location=self._root,
+                    input_format="org.apache.hadoop.mapred.TextInputFormat",
+                    output_format="org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+                    serde_info=glue.CfnTable.SerdeInfoProperty(
+                        serialization_library=SERDE,
+                        parameters={"field.delim": ",", "serialization.format": ","},
+                    ),
+                ),
+            ),
+        )
+
+
+def _texts(names: Sequence[str]) -> list[glue.CfnTable.ColumnProperty]:
+    return [glue.CfnTable.ColumnProperty(name=name, type="string") for name in names]
