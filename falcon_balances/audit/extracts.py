@@ -19,10 +19,11 @@ from falcon_balances.audit.lines import NotAsWrittenError, whole_lines_of
 from falcon_balances.audit.log_objects import Foreign, LogSource, ObjectBatch, Selection
 from falcon_balances.audit.replay import FLAWED, FOREIGN, Finding, chunks_of
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
-from falcon_balances.domain.log_format import COLUMNS
+from falcon_balances.domain.log_format import AMOUNT_DIGITS_MAX, COLUMNS
 
 _PART: Final = re.compile(r"\.([0-9]{1,4})-of-([0-9]{1,4})\.csv\Z")
-_AMOUNT: Final = pa.decimal128(19, 4)  # fifteen digits and the four decimals of the finest currency
+# Nineteen digits, and the four decimals of the finest currency.
+_AMOUNT: Final = pa.decimal128(AMOUNT_DIGITS_MAX + 4, 4)
 _KEY_COLUMNS: Final = [
     ("stage", pa.string()),
     ("merchant_id", pa.string()),
@@ -36,8 +37,6 @@ PARQUET_SCHEMA: Final = pa.schema(
 _MINOR_END: Final = 1 << 63
 # What is nearly the same in every line; ids of lines are not.
 _REPEATING: Final = ["stage", "merchant_id", "currency", "type", "balance_shop_id", "psp_id"]
-# A spreadsheet takes a text that begins like this for a formula; amounts are numbers.
-_FORMULA: Final = r"^([=+\-@\t\r])"
 
 
 def write_parquet(
@@ -64,21 +63,16 @@ def write_csv(
     path: Path,
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> list[Finding]:
-    """All as texts; none that a spreadsheet would run. What is flawed is left out, and told."""
+    """All as texts; what is flawed is left out, and told.
+
+    A spreadsheet takes for a formula what begins with = + - or @: no id does, and an amount is one.
+    """
     findings: list[Finding] = []
     options = csv.WriteOptions(quoting_style="needed", quoting_header="none")
     with csv.CSVWriter(path, CSV_SCHEMA, write_options=options) as writer:
         for table in tables_of(source, selection, findings, advance):
-            writer.write_table(_without_formulas(table))
+            writer.write_table(table)
     return sorted(findings)
-
-
-def _without_formulas(table: pa.Table) -> pa.Table:
-    for place, field in enumerate(table.schema):
-        if pa.types.is_string(field.type) and field.name != "amount":
-            safe = pc.replace_substring_regex(table.column(place), _FORMULA, r"'\1")
-            table = table.set_column(place, field.name, safe)
-    return table
 
 
 def tables_of(
@@ -103,7 +97,7 @@ def _known(
 ) -> Iterator[ObjectBatch]:
     for found in source.batches(selection):
         if isinstance(found, Foreign):
-            findings.append(Finding(found.key, FOREIGN, "no object of the log"))
+            findings.append(Finding(found.key, FOREIGN, found.reason))
         else:
             yield found
 

@@ -16,6 +16,7 @@ from falcon_balances.audit.replay import FLAWED, FOREIGN, Finding
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.accounts import OF_MERCHANTS, Account, postings
 from falcon_balances.domain.counting import add_to, counters_of
+from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.money import at_full_scale
 from falcon_balances.domain.operations import BalanceOperation, Segment, main_line
 
@@ -52,7 +53,7 @@ def write_journal(
     with TemporaryDirectory(prefix="falcon-journal-") as folder:
         texts = _TextsByDay(Path(folder))
         for segment in _segments(source, selection, findings, advance):
-            day = f"{segment.booked_at:%Y-%m-%d}"
+            day = _day_of(segment)
             for line in segment.lines:
                 counters = added.setdefault(day, {}).setdefault(_balance_of(segment, line), {})
                 add_to(counters, counters_of(segment.stage, line))
@@ -77,7 +78,7 @@ def _segments(
 ) -> Iterator[Segment]:
     for batch in source.batches(selection):
         if isinstance(batch, Foreign):
-            findings.append(Finding(batch.key, FOREIGN, "no object of the log"))
+            findings.append(Finding(batch.key, FOREIGN, batch.reason))
             continue
         for name, body in zip(batch.names, batch.bodies, strict=True):
             key = f"{batch.partition}/{name}"
@@ -86,6 +87,15 @@ def _segments(
             except FlawedObjectError as flaw:
                 findings.append(Finding(key, FLAWED, str(flaw)))
         advance(len(batch.names))
+
+
+def _day_of(segment: Segment) -> str:
+    """Four digits of a year, always: strftime gives fewer to years before 1000."""
+    return rfc3339(segment.booked_at)[:10]
+
+
+def _next(day: date) -> date:
+    return day if day == date.max else day + timedelta(days=1)
 
 
 def _balance_of(segment: Segment, line: BalanceOperation) -> BalanceId:
@@ -173,7 +183,7 @@ class Hledger:
     def transaction(self, segment: Segment, moved: list[Posting]) -> str:
         main = main_line(segment.lines)
         lines = [
-            f"\n{segment.booked_at:%Y-%m-%d} ({main.external_reference}) {main.type}",
+            f"\n{_day_of(segment)} ({main.external_reference}) {main.type}",
             f"    ; stage:{segment.stage}, falcon_operation_id:{main.falcon_operation_id}",
         ]
         lines += [
@@ -233,7 +243,7 @@ class Beancount:
     def transaction(self, segment: Segment, moved: list[Posting]) -> str:
         main = main_line(segment.lines)
         lines = [
-            f'\n{segment.booked_at:%Y-%m-%d} * "{main.type}" "{main.external_reference}"',
+            f'\n{_day_of(segment)} * "{main.type}" "{main.external_reference}"',
             f'  stage: "{segment.stage}"',
             f'  falcon_operation_id: "{main.falcon_operation_id}"',
         ]
@@ -246,7 +256,7 @@ class Beancount:
     def assertion(self, day: date, account: Account, balance: BalanceId, amount: str) -> str:
         """Beancount's is of the morning, and forgives a cent unless told not to."""
         name = self._account(account, balance)
-        return f"\n{day + timedelta(days=1)} balance {name}  {amount} ~ 0 {balance.currency}\n"
+        return f"\n{_next(day)} balance {name}  {amount} ~ 0 {balance.currency}\n"
 
     def _account(self, account: Account, balance: BalanceId) -> str:
         name = self._NAMES[account]

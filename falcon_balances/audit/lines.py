@@ -6,6 +6,7 @@ what about it, is then found out one object at a time (`contracts/log_objects.py
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import ascii_letters, digits
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from pyarrow import csv
 from falcon_balances.audit.log_objects import ObjectBatch
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.log_format import COLUMNS, HEADER
-from falcon_balances.domain.operations import OperationType
+from falcon_balances.domain.operations import TYPES_BY_STAGE, OperationType, Stage
 
 _HEADER: Final = f"{HEADER}\n".encode()
 UUID_LENGTH: Final = 36
@@ -25,8 +26,11 @@ _HEX_AND_DASH: Final = b"0123456789abcdef-"
 _DASHES: Final = (8, 13, 18, 23)
 _DATE_LENGTH: Final = 20
 _DAY_LENGTH: Final = 10
-# What a field may be made of, and what separates fields: no quote, no control character.
-_ALLOWED: Final = bytes(set(range(0x20, 0x7F)) - {ord('"')}) + b"\n"
+# What ids, amounts and dates are made of (design §4), and what separates them.
+_ALLOWED: Final = f"{ascii_letters}{digits}._:-,\n".encode()
+# What no field begins with; a dash, no field but an amount.
+_NO_BEGINNING: Final = (b",.", b",_", b",:")
+_NUMERIC: Final = b"0123456789.-"
 _ENCODED: Final = ("currency", "type", "balance_shop_id")
 _READ: Final = ("uuid", "amount", *_ENCODED, "falcon_operation_id", "operation_date")
 _BLOCK_BYTES: Final = 4 << 20
@@ -105,6 +109,7 @@ def _parsed(batches: Sequence[ObjectBatch], names: Sequence[str]) -> tuple[pa.Ta
     lines = np.array(counts, dtype=np.int64)
     table = _parse(b"".join(bodies), int(lines.sum()), names)
     _check_places(table, batches, lines)
+    _check_types(table, batches, lines)
     return table, lines
 
 
@@ -134,6 +139,9 @@ def _parse(blob: bytes, lines: int, names: Sequence[str]) -> pa.Table:
         raise NotAsWrittenError("columns") from invalid
     if len(table) != lines:
         raise NotAsWrittenError("lines")
+    below_zero = pc.sum(pc.starts_with(table.column("amount"), "-")).as_py() or 0
+    if blob.count(b",-") != below_zero or any(each in blob for each in _NO_BEGINNING):
+        raise NotAsWrittenError("an id that begins with neither letter nor digit")
     return table.unify_dictionaries().combine_chunks()
 
 
@@ -170,6 +178,8 @@ def column(table: pa.Table, name: str) -> pa.Array:
 
 def amounts(texts: pa.StringArray) -> tuple[Numbers, Numbers]:
     """Minor units and numbers of decimals, exact. Raises NotAsWrittenError for any other form."""
+    if _bytes_of(texts).translate(None, _NUMERIC):
+        raise NotAsWrittenError("an amount that is no number")
     point = pc.find_substring(texts, ".").to_numpy()
     length = pc.binary_length(texts).to_numpy().astype(np.int64)
     try:
@@ -192,6 +202,15 @@ def _exponents(codes: Sequence[str]) -> Numbers:
     """-1 for what is no currency."""
     found = [written_currency(code) for code in codes]
     return np.array([-1 if each is None else each.exponent for each in found], dtype=np.int64)
+
+
+def _bytes_of(texts: pa.StringArray) -> bytes:
+    _, offset_buffer, value_buffer = texts.buffers()
+    if not len(texts) or value_buffer is None:
+        return b""
+    offsets = np.frombuffer(offset_buffer, np.int32)
+    first, last = offsets[texts.offset], offsets[texts.offset + len(texts)]
+    return np.frombuffer(value_buffer, np.uint8)[first:last].tobytes()
 
 
 def fixed_width(texts: pa.StringArray, width: int) -> Bytes:
@@ -243,10 +262,33 @@ def _check_places(table: pa.Table, batches: Sequence[ObjectBatch], lines: Number
         raise NotAsWrittenError("a line of another day than its key's")
 
 
+def _check_types(table: pa.Table, batches: Sequence[ObjectBatch], lines: Numbers) -> None:
+    """No line has a type that its stage does not have."""
+    kind = column(table, "type")
+    if not pa.types.is_dictionary(kind.type):
+        kind = kind.dictionary_encode()
+    allowed = np.array(
+        [
+            [text in TYPES_BY_STAGE[stage] for text in kind.dictionary.to_pylist()]
+            for stage in Stage
+        ],
+        dtype=bool,
+    )
+    place = {str(stage): n for n, stage in enumerate(Stage)}
+    stages = np.array([place[batch.partition.stage] for batch in batches], dtype=np.int64)
+    sizes = [len(batch.bodies) for batch in batches]
+    of_line = np.repeat(np.repeat(stages, sizes), lines)
+    if not allowed[of_line, kind.indices.to_numpy()].all():
+        raise NotAsWrittenError("a type that its stage does not have")
+
+
 def instants(texts: pa.StringArray) -> Bytes:
     """Raises NotAsWrittenError for what is not written as `YYYY-MM-DDTHH:MM:SSZ`, or never was."""
     rows = fixed_width(texts, _DATE_LENGTH)
     if (rows[:, _DAY_LENGTH] != ord("T")).any() or (rows[:, -1] != ord("Z")).any():
+        raise NotAsWrittenError("operation_date")
+    # Arrow knows a year 0.
+    if (rows[:, :4] == ord("0")).all(axis=1).any():
         raise NotAsWrittenError("operation_date")
     try:
         pc.cast(texts, pa.timestamp("s", "UTC"))

@@ -1,5 +1,6 @@
 """Where a log lies: a folder that it was synced to, or the bucket itself. Bytes only."""
 
+import errno
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 CONCURRENT_GETS: Final = 32
 _OBJECTS_PER_BATCH: Final = 4_000
-_OBJECT_BYTES_MAX: Final = 64 << 20
+_BATCH_BYTES: Final = 16 << 20
+# An event has forty splits at most, so an object a few hundred lines.
+_OBJECT_BYTES_MAX: Final = 4 << 20
+_TOO_LARGE: Final = "too large for an object of the log"
 # No link is followed, and nothing that never ends is waited for.
 _PLAIN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _READ_BYTES: Final = 1 << 14  # a buffer so small is given back at once; few objects are larger
@@ -26,7 +30,10 @@ _PARTITION = re.compile(
     r"merchant_id=(?P<merchant_id>[A-Za-z0-9][A-Za-z0-9._:-]{0,63})/"
     r"date=(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})\Z"
 )
-_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.[0-9]{1,4}-of-[0-9]{1,4})?\.csv\Z")
+_NAME = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"(\.(?P<part>[1-9][0-9]{0,3})-of-(?P<parts>[1-9][0-9]{0,3}))?\.csv\Z"
+)
 
 
 class Partition(NamedTuple):
@@ -45,6 +52,14 @@ class Partition(NamedTuple):
         return None if found is None else cls(found["stage"], found["merchant_id"], found["day"])
 
 
+def is_object_name(name: str) -> bool:
+    """The last part of a key: operation, and which part of how many."""
+    found = _NAME.match(name)
+    if found is None or found["part"] is None:
+        return found is not None
+    return int(found["part"]) <= int(found["parts"]) > 1
+
+
 class ObjectBatch(NamedTuple):
     """Objects of one partition: names and bodies side by side."""
 
@@ -57,6 +72,7 @@ class Foreign(NamedTuple):
     """Something that lies among the log's objects and is none of them."""
 
     key: str
+    reason: str = "no object of the log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +122,28 @@ class LogFolder:
 
     def batches(self, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
         for prefix in selection.prefixes():
-            if os.path.isdir(f"{self._root}/{prefix}"):  # noqa: PTH112 - as below
+            if link := self._link_in(prefix):
+                yield Foreign(link)
+            elif os.path.isdir(f"{self._root}/{prefix}"):  # noqa: PTH112 - as below
                 yield from self._below(prefix.removesuffix("/"), selection)
 
     def read(self, key: str) -> bytes:
         return Path(self._root, key).read_bytes()
 
+    def _link_in(self, prefix: str) -> str | None:
+        folder = Path(prefix)
+        ways = [folder, *folder.parents[:-1]]
+        return next((str(way) for way in ways if Path(self._root, way).is_symlink()), None)
+
     def _below(self, prefix: str, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
         # Texts, not paths: a log has a folder for every few objects, and a path costs more than
         # reading them.
-        with os.scandir(f"{self._root}/{prefix}") as found:
-            entries = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in found)
+        try:
+            with os.scandir(f"{self._root}/{prefix}") as found:
+                entries = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in found)
+        except OSError as error:
+            yield Foreign(prefix, f"cannot be read: {error.strerror}")
+            return
         for name, is_folder in entries:
             key = f"{prefix}/{name}" if prefix else name
             if not is_folder:
@@ -127,22 +154,44 @@ class LogFolder:
                 yield from self._objects(partition, key)
 
     def _objects(self, partition: Partition, prefix: str) -> Iterator[ObjectBatch | Foreign]:
-        folder = os.open(f"{self._root}/{prefix}", os.O_RDONLY)
+        try:
+            folder = os.open(f"{self._root}/{prefix}", os.O_RDONLY)
+        except OSError as error:
+            yield Foreign(prefix, f"cannot be read: {error.strerror}")
+            return
         try:
             names = []
             for name in sorted(os.listdir(folder)):  # noqa: PTH208 - by its number
-                if _NAME.match(name):
+                if is_object_name(name):
                     names.append(name)
                 else:
                     yield Foreign(f"{prefix}/{name}")
-            for start in range(0, len(names), _OBJECTS_PER_BATCH):
-                some = names[start : start + _OBJECTS_PER_BATCH]
-                try:
-                    yield ObjectBatch(partition, some, [_read(folder, name) for name in some])
-                except OSError:
-                    yield from _one_by_one(partition, prefix, folder, some)
+            yield from _bodies(partition, prefix, folder, names)
         finally:
             os.close(folder)
+
+
+def _bodies(
+    partition: Partition, prefix: str, folder: int, names: Sequence[str]
+) -> Iterator[ObjectBatch | Foreign]:
+    """By the thousand, and never much more of bytes than a batch may hold."""
+    some: list[str] = []
+    bodies: list[bytes] = []
+    size = 0
+    for name in names:
+        try:
+            body = _read(folder, name)
+        except OSError as error:
+            yield Foreign(f"{prefix}/{name}", f"cannot be read: {error.strerror}")
+            continue
+        some.append(name)
+        bodies.append(body)
+        size += len(body)
+        if size > _BATCH_BYTES or len(some) == _OBJECTS_PER_BATCH:
+            yield ObjectBatch(partition, some, bodies)
+            some, bodies, size = [], [], 0
+    if some:
+        yield ObjectBatch(partition, some, bodies)
 
 
 def _read(folder: int, name: str) -> bytes:
@@ -162,19 +211,8 @@ def _rest(file: int) -> bytes:
     with os.fdopen(os.dup(file), "rb") as opened:
         rest = opened.read(_OBJECT_BYTES_MAX)
         if opened.read(1):
-            raise OSError("too large for an object of the log")
+            raise OSError(errno.EFBIG, _TOO_LARGE)
     return rest
-
-
-def _one_by_one(
-    partition: Partition, prefix: str, folder: int, names: Sequence[str]
-) -> Iterator[ObjectBatch | Foreign]:
-    """Where some have an object's name and are links, folders, or not to be read."""
-    for name in names:
-        try:
-            yield ObjectBatch(partition, [name], [_read(folder, name)])
-        except OSError:
-            yield Foreign(f"{prefix}/{name}")
 
 
 class LogBucket:
@@ -187,36 +225,39 @@ class LogBucket:
     def batches(self, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
         with ThreadPoolExecutor(CONCURRENT_GETS) as pool:
             for prefix in selection.prefixes():
-                for keys in self._pages(prefix):
-                    yield from self._page(keys, selection, pool)
+                for listed in self._pages(prefix):
+                    yield from self._page(listed, selection, pool)
 
     def read(self, key: str) -> bytes:
         with aws_call(f"read {key}"):
             return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
-    def _pages(self, prefix: str) -> Iterator[list[str]]:
+    def _pages(self, prefix: str) -> Iterator[list[tuple[str, int]]]:
+        """Keys with their sizes."""
         with aws_call("keys of the log"):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=prefix
             )
             for page in pages:
-                yield [each["Key"] for each in page.get("Contents", [])]
+                yield [(each["Key"], each["Size"]) for each in page.get("Contents", [])]
 
     def _page(
-        self, keys: list[str], selection: Selection, pool: ThreadPoolExecutor
+        self, listed: list[tuple[str, int]], selection: Selection, pool: ThreadPoolExecutor
     ) -> Iterator[ObjectBatch | Foreign]:
         wanted: list[str] = []
-        for prefix, group in groupby(keys, lambda key: key.rpartition("/")[0]):
+        for prefix, group in groupby(listed, lambda each: each[0].rpartition("/")[0]):
             partition = Partition.of(prefix)
-            for key in group:
-                if partition is None or not _NAME.match(key.rpartition("/")[2]):
+            for key, size in group:
+                if partition is None or not is_object_name(key.rpartition("/")[2]):
                     yield Foreign(key)
+                elif size > _OBJECT_BYTES_MAX:
+                    yield Foreign(key, _TOO_LARGE)
                 elif selection.has(partition):
                     wanted.append(key)
         bodies = dict(zip(wanted, pool.map(self.read, wanted), strict=True))
-        for prefix, group in groupby(wanted, lambda key: key.rpartition("/")[0]):
+        for prefix, keys in groupby(wanted, lambda key: key.rpartition("/")[0]):
             partition = Partition.of(prefix)
             if partition is not None:
-                some = list(group)
+                some = list(keys)
                 names = [key.rpartition("/")[2] for key in some]
                 yield ObjectBatch(partition, names, [bodies[key] for key in some])

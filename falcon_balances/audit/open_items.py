@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from falcon_balances.audit.extracts import tables_of
 from falcon_balances.audit.lines import amounts, column
 from falcon_balances.audit.log_objects import LogSource, Selection
-from falcon_balances.audit.replay import Finding
+from falcon_balances.audit.replay import WIDE, Finding
 from falcon_balances.domain.operations import PSP_STAGES, PSP_TYPES, Stage
 
 _KEYS: Final = ["falcon_operation_id", "currency"]
@@ -28,11 +28,15 @@ class OpenItem(NamedTuple):
 
 
 def open_items(
-    source: LogSource, advance: Callable[[int], None] = lambda _objects: None
+    source: LogSource,
+    findings: list[Finding],
+    advance: Callable[[int], None] = lambda _objects: None,
 ) -> list[OpenItem]:
-    """What `psp_clearing` consists of, operation by operation; the oldest first."""
+    """What `psp_clearing` consists of, operation by operation; the oldest first.
+
+    What is left out goes to `findings`.
+    """
     parts = []
-    findings: list[Finding] = []  # told by who replays the same log
     for table in tables_of(source, Selection(), findings, advance):
         wanted = pc.and_(
             pc.is_in(table.column("stage"), pa.array([str(each) for each in PSP_STAGES])),
@@ -50,7 +54,7 @@ def open_items(
             OpenItem(
                 row["falcon_operation_id"],
                 row["currency"],
-                row["minor"],
+                int(row["minor"]),
                 date.fromisoformat(row["since"]),
             )
             for row in left.to_pylist()
@@ -68,7 +72,7 @@ def _moved(lines: pa.Table) -> pa.Table:
             {
                 "falcon_operation_id": lines.column("falcon_operation_id"),
                 "currency": lines.column("currency"),
-                "minor": np.where(confirmed, minor, -minor),
+                "minor": pa.array(np.where(confirmed, minor, -minor)).cast(WIDE),
                 "since": pc.utf8_slice_codeunits(lines.column("operation_date"), 0, 10),
             }
         )

@@ -32,7 +32,7 @@ _CHUNK_BYTES: Final = 16 << 20
 _CHUNK_OBJECTS: Final = 8_000
 _PARTIAL_SUMS_MAX: Final = 1 << 20
 _EXACT_IN_64_BITS: Final = float(1 << 62)
-_WIDE: Final = pa.decimal128(38, 0)
+WIDE: Final = pa.decimal128(38, 0)
 _PART = re.compile(r"\.([0-9]+)-of-([0-9]+)\.csv\Z")
 
 
@@ -136,7 +136,7 @@ class _Replay:
     def _batches(self) -> Iterator[ObjectBatch]:
         for found in self._source.batches(self._selection):
             if isinstance(found, Foreign):
-                self._findings.append(Finding(found.key, FOREIGN, "no object of the log"))
+                self._findings.append(Finding(found.key, FOREIGN, found.reason))
             else:
                 self._parts.add(found)
                 yield found
@@ -223,7 +223,7 @@ class SumTable:
             summed.set_column(
                 summed.schema.get_field_index("minor_sum"),
                 "minor_sum",
-                summed.column("minor_sum").cast(_WIDE),
+                summed.column("minor_sum").cast(WIDE),
             )
         )
         self._held += len(summed)
@@ -289,13 +289,14 @@ class Parts:
         found = _PART.search(name)
         part, parts = (int(found[1]), int(found[2])) if found else (0, 0)
         key = f"{batch.partition}/{name}"
-        if not 1 <= part <= parts or parts == 1:
-            self._findings.append(Finding(key, FLAWED, "a part that there cannot be"))
-            return
         event = (batch.partition.stage, name[: found.start()] if found else name)
         before, of, first = self._seen.pop(event, (0, parts, key))
         if of != parts:
-            self._findings.append(Finding(key, FLAWED, f"part of {parts}, and of {of} in {first}"))
+            self._findings.append(
+                Finding(key, PART_MISSING, f"part of {parts}, and of {of} in {first}")
+            )
+        if before >> (part - 1) & 1:
+            self._findings.append(Finding(key, REPEATED, f"part {part} of {parts} once more"))
         now = before | 1 << (part - 1)
         if now != (1 << of) - 1:
             self._seen[event] = (now, of, first)

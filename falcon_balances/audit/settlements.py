@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from falcon_balances.audit.extracts import tables_of
 from falcon_balances.audit.lines import amounts, column
 from falcon_balances.audit.log_objects import LogSource, Selection
-from falcon_balances.audit.replay import Finding
+from falcon_balances.audit.replay import WIDE, Finding
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.reconciliation import SETTLED_TYPES, LoggedOperation, Period
 
@@ -37,7 +37,7 @@ def operations_in(
         LoggedOperation(
             row["external_reference"],
             row["psp_id"],
-            row["minor_sum"],
+            int(row["minor_sum"]),
             row["currency"],
             date.fromisoformat(row["day_min"]),
             row["falcon_operation_id"],
@@ -65,7 +65,7 @@ def _summed(lines: pa.Table) -> pa.Table:
     table = pa.table(
         {
             **{name: lines.column(name) for name in _OF_OPERATION},
-            "minor": pa.array(minor, pa.int64()),
+            "minor": pa.array(minor).cast(WIDE),
             "day": pc.utf8_slice_codeunits(lines.column("operation_date"), 0, 10),
         }
     )

@@ -6,12 +6,14 @@ from typing import Final, TypeVar
 
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.log_format import csv_body, logged_segment
-from falcon_balances.domain.operations import BalanceOperation, Segment
+from falcon_balances.domain.operations import TYPES_BY_STAGE, BalanceOperation, Segment, Stage
 
 T = TypeVar("T")
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
-_FOREIGN: Final = re.compile(r'[^\x20-\x7e]|"')
+# Fields are made of what ids are made of (design §4), and so are amounts and dates.
+_FOREIGN: Final = re.compile(r"[^A-Za-z0-9._:,-]")
+_NO_ID: Final = re.compile(r"[^A-Za-z0-9]")
 
 
 class FlawedObjectError(ValueError):
@@ -34,7 +36,7 @@ def read_strictly(key: str, body: bytes) -> Segment:
         segment = logged_segment(key, text)
     except ValueError as error:
         raise FlawedObjectError(str(error)) from error
-    _check(2, segment.lines, _flaw)
+    _check(2, segment.lines, lambda line: _flaw(segment.stage, line))
     again = csv_body(segment).split("\n")
     pairs = zip(rows, again, strict=False)
     _check(1, pairs, lambda pair: pair[0] != pair[1] and "written in another way")
@@ -47,7 +49,12 @@ def _check(first: int, things: Iterable[T], flaw_of: Callable[[T], object]) -> N
             raise FlawedObjectError(f"line {number}: {flaw}")
 
 
-def _flaw(line: BalanceOperation) -> str | None:
+def _flaw(stage: Stage, line: BalanceOperation) -> str | None:
+    if line.type not in TYPES_BY_STAGE[stage]:
+        return "a type that its stage does not have"
+    ids = (line.external_reference, line.local_merchant_id, line.shop_id, line.balance_shop_id)
+    if any(_NO_ID.match(each) for each in (*ids, line.psp_id)):
+        return "an id that begins with neither letter nor digit"
     currency = written_currency(line.amount.currency.code)
     if currency is None:
         return "a currency that there is not"

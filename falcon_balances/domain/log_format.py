@@ -23,10 +23,14 @@ COLUMNS: Final = (
     "psp_id",
 )
 HEADER: Final = ",".join(COLUMNS)
+# Fifteen digits before the point, as an event has them, and room for what fees add to them.
+AMOUNT_DIGITS_MAX: Final = 19
 _AMOUNT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?\Z")
 _KEY = re.compile(
-    r"(?P<stage>confirmed|reconciled|payout|adjustment)/merchant_id=(?P<merchant_id>[^/]+)/"
-    r"date=[0-9-]{10}/[0-9a-f-]{36}(\.(?P<part>[0-9]+)-of-(?P<parts>[0-9]+))?\.csv\Z"
+    r"(?P<stage>confirmed|reconciled|payout|adjustment)/"
+    r"merchant_id=(?P<merchant_id>[A-Za-z0-9][A-Za-z0-9._:-]{0,63})/"
+    r"date=[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9a-f-]{36}"
+    r"(\.(?P<part>[0-9]{1,4})-of-(?P<parts>[0-9]{1,4}))?\.csv\Z"
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
 
@@ -86,6 +90,8 @@ def _parse_row(number: int, row: str) -> BalanceOperation:
     if not _AMOUNT.match(amount) or not _DATE.match(date):
         raise ValueError(f"line {number}: amount or operation_date")
     whole, _, fraction = amount.partition(".")
+    if len(whole + fraction) > AMOUNT_DIGITS_MAX + amount.startswith("-"):
+        raise ValueError(f"line {number}: an amount of more than {AMOUNT_DIGITS_MAX} digits")
     return BalanceOperation(
         uuid=uuid,
         external_reference=reference,
@@ -112,7 +118,7 @@ def logged_segment(key: str, body: str) -> Segment:
         int(parsed["parts"] or 1),
         parse_csv_body(body),
     )
-    if log_key(segment) != key:
+    if log_key(segment) != key or segment.part > segment.parts:
         raise ValueError("the key does not say what its lines say")
     for number, line in enumerate(segment.lines, start=2):
         if line.falcon_operation_id != segment.falcon_operation_id:

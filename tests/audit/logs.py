@@ -3,7 +3,13 @@
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from falcon_balances.audit.log_objects import Foreign, ObjectBatch, Partition, Selection
+from falcon_balances.audit.log_objects import (
+    Foreign,
+    ObjectBatch,
+    Partition,
+    Selection,
+    is_object_name,
+)
 
 Objects = dict[str, bytes]
 
@@ -18,9 +24,13 @@ class MemoryLog:
         for prefix, keys in groupby(self._objects, lambda key: key.rpartition("/")[0]):
             partition = Partition.of(prefix)
             some = list(keys)
+            strange = [key for key in some if not is_object_name(key.rpartition("/")[2])]
             if partition is None:
                 yield from map(Foreign, some)
-            elif selection.has(partition):
+                continue
+            yield from map(Foreign, strange)
+            some = [key for key in some if key not in strange]
+            if some and selection.has(partition):
                 names = [key.rpartition("/")[2] for key in some]
                 yield ObjectBatch(partition, names, [self._objects[key] for key in some])
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from beancount import loader
@@ -131,3 +132,39 @@ def test_accounts_of_merchants_are_the_counters_with_the_other_sign(name, minor)
 def test_the_stages_and_types_are_those_of_the_domain():
     assert {stage for stage, _ in PAIRS} == set(Stage)
     assert {kind for _, kind in PAIRS} == set(OperationType) == set(SIGN_BY_TYPE)
+
+
+def of_year(year: str):
+    some = [
+        replace(
+            each,
+            lines=tuple(
+                replace(line, operation_date=datetime.fromisoformat(f"{year}-01-01T00:00:00Z"))
+                for line in each.lines
+            ),
+        )
+        for each in segments(3, 2)
+    ]
+    return objects_of(some)
+
+
+@pytest.mark.parametrize("year", ["0001", "0999", "1969", "2199"])
+def test_old_dates_are_fine(year):
+    """A reconciled_date of the year 1 is what some say for none."""
+    log = of_year(year)
+    for dialect, day in ((Hledger(), f"{year}-01-01"), (Beancount(), f"{year}-01-01")):
+        assert f"\n{day} " in written(log, dialect)
+    assert beancount_says(written(log, Beancount())) == []
+    if HLEDGER is not None:
+        assert hledger_says(written(log, Hledger())) == ""
+
+
+def test_the_last_day_of_the_calendar_has_no_next():
+    assert "9999-12-31 balance" in written(of_year("9999") | last_day(), Beancount())
+
+
+def last_day():
+    [first, *_] = segments(1, 2)
+    end = datetime.fromisoformat("9999-12-31T23:59:59Z")
+    lines = tuple(replace(line, operation_date=end) for line in first.lines)
+    return objects_of([replace(first, lines=lines)])

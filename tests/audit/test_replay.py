@@ -11,7 +11,7 @@ from bench.logs import objects_of, write
 from falcon_balances.audit import log_objects
 from falcon_balances.audit import replay as replaying
 from falcon_balances.audit.balances import BalanceId, balances_of
-from falcon_balances.audit.log_objects import LogFolder, Selection
+from falcon_balances.audit.log_objects import LogFolder, ObjectBatch, Selection
 from falcon_balances.audit.repeats import SeenHashes
 from falcon_balances.audit.replay import Finding, replay
 from falcon_balances.domain.balances import Balance, fold
@@ -41,6 +41,7 @@ def folded(segments) -> dict[BalanceId, Balance]:
     }
 
 
+ZEROS = "00000000-0000-0000-0000-000000000000"
 FEES = context_of(fees=[fee_of("1.00")])
 CAPTURE = segments_of(confirmed(), FEES)
 SALE = segments_of(
@@ -70,7 +71,7 @@ def test_any_order_gives_what_folding_segment_by_segment_gives(segments, rng):
 @few
 def test_objects_looked_at_one_by_one_give_the_same_sums(segments):
     objects = objects_of(segments)
-    flawed = f"payout/merchant_id=m-9/date=2026-01-01/{'0' * 36}.csv"
+    flawed = f"payout/merchant_id=m-9/date=2026-01-01/{ZEROS}.csv"
     alone = replay(MemoryLog(objects | {flawed: b""}), EVERYTHING)
     assert alone.sums == replay(MemoryLog(objects), EVERYTHING).sums
     assert [(each.key, each.problem) for each in alone.findings] == [(flawed, "flawed")]
@@ -168,7 +169,7 @@ FLAWED = [
     (row((2, "1e2")), "line 2: amount or operation_date"),
     (row((2, "0100.00")), "line 2: amount or operation_date"),
     (row((2, "-0.00")), "line 2: written in another way"),
-    (row((2, "+1.00")), "line 2: amount or operation_date"),
+    (row((2, "+1.00")), "line 2: a character that no field has"),
     (row((2, "1.2.3")), "line 2: amount or operation_date"),
     (row((2, "")), "line 2: amount or operation_date"),
     (row((3, "XXX")), "line 2: a currency that there is not"),
@@ -238,7 +239,7 @@ def test_large_objects_are_read_whole_and_what_is_too_large_is_foreign(tmp_path,
     assert (replayed.lines, replayed.findings) == (500, [])
     monkeypatch.setattr(log_objects, "_OBJECT_BYTES_MAX", 1_000)
     assert replay(LogFolder(root), EVERYTHING).findings == [
-        Finding(KEY, "foreign", "no object of the log")
+        Finding(KEY, "foreign", "cannot be read: too large for an object of the log")
     ]
 
 
@@ -313,15 +314,70 @@ def test_an_event_that_lacks_a_part_is_found(missing):
     assert finding.detail == f"part {number} of 3 is nowhere"
 
 
-def test_parts_that_there_cannot_be_are_flawed():
+def test_parts_that_there_cannot_be_are_foreign():
     log = objects_of(SALE)
     first = sorted(log)[0]
-    for name in ("0-of-3", "4-of-3", "1-of-1"):
-        findings = replay(
-            MemoryLog(log | {first.replace("1-of-3", name): BODY}), EVERYTHING
-        ).findings
-        assert "a part that there cannot be" in {each.detail for each in findings}
+    sound = replay(MemoryLog(log), EVERYTHING).sums
+    for name in ("0-of-3", "4-of-3", "1-of-1", "01-of-03", "1-of-0", "1-of-10000"):
+        key = first.replace("1-of-3", name)
+        replayed = replay(MemoryLog(log | {key: BODY}), EVERYTHING)
+        assert replayed.findings == [Finding(key, "foreign", "no object of the log")]
+        assert replayed.sums == sound
     other = objects_of([replace(SALE[1], parts=4)])
     for order in (log | other, other | log):
         problems = {each.problem for each in replay(MemoryLog(order), EVERYTHING).findings}
-        assert problems & {"flawed", "part_missing"}
+        assert problems == {"part_missing", "repeated"}
+
+
+# What is refused is refused beside anything else: promise 7
+ODD = [
+    (row((2, "0x64.00")), "line 2: amount or operation_date"),
+    (row((2, "0x174876E8.00")), "line 2: amount or operation_date"),
+    (row((2, f"{'9' * 18}.00")), "line 2: an amount of more than 19 digits"),
+    (row((4, "withdrawal")), "line 2: a type that its stage does not have"),
+    (row((1, "=1+1")), "line 2: a character that no field has"),
+    (row((1, " =1")), "line 2: a character that no field has"),
+    (row((1, "a\\")), "line 2: a character that no field has"),
+    (row((8, "-1")), "line 2: an id that begins with neither letter nor digit"),
+    (row((9, ".x")), "line 2: an id that begins with neither letter nor digit"),
+    (row((10, "_x")), "line 2: an id that begins with neither letter nor digit"),
+    (row((7, ":x")), "line 2: an id that begins with neither letter nor digit"),
+]
+
+
+@pytest.mark.parametrize(("body", "detail"), ODD)
+def test_the_same_is_refused_whatever_lies_beside_it(body, detail):
+    alone = replay(MemoryLog({KEY: body}), EVERYTHING)
+    assert alone.findings == [Finding(KEY, "flawed", detail)]
+    good = objects_of(SALE)
+    broken = {sorted(good)[0].replace("date=2026", "date=2025"): b"broken"}
+    beside = replay(MemoryLog(good | broken | {KEY: body}), EVERYTHING)
+    assert Finding(KEY, "flawed", detail) in beside.findings
+    assert beside.sums == replay(MemoryLog(good), EVERYTHING).sums
+
+
+def test_there_is_no_year_0():
+    key = KEY.replace("date=2026-11-20", "date=0000-01-01")
+    body = row((6, "0000-01-01T00:00:00Z"))
+    assert not replay(MemoryLog({key: body}), EVERYTHING).sums
+
+
+@pytest.mark.parametrize("merchant_id", [None, "m-5553"])
+def test_a_folder_that_cannot_be_read_or_is_a_link_is_named(tmp_path, merchant_id):
+    root = write(objects_of(CAPTURE), tmp_path / "log")
+    (root / "elsewhere").mkdir()
+    (root / "confirmed").rename(root / "elsewhere/confirmed")
+    (root / "confirmed").symlink_to(root / "elsewhere/confirmed")
+    (root / "elsewhere").rename(tmp_path / "elsewhere")
+    (root / "confirmed").unlink()
+    (root / "confirmed").symlink_to(tmp_path / "elsewhere/confirmed")
+    replayed = replay(LogFolder(root), Selection(merchant_id=merchant_id))
+    assert (replayed.sums, [each.problem for each in replayed.findings]) == ({}, ["foreign"])
+
+
+def test_many_bytes_of_one_day_are_not_held_at_once(tmp_path, monkeypatch):
+    log = objects_of(CAPTURE)
+    monkeypatch.setattr(log_objects, "_BATCH_BYTES", 10)
+    day = {KEY.replace("673d679f", f"{n:08x}"): log[KEY] for n in range(5)}
+    batches = list(LogFolder(write(day, tmp_path / "log")).batches(EVERYTHING))
+    assert [isinstance(each, ObjectBatch) and len(each.names) for each in batches] == [1] * 5

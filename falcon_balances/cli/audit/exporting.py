@@ -54,9 +54,10 @@ def trial_balance(
     replayed = replay_log(log, env, selection_of(), instant_of(at))
     accounts = [each._asdict() for each in trial.trial_balance(replayed.sums)]
     ages = []
+    left_out: list[Finding] = []
     if at is None:
         with output.progress("open operations", None) as advance:
-            items = open_items.open_items(log_source(log, env), advance)
+            items = open_items.open_items(log_source(log, env), left_out, advance)
         ages = [
             {
                 "currency": each.currency,
@@ -74,7 +75,8 @@ def trial_balance(
             if rows:
                 right = ("debit", "credit", "balance", "operations")
                 output.table(list(rows[0]), [list(row.values()) for row in rows], right=right)
-    print_findings(replayed.findings, f"{replayed.objects} objects, {replayed.lines} lines")
+    findings = sorted({*replayed.findings, *left_out})
+    print_findings(findings, f"{replayed.objects} objects, {replayed.lines} lines")
 
 
 def export(
