@@ -78,3 +78,20 @@ def with_a_cent(journal: str) -> str:
     *_, last = re.finditer(r"(?:= |  )(-?[0-9]+(?:\.[0-9]+)?)(?: ~ 0)? [A-Z]{3}$", journal, re.M)
     digit = "1" if last[1][-1] != "1" else "2"
     return f"{journal[: last.end(1) - 1]}{digit}{journal[last.end(1) :]}"
+
+
+def settlement(events: list[dict[str, Any]]) -> list[str]:
+    """The lines of a PSP's file, header first, made of the events that are reconciled."""
+    rows = ["reference,amount,currency,date,psp_id"]
+    for each in events:
+        sign = "-" if each["type"] in ("refund", "chargeback") else ""
+        amount = f"{sign}{each['amount']}"
+        fields = (each["external_reference"], amount, each["currency"], each["reconciled_date"])
+        rows.append(",".join((*fields, each["psp_id"])))
+    return rows
+
+
+def with_another_cent(row: str) -> str:
+    """The line with another last digit of its amount."""
+    reference, amount, rest = row.split(",", 2)
+    return f"{reference},{amount[:-1]}{'1' if amount[-1] != '1' else '2'},{rest}"

@@ -5,11 +5,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e import observed
-from tests.e2e.auditing import HLEDGER, Auditor, beancount_says, hledger_says, with_a_cent
+from tests.e2e.auditing import (
+    HLEDGER,
+    Auditor,
+    beancount_says,
+    hledger_says,
+    settlement,
+    with_a_cent,
+    with_another_cent,
+)
 from tests.e2e.conftest import LocalStack
 
 DATA = Path(__file__).parents[2] / "demo/data"
@@ -177,6 +186,45 @@ def test_hledger_confirms_every_balance_and_misses_no_cent(auditor):
     assert "assertion" in hledger_says(with_a_cent(journal))
 
 
+def settled_orders() -> list[str]:
+    lines = (DATA / "reconciled.jsonl").read_text().splitlines()
+    return settlement([json.loads(line) for line in lines])
+
+
+def test_a_settlement_of_the_orders_matches_bucket_and_folder(auditor, tmp_path):
+    header, *rows = settled_orders()
+    path = tmp_path / "settlement.csv"
+    for where in ([], ["--log", auditor.log]):
+        path.write_text("\n".join([header, *rows]))
+        assert auditor.ask("reconcile", "--statement", path, *where)["matched"] == len(rows)
+        path.write_text("\n".join([header, with_another_cent(rows[0]), *rows[1:]]))
+        said = auditor.ask("reconcile", "--statement", path, *where, exit_code=3)
+        assert [each["difference"] for each in said["open"]] == ["different_amount"]
+
+
+def test_the_stack_reconciles_what_arrives_and_has_an_alarm(stack):
+    s3, bucket = stack.target.client("s3"), stack.target.statement_bucket
+    header, *rows = settled_orders()
+
+    def arrive_and_reconcile(*lines: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        key = "statements/reconciled/date=2025-11-06/settlement.csv"
+        s3.put_object(Bucket=bucket, Key=key, Body="\n".join([header, *lines]).encode())
+        name = f"{stack.target.prefix}-reconciler"
+        answer = stack.target.client("lambda").invoke(FunctionName=name)
+        run = json.loads(answer["Payload"].read())
+        report = s3.get_object(Bucket=bucket, Key=run["reports"][0])["Body"].read()
+        return run, json.loads(report)
+
+    run, report = arrive_and_reconcile(*rows)
+    assert (run["matched"], run["open"], run["invalid"]) == (len(rows), 0, 0)
+    assert report["open"] == []
+    run, report = arrive_and_reconcile(with_another_cent(rows[0]), *rows[1:])
+    assert (run["open"], run["overdue"]) == (1, 1)
+    assert report["open"][0]["difference"] == "different_amount"
+    alarms = stack.target.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert [each["MetricName"] for each in alarms] == ["NotReconciled"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -185,6 +233,8 @@ def test_hledger_confirms_every_balance_and_misses_no_cent(auditor):
         (("replay", "--from", "2026-02-30"), "--from"),
         (("replay", "--at", "yesterday"), "--at"),
         (("replay", "--log", "s3://no-such-bucket"), "NoSuchBucket"),
+        (("reconcile", "--statement", "nowhere.csv"), "nowhere.csv"),
+        (("reconcile", "--statement", str(DATA / "reconciled.jsonl")), "no column for reference"),
     ],
 )
 def test_wrong_input_is_said(auditor, arguments, said):

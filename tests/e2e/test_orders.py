@@ -11,7 +11,15 @@ import pytest
 
 from falcon_balances.cli.target import Target
 from tests.e2e import observed
-from tests.e2e.auditing import HLEDGER, Auditor, beancount_says, hledger_says, with_a_cent
+from tests.e2e.auditing import (
+    HLEDGER,
+    Auditor,
+    beancount_says,
+    hledger_says,
+    settlement,
+    with_a_cent,
+    with_another_cent,
+)
 from tests.e2e.conftest import LocalStack
 
 DATA = Path(__file__).parents[2].parent / "shared/data"
@@ -203,6 +211,31 @@ def test_other_people_s_tools_confirm_every_balance_of_all_orders(auditor):
     assert "Balance failed" in "".join(beancount_says(with_a_cent(beancount)))
     assert hledger_says(hledger) == ""
     assert HLEDGER is None or "assertion" in hledger_says(with_a_cent(hledger))
+
+
+def test_a_settlement_file_matches_and_a_cent_a_missing_and_an_extra_line_are_reported(
+    auditor, tmp_path
+):
+    events = [json.loads(line) for part in SETS for line in read(f"{part}/reconciled.jsonl")]
+    header, *rows = settlement(events)
+    rng = random.Random(9)
+
+    def reconcile(some: list[str], exit_code: int = 3) -> Any:
+        path = tmp_path / "settlement.csv"
+        path.write_text("\n".join([header, *some]) + "\n")
+        arguments = ("reconcile", "--statement", path, "--log", auditor.log)
+        said = auditor.ask(*arguments, exit_code=exit_code)
+        return said["matched"], [(each["difference"], each["reference"]) for each in said["open"]]
+
+    assert reconcile(rows, exit_code=0) == (len(events), [])
+    for n in rng.sample(range(len(rows)), 3):
+        reference = events[n]["external_reference"]
+        one_less = len(events) - 1
+        changed = [*rows[:n], with_another_cent(rows[n]), *rows[n + 1 :]]
+        assert reconcile(changed) == (one_less, [("different_amount", reference)])
+        assert reconcile(rows[:n] + rows[n + 1 :]) == (one_less, [("ours_only", reference)])
+        extra = f"nobody-knows,{rows[n].partition(',')[2]}"
+        assert reconcile([*rows, extra]) == (len(events), [("theirs_only", "nobody-knows")])
 
 
 def test_both_stages_mixed_into_a_fresh_stack_give_the_same(first_log, fresh_stack):
