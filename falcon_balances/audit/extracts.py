@@ -6,6 +6,7 @@ bytes are never changed for it.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,9 @@ from falcon_balances.contracts.log_objects import FlawedObjectError, read_strict
 from falcon_balances.domain.log_format import COLUMNS
 
 _PART: Final = re.compile(r"\.([0-9]{1,4})-of-([0-9]{1,4})\.csv\Z")
-_AMOUNT: Final = pa.decimal128(19, 4)  # fifteen digits and the four decimals of the finest currency
+# Fifteen digits, and the decimals of the finest currency.
+AMOUNT_DECIMALS: Final = 4
+_AMOUNT: Final = pa.decimal128(19, AMOUNT_DECIMALS)
 _KEY_COLUMNS: Final = [
     ("stage", pa.string()),
     ("merchant_id", pa.string()),
@@ -38,6 +41,7 @@ _MINOR_END: Final = 1 << 63
 _REPEATING: Final = ["stage", "merchant_id", "currency", "type", "balance_shop_id", "psp_id"]
 # A spreadsheet takes a text that begins like this for a formula; amounts are numbers.
 _FORMULA: Final = r"^([=+\-@\t\r])"
+_GUARDED: Final = re.compile(r"'(?=[=+\-@\t\r])")
 
 
 def write_parquet(
@@ -48,14 +52,25 @@ def write_parquet(
 ) -> list[Finding]:
     """Amounts as decimals, exact; all else as texts. What is flawed is left out, and told."""
     findings: list[Finding] = []
+    with parquet_file(path) as add:
+        for table in tables_of(source, selection, findings, advance):
+            add(table)
+    return sorted(findings)
+
+
+@contextmanager
+def parquet_file(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    """Takes tables by CSV_SCHEMA."""
+    place = PARQUET_SCHEMA.get_field_index("amount")
     with parquet.ParquetWriter(
         path, PARQUET_SCHEMA, compression="zstd", use_dictionary=_REPEATING
     ) as writer:
-        for table in tables_of(source, selection, findings, advance):
+
+        def add(table: pa.Table) -> None:
             amounts = pc.cast(table.column("amount"), _AMOUNT)
-            place = table.schema.get_field_index("amount")
             writer.write_table(table.set_column(place, "amount", amounts).cast(PARQUET_SCHEMA))
-    return sorted(findings)
+
+        yield add
 
 
 def write_csv(
@@ -66,11 +81,18 @@ def write_csv(
 ) -> list[Finding]:
     """All as texts; none that a spreadsheet would run. What is flawed is left out, and told."""
     findings: list[Finding] = []
+    with csv_file(path) as add:
+        for table in tables_of(source, selection, findings, advance):
+            add(table)
+    return sorted(findings)
+
+
+@contextmanager
+def csv_file(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    """Takes tables by CSV_SCHEMA."""
     options = csv.WriteOptions(quoting_style="needed", quoting_header="none")
     with csv.CSVWriter(path, CSV_SCHEMA, write_options=options) as writer:
-        for table in tables_of(source, selection, findings, advance):
-            writer.write_table(_without_formulas(table))
-    return sorted(findings)
+        yield lambda table: writer.write_table(_without_formulas(table))
 
 
 def _without_formulas(table: pa.Table) -> pa.Table:
@@ -79,6 +101,11 @@ def _without_formulas(table: pa.Table) -> pa.Table:
             safe = pc.replace_substring_regex(table.column(place), _FORMULA, r"'\1")
             table = table.set_column(place, field.name, safe)
     return table
+
+
+def without_guard(text: str) -> str:
+    """A field of the CSV as it is in the log, where no id begins with an apostrophe."""
+    return text[1:] if _GUARDED.match(text) else text
 
 
 def tables_of(

@@ -140,17 +140,24 @@ def _parse(blob: bytes, lines: int, names: Sequence[str]) -> pa.Table:
 def _columns(table: pa.Table, owners: Numbers, before: str | None) -> LineColumns:
     minor, decimals = amounts(column(table, "amount"))
     code = column(table, "currency")
-    exponents = _exponents(code.dictionary.to_pylist())
-    if (decimals != exponents[code.indices.to_numpy()]).any():
+    if (decimals != exponents_of(code)).any():
         raise NotAsWrittenError("an amount that is not at its currency's full scale")
+    wanted = None if before is None else pc.less(column(table, "operation_date"), before)
+    return checked_columns(table, minor, owners, wanted)
+
+
+def checked_columns(
+    table: pa.Table, minor: Numbers, owners: Numbers, wanted: pa.BooleanArray | None
+) -> LineColumns:
+    """All lines are checked, those `wanted` are returned. Raises NotAsWrittenError."""
+    code = column(table, "currency")
     kind = column(table, "type")
     if not set(kind.dictionary.to_pylist()) <= set(OperationType):
         raise NotAsWrittenError("a type that there is not")
     hashes = hashes_of(uuids(column(table, "uuid")))
     shop = column(table, "balance_shop_id")
-    if before is None:
+    if wanted is None:
         return LineColumns(code, kind, shop, minor, hashes, owners)
-    wanted = pc.less(column(table, "operation_date"), before)
     some = wanted.to_numpy(zero_copy_only=False)
     return LineColumns(
         code.filter(wanted),
@@ -188,10 +195,12 @@ def amounts(texts: pa.StringArray) -> tuple[Numbers, Numbers]:
     return minor, decimals
 
 
-def _exponents(codes: Sequence[str]) -> Numbers:
-    """-1 for what is no currency."""
-    found = [written_currency(code) for code in codes]
-    return np.array([-1 if each is None else each.exponent for each in found], dtype=np.int64)
+def exponents_of(codes: pa.DictionaryArray) -> Numbers:
+    """One for each line; -1 for what is no currency."""
+    found = [written_currency(code) for code in codes.dictionary.to_pylist()]
+    exponents = [-1 if each is None else each.exponent for each in found]
+    each_line: Numbers = np.array(exponents, dtype=np.int64)[codes.indices.to_numpy()]
+    return each_line
 
 
 def fixed_width(texts: pa.StringArray, width: int) -> Bytes:

@@ -45,6 +45,11 @@ class Partition(NamedTuple):
         return None if found is None else cls(found["stage"], found["merchant_id"], found["day"])
 
 
+def is_object_name(name: str) -> bool:
+    """The last part of a key: operation, and part."""
+    return _NAME.match(name) is not None
+
+
 class ObjectBatch(NamedTuple):
     """Objects of one partition: names and bodies side by side."""
 

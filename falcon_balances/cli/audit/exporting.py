@@ -15,12 +15,14 @@ from falcon_balances.cli.audit.options import (
     FromOption,
     LogOption,
     MerchantOption,
+    ReplayedLogOption,
     ToOption,
+    exported_path,
     instant_of,
     log_source,
     selection_of,
 )
-from falcon_balances.cli.audit.replaying import print_findings, replay_log
+from falcon_balances.cli.audit.replaying import print_findings, replay_log, summary_of
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption
@@ -39,7 +41,7 @@ class Format(StrEnum):
 
 def trial_balance(
     *,
-    log: LogOption = None,
+    log: ReplayedLogOption = None,
     at: AtOption = None,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
@@ -52,7 +54,9 @@ def trial_balance(
     replayed = replay_log(log, env, selection_of(), instant_of(at))
     accounts = [each._asdict() for each in trial.trial_balance(replayed.sums)]
     ages = []
-    if at is None:
+    if exported_path(log) is not None:
+        output.note("how long what is open has been open is told from the log's objects only")
+    elif at is None:
         with output.progress("open operations", None) as advance:
             items = open_items.open_items(log_source(log, env), advance)
         ages = [each._asdict() for each in open_items.by_age(items, utc_now().date())]
@@ -63,7 +67,7 @@ def trial_balance(
             if rows:
                 right = ("debit", "credit", "balance", "operations")
                 output.table(list(rows[0]), [list(row.values()) for row in rows], right=right)
-    print_findings(replayed.findings, f"{replayed.objects} objects, {replayed.lines} lines")
+    print_findings(replayed.findings, summary_of(replayed, log))
 
 
 def export(
