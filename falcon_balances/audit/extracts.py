@@ -6,6 +6,7 @@ bytes are never changed for it.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -22,8 +23,9 @@ from falcon_balances.contracts.log_objects import FlawedObjectError, read_strict
 from falcon_balances.domain.log_format import AMOUNT_DIGITS_MAX, COLUMNS
 
 _PART: Final = re.compile(r"\.([0-9]{1,4})-of-([0-9]{1,4})\.csv\Z")
-# Nineteen digits, and the four decimals of the finest currency.
-_AMOUNT: Final = pa.decimal128(AMOUNT_DIGITS_MAX + 4, 4)
+# Nineteen digits, and the decimals of the finest currency.
+AMOUNT_DECIMALS: Final = 4
+_AMOUNT: Final = pa.decimal128(AMOUNT_DIGITS_MAX + AMOUNT_DECIMALS, AMOUNT_DECIMALS)
 _KEY_COLUMNS: Final = [
     ("stage", pa.string()),
     ("merchant_id", pa.string()),
@@ -47,14 +49,25 @@ def write_parquet(
 ) -> list[Finding]:
     """Amounts as decimals, exact; all else as texts. What is flawed is left out, and told."""
     findings: list[Finding] = []
+    with parquet_file(path) as add:
+        for table in tables_of(source, selection, findings, advance):
+            add(table)
+    return sorted(findings)
+
+
+@contextmanager
+def parquet_file(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    """Takes tables by CSV_SCHEMA."""
+    place = PARQUET_SCHEMA.get_field_index("amount")
     with parquet.ParquetWriter(
         path, PARQUET_SCHEMA, compression="zstd", use_dictionary=_REPEATING
     ) as writer:
-        for table in tables_of(source, selection, findings, advance):
+
+        def add(table: pa.Table) -> None:
             amounts = pc.cast(table.column("amount"), _AMOUNT)
-            place = table.schema.get_field_index("amount")
             writer.write_table(table.set_column(place, "amount", amounts).cast(PARQUET_SCHEMA))
-    return sorted(findings)
+
+        yield add
 
 
 def write_csv(
@@ -68,11 +81,18 @@ def write_csv(
     A spreadsheet takes for a formula what begins with = + - or @: no id does, and an amount is one.
     """
     findings: list[Finding] = []
+    with csv_file(path) as add:
+        for table in tables_of(source, selection, findings, advance):
+            add(table)
+    return sorted(findings)
+
+
+@contextmanager
+def csv_file(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    """Takes tables by CSV_SCHEMA."""
     options = csv.WriteOptions(quoting_style="needed", quoting_header="none")
     with csv.CSVWriter(path, CSV_SCHEMA, write_options=options) as writer:
-        for table in tables_of(source, selection, findings, advance):
-            writer.write_table(table)
-    return sorted(findings)
+        yield writer.write_table
 
 
 def tables_of(

@@ -17,7 +17,7 @@ from pyarrow import csv
 from falcon_balances.audit.log_objects import ObjectBatch
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.log_format import COLUMNS, HEADER
-from falcon_balances.domain.operations import TYPES_BY_STAGE, OperationType, Stage
+from falcon_balances.domain.operations import TYPES_BY_STAGE, Stage
 
 _HEADER: Final = f"{HEADER}\n".encode()
 UUID_LENGTH: Final = 36
@@ -109,7 +109,10 @@ def _parsed(batches: Sequence[ObjectBatch], names: Sequence[str]) -> tuple[pa.Ta
     lines = np.array(counts, dtype=np.int64)
     table = _parse(b"".join(bodies), int(lines.sum()), names)
     _check_places(table, batches, lines)
-    _check_types(table, batches, lines)
+    sizes = [len(batch.bodies) for batch in batches]
+    batch_of_line = np.repeat(np.repeat(np.arange(len(batches)), sizes), lines)
+    stages = [batch.partition.stage for batch in batches]
+    check_types(column(table, "type"), stages, batch_of_line)
     return table, lines
 
 
@@ -148,17 +151,22 @@ def _parse(blob: bytes, lines: int, names: Sequence[str]) -> pa.Table:
 def _columns(table: pa.Table, owners: Numbers, before: str | None) -> LineColumns:
     minor, decimals = amounts(column(table, "amount"))
     code = column(table, "currency")
-    exponents = _exponents(code.dictionary.to_pylist())
-    if (decimals != exponents[code.indices.to_numpy()]).any():
+    if (decimals != exponents_of(code)).any():
         raise NotAsWrittenError("an amount that is not at its currency's full scale")
+    wanted = None if before is None else pc.less(column(table, "operation_date"), before)
+    return checked_columns(table, minor, owners, wanted)
+
+
+def checked_columns(
+    table: pa.Table, minor: Numbers, owners: Numbers, wanted: pa.BooleanArray | None
+) -> LineColumns:
+    """All lines are checked, those `wanted` are returned. Raises NotAsWrittenError."""
+    code = column(table, "currency")
     kind = column(table, "type")
-    if not set(kind.dictionary.to_pylist()) <= set(OperationType):
-        raise NotAsWrittenError("a type that there is not")
     hashes = hashes_of(uuids(column(table, "uuid")))
     shop = column(table, "balance_shop_id")
-    if before is None:
+    if wanted is None:
         return LineColumns(code, kind, shop, minor, hashes, owners)
-    wanted = pc.less(column(table, "operation_date"), before)
     some = wanted.to_numpy(zero_copy_only=False)
     return LineColumns(
         code.filter(wanted),
@@ -198,10 +206,12 @@ def amounts(texts: pa.StringArray) -> tuple[Numbers, Numbers]:
     return minor, decimals
 
 
-def _exponents(codes: Sequence[str]) -> Numbers:
-    """-1 for what is no currency."""
-    found = [written_currency(code) for code in codes]
-    return np.array([-1 if each is None else each.exponent for each in found], dtype=np.int64)
+def exponents_of(codes: pa.DictionaryArray) -> Numbers:
+    """One for each line; -1 for what is no currency."""
+    found = [written_currency(code) for code in codes.dictionary.to_pylist()]
+    exponents = [-1 if each is None else each.exponent for each in found]
+    each_line: Numbers = np.array(exponents, dtype=np.int64)[codes.indices.to_numpy()]
+    return each_line
 
 
 def _bytes_of(texts: pa.StringArray) -> bytes:
@@ -262,23 +272,13 @@ def _check_places(table: pa.Table, batches: Sequence[ObjectBatch], lines: Number
         raise NotAsWrittenError("a line of another day than its key's")
 
 
-def _check_types(table: pa.Table, batches: Sequence[ObjectBatch], lines: Numbers) -> None:
-    """No line has a type that its stage does not have."""
-    kind = column(table, "type")
+def check_types(kind: pa.Array, stages: Sequence[str], which: Numbers) -> None:
+    """Each line's type is one of its stage, `stages[which]`. Raises NotAsWrittenError."""
     if not pa.types.is_dictionary(kind.type):
         kind = kind.dictionary_encode()
-    allowed = np.array(
-        [
-            [text in TYPES_BY_STAGE[stage] for text in kind.dictionary.to_pylist()]
-            for stage in Stage
-        ],
-        dtype=bool,
-    )
-    place = {str(stage): n for n, stage in enumerate(Stage)}
-    stages = np.array([place[batch.partition.stage] for batch in batches], dtype=np.int64)
-    sizes = [len(batch.bodies) for batch in batches]
-    of_line = np.repeat(np.repeat(stages, sizes), lines)
-    if not allowed[of_line, kind.indices.to_numpy()].all():
+    texts = kind.dictionary.to_pylist()
+    allowed = np.array([[text in TYPES_BY_STAGE[Stage(each)] for text in texts] for each in stages])
+    if len(kind) and not allowed[which, kind.indices.to_numpy()].all():
         raise NotAsWrittenError("a type that its stage does not have")
 
 

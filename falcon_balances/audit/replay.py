@@ -158,7 +158,7 @@ class _Replay:
         hashes: list[int] = []
         for key, body in objects_in(chunk):
             try:
-                lines = list(_lines_of(key, body, self._before))
+                lines = list(lines_of(key, body, self._before))
             except FlawedObjectError as flaw:
                 self._findings.append(Finding(key, FLAWED, str(flaw)))
                 continue
@@ -170,7 +170,7 @@ class _Replay:
 
     def _take_back(self, sums: dict[SumKey, Sum], repeated: frozenset[int]) -> None:
         """The first by key and line counts; all others with the same uuid are reported."""
-        found: dict[str, list[_Line]] = {}
+        found: dict[str, list[Line]] = {}
         for batch in self._source.batches(self._selection):
             if isinstance(batch, Foreign):
                 continue
@@ -178,18 +178,7 @@ class _Replay:
                 if any(hash_of(uuid) in repeated for uuid in _uuids(body)):
                     for line in _lines_unless_flawed(key, body, self._before):
                         found.setdefault(line.uuid, []).append(line)
-        for lines in found.values():
-            first, *others = sorted(lines)
-            for line in others:
-                counted = sums[line.sum_key]
-                sums[line.sum_key] = Sum(counted.minor - line.minor, counted.lines - 1)
-                self._findings.append(
-                    Finding(
-                        line.key,
-                        REPEATED,
-                        f"line {line.number}: already in {first.key}, line {first.number}",
-                    )
-                )
+        self._findings += take_back(sums, found.values())
 
 
 class SumTable:
@@ -311,7 +300,9 @@ class Parts:
         return self._findings + missing
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
+    """One that counts, with its place: `key` and `number` in it."""
+
     key: str
     number: int
     uuid: str
@@ -319,11 +310,11 @@ class _Line(NamedTuple):
     minor: int
 
 
-def _lines_of(key: str, body: bytes, before: str | None) -> Iterable[_Line]:
+def lines_of(key: str, body: bytes, before: str | None) -> Iterable[Line]:
     segment = read_strictly(key, body)
     for number, line in enumerate(segment.lines, start=2):
         if before is None or rfc3339(line.operation_date) < before:
-            yield _Line(
+            yield Line(
                 key,
                 number,
                 line.uuid,
@@ -338,9 +329,22 @@ def _lines_of(key: str, body: bytes, before: str | None) -> Iterable[_Line]:
             )
 
 
-def _lines_unless_flawed(key: str, body: bytes, before: str | None) -> list[_Line]:
+def take_back(sums: dict[SumKey, Sum], found: Iterable[Sequence[Line]]) -> list[Finding]:
+    """Of lines with one uuid the first counts; the others leave the sums, and are named."""
+    findings = []
+    for lines in found:
+        first, *others = sorted(lines)
+        for line in others:
+            counted = sums[line.sum_key]
+            sums[line.sum_key] = Sum(counted.minor - line.minor, counted.lines - 1)
+            detail = f"line {line.number}: already in {first.key}, line {first.number}"
+            findings.append(Finding(line.key, REPEATED, detail))
+    return findings
+
+
+def _lines_unless_flawed(key: str, body: bytes, before: str | None) -> list[Line]:
     try:
-        return list(_lines_of(key, body, before))
+        return list(lines_of(key, body, before))
     except FlawedObjectError:
         return []
 

@@ -15,12 +15,14 @@ from falcon_balances.cli.audit.options import (
     FromOption,
     LogOption,
     MerchantOption,
+    ReplayedLogOption,
     ToOption,
+    exported_path,
     instant_of,
     log_source,
     selection_of,
 )
-from falcon_balances.cli.audit.replaying import print_findings, replay_log
+from falcon_balances.cli.audit.replaying import print_findings, replay_log, summary_of
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption
@@ -39,7 +41,7 @@ class Format(StrEnum):
 
 def trial_balance(
     *,
-    log: LogOption = None,
+    log: ReplayedLogOption = None,
     at: AtOption = None,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
@@ -55,7 +57,9 @@ def trial_balance(
     accounts = [each._asdict() for each in trial.trial_balance(replayed.sums)]
     ages = []
     left_out: list[Finding] = []
-    if at is None:
+    if exported_path(log) is not None:
+        output.note("how long what is open has been open is told from the log's objects only")
+    elif at is None:
         with output.progress("open operations", None) as advance:
             items = open_items.open_items(log_source(log, env), left_out, advance)
         ages = [
@@ -76,7 +80,7 @@ def trial_balance(
                 right = ("debit", "credit", "balance", "operations")
                 output.table(list(rows[0]), [list(row.values()) for row in rows], right=right)
     findings = sorted({*replayed.findings, *left_out})
-    print_findings(findings, f"{replayed.objects} objects, {replayed.lines} lines")
+    print_findings(findings, summary_of(replayed, log))
 
 
 def export(

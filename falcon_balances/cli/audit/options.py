@@ -18,6 +18,13 @@ LogOption = Annotated[
 MerchantOption = Annotated[str | None, typer.Option("--merchant", help="Only this merchant.")]
 FromOption = Annotated[str | None, typer.Option("--from", help="First day, as 2026-11-20.")]
 ToOption = Annotated[str | None, typer.Option("--to", help="The day after the last.")]
+ReplayedLogOption = Annotated[
+    str | None,
+    typer.Option(
+        "--log",
+        help="A folder, s3://BUCKET, or a file of export; without it the environment's bucket.",
+    ),
+]
 AtOption = Annotated[
     str | None, typer.Option("--at", help="Only what is dated before, as 2026-11-20T10:15:00Z.")
 ]
@@ -38,6 +45,15 @@ def log_source(log: str | None, env: str) -> "LogSource":
     if not folder.is_dir():
         raise InvalidInputError(f"--log: {log} is no folder")
     return LogFolder(folder)
+
+
+def exported_path(log: str | None) -> Path | None:
+    """What `--log` names, where it is what `falcon audit export` wrote and no log of objects."""
+    from falcon_balances.audit.exported_files import is_exported  # noqa: PLC0415 - Arrow
+
+    if log is None or log.startswith(_S3) or not is_exported(Path(log)):
+        return None
+    return Path(log)
 
 
 def selection_of(

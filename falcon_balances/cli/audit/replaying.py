@@ -1,6 +1,7 @@
 """`falcon audit replay | compare`: every balance again, from the log alone."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,13 +12,15 @@ from falcon_balances.cli.audit.options import (
     FromOption,
     LogOption,
     MerchantOption,
+    ReplayedLogOption,
     StageOption,
     ToOption,
+    exported_path,
     instant_of,
     log_source,
     selection_of,
 )
-from falcon_balances.cli.errors import EXIT_MISMATCH
+from falcon_balances.cli.errors import EXIT_MISMATCH, InvalidInputError
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption, find_target
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
 def replay(
     *,
-    log: LogOption = None,
+    log: ReplayedLogOption = None,
     merchant: MerchantOption = None,
     since: FromOption = None,
     until: ToOption = None,
@@ -46,14 +49,33 @@ def replay(
         _print_balances(replayed, as_json=as_json)
     else:
         _print_sums(replayed, as_json=as_json)
-    print_findings(replayed.findings, f"{replayed.objects} objects, {replayed.lines} lines")
+    print_findings(replayed.findings, summary_of(replayed, log))
+
+
+def summary_of(replayed: "Replayed", log: str | None) -> str:
+    what = "objects" if exported_path(log) is None else "files"
+    return f"{replayed.objects} {what}, {replayed.lines} lines"
 
 
 def replay_log(log: str | None, env: str, selection: "Selection", before: str | None) -> "Replayed":
     from falcon_balances.audit.replay import replay as replay_source  # noqa: PLC0415 - Arrow
 
+    exported = exported_path(log)
+    if exported is not None:
+        return _replay_exported(exported, selection, before)
     with output.progress("objects", None) as advance:
         return replay_source(log_source(log, env), selection, before, advance)
+
+
+def _replay_exported(path: Path, selection: "Selection", before: str | None) -> "Replayed":
+    from falcon_balances.audit.exported import replay_exported  # noqa: PLC0415 - Arrow
+    from falcon_balances.audit.exported_files import NotExportedError  # noqa: PLC0415
+
+    try:
+        with output.progress("lines", None) as advance:
+            return replay_exported(path, selection, before, advance)
+    except NotExportedError as error:
+        raise InvalidInputError(f"--log: {error}") from error
 
 
 def compare(
