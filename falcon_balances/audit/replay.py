@@ -169,27 +169,11 @@ class _Replay:
         self._lines += len(hashes)
 
     def _take_back(self, sums: dict[SumKey, Sum], repeated: frozenset[int]) -> None:
-        """The first by key and line counts; all others with the same uuid are reported."""
-        found: dict[str, list[_Line]] = {}
-        for batch in self._source.batches(self._selection):
-            if isinstance(batch, Foreign):
-                continue
-            for key, body in objects_in([batch]):
-                if any(hash_of(uuid) in repeated for uuid in _uuids(body)):
-                    for line in _lines_unless_flawed(key, body, self._before):
-                        found.setdefault(line.uuid, []).append(line)
-        for lines in found.values():
-            first, *others = sorted(lines)
+        for first, others in repeats_in(self._source, self._selection, self._before, repeated):
             for line in others:
                 counted = sums[line.sum_key]
                 sums[line.sum_key] = Sum(counted.minor - line.minor, counted.lines - 1)
-                self._findings.append(
-                    Finding(
-                        line.key,
-                        REPEATED,
-                        f"line {line.number}: already in {first.key}, line {first.number}",
-                    )
-                )
+                self._findings.append(repetition(first, line))
 
 
 class SumTable:
@@ -310,7 +294,7 @@ class Parts:
         return self._findings + missing
 
 
-class _Line(NamedTuple):
+class ReplayedLine(NamedTuple):
     key: str
     number: int
     uuid: str
@@ -318,11 +302,37 @@ class _Line(NamedTuple):
     minor: int
 
 
-def _lines_of(key: str, body: bytes, before: str | None) -> Iterable[_Line]:
+def repeats_in(
+    source: LogSource, selection: Selection, before: str | None, repeated: frozenset[int]
+) -> Iterator[tuple[ReplayedLine, list[ReplayedLine]]]:
+    """Of lines with the same uuid the first by key and line, which counts, and all others.
+
+    `repeated` are the hashes of uuids that may come more than once.
+    """
+    found: dict[str, list[ReplayedLine]] = {}
+    for batch in source.batches(selection):
+        if isinstance(batch, Foreign):
+            continue
+        for key, body in objects_in([batch]):
+            if any(hash_of(uuid) in repeated for uuid in _uuids(body)):
+                for line in _lines_unless_flawed(key, body, before):
+                    found.setdefault(line.uuid, []).append(line)
+    for lines in found.values():
+        first, *others = sorted(lines)
+        if others:
+            yield first, others
+
+
+def repetition(first: ReplayedLine, line: ReplayedLine) -> Finding:
+    said = f"line {line.number}: already in {first.key}, line {first.number}"
+    return Finding(line.key, REPEATED, said)
+
+
+def _lines_of(key: str, body: bytes, before: str | None) -> Iterable[ReplayedLine]:
     segment = read_strictly(key, body)
     for number, line in enumerate(segment.lines, start=2):
         if before is None or rfc3339(line.operation_date) < before:
-            yield _Line(
+            yield ReplayedLine(
                 key,
                 number,
                 line.uuid,
@@ -337,7 +347,7 @@ def _lines_of(key: str, body: bytes, before: str | None) -> Iterable[_Line]:
             )
 
 
-def _lines_unless_flawed(key: str, body: bytes, before: str | None) -> list[_Line]:
+def _lines_unless_flawed(key: str, body: bytes, before: str | None) -> list[ReplayedLine]:
     try:
         return list(_lines_of(key, body, before))
     except FlawedObjectError:

@@ -2,11 +2,14 @@
 
 import typer
 
-from falcon_balances.cli.audit import exporting, replaying, sealing
+from falcon_balances.cli.audit import explaining, exporting, replaying, sealing
 
-app = typer.Typer(help="For auditors: replay, seal, verify, prove, export.", no_args_is_help=True)
+app = typer.Typer(
+    help="For auditors: replay, explain, seal, verify, prove, export.", no_args_is_help=True
+)
 app.command()(replaying.replay)
 app.command()(replaying.compare)
+app.command()(explaining.explain)
 app.command()(exporting.trial_balance)
 app.command()(exporting.export)
 app.command()(sealing.seal)
