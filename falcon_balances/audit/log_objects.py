@@ -97,6 +97,9 @@ class LogSource(Protocol):
     def read(self, key: str) -> bytes:
         """One object again."""
 
+    def keys_of(self, selection: Selection, falcon_operation_id: str) -> Iterator[str]:
+        """The keys of an operation, by names alone: no object is read."""
+
 
 class LogFolder:
     """A folder as `aws s3 sync` makes it. Symbolic links are not followed: they are foreign."""
@@ -111,6 +114,14 @@ class LogFolder:
 
     def read(self, key: str) -> bytes:
         return Path(self._root, key).read_bytes()
+
+    def keys_of(self, selection: Selection, falcon_operation_id: str) -> Iterator[str]:
+        root = Path(self._root)
+        for prefix in selection.prefixes():
+            for path in sorted((root / prefix).rglob(f"{falcon_operation_id}*.csv")):
+                key = path.relative_to(root).as_posix()
+                if _is_selected(key, selection) and not path.is_symlink():
+                    yield key
 
     def _below(self, prefix: str, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
         # Texts, not paths: a log has a folder for every few objects, and a path costs more than
@@ -143,6 +154,12 @@ class LogFolder:
                     yield from _one_by_one(partition, prefix, folder, some)
         finally:
             os.close(folder)
+
+
+def _is_selected(key: str, selection: Selection) -> bool:
+    prefix, _, name = key.rpartition("/")
+    partition = Partition.of(prefix)
+    return partition is not None and selection.has(partition) and bool(_NAME.match(name))
 
 
 def _read(folder: int, name: str) -> bytes:
@@ -193,6 +210,15 @@ class LogBucket:
     def read(self, key: str) -> bytes:
         with aws_call(f"read {key}"):
             return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+    def keys_of(self, selection: Selection, falcon_operation_id: str) -> Iterator[str]:
+        """A request for every thousand keys that are looked through."""
+        for prefix in selection.prefixes():
+            for keys in self._pages(prefix):
+                for key in keys:
+                    name = key.rpartition("/")[2]
+                    if name.startswith(falcon_operation_id) and _is_selected(key, selection):
+                        yield key
 
     def _pages(self, prefix: str) -> Iterator[list[str]]:
         with aws_call("keys of the log"):

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from falcon_balances.cli import output
-from falcon_balances.cli.audit.options import AtOption, LogOption, instant_of, log_source
+from falcon_balances.cli.audit.options import S3, AtOption, LogOption, instant_of, log_source
 from falcon_balances.cli.audit.replaying import print_findings
-from falcon_balances.cli.errors import InvalidInputError
+from falcon_balances.cli.errors import EXIT_MISMATCH, InvalidInputError
 from falcon_balances.cli.output import JsonFlag
-from falcon_balances.cli.target import LOCAL, EnvOption
+from falcon_balances.cli.target import LOCAL, EnvOption, find_target
 
 if TYPE_CHECKING:
     from falcon_balances.audit.movements import Composition, Explained, ExplainedBalance
@@ -62,6 +62,8 @@ def explain(
     )
     if merchant is not None:
         _explain_merchant(merchant, balance, top, at, log, env, as_json=as_json)
+    elif operation is not None:
+        _explain_operation(operation, log, manifests, public_key, env, as_json=as_json)
 
 
 def _check_options(
@@ -113,6 +115,74 @@ def _explain_merchant(
         for each in balances:
             _show_balance(merchant_id, each)
     print_findings(explained.findings, f"{explained.objects} objects, {explained.lines} lines")
+
+
+def _explain_operation(
+    operation: str,
+    log: str | None,
+    manifests: Path | None,
+    public_key: Path | None,
+    env: str,
+    *,
+    as_json: bool,
+) -> None:
+    from falcon_balances.adapters.manifests import LogVersions  # noqa: PLC0415 - AWS
+    from falcon_balances.audit.verifier.findings import NotWrittenSoError  # noqa: PLC0415
+    from falcon_balances.cli.audit.operation_story import Sources, tell  # noqa: PLC0415
+    from falcon_balances.cli.tracing import operation_id_of  # noqa: PLC0415
+
+    try:
+        operation_id = operation_id_of([operation])
+    except InvalidInputError as error:
+        said = f"--operation: {operation[:80]} is no falcon_operation_id"
+        raise InvalidInputError(said) from error
+    source = log_source(log, env)
+    target = versions = None
+    if log is None or log.startswith(S3):
+        target = find_target(env)
+        bucket = target.log_bucket if log is None else log.removeprefix(S3).strip("/")
+        versions = LogVersions(target.client("s3"), bucket)
+    key = None if public_key is None else public_key.read_bytes()
+    try:
+        story = tell(Sources(source, target, versions, manifests, key), operation_id)
+    except NotWrittenSoError as error:
+        raise InvalidInputError(str(error)) from error
+    if story is None:
+        raise InvalidInputError(f"no operation {operation_id} is known here")
+    if as_json:
+        output.document(story.document)
+    else:
+        _show({name: each for name, each in story.document.items() if name != "problems"})
+    for place, what in story.problems:
+        output.warn(f"{place}: {what}")
+    if story.problems:
+        output.fail(f"{len(story.problems)} problems")
+        raise typer.Exit(EXIT_MISMATCH)
+
+
+def _show(value: dict[str, Any], indent: str = "") -> None:
+    """Names and values, the parts of a part further in; what a row holds stands on its line."""
+    for name, each in value.items():
+        if isinstance(each, dict) and each:
+            output.line(f"{indent}{name}")
+            _show(each, f"{indent}  ")
+        elif isinstance(each, list) and each:
+            output.line(f"{indent}{name}")
+            for part in each:
+                _show_part(part, f"{indent}  ")
+        else:
+            output.line(f"{indent}{name}: {'none' if each in (None, [], {}) else each}")
+
+
+def _show_part(part: object, indent: str) -> None:
+    if not isinstance(part, dict):
+        output.line(f"{indent}{part}")
+    elif any(isinstance(each, dict | list) for each in part.values()):
+        (name, first), *others = part.items()
+        output.line(f"{indent}{name} {first}")
+        _show(dict(others), f"{indent}  ")
+    else:
+        output.line(indent + ", ".join(f"{name} {each}" for name, each in part.items()))
 
 
 def _document(

@@ -23,16 +23,16 @@ AtOption = Annotated[
 ]
 StageOption = Annotated[str | None, typer.Option("--stage", help="Only this stage.")]
 
-_S3 = "s3://"
+S3 = "s3://"
 
 
 def log_source(log: str | None, env: str) -> "LogSource":
     """Where `--log` points to; without it, the environment's own bucket."""
     from falcon_balances.audit.log_objects import LogBucket, LogFolder  # noqa: PLC0415
 
-    if log is None or log.startswith(_S3):
+    if log is None or log.startswith(S3):
         target = find_target(env)
-        bucket = target.log_bucket if log is None else log.removeprefix(_S3).strip("/")
+        bucket = target.log_bucket if log is None else log.removeprefix(S3).strip("/")
         return LogBucket(target.client("s3"), bucket)
     folder = Path(log)
     if not folder.is_dir():
