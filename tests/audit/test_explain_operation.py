@@ -1,5 +1,7 @@
 """What folders say of one operation: where it was sealed, which fee, and what is wrong with it."""
 
+from typing import Any
+
 import pytest
 
 from bench.logs import objects_of, write
@@ -102,7 +104,11 @@ def test_a_shop_without_a_leg_of_its_own_has_no_fee():
 
 
 def test_a_payout_and_its_return_point_at_each_other(tmp_path):
-    said = {"merchant_id": "m-1", "balance_shop_id": "bs-1", "amount": Money(500, EUR)}
+    said: dict[str, Any] = {
+        "merchant_id": "m-1",
+        "balance_shop_id": "bs-1",
+        "amount": Money(500, EUR),
+    }
     paid = PayoutRequest(**said, payout_id="p-1", requested_at=DATE)
     back = PayoutReturn(**said, payout_id="p-1", returned_at=DATE, bank_reference="b-1")
     segments = [direct_segment(each, each.movement) for each in (paid, back)]
