@@ -55,6 +55,14 @@ class LogVersions:
                 [*elsewhere.result(), *(key for part in parts for key in part.odd)],
             )
 
+    def of(self, key: str) -> Listing:
+        """One key's; `odd` where it has several, or a delete marker."""
+        found = self._list(key)
+        return Listing(
+            [each for each in found.firsts if each.key == key],
+            [each for each in found.odd if each == key],
+        )
+
     def read_all(self, versions: Sequence[ObjectVersion]) -> Iterator[tuple[ObjectVersion, bytes]]:
         with ThreadPoolExecutor(_CONCURRENT) as pool:
             yield from zip(versions, pool.map(self._read, versions), strict=True)

@@ -102,13 +102,24 @@ def tables_of(
     advance: Callable[[int], None],
 ) -> Iterator[pa.Table]:
     """By CSV_SCHEMA, some thousand objects at a time; what is left out goes to `findings`."""
+    for table, _ in tables_with_objects(source, selection, findings, advance):
+        yield table
+
+
+def tables_with_objects(
+    source: LogSource,
+    selection: Selection,
+    findings: list[Finding],
+    advance: Callable[[int], None],
+) -> Iterator[tuple[pa.Table, Sequence[ObjectBatch]]]:
+    """As `tables_of`, each with the objects whose lines it has, in the same order."""
     for chunk, objects, _ in chunks_of(_known(source, selection, findings)):
         try:
-            yield _table(chunk)
+            yield _table(chunk), chunk
         except NotAsWrittenError:
             good = [each for batch in chunk if (each := _good(batch, findings)).names]
             if good:
-                yield _table(good)
+                yield _table(good), good
         advance(objects)
 
 

@@ -113,6 +113,9 @@ class LogSource(Protocol):
     def read(self, key: str) -> bytes:
         """One object again."""
 
+    def keys_of(self, selection: Selection, falcon_operation_id: str) -> Iterator[str]:
+        """The keys of an operation, by names alone: no object is read."""
+
 
 class LogFolder:
     """A folder as `aws s3 sync` makes it. Symbolic links are not followed: they are foreign."""
@@ -134,6 +137,14 @@ class LogFolder:
         folder = Path(prefix)
         ways = [folder, *folder.parents[:-1]]
         return next((str(way) for way in ways if Path(self._root, way).is_symlink()), None)
+
+    def keys_of(self, selection: Selection, falcon_operation_id: str) -> Iterator[str]:
+        root = Path(self._root)
+        for prefix in selection.prefixes():
+            for path in sorted((root / prefix).rglob(f"{falcon_operation_id}*.csv")):
+                key = path.relative_to(root).as_posix()
+                if _is_selected(key, selection) and not path.is_symlink():
+                    yield key
 
     def _below(self, prefix: str, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
         # Texts, not paths: a log has a folder for every few objects, and a path costs more than
@@ -194,6 +205,12 @@ def _bodies(
         yield ObjectBatch(partition, some, bodies)
 
 
+def _is_selected(key: str, selection: Selection) -> bool:
+    prefix, _, name = key.rpartition("/")
+    partition = Partition.of(prefix)
+    return partition is not None and selection.has(partition) and is_object_name(name)
+
+
 def _read(folder: int, name: str) -> bytes:
     """Three system calls for an object that is smaller than a read: no file object, no path."""
     file = os.open(name, _PLAIN_FILE, dir_fd=folder)
@@ -231,6 +248,15 @@ class LogBucket:
     def read(self, key: str) -> bytes:
         with aws_call(f"read {key}"):
             return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+    def keys_of(self, selection: Selection, falcon_operation_id: str) -> Iterator[str]:
+        """A request for every thousand keys that are looked through."""
+        for prefix in selection.prefixes():
+            for listed in self._pages(prefix):
+                for key, _ in listed:
+                    name = key.rpartition("/")[2]
+                    if name.startswith(falcon_operation_id) and _is_selected(key, selection):
+                        yield key
 
     def _pages(self, prefix: str) -> Iterator[list[tuple[str, int]]]:
         """Keys with their sizes."""

@@ -31,6 +31,13 @@ def _part(merchant_id: str, path: Path, *, is_last: bool) -> dict[str, Any]:
         raise IntegrityError(f"{path.name} is no manifest") from error
     if is_last and claim is not None:
         places.append(claim)
+    return proved_part(head, signature, leaves, places)
+
+
+def proved_part(
+    head: bytes, signature: bytes, leaves: Sequence[bytes], places: Sequence[int]
+) -> dict[str, Any]:
+    """A manifest's head, and the leaves at these places, each with its path to the root."""
     levels = levels_of([leaf_hash(leaf) for leaf in leaves]) if places else []
     return {
         "head": head.decode("ascii"),

@@ -169,16 +169,8 @@ class _Replay:
         self._lines += len(hashes)
 
     def _take_back(self, sums: dict[SumKey, Sum], repeated: frozenset[int]) -> None:
-        """The first by key and line counts; all others with the same uuid are reported."""
-        found: dict[str, list[Line]] = {}
-        for batch in self._source.batches(self._selection):
-            if isinstance(batch, Foreign):
-                continue
-            for key, body in objects_in([batch]):
-                if any(hash_of(uuid) in repeated for uuid in _uuids(body)):
-                    for line in _lines_unless_flawed(key, body, self._before):
-                        found.setdefault(line.uuid, []).append(line)
-        self._findings += take_back(sums, found.values())
+        repeats = repeats_in(self._source, self._selection, self._before, repeated)
+        self._findings += take_back(sums, repeats)
 
 
 class SumTable:
@@ -310,6 +302,21 @@ class Line(NamedTuple):
     minor: int
 
 
+def repeats_in(
+    source: LogSource, selection: Selection, before: str | None, repeated: frozenset[int]
+) -> Iterable[Sequence[Line]]:
+    """Lines with the same uuid. `repeated` are the hashes of uuids that may come more than once."""
+    found: dict[str, list[Line]] = {}
+    for batch in source.batches(selection):
+        if isinstance(batch, Foreign):
+            continue
+        for key, body in objects_in([batch]):
+            if any(hash_of(uuid) in repeated for uuid in _uuids(body)):
+                for line in _lines_unless_flawed(key, body, before):
+                    found.setdefault(line.uuid, []).append(line)
+    return found.values()
+
+
 def lines_of(key: str, body: bytes, before: str | None) -> Iterable[Line]:
     segment = read_strictly(key, body)
     for number, line in enumerate(segment.lines, start=2):
@@ -337,9 +344,13 @@ def take_back(sums: dict[SumKey, Sum], found: Iterable[Sequence[Line]]) -> list[
         for line in others:
             counted = sums[line.sum_key]
             sums[line.sum_key] = Sum(counted.minor - line.minor, counted.lines - 1)
-            detail = f"line {line.number}: already in {first.key}, line {first.number}"
-            findings.append(Finding(line.key, REPEATED, detail))
+            findings.append(repetition(first, line))
     return findings
+
+
+def repetition(first: Line, line: Line) -> Finding:
+    said = f"line {line.number}: already in {first.key}, line {first.number}"
+    return Finding(line.key, REPEATED, said)
 
 
 def _lines_unless_flawed(key: str, body: bytes, before: str | None) -> list[Line]:

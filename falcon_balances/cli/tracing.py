@@ -27,15 +27,20 @@ def operation_id_of(words: list[str]) -> str:
 
 def story(target: Target, operation_id: str) -> dict[str, Any]:
     """Empty `stages` when no stage of it was ever claimed."""
-    claims = DynamoEventClaims(target.client("dynamodb"), target.claims_table)
-    found = [
-        claim for stage in STAGES if (claim := claims.find(operation_id, Stage(stage))) is not None
-    ]
+    found = claims_of(target, operation_id)
     return {
         "falcon_operation_id": operation_id,
         "corrected_by": _corrected_by(target, found) if found else [],
         "stages": [_stage_story(target, claim) for claim in found],
     }
+
+
+def claims_of(target: Target, operation_id: str) -> list[ClaimV1]:
+    """Of all stages, in their order."""
+    claims = DynamoEventClaims(target.client("dynamodb"), target.claims_table)
+    return [
+        claim for stage in STAGES if (claim := claims.find(operation_id, Stage(stage))) is not None
+    ]
 
 
 def _stage_story(target: Target, claim: ClaimV1) -> dict[str, Any]:

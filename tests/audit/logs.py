@@ -36,3 +36,6 @@ class MemoryLog:
 
     def read(self, key: str) -> bytes:
         return self._objects[key]
+
+    def keys_of(self, selection: Selection, falcon_operation_id: str) -> Iterator[str]:
+        return (key for key in self._objects if f"/{falcon_operation_id}" in key)

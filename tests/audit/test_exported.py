@@ -252,7 +252,7 @@ CSV_FLAWS = [
     (first_line('"EUR"', '"JPY"'), "an amount that is not at its currency's full scale"),
     (first_line('"capture"', '"gift"'), "'gift' is not a valid OperationType"),
     (first_line('"confirmed"', '"settled"'), "stage, merchant_id, operation, date or part"),
-    (first_line('"m-', '"-m-'), "stage, merchant_id, operation, date or part"),
+    (first_line('"m-', '"-m-'), "merchant_id: a character that no field has"),
     (first_line("2026-10-01T10", "2026-10-01T25"), "hour must be in 0..23"),
     (first_line('"2026-10-01T10:00:00Z"', '"01.10.26"'), "stage, merchant_id, operation, date"),
     (first_line('"bs-m', '"bs,m'), "commas or quotes"),

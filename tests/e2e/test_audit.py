@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from falcon_balances.domain.identity import operation_id_of_reference
+from falcon_balances.domain.operations import OperationType
 from tests.e2e import observed
 from tests.e2e.auditing import (
     HLEDGER,
@@ -158,6 +160,106 @@ def test_without_aws_a_tampered_folder_is_found(auditor, tmp_path):
         key.write_bytes(body)
 
 
+def operation(kind, reference, psp_id="psp-north"):
+    return operation_id_of_reference(psp_id, OperationType(kind), reference)
+
+
+def test_a_balance_is_explained_by_bucket_and_folder_alike(auditor):
+    words = ("explain", "--merchant", "m-books", "--top", "1")
+    said = auditor.ask(*words)
+    assert auditor.ask(*words, "--log", auditor.log) == said
+    (balance,) = said["balances"]
+    assert balance["available"] == expected()["m-books"]["available"]
+    consists = balance["consists_of"]["available"]
+    (largest,) = consists["movements"]
+    assert (largest["external_reference"], largest["amount"]) == ("order-1001", "99.00")
+    assert (auditor.log / largest["log_key"]).is_file()
+    assert consists["remainder"] == {"movements": 1, "amount": "-40.00"}
+    assert "the remainder: 1 movements, -40.00" in auditor.run(*words)
+    assert auditor.ask(*words, "--at", "2025-11-04T00:00:00Z")["balances"][0]["available"] == "0.00"
+
+
+def test_an_operation_s_story_is_whole_on_the_stack(auditor):
+    said = auditor.ask("explain", "--operation", operation("capture", "basket-2001"))
+    assert said["problems"] == []
+    assert [each["stage"] for each in said["stages"]] == ["confirmed", "reconciled"]
+    for stage in said["stages"]:
+        assert stage["event"]["amount"] == "80.00"
+        by_merchant = {each["merchant_id"]: each for each in stage["contexts"]}
+        candles = by_merchant["m-candles"]
+        assert candles["fees"][0]["percent"] == "1.000000"
+        assert candles["fees"][0]["fixed"] == {"EUR": "0.20"}
+        assert (candles["fees_expected"], candles["fees_charged"]) == ("0.50", "0.50")
+        assert len(stage["segments"]) == 3
+        for segment in stage["segments"]:
+            assert segment["sealed"]["proof"] == "holds"
+            assert segment["in_log"]["sha256"] == segment["sealed"]["sha256"]
+            assert segment["in_log"]["version_id"] == segment["sealed"]["version_id"]
+            assert segment["counted"]["window"]
+    assert (said["blocks"], said["corrected_by"]) == ([], [])
+    assert said["pairing"] == "nothing is awaited"
+    clearing = [each for each in said["accounts"] if each["account"] == "psp_clearing"]
+    assert [each["amount"] for each in clearing] == ["0.00"]
+
+
+def test_a_folder_alone_says_what_it_cannot_say(auditor):
+    refund = operation("refund", "return-1001")
+    words = ("explain", "--operation", refund)
+    said = auditor.ask(*words, *auditor.files)
+    (stage,) = said["stages"]
+    assert stage["segments"][0]["sealed"]["proof"] == "holds"
+    for told in (stage["claim"], stage["segments"][0]["counted"], said["corrected_by"]):
+        assert told.startswith("not looked at: needs the environment")
+    assert said["original"].startswith("not looked at: needs the PSP's event")
+    said = auditor.ask(*words, "--log", auditor.log)
+    sealed = said["stages"][0]["segments"][0]["sealed"]
+    assert sealed == "not looked at: needs --manifests"
+    assert "psp_clearing" in auditor.run(*words, "--log", auditor.log)
+    awaited = auditor.ask(*words)
+    assert awaited["pairing"] == {"m-books": "confirmed_only"}
+
+
+def test_an_object_that_was_edited_or_is_gone_is_named_by_the_story(auditor):
+    words = ("explain", "--operation", operation("capture", "order-1002"), *auditor.files)
+    (key,) = [each["log_key"] for each in auditor.ask(*words)["stages"][0]["segments"]]
+    file = auditor.log / key
+    body = file.read_bytes()
+    try:
+        file.write_bytes(body.replace(b"49.50", b"49.51"))
+        problems = auditor.ask(*words, exit_code=3)["problems"]
+        assert problems == [{"place": key, "what": "its bytes are not those that were sealed"}]
+        file.write_bytes(body.replace(b"49.50", b"049.50"))
+        assert "flawed" in auditor.ask(*words, exit_code=3)["problems"][0]["what"]
+        file.unlink()
+        problems = auditor.ask(*words, exit_code=3)["problems"]
+        assert problems == [{"place": key, "what": "it is not in the log"}]
+    finally:
+        file.write_bytes(body)
+
+
+def test_a_claim_that_is_missing_is_named_by_the_story(auditor):
+    target, captured = auditor.stack.target, operation("capture", "order-1001")
+    dynamodb = target.client("dynamodb")
+    removed = []
+    try:
+        for stage in ("reconciled", "confirmed"):
+            key = {"falcon_operation_id": {"S": captured}, "stage": {"S": stage}}
+            done = dynamodb.delete_item(
+                TableName=target.claims_table, Key=key, ReturnValues="ALL_OLD"
+            )
+            removed.append(done["Attributes"])
+            said = auditor.ask("explain", "--operation", captured, exit_code=3)
+            assert len(said["problems"]) == len(removed)
+            assert {each["what"] for each in said["problems"]} == {
+                "it is in the log, and no claim says so"
+            }
+            told = {each["stage"]: each["claim"] for each in said["stages"]}
+            assert told[stage] == "there is none"
+    finally:
+        for item in removed:
+            dynamodb.put_item(TableName=target.claims_table, Item=item)
+
+
 def test_the_trial_balance_sums_to_zero_in_every_currency(auditor):
     said = auditor.ask("trial-balance", "--log", auditor.log)
     rows = said["accounts"]
@@ -235,6 +337,11 @@ def test_the_stack_reconciles_what_arrives_and_has_an_alarm(stack):
         (("replay", "--log", "s3://no-such-bucket"), "NoSuchBucket"),
         (("reconcile", "--statement", "nowhere.csv"), "nowhere.csv"),
         (("reconcile", "--statement", str(DATA / "reconciled.jsonl")), "no column for reference"),
+        (("explain", "--merchant", "m-nobody"), "nothing of a merchant m-nobody"),
+        (("explain", "--merchant", "../m"), "no merchant has such an id"),
+        (("explain", "--merchant", "m-books", "--balance", "bs-no"), "no balance bs-no"),
+        (("explain", "--operation", "not-a-uuid"), "not-a-uuid is no falcon_operation_id"),
+        (("explain", "--operation", f"{0:08}-0000-5000-8000-{0:012}"), "no operation"),
     ],
 )
 def test_wrong_input_is_said(auditor, arguments, said):
@@ -242,3 +349,12 @@ def test_wrong_input_is_said(auditor, arguments, said):
     assert done.returncode in {1, 4}
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_explaining_both_or_neither_is_a_wrong_usage(auditor):
+    for words in (
+        (),
+        ("--merchant", "m-books", "--operation", "x"),
+        ("--operation", "x", "--at", "y"),
+    ):
+        assert auditor.stack.falcon("audit", "explain", *words).returncode == 2

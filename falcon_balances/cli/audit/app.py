@@ -2,13 +2,15 @@
 
 import typer
 
-from falcon_balances.cli.audit import exporting, reconciling, replaying, sealing
+from falcon_balances.cli.audit import explaining, exporting, reconciling, replaying, sealing
 
 app = typer.Typer(
-    help="For auditors: replay, reconcile, seal, verify, prove, export.", no_args_is_help=True
+    help="For auditors: replay, explain, reconcile, seal, verify, prove, export.",
+    no_args_is_help=True,
 )
 app.command()(replaying.replay)
 app.command()(replaying.compare)
+app.command()(explaining.explain)
 app.command()(exporting.trial_balance)
 app.command()(exporting.export)
 app.command()(reconciling.reconcile)

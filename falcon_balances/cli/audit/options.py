@@ -30,16 +30,16 @@ AtOption = Annotated[
 ]
 StageOption = Annotated[str | None, typer.Option("--stage", help="Only this stage.")]
 
-_S3 = "s3://"
+S3 = "s3://"
 
 
 def log_source(log: str | None, env: str) -> "LogSource":
     """Where `--log` points to; without it, the environment's own bucket."""
     from falcon_balances.audit.log_objects import LogBucket, LogFolder  # noqa: PLC0415
 
-    if log is None or log.startswith(_S3):
+    if log is None or log.startswith(S3):
         target = find_target(env)
-        bucket = target.log_bucket if log is None else log.removeprefix(_S3).strip("/")
+        bucket = target.log_bucket if log is None else log.removeprefix(S3).strip("/")
         return LogBucket(target.client("s3"), bucket)
     folder = Path(log)
     if not folder.is_dir():
@@ -51,7 +51,7 @@ def exported_path(log: str | None) -> Path | None:
     """What `--log` names, where it is what `falcon audit export` wrote and no log of objects."""
     from falcon_balances.audit.exported_files import is_exported  # noqa: PLC0415 - Arrow
 
-    if log is None or log.startswith(_S3) or not is_exported(Path(log)):
+    if log is None or log.startswith(S3) or not is_exported(Path(log)):
         return None
     return Path(log)
 

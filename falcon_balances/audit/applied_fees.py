@@ -1,0 +1,42 @@
+"""The fees that an operation's contexts charge, worked out again beside what was charged."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from falcon_balances.domain.merchant_context import Fee, MerchantContext
+from falcon_balances.domain.money import Money
+from falcon_balances.domain.operations import PSP_TYPES, BalanceOperation, OperationType
+
+
+class AppliedFees(NamedTuple):
+    """`fees` are those of the context for this type of operation; amounts are what was taken off.
+
+    `expected` is the fees of every leg, `charged` what the lines say; equal, or something is wrong.
+    """
+
+    fees: Sequence[Fee]
+    expected: Money
+    charged: Money
+
+
+def applied_fees(context: MerchantContext, lines: Iterable[BalanceOperation]) -> AppliedFees | None:
+    """Of the lines that the context's shop has; None where it has none of its own."""
+    own = [
+        line
+        for line in lines
+        if (line.local_merchant_id, line.shop_id)
+        == (context.key.local_merchant_id, context.key.shop_id)
+    ]
+    legs = [line for line in own if line.type in PSP_TYPES]
+    if not legs:
+        return None
+    fees = [fee for fee in context.fees if fee.on == legs[0].type]
+    currency = legs[0].currency
+    expected = sum(
+        charge.minor
+        for leg in legs
+        for fee in fees
+        if (charge := fee.of(Money(abs(leg.amount.minor), currency))) is not None
+    )
+    charged = -sum(line.amount.minor for line in own if line.type is OperationType.PSP_FEE)
+    return AppliedFees(fees, Money(expected, currency), Money(charged, currency))

@@ -1,0 +1,268 @@
+"""`falcon audit explain`: what a balance consists of, and one operation's whole story."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from falcon_balances.cli import output
+from falcon_balances.cli.audit.options import S3, AtOption, LogOption, instant_of, log_source
+from falcon_balances.cli.audit.replaying import print_findings
+from falcon_balances.cli.errors import EXIT_MISMATCH, InvalidInputError
+from falcon_balances.cli.output import JsonFlag
+from falcon_balances.cli.target import LOCAL, EnvOption, find_target
+
+if TYPE_CHECKING:
+    from falcon_balances.audit.movements import Composition, Explained, ExplainedBalance
+
+_TOP_MAX = 10_000
+
+
+def explain(
+    *,
+    merchant: Annotated[
+        str | None, typer.Option("--merchant", help="What its balances consist of.")
+    ] = None,
+    operation: Annotated[
+        str | None, typer.Option("--operation", help="The story of this falcon_operation_id.")
+    ] = None,
+    balance: Annotated[
+        str | None, typer.Option("--balance", help="Only this balance shop of the merchant.")
+    ] = None,
+    top: Annotated[
+        int, typer.Option("--top", min=0, max=_TOP_MAX, help="So many of the largest movements.")
+    ] = 10,
+    at: AtOption = None,
+    log: LogOption = None,
+    manifests: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifests",
+            help="A folder; without it the environment's bucket.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    public_key: Annotated[
+        Path | None,
+        typer.Option("--public-key", help="PEM or DER.", exists=True, dir_okay=False),
+    ] = None,
+    env: EnvOption = LOCAL,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what a merchant's balances consist of, or one operation's whole story.
+
+    With --log FOLDER nothing but folders is read; what they cannot say is named.
+    """
+    _check_options(
+        merchant,
+        operation,
+        {"--balance": balance, "--at": at},
+        {"--manifests": manifests, "--public-key": public_key},
+    )
+    if merchant is not None:
+        _explain_merchant(merchant, balance, top, at, log, env, as_json=as_json)
+    elif operation is not None:
+        _explain_operation(operation, log, manifests, public_key, env, as_json=as_json)
+
+
+def _check_options(
+    merchant: str | None,
+    operation: str | None,
+    of_merchants: dict[str, object],
+    of_operations: dict[str, object],
+) -> None:
+    """Raises UsageError."""
+    if (merchant is None) == (operation is None):
+        raise typer.BadParameter("give either --merchant or --operation")
+    wrong = of_operations if operation is None else of_merchants
+    for name, value in wrong.items():
+        if value is not None:
+            other = "--operation" if operation is None else "--merchant"
+            raise typer.BadParameter(f"{name} goes with {other} only")
+
+
+def _explain_merchant(
+    merchant_id: str,
+    balance_shop_id: str | None,
+    top: int,
+    at: str | None,
+    log: str | None,
+    env: str,
+    *,
+    as_json: bool,
+) -> None:
+    from falcon_balances.audit.movements import explain as explain_merchant  # noqa: PLC0415 - Arrow
+    from falcon_balances.contracts.blocks import is_id  # noqa: PLC0415
+
+    if not is_id(merchant_id):
+        raise InvalidInputError("--merchant: no merchant has such an id")
+    before = instant_of(at)
+    with output.progress("objects", None) as advance:
+        explained = explain_merchant(log_source(log, env), merchant_id, before, top, advance)
+    if not explained.objects and not explained.findings:
+        raise InvalidInputError(f"the log has nothing of a merchant {merchant_id}")
+    balances = [
+        each
+        for each in explained.balances
+        if balance_shop_id in (None, each.balance.balance_shop_id)
+    ]
+    if balance_shop_id is not None and not balances:
+        raise InvalidInputError(f"the log has no balance {balance_shop_id[:64]} of {merchant_id}")
+    if as_json:
+        output.document(_document(merchant_id, before, explained, balances))
+    else:
+        for each in balances:
+            _show_balance(merchant_id, each)
+    print_findings(explained.findings, f"{explained.objects} objects, {explained.lines} lines")
+
+
+def _explain_operation(
+    operation: str,
+    log: str | None,
+    manifests: Path | None,
+    public_key: Path | None,
+    env: str,
+    *,
+    as_json: bool,
+) -> None:
+    from falcon_balances.adapters.manifests import LogVersions  # noqa: PLC0415 - AWS
+    from falcon_balances.audit.verifier.findings import NotWrittenSoError  # noqa: PLC0415
+    from falcon_balances.cli.audit.operation_story import Sources, tell  # noqa: PLC0415
+    from falcon_balances.cli.tracing import operation_id_of  # noqa: PLC0415
+
+    try:
+        operation_id = operation_id_of([operation])
+    except InvalidInputError as error:
+        said = f"--operation: {operation[:80]} is no falcon_operation_id"
+        raise InvalidInputError(said) from error
+    source = log_source(log, env)
+    target = versions = None
+    if log is None or log.startswith(S3):
+        target = find_target(env)
+        bucket = target.log_bucket if log is None else log.removeprefix(S3).strip("/")
+        versions = LogVersions(target.client("s3"), bucket)
+    key = None if public_key is None else public_key.read_bytes()
+    try:
+        story = tell(Sources(source, target, versions, manifests, key), operation_id)
+    except NotWrittenSoError as error:
+        raise InvalidInputError(str(error)) from error
+    if story is None:
+        raise InvalidInputError(f"no operation {operation_id} is known here")
+    if as_json:
+        output.document(story.document)
+    else:
+        _show({name: each for name, each in story.document.items() if name != "problems"})
+    for place, what in story.problems:
+        output.warn(f"{place}: {what}")
+    if story.problems:
+        output.fail(f"{len(story.problems)} problems")
+        raise typer.Exit(EXIT_MISMATCH)
+
+
+def _show(value: dict[str, Any], indent: str = "") -> None:
+    """Names and values, the parts of a part further in; what a row holds stands on its line."""
+    for name, each in value.items():
+        if isinstance(each, dict) and each:
+            output.line(f"{indent}{name}")
+            _show(each, f"{indent}  ")
+        elif isinstance(each, list) and each:
+            output.line(f"{indent}{name}")
+            for part in each:
+                _show_part(part, f"{indent}  ")
+        else:
+            output.line(f"{indent}{name}: {'none' if each in (None, [], {}) else each}")
+
+
+def _show_part(part: object, indent: str) -> None:
+    if not isinstance(part, dict):
+        output.line(f"{indent}{part}")
+    elif any(isinstance(each, dict | list) for each in part.values()):
+        (name, first), *others = part.items()
+        output.line(f"{indent}{name} {first}")
+        _show(dict(others), f"{indent}  ")
+    else:
+        output.line(indent + ", ".join(f"{name} {each}" for name, each in part.items()))
+
+
+def _document(
+    merchant_id: str,
+    before: str | None,
+    explained: "Explained",
+    balances: "list[ExplainedBalance]",
+) -> dict[str, Any]:
+    return {
+        "merchant_id": merchant_id,
+        "at": before,
+        "objects": explained.objects,
+        "lines": explained.lines,
+        "balances": [
+            {
+                **_figures(each),
+                "consists_of": {
+                    name: _composition(figure, each.balance.currency.exponent)
+                    for name, figure in each.figures.items()
+                },
+            }
+            for each in balances
+        ],
+        "findings": [
+            {"key": each.key, "problem": each.problem, "detail": each.detail}
+            for each in explained.findings
+        ],
+    }
+
+
+def _figures(explained: "ExplainedBalance") -> dict[str, Any]:
+    from falcon_balances.contracts.balance_document import BalanceV1  # noqa: PLC0415
+
+    return BalanceV1.of(explained.balance).model_dump(exclude={"blocked", "negative_since"})
+
+
+def _composition(figure: "Composition", exponent: int) -> dict[str, Any]:
+    """`remaining`: what is left of the figure when this row and those before it are taken off."""
+    from falcon_balances.domain.money import at_full_scale  # noqa: PLC0415
+
+    rows = []
+    remaining = figure.minor
+    for each in figure.largest:
+        remaining -= each.minor
+        rows.append(
+            {
+                "date": each.date,
+                "stage": each.stage.value,
+                "types": [kind.value for kind in each.types],
+                "external_reference": each.external_reference,
+                "amount": at_full_scale(each.minor, exponent),
+                "remaining": at_full_scale(remaining, exponent),
+                "falcon_operation_id": each.falcon_operation_id,
+                "log_key": each.log_key,
+            }
+        )
+    remainder = {"movements": figure.others, "amount": at_full_scale(remaining, exponent)}
+    return {"movements": rows, "remainder": remainder}
+
+
+def _show_balance(merchant_id: str, explained: "ExplainedBalance") -> None:
+    figures = _figures(explained)
+    output.line(f"{merchant_id}, {figures['balance_shop_id']}, {figures['currency']}")
+    output.pairs(
+        {
+            f"  {name}": value
+            for name, value in figures.items()
+            if name not in {"balance_shop_id", "currency"}
+        }
+    )
+    columns = ("date", "stage", "types", "external_reference", "amount", "remaining", "log_key")
+    for name, figure in explained.figures.items():
+        said = _composition(figure, explained.balance.currency.exponent)
+        rows, remainder = said["movements"], said["remainder"]
+        if not rows and not remainder["movements"]:
+            output.line(f"{name}: nothing moved it")
+            continue
+        output.line(f"{name} {figures[name]} consists of")
+        if rows:
+            shown = [each | {"types": ", ".join(each["types"])} for each in rows]
+            cells = [[each[column] for column in columns] for each in shown]
+            output.table(columns, cells, right=("amount", "remaining"))
+        output.line(f"  the remainder: {remainder['movements']} movements, {remainder['amount']}")
