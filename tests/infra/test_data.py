@@ -54,6 +54,21 @@ def test_the_key_that_signs_never_leaves_kms_and_is_found_by_its_alias(assembly)
     assert assembly.text(alias["TargetKeyId"]) == f"{name}.Arn"
 
 
+def test_only_the_sealer_signs_whatever_iam_lets_others_do(assembly):
+    (key,) = assembly.properties("AWS::KMS::Key").values()
+    (deny,) = [each for each in key["KeyPolicy"]["Statement"] if each["Effect"] == "Deny"]
+    assert (deny["Principal"], deny["Action"], deny["Resource"]) == ({"AWS": "*"}, "kms:Sign", "*")
+    ((condition, names),) = deny["Condition"].items()
+    ((name, role),) = names.items()
+    assert (condition, name) == ("ArnNotEquals", "aws:PrincipalArn")
+    sealer = assembly.properties("AWS::Lambda::Function")["sealer"]["Role"]
+    logical_id = assembly.text(sealer).removesuffix(".Arn")
+    role_name = assembly.properties("AWS::IAM::Role")[logical_id]["RoleName"]
+    assert (
+        assembly.text(role) == f"arn:<Partition>:iam::<AccountId>:role/{assembly.text(role_name)}"
+    )
+
+
 @pytest.mark.parametrize(
     ("table", "keys"),
     [
