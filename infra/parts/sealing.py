@@ -28,7 +28,12 @@ def signing_key(scope: Construct, settings: EnvironmentSettings) -> kms.Key:
         key_usage=kms.KeyUsage.SIGN_VERIFY,
         removal_policy=RemovalPolicy.RETAIN if settings.keeps_data else RemovalPolicy.DESTROY,
     )
-    role = f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{_role_name(settings)}"
+    name = _role_name(settings)
+    # AWS says aws:PrincipalArn of a role in use as the first of these, the emulator as the second.
+    sealer = [
+        f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{name}",
+        f"arn:{Aws.PARTITION}:sts::{Aws.ACCOUNT_ID}:assumed-role/{name}/*",
+    ]
     key.add_to_resource_policy(
         iam.PolicyStatement(
             sid="OnlyTheSealerSigns",
@@ -36,7 +41,7 @@ def signing_key(scope: Construct, settings: EnvironmentSettings) -> kms.Key:
             principals=[iam.AnyPrincipal()],
             actions=["kms:Sign"],
             resources=["*"],
-            conditions={"ArnNotEquals": {"aws:PrincipalArn": role}},
+            conditions={"ArnNotLike": {"aws:PrincipalArn": sealer}},
         )
     )
     return key

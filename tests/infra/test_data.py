@@ -59,14 +59,15 @@ def test_only_the_sealer_signs_whatever_iam_lets_others_do(assembly):
     (deny,) = [each for each in key["KeyPolicy"]["Statement"] if each["Effect"] == "Deny"]
     assert (deny["Principal"], deny["Action"], deny["Resource"]) == ({"AWS": "*"}, "kms:Sign", "*")
     ((condition, names),) = deny["Condition"].items()
-    ((name, role),) = names.items()
-    assert (condition, name) == ("ArnNotEquals", "aws:PrincipalArn")
+    ((name, exempt),) = names.items()
+    assert (condition, name) == ("ArnNotLike", "aws:PrincipalArn")
     sealer = assembly.properties("AWS::Lambda::Function")["sealer"]["Role"]
     logical_id = assembly.text(sealer).removesuffix(".Arn")
-    role_name = assembly.properties("AWS::IAM::Role")[logical_id]["RoleName"]
-    assert (
-        assembly.text(role) == f"arn:<Partition>:iam::<AccountId>:role/{assembly.text(role_name)}"
-    )
+    role = assembly.text(assembly.properties("AWS::IAM::Role")[logical_id]["RoleName"])
+    assert [assembly.text(each) for each in exempt] == [
+        f"arn:<Partition>:iam::<AccountId>:role/{role}",
+        f"arn:<Partition>:sts::<AccountId>:assumed-role/{role}/*",
+    ]
 
 
 @pytest.mark.parametrize(
