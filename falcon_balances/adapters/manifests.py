@@ -1,24 +1,37 @@
 """What the sealer touches: every version in the log's bucket, the manifests, the key that signs."""
 
 from base64 import b64encode
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
-from falcon_balances.domain.manifests import ALGORITHM, FOLDER, Manifest, Sealed, sequence_of
+from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.manifests import (
+    ALGORITHM,
+    FOLDER,
+    Manifest,
+    Sealed,
+    sequence_of,
+    signed_head,
+)
 from falcon_balances.domain.operations import Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
 
-_CONCURRENT: Final = 32
+_CHUNK_BYTES: Final = 1 << 20
+_SIGNED_BYTES_MAX: Final = 4_096  # KMS takes no longer text
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,14 +41,22 @@ class ObjectVersion:
     written_at: datetime
     key: str
     version_id: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The first version of each key; `odd` are keys that have more, or a delete marker."""
+    """What the log holds, told by the first version of each key.
 
-    firsts: Sequence[ObjectVersion]
+    `new`: those written after a given time; of all others only the number is kept, `known`.
+    `odd`: keys with a second version or a delete marker, and what lies outside the stages.
+    `asked_at`: the time by S3's clock before it listed anything; None where it did not say.
+    """
+
+    new: Sequence[ObjectVersion]
+    known: int
     odd: Sequence[str]
+    asked_at: datetime | None = None
 
 
 class LogVersions:
@@ -45,61 +66,89 @@ class LogVersions:
         self._s3 = s3
         self.bucket = bucket
 
-    def list_all(self) -> Listing:
-        """One request for a thousand versions. What lies outside the stages' folders is odd."""
-        with ThreadPoolExecutor(len(Stage) + 1) as pool:
-            elsewhere = pool.submit(self._elsewhere)
-            parts = list(pool.map(self._list, [f"{stage}/" for stage in Stage]))
-            return Listing(
-                [each for part in parts for each in part.firsts],
-                [*elsewhere.result(), *(key for part in parts for key in part.odd)],
-            )
+    def list_all(self, since: datetime | None) -> Listing:
+        """One request for a thousand versions; memory for what is newer than `since`, and odd."""
+        elsewhere, asked_at = self._elsewhere()
+        with ThreadPoolExecutor(len(Stage)) as pool:
+            parts = list(pool.map(lambda stage: self._list(f"{stage}/", since), Stage))
+        return Listing(
+            [each for part in parts for each in part.new],
+            sum(part.known for part in parts),
+            [*elsewhere, *(key for part in parts for key in part.odd)],
+            asked_at,
+        )
 
     def of(self, key: str) -> Listing:
         """One key's; `odd` where it has several, or a delete marker."""
-        found = self._list(key)
+        found = self._list(key, None)
         return Listing(
-            [each for each in found.firsts if each.key == key],
+            [each for each in found.new if each.key == key],
+            0,
             [each for each in found.odd if each == key],
+            None,
         )
 
-    def read_all(self, versions: Sequence[ObjectVersion]) -> Iterator[tuple[ObjectVersion, bytes]]:
-        with ThreadPoolExecutor(_CONCURRENT) as pool:
-            yield from zip(versions, pool.map(self._read, versions), strict=True)
+    def read(self, version: ObjectVersion) -> bytes:
+        return b"".join(self._chunks(version))
 
-    def _list(self, prefix: str) -> Listing:
-        firsts: dict[str, ObjectVersion] = {}
+    def digest(self, version: ObjectVersion) -> str:
+        """SHA-256 of an object that is too large to be held."""
+        digest = sha256()
+        for chunk in self._chunks(version):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+    def _list(self, prefix: str, since: datetime | None) -> Listing:
+        new: list[ObjectVersion] = []
+        known = 0
         odd: set[str] = set()
         with aws_call(f"versions below {prefix}"):
-            pages = self._s3.get_paginator("list_object_versions").paginate(
-                Bucket=self.bucket, Prefix=prefix
-            )
-            for page in pages:
-                odd |= {each["Key"] for each in page.get("DeleteMarkers", [])}
-                for each in page.get("Versions", []):
-                    key = each["Key"]
-                    written_at = each["LastModified"].replace(microsecond=0)
-                    version = ObjectVersion(written_at, key, each["VersionId"])
-                    known = firsts.get(key)
-                    if known is not None:
-                        odd.add(key)
-                    # A page has a key's newest version first.
-                    firsts[key] = version if known is None else min(known, version)
-        return Listing(list(firsts.values()), sorted(odd))
+            for first in _firsts(self._versions(prefix, odd), odd):
+                if since is None or first.written_at > since:
+                    new.append(first)
+                else:
+                    known += 1
+        return Listing(new, known, sorted(odd))
 
-    def _elsewhere(self) -> list[str]:
+    def _versions(self, prefix: str, marked: set[str]) -> Iterator[ObjectVersion]:
+        """In the listing's order; keys with a delete marker are added to `marked`."""
+        pages = self._s3.get_paginator("list_object_versions").paginate(
+            Bucket=self.bucket, Prefix=prefix
+        )
+        for page in pages:
+            marked.update(each["Key"] for each in page.get("DeleteMarkers", []))
+            for each in page.get("Versions", []):
+                written_at = each["LastModified"].replace(microsecond=0)
+                yield ObjectVersion(written_at, each["Key"], each["VersionId"], each["Size"])
+
+    def _elsewhere(self) -> tuple[list[str], datetime | None]:
         with aws_call("keys outside the stages"):
             answer = self._s3.list_objects_v2(Bucket=self.bucket, Delimiter="/")
         known = {f"{stage}/" for stage in Stage}
         folders = {each["Prefix"] for each in answer.get("CommonPrefixes", [])}
-        return sorted({each["Key"] for each in answer.get("Contents", [])} | (folders - known))
+        strangers = {each["Key"] for each in answer.get("Contents", [])} | (folders - known)
+        date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+        return sorted(strangers), None if date is None else parsedate_to_datetime(date)
 
-    def _read(self, version: ObjectVersion) -> bytes:
+    def _chunks(self, version: ObjectVersion) -> Iterator[bytes]:
         with aws_call(f"read {version.key}"):
             answer = self._s3.get_object(
                 Bucket=self.bucket, Key=version.key, VersionId=version.version_id
             )
-            return answer["Body"].read()
+            yield from answer["Body"].iter_chunks(_CHUNK_BYTES)
+
+
+def _firsts(versions: Iterable[ObjectVersion], odd: set[str]) -> Iterator[ObjectVersion]:
+    """The first version of each key; keys that have more are added to `odd`.
+
+    A listing has the versions of a key one after the other, and the newest first: that order
+    holds within a second too, which their times do not.
+    """
+    for key, group in groupby(versions, attrgetter("key")):
+        *second, first = deque(group, maxlen=2)
+        if second:
+            odd.add(key)
+        yield first
 
 
 class ManifestBucket:
@@ -107,10 +156,25 @@ class ManifestBucket:
         self._s3 = s3
         self._bucket = bucket
 
-    def last(self) -> Sealed:
-        """How far the log is sealed. Raises IntegrityError for a manifest that is none."""
-        keys = [key for key in self.keys() if sequence_of(key) is not None]
-        return Sealed.read(self.read(max(keys))) if keys else Sealed()
+    def last(self, signer: "SigningKey") -> Sealed:
+        """How far the log is sealed.
+
+        Raises IntegrityError where a number is left out, and where the last manifest is not what
+        `signer` signed under that number: nothing is built on what somebody else wrote.
+        """
+        numbered = [key for key in self.keys() if sequence_of(key) is not None]
+        for number, key in enumerate(numbered, start=1):
+            if sequence_of(key) != number:
+                raise IntegrityError(f"{key} is there, and manifest {number} is not")
+        if not numbered:
+            return Sealed()
+        manifest = self.read(numbered[-1])
+        if not signer.signed(*signed_head(manifest)):
+            raise IntegrityError(f"{numbered[-1]} was not signed by the sealer's key")
+        sealed = Sealed.read(manifest)
+        if sealed.head is None or sealed.head.sequence != len(numbered):
+            raise IntegrityError(f"{numbered[-1]} is another manifest")
+        return sealed
 
     def keys(self) -> Iterable[str]:
         with aws_call("keys of manifests"):
@@ -125,7 +189,11 @@ class ManifestBucket:
             return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
     def append(self, manifest: Manifest, signature_base64: str) -> bool:
-        """False where another sealer was first: nothing is overwritten."""
+        """False where another sealer was first: nothing is overwritten.
+
+        Where only the answer to our own PUT was lost, the one sent again is refused as well: what
+        lies there then is ours to the byte, and another sealer's blinds differ.
+        """
         body = manifest.signed(signature_base64)
         with aws_call(f"append {manifest.key}"):
             try:
@@ -140,7 +208,7 @@ class ManifestBucket:
             except ClientError as error:
                 if error_code(error) != "PreconditionFailed":
                     raise
-                return False
+                return self.read(manifest.key) == body
         return True
 
 
@@ -161,6 +229,25 @@ class SigningKey:
                 SigningAlgorithm=ALGORITHM,
             )
         return b64encode(answer["Signature"]).decode()
+
+    def signed(self, text: bytes, signature: bytes) -> bool:
+        """Whether it was this key, by KMS's own word."""
+        if len(text) > _SIGNED_BYTES_MAX:
+            return False
+        with aws_call("verify the last manifest"):
+            try:
+                answer = self._kms.verify(
+                    KeyId=self._key_id,
+                    Message=text,
+                    MessageType="RAW",
+                    Signature=signature,
+                    SigningAlgorithm=ALGORITHM,
+                )
+            except ClientError as error:
+                if error_code(error) != "KMSInvalidSignatureException":
+                    raise
+                return False
+        return answer["SignatureValid"]
 
     def public_key(self) -> bytes:
         """SubjectPublicKeyInfo, DER."""

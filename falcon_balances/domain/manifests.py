@@ -5,9 +5,11 @@ others are the leaves of a Merkle tree (RFC 9162) whose root the head names. Eac
 hash of the head before it. `docs/manifests.md` has the format, for who writes a verifier.
 """
 
+import binascii
 import hmac
 import json
 import re
+from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
@@ -23,6 +25,13 @@ SCHEMA_VERSION: Final = "1"
 ALGORITHM: Final = "ECDSA_SHA_256"
 FOLDER: Final = "manifests/"
 _KEY = re.compile(rf"{FOLDER}([0-9]{{8}})\.jsonl\Z")
+# 72 bytes are the most that a DER signature of P-256 takes.
+_SIGNATURE = re.compile(
+    rb'\{"algorithm":"%s","signature":"([A-Za-z0-9+/]{4,96}={0,2})"\}\Z' % ALGORITHM.encode()
+)
+# No amount of the log comes near. Python refuses to write numbers of more than 4,300 digits: sums
+# of such as these, however many, never have so many.
+_MINOR_MAX: Final = 10**19
 
 
 class SumKey(NamedTuple):
@@ -68,6 +77,10 @@ class SealedObject:
     def of(cls, key: str, version_id: str, body: bytes, read: Segment | str) -> Self:
         """`read`: what its bytes say, or what is wrong with them."""
         digest = sha256(body).hexdigest()
+        if not isinstance(read, str) and any(
+            abs(line.amount.minor) >= _MINOR_MAX for line in read.lines
+        ):
+            read = "an amount that is too large to be added up"
         if isinstance(read, str):
             return cls(key, version_id, len(body), digest, {}, read)
         totals: Totals = {}
@@ -140,6 +153,8 @@ class Sealed:
             said = json.loads(first)
             del said["schema_version"]
             head = Head(**said)
+            if head.line() != first or root_of(map(leaf_hash, leaves)).hex() != head.root:
+                raise IntegrityError("the last manifest is not as it was written")
             documents = [json.loads(leaf) for leaf in leaves]
             objects = documents[0]["objects_total"]
             merchants = {
@@ -149,8 +164,6 @@ class Sealed:
             }
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise IntegrityError("the last manifest is none") from error
-        if head.line() != first or root_of(map(leaf_hash, leaves)).hex() != head.root:
-            raise IntegrityError("the last manifest is not as it was written")
         return cls(head, objects, merchants)
 
 
@@ -168,6 +181,21 @@ class Manifest:
     def signed(self, signature_base64: str) -> bytes:
         signature = canonical({"algorithm": ALGORITHM, "signature": signature_base64})
         return b"\n".join([self.head.line(), signature, *self.leaves, b""])
+
+
+def signed_head(manifest: bytes) -> tuple[bytes, bytes]:
+    """The head's line and its signature, DER: to be checked before any more of it is read.
+
+    Raises IntegrityError where it does not begin as a manifest does.
+    """
+    head, _, rest = manifest.partition(b"\n")
+    written = _SIGNATURE.match(rest.partition(b"\n")[0])
+    try:
+        if written is not None:
+            return head, b64decode(written[1], validate=True)
+    except binascii.Error:
+        pass
+    raise IntegrityError("the last manifest bears no signature")
 
 
 def manifest_key(sequence: int) -> str:

@@ -22,7 +22,10 @@ def fixed(role: iam.Role) -> iam.IRole:
 
 
 class Function(Construct):
-    """`kind` names the settings that several functions of one kind share."""
+    """`kind` names the settings that several functions of one kind share.
+
+    `role_name` only where another stack's policy has to name the role before there is one.
+    """
 
     def __init__(
         self,
@@ -35,6 +38,7 @@ class Function(Construct):
         handler: str,
         environment: Mapping[str, str],
         layer: lambda_.ILayerVersion | None,
+        role_name: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         size = settings.functions[kind]
@@ -50,6 +54,7 @@ class Function(Construct):
         self.role = iam.Role(
             self,
             "Role",
+            role_name=role_name,
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={"grants": self._grants},
         )

@@ -1,6 +1,7 @@
 """Sealing the log: a manifest every night, signed by a key that nobody can take away."""
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -12,8 +13,13 @@ from infra.parts.schedule import Schedule
 
 
 def signing_key(scope: Construct, settings: EnvironmentSettings) -> kms.Key:
-    """P-256. What it signed is checked with its public half, which anybody may have."""
-    return kms.Key(
+    """P-256. What it signed is checked with its public half, which anybody may have.
+
+    CDK's own statement lets the account's IAM say who may use it, so `kms:Sign` on everything would
+    be enough to sign. Hence all but the sealer's role are denied. Who may change this policy, or
+    the sealer, can still sign, and CloudTrail shows it: denying that too would lock out everybody.
+    """
+    key = kms.Key(
         scope,
         "SigningKey",
         alias=f"alias/{settings.prefix}-manifests",
@@ -22,6 +28,30 @@ def signing_key(scope: Construct, settings: EnvironmentSettings) -> kms.Key:
         key_usage=kms.KeyUsage.SIGN_VERIFY,
         removal_policy=RemovalPolicy.RETAIN if settings.keeps_data else RemovalPolicy.DESTROY,
     )
+    name = _role_name(settings)
+    # AWS says aws:PrincipalArn of a role in use as the first of these, the emulator as the second.
+    sealer = [
+        f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{name}",
+        f"arn:{Aws.PARTITION}:sts::{Aws.ACCOUNT_ID}:assumed-role/{name}/*",
+    ]
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="OnlyTheSealerSigns",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["kms:Sign"],
+            resources=["*"],
+            conditions={"ArnNotLike": {"aws:PrincipalArn": sealer}},
+        )
+    )
+    return key
+
+
+def _role_name(settings: EnvironmentSettings) -> str:
+    """The key's policy lies in a stack that is deployed before the role is. Roles have no region of
+    their own, names of ours do.
+    """
+    return f"{settings.prefix}-sealer-{Aws.REGION}"
 
 
 class Sealing(Construct):
@@ -54,6 +84,7 @@ class Sealing(Construct):
                 "MANIFEST_OBJECTS_MAX": str(settings.sealing.manifest_objects_max),
             },
             layer=layer,
+            role_name=_role_name(settings),
         )
         self._grant(log_bucket, manifest_bucket, key)
         Schedule(
@@ -79,4 +110,4 @@ class Sealing(Construct):
             "manifests/*",
             because="A manifest's key is its number; the prefix is fixed.",
         )
-        self.sealer.may(["kms:Sign"], [key.key_arn])
+        self.sealer.may(["kms:Sign", "kms:Verify"], [key.key_arn])

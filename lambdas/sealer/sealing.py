@@ -2,9 +2,11 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 
 from falcon_balances.adapters.manifests import (
     LogVersions,
@@ -12,11 +14,25 @@ from falcon_balances.adapters.manifests import (
     ObjectVersion,
     SigningKey,
 )
-from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
+from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.manifests import SealedObject, seal
 
 _BLINDING_BYTES: Final = 32
+_CONCURRENT: Final = 32
+# Ten times what an event of 64 KiB can make of one merchant. So many as are read at once, and
+# looked into, fit into the function's memory; what is larger is hashed as it comes.
+OBJECT_BYTES_MAX: Final = 1 << 20
+
+
+class Tell(Protocol):
+    """Raises the alarm: `keys` that hold what they should not, objects that are not accounted for.
+
+    Called before anything is built on what was found, so that no crash, no time-out and no lost
+    answer can swallow it. What is sealed as flawed is looked at once, by the run that seals it.
+    """
+
+    def __call__(self, keys: Sequence[str], unaccounted: int = 0) -> None: ...
 
 
 @dataclass(slots=True)
@@ -39,24 +55,32 @@ def seal_new(
     manifests: ManifestBucket,
     key: SigningKey,
     *,
-    until: datetime,
+    now: datetime,
+    settled_s: int,
     objects_max: int,
     has_time: Callable[[], bool],
+    tell: Tell,
 ) -> SealerRun:
-    """Everything written to the log up to `until`, at most `objects_max` objects in a manifest; one
-    manifest in any case, more while `has_time`.
+    """Everything that was written to the log `settled_s` ago, at most `objects_max` objects in a
+    manifest; one manifest in any case, more while `has_time`.
 
     Several that ran at once do no harm: one writes the next manifest, the others stop.
     """
-    sealed = manifests.last()
-    listing = log.list_all()
+    sealed = manifests.last(key)
     since = None if sealed.head is None else parse_rfc3339(sealed.head.sealed_until)
-    later = [each for each in listing.firsts if since is None or each.written_at > since]
-    new: Sequence[ObjectVersion] = sorted(each for each in later if each.written_at <= until)
-    run = SealerRun(listing.odd, len(listing.firsts) - len(later) - sealed.objects)
+    listing = log.list_all(since)
+    # Times of writing are S3's: a clock of ours that is ahead would seal what may yet be written.
+    until = newest_to_seal(min(now, listing.asked_at or now), settled_s)
+    new: Sequence[ObjectVersion] = sorted(each for each in listing.new if each.written_at <= until)
+    run = SealerRun(listing.odd, listing.known - sealed.objects)
+    tell(run.odd, run.unaccounted)
     while new and (not run.manifests or has_time()):
         some, new = _take(new, objects_max)
-        objects = [_sealed(version, body) for version, body in log.read_all(some)]
+        objects = _read(log, some)
+        flawed = [each.key for each in objects if each.flaw is not None]
+        if flawed:
+            tell(flawed)
+            run.flawed.extend(flawed)
         manifest, sealed = seal(
             log.bucket,
             sealed,
@@ -67,7 +91,6 @@ def seal_new(
         if not manifests.append(manifest, key.sign(manifest.head.line())):
             break
         run.manifests.append(manifest.key)
-        run.flawed.extend(each.key for each in objects if each.flaw is not None)
         run.objects += len(some)
     run.left = len(new)
     return run
@@ -88,9 +111,20 @@ def _take(
     return new[:end], new[end:]
 
 
-def _sealed(version: ObjectVersion, body: bytes) -> SealedObject:
+def _read(log: LogVersions, versions: Sequence[ObjectVersion]) -> list[SealedObject]:
+    """Bodies are dropped where they were read: only so many are held as are read at once."""
+    with ThreadPoolExecutor(_CONCURRENT) as pool:
+        return list(pool.map(partial(_sealed, log), versions))
+
+
+def _sealed(log: LogVersions, version: ObjectVersion) -> SealedObject:
+    """Whatever lies there becomes a leaf: one object never holds up all others."""
+    if version.size > OBJECT_BYTES_MAX:
+        digest, flaw = log.digest(version), "larger than any that the log's writer writes"
+        return SealedObject(version.key, version.version_id, version.size, digest, {}, flaw)
+    body = log.read(version)
     try:
         segment = read_strictly(version.key, body)
-    except FlawedObjectError as flaw:
-        return SealedObject.of(version.key, version.version_id, body, str(flaw))
+    except ValueError as error:  # FlawedObjectError, and numbers that Python refuses to write
+        return SealedObject.of(version.key, version.version_id, body, str(error))
     return SealedObject.of(version.key, version.version_id, body, segment)

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from falcon_balances.domain.identity import operation_id_of_reference
 from falcon_balances.domain.operations import OperationType
@@ -117,6 +119,31 @@ def test_the_log_verifies_and_sealing_again_finds_nothing_new(auditor, sealed):
     assert auditor.verify("--anchor", done["head"])["problems"] == []
     assert auditor.ask("seal")["manifests"] == []
     assert manifests(auditor.stack) == sealed
+
+
+def test_nobody_but_the_sealer_signs_whatever_else_they_may(auditor):
+    target = auditor.stack.target
+    iam = target.client("iam")
+    iam.create_user(UserName="signer")
+    allow = {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    iam.put_user_policy(UserName="signer", PolicyName="all", PolicyDocument=document)
+    key = iam.create_access_key(UserName="signer")["AccessKey"]
+    kms = boto3.client(
+        "kms",
+        endpoint_url=target.client("kms").meta.endpoint_url,
+        region_name=target.client("kms").meta.region_name,
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+    assert kms.get_public_key(KeyId=target.signing_key_alias)
+    with pytest.raises(ClientError, match="kms:Sign"):
+        kms.sign(
+            KeyId=target.signing_key_alias,
+            Message=b"a head",
+            MessageType="RAW",
+            SigningAlgorithm="ECDSA_SHA_256",
+        )
 
 
 def test_a_merchant_s_proof_holds_and_shows_no_other(auditor, tmp_path):

@@ -54,6 +54,22 @@ def test_the_key_that_signs_never_leaves_kms_and_is_found_by_its_alias(assembly)
     assert assembly.text(alias["TargetKeyId"]) == f"{name}.Arn"
 
 
+def test_only_the_sealer_signs_whatever_iam_lets_others_do(assembly):
+    (key,) = assembly.properties("AWS::KMS::Key").values()
+    (deny,) = [each for each in key["KeyPolicy"]["Statement"] if each["Effect"] == "Deny"]
+    assert (deny["Principal"], deny["Action"], deny["Resource"]) == ({"AWS": "*"}, "kms:Sign", "*")
+    ((condition, names),) = deny["Condition"].items()
+    ((name, exempt),) = names.items()
+    assert (condition, name) == ("ArnNotLike", "aws:PrincipalArn")
+    sealer = assembly.properties("AWS::Lambda::Function")["sealer"]["Role"]
+    logical_id = assembly.text(sealer).removesuffix(".Arn")
+    role = assembly.text(assembly.properties("AWS::IAM::Role")[logical_id]["RoleName"])
+    assert [assembly.text(each) for each in exempt] == [
+        f"arn:<Partition>:iam::<AccountId>:role/{role}",
+        f"arn:<Partition>:sts::<AccountId>:assumed-role/{role}/*",
+    ]
+
+
 @pytest.mark.parametrize(
     ("table", "keys"),
     [

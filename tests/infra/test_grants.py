@@ -109,6 +109,7 @@ FUNCTIONS = {
         ("s3:GetObject", f"{MANIFEST_OBJECTS}manifests/*"),
         ("s3:PutObject", f"{MANIFEST_OBJECTS}manifests/*"),
         ("kms:Sign", f"{SIGNING_KEY}.Arn"),
+        ("kms:Verify", f"{SIGNING_KEY}.Arn"),
     },
     "reconciler": {
         *FOLDS_THE_LOG,
@@ -149,7 +150,7 @@ def role_of(assembly, reference):
 
 def grants(assembly, role):
     properties = assembly.properties("AWS::IAM::Role")[role]
-    assert set(properties) == {"AssumeRolePolicyDocument", "Policies"}
+    assert set(properties) - {"RoleName"} == {"AssumeRolePolicyDocument", "Policies"}
     return {
         (action, assembly.text(resource))
         for policy in properties["Policies"]

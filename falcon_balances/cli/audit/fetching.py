@@ -4,21 +4,51 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from errno import EEXIST, EISDIR, ENAMETOOLONG, ENOTDIR
+from functools import partial
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from falcon_balances.adapters.manifests import SigningKey
-from falcon_balances.cli.errors import AwsError
+from falcon_balances.cli import output
+from falcon_balances.cli.errors import MismatchError
 from falcon_balances.cli.target import Target
+from falcon_balances.domain.manifests import FOLDER
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _CONCURRENT = 16
+_CHUNK_BYTES = 1 << 20
 _LINE = 64
+_SHOWN_MAX = 50
+# What a file system says of a name that it cannot have, or not beside those that are there.
+_NO_NAME = {EEXIST, EISDIR, ENAMETOOLONG, ENOTDIR}
+
+
+@dataclass(frozen=True, slots=True)
+class _Copied:
+    """`skipped`: keys that can be no file in the folder. None of the log's or a manifest's is."""
+
+    fetched: int
+    skipped: list[str]
 
 
 def fetch_all(target: Target, folder: Path, advance: Callable[[int], None]) -> int:
-    """The number of objects that were not there yet. Nothing is ever overwritten or deleted."""
-    fetched = _copy(target, target.log_bucket, folder / "log", advance)
-    _copy(target, target.manifest_bucket, folder, advance)
+    """The number of objects that were not there yet. Nothing is ever overwritten or deleted.
+
+    Whoever can write to a bucket can choose keys. One that can be no file is left out and said; it
+    holds up no other, and MismatchError comes when all the rest is there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # Whoever is interrupted leaves no half an object behind, and no key has a half one's name.
+    with TemporaryDirectory(dir=folder, prefix=".fetching-") as name:
+        halves = Path(name)
+        log = _copy(target, target.log_bucket, folder / "log", halves, advance)
+        manifests = _copy(target, target.manifest_bucket, folder, halves, advance, below=FOLDER)
     listing: dict[str, list[dict[str, Any]]] = {"Versions": [], "DeleteMarkers": []}
     for page in _pages(target, "list_object_versions", target.log_bucket):
         for name, known in listing.items():
@@ -29,37 +59,69 @@ def fetch_all(target: Target, folder: Path, advance: Callable[[int], None]) -> i
     (folder / "versions.json").write_text(json.dumps(listing, indent=1) + "\n", encoding="utf-8")
     key = SigningKey(target.client("kms"), target.signing_key_alias).public_key()
     (folder / "public-key.pem").write_text(_pem(key), encoding="ascii")
-    return fetched
+    _say([*log.skipped, *manifests.skipped])
+    return log.fetched
 
 
-def _copy(target: Target, bucket: str, folder: Path, advance: Callable[[int], None]) -> int:
-    s3 = target.client("s3")
+def _say(skipped: list[str]) -> None:
+    for key in skipped[:_SHOWN_MAX]:
+        output.warn(f"not fetched, for it can be no file here: {key[:200]}")
+    if skipped:
+        raise MismatchError(f"{len(skipped)} keys were not fetched; all else was")
+
+
+def _copy(
+    target: Target,
+    bucket: str,
+    folder: Path,
+    halves: Path,
+    advance: Callable[[int], None],
+    below: str = "",
+) -> _Copied:
+    """`below`: where alone keys are looked for, so that none lies where other things shall be."""
     folder.mkdir(parents=True, exist_ok=True)
-
-    def copy(key: str) -> None:
-        path = folder / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Whoever is interrupted leaves no half an object behind.
-        part = path.with_name(f"{path.name}.part")
-        part.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        part.replace(path)
-
     fetched = 0
+    skipped: list[str] = []
+    copy = partial(_copied, target.client("s3"), bucket, folder, halves)
     with ThreadPoolExecutor(_CONCURRENT) as pool:
         for page in _pages(target, "list_objects_v2", bucket):
             keys = [each["Key"] for each in page.get("Contents", [])]
-            missing = [key for key in keys if not (folder / _safe(key)).exists()]
-            list(pool.map(copy, missing))
-            fetched += len(missing)
+            within = [key for key in keys if key.startswith(below)]
+            skipped += [key for key in keys if not key.startswith(below)]
+            for key, is_new in zip(within, pool.map(copy, within), strict=True):
+                fetched += is_new is True
+                skipped += [key] if is_new is None else []
             advance(len(keys))
-    return fetched
+    return _Copied(fetched, skipped)
 
 
-def _safe(key: str) -> str:
-    """Whoever can write to a bucket can choose keys: none of them leads out of the folder."""
-    if key.startswith("/") or ".." in PurePosixPath(key).parts or key.endswith("/"):
-        raise AwsError(f"a key that is no path: {key[:200]}")
-    return key
+def _copied(s3: "S3Client", bucket: str, folder: Path, halves: Path, key: str) -> bool | None:
+    """False where it was there already, None where it can be no file."""
+    if not _is_path(key):
+        return None
+    path = folder / key
+    try:
+        if path.is_file():
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half = halves / sha256(key.encode()).hexdigest()
+        with half.open("wb") as file:
+            for chunk in s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(_CHUNK_BYTES):
+                file.write(chunk)
+        half.replace(path)
+    except OSError as error:
+        if error.errno not in _NO_NAME:
+            raise
+        return None
+    return True
+
+
+def _is_path(key: str) -> bool:
+    """Whether a path says the same as the key, and leads nowhere out of the folder."""
+    path = PurePosixPath(key)
+    return (
+        str(path) == key and not path.is_absolute() and ".." not in path.parts and "\0" not in key
+    )
 
 
 def _pages(target: Target, operation: str, bucket: str) -> Iterator[dict[str, Any]]:

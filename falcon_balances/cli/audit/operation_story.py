@@ -194,7 +194,8 @@ class _Telling:
             listing = versions.of(found.key)
             if listing.odd:
                 self._say(found.key, "it has more than one version, or a delete marker")
-            for version, body in versions.read_all(listing.firsts):
+            for version in listing.new:
+                body = versions.read(version)
                 found.body, found.version_id = body, version.version_id
 
     def _compare(self, found: Found) -> None:
