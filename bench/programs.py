@@ -80,5 +80,5 @@ def _run(folder: Path, name: str, program: Program) -> Measured:
     )
     if done.returncode:
         raise SystemExit(f"{name}: {done.stderr}")
-    seconds, peak_kb, found = json.loads(done.stdout)
+    seconds, peak_kb, found = json.loads(done.stdout.splitlines()[-1])
     return Measured(seconds, peak_kb / 1024, found)
