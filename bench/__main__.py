@@ -1,4 +1,4 @@
-"""`python -m bench [part ...] [--embedded] [--json]`: measure and judge.
+"""`python -m bench [part ...] [--embedded] [--million] [--json]`: measure and judge.
 
 Exit code 1 when a count bound is broken: counts are the same on every machine. Times are only
 reported, with something run beside them.
@@ -33,9 +33,9 @@ def _imports() -> list[Result]:
 
 
 def _embedded() -> list[Result]:
-    from bench import embedded, spending  # noqa: PLC0415 - as above
+    from bench import audit_bucket, embedded, spending  # noqa: PLC0415 - as above
 
-    return [embedded.run(batch_sizes_of("local")), spending.run_hot()]
+    return [embedded.run(batch_sizes_of("local")), spending.run_hot(), audit_bucket.run()]
 
 
 def _spending() -> list[Result]:
@@ -51,9 +51,15 @@ def _api() -> list[Result]:
 
 
 def _audit() -> list[Result]:
+    from bench import audit, audit_files  # noqa: PLC0415 - as above
+
+    return [audit.run(), *audit_files.run()]
+
+
+def _million() -> list[Result]:
     from bench import audit  # noqa: PLC0415 - as above
 
-    return [audit.run()]
+    return [audit.run_million()]
 
 
 _MEASURE: dict[str, Callable[[], list[Result]]] = {
@@ -62,6 +68,7 @@ _MEASURE: dict[str, Callable[[], list[Result]]] = {
     "spending": _spending,
     "api": _api,
     "audit": _audit,
+    "million": _million,
     "imports": _imports,
     "embedded": _embedded,
 }
@@ -73,13 +80,20 @@ def main() -> int:
     parser.add_argument(
         "--embedded", action="store_true", help="messages a second, on a stack of its own"
     )
+    parser.add_argument(
+        "--million", action="store_true", help="replay of a million objects; takes minutes"
+    )
     parser.add_argument("--json", action="store_true", help="print the JSON document only")
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    chosen = list(arguments.parts) or ([] if arguments.embedded else list(PARTS))
+    chosen = list(arguments.parts) or (
+        [] if arguments.embedded or arguments.million else list(PARTS)
+    )
     if arguments.embedded:
         chosen.append("embedded")
+    if arguments.million:
+        chosen.append("million")
     prepare()
     results: list[Result] = []
     for part in chosen:

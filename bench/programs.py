@@ -1,0 +1,84 @@
+"""Programs that do the same work, each a process of its own, so that its peak memory is its own.
+
+What each found is hashed after its time was taken, and compared: who does less work cannot hide.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final, NamedTuple
+
+from bench.environment import inherited
+
+# Seconds are without those of starting Python and importing; memory is in kB, at its peak.
+_TIMED: Final = r"""
+import hashlib, json, re, sys, time
+from pathlib import Path
+folder = Path(sys.argv[1])
+rows = []
+{prepare}
+start = time.perf_counter()
+{work}
+seconds = time.perf_counter() - start
+# What getrusage says of a child begins with its parent's peak.
+peak_kb = re.search(r"VmHWM:\s+([0-9]+)", Path("/proc/self/status").read_text())[1]
+{rows}
+text = "\n".join(sorted("|".join(map(str, row)) for row in rows))
+print(json.dumps([seconds, int(peak_kb), hashlib.sha256(text.encode()).hexdigest()]))
+"""
+
+
+@dataclass(frozen=True)
+class Program:
+    """`work` is timed. `rows` then makes `rows`: merchant, balance, currency, stage, type, minor
+    units, lines; or whatever all that are compared agree on. Empty where there is nothing to tell.
+    """
+
+    prepare: str
+    work: str
+    rows: str = ""
+    repeats: int = 3
+
+
+class Measured(NamedTuple):
+    seconds: float
+    memory_mb: float
+    found: str
+
+
+def measure(folder: Path, programs: Mapping[str, Program]) -> dict[str, Measured]:
+    """In turn, each as often as it says; the first round warms the page cache and is left out."""
+    runs: dict[str, list[Measured]] = {name: [] for name in programs}
+    for turn in range(1 + max(each.repeats for each in programs.values())):
+        for name, program in programs.items():
+            if turn <= program.repeats and (turn or program.repeats > 1):
+                measured = _run(folder, name, program)
+                if turn or program.repeats == 1:
+                    runs[name].append(measured)
+    return {
+        name: Measured(
+            median(each.seconds for each in some),
+            max(each.memory_mb for each in some),
+            some[0].found,
+        )
+        for name, some in runs.items()
+    }
+
+
+def _run(folder: Path, name: str, program: Program) -> Measured:
+    text = _TIMED.format(prepare=program.prepare, work=program.work, rows=program.rows)
+    done = subprocess.run(
+        [sys.executable, "-c", text, folder],
+        env=inherited(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"{name}: {done.stderr}")
+    seconds, peak_kb, found = json.loads(done.stdout.splitlines()[-1])
+    return Measured(seconds, peak_kb / 1024, found)
