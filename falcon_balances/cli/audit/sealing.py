@@ -115,9 +115,7 @@ def prove(
         files = sorted(each for each in found if MANIFEST.match(each.name))
         proof = prove_merchant(merchant, files)
         to.write_text(json.dumps(proof, indent=1) + "\n", encoding="ascii")
-    except IntegrityError as error:
-        raise InvalidInputError(f"--manifests: {error}") from error
-    except OSError as error:
+    except (IntegrityError, OSError) as error:
         raise InvalidInputError(str(error)) from error
     leaves = sum(len(each["leaves"]) for each in proof["manifests"])
     output.note(f"{leaves} leaves of {len(proof['manifests'])} manifests")
