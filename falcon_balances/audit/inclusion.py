@@ -57,7 +57,8 @@ def _in_manifest(name: str, body: bytes, wanted: bytes, key: Any) -> list[Inclus
         for place, leaf in enumerate(leaves)
         if wanted in leaf and read_object_leaf(leaf)["key"].encode().find(wanted) >= 0
     ]
-    part = proved_part(head_line, signature, leaves, places)
+    texts = [leaf.decode("ascii") for leaf in leaves]
+    part = proved_part(head_line.decode("ascii"), signature.decode("ascii"), texts, places)
     signed = None if key is None else is_signed(head_line, signature, key)
     found = []
     for place, proved in zip(places, part["leaves"], strict=True):

@@ -5,29 +5,45 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from falcon_balances.audit.verifier.files import MANIFEST_MAX_BYTES, read_plain
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.log_format import merchant_of
 from falcon_balances.domain.merkle import leaf_hash, levels_of, path_of
 
 
 def prove(merchant_id: str, manifests: Sequence[Path]) -> dict[str, Any]:
-    """The document that `check-proof` takes. `manifests` in order; the last says what there is.
+    """The document that `check-proof` takes. `manifests` from the first on; the last says what
+    there is.
 
-    It holds nothing of other merchants but hashes that nobody can guess the contents of.
-    Raises IntegrityError where the merchant was never sealed, or a manifest is none.
+    It holds nothing of other merchants but hashes that nobody can guess the contents of, and the
+    heads of all manifests, which bind each part to the last one.
+    Raises IntegrityError where the merchant was never sealed, or a manifest is none or missing,
+    OSError where one cannot be read.
     """
-    parts = [_part(merchant_id, path, is_last=path == manifests[-1]) for path in manifests]
+    heads: list[str] = []
+    parts: list[dict[str, Any]] = []
+    for number, path in enumerate(manifests, start=1):
+        if path.name != f"{number:08}.jsonl":
+            raise IntegrityError(f"{number:08}.jsonl is missing")
+        part = _part(merchant_id, path, is_last=path == manifests[-1])
+        heads.append(part["head"])
+        parts.append(part)
     if not parts or not parts[-1]["leaves"]:
         raise IntegrityError(f"nothing of merchant {merchant_id[:80]} was sealed")
-    return {"merchant_id": merchant_id, "manifests": [each for each in parts if each["leaves"]]}
+    return {
+        "merchant_id": merchant_id,
+        "heads": heads,
+        "manifests": [each for each in parts if each["leaves"]],
+    }
 
 
 def _part(merchant_id: str, path: Path, *, is_last: bool) -> dict[str, Any]:
     """Every manifest repeats what all of them add up to for a merchant: the last one's counts."""
+    text = read_plain(path, MANIFEST_MAX_BYTES)
     try:
-        head, signature, *leaves = path.read_bytes().removesuffix(b"\n").split(b"\n")
+        head, signature, *leaves = text.decode("ascii").removesuffix("\n").split("\n")
         places, claim = _own_leaves(merchant_id, leaves)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IntegrityError(f"{path.name} is no manifest") from error
     if is_last and claim is not None:
         places.append(claim)
@@ -35,16 +51,16 @@ def _part(merchant_id: str, path: Path, *, is_last: bool) -> dict[str, Any]:
 
 
 def proved_part(
-    head: bytes, signature: bytes, leaves: Sequence[bytes], places: Sequence[int]
+    head: str, signature: str, leaves: Sequence[str], places: Sequence[int]
 ) -> dict[str, Any]:
     """A manifest's head, and the leaves at these places, each with its path to the root."""
-    levels = levels_of([leaf_hash(leaf) for leaf in leaves]) if places else []
+    levels = levels_of([leaf_hash(leaf.encode()) for leaf in leaves]) if places else []
     return {
-        "head": head.decode("ascii"),
-        "signature": signature.decode("ascii"),
+        "head": head,
+        "signature": signature,
         "leaves": [
             {
-                "leaf": leaves[place].decode("ascii"),
+                "leaf": leaves[place],
                 "path": [[side, value.hex()] for side, value in path_of(levels, place)],
             }
             for place in places
@@ -52,13 +68,12 @@ def proved_part(
     }
 
 
-def _own_leaves(merchant_id: str, leaves: Sequence[bytes]) -> tuple[list[int], int | None]:
+def _own_leaves(merchant_id: str, leaves: Sequence[str]) -> tuple[list[int], int | None]:
     """The places of the merchant's objects, and of its own leaf."""
     own: list[int] = []
     claim = None
-    name = merchant_id.encode()
     for place, leaf in enumerate(leaves):
-        if name not in leaf:
+        if merchant_id not in leaf:
             continue
         document = json.loads(leaf)
         if document["leaf"] == "merchant" and document["merchant_id"] == merchant_id:

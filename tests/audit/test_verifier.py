@@ -5,18 +5,33 @@ import os
 import shutil
 import subprocess
 import sys
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 
 from falcon_balances.audit.balances import balances_of
 from falcon_balances.audit.log_objects import LogFolder, Selection
 from falcon_balances.audit.replay import replay
-from falcon_balances.audit.verifier.findings import NotWrittenSoError
+from falcon_balances.audit.verifier.findings import NotWrittenSoError, Problem
+from falcon_balances.audit.verifier.objects import LINE_MAX, check_leaves, read_amount
+from falcon_balances.audit.verifier.proofs import check_proof
 from falcon_balances.audit.verifier.verification import verify
+from falcon_balances.cli.audit import sealing as command
+from falcon_balances.cli.errors import InvalidInputError
+from falcon_balances.contracts.log_objects import read_strictly
+from falcon_balances.domain.identity import balance_operation_uuid
+from falcon_balances.domain.log_format import HEADER
+from falcon_balances.domain.manifests import SealedObject
+from falcon_balances.domain.operations import OperationType, Segment, Stage
+from tests.audit.logs import Objects
 from tests.audit.sealed import OTHER_KEY, SealedLog, objects, public_key_of, sealed_log, sign, split
 
 EVENTS = 4_550  # 10,010 objects
@@ -485,6 +500,302 @@ def test_links_are_strangers(sealed, link):
         path.symlink_to("/etc/hostname")
         stack.callback(path.unlink)
         assert check(sealed) == {str(path.relative_to(sealed.log))}
+
+
+# Money that is there twice
+
+OPERATION = "11111111-2222-5333-8444-555555555555"
+
+
+def an_object(merchant: str = "m-1", day: str = "2026-11-20", part: str = "") -> Objects:
+    """One capture of an operation that is the same in all of them."""
+    uuid = balance_operation_uuid(
+        OPERATION, Stage.CONFIRMED, merchant, "bs-1", OperationType.CAPTURE, 0
+    )
+    row = f"{uuid},r,100.00,EUR,capture,{OPERATION},{day}T10:00:00Z,l,s,bs-1,p"
+    key = f"confirmed/merchant_id={merchant}/date={day}/{OPERATION}{part}.csv"
+    return {key: f"{HEADER}\n{row}\n".encode()}
+
+
+@pytest.mark.parametrize("apart", [True, False])
+@pytest.mark.parametrize(
+    ("some", "wrong", "what"),
+    [
+        ([an_object(), an_object("m-2")], 1, "lies in the log already"),
+        ([an_object(), an_object(day="2026-11-21")], 1, "lies in the log already"),
+        (
+            [an_object(part=".1-of-2"), an_object("m-2", part=".2-of-2"), an_object("m-3")],
+            2,
+            "do not fit together",
+        ),
+        (
+            [
+                an_object("m-1", part=".1-of-2"),
+                an_object("m-2", part=".2-of-2"),
+                an_object("m-3", part=".1-of-2"),
+            ],
+            2,
+            "lies in the log already",
+        ),
+        (
+            [an_object(part=".1-of-2"), an_object(part=".2-of-2")],
+            1,
+            "lies in the log already",
+        ),
+        (
+            [an_object(part=".1-of-2"), an_object("m-2", "2026-11-21", ".2-of-2")],
+            1,
+            "another day",
+        ),
+        (
+            [an_object(part=".1-of-2"), an_object("m-2", part=".3-of-2")],
+            1,
+            "numbered like that",
+        ),
+        ([an_object(part=".1-of-2"), an_object("m-2", part=".2-of-3")], 1, "do not fit together"),
+    ],
+)
+def test_an_event_that_lies_there_twice_or_does_not_fit_is_found(
+    tmp_path, monkeypatch, apart, some, wrong, what
+):
+    """Sealed in one manifest or several, by whom it does not trouble."""
+    monkeypatch.setattr("tests.audit.sealed.read_strictly", read_without_key)
+    parts = some if apart else [{key: body for each in some for key, body in each.items()}]
+    sealed = sealed_log(tmp_path / "s", parts)
+    done = verify(sealed.log, sealed.manifests, sealed.public_key, versions=sealed.versions)
+    (key,) = some[wrong]
+    said = [each for each in done.problems if what in each.what]
+    assert [each.place for each in said] == [key]
+    assert {each.place for each in done.problems} <= {key, *some[0]}
+
+
+def read_without_key(key: str, body: bytes) -> Segment:
+    """As a sealer that looks at nothing but the lines."""
+    plain = key.replace(key[key.index("/date=") + 53 :], ".csv")
+    return read_strictly(plain, body)
+
+
+def test_parts_may_be_sealed_apart_and_all_must_be_in_the_manifest_after_the_first(tmp_path):
+    first, second = an_object(part=".1-of-2"), an_object("m-2", part=".2-of-2")
+    assert check(sealed_log(tmp_path / "both", [first, second])) == set()
+    assert check(sealed_log(tmp_path / "one", [first])) == set()
+    more = objects(1)
+    assert check(sealed_log(tmp_path / "lacks", [first, more])) == set(first)
+
+
+def test_an_object_that_was_flawed_when_it_was_sealed_is_named_without_the_log_too():
+    (key,) = an_object()
+    leaf = SealedObject.of(key, "v", b"x", "line 1: header").leaf()
+    checked = check_leaves(None, "00000001.jsonl", 3, [leaf])
+    assert checked.problems == [Problem(key, "it was flawed when it was sealed: line 1: header")]
+
+
+# What is no file that can be read, or none that a leaf could be
+
+
+def changed_leaf(lines: list[bytes], fields: dict[str, object]) -> int:
+    place = next(n for n, each in enumerate(lines) if b'"leaf":"object"' in each)
+    document = json.loads(lines[place]) | fields
+    lines[place] = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    return place + 1
+
+
+def one_sum(amount: str = "1.00", lines: int = 1) -> list[list[str | int]]:
+    return [["b", "EUR", "confirmed", "capture", amount, lines]]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"sums": one_sum(lines=int("9" * 4_300))},
+        {"sums": one_sum(lines=0), "lines": 0},
+        {"sums": one_sum(lines=-1), "lines": -1},
+        {"sums": one_sum("9" * 39), "lines": 1},
+        {"sums": one_sum("9" * 38 + ".00"), "lines": 1},
+        {"sums": one_sum("-0.00"), "lines": 1},
+        {"sums": one_sum() * 2, "lines": 1},
+        {"lines": int("9" * 4_300)},
+        {"size": -1},
+        {"size": int("9" * 4_300)},
+        {"flaw": "and yet it adds up"},
+    ],
+)
+def test_what_is_wrong_with_a_leaf_s_sums_is_said_once_and_counts_its_object(sealed, fields):
+    path = sealed.manifests / name_of(3)
+    lines = lines_of(path)
+    with ExitStack() as stack:
+        number = changed_leaf(lines, fields)
+        rewrite(stack, path, joined(lines))
+        found = check(sealed) - {json.loads(lines[number - 1])["key"]}
+        assert found == {name_of(3), f"{name_of(3)}, line {number}"}
+
+
+@pytest.mark.parametrize(
+    ("amount", "is_one"),
+    [
+        ("9" * 19, True),
+        ("9" * 15 + ".0000", True),
+        ("1" + "0" * 19, False),
+        ("9" * 16 + ".0000", False),
+        ("-0", False),
+        ("-0.01", True),
+        ("-0.00", False),
+        ("0.00", True),
+    ],
+)
+def test_an_amount_of_a_line_has_nineteen_digits_at_most(amount, is_one):
+    if is_one:
+        assert read_amount(amount, LINE_MAX)
+    else:
+        with pytest.raises(NotWrittenSoError):
+            read_amount(amount, LINE_MAX)
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def a_huge_file(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(20 << 30)
+
+
+NO_FILES = [a_pipe, a_device, a_folder, a_huge_file]
+
+
+@pytest.fixture
+def small(tmp_path) -> SealedLog:
+    return sealed_log(tmp_path / "small", split(objects(9, 3), 3))
+
+
+@pytest.mark.parametrize("no_file", NO_FILES)
+def test_what_is_no_plain_file_ends_nothing(small, tmp_path, no_file):
+    """Neither hangs nor fills the memory, whichever file it is in place of."""
+    no_file(small.manifests / name_of(4))
+    no_file(small.log / "there")
+    no_file(tmp_path / "other")
+    found = check(small, versions=tmp_path / "other")
+    assert (
+        {name_of(4), str(tmp_path / "other")}
+        <= found
+        <= {name_of(4), str(tmp_path / "other"), "there"}
+    )
+    with pytest.raises(NotWrittenSoError):
+        check_proof(tmp_path / "other", small.public_key)
+    with pytest.raises(InvalidInputError):
+        command.prove("m-1", small.manifests, tmp_path / "proof.json")
+    with pytest.raises(InvalidInputError, match="--public-key"):
+        command.verify(manifests=small.manifests, public_key=tmp_path / "other")
+
+
+def test_a_gap_among_manifests_is_one_problem_however_long(small):
+    (small.manifests / name_of(3)).rename(small.manifests / "99999999.jsonl")
+    done = verify(None, small.manifests, small.public_key)
+    assert (
+        Problem(name_of(3), "missing, and all from there to 99999998.jsonl: 99999996")
+        in done.problems
+    )
+    assert len(done.problems) < 5
+
+
+def test_manifests_lie_in_the_folder_or_where_it_holds_none_in_the_one_of_that_name(small):
+    assert verify(None, small.root, small.public_key).problems == []
+    inner = small.manifests / "manifests"
+    inner.mkdir()
+    shutil.copy(small.manifests / name_of(1), inner)
+    done = verify(None, small.manifests, small.public_key)
+    assert (done.manifests, [each.place for each in done.problems]) == (3, ["manifests"])
+    (small.manifests / "00000000.jsonl").write_bytes(b"")
+    assert check(small) == {"manifests", "00000000.jsonl"}
+
+
+def test_what_is_no_folder_is_said(small):
+    for log, manifests in (
+        (small.log, small.manifests / name_of(1)),
+        (small.log, small.root / "none"),
+        (small.versions, small.manifests),
+    ):
+        with pytest.raises(NotWrittenSoError):
+            verify(log, manifests, small.public_key)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(small, monkeypatch):
+    """As one whose path is too long; the like happens without permission."""
+    name = "x" * 250
+    with ExitStack() as stack:
+        stack.callback(os.chdir, Path.cwd())
+        os.chdir(small.log)
+        for _ in range(20):
+            Path(name).mkdir()
+            os.chdir(name)
+    (place,) = check(small)
+    assert place.endswith(name)
+
+
+SPELLINGS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+@pytest.mark.parametrize(
+    "text", ["", "=", "\u00e9", "\ud800", "AAAA", 1, None, ["x"], "spare bits", "a line end"]
+)
+def test_a_signature_is_of_the_key_and_written_in_one_way(small, text):
+    """Whatever else is wrong with it, the manifest is read, and nothing else is said."""
+    for path in sorted(small.manifests.iterdir()):
+        lines = lines_of(path)
+        signature = json.loads(lines[1])["signature"]
+        if text == "spare bits":
+            end = signature.rstrip("=")
+            other = SPELLINGS[SPELLINGS.index(end[-1]) ^ 1]
+            said = end[:-1] + other + signature[len(end) :]
+        else:
+            said = signature + "\n" if text == "a line end" else text
+        lines[1] = json.dumps(
+            {"algorithm": "ECDSA_SHA_256", "signature": said}, sort_keys=True, separators=(",", ":")
+        ).encode()
+        path.write_bytes(joined(lines))
+    assert check(small) == {name_of(1), name_of(2), name_of(3)}
+
+
+def test_the_twin_of_a_signature_is_as_good_and_changes_nothing(small):
+    path = small.manifests / name_of(2)
+    lines = lines_of(path)
+    r, s = decode_dss_signature(b64decode(json.loads(lines[1])["signature"]))
+    twin = b64encode(encode_dss_signature(r, ORDER - s)).decode()
+    lines[1] = json.dumps(
+        {"algorithm": "ECDSA_SHA_256", "signature": twin}, sort_keys=True, separators=(",", ":")
+    ).encode()
+    before = verify(small.log, small.manifests, small.public_key)
+    path.write_bytes(joined(lines))
+    assert verify(small.log, small.manifests, small.public_key) == before
+    assert before.problems == []
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"\xff\n\n\n", b'x\nm-1\n["m-1",' + b"[" * 100_000, b'x\ny\n"m-1"\n']
+)
+def test_no_proof_is_made_of_what_is_no_manifest(small, tmp_path, text):
+    (small.manifests / name_of(2)).write_bytes(text)
+    with pytest.raises(InvalidInputError, match=r"00000002\.jsonl is no manifest"):
+        command.prove("m-1", small.manifests, tmp_path / "proof.json")
+
+
+def test_a_proof_is_made_of_all_manifests_and_written_to_a_file(small, tmp_path):
+    with pytest.raises(InvalidInputError, match="directory"):
+        command.prove("m-1", small.manifests, tmp_path)
+    with pytest.raises(InvalidInputError, match="nothing of merchant"):
+        command.prove("m-99", small.manifests, tmp_path / "proof.json")
+    (small.manifests / name_of(2)).unlink()
+    with pytest.raises(InvalidInputError, match=r"00000002\.jsonl is missing"):
+        command.prove("m-1", small.manifests, tmp_path / "proof.json")
 
 
 @pytest.mark.parametrize("key", [b"", b"-----BEGIN PUBLIC KEY-----\n", b"\x30\x00"])

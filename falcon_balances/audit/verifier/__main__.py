@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from .files import KEY_MAX_BYTES, read_plain
 from .findings import NotWrittenSoError
 from .proofs import check_proof
 from .verification import verify
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_argument("--anchor")
     said = parser.parse_args(arguments)
     try:
-        key = said.public_key.read_bytes()
+        key = read_plain(said.public_key, KEY_MAX_BYTES)
         if said.command == "check-proof":
             done = check_proof(said.proof, key, log=said.log, anchor=said.anchor)
         else:
@@ -45,10 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     sys.stdout.write(json.dumps(asdict(done), indent=2) + "\n")
     return 3 if done.problems else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
 
 
 if __name__ == "__main__":

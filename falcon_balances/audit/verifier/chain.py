@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from .files import MANIFEST_MAX_BYTES, read_plain
 from .findings import NotWrittenSoError, Problem
-from .hashing import is_signed, read_json
+from .hashing import NOT_SIGNED, is_signed, read_json
 
 HEAD_FIELDS = {"schema_version", "log", "sequence", "previous", "sealed_until", "root"}
-MANIFEST = re.compile(r"[0-9]{8}\.jsonl\Z")
+MANIFEST = re.compile(r"(?!0{8})[0-9]{8}\.jsonl\Z")
+SEQUENCE_MAX = 99_999_999
 
 
 class Manifest(NamedTuple):
@@ -31,14 +33,34 @@ def read_head(line: bytes) -> dict[str, Any]:
         raise NotWrittenSoError("a field of the head has another type")
     if head["previous"] is not None and not isinstance(head["previous"], str):
         raise NotWrittenSoError("a field of the head has another type")
+    if not 1 <= head["sequence"] <= SEQUENCE_MAX:
+        raise NotWrittenSoError("no manifest has that number")
     return head
 
 
-def manifests_in(folder: Path, problems: list[Problem]) -> Iterator[tuple[int, Path]]:
-    """In order; what is missing between the first and the last is a problem, and so is the rest."""
+def folder_of_manifests(folder: Path) -> Path:
+    """The folder itself; one that holds no manifest, but a folder `manifests`, is its parent.
+
+    Where both hold some it is the outer, and the inner is a stranger in it: it must not be possible
+    to lay a chain within another and have it checked instead. Raises OSError.
+    """
+    names = {each.name for each in folder.iterdir()}
     inner = folder / "manifests"
-    folder = inner if inner.is_dir() else folder
-    found = sorted(each.name for each in folder.iterdir())
+    if any(MANIFEST.match(name) for name in names) or not inner.is_dir():
+        return folder
+    return inner
+
+
+def manifests_in(folder: Path, problems: list[Problem]) -> Iterator[tuple[int, Path]]:
+    """In order; what is missing between the first and the last is a problem, and so is the rest.
+
+    Raises NotWrittenSoError for what is no folder, or cannot be listed.
+    """
+    try:
+        folder = folder_of_manifests(folder)
+        found = sorted(each.name for each in folder.iterdir())
+    except OSError as error:
+        raise NotWrittenSoError(f"{folder}: {error.strerror}") from error
     sequences = {int(name[:8]): name for name in found if MANIFEST.match(name)}
     problems += [
         Problem(name, "no manifest, and lies among them")
@@ -47,11 +69,21 @@ def manifests_in(folder: Path, problems: list[Problem]) -> Iterator[tuple[int, P
     ]
     if not sequences:
         problems.append(Problem(str(folder), "there is no manifest"))
-    for sequence in range(1, max(sequences, default=0) + 1):
-        if sequence in sequences:
-            yield sequence, folder / sequences[sequence]
-        else:
-            problems.append(Problem(f"{sequence:08}.jsonl", "this manifest is missing"))
+    expected = 1
+    for sequence, name in sorted(sequences.items()):
+        if sequence > expected:
+            problems.append(_gap(expected, sequence - 1))
+        expected = sequence + 1
+        yield sequence, folder / name
+
+
+def _gap(first: int, last: int) -> Problem:
+    """One problem, however many: a single file can be named 99999999.jsonl."""
+    if first == last:
+        return Problem(f"{first:08}.jsonl", "this manifest is missing")
+    return Problem(
+        f"{first:08}.jsonl", f"missing, and all from there to {last:08}.jsonl: {last - first + 1}"
+    )
 
 
 class Chain:
@@ -67,7 +99,7 @@ class Chain:
         """None where not even its form is right."""
         place = path.name
         try:
-            text = path.read_bytes()
+            text = read_plain(path, MANIFEST_MAX_BYTES)
             if not text.endswith(b"\n"):
                 raise NotWrittenSoError("it breaks off")  # noqa: TRY301
             lines = text[:-1].split(b"\n")
@@ -75,8 +107,11 @@ class Chain:
                 raise NotWrittenSoError("it has no leaves")  # noqa: TRY301
             head = read_head(lines[0])
             if not is_signed(lines[0], lines[1], self._key):
-                self._say(place, "its signature is not of this key, or its head was changed")
-        except (NotWrittenSoError, OSError) as error:
+                self._say(place, NOT_SIGNED)
+        except OSError as error:
+            self._say(place, f"unreadable: {error.strerror}")
+            return None
+        except NotWrittenSoError as error:
             self._say(place, f"unreadable: {error}")
             return None
         self._check_links(place, sequence, head)

@@ -1,7 +1,6 @@
 """Hashes, trees and signatures, and the one way to write JSON."""
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from .findings import NotWrittenSoError
 
+NOT_SIGNED = "its signature is none, or not of this key, or its head was changed"
 # Made once: json.dumps and json.loads make one for each call.
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _DECODER = json.JSONDecoder()
@@ -50,13 +50,18 @@ def load_public_key(text: bytes) -> ec.EllipticCurvePublicKey:
 
 
 def is_signed(head: bytes, signature_line: bytes, key: ec.EllipticCurvePublicKey) -> bool:
-    document = read_json(signature_line)
-    if set(document) != {"algorithm", "signature"} or document["algorithm"] != "ECDSA_SHA_256":
-        raise NotWrittenSoError("the signature's line has another form")
+    """No also where the line has another form than a signature's: base64 in its one way."""
     try:
-        signature = base64.b64decode(str(document["signature"]), validate=True)
+        document = read_json(signature_line)
+        text = document["signature"]
+        if document != {"algorithm": "ECDSA_SHA_256", "signature": text}:
+            return False
+        signature = base64.b64decode(text, validate=True)
+        if base64.b64encode(signature).decode() != text:
+            return False
         key.verify(signature, head, ec.ECDSA(hashes.SHA256()))
-    except (binascii.Error, InvalidSignature):
+    # b64decode says ValueError for what is no ASCII, and binascii.Error is one as well.
+    except (InvalidSignature, ValueError, KeyError, TypeError):
         return False
     return True
 

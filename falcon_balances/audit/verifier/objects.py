@@ -8,31 +8,27 @@ from hashlib import sha1, sha256
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
+from .files import OBJECT_MAX_BYTES, read_plain
 from .findings import NotWrittenSoError, Problem
 from .hashing import leaf_hash, read_json
-from .sums import Sums, Total, add, add_all, minor_units
+from .keys import KEY, event_of
+from .sums import SumKey, Sums, Total, add, add_all, minor_units
 
-OBJECT_KINDS = {
-    "key": str,
-    "version_id": str,
-    "size": int,
-    "sha256": str,
-    "lines": int,
-    "sums": list,
-}
-OBJECT_FIELDS = {"leaf", *OBJECT_KINDS}
+OBJECT_FIELDS = {"leaf", "key", "version_id", "size", "sha256", "lines", "sums"}
+FLAWED_FIELDS = OBJECT_FIELDS | {"flaw"}
 HEADER = (
     b"uuid,external_reference,amount,currency,type,falcon_operation_id,operation_date,"
     b"local_merchant_id,shop_id,balance_shop_id,psp_id"
 )
 COLUMNS = 11
-KEY = re.compile(
-    r"(?P<stage>confirmed|reconciled|payout|adjustment)/"
-    r"merchant_id=(?P<merchant>[A-Za-z0-9][A-Za-z0-9._:-]{0,63})/"
-    r"date=(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/(?P<operation>[0-9a-f-]{36})"
-    r"(\.(?P<part>[0-9]{1,4})-of-(?P<parts>[0-9]{1,4}))?\.csv\Z"
-)
-AMOUNT = re.compile(r"-?(0|[1-9][0-9]{0,29})(\.[0-9]{1,4})?\Z")
+# Minus nothing has another way to be written.
+AMOUNT = re.compile(r"(?!-[0.]+\Z)-?(0|[1-9][0-9]{0,37})(\.[0-9]{1,4})?\Z")
+# In minor units: 19 digits for a line, 38 for what lines add up to.
+LINE_MAX = 10**19
+SUM_MAX = 10**38
+# Of lines in an object, and of its bytes: S3 has none as large.
+COUNT_MAX = 10**15
+FLAW_SHOWN_MAX = 200
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
 TYPES = {
     "confirmed": {"capture", "refund", "chargeback", "chargeback_reversal", "cashback"},
@@ -43,7 +39,6 @@ TYPES["confirmed"] |= {"psp_fee", "marketplace_fee"}
 TYPES["reconciled"] = TYPES["confirmed"]
 IDS = uuid5(NAMESPACE_URL, "urn:falcon:balances").bytes
 VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
-FILES_MAX_BYTES = 64 << 20
 
 
 class Noted(NamedTuple):
@@ -53,6 +48,8 @@ class Noted(NamedTuple):
     key: str
     version_id: str
     digest: str
+    event: str
+    """Its stage and operation; empty where the key is none of the log."""
 
 
 @dataclass(slots=True)
@@ -74,6 +71,10 @@ class Checked:
     """Keys whose bytes are others than were sealed, with the SHA-256 of what lies there."""
     missing: list[tuple[str, str]] = field(default_factory=list)
     """Keys without an object, with the SHA-256 that was sealed."""
+    unread: int = 0
+    """Leaves that are none of an object: nothing of them counts."""
+    unsummed: set[str] = field(default_factory=set)
+    """Merchants with a leaf that counts as an object, but whose sums cannot be told."""
 
 
 def check_leaves(log: str | None, place: str, first: int, leaves: Sequence[bytes]) -> Checked:
@@ -85,58 +86,95 @@ def check_leaves(log: str | None, place: str, first: int, leaves: Sequence[bytes
     for number, leaf in enumerate(leaves, start=first):
         try:
             sealed = read_object_leaf(leaf)
-            sums = sums_of_leaf(sealed)
         except NotWrittenSoError as error:
             checked.problems.append(Problem(f"{place}, line {number}", str(error)))
+            checked.unread += 1
             continue
-        noted = Noted(number, sealed["key"], sealed["version_id"], sealed["sha256"])
-        checked.noted.append(noted)
-        merchant = merchant_of(sealed["key"])
+        key = sealed["key"]
+        named = KEY.match(key)
+        merchant, event = ("", "") if named is None else (named["merchant"], event_of(named))
+        checked.noted.append(Noted(number, key, sealed["version_id"], sealed["sha256"], event))
         checked.merchants[merchant] = checked.merchants.get(merchant, 0) + 1
-        add_all(checked.sums.setdefault(merchant, {}), sums)
-        if log is not None and not check_object(log, sealed, sums, checked):
+        sums = None
+        try:
+            sums = sums_of_leaf(sealed)
+            add_all(checked.sums.setdefault(merchant, {}), sums)
+        except NotWrittenSoError as error:
+            checked.problems.append(Problem(f"{place}, line {number}", str(error)))
+            checked.unsummed.add(merchant)
+        if "flaw" in sealed:
+            said = f"it was flawed when it was sealed: {str(sealed['flaw'])[:FLAW_SHOWN_MAX]}"
+            checked.problems.append(Problem(key, said))
+        if log is not None and not check_object(log, named, sealed, sums, checked) and sums:
             add_all(checked.unfound.setdefault(merchant, {}), sums)
     return checked
 
 
 def read_object_leaf(leaf: bytes) -> dict[str, Any]:
+    """What names an object and its bytes is right in it; not yet what it counts."""
     document = read_json(leaf)
-    if document.get("leaf") != "object" or not OBJECT_FIELDS <= set(document) <= OBJECT_FIELDS | {
-        "flaw"
-    }:
+    if document.get("leaf") != "object" or not OBJECT_FIELDS <= set(document) <= FLAWED_FIELDS:
         raise NotWrittenSoError("no leaf of an object")
-    if [type(document[name]) for name in OBJECT_KINDS] != list(OBJECT_KINDS.values()):
+    if not all(type(document[name]) is str for name in ("key", "version_id", "sha256")):
         raise NotWrittenSoError("a field of the leaf has another type")
     return document
 
 
 def sums_of_leaf(document: Mapping[str, Any]) -> Sums:
-    """Raises NotWrittenSoError."""
-    sums: Sums = {}
-    for each in document["sums"]:
-        try:
-            shop, currency, stage, kind, amount, lines = each
-            if kind not in TYPES.get(stage, ()) or not AMOUNT.match(amount):
-                raise NotWrittenSoError("a sum of another form")
-            if not all(type(each) is str for each in (shop, currency)) or type(lines) is not int:
-                raise NotWrittenSoError("a sum of another form")
-        except (TypeError, ValueError) as error:
-            raise NotWrittenSoError("a sum of another form") from error
-        sums[shop, currency, stage, kind] = Total(*minor_units(amount), lines)
+    """Raises NotWrittenSoError for what does not count as the format says."""
+    size, lines, written = document["size"], document["lines"], document["sums"]
+    if type(size) is not int or type(lines) is not int or type(written) is not list:
+        raise NotWrittenSoError("a field of the leaf has another type")
+    if not 0 <= size < COUNT_MAX or not 0 <= lines < COUNT_MAX:
+        raise NotWrittenSoError("a count that no object has")
+    sums = dict(map(read_sum, written))
+    if len(sums) != len(written) or sum(total.lines for total in sums.values()) != lines:
+        raise NotWrittenSoError("its sums are not of as many lines, or one comes twice")
+    if "flaw" in document and (lines or type(document["flaw"]) is not str):
+        raise NotWrittenSoError("what is flawed adds up to nothing")
     return sums
 
 
-def check_object(log: str, sealed: Mapping[str, Any], sums: Sums, checked: Checked) -> bool:
-    """The object that a leaf seals: is it there, are its bytes the same, do they add up so?"""
+def read_sum(written: Sequence[Any]) -> tuple[SumKey, Total]:
+    try:
+        shop, currency, stage, kind, amount, lines = written
+        right = kind in TYPES.get(stage, ()) and [
+            type(each) for each in (shop, currency, amount, lines)
+        ] == [str, str, str, int]
+    except (TypeError, ValueError) as error:
+        raise NotWrittenSoError("a sum of another form") from error
+    if not right or not 1 <= lines < COUNT_MAX:
+        raise NotWrittenSoError("a sum of another form")
+    return (shop, currency, stage, kind), Total(*read_amount(amount, SUM_MAX), lines)
+
+
+def read_amount(text: str, limit: int) -> tuple[int, int]:
+    """Minor units and decimals. Raises NotWrittenSoError."""
+    if not AMOUNT.match(text):
+        raise NotWrittenSoError("an amount of another form")
+    minor, decimals = minor_units(text)
+    if abs(minor) >= limit:
+        raise NotWrittenSoError("an amount of more digits than there are")
+    return minor, decimals
+
+
+def check_object(
+    log: str,
+    named: re.Match[str] | None,
+    sealed: Mapping[str, Any],
+    sums: Sums | None,
+    checked: Checked,
+) -> bool:
+    """The object that a leaf seals: is it there, are its bytes the same, do they add up so?
+
+    Without `sums`, whose leaf is reported already, only whether it is there.
+    """
     key = sealed["key"]
-    named = KEY.match(key)
-    if "flaw" in sealed:
-        checked.problems.append(Problem(key, f"it was flawed when it was sealed: {sealed['flaw']}"))
     if named is None:
         checked.problems.append(Problem(key, "sealed, and no key of the log"))
         return False
     try:
-        body = read_file(f"{log}/{key}")
+        body = read_plain(f"{log}/{key}", OBJECT_MAX_BYTES, flags=os.O_NOFOLLOW)
     except FileNotFoundError:
         checked.missing.append((key, sealed["sha256"]))
         return False
@@ -145,10 +183,12 @@ def check_object(log: str, sealed: Mapping[str, Any], sums: Sums, checked: Check
         return False
     checked.objects += 1
     digest = sha256(body).hexdigest()
-    if digest != sealed["sha256"] or len(body) != sealed["size"]:
+    if digest != sealed["sha256"] or (sums is not None and len(body) != sealed["size"]):
         checked.strays.append((key, digest))
         return False
-    return "flaw" not in sealed and adds_up(named, body, sealed["lines"], sums, checked)
+    if sums is None or "flaw" in sealed:
+        return False
+    return adds_up(named, body, sealed["lines"], sums, checked)
 
 
 def adds_up(
@@ -182,16 +222,24 @@ def sums_of_body(named: re.Match[str], body: bytes) -> tuple[Sums, int]:
         if len(fields) != COLUMNS:
             raise NotWrittenSoError(f"line {number}: {len(fields)} columns")
         uuid, _, amount, currency, kind, of, date, _, _, shop, _ = fields
-        if not AMOUNT.match(amount) or not DATE.match(date) or kind not in TYPES[stage]:
-            raise NotWrittenSoError(f"line {number}: amount, date or type")
+        total = line_total(number, amount)
+        if not DATE.match(date) or kind not in TYPES[stage]:
+            raise NotWrittenSoError(f"line {number}: date or type")
         if of != operation or date[:10] != day:
             raise NotWrittenSoError(f"line {number}: another operation or day than its key's")
         n = numbers.get((shop, kind), 0)
         numbers[shop, kind] = n + 1
         if uuid != line_uuid(f"{of}|{stage}|{merchant}|{shop}|{kind}|{n}"):
             raise NotWrittenSoError(f"line {number}: its uuid is not made of what it says")
-        add(sums, (shop, currency, stage, kind), Total(*minor_units(amount), 1))
+        add(sums, (shop, currency, stage, kind), total)
     return sums, len(rows)
+
+
+def line_total(number: int, amount: str) -> Total:
+    try:
+        return Total(*read_amount(amount, LINE_MAX), 1)
+    except NotWrittenSoError as error:
+        raise NotWrittenSoError(f"line {number}: {error}") from error
 
 
 def line_uuid(name: str) -> str:
@@ -199,22 +247,3 @@ def line_uuid(name: str) -> str:
     text = sha1(IDS + name.encode(), usedforsecurity=False).hexdigest()
     variant = VARIANTS[text[16]]
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
-
-
-def merchant_of(key: str) -> str:
-    named = KEY.match(key)
-    return "" if named is None else named["merchant"]
-
-
-def read_file(path: str) -> bytes:
-    """No link is followed, no device read, and nothing larger than any object can be."""
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        body = os.read(file, 1 << 16)
-        while len(body) >= 1 << 16 and (more := os.read(file, 1 << 20)):
-            body += more
-            if len(body) > FILES_MAX_BYTES:
-                raise OSError(0, "too large for an object of the log")
-    finally:
-        os.close(file)
-    return body

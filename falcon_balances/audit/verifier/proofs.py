@@ -9,9 +9,12 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from .chain import read_head
+from .events import Events
+from .files import PROOF_MAX_BYTES, read_plain
 from .findings import NotWrittenSoError, Problem, Verified
-from .hashing import is_signed, leaf_hash, load_public_key, read_json
-from .objects import Checked, check_leaves, merchant_of
+from .hashing import NOT_SIGNED, is_signed, leaf_hash, load_public_key, read_json
+from .keys import KEY, MERCHANT
+from .objects import Checked, Noted, check_leaves
 from .sums import Sums, add_all, balances_of
 from .verification import merchant_leaf
 
@@ -23,12 +26,25 @@ def check_proof(
 
     With `log`, a folder of its own objects, their bytes too. Raises NotWrittenSoError.
     """
+    key = load_public_key(public_key)
+    if log is not None and not log.is_dir():
+        raise NotWrittenSoError(f"{log} is no folder")
     try:
-        document = json.loads(proof.read_bytes())
-        merchant, parts = str(document["merchant_id"]), list(document["manifests"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        document = json.loads(read_plain(proof, PROOF_MAX_BYTES))
+        merchant, heads = document["merchant_id"], document["heads"]
+        parts = document["manifests"]
+    except OSError as error:
+        raise NotWrittenSoError(f"{proof}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise NotWrittenSoError(f"{proof} is no proof") from error
-    return _ProofCheck(load_public_key(public_key), merchant, log).run(parts, anchor)
+    if (
+        not isinstance(merchant, str)
+        or not MERCHANT.match(merchant)
+        or not isinstance(heads, list)
+        or not isinstance(parts, list)
+    ):
+        raise NotWrittenSoError(f"{proof} is no proof")
+    return _ProofCheck(key, merchant, log).run(heads, parts, anchor)
 
 
 class _ProofCheck:
@@ -39,20 +55,29 @@ class _ProofCheck:
         self._done = Verified()
         self._checked = Checked()
         self._proved: set[str] = set()
+        self._events = Events()
+        self._heads: list[bytes] = []
         self._claim: dict[str, Any] | None = None
         """What the merchant's own leaf in the last manifest says of it."""
         self._sequence = 0
 
-    def run(self, parts: Iterable[Any], anchor: str | None) -> Verified:
+    def run(self, heads: Sequence[Any], parts: Sequence[Any], anchor: str | None) -> Verified:
+        self._read_heads(heads)
         for number, part in enumerate(parts, start=1):
             try:
-                self._read(part)
+                self._read(part, is_last=number == len(parts))
             except (NotWrittenSoError, KeyError, TypeError, AttributeError, ValueError) as error:
                 self._say(f"part {number} of the proof", f"unreadable: {error}")
         self._compare_with_claim()
         done, checked = self._done, self._checked
+        if self._heads:
+            done.head = sha256(self._heads[-1]).hexdigest()
+        if self._sequence != len(self._heads):
+            self._say("the proof", "its last part is not of the last manifest that it names")
         if anchor is not None and anchor != done.head:
             self._say("the proof", "it does not end with the manifest that the anchor names")
+        # Other parts of an event are other merchants'.
+        done.problems += self._events.problems(None)
         done.problems += checked.problems
         done.problems += [Problem(key, "missing") for key, _ in checked.missing]
         done.problems += [
@@ -68,41 +93,77 @@ class _ProofCheck:
     def _sums(self) -> Sums:
         return self._checked.sums.get(self._merchant, {})
 
-    def _read(self, part: Mapping[str, Any]) -> None:
+    def _read_heads(self, heads: Sequence[Any]) -> None:
+        """Of all manifests from the first on: so the last one, or an anchor, vouches for each.
+
+        Without them, whoever may sign could sign other objects for an older manifest, which add up
+        to the same.
+        """
+        before: dict[str, Any] | None = None
+        for number, text in enumerate(heads, start=1):
+            try:
+                line = text.encode("ascii")
+                head = read_head(line)
+            except (NotWrittenSoError, AttributeError, ValueError) as error:
+                self._say(f"head {number} of the proof", f"unreadable: {error}")
+                return
+            previous = sha256(self._heads[-1]).hexdigest() if self._heads else None
+            if head["sequence"] != number or head["previous"] != previous:
+                self._say(f"head {number} of the proof", "it does not follow from the one before")
+            if before is not None and head["log"] != before["log"]:
+                self._say(f"head {number} of the proof", "it is of another log")
+            if before is not None and head["sealed_until"] < before["sealed_until"]:
+                self._say(f"head {number} of the proof", "it was sealed before the one before it")
+            self._heads.append(line)
+            self._done.sealed_until = head["sealed_until"]
+            before = head
+
+    def _read(self, part: Mapping[str, Any], *, is_last: bool) -> None:
         """A signed head, and the merchant's leaves in its tree."""
         head_line = part["head"].encode("ascii")
         head = read_head(head_line)
-        place = f"manifest {head['sequence']}"
+        sequence = head["sequence"]
+        place = f"manifest {sequence}"
         if not is_signed(head_line, part["signature"].encode("ascii"), self._key):
-            self._say(place, "its signature is not of this key")
-        if head["sequence"] <= self._sequence:
-            self._say(place, "the manifests are not in order")
-        self._sequence = head["sequence"]
-        self._done.head = sha256(head_line).hexdigest()
-        self._done.sealed_until = head["sealed_until"]
+            self._say(place, NOT_SIGNED)
+        if not self._sequence < sequence <= len(self._heads):
+            raise NotWrittenSoError("the manifests are not in order")
+        if self._heads[sequence - 1] != head_line:
+            self._say(place, "its head is not the one that the manifests after it follow from")
+        self._sequence = sequence
         self._done.manifests += 1
+        if not part["leaves"]:
+            self._say(place, "a part without leaves")
         for each in part["leaves"]:
             leaf = each["leaf"].encode("ascii")
             if root_by(leaf, each["path"]).hex() != head["root"]:
                 self._say(place, "a leaf that is not in its tree")
             else:
-                self._take(leaf, place)
+                self._take(leaf, place, is_last=is_last)
 
-    def _take(self, leaf: bytes, place: str) -> None:
+    def _take(self, leaf: bytes, place: str, *, is_last: bool) -> None:
+        """An object of the merchant, or in the last part the one leaf that counts them."""
         document = read_json(leaf)
         if document.get("leaf") == "merchant":
+            if not is_last or self._claim is not None:
+                raise NotWrittenSoError("the merchant's own leaf: one, in the last part")
             self._claim = document
             return
-        key = str(document.get("key"))
-        if merchant_of(key) != self._merchant or key in self._proved:
-            raise NotWrittenSoError(f"{key}: of another merchant, or proved twice")
-        self._proved.add(key)
         one = check_leaves(self._log, place, 0, [leaf])
         self._checked.problems += one.problems
         self._checked.missing += one.missing
         self._checked.strays += one.strays
-        for name, sums in one.sums.items():
-            add_all(self._checked.sums.setdefault(name, {}), sums)
+        for noted in one.noted:
+            self._note(noted, place)
+            for name, sums in one.sums.items():
+                add_all(self._checked.sums.setdefault(name, {}), sums)
+
+    def _note(self, noted: Noted, place: str) -> None:
+        named = KEY.match(noted.key)
+        if named is None or named["merchant"] != self._merchant or noted.key in self._proved:
+            raise NotWrittenSoError(f"{noted.key[:200]}: of another merchant, or proved twice")
+        self._proved.add(noted.key)
+        self._events.note(noted.event, noted.key, place)
 
     def _compare_with_claim(self) -> None:
         """The merchant's own leaf counts its objects, so that none can be kept from it."""

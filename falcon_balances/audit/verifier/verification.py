@@ -8,19 +8,22 @@ from concurrent.futures import ProcessPoolExecutor
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from .chain import Chain, Manifest, manifests_in
+from .events import Events
+from .files import OBJECT_MAX_BYTES, VERSIONS_MAX_BYTES, read_plain
 from .findings import NotWrittenSoError, Problem, Verified
 from .hashing import canonical, leaf_hash, load_public_key, read_json, tree_root
-from .objects import KEY, Checked, Noted, check_leaves, read_file
+from .objects import Checked, Noted, check_leaves
 from .sums import Sums, Total, add_all, at_scale, balances_of, without
 
 # How the leaf of an object begins, its fields being sorted.
 OBJECT_LEAF = (b'{"flaw":', b'{"key":')
 LEAVES_PER_TASK = 2_000
+KEY_MAX = 1_024  # bytes of a key in S3
 
 
 def verify(
@@ -33,11 +36,14 @@ def verify(
     jobs: int = 1,
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> Verified:
-    """Everything, on Linux with so many processes. Raises NotWrittenSoError for a key that is none.
+    """Everything, on Linux with so many processes. Raises NotWrittenSoError for a key that is none,
+    and for a folder.
 
     `versions` is what `aws s3api list-object-versions` printed for the log's bucket; `anchor` the
     `head` of an earlier check, or what was published of it. Without `log` only manifests are read.
     """
+    if log is not None and not log.is_dir():
+        raise NotWrittenSoError(f"{log} is no folder")
     verification = _Verification(load_public_key(public_key), log)
     if jobs == 1 or sys.platform != "linux":
         return verification.run(manifests, versions, anchor, map, advance)
@@ -58,7 +64,9 @@ class _Verification:
         """Of each merchant the objects so far."""
         self._sums: dict[str, Sums] = {}
         self._unfound: dict[str, Sums] = {}
-        self._events: dict[str, Event] = {}
+        self._unsummed: set[str] = set()
+        """Merchants of whom a leaf cannot be added up: their sums cannot be told from then on."""
+        self._events = Events()
         self._strays: list[tuple[str, str]] = []
         self._missing: list[tuple[str, str]] = []
 
@@ -76,7 +84,8 @@ class _Verification:
             if manifest is not None:
                 self._done.manifests += 1
                 self._read_leaves(manifest, mapped, advance)
-        self._check_parts()
+        last_place = f"{max(self._chain.heads, default=0):08}.jsonl"
+        self._problems += self._events.problems(last_place)
         if self._log is not None:
             self._find_strangers(self._log)
         if versions is not None:
@@ -140,20 +149,13 @@ class _Verification:
         for each in noted:
             if each.key in self._noted:
                 self._say(f"{place}, line {each.number}", f"{each.key} was sealed before")
-            elif each.key < before:
+                continue
+            if each.key < before:
                 self._say(f"{place}, line {each.number}", "the keys are not in order")
             self._noted[each.key] = each
             before = each.key
-            if "-of-" in each.key:
-                self._note_part(place, each.key)
-
-    def _note_part(self, place: str, key: str) -> None:
-        named = KEY.match(key)
-        if named is not None:
-            name = f"{named['stage']}/{named['operation']}"
-            event = self._events.setdefault(name, Event(key, place, set()))
-            event.parts.add((int(named["part"]), int(named["parts"])))
-            self._events[name] = event._replace(sealed_last=place)
+            if each.event:
+                self._events.note(each.event, each.key, place)
 
     def _merge(self, checked: Checked) -> None:
         self._problems += checked.problems
@@ -161,6 +163,8 @@ class _Verification:
         self._done.lines += checked.lines
         self._strays += checked.strays
         self._missing += checked.missing
+        self._unsummed |= checked.unsummed
+        self._knows_all &= not checked.unread
         for merchant, objects in checked.merchants.items():
             self._objects[merchant] = self._objects.get(merchant, 0) + objects
         for ours, theirs in ((self._sums, checked.sums), (self._unfound, checked.unfound)):
@@ -168,8 +172,14 @@ class _Verification:
                 add_all(ours.setdefault(merchant, {}), sums)
 
     def _check_totals(self, manifest: Manifest, first: int, new: int) -> None:
-        """Summary, totals and merchants are what all objects so far add up to, no more, no less."""
-        expected = set(expected_totals(new, self._objects, self._sums))
+        """Summary, totals and merchants are what all objects so far add up to, no more, no less.
+
+        Of merchants whose sums cannot be told only the objects are counted, and nobody's totals.
+        """
+        expected = {
+            self._countable(document)
+            for document in expected_totals(new, self._objects, self._sums)
+        }
         for number, leaf in enumerate(manifest.leaves[:first], start=3):
             place = f"{manifest.place}, line {number}"
             try:
@@ -180,22 +190,37 @@ class _Verification:
             blind = document.pop("blind", None)
             if not isinstance(blind, str):
                 self._say(place, "a leaf that is not blinded")
-            said = canonical(document)
+            said = self._countable(document)
             if said in expected:
-                expected.remove(said)
-            else:
-                self._say(place, f"the objects do not add up to this {document.get('leaf')}")
-        for said in sorted(expected):
+                # A total that cannot be told may come in many leaves.
+                expected.discard(said)
+            elif said is not None:
+                kind = str(document.get("leaf"))[:20]
+                self._say(place, f"the objects do not add up to this {kind}")
+        for said in sorted(each for each in expected if each is not None):
             self._say(manifest.place, f"it lacks what the objects add up to: {said.decode()[:200]}")
+
+    def _countable(self, document: dict[str, Any]) -> bytes | None:
+        """As it is written, without what cannot be told."""
+        if self._unsummed and document.get("leaf") == "total":
+            return None
+        if (
+            document.get("leaf") == "merchant"
+            and str(document.get("merchant_id")) in self._unsummed
+        ):
+            return canonical(document | {"sums": []})
+        return canonical(document)
 
     def _find_strangers(self, log: Path) -> None:
         """What lies in the log and was never sealed; and whose bytes lie where."""
         owners = {digest: key for key, digest in self._missing}
-        strangers = [each for each in walk(str(log)) if each not in self._noted]
+        strangers = [each for each in walk(str(log), self._problems) if each not in self._noted]
         lying: dict[str, str] = {}
         for key in strangers:
             try:
-                digest = sha256(read_file(f"{log}/{key}")).hexdigest()
+                digest = sha256(
+                    read_plain(f"{log}/{key}", OBJECT_MAX_BYTES, flags=os.O_NOFOLLOW)
+                ).hexdigest()
             except OSError:
                 self._say(key, "in no manifest, and no plain file")
                 continue
@@ -217,29 +242,18 @@ class _Verification:
             said = "" if bytes_of is None else f": they are those of {bytes_of}"
             self._say(key, f"its bytes are not those that were sealed{said}")
 
-    def _check_parts(self) -> None:
-        """One whose first part was sealed just now may have its others in the next manifest."""
-        last = f"{max(self._chain.heads, default=0):08}.jsonl"
-        for event in self._events.values():
-            parts = max(of for _, of in event.parts)
-            whole = {(part, parts) for part in range(1, parts + 1)}
-            if event.parts - whole:
-                self._say(event.first_key, "the parts of its event do not fit together")
-            elif event.parts != whole and event.sealed_last != last:
-                missing = ", ".join(str(part) for part, _ in sorted(whole - event.parts))
-                self._say(
-                    event.first_key, f"part {missing} of {parts} of its event was never sealed"
-                )
-
     def _check_versions(self, file: Path) -> None:
         """One version of each sealed key, the one that was sealed, and no delete marker."""
         try:
-            listed = json.loads(file.read_bytes())
+            listed = json.loads(read_plain(file, VERSIONS_MAX_BYTES))
             versions = [
                 (str(each["Key"]), str(each["VersionId"])) for each in listed.get("Versions") or []
             ]
             markers = [str(each["Key"]) for each in listed.get("DeleteMarkers") or []]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except OSError as error:
+            self._say(str(file), f"unreadable: {error.strerror}")
+            return
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self._say(str(file), "no output of aws s3api list-object-versions")
             return
         self._problems += [Problem(key, "it has a delete marker") for key in markers]
@@ -257,18 +271,9 @@ class _Verification:
                 self._say(key, f"the sealed version, {noted.version_id}, is not listed")
 
 
-class Event(NamedTuple):
-    """Of several merchants, so with several objects."""
-
-    first_key: str
-    sealed_last: str
-    """The last manifest with a part of it."""
-    parts: set[tuple[int, int]]
-
-
 def expected_totals(
     new: int, objects: Mapping[str, int], sealed: Mapping[str, Sums]
-) -> list[bytes]:
+) -> list[dict[str, Any]]:
     """The leaves before those of objects, without their blinds."""
     totals: dict[tuple[str, str, str], Total] = {}
     merchants = []
@@ -282,8 +287,12 @@ def expected_totals(
                 max(before.decimals, total.decimals),
                 before.lines + total.lines,
             )
-    summary = {"leaf": "summary", "objects": new, "objects_total": sum(objects.values())}
-    said = [
+    summary: dict[str, Any] = {
+        "leaf": "summary",
+        "objects": new,
+        "objects_total": sum(objects.values()),
+    }
+    said: list[dict[str, Any]] = [
         {
             "leaf": "total",
             "currency": currency,
@@ -294,7 +303,7 @@ def expected_totals(
         }
         for (currency, stage, kind), total in totals.items()
     ]
-    return [canonical(each) for each in (summary, *said, *merchants)]
+    return [summary, *said, *merchants]
 
 
 def merchant_leaf(merchant: str, objects: int, sums: Sums) -> dict[str, Any]:
@@ -302,15 +311,23 @@ def merchant_leaf(merchant: str, objects: int, sums: Sums) -> dict[str, Any]:
     return {"leaf": "merchant", "merchant_id": merchant, "objects": objects, "sums": written}
 
 
-def walk(root: str) -> Iterator[str]:
-    """Everything below that is no folder, by its path from there; links are not followed."""
+def walk(root: str, problems: list[Problem]) -> Iterator[str]:
+    """Everything below that is no folder, by its path from there; links are not followed.
+
+    A folder that cannot be looked into is a problem: strangers could lie in it.
+    """
     folders = [""]
     while folders:
         inner = folders.pop()
-        with os.scandir(f"{root}/{inner}") as found:
-            for each in found:
-                path = f"{inner}/{each.name}" if inner else each.name
-                if each.is_dir(follow_symlinks=False):
-                    folders.append(path)
-                else:
-                    yield path
+        try:
+            with os.scandir(f"{root}/{inner}") as found:
+                entries = [(each.name, each.is_dir(follow_symlinks=False)) for each in found]
+        except OSError as error:
+            problems.append(Problem(inner[-KEY_MAX:] or root, f"unreadable: {error.strerror}"))
+            continue
+        for name, is_folder in entries:
+            path = f"{inner}/{name}" if inner else name
+            if is_folder:
+                folders.append(path)
+            else:
+                yield path

@@ -13,6 +13,7 @@ from falcon_balances.cli import output
 from falcon_balances.cli.errors import EXIT_MISMATCH, AwsError, InvalidInputError
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption, find_target
+from falcon_balances.domain.errors import IntegrityError
 
 if TYPE_CHECKING:
     from falcon_balances.audit.verifier.findings import Verified
@@ -84,14 +85,12 @@ def verify(
     from falcon_balances.audit.verifier import verification  # noqa: PLC0415
     from falcon_balances.audit.verifier.findings import NotWrittenSoError  # noqa: PLC0415
 
-    if log is not None and not log.is_dir():
-        raise InvalidInputError(f"--log: {log} is no folder")
     with output.progress("objects", None) as advance:
         try:
             done = verification.verify(
                 log,
                 manifests,
-                public_key.read_bytes(),
+                _read_key(public_key),
                 versions=versions,
                 anchor=anchor,
                 jobs=os.cpu_count() or 1,
@@ -109,11 +108,15 @@ def prove(
 ) -> None:
     """Write the proof that a merchant can check without seeing any other's money."""
     from falcon_balances.audit.proving import prove as prove_merchant  # noqa: PLC0415
+    from falcon_balances.audit.verifier.chain import MANIFEST, folder_of_manifests  # noqa: PLC0415
 
-    inner = manifests / "manifests"
-    files = sorted((inner if inner.is_dir() else manifests).glob("[0-9]*.jsonl"))
-    proof = prove_merchant(merchant, files)
-    to.write_text(json.dumps(proof, indent=1) + "\n", encoding="ascii")
+    try:
+        found = folder_of_manifests(manifests).iterdir()
+        files = sorted(each for each in found if MANIFEST.match(each.name))
+        proof = prove_merchant(merchant, files)
+        to.write_text(json.dumps(proof, indent=1) + "\n", encoding="ascii")
+    except (IntegrityError, OSError) as error:
+        raise InvalidInputError(str(error)) from error
     leaves = sum(len(each["leaves"]) for each in proof["manifests"])
     output.note(f"{leaves} leaves of {len(proof['manifests'])} manifests")
 
@@ -131,7 +134,7 @@ def check_proof(
     from falcon_balances.audit.verifier.findings import NotWrittenSoError  # noqa: PLC0415
 
     try:
-        done = proofs.check_proof(proof, public_key.read_bytes(), log=log, anchor=anchor)
+        done = proofs.check_proof(proof, _read_key(public_key), log=log, anchor=anchor)
     except NotWrittenSoError as error:
         raise InvalidInputError(str(error)) from error
     _show(done, as_json=as_json)
@@ -153,6 +156,15 @@ def verifier(
         Path(folder, "__main__.py").write_text(main, encoding="ascii")
         zipapp.create_archive(folder, to, interpreter="/usr/bin/env python3")
     output.note(f"python3 {to} --help")
+
+
+def _read_key(path: Path) -> bytes:
+    from falcon_balances.audit.verifier.files import KEY_MAX_BYTES, read_plain  # noqa: PLC0415
+
+    try:
+        return read_plain(path, KEY_MAX_BYTES)
+    except OSError as error:
+        raise InvalidInputError(f"--public-key: {path}: {error.strerror}") from error
 
 
 def _show(done: "Verified", *, as_json: bool) -> None:

@@ -1,0 +1,87 @@
+"""An event's objects: one of each stage, or every part once, so that no money lies there twice."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .findings import Problem
+from .keys import KEY
+
+PARTS_NAMED_MAX = 20
+
+
+class Event(NamedTuple):
+    """One whose objects are not just one without a number: several merchants', or too many."""
+
+    keys: list[str]
+    """As they were sealed."""
+    sealed_first: str
+    """The manifest of the first of them."""
+
+
+class Events:
+    """By stage and operation. A line's uuid is made of these two, the merchant and what the line
+    says: where each merchant has one object of them, no uuid comes twice.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[str, str] = {}
+        self._numbered: dict[str, Event] = {}
+
+    def note(self, event: str, key: str, place: str) -> None:
+        first = self._first.setdefault(event, key)
+        if first is not key:
+            self._numbered.setdefault(event, Event([first], "")).keys.append(key)
+        elif "-of-" in key:
+            self._numbered[event] = Event([key], place)
+
+    def problems(self, last: str | None) -> Iterator[Problem]:
+        """What was sealed in the manifest `last` may have its other parts in the next one; None
+        where other parts are not to be seen.
+        """
+        for event in self._numbered.values():
+            found = list(_misfits(event.keys))
+            yield from found
+            if not found and last is not None and event.sealed_first != last:
+                yield from _missing(event.keys)
+
+
+def _misfits(keys: list[str]) -> Iterator[Problem]:
+    """Every object that does not go with those sealed before it."""
+    parts: dict[int, str] = {}
+    merchants: dict[str, str] = {}
+    first = _read(keys[0])
+    for key in keys:
+        part, of, day, merchant = _read(key)
+        if not _is_numbered_so(key, part, of):
+            yield Problem(key, "no part of an event is numbered like that")
+        if of != first[1]:
+            yield Problem(key, f"the parts of its event do not fit together: {keys[0]}")
+        twins = {parts.setdefault(part, key), merchants.setdefault(merchant, key)} - {key}
+        if twins:
+            yield Problem(key, f"its event lies in the log already: {min(twins)}")
+        elif day != first[2]:
+            yield Problem(key, f"its event has another day in {keys[0]}")
+
+
+def _missing(keys: list[str]) -> Iterator[Problem]:
+    of = _read(keys[0])[1]
+    missing = sorted(set(range(1, of + 1)) - {_read(key)[0] for key in keys})
+    if missing:
+        named = ", ".join(map(str, missing[:PARTS_NAMED_MAX]))
+        more = ", …" if len(missing) > PARTS_NAMED_MAX else ""
+        yield Problem(keys[0], f"part {named}{more} of {of} of its event was never sealed")
+
+
+def _is_numbered_so(key: str, part: int, of: int) -> bool:
+    """From 1, without leading zeros; and one that is alone has no number."""
+    if of == 1 and "-of-" not in key:
+        return True
+    return 1 <= part <= of != 1 and key.endswith(f".{part}-of-{of}.csv")
+
+
+def _read(key: str) -> tuple[int, int, str, str]:
+    """Part, parts, day and merchant; of no key of the log, nothing is noted."""
+    named = KEY.match(key)
+    if named is None:
+        raise ValueError(key)
+    return int(named["part"] or 1), int(named["parts"] or 1), named["day"], named["merchant"]
