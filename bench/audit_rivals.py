@@ -45,7 +45,7 @@ REPLAY_OBJECTS: Final = Program(
 from falcon_balances.audit.log_objects import LogFolder, Selection
 from falcon_balances.audit.replay import replay
 """,
-    'done = replay(LogFolder(folder / "log"), Selection())',
+    'done = replay(LogFolder(folder / "log"), Selection(), processes=2)',
     _OUR_ROWS,
     repeats=5,
 )

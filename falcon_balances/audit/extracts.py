@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from falcon_balances.audit.lines import NotAsWrittenError, whole_lines_of
-from falcon_balances.audit.log_objects import Foreign, LogSource, ObjectBatch, Selection
-from falcon_balances.audit.replay import FLAWED, FOREIGN, Finding, chunks_of
+from falcon_balances.audit.log_objects import LogSource, ObjectBatch, Selection
+from falcon_balances.audit.replay import FLAWED, Finding, chunks_of, known_batches
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.log_format import AMOUNT_DIGITS_MAX, COLUMNS
 
@@ -113,7 +113,7 @@ def tables_with_objects(
     advance: Callable[[int], None],
 ) -> Iterator[tuple[pa.Table, Sequence[ObjectBatch]]]:
     """As `tables_of`, each with the objects whose lines it has, in the same order."""
-    for chunk, objects, _ in chunks_of(_known(source, selection, findings)):
+    for chunk, objects, _ in chunks_of(known_batches(source, selection, findings)):
         try:
             yield _table(chunk), chunk
         except NotAsWrittenError:
@@ -121,16 +121,6 @@ def tables_with_objects(
             if good:
                 yield _table(good), good
         advance(objects)
-
-
-def _known(
-    source: LogSource, selection: Selection, findings: list[Finding]
-) -> Iterator[ObjectBatch]:
-    for found in source.batches(selection):
-        if isinstance(found, Foreign):
-            findings.append(Finding(found.key, FOREIGN, found.reason))
-        else:
-            yield found
 
 
 def _good(batch: ObjectBatch, findings: list[Finding]) -> ObjectBatch:

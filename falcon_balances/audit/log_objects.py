@@ -113,6 +113,9 @@ class LogSource(Protocol):
     def read(self, key: str) -> bytes:
         """One object again."""
 
+    def shares(self, count: int) -> "Sequence[LogSource]":
+        """That many sources at most, which have each object between them once."""
+
     def keys_of(self, selection: Selection, falcon_operation_id: str) -> Iterator[str]:
         """The keys of an operation, by names alone: no object is read."""
 
@@ -120,13 +123,22 @@ class LogSource(Protocol):
 class LogFolder:
     """A folder as `aws s3 sync` makes it. Symbolic links are not followed: they are foreign."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, share: int = 0, shares: int = 1) -> None:
         self._root = str(root)
+        self._share = share
+        self._shares = shares
+
+    def shares(self, count: int) -> "Sequence[LogFolder]":
+        """By merchants; what lies above them is the first one's."""
+        return [LogFolder(Path(self._root), share, count) for share in range(count)]
 
     def batches(self, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
         for prefix in selection.prefixes():
+            if "/" in prefix.removesuffix("/") and self._share:
+                continue  # a single merchant's
             if link := self._link_in(prefix):
-                yield Foreign(link)
+                if not self._share:
+                    yield Foreign(link)
             elif os.path.isdir(f"{self._root}/{prefix}"):  # noqa: PTH112 - as below
                 yield from self._below(prefix.removesuffix("/"), selection)
 
@@ -153,9 +165,10 @@ class LogFolder:
             with os.scandir(f"{self._root}/{prefix}") as found:
                 entries = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in found)
         except OSError as error:
-            yield Foreign(prefix, f"cannot be read: {error.strerror}")
+            if "/" in prefix or not self._share:
+                yield Foreign(prefix, f"cannot be read: {error.strerror}")
             return
-        for name, is_folder in entries:
+        for name, is_folder in self._own(prefix, entries):
             key = f"{prefix}/{name}" if prefix else name
             if not is_folder:
                 yield Foreign(key)
@@ -163,6 +176,12 @@ class LogFolder:
                 yield from self._below(key, selection)
             elif selection.has(partition):
                 yield from self._objects(partition, key)
+
+    def _own(self, prefix: str, entries: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
+        """Of a stage's merchants some; of what lies beside the stages all or nothing."""
+        if not prefix:
+            return [each for each in entries if each[1] or not self._share]
+        return entries if "/" in prefix else entries[self._share :: self._shares]
 
     def _objects(self, partition: Partition, prefix: str) -> Iterator[ObjectBatch | Foreign]:
         try:
@@ -244,6 +263,10 @@ class LogBucket:
             for prefix in selection.prefixes():
                 for listed in self._pages(prefix):
                     yield from self._page(listed, selection, pool)
+
+    def shares(self, count: int) -> "Sequence[LogBucket]":
+        """One: requests wait for S3, not for a processor."""
+        return [self][:count]
 
     def read(self, key: str) -> bytes:
         with aws_call(f"read {key}"):

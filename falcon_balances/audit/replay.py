@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -20,9 +21,11 @@ from falcon_balances.audit.lines import (
     LineColumns,
     NotAsWrittenError,
     Numbers,
+    Words,
     columns_of,
 )
 from falcon_balances.audit.log_objects import Foreign, LogSource, ObjectBatch, Selection
+from falcon_balances.audit.processes import CAN_FORK, from_all
 from falcon_balances.audit.repeats import SeenHashes, hash_of
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.instants import rfc3339
@@ -82,95 +85,128 @@ def replay(
     selection: Selection,
     before: str | None = None,
     advance: Callable[[int], None] = lambda _objects: None,
+    processes: int = 1,
 ) -> Replayed:
     """Fold what is selected, and dated `before` that instant (`YYYY-MM-DDTHH:MM:SSZ`)."""
     with SeenHashes() as seen:
-        return _Replay(source, selection, before, advance, seen).run()
+        return _Replay(source, selection, before, seen).run(advance, processes)
+
+
+class Folded(NamedTuple):
+    """What some objects add. `parts`: the keys of those that are one of several."""
+
+    sums: Mapping[SumKey, Sum]
+    hashes: Words
+    objects: int
+    bytes_read: int
+    parts: Sequence[str]
+    findings: Sequence[Finding]
 
 
 class _Replay:
     def __init__(
-        self,
-        source: LogSource,
-        selection: Selection,
-        before: str | None,
-        advance: Callable[[int], None],
-        seen: SeenHashes,
+        self, source: LogSource, selection: Selection, before: str | None, seen: SeenHashes
     ) -> None:
         self._source = source
         self._selection = selection
         self._before = before
-        self._advance = advance
         self._seen = seen
-        self._sums = SumTable()
+        self._sums: dict[SumKey, Sum] = {}
         self._parts = Parts()
         self._findings: list[Finding] = []
         self._objects = self._lines = self._bytes = 0
 
-    def run(self) -> Replayed:
-        with ThreadPoolExecutor(1) as pool:
-            # A chunk is parsed and added up while the next one is read.
-            folding: list[Future[None]] = []
-            for chunk, objects, size in chunks_of(self._batches()):
-                self._objects += objects
-                self._bytes += size
-                while folding:
-                    folding.pop().result()
-                folding.append(pool.submit(self._fold, chunk))
-                self._advance(objects)
-            while folding:
-                folding.pop().result()
-        sums = self._sums.total()
+    def run(self, advance: Callable[[int], None], processes: int) -> Replayed:
+        shares = self._source.shares(processes if CAN_FORK else 1)
+        for folded in from_all([partial(self._folded, share) for share in shares]):
+            self._add(folded)
+            advance(folded.objects)
         if repeated := self._seen.repeated():
-            self._take_back(sums, repeated)
+            repeats = repeats_in(self._source, self._selection, self._before, repeated)
+            self._findings += take_back(self._sums, repeats)
         if self._selection.has_whole_events:
             self._findings += self._parts.missing()
         return Replayed(
-            {key: each for key, each in sorted(sums.items()) if each.lines},
+            {key: each for key, each in sorted(self._sums.items()) if each.lines},
             self._objects,
             self._lines,
             self._bytes,
             sorted(self._findings),
         )
 
-    def _batches(self) -> Iterator[ObjectBatch]:
-        for found in self._source.batches(self._selection):
-            if isinstance(found, Foreign):
-                self._findings.append(Finding(found.key, FOREIGN, found.reason))
-            else:
-                self._parts.add(found)
-                yield found
+    def _add(self, folded: Folded) -> None:
+        for key, each in folded.sums.items():
+            before = self._sums.get(key, Sum(0, 0))
+            self._sums[key] = Sum(before.minor + each.minor, before.lines + each.lines)
+        self._seen.add(folded.hashes)
+        for part in folded.parts:
+            self._parts.add(part)
+        self._findings += folded.findings
+        self._objects += folded.objects
+        self._bytes += folded.bytes_read
+        self._lines += len(folded.hashes)
 
-    def _fold(self, chunk: Sequence[ObjectBatch]) -> None:
-        owners = [
-            self._sums.owner(each.partition.merchant_id, each.partition.stage) for each in chunk
-        ]
+    def _folded(self, source: LogSource) -> Iterator[Folded]:
+        """A chunk is parsed and added up while the next one is read."""
+        foreign: list[Finding] = []
+        with ThreadPoolExecutor(1) as pool:
+            folding: Future[Folded] | None = None
+            for chunk, _, _ in chunks_of(known_batches(source, self._selection, foreign)):
+                ready = folding
+                folding = pool.submit(fold, chunk, self._before)
+                if ready is not None:
+                    yield ready.result()
+            if folding is not None:
+                yield folding.result()
+        yield Folded({}, np.empty(0, dtype=np.uint64), 0, 0, (), foreign)
+
+
+def known_batches(
+    source: LogSource, selection: Selection, findings: list[Finding]
+) -> Iterator[ObjectBatch]:
+    """Without what is foreign, which goes to `findings`."""
+    for found in source.batches(selection):
+        if isinstance(found, Foreign):
+            findings.append(Finding(found.key, FOREIGN, found.reason))
+        else:
+            yield found
+
+
+def fold(chunk: Sequence[ObjectBatch], before: str | None) -> Folded:
+    """What these objects add; an object that is flawed adds nothing, and is named."""
+    sums = SumTable()
+    findings: list[Finding] = []
+    owners = [sums.owner(each.partition.merchant_id, each.partition.stage) for each in chunk]
+    try:
+        columns = columns_of(chunk, owners, before)
+        sums.add(columns)
+        hashes = columns.hashes
+    except NotAsWrittenError:
+        hashes = _fold_one_by_one(chunk, before, sums, findings)
+    return Folded(
+        sums.total(),
+        hashes,
+        sum(len(batch.names) for batch in chunk),
+        sum(len(body) for batch in chunk for body in batch.bodies),
+        [f"{batch.partition}/{name}" for batch in chunk for name in batch.names if "-of-" in name],
+        findings,
+    )
+
+
+def _fold_one_by_one(
+    chunk: Sequence[ObjectBatch], before: str | None, sums: "SumTable", findings: list[Finding]
+) -> Words:
+    hashes: list[int] = []
+    for key, body in objects_in(chunk):
         try:
-            columns = columns_of(chunk, owners, self._before)
-            self._sums.add(columns)
-        except NotAsWrittenError:
-            self._fold_one_by_one(chunk)
-            return
-        self._seen.add(columns.hashes)
-        self._lines += len(columns)
-
-    def _fold_one_by_one(self, chunk: Sequence[ObjectBatch]) -> None:
-        hashes: list[int] = []
-        for key, body in objects_in(chunk):
-            try:
-                lines = list(lines_of(key, body, self._before))
-            except FlawedObjectError as flaw:
-                self._findings.append(Finding(key, FLAWED, str(flaw)))
-                continue
-            for line in lines:
-                self._sums.add_one(line.sum_key, line.minor)
-                hashes.append(hash_of(line.uuid))
-        self._seen.add(np.array(hashes, dtype=np.uint64))
-        self._lines += len(hashes)
-
-    def _take_back(self, sums: dict[SumKey, Sum], repeated: frozenset[int]) -> None:
-        repeats = repeats_in(self._source, self._selection, self._before, repeated)
-        self._findings += take_back(sums, repeats)
+            lines = list(lines_of(key, body, before))
+        except FlawedObjectError as flaw:
+            findings.append(Finding(key, FLAWED, str(flaw)))
+            continue
+        for line in lines:
+            sums.add_one(line.sum_key, line.minor)
+            hashes.append(hash_of(line.uuid))
+    return np.array(hashes, dtype=np.uint64)
 
 
 class SumTable:
@@ -261,16 +297,11 @@ class Parts:
         self._seen: dict[tuple[str, str], tuple[int, int, str]] = {}
         self._findings: list[Finding] = []
 
-    def add(self, batch: ObjectBatch) -> None:
-        for name in batch.names:
-            if "-of-" in name:
-                self._add(batch, name)
-
-    def _add(self, batch: ObjectBatch, name: str) -> None:
+    def add(self, key: str) -> None:
+        stage, name = key.partition("/")[0], key.rpartition("/")[2]
         found = _PART.search(name)
         part, parts = (int(found[1]), int(found[2])) if found else (0, 0)
-        key = f"{batch.partition}/{name}"
-        event = (batch.partition.stage, name[: found.start()] if found else name)
+        event = (stage, name[: found.start()] if found else name)
         before, of, first = self._seen.pop(event, (0, parts, key))
         if of != parts:
             self._findings.append(

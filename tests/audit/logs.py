@@ -34,6 +34,9 @@ class MemoryLog:
                 names = [key.rpartition("/")[2] for key in some]
                 yield ObjectBatch(partition, names, [self._objects[key] for key in some])
 
+    def shares(self, count: int) -> "list[MemoryLog]":
+        return [self][:count]
+
     def read(self, key: str) -> bytes:
         return self._objects[key]
 

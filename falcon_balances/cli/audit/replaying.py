@@ -1,5 +1,6 @@
 """`falcon audit replay | compare`: every balance again, from the log alone."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -64,7 +65,9 @@ def replay_log(log: str | None, env: str, selection: "Selection", before: str | 
     if exported is not None:
         return _replay_exported(exported, selection, before)
     with output.progress("objects", None) as advance:
-        return replay_source(log_source(log, env), selection, before, advance)
+        return replay_source(
+            log_source(log, env), selection, before, advance, processes=os.cpu_count() or 1
+        )
 
 
 def _replay_exported(path: Path, selection: "Selection", before: str | None) -> "Replayed":

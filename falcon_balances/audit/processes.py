@@ -1,0 +1,88 @@
+"""Work that is shared between processes, each of which yields what it has done bit by bit."""
+
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Final, NamedTuple, TypeVar
+
+from falcon_balances.domain.errors import TransientError
+
+T = TypeVar("T")
+
+# Forked, so that nothing is imported again; elsewhere one process does all.
+CAN_FORK: Final = sys.platform == "linux"
+
+
+class _Ended(NamedTuple):
+    """The last that comes from a share, with what ended it early."""
+
+    error: Exception | None
+
+
+def from_all(shares: Sequence[Callable[[], Iterator[T]]]) -> Generator[T, None, None]:
+    """Whatever the shares yield, in any order: the first one here, each other in a process.
+
+    What a share raises is raised here. TransientError where a process dies before its share ends.
+    """
+    here, *elsewhere = shares
+    # All are forked before the first thread runs.
+    processes = [_Process(share) for share in elsewhere]
+    came: SimpleQueue[T | _Ended] = SimpleQueue()
+    for process in processes:
+        Thread(target=process.receive_all, args=(came,), daemon=True).start()
+    try:
+        ended = 0
+        for each in here():
+            yield each
+            while not came.empty():
+                ended += yield from _unless_ended(came.get())
+        while ended < len(processes):
+            ended += yield from _unless_ended(came.get())
+    finally:
+        for process in processes:
+            process.end()
+
+
+def _unless_ended(item: T | _Ended) -> Generator[T, None, int]:
+    """The number of shares that ended with it."""
+    if not isinstance(item, _Ended):
+        yield item
+        return 0
+    if item.error is not None:
+        raise item.error
+    return 1
+
+
+class _Process:
+    def __init__(self, share: Callable[[], Iterator[Any]]) -> None:
+        context = get_context("fork")
+        self._receiving, sending = context.Pipe(duplex=False)
+        self._process = context.Process(target=_send_all, args=(share, sending), daemon=True)
+        self._process.start()
+        sending.close()
+
+    def receive_all(self, came: "SimpleQueue[Any]") -> None:
+        item = None
+        while not isinstance(item, _Ended):
+            try:
+                item = self._receiving.recv()
+            except (EOFError, OSError):
+                item = _Ended(TransientError("a process that read a part of the log died"))
+            came.put(item)
+
+    def end(self) -> None:
+        self._process.terminate()
+        self._process.join()
+
+
+def _send_all(share: Callable[[], Iterator[Any]], sending: Connection) -> None:
+    try:
+        for each in share():
+            sending.send(each)
+    except Exception as error:  # noqa: BLE001 - raised again by who waits for it
+        sending.send(_Ended(error))
+    else:
+        sending.send(_Ended(None))
