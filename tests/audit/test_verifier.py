@@ -21,7 +21,13 @@ from falcon_balances.audit.balances import balances_of
 from falcon_balances.audit.log_objects import LogFolder, Selection
 from falcon_balances.audit.replay import replay
 from falcon_balances.audit.verifier.findings import NotWrittenSoError, Problem
-from falcon_balances.audit.verifier.objects import LINE_MAX, check_leaves, read_amount
+from falcon_balances.audit.verifier.objects import (
+    LINE_MAX,
+    PLAIN_LEAF,
+    check_leaves,
+    read_amount,
+    read_object_leaf,
+)
 from falcon_balances.audit.verifier.proofs import check_proof
 from falcon_balances.audit.verifier.verification import verify
 from falcon_balances.cli.audit import sealing as command
@@ -628,6 +634,31 @@ def test_what_is_wrong_with_a_leaf_s_sums_is_said_once_and_counts_its_object(sea
         rewrite(stack, path, joined(lines))
         found = check(sealed) - {json.loads(lines[number - 1])["key"]}
         assert found == {name_of(3), f"{name_of(3)}, line {number}"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b'"lines":2', b'"lines":02'),
+        (b'"lines":2', b'"lines": 2'),
+        (b'"lines":2', b'"lines":2,"lines":2'),
+        (b'"v-', b'"\\u0076-'),
+        (b'"v-', b'"\x7f-'),
+        (b'"v-', b'"\n-'),
+        (b'"v-', b'"\xc3\xa9-'),
+        (b"}", b"}\n"),
+    ],
+)
+def test_a_leaf_that_is_written_in_another_way_is_none(sealed, change):
+    leaf = next(
+        each
+        for each in lines_of(sealed.manifests / name_of(1))
+        if b'"lines":2' in each and b'"leaf":"object"' in each
+    )
+    assert PLAIN_LEAF.match(leaf)
+    assert read_object_leaf(leaf)
+    with pytest.raises(NotWrittenSoError):
+        read_object_leaf(leaf.replace(*change))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 KEY_MAX_BYTES = 64 << 10
-# A leaf is some 600 bytes, and a manifest of 50,000 objects 30 MB; the rest is for merchants'.
+# A leaf is some 350 bytes, and a manifest of 50,000 objects 20 MB; the rest is for merchants'.
 MANIFEST_MAX_BYTES = 256 << 20
 # A leaf of an object with its path is some 2 KB: more than 100,000 objects of one merchant.
 PROOF_MAX_BYTES = 256 << 20
@@ -25,10 +25,12 @@ def read_plain(path: str | Path, max_bytes: int, *, flags: int = 0) -> bytes:
             raise OSError(0, "no plain file")
         if found.st_size > max_bytes:
             raise OSError(0, f"larger than {max_bytes} bytes")
-        # One byte more than there is: read to the end at once, where nobody writes to it now.
+        # All at once, and read on only where it was less, or has grown since.
         body = os.read(file, found.st_size + 1)
-        while len(body) <= max_bytes and (more := os.read(file, 1 << 20)):
+        while len(body) != found.st_size and (more := os.read(file, 1 << 20)):
             body += more
+            if len(body) > max_bytes:
+                break
     finally:
         os.close(file)
     if len(body) > max_bytes:
