@@ -145,7 +145,7 @@ def _explain_operation(
     key = None if public_key is None else public_key.read_bytes()
     try:
         story = tell(Sources(source, target, versions, manifests, key), operation_id)
-    except NotWrittenSoError as error:
+    except (NotWrittenSoError, OSError) as error:
         raise InvalidInputError(str(error)) from error
     if story is None:
         raise InvalidInputError(f"no operation {operation_id} is known here")

@@ -13,6 +13,8 @@ from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.audit.applied_fees import applied_fees
 from falcon_balances.audit.inclusion import Inclusion, inclusions
 from falcon_balances.audit.log_objects import LogSource, Selection
+from falcon_balances.audit.verifier.chain import folder_of_manifests
+from falcon_balances.audit.verifier.files import MANIFEST_MAX_BYTES, read_plain
 from falcon_balances.cli import tracing
 from falcon_balances.cli.target import Target
 from falcon_balances.contracts.claims import ClaimedSegment, ClaimV1
@@ -62,10 +64,8 @@ class Sources:
     def all_manifests(self) -> Iterator[tuple[str, bytes]]:
         """One after the other: together they may be larger than memory."""
         if self.manifests is not None:
-            inner = self.manifests / "manifests"
-            folder = inner if inner.is_dir() else self.manifests
-            for path in sorted(folder.glob("[0-9]*.jsonl")):
-                yield path.name, path.read_bytes()
+            for path in sorted(folder_of_manifests(self.manifests).glob("[0-9]*.jsonl")):
+                yield path.name, read_plain(path, MANIFEST_MAX_BYTES)
         elif self.target is not None:
             bucket = ManifestBucket(self.target.client("s3"), self.target.manifest_bucket)
             for key in sorted(bucket.keys()):
