@@ -16,7 +16,7 @@ from falcon_balances.audit.journals import Beancount, Hledger, write_journal
 from falcon_balances.audit.log_objects import LogFolder, Selection
 
 LINES: Final = 5_000_000
-LEDGER_EVENTS: Final = 20_000  # ledgers would take minutes for what the others do in seconds
+LEDGER_EVENTS: Final = 40_000  # a ledger takes a minute for what replay does in half a second
 POLARS_TIMES_MAX: Final = 1.3
 DUCKDB_TIMES_MAX: Final = 3.0
 LEDGER_TIMES_MIN: Final = 50

@@ -48,7 +48,7 @@ NOT_JUDGED = {
     # not know as an action. So it denies the call, and messages come back a little later.
     "sqs:ChangeMessageVisibility": "batch call, judged by another name",
 }
-PATIENCE_S = 240.0
+PATIENCE_S = 480.0  # it ends when all came about; only a busy machine needs so much
 MISSED_WITHIN_S = 15.0
 SILENCE_S = 3.0  # long enough for a message to come through, if it could
 POLL_S = 0.5
