@@ -137,7 +137,7 @@ def check_leaves(log: str | None, place: str, first: int, leaves: Sequence[bytes
 
 def read_object_leaf(leaf: bytes) -> dict[str, Any]:
     """What names an object and its bytes is right in it; not yet what it counts."""
-    document = json.loads(leaf) if PLAIN_LEAF.match(leaf) else read_json(leaf)
+    document = json.loads(leaf.decode("ascii")) if PLAIN_LEAF.match(leaf) else read_json(leaf)
     if document.get("leaf") != "object" or not OBJECT_FIELDS <= set(document) <= FLAWED_FIELDS:
         raise NotWrittenSoError("no leaf of an object")
     if not all(type(document[name]) is str for name in ("key", "version_id", "sha256")):

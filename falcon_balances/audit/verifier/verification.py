@@ -5,10 +5,11 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -46,9 +47,10 @@ def verify(
         raise NotWrittenSoError(f"{log} is no folder")
     verification = _Verification(load_public_key(public_key), log)
     if jobs == 1 or sys.platform != "linux":
-        return verification.run(manifests, versions, anchor, map, advance)
+        return verification.run(manifests, versions, anchor, map, partial(found_in, log), advance)
     with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
-        return verification.run(manifests, versions, anchor, pool.map, advance)
+        found = pool.submit(found_in, log).result
+        return verification.run(manifests, versions, anchor, pool.map, found, advance)
 
 
 class _Verification:
@@ -76,6 +78,7 @@ class _Verification:
         versions: Path | None,
         anchor: str | None,
         mapped: Callable[..., Iterable[Checked]],
+        found: Callable[[], "Found"],
         advance: Callable[[int], None],
     ) -> Verified:
         for number, (sequence, path) in enumerate(manifests_in(manifests, self._problems), start=1):
@@ -87,7 +90,7 @@ class _Verification:
         last_place = f"{max(self._chain.heads, default=0):08}.jsonl"
         self._problems += self._events.problems(last_place)
         if self._log is not None:
-            self._find_strangers(self._log)
+            self._find_strangers(self._log, found())
         if versions is not None:
             self._check_versions(versions)
         last = self._chain.last
@@ -211,10 +214,11 @@ class _Verification:
             return canonical(document | {"sums": []})
         return canonical(document)
 
-    def _find_strangers(self, log: Path) -> None:
+    def _find_strangers(self, log: Path, found: "Found") -> None:
         """What lies in the log and was never sealed; and whose bytes lie where."""
         owners = {digest: key for key, digest in self._missing}
-        strangers = [each for each in walk(str(log), self._problems) if each not in self._noted]
+        self._problems += found.problems
+        strangers = [each for each in found.paths if each not in self._noted]
         lying: dict[str, str] = {}
         for key in strangers:
             try:
@@ -311,11 +315,22 @@ def merchant_leaf(merchant: str, objects: int, sums: Sums) -> dict[str, Any]:
     return {"leaf": "merchant", "merchant_id": merchant, "objects": objects, "sums": written}
 
 
-def walk(root: str, problems: list[Problem]) -> Iterator[str]:
-    """Everything below that is no folder, by its path from there; links are not followed.
+class Found(NamedTuple):
+    """Everything in a folder that is no folder, by its path from there; and what is unreadable."""
 
-    A folder that cannot be looked into is a problem: strangers could lie in it.
+    paths: list[str]
+    problems: list[Problem]
+
+
+def found_in(log: Path | None) -> Found:
+    """Links are not followed. A folder that cannot be looked into is a problem: strangers could
+    lie in it.
     """
+    problems: list[Problem] = []
+    return Found([] if log is None else list(_walk(str(log), problems)), problems)
+
+
+def _walk(root: str, problems: list[Problem]) -> Iterator[str]:
     folders = [""]
     while folders:
         inner = folders.pop()
