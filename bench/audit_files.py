@@ -100,7 +100,6 @@ def _ledgers(events: int = LEDGER_EVENTS) -> Result:
         ],
         notes=[
             "the ledgers read the exported journal and confirm its assertions; once each",
-            "hledger's memory is not measured: it is a process below that which is",
             *(["hledger is not on the PATH"] if "hledger" not in programs else []),
         ],
         bounds=[
