@@ -9,12 +9,13 @@ from typing import Any
 from falcon_balances.adapters.statements import Account, LogDays, StatementBucket, StatementFile
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.contracts.reconciliation_report import report
-from falcon_balances.contracts.statement_lines import InvalidStatementError, Problem, Statement
+from falcon_balances.contracts.statement_lines import InvalidStatementError, Problem
 from falcon_balances.contracts.statements import STATEMENT_BYTES_MAX, read_statement
 from falcon_balances.domain.operations import Segment, Stage
 from falcon_balances.domain.reconciliation import (
     LoggedOperation,
     Period,
+    StatementLine,
     logged_operations,
     reconcile,
 )
@@ -41,6 +42,27 @@ def reconcile_all(
     """
     run = ReconcilerRun()
     oldest = today - timedelta(days=look_back_days)
+    arrived = _arrived(statements, run)
+    periods = {
+        account: period
+        for account, files in sorted(arrived.items())
+        if (period := _period(files, oldest, today, days)) is not None
+    }
+    ours = {
+        stage: _operations(log, stage, _widest(periods, stage).widened(days), run)
+        for stage in sorted({account.stage for account in periods})
+    }
+    for account, period in periods.items():
+        operations = [each for each in ours[account.stage] if account.psp_id in ("", each.psp_id)]
+        recent = sorted(each for each in arrived[account] if each.day >= oldest)
+        document = _reconcile(statements, recent, operations, period, today, days, run)
+        run.reports.append(statements.report(account, today, document))
+    return run
+
+
+def _arrived(
+    statements: StatementBucket, run: ReconcilerRun
+) -> Mapping[Account, Sequence[StatementFile]]:
     files: dict[Account, list[StatementFile]] = defaultdict(list)
     for key in statements.keys():  # noqa: SIM118 - no mapping
         file = StatementFile.of(key)
@@ -48,34 +70,40 @@ def reconcile_all(
             run.invalid += 1
         else:
             files[file.account].append(file)
-    periods = {
-        account: period
-        for account, known in files.items()
-        if (period := _period(known, oldest, today, days)) is not None
+    return files
+
+
+def _reconcile(
+    statements: StatementBucket,
+    files: Sequence[StatementFile],
+    operations: Sequence[LoggedOperation],
+    period: Period,
+    today: date,
+    days: int,
+    run: ReconcilerRun,
+) -> dict[str, Any]:
+    """One account's report."""
+    problems: list[Problem] = []
+    lines: list[StatementLine] = []
+    for file in files:
+        try:
+            body = statements.read(file.key, STATEMENT_BYTES_MAX)
+            lines += read_statement(file.key, body).lines
+        except InvalidStatementError as error:
+            problems += error.problems
+            run.invalid += 1
+    found = reconcile(operations, lines, period, days)
+    said = report(found, today, days)
+    run.matched += found.matched
+    run.open += len(found.open)
+    run.overdue += said["overdue"]
+    return {
+        "from": None if period.since is None else period.since.isoformat(),
+        "to": None if period.until is None else period.until.isoformat(),
+        "statements": [each.key for each in files],
+        "invalid": [each._asdict() for each in problems],
+        **said,
     }
-    ours = {
-        stage: _operations(log, stage, _widest(periods, stage).widened(days), run)
-        for stage in sorted({account.stage for account in periods})
-    }
-    for account, period in sorted(periods.items(), key=lambda each: each[0]):
-        recent = sorted(each for each in files[account] if each.day >= oldest)
-        read = [_read(statements, each) for each in recent]
-        problems = [each for one in read if not isinstance(one, Statement) for each in one]
-        lines = [line for one in read if isinstance(one, Statement) for line in one.lines]
-        found = reconcile(
-            [each for each in ours[account.stage] if account.psp_id in ("", each.psp_id)],
-            lines,
-            period,
-            days,
-        )
-        said = report(found, today, days)
-        run.matched += found.matched
-        run.open += len(found.open)
-        run.overdue += said["overdue"]
-        run.invalid += sum(not isinstance(one, Statement) for one in read)
-        document = _document(period, [each.key for each in recent], problems, said)
-        run.reports.append(statements.report(account, today, document))
-    return run
 
 
 def _period(files: Sequence[StatementFile], oldest: date, today: date, days: int) -> Period | None:
@@ -107,23 +135,3 @@ def _segments(objects: Iterable[tuple[str, bytes]], run: ReconcilerRun) -> Itera
             yield read_strictly(key, body)
         except FlawedObjectError:
             run.flawed.append(key)
-
-
-def _read(statements: StatementBucket, file: StatementFile) -> Statement | Sequence[Problem]:
-    """What it says, or what is wrong with it."""
-    try:
-        return read_statement(file.key, statements.read(file.key, STATEMENT_BYTES_MAX))
-    except InvalidStatementError as error:
-        return error.problems
-
-
-def _document(
-    period: Period, keys: Sequence[str], problems: Sequence[Problem], said: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "from": None if period.since is None else period.since.isoformat(),
-        "to": None if period.until is None else period.until.isoformat(),
-        "statements": keys,
-        "invalid": [each._asdict() for each in problems],
-        **said,
-    }
