@@ -135,9 +135,13 @@ def check_leaves(log: str | None, place: str, first: int, leaves: Sequence[bytes
     return checked
 
 
+# Of what is one document and nothing more: `loads` would look for spaces around it.
+_decoded = json.JSONDecoder().raw_decode
+
+
 def read_object_leaf(leaf: bytes) -> dict[str, Any]:
     """What names an object and its bytes is right in it; not yet what it counts."""
-    document = json.loads(leaf.decode("ascii")) if PLAIN_LEAF.match(leaf) else read_json(leaf)
+    document = _decoded(leaf.decode("ascii"))[0] if PLAIN_LEAF.match(leaf) else read_json(leaf)
     if document.get("leaf") != "object" or not OBJECT_FIELDS <= set(document) <= FLAWED_FIELDS:
         raise NotWrittenSoError("no leaf of an object")
     if not all(type(document[name]) is str for name in ("key", "version_id", "sha256")):
@@ -163,9 +167,11 @@ def sums_of_leaf(document: Mapping[str, Any]) -> Sums:
 def read_sum(written: Sequence[Any]) -> tuple[SumKey, Total]:
     try:
         shop, currency, stage, kind, amount, lines = written
-        right = kind in TYPES.get(stage, ()) and [
-            type(each) for each in (shop, currency, amount, lines)
-        ] == [str, str, str, int]
+        right = (
+            kind in TYPES.get(stage, ())
+            and type(shop) is type(currency) is type(amount) is str
+            and type(lines) is int
+        )
     except (TypeError, ValueError) as error:
         raise NotWrittenSoError("a sum of another form") from error
     if not right or not 1 <= lines < COUNT_MAX:
@@ -175,11 +181,15 @@ def read_sum(written: Sequence[Any]) -> tuple[SumKey, Total]:
 
 # What a leaf says, the object's lines say again at once.
 @lru_cache(maxsize=1_024)
-def read_amount(text: str, limit: int) -> tuple[int, int]:
-    """Minor units and decimals. Raises NotWrittenSoError."""
+def _units(text: str) -> tuple[int, int]:
     if not AMOUNT.match(text):
         raise NotWrittenSoError("an amount of another form")
-    minor, decimals = minor_units(text)
+    return minor_units(text)
+
+
+def read_amount(text: str, limit: int) -> tuple[int, int]:
+    """Minor units and decimals. Raises NotWrittenSoError."""
+    minor, decimals = _units(text)
     if abs(minor) >= limit:
         raise NotWrittenSoError("an amount of more digits than there are")
     return minor, decimals
@@ -236,13 +246,9 @@ def adds_up(
 def sums_of_body(named: re.Match[str], body: bytes) -> tuple[Sums, int]:
     """What an object's lines add up to, every one of them checked. Raises NotWrittenSoError."""
     stage, merchant, day, operation = named.group("stage", "merchant", "day", "operation")
-    try:
-        header, *rows = body.decode("ascii").split("\n")
-    except UnicodeDecodeError as error:
-        number = body.count(b"\n", 0, error.start) + 1
-        raise NotWrittenSoError(f"line {number}: a character that no field has") from error
-    if header != HEADER or len(rows) < 2 or rows.pop() != "":  # noqa: PLR2004
-        raise NotWrittenSoError("header or line end missing")
+    rows = rows_of(body)
+    types = TYPES[stage]
+    dated = ""
     sums: Sums = {}
     numbers: dict[tuple[str, str], int] = {}
     for number, row in enumerate(rows, start=2):
@@ -250,24 +256,35 @@ def sums_of_body(named: re.Match[str], body: bytes) -> tuple[Sums, int]:
         if len(fields) != COLUMNS:
             raise NotWrittenSoError(f"line {number}: {len(fields)} columns")
         uuid, _, amount, currency, kind, of, date, _, _, shop, _ = fields
-        total = line_total(number, amount)
-        if not DATE.match(date) or kind not in TYPES[stage]:
+        try:
+            minor, decimals = read_amount(amount, LINE_MAX)
+        except NotWrittenSoError as error:
+            raise NotWrittenSoError(f"line {number}: {error}") from error
+        # An object's lines are nearly always of one instant.
+        if (date != dated and not DATE.match(date)) or kind not in types:
             raise NotWrittenSoError(f"line {number}: date or type")
+        dated = date
         if of != operation or date[:10] != day:
             raise NotWrittenSoError(f"line {number}: another operation or day than its key's")
-        n = numbers.get((shop, kind), 0)
-        numbers[shop, kind] = n + 1
+        each = shop, kind
+        n = numbers.get(each, 0)
+        numbers[each] = n + 1
         if uuid != line_uuid(f"{of}|{stage}|{merchant}|{shop}|{kind}|{n}"):
             raise NotWrittenSoError(f"line {number}: its uuid is not made of what it says")
-        add(sums, (shop, currency, stage, kind), total)
+        add(sums, (shop, currency, stage, kind), Total(minor, decimals, 1))
     return sums, len(rows)
 
 
-def line_total(number: int, amount: str) -> Total:
+def rows_of(body: bytes) -> list[str]:
+    """Without the header. Raises NotWrittenSoError."""
     try:
-        return Total(*read_amount(amount, LINE_MAX), 1)
-    except NotWrittenSoError as error:
-        raise NotWrittenSoError(f"line {number}: {error}") from error
+        header, *rows = body.decode("ascii").split("\n")
+    except UnicodeDecodeError as error:
+        number = body.count(b"\n", 0, error.start) + 1
+        raise NotWrittenSoError(f"line {number}: a character that no field has") from error
+    if header != HEADER or len(rows) < 2 or rows.pop() != "":  # noqa: PLR2004
+        raise NotWrittenSoError("header or line end missing")
+    return rows
 
 
 def line_uuid(name: str) -> str:
