@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _CONCURRENT: Final = 32
+_OBJECT_BYTES_MAX: Final = 4 << 20
 STATEMENTS: Final = "statements/"
 REPORTS: Final = "reports/"
 _KEY = re.compile(
@@ -130,5 +131,9 @@ class LogDays:
         return keys
 
     def _read(self, key: str) -> bytes:
+        """Nothing of what is larger than any object of the log: it is flawed like that."""
         with aws_call(f"read {key}"):
-            return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"]
+            read = body.read(_OBJECT_BYTES_MAX + 1)
+            body.close()
+        return read if len(read) <= _OBJECT_BYTES_MAX else b""

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from falcon_balances.adapters import statements as adapter
 from falcon_balances.adapters.statements import LogDays, StatementBucket
 from falcon_balances.contracts import statements as contracts
 from falcon_balances.contracts.currencies import scaled
@@ -182,6 +183,15 @@ def test_a_day_that_is_none_and_a_file_that_is_too_large_are_named(buckets, monk
         monkeypatch.setattr(module, "STATEMENT_BYTES_MAX", 100)
     buckets.arrive(date(2026, 10, 5), HEAD * 10)
     assert buckets.run().invalid == 2
+
+
+def test_an_object_too_large_for_the_log_is_named_and_not_held(buckets, monkeypatch):
+    buckets.arrive_all()
+    key = next(each for each in buckets.log if each.startswith("reconciled/"))
+    monkeypatch.setattr(adapter, "_OBJECT_BYTES_MAX", 1_000)
+    again = buckets.log[key] + buckets.log[key].split(b"\n", 1)[1] * 10
+    buckets.s3.put_object(Bucket=LOG, Key=key, Body=again)
+    assert buckets.run().flawed == [key]
 
 
 def test_a_flawed_object_of_the_log_is_named(buckets):
