@@ -8,6 +8,7 @@ import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from contextlib import ExitStack
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 
@@ -17,14 +18,18 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
+from bench.logs import write
 from falcon_balances.audit.balances import balances_of
 from falcon_balances.audit.log_objects import LogFolder, Selection
 from falcon_balances.audit.replay import replay
+from falcon_balances.audit.verifier import objects as verifier_objects
 from falcon_balances.audit.verifier.findings import NotWrittenSoError, Problem
 from falcon_balances.audit.verifier.objects import (
     LINE_MAX,
-    PLAIN_LEAF,
+    Checked,
     check_leaves,
+    is_as_expected,
+    line_uuid,
     read_amount,
     read_object_leaf,
 )
@@ -655,10 +660,50 @@ def test_a_leaf_that_is_written_in_another_way_is_none(sealed, change):
         for each in lines_of(sealed.manifests / name_of(1))
         if b'"lines":2' in each and b'"leaf":"object"' in each
     )
-    assert PLAIN_LEAF.match(leaf)
     assert read_object_leaf(leaf)
+    assert is_as_expected(str(sealed.log), 3, leaf, Checked(b""), {})
+    changed = leaf.replace(*change)
     with pytest.raises(NotWrittenSoError):
-        read_object_leaf(leaf.replace(*change))
+        read_object_leaf(changed)
+    assert not is_as_expected(str(sealed.log), 3, changed, Checked(b""), {})
+
+
+def test_taking_a_leaf_apart_comes_to_what_comparing_it_does(sealed, monkeypatch):
+    leaves = lines_of(sealed.manifests / name_of(2))[2:]
+    counts = sum(b'"leaf":"object"' not in each for each in leaves)
+    compared = check_leaves(str(sealed.log), name_of(2), 3, leaves, counts)
+    assert compared.objects == len(leaves) - counts
+    monkeypatch.setattr(verifier_objects, "is_as_expected", lambda *_: False)
+    assert check_leaves(str(sealed.log), name_of(2), 3, leaves, counts) == compared
+
+
+@pytest.mark.parametrize("shop", ["bs", "", 'b"s', "b\\s", "b\x01s", "b\x7fs"])
+def test_a_leaf_is_taken_apart_where_json_would_escape_what_its_object_says(tmp_path, shop):
+    day, operation = "2026-10-01", "0" * 36
+    key = f"confirmed/merchant_id=m/date={day}/{operation}.csv"
+    uuid = line_uuid(f"{operation}|confirmed|m|{shop}|capture|0")
+    line = f"{uuid},r,1.00,EUR,capture,{operation},{day}T10:00:00Z,l,s,{shop},p"
+    body = "\n".join([HEADER, line, ""]).encode()
+    write({key: body}, tmp_path)
+    leaf = json.dumps(
+        {
+            "key": key,
+            "leaf": "object",
+            "lines": 1,
+            "sha256": sha256(body).hexdigest(),
+            "size": len(body),
+            "sums": [[shop, "EUR", "confirmed", "capture", "1.00", 1]],
+            "version_id": "v",
+        },
+        separators=(",", ":"),
+    ).encode()
+    unescaped = leaf.replace(json.dumps(shop).encode(), f'"{shop}"'.encode())
+    is_plain = leaf == unescaped
+    assert is_plain == (shop in {"bs", ""})
+    for each in (leaf, unescaped):
+        assert is_as_expected(str(tmp_path), 3, each, Checked(b""), {}) is is_plain
+    assert not check_leaves(str(tmp_path), name_of(1), 3, [leaf]).problems
+    assert check_leaves(str(tmp_path), name_of(1), 3, [unescaped]).unread == (not is_plain)
 
 
 @pytest.mark.parametrize(
@@ -705,6 +750,19 @@ NO_FILES = [a_pipe, a_device, a_folder, a_huge_file]
 @pytest.fixture
 def small(tmp_path) -> SealedLog:
     return sealed_log(tmp_path / "small", split(objects(9, 3), 3))
+
+
+def test_a_pipe_is_none_even_where_the_right_bytes_come_out_of_it(small):
+    key = small.keys[0]
+    body = (small.log / key).read_bytes()
+    (small.log / key).unlink()
+    os.mkfifo(small.log / key)
+    pipe = os.open(small.log / key, os.O_RDWR)
+    try:
+        os.write(pipe, body)
+        assert check(small) == {key}
+    finally:
+        os.close(pipe)
 
 
 @pytest.mark.parametrize("no_file", NO_FILES)

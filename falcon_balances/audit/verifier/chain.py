@@ -100,9 +100,9 @@ class Chain:
         place = path.name
         try:
             text = read_plain(path, MANIFEST_MAX_BYTES)
-            if not text.endswith(b"\n"):
+            lines = text.split(b"\n")
+            if lines.pop():
                 raise NotWrittenSoError("it breaks off")  # noqa: TRY301
-            lines = text[:-1].split(b"\n")
             if len(lines) < 3:  # noqa: PLR2004 - head, signature, and a summary at least
                 raise NotWrittenSoError("it has no leaves")  # noqa: TRY301
             head = read_head(lines[0])

@@ -49,17 +49,17 @@ def _misfits(keys: list[str]) -> Iterator[Problem]:
     """Every object that does not go with those sealed before it."""
     parts: dict[int, str] = {}
     merchants: dict[str, str] = {}
-    first = _read(keys[0])
-    for key in keys:
-        part, of, day, merchant = _read(key)
+    reads = [_read(key) for key in keys]
+    _, first_of, first_day, _ = reads[0]
+    for key, (part, of, day, merchant) in zip(keys, reads, strict=True):
         if not _is_numbered_so(key, part, of):
             yield Problem(key, "no part of an event is numbered like that")
-        if of != first[1]:
+        if of != first_of:
             yield Problem(key, f"the parts of its event do not fit together: {keys[0]}")
         twins = {parts.setdefault(part, key), merchants.setdefault(merchant, key)} - {key}
         if twins:
             yield Problem(key, f"its event lies in the log already: {min(twins)}")
-        elif day != first[2]:
+        elif day != first_day:
             yield Problem(key, f"its event has another day in {keys[0]}")
 
 

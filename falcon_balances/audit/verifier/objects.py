@@ -1,20 +1,17 @@
 """Leaves of manifests, and the objects of the log that they seal."""
 
-import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from hashlib import sha1, sha256
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from .files import OBJECT_MAX_BYTES, read_plain
+from .files import NO_LINK, OBJECT_MAX_BYTES, read_plain, read_small
 from .findings import NotWrittenSoError, Problem
-from .hashing import leaf_hash, read_json
-from .keys import KEY, event_of
-from .sums import SumKey, Sums, Total, add, add_all, minor_units
+from .hashing import leaf_hash, read_json, tree_root
+from .keys import KEY, KEY_PATTERN, event_of
+from .sums import Item, Sums, add_all, added_up, at_scale
 
 OBJECT_FIELDS = {"leaf", "key", "version_id", "size", "sha256", "lines", "sums"}
 FLAWED_FIELDS = OBJECT_FIELDS | {"flaw"}
@@ -23,31 +20,11 @@ HEADER = (
     "local_merchant_id,shop_id,balance_shop_id,psp_id"
 )
 COLUMNS = 11
-_TEXT = rb'"[ !#-\[\]-~]*"'
-_NUMBER = rb"(0|[1-9][0-9]{0,14})"
-_SUM = rb"\[(" + _TEXT + rb",){5}" + _NUMBER + rb"\]"
-# Written in the one way that there is, so that it need not be written again to see that: fields
-# sorted, no spaces, no character that would be escaped. Almost all leaves are; others are read too.
-PLAIN_LEAF = re.compile(
-    rb'\{"key":'
-    + _TEXT
-    + rb',"leaf":"object","lines":'
-    + _NUMBER
-    + rb',"sha256":'
-    + _TEXT
-    + rb',"size":'
-    + _NUMBER
-    + rb',"sums":\[('
-    + _SUM
-    + rb"(,"
-    + _SUM
-    + rb")*)?\]"
-    + rb',"version_id":'
-    + _TEXT
-    + rb"\}\Z"
-)
+# How the leaf of an object begins and ends that is written in the usual way: nothing is escaped.
+LEAF_KEY = re.compile(rf'\{{"key":"(?P<key>{KEY_PATTERN})",')
+LEAF_END = re.compile(r'(?P<version>[ !#-\[\]-~]*)"\}\Z')
 # Minus nothing has another way to be written.
-AMOUNT = re.compile(r"(?!-[0.]+\Z)-?(0|[1-9][0-9]{0,37})(\.[0-9]{1,4})?\Z")
+AMOUNT = re.compile(r"(?!-[0.]+\Z)(-?(?:0|[1-9][0-9]{0,37}))(?:\.([0-9]{1,4}))?\Z")
 # In minor units: 19 digits for a line, 38 for what lines add up to.
 LINE_MAX = 10**19
 SUM_MAX = 10**38
@@ -62,26 +39,22 @@ TYPES = {
 }
 TYPES["confirmed"] |= {"psp_fee", "marketplace_fee"}
 TYPES["reconciled"] = TYPES["confirmed"]
-IDS = uuid5(NAMESPACE_URL, "urn:falcon:balances").bytes
+# Begun once and copied for each: that is faster.
+IDS = sha1(uuid5(NAMESPACE_URL, "urn:falcon:balances").bytes, usedforsecurity=False)
 VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
-class Noted(NamedTuple):
-    """A sealed object, and the line of its manifest that says so."""
-
-    number: int
-    key: str
-    version_id: str
-    digest: str
-    event: str
-    """Its stage and operation; empty where the key is none of the log."""
+# A leaf of an object: its line in the manifest, key, version, and event, which is empty where the
+# key is none of the log. A plain tuple: there is one for every object.
+Noted = tuple[int, str, str, str]
 
 
 @dataclass(slots=True)
 class Checked:
     """What a slice of object leaves came to."""
 
-    hashes: bytes = b""
+    root: bytes
+    """Of the tree of all the leaves."""
     problems: list[Problem] = field(default_factory=list)
     noted: list[Noted] = field(default_factory=list)
     objects: int = 0
@@ -102,46 +75,97 @@ class Checked:
     """Merchants with a leaf that counts as an object, but whose sums cannot be told."""
 
 
-def check_leaves(log: str | None, place: str, first: int, leaves: Sequence[bytes]) -> Checked:
+def check_leaves(
+    log: str | None, place: str, first: int, leaves: Sequence[bytes], counts: int = 0
+) -> Checked:
     """Each leaf, and the object that it seals; `log` is None where there are no objects to look at.
 
-    `first` is the number of the first leaf's line in its manifest.
+    `first` is the number of the first leaf's line in its manifest. `counts` so many leaves come
+    first that are none of objects.
     """
-    checked = Checked(hashes=b"".join(map(leaf_hash, leaves)))
-    for number, leaf in enumerate(leaves, start=first):
-        try:
-            sealed = read_object_leaf(leaf)
-        except NotWrittenSoError as error:
-            checked.problems.append(Problem(f"{place}, line {number}", str(error)))
-            checked.unread += 1
-            continue
-        key = sealed["key"]
-        named = KEY.match(key)
-        merchant, event = ("", "") if named is None else (named["merchant"], event_of(named))
-        checked.noted.append(Noted(number, key, sealed["version_id"], sealed["sha256"], event))
-        checked.merchants[merchant] = checked.merchants.get(merchant, 0) + 1
-        sums = None
-        try:
-            sums = sums_of_leaf(sealed)
-            add_all(checked.sums.setdefault(merchant, {}), sums)
-        except NotWrittenSoError as error:
-            checked.problems.append(Problem(f"{place}, line {number}", str(error)))
-            checked.unsummed.add(merchant)
-        if "flaw" in sealed:
-            said = f"it was flawed when it was sealed: {str(sealed['flaw'])[:FLAW_SHOWN_MAX]}"
-            checked.problems.append(Problem(key, said))
-        if log is not None and not check_object(log, named, sealed, sums, checked) and sums:
-            add_all(checked.unfound.setdefault(merchant, {}), sums)
+    checked = Checked(tree_root(list(map(leaf_hash, leaves))))
+    right: dict[str, list[Item]] = {}
+    for number, leaf in enumerate(leaves[counts:], start=first + counts):
+        if log is None or not is_as_expected(log, number, leaf, checked, right):
+            check_leaf(log, f"{place}, line {number}", number, leaf, checked)
+    for merchant, lines in right.items():
+        add_all(checked.sums.setdefault(merchant, {}), added_up(lines))
     return checked
 
 
-# Of what is one document and nothing more: `loads` would look for spaces around it.
-_decoded = json.JSONDecoder().raw_decode
+def is_as_expected(
+    log: str, number: int, leaf: bytes, checked: Checked, right: dict[str, list[Item]]
+) -> bool:
+    """Whether the leaf is, to the byte, what one makes of its object: then all of both is right.
+
+    Nearly every leaf is, and need not be taken apart to see that. Otherwise nothing is noted yet.
+    Whether it lies in a plain file is left to who looks at all files.
+    """
+    text = leaf.decode("latin-1")
+    named = LEAF_KEY.match(text)
+    if named is None:
+        return False
+    key, merchant = named.group("key", "merchant")
+    try:
+        body = read_small(f"{log}/{key}")
+        lines = lines_of_body(named, body)
+    except (OSError, NotWrittenSoError):
+        return False
+    sums = [
+        f'["{shop}","{currency}","{stage}","{kind}","{at_scale(minor, decimals)}",{count}]'
+        for (shop, currency, stage, kind), (minor, decimals, count) in sorted(
+            added_up(lines).items()
+        )
+    ]
+    written = ",".join(sums)
+    # What JSON would escape: read the slow way.
+    if b'"' in body or "\\" in written or not written.isprintable():
+        return False
+    digest = sha256(body).hexdigest()
+    expected = (
+        f'{{"key":"{key}","leaf":"object","lines":{len(lines)},"sha256":"{digest}",'
+        f'"size":{len(body)},"sums":[{written}],"version_id":"'
+    )
+    end = LEAF_END.match(text, len(expected))
+    if end is None or not text.startswith(expected):
+        return False
+    checked.noted.append((number, key, end["version"], event_of(named)))
+    checked.merchants[merchant] = checked.merchants.get(merchant, 0) + 1
+    checked.objects += 1
+    checked.lines += len(lines)
+    right.setdefault(merchant, []).extend(lines)
+    return True
+
+
+def check_leaf(log: str | None, place: str, number: int, leaf: bytes, checked: Checked) -> None:
+    try:
+        sealed = read_object_leaf(leaf)
+    except NotWrittenSoError as error:
+        checked.problems.append(Problem(place, str(error)))
+        checked.unread += 1
+        return
+    key = sealed["key"]
+    named = KEY.match(key)
+    merchant, event = ("", "") if named is None else (named["merchant"], event_of(named))
+    checked.noted.append((number, key, sealed["version_id"], event))
+    checked.merchants[merchant] = checked.merchants.get(merchant, 0) + 1
+    sums = None
+    try:
+        sums = sums_of_leaf(sealed)
+        add_all(checked.sums.setdefault(merchant, {}), sums)
+    except NotWrittenSoError as error:
+        checked.problems.append(Problem(place, str(error)))
+        checked.unsummed.add(merchant)
+    if "flaw" in sealed:
+        said = f"it was flawed when it was sealed: {str(sealed['flaw'])[:FLAW_SHOWN_MAX]}"
+        checked.problems.append(Problem(key, said))
+    if log is not None and not check_object(log, named, sealed, sums, checked) and sums:
+        add_all(checked.unfound.setdefault(merchant, {}), sums)
 
 
 def read_object_leaf(leaf: bytes) -> dict[str, Any]:
     """What names an object and its bytes is right in it; not yet what it counts."""
-    document = _decoded(leaf.decode("ascii"))[0] if PLAIN_LEAF.match(leaf) else read_json(leaf)
+    document = read_json(leaf)
     if document.get("leaf") != "object" or not OBJECT_FIELDS <= set(document) <= FLAWED_FIELDS:
         raise NotWrittenSoError("no leaf of an object")
     if not all(type(document[name]) is str for name in ("key", "version_id", "sha256")):
@@ -157,14 +181,14 @@ def sums_of_leaf(document: Mapping[str, Any]) -> Sums:
     if not 0 <= size < COUNT_MAX or not 0 <= lines < COUNT_MAX:
         raise NotWrittenSoError("a count that no object has")
     sums = dict(map(read_sum, written))
-    if len(sums) != len(written) or sum(total.lines for total in sums.values()) != lines:
+    if len(sums) != len(written) or sum(count for _, _, count in sums.values()) != lines:
         raise NotWrittenSoError("its sums are not of as many lines, or one comes twice")
     if "flaw" in document and (lines or type(document["flaw"]) is not str):
         raise NotWrittenSoError("what is flawed adds up to nothing")
     return sums
 
 
-def read_sum(written: Sequence[Any]) -> tuple[SumKey, Total]:
+def read_sum(written: Sequence[Any]) -> Item:
     try:
         shop, currency, stage, kind, amount, lines = written
         right = (
@@ -176,23 +200,19 @@ def read_sum(written: Sequence[Any]) -> tuple[SumKey, Total]:
         raise NotWrittenSoError("a sum of another form") from error
     if not right or not 1 <= lines < COUNT_MAX:
         raise NotWrittenSoError("a sum of another form")
-    return (shop, currency, stage, kind), Total(*read_amount(amount, SUM_MAX), lines)
-
-
-# What a leaf says, the object's lines say again at once.
-@lru_cache(maxsize=1_024)
-def _units(text: str) -> tuple[int, int]:
-    if not AMOUNT.match(text):
-        raise NotWrittenSoError("an amount of another form")
-    return minor_units(text)
+    return (shop, currency, stage, kind), (*read_amount(amount, SUM_MAX), lines)
 
 
 def read_amount(text: str, limit: int) -> tuple[int, int]:
     """Minor units and decimals. Raises NotWrittenSoError."""
-    minor, decimals = _units(text)
+    written = AMOUNT.match(text)
+    if written is None:
+        raise NotWrittenSoError("an amount of another form")
+    whole, fraction = written.groups("")
+    minor = int(whole + fraction)
     if abs(minor) >= limit:
         raise NotWrittenSoError("an amount of more digits than there are")
-    return minor, decimals
+    return minor, len(fraction)
 
 
 def check_object(
@@ -211,7 +231,7 @@ def check_object(
         checked.problems.append(Problem(key, "sealed, and no key of the log"))
         return False
     try:
-        body = read_plain(f"{log}/{key}", OBJECT_MAX_BYTES, flags=os.O_NOFOLLOW)
+        body = read_plain(f"{log}/{key}", OBJECT_MAX_BYTES, NO_LINK)
     except FileNotFoundError:
         checked.missing.append((key, sealed["sha256"]))
         return False
@@ -232,26 +252,25 @@ def adds_up(
     named: re.Match[str], body: bytes, sealed_lines: int, sealed_sums: Sums, checked: Checked
 ) -> bool:
     try:
-        found, lines = sums_of_body(named, body)
+        lines = lines_of_body(named, body)
     except NotWrittenSoError as error:
         checked.problems.append(Problem(named.string, str(error)))
         return False
-    checked.lines += lines
-    if found == sealed_sums and lines == sealed_lines:
+    checked.lines += len(lines)
+    if len(lines) == sealed_lines and added_up(lines) == sealed_sums:
         return True
     checked.problems.append(Problem(named.string, "its lines do not add up to what was sealed"))
     return False
 
 
-def sums_of_body(named: re.Match[str], body: bytes) -> tuple[Sums, int]:
-    """What an object's lines add up to, every one of them checked. Raises NotWrittenSoError."""
+def lines_of_body(named: re.Match[str], body: bytes) -> list[Item]:
+    """What each of an object's lines adds, every one of them checked. Raises NotWrittenSoError."""
     stage, merchant, day, operation = named.group("stage", "merchant", "day", "operation")
-    rows = rows_of(body)
     types = TYPES[stage]
     dated = ""
-    sums: Sums = {}
+    lines: list[Item] = []
     numbers: dict[tuple[str, str], int] = {}
-    for number, row in enumerate(rows, start=2):
+    for number, row in enumerate(rows_of(body), start=2):
         fields = row.split(",")
         if len(fields) != COLUMNS:
             raise NotWrittenSoError(f"line {number}: {len(fields)} columns")
@@ -271,8 +290,8 @@ def sums_of_body(named: re.Match[str], body: bytes) -> tuple[Sums, int]:
         numbers[each] = n + 1
         if uuid != line_uuid(f"{of}|{stage}|{merchant}|{shop}|{kind}|{n}"):
             raise NotWrittenSoError(f"line {number}: its uuid is not made of what it says")
-        add(sums, (shop, currency, stage, kind), Total(minor, decimals, 1))
-    return sums, len(rows)
+        lines.append(((shop, currency, stage, kind), (minor, decimals, 1)))
+    return lines
 
 
 def rows_of(body: bytes) -> list[str]:
@@ -289,6 +308,8 @@ def rows_of(body: bytes) -> list[str]:
 
 def line_uuid(name: str) -> str:
     """UUID version 5 (RFC 9562) as a text: version and variant set, and no object made."""
-    text = sha1(IDS + name.encode(), usedforsecurity=False).hexdigest()
+    named = IDS.copy()
+    named.update(name.encode())
+    text = named.hexdigest()
     variant = VARIANTS[text[16]]
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"

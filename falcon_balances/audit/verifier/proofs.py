@@ -14,7 +14,7 @@ from .files import PROOF_MAX_BYTES, read_plain
 from .findings import NotWrittenSoError, Problem, Verified
 from .hashing import NOT_SIGNED, is_signed, leaf_hash, load_public_key, read_json
 from .keys import KEY, MERCHANT
-from .objects import Checked, Noted, check_leaves
+from .objects import Checked, check_leaves
 from .sums import Sums, add_all, balances_of
 from .verification import merchant_leaf
 
@@ -53,7 +53,7 @@ class _ProofCheck:
         self._merchant = merchant
         self._log = None if log is None else str(log)
         self._done = Verified()
-        self._checked = Checked()
+        self._checked = Checked(b"")
         self._proved: set[str] = set()
         self._events = Events()
         self._heads: list[bytes] = []
@@ -85,7 +85,7 @@ class _ProofCheck:
         ]
         done.problems.sort()
         done.objects = len(self._proved)
-        done.lines = sum(total.lines for total in self._sums.values())
+        done.lines = sum(lines for _, _, lines in self._sums.values())
         done.balances = list(balances_of(checked.sums))
         return done
 
@@ -153,17 +153,17 @@ class _ProofCheck:
         self._checked.problems += one.problems
         self._checked.missing += one.missing
         self._checked.strays += one.strays
-        for noted in one.noted:
-            self._note(noted, place)
+        for _, key, _, event in one.noted:
+            self._note(key, event, place)
             for name, sums in one.sums.items():
                 add_all(self._checked.sums.setdefault(name, {}), sums)
 
-    def _note(self, noted: Noted, place: str) -> None:
-        named = KEY.match(noted.key)
-        if named is None or named["merchant"] != self._merchant or noted.key in self._proved:
-            raise NotWrittenSoError(f"{noted.key[:200]}: of another merchant, or proved twice")
-        self._proved.add(noted.key)
-        self._events.note(noted.event, noted.key, place)
+    def _note(self, key: str, event: str, place: str) -> None:
+        named = KEY.match(key)
+        if named is None or named["merchant"] != self._merchant or key in self._proved:
+            raise NotWrittenSoError(f"{key[:200]}: of another merchant, or proved twice")
+        self._proved.add(key)
+        self._events.note(event, key, place)
 
     def _compare_with_claim(self) -> None:
         """The merchant's own leaf counts its objects, so that none can be kept from it."""

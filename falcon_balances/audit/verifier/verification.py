@@ -15,15 +15,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from .chain import Chain, Manifest, manifests_in
 from .events import Events
-from .files import OBJECT_MAX_BYTES, VERSIONS_MAX_BYTES, read_plain
+from .files import MANIFEST_MAX_BYTES, NO_LINK, OBJECT_MAX_BYTES, VERSIONS_MAX_BYTES, read_plain
 from .findings import NotWrittenSoError, Problem, Verified
-from .hashing import canonical, leaf_hash, load_public_key, read_json, tree_root
-from .objects import Checked, Noted, check_leaves
-from .sums import Sums, Total, add_all, at_scale, balances_of, without
+from .hashing import canonical, load_public_key, read_json, tree_root
+from .objects import Checked, Noted, check_leaves, read_object_leaf
+from .sums import Sums, add_all, at_scale, balances_of, without
 
 # How the leaf of an object begins, its fields being sorted.
 OBJECT_LEAF = (b'{"flaw":', b'{"key":')
-LEAVES_PER_TASK = 2_000
+LEAVES_PER_BLOCK = 2_048
+LINES_BEFORE_LEAVES = 3  # head and signature, and lines begin with 1
 KEY_MAX = 1_024  # bytes of a key in S3
 
 
@@ -61,7 +62,10 @@ class _Verification:
         self._log = log
         self._knows_all = True
         """Until a manifest is missing: totals cannot be told from then on."""
-        self._noted: dict[str, Noted] = {}
+        self._version_ids: dict[str, str] = {}
+        """Of every sealed key."""
+        self._paths: list[Path] = []
+        """Of the manifests, in order."""
         self._objects: dict[str, int] = {}
         """Of each merchant the objects so far."""
         self._sums: dict[str, Sums] = {}
@@ -86,11 +90,12 @@ class _Verification:
             self._knows_all &= number == sequence and manifest is not None
             if manifest is not None:
                 self._done.manifests += 1
+                self._paths.append(path)
                 self._read_leaves(manifest, mapped, advance)
         last_place = f"{max(self._chain.heads, default=0):08}.jsonl"
         self._problems += self._events.problems(last_place)
         if self._log is not None:
-            self._find_strangers(self._log, found())
+            self._look_around(self._log, found())
         if versions is not None:
             self._check_versions(versions)
         last = self._chain.last
@@ -120,45 +125,49 @@ class _Verification:
         mapped: Callable[..., Iterable[Checked]],
         advance: Callable[[int], None],
     ) -> None:
-        """Its head counts and totals come first, then the objects, sorted."""
+        """What it counts comes first, then the objects, sorted.
+
+        Blocks are of a power of two, so that the root of their roots is the whole tree's.
+        """
         leaves = manifest.leaves
         first = next(
             (n for n, leaf in enumerate(leaves) if leaf.startswith(OBJECT_LEAF)), len(leaves)
         )
-        objects = range(first, len(leaves), LEAVES_PER_TASK)
-        slices = [leaves[start : start + LEAVES_PER_TASK] for start in objects]
-        log = None if self._log is None else str(self._log)
+        starts = range(0, len(leaves), LEAVES_PER_BLOCK)
         checks = mapped(
             check_leaves,
-            [log] * len(slices),
-            [manifest.place] * len(slices),
-            [start + 3 for start in objects],  # after head and signature, and lines begin with 1
-            slices,
+            [None if self._log is None else str(self._log)] * len(starts),
+            [manifest.place] * len(starts),
+            [start + LINES_BEFORE_LEAVES for start in starts],
+            [leaves[start : start + LEAVES_PER_BLOCK] for start in starts],
+            [min(max(first - start, 0), LEAVES_PER_BLOCK) for start in starts],
         )
-        hashes = [leaf_hash(leaf) for leaf in leaves[:first]]
+        roots: list[bytes] = []
+        last = ""
         for checked in checks:
-            hashes += [checked.hashes[at : at + 32] for at in range(0, len(checked.hashes), 32)]
+            roots.append(checked.root)
             self._merge(checked)
-            self._note_keys(manifest.place, checked.noted)
-            advance(sum(checked.merchants.values()))
-        if tree_root(hashes).hex() != manifest.head["root"]:
+            last = self._note_keys(manifest.place, checked.noted, last)
+            advance(len(checked.noted))
+        if tree_root(roots).hex() != manifest.head["root"]:
             self._say(manifest.place, "its leaves do not hash to the root that was signed")
         if self._knows_all:
             self._check_totals(manifest, first, len(leaves) - first)
 
-    def _note_keys(self, place: str, noted: Iterable[Noted]) -> None:
-        """Sorted within a manifest, and in one manifest only."""
-        before = ""
-        for each in noted:
-            if each.key in self._noted:
-                self._say(f"{place}, line {each.number}", f"{each.key} was sealed before")
+    def _note_keys(self, place: str, noted: Iterable[Noted], last: str) -> str:
+        """Sorted within a manifest, and in one manifest only. The last key, after that `last`."""
+        version_ids, note = self._version_ids, self._events.note
+        for number, key, version_id, event in noted:
+            if key in version_ids:
+                self._say(f"{place}, line {number}", f"{key} was sealed before")
                 continue
-            if each.key < before:
-                self._say(f"{place}, line {each.number}", "the keys are not in order")
-            self._noted[each.key] = each
-            before = each.key
-            if each.event:
-                self._events.note(each.event, each.key, place)
+            if key < last:
+                self._say(f"{place}, line {number}", "the keys are not in order")
+            version_ids[key] = version_id
+            last = key
+            if event:
+                note(event, key, place)
+        return last
 
     def _merge(self, checked: Checked) -> None:
         self._problems += checked.problems
@@ -183,7 +192,7 @@ class _Verification:
             self._countable(document)
             for document in expected_totals(new, self._objects, self._sums)
         }
-        for number, leaf in enumerate(manifest.leaves[:first], start=3):
+        for number, leaf in enumerate(manifest.leaves[:first], start=LINES_BEFORE_LEAVES):
             place = f"{manifest.place}, line {number}"
             try:
                 document = read_json(leaf)
@@ -214,20 +223,35 @@ class _Verification:
             return canonical(document | {"sums": []})
         return canonical(document)
 
-    def _find_strangers(self, log: Path, found: "Found") -> None:
-        """What lies in the log and was never sealed; and whose bytes lie where."""
-        owners = {digest: key for key, digest in self._missing}
+    def _look_around(self, log: Path, found: "Found") -> None:
+        """What lies in the log and was never sealed, and whose bytes lie where."""
         self._problems += found.problems
-        strangers = [each for each in found.paths if each not in self._noted]
+        flawed = self._problems or self._strays or self._missing
+        # As many as were read, and each of these was right: then none is a stranger.
+        if not flawed and found.plain_files == found.files == self._done.objects:
+            return
+        named = {each.place for each in self._problems}
+        strangers = []
+        for key, is_plain in _walk(str(log), []):
+            if key not in self._version_ids:
+                strangers.append(key)
+            elif not is_plain and key not in named:
+                self._say(key, "unreadable: no plain file")
+        self._name_strangers(log, strangers)
+        if self._strays:
+            self._name_strays()
+
+    def _name_strangers(self, log: Path, strangers: Iterable[str]) -> None:
+        """And what is missing: its bytes may be a stranger's."""
+        owners = {digest: key for key, digest in self._missing}
         lying: dict[str, str] = {}
         for key in strangers:
             try:
-                digest = sha256(
-                    read_plain(f"{log}/{key}", OBJECT_MAX_BYTES, flags=os.O_NOFOLLOW)
-                ).hexdigest()
+                body = read_plain(f"{log}/{key}", OBJECT_MAX_BYTES, NO_LINK)
             except OSError:
                 self._say(key, "in no manifest, and no plain file")
                 continue
+            digest = sha256(body).hexdigest()
             lying[digest] = key
             bytes_of = owners.get(digest)
             said = "" if bytes_of is None else f"; its bytes are those of {bytes_of}"
@@ -235,12 +259,10 @@ class _Verification:
         for key, digest in self._missing:
             at = lying.get(digest)
             self._say(key, "missing" if at is None else f"missing; its bytes lie at {at}")
-        if self._strays:
-            self._name_strays()
 
     def _name_strays(self) -> None:
-        wanted = {digest for _, digest in self._strays}
-        sealed = {each.digest: each.key for each in self._noted.values() if each.digest in wanted}
+        """The manifests are read once more for that: the hashes of all objects are not held."""
+        sealed = keys_sealed_as({digest for _, digest in self._strays}, self._paths)
         for key, digest in self._strays:
             bytes_of = sealed.get(digest)
             said = "" if bytes_of is None else f": they are those of {bytes_of}"
@@ -263,34 +285,43 @@ class _Verification:
         self._problems += [Problem(key, "it has a delete marker") for key in markers]
         seen = set()
         for key, version_id in versions:
-            noted = self._noted.get(key)
-            if noted is None:
+            sealed = self._version_ids.get(key)
+            if sealed is None:
                 self._say(key, f"version {version_id} is in no manifest")
-            elif noted.version_id != version_id:
+            elif sealed != version_id:
                 self._say(key, f"a second version, {version_id}, besides the one that was sealed")
             else:
                 seen.add(key)
-        for key, noted in self._noted.items():
+        for key, sealed in self._version_ids.items():
             if key not in seen:
-                self._say(key, f"the sealed version, {noted.version_id}, is not listed")
+                self._say(key, f"the sealed version, {sealed}, is not listed")
+
+
+def keys_sealed_as(digests: set[str], manifests: Iterable[Path]) -> dict[str, str]:
+    """By SHA-256 the object that was sealed with it."""
+    keys: dict[str, str] = {}
+    for path in manifests:
+        for line in read_plain(path, MANIFEST_MAX_BYTES).split(b"\n"):
+            try:
+                sealed = read_object_leaf(line)
+            except NotWrittenSoError:
+                continue
+            if sealed["sha256"] in digests:
+                keys[sealed["sha256"]] = sealed["key"]
+    return keys
 
 
 def expected_totals(
     new: int, objects: Mapping[str, int], sealed: Mapping[str, Sums]
 ) -> list[dict[str, Any]]:
     """The leaves before those of objects, without their blinds."""
-    totals: dict[tuple[str, str, str], Total] = {}
+    totals: Sums = {}
     merchants = []
     for merchant in sorted(objects):
         sums = sealed.get(merchant, {})
         merchants.append(merchant_leaf(merchant, objects[merchant], sums))
         for (_, currency, stage, kind), total in sums.items():
-            before = totals.get((currency, stage, kind), Total(0, 0, 0))
-            totals[currency, stage, kind] = Total(
-                before.minor + total.minor,
-                max(before.decimals, total.decimals),
-                before.lines + total.lines,
-            )
+            add_all(totals, {("", currency, stage, kind): total})
     summary: dict[str, Any] = {
         "leaf": "summary",
         "objects": new,
@@ -302,23 +333,29 @@ def expected_totals(
             "currency": currency,
             "stage": stage,
             "type": kind,
-            "amount": at_scale(total),
-            "lines": total.lines,
+            "amount": at_scale(minor, decimals),
+            "lines": lines,
         }
-        for (currency, stage, kind), total in totals.items()
+        for (_, currency, stage, kind), (minor, decimals, lines) in totals.items()
     ]
     return [summary, *said, *merchants]
 
 
 def merchant_leaf(merchant: str, objects: int, sums: Sums) -> dict[str, Any]:
-    written = [[*key, at_scale(total), total.lines] for key, total in sorted(sums.items())]
+    written = [
+        [*key, at_scale(minor, decimals), lines]
+        for key, (minor, decimals, lines) in sorted(sums.items())
+    ]
     return {"leaf": "merchant", "merchant_id": merchant, "objects": objects, "sums": written}
 
 
 class Found(NamedTuple):
-    """Everything in a folder that is no folder, by its path from there; and what is unreadable."""
+    """What is in a folder and no folder itself, by number, and how much of that are plain files;
+    and what is unreadable.
+    """
 
-    paths: list[str]
+    files: int
+    plain_files: int
     problems: list[Problem]
 
 
@@ -327,22 +364,22 @@ def found_in(log: Path | None) -> Found:
     lie in it.
     """
     problems: list[Problem] = []
-    return Found([] if log is None else list(_walk(str(log), problems)), problems)
+    plain = [] if log is None else [is_plain for _, is_plain in _walk(str(log), problems)]
+    return Found(len(plain), sum(plain), problems)
 
 
-def _walk(root: str, problems: list[Problem]) -> Iterator[str]:
+def _walk(root: str, problems: list[Problem]) -> Iterator[tuple[str, bool]]:
+    """Paths, and whether each is a plain file."""
     folders = [""]
     while folders:
         inner = folders.pop()
+        prefix = f"{inner}/" if inner else ""
         try:
             with os.scandir(f"{root}/{inner}") as found:
-                entries = [(each.name, each.is_dir(follow_symlinks=False)) for each in found]
+                for each in found:
+                    if each.is_dir(follow_symlinks=False):
+                        folders.append(prefix + each.name)
+                    else:
+                        yield prefix + each.name, each.is_file(follow_symlinks=False)
         except OSError as error:
             problems.append(Problem(inner[-KEY_MAX:] or root, f"unreadable: {error.strerror}"))
-            continue
-        for name, is_folder in entries:
-            path = f"{inner}/{name}" if inner else name
-            if is_folder:
-                folders.append(path)
-            else:
-                yield path
