@@ -29,7 +29,7 @@ _DAY_LENGTH: Final = 10
 # What ids, amounts and dates are made of (design §4), and what separates them.
 _ALLOWED: Final = f"{ascii_letters}{digits}._:-,\n".encode()
 # What no field begins with; a dash, no field but an amount.
-_NO_BEGINNING: Final = (b",.", b",_", b",:")
+_NO_BEGINNING: Final = np.frombuffer(b"._:", np.uint8)
 _NUMERIC: Final = b"0123456789.-"
 _ENCODED: Final = ("currency", "type", "balance_shop_id")
 _READ: Final = ("uuid", "amount", *_ENCODED, "falcon_operation_id", "operation_date")
@@ -143,7 +143,9 @@ def _parse(blob: bytes, lines: int, names: Sequence[str]) -> pa.Table:
     if len(table) != lines:
         raise NotAsWrittenError("lines")
     below_zero = pc.sum(pc.starts_with(table.column("amount"), "-")).as_py() or 0
-    if blob.count(b",-") != below_zero or any(each in blob for each in _NO_BEGINNING):
+    text = np.frombuffer(blob, np.uint8)
+    beginnings = np.bincount(text[1:][text[:-1] == ord(",")], minlength=ord("z"))
+    if beginnings[ord("-")] != below_zero or beginnings[_NO_BEGINNING].any():
         raise NotAsWrittenError("an id that begins with neither letter nor digit")
     return table.unify_dictionaries().combine_chunks()
 
@@ -277,7 +279,10 @@ def check_types(kind: pa.Array, stages: Sequence[str], which: Numbers) -> None:
     if not pa.types.is_dictionary(kind.type):
         kind = kind.dictionary_encode()
     texts = kind.dictionary.to_pylist()
-    allowed = np.array([[text in TYPES_BY_STAGE[Stage(each)] for text in texts] for each in stages])
+    of_stage = {
+        each: [text in TYPES_BY_STAGE[Stage(each)] for text in texts] for each in set(stages)
+    }
+    allowed = np.array([of_stage[each] for each in stages])
     if len(kind) and not allowed[which, kind.indices.to_numpy()].all():
         raise NotAsWrittenError("a type that its stage does not have")
 
