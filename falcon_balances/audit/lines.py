@@ -10,7 +10,9 @@ from string import ascii_letters, digits
 from typing import Any, Final
 
 import numpy as np
+import numpy.ma
 import pyarrow as pa
+import pyarrow.acero
 import pyarrow.compute as pc
 from pyarrow import csv
 
@@ -19,6 +21,8 @@ from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.log_format import COLUMNS, HEADER
 from falcon_balances.domain.operations import TYPES_BY_STAGE, Stage
 
+# What Arrow would import when it first needs them: now, and not again in each forked process.
+_IMPORTED_BY_ARROW: Final = (numpy.ma, pyarrow.acero)
 _HEADER: Final = f"{HEADER}\n".encode()
 UUID_LENGTH: Final = 36
 ID_WORDS: Final = UUID_LENGTH // 4
