@@ -40,6 +40,7 @@ from falcon_balances.domain.counting import (
 )
 from falcon_balances.domain.instants import quarter_of
 from falcon_balances.domain.operations import PspOperation, Stage
+from falcon_balances.domain.pairing import pairing_writes
 from falcon_balances.domain.splitting import split
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import (
@@ -121,7 +122,9 @@ def _count(records: Sequence[bytes], store: MemoryBalanceStore) -> None:
         )
         parts += countable_parts(arrived)
     for group in transactions(parts):
-        assert not store.transact(writes_of(group))
+        sides = [part.pairing for part in group if part.pairing is not None]
+        _, pairings = store.companions([], {side.key for side in sides})
+        assert not store.transact(writes_of(group, pairing_writes(sides, pairings)))
 
 
 class InProcessExecutions:
@@ -232,7 +235,7 @@ def measure(paths: dict[str, Callable[[], object]], repetitions: int) -> dict[st
     return times
 
 
-def _check_equal(
+def check_equal(
     messages: Sequence[events.Message], histories: events.Histories, sizes: BatchSizes
 ) -> None:
     """What is measured does the work: both paths end in the same balances and marks."""
@@ -248,7 +251,7 @@ def run(sizes: BatchSizes) -> Result:
     captures = list(events.captures(EVENTS, MERCHANTS))
     marketplaces = list(events.marketplaces(EVENTS, MERCHANTS))
     batches = sqs_events(mixed, sizes.queue_messages)
-    _check_equal(mixed, histories, sizes)
+    check_equal(mixed, histories, sizes)
     times = measure(
         {
             "reference loop": lambda: reference(mixed),

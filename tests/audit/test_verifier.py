@@ -23,6 +23,7 @@ from falcon_balances.audit.balances import balances_of
 from falcon_balances.audit.log_objects import LogFolder, Selection
 from falcon_balances.audit.replay import replay
 from falcon_balances.audit.verifier import objects as verifier_objects
+from falcon_balances.audit.verifier import verification
 from falcon_balances.audit.verifier.findings import NotWrittenSoError, Problem
 from falcon_balances.audit.verifier.objects import (
     LINE_MAX,
@@ -670,11 +671,24 @@ def test_a_leaf_that_is_written_in_another_way_is_none(sealed, change):
 
 def test_taking_a_leaf_apart_comes_to_what_comparing_it_does(sealed, monkeypatch):
     leaves = lines_of(sealed.manifests / name_of(2))[2:]
-    counts = sum(b'"leaf":"object"' not in each for each in leaves)
-    compared = check_leaves(str(sealed.log), name_of(2), 3, leaves, counts)
-    assert compared.objects == len(leaves) - counts
+    others = sum(b'"leaf":"object"' not in each for each in leaves)
+    compared = check_leaves(str(sealed.log), name_of(2), 3, leaves, others)
+    assert compared.objects == len(leaves) - others
     monkeypatch.setattr(verifier_objects, "is_as_expected", lambda *_: False)
-    assert check_leaves(str(sealed.log), name_of(2), 3, leaves, counts) == compared
+    assert check_leaves(str(sealed.log), name_of(2), 3, leaves, others) == compared
+
+
+@pytest.mark.parametrize("leaves", [1, 2, 8, 64])
+def test_the_tree_is_the_same_in_whichever_blocks_its_leaves_are_checked(
+    small, monkeypatch, leaves
+):
+    monkeypatch.setattr(verification, "LEAVES_PER_BLOCK", leaves)
+    assert check(small) == set()
+    path = small.manifests / name_of(2)
+    lines = lines_of(path)
+    changed_leaf(lines, {"version_id": "another"})
+    path.write_bytes(joined(lines))
+    assert check(small, versions=None) == {name_of(2)}
 
 
 @pytest.mark.parametrize("shop", ["bs", "", 'b"s', "b\\s", "b\x01s", "b\x7fs"])

@@ -76,16 +76,16 @@ class Checked:
 
 
 def check_leaves(
-    log: str | None, place: str, first: int, leaves: Sequence[bytes], counts: int = 0
+    log: str | None, place: str, first: int, leaves: Sequence[bytes], others: int = 0
 ) -> Checked:
     """Each leaf, and the object that it seals; `log` is None where there are no objects to look at.
 
-    `first` is the number of the first leaf's line in its manifest. `counts` so many leaves come
-    first that are none of objects.
+    `first` is the number of the first leaf's line in its manifest. So many `others` come before
+    the leaves of objects; of these only the hash is looked at.
     """
     checked = Checked(tree_root(list(map(leaf_hash, leaves))))
     right: dict[str, list[Item]] = {}
-    for number, leaf in enumerate(leaves[counts:], start=first + counts):
+    for number, leaf in enumerate(leaves[others:], start=first + others):
         if log is None or not is_as_expected(log, number, leaf, checked, right):
             check_leaf(log, f"{place}, line {number}", number, leaf, checked)
     for merchant, lines in right.items():
@@ -138,6 +138,7 @@ def is_as_expected(
 
 
 def check_leaf(log: str | None, place: str, number: int, leaf: bytes, checked: Checked) -> None:
+    """Taken apart, so that whatever is wrong with it or its object is found and named."""
     try:
         sealed = read_object_leaf(leaf)
     except NotWrittenSoError as error:

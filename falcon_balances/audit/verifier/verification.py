@@ -40,7 +40,7 @@ def verify(
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> Verified:
     """Everything, on Linux with so many processes. Raises NotWrittenSoError for a key that is none,
-    and for a folder.
+    and for a folder; OSError for a manifest that is gone meanwhile.
 
     `versions` is what `aws s3api list-object-versions` printed for the log's bucket; `anchor` the
     `head` of an earlier check, or what was published of it. Without `log` only manifests are read.
@@ -301,7 +301,7 @@ class _Verification:
 
 
 def keys_sealed_as(digests: set[str], manifests: Iterable[Path]) -> dict[str, str]:
-    """By SHA-256 the object that was sealed with it."""
+    """By SHA-256 the object that was sealed with it. Raises OSError for a manifest that is gone."""
     keys: dict[str, str] = {}
     for path in manifests:
         for line in read_plain(path, MANIFEST_MAX_BYTES).split(b"\n"):

@@ -96,7 +96,7 @@ def verify(
                 jobs=os.cpu_count() or 1,
                 advance=advance,
             )
-        except NotWrittenSoError as error:
+        except (NotWrittenSoError, OSError) as error:
             raise InvalidInputError(str(error)) from error
     _show(done, as_json=as_json)
 
