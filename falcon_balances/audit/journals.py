@@ -4,7 +4,8 @@ Postings follow the chart of accounts; the assertions, one per balance and day, 
 our own counting gives. So the two agree only where both are right.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +13,7 @@ from typing import Final, Protocol, TextIO
 
 from falcon_balances.audit.balances import BalanceId, currency_of
 from falcon_balances.audit.log_objects import Foreign, LogSource, Selection
-from falcon_balances.audit.replay import FLAWED, FOREIGN, Finding
+from falcon_balances.audit.replay import FLAWED, FOREIGN, Finding, repeated_lines, repetition
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.accounts import OF_MERCHANTS, Account, postings
 from falcon_balances.domain.counting import add_to, counters_of
@@ -47,12 +48,19 @@ def write_journal(
     file: TextIO,
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> list[Finding]:
-    """Day after day, each closed by its assertions. What is flawed is left out, and told."""
+    """Day after day, each closed by its assertions. What is flawed is left out, and what repeats
+    another line, and both are told. The log is read twice.
+    """
     findings: list[Finding] = []
+    left_out: set[tuple[str, int]] = set()
+    for lines in repeated_lines(source, selection):
+        first, *others = sorted(lines)
+        findings += [repetition(first, line) for line in others]
+        left_out |= {(line.key, line.number) for line in others}
     added: dict[str, dict[BalanceId, Counters]] = {}
     with TemporaryDirectory(prefix="falcon-journal-") as folder:
         texts = _TextsByDay(Path(folder))
-        for segment in _segments(source, selection, findings, advance):
+        for segment in _segments(source, selection, left_out, findings, advance):
             day = _day_of(segment)
             for line in segment.lines:
                 counters = added.setdefault(day, {}).setdefault(_balance_of(segment, line), {})
@@ -73,9 +81,11 @@ def write_journal(
 def _segments(
     source: LogSource,
     selection: Selection,
+    left_out: Container[tuple[str, int]],
     findings: list[Finding],
     advance: Callable[[int], None],
 ) -> Iterator[Segment]:
+    """Without the lines that are `left_out`, by key and number."""
     for batch in source.batches(selection):
         if isinstance(batch, Foreign):
             findings.append(Finding(batch.key, FOREIGN, batch.reason))
@@ -83,9 +93,14 @@ def _segments(
         for name, body in zip(batch.names, batch.bodies, strict=True):
             key = f"{batch.partition}/{name}"
             try:
-                yield read_strictly(key, body)
+                segment = read_strictly(key, body)
             except FlawedObjectError as flaw:
                 findings.append(Finding(key, FLAWED, str(flaw)))
+                continue
+            numbered = enumerate(segment.lines, start=2)
+            lines = tuple(line for number, line in numbered if (key, number) not in left_out)
+            if lines:
+                yield replace(segment, lines=lines)
         advance(len(batch.names))
 
 

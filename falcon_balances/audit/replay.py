@@ -348,6 +348,17 @@ def repeats_in(
     return found.values()
 
 
+def repeated_lines(source: LogSource, selection: Selection) -> Iterable[Sequence[Line]]:
+    """Lines with the same uuid, of all that is selected: it is read once, and where some are
+    repeated once more.
+    """
+    with SeenHashes() as seen:
+        for chunk, _, _ in chunks_of(known_batches(source, selection, [])):
+            seen.add(fold(chunk, None).hashes)
+        repeated = seen.repeated()
+    return repeats_in(source, selection, None, repeated) if repeated else ()
+
+
 def lines_of(key: str, body: bytes, before: str | None) -> Iterable[Line]:
     segment = read_strictly(key, body)
     for number, line in enumerate(segment.lines, start=2):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bench.logs import objects_of, segments
 from falcon_balances.audit.journals import Beancount, Hledger, write_journal
 from falcon_balances.audit.log_objects import Selection
+from falcon_balances.audit.replay import Finding
 from falcon_balances.domain.accounts import PAIRS, Account, postings
 from falcon_balances.domain.counting import counters_of_sum
 from falcon_balances.domain.operations import SIGN_BY_TYPE, TYPES_BY_STAGE, OperationType, Stage
@@ -86,6 +87,28 @@ def with_a_cent(journal: str, place: int) -> str:
     changed = found[0].replace(found[1], f"{sign}{abs(minor) // 100}.{abs(minor) % 100:02}")
     bank = "    assets:bank" if "decimal-mark" in journal else "  Assets:Bank"
     return f"{journal[: found.start()]}{changed}\n{bank}  -0.01 EUR{journal[found.end() :]}"
+
+
+@pytest.mark.parametrize("dialect", [Hledger(), Beancount()])
+def test_a_repeated_line_is_in_no_journal_and_told(dialect):
+    """A whole object at another merchant, and a line within one: whichever is first counts."""
+    log = objects(6, 2)
+    [whole, *_, partly] = log
+    body = log[partly]
+    doubled = body + body.splitlines(keepends=True)[-1]
+    elsewhere = whole.replace("merchant_id=m-", "merchant_id=z-")
+    repeated = log | {elsewhere: log[whole], partly: doubled}
+    file = io.StringIO()
+    findings = write_journal(MemoryLog(repeated), Selection(), dialect, file)
+    assert file.getvalue() == written(log, dialect)
+    last = body.count(b"\n")
+    assert findings == sorted(
+        [
+            Finding(partly, "repeated", f"line {last + 1}: already in {partly}, line {last}"),
+            Finding(elsewhere, "repeated", f"line 2: already in {whole}, line 2"),
+            Finding(elsewhere, "repeated", f"line 3: already in {whole}, line 3"),
+        ]
+    )
 
 
 @needs_hledger
@@ -164,7 +187,7 @@ def test_the_last_day_of_the_calendar_has_no_next():
 
 
 def last_day():
-    [first, *_] = segments(1, 2)
+    *_, first = segments(4, 2)
     end = datetime.fromisoformat("9999-12-31T23:59:59Z")
     lines = tuple(replace(line, operation_date=end) for line in first.lines)
     return objects_of([replace(first, lines=lines)])
