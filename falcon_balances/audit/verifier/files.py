@@ -46,7 +46,7 @@ def read_plain(path: str | Path, max_bytes: int, flags: int = _PLAIN) -> bytes:
 def read_small(path: str) -> bytes:
     """The beginning of whatever is no link and can be read: all of a plain file below SMALL_BYTES.
 
-    Half the system calls of `read_plain`, for who can tell by the bytes whether they are right.
+    A system call less than `read_plain`, for who can tell by the bytes whether they are right.
     """
     file = os.open(path, NO_LINK)
     try:
