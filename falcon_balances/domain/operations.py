@@ -16,6 +16,11 @@ class Stage(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
+def staged(stage: Stage, revision: int) -> str:
+    """The stage and revision, as uuids and keys write it: `confirmed`, `confirmed.2`."""
+    return stage.value if revision == 1 else f"{stage.value}.{revision}"
+
+
 class OperationType(StrEnum):
     """What a line is; the first five are also what a PSP's operation is."""
 
@@ -90,13 +95,29 @@ class PspOperation:
     original_reference: str | None = None
     mode: Literal["test", "live"] | None = None
     splits: tuple[Split, ...] = ()
+    original_date: datetime | None = None
+    occurrence: int = 1
+    """The same thing once more under the same reference, from 2 on."""
+    revision: int = 1
+    """From 2 on: the whole truth about this operation in this stage as it is now."""
+    revised_at: datetime | None = None
 
     stage: ClassVar[Stage]
 
     @property
+    def staged_at(self) -> datetime:
+        """When it came to be in its stage, in its first revision."""
+        return self.operation_date
+
+    @property
     def booked_at(self) -> datetime:
         """The date that the lines bear, and the log is filed under."""
-        return self.operation_date
+        return self.staged_at if self.revised_at is None else self.revised_at
+
+    @property
+    def contexts_at(self) -> datetime:
+        """The moment whose merchant contexts count, in every stage and revision."""
+        return self.operation_date if self.original_date is None else self.original_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +133,7 @@ class ReconciledOperation(PspOperation):
     stage: ClassVar[Stage] = Stage.RECONCILED
 
     @property
-    def booked_at(self) -> datetime:
+    def staged_at(self) -> datetime:
         return self.reconciled_date
 
 
@@ -149,6 +170,7 @@ class PayoutRequest(DirectOperation):
     payout_id: str
     requested_at: datetime
     minimum_amount: Money | None = None
+    valid_until: datetime | None = None
     mode: Literal["test", "live"] | None = None
 
     stage: ClassVar[Stage] = Stage.PAYOUT
@@ -165,11 +187,12 @@ class PayoutRequest(DirectOperation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutReturn(DirectOperation):
-    """The bank sent a payout back."""
+    """The bank sent a payout back, or a part of it: then `return_id` says which."""
 
     payout_id: str
     returned_at: datetime
     bank_reference: str
+    return_id: str | None = None
 
     stage: ClassVar[Stage] = Stage.PAYOUT
     line_type: ClassVar[OperationType] = OperationType.WITHDRAWAL_REVERSAL
@@ -227,6 +250,11 @@ class BalanceOperation:
     shop_id: str
     balance_shop_id: str
     psp_id: str
+    original_reference: str = ""
+    occurrence: int = 1
+    bank_reference: str = ""
+    reason_code: str = ""
+    requested_by: str = ""
 
     @property
     def currency(self) -> Currency:
@@ -252,6 +280,11 @@ class Segment:
     parts: int
     lines: tuple[BalanceOperation, ...]
     context_version: str = ""
+    revision: int = 1
+
+    @property
+    def staged(self) -> str:
+        return staged(self.stage, self.revision)
 
     @property
     def falcon_operation_id(self) -> str:
