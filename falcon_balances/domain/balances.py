@@ -22,6 +22,9 @@ class Balance:
     confirmed: int = 0
     reconciled: int = 0
     pending: int = 0
+    unapplied: int = 0
+    debits_unconfirmed: int = 0
+    debits_untraced: int = 0
     withdrawn: int = 0
     adjusted: int = 0
     blocked: int = 0
