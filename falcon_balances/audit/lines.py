@@ -35,6 +35,8 @@ _ALLOWED: Final = f"{ascii_letters}{digits}._:-,\n".encode()
 # What no field begins with; a dash, no field but an amount.
 _NO_BEGINNING: Final = np.frombuffer(b"._:", np.uint8)
 _NUMERIC: Final = b"0123456789.-"
+_LOW_NIBBLES: Final = np.uint64(0x0F0F0F0F0F0F0F0F)
+_LOWEST_BITS: Final = np.uint64(0x0101010101010101)
 _ENCODED: Final = ("currency", "type", "balance_shop_id")
 _READ: Final = ("uuid", "amount", *_ENCODED, "falcon_operation_id", "operation_date")
 _BLOCK_BYTES: Final = 4 << 20
@@ -66,7 +68,10 @@ class NotAsWrittenError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LineColumns:
-    """`minor` in minor units; `hashes` are equal for equal uuids, and nearly never otherwise."""
+    """`minor` in minor units; `hashes` are equal for equal uuids, and nearly never otherwise.
+
+    `operations` are the 128 bits of each line's falcon_operation_id, as two words.
+    """
 
     currency: pa.DictionaryArray
     type: pa.DictionaryArray
@@ -74,6 +79,7 @@ class LineColumns:
     minor: Numbers
     hashes: Words
     owners: Numbers
+    operations: Words
 
     def __len__(self) -> int:
         return len(self.minor)
@@ -171,8 +177,9 @@ def checked_columns(
     kind = column(table, "type")
     hashes = hashes_of(uuids(column(table, "uuid")))
     shop = column(table, "balance_shop_id")
+    operations = id_words(fixed_width(column(table, "falcon_operation_id"), UUID_LENGTH))
     if wanted is None:
-        return LineColumns(code, kind, shop, minor, hashes, owners)
+        return LineColumns(code, kind, shop, minor, hashes, owners, operations)
     some = wanted.to_numpy(zero_copy_only=False)
     return LineColumns(
         code.filter(wanted),
@@ -181,6 +188,7 @@ def checked_columns(
         minor[some],
         hashes[some],
         owners[some],
+        operations[some],
     )
 
 
@@ -261,6 +269,17 @@ def hashes_of(ids: Bytes) -> Words:
     for place in range(1, words.shape[1]):
         hashes += words[:, place].astype(np.uint64) * WEIGHTS[place]
     return hashes
+
+
+def id_words(ids: Bytes) -> Words:
+    """The 128 bits that each row of 36 characters, a uuid in small letters, stands for."""
+    digits = np.ascontiguousarray(np.delete(ids, _DASHES, axis=1)).view(np.uint64)
+    # Eight characters at a time: a letter is its last four bits and nine, a digit these bits alone.
+    nibbles = (digits & _LOW_NIBBLES) + ((digits >> np.uint64(6)) & _LOWEST_BITS) * np.uint64(9)
+    halves = nibbles.view(np.uint8).reshape(len(ids), 16, 2)
+    joined = (halves[:, :, 0] << np.uint8(4)) | halves[:, :, 1]
+    words: Words = np.ascontiguousarray(joined).view(np.uint64)
+    return words
 
 
 def _check_places(table: pa.Table, batches: Sequence[ObjectBatch], lines: Numbers) -> None:
