@@ -2,20 +2,24 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final
 
-from falcon_balances.audit.replay import Sum, SumKey
+from falcon_balances.audit.standings import NOTHING, BalanceId
+from falcon_balances.audit.sums import Sum, SumKey
 from falcon_balances.contracts.currencies import written_currency
+from falcon_balances.domain.available import Agreement
 from falcon_balances.domain.balances import Balance
-from falcon_balances.domain.counting import COUNTERS, add_to, counters_of_sum
+from falcon_balances.domain.counting import COUNTERS
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.money import Currency, at_full_scale, minor_units
+from falcon_balances.domain.operations import Stage
 
-
-class BalanceId(NamedTuple):
-    merchant_id: str
-    balance_shop_id: str
-    currency: str
+_BY_STAGE: Final = {
+    Stage.CONFIRMED: ("confirmed", 1),
+    Stage.RECONCILED: ("reconciled", 1),
+    Stage.PAYOUT: ("withdrawn", -1),
+    Stage.ADJUSTMENT: ("adjusted", 1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +32,39 @@ class Difference:
     other: str | None
 
 
-def balances_of(sums: Mapping[SumKey, Sum]) -> dict[BalanceId, Balance]:
-    """Nothing in the log is blocked: `available` is before blocks."""
+def balances_of(
+    sums: Mapping[SumKey, Sum], agreements: Mapping[BalanceId, Agreement]
+) -> dict[BalanceId, Balance]:
+    """Nothing in the log is blocked: `available` is before blocks.
+
+    `agreements` are of the operations whose stages differ. Raises IntegrityError where lines and
+    operations do not add up to the same.
+    """
     counters: dict[BalanceId, dict[str, int]] = {}
     for key, total in sums.items():
-        balance = BalanceId(key.merchant_id, key.balance_shop_id, key.currency)
-        added = counters_of_sum(key.stage, key.type, total.minor, total.lines)
-        add_to(counters.setdefault(balance, {}), added)
+        balance = counters.setdefault(key.balance, dict.fromkeys(COUNTERS, 0))
+        name, sign = _BY_STAGE[key.stage]
+        balance[name] += sign * total.minor
+        balance["operations_count"] += total.lines
+    for each, figures in counters.items():
+        figures.update(_joint(each, figures, agreements.get(each, NOTHING)))
     return {
         each: Balance.from_counters(each.balance_shop_id, currency_of(each), counters[each])
         for each in sorted(counters)
+    }
+
+
+def _joint(each: BalanceId, sums: Mapping[str, int], apart: Agreement) -> dict[str, int]:
+    """By both of the identities that the rule has: one is worked with, the other proves it."""
+    counted = sums["confirmed"] - apart.pending - apart.debits_unconfirmed
+    if counted != sums["reconciled"] - apart.unapplied - apart.debits_untraced:
+        raise IntegrityError(f"{each}: its operations do not add up to its lines")
+    return {
+        "pending": apart.pending,
+        "unapplied": apart.unapplied,
+        "debits_unconfirmed": apart.debits_unconfirmed,
+        "debits_untraced": apart.debits_untraced,
+        "available": counted - sums["withdrawn"] + sums["adjusted"],
     }
 
 

@@ -25,6 +25,7 @@ from falcon_balances.audit.exported_files import (
     Fields,
     exported_files,
 )
+from falcon_balances.audit.findings import FLAWED, PART_MISSING, Finding
 from falcon_balances.audit.lines import (
     LineColumns,
     NotAsWrittenError,
@@ -37,20 +38,12 @@ from falcon_balances.audit.lines import (
     instants,
     uuids,
 )
+from falcon_balances.audit.log_lines import Line, lines_of, moved, take_back
 from falcon_balances.audit.log_objects import Partition, Selection, is_object_name
 from falcon_balances.audit.repeats import SeenHashes, hash_of
-from falcon_balances.audit.replay import (
-    FLAWED,
-    PART_MISSING,
-    Finding,
-    Line,
-    Replayed,
-    Sum,
-    SumKey,
-    SumTable,
-    lines_of,
-    take_back,
-)
+from falcon_balances.audit.replay import Replayed
+from falcon_balances.audit.standings import Standings, rows_of, rows_of_lines
+from falcon_balances.audit.sums import Sum, SumKey, SumTable
 from falcon_balances.contracts.log_objects import FlawedObjectError
 from falcon_balances.domain.log_format import COLUMNS, HEADER
 from falcon_balances.domain.operations import Stage
@@ -81,8 +74,8 @@ def replay_exported(
     advance: Callable[[int], None] = lambda _lines: None,
 ) -> Replayed:
     """As `replay`; `objects` says how many files were read. Raises NotExportedError."""
-    with SeenHashes() as seen:
-        return _Replay(exported_files(path), selection, before, advance, seen).run()
+    with SeenHashes() as seen, Standings() as standings:
+        return _Replay(exported_files(path), selection, before, advance, seen, standings).run()
 
 
 class _PartsOfLines(NamedTuple):
@@ -109,12 +102,14 @@ class _Replay:
         before: str | None,
         advance: Callable[[int], None],
         seen: SeenHashes,
+        standings: Standings,
     ) -> None:
         self._files = files
         self._selection = selection
         self._before = before
         self._advance = advance
         self._seen = seen
+        self._standings = standings
         self._sums = SumTable()
         self._parts = _SeenParts()
         self._findings: list[Finding] = []
@@ -129,6 +124,7 @@ class _Replay:
         self._look_again(sums)
         return Replayed(
             {key: each for key, each in sorted(sums.items()) if each.lines},
+            self._standings.agreements(),
             len(self._files),
             self._lines,
             sum(each.size for each in self._files),
@@ -161,13 +157,14 @@ class _Replay:
             self._sums.add(replace(columns.lines, owners=owners))
         except NotAsWrittenError:
             return False
+        self._standings.add(rows_of(columns.lines, columns.owners))
         self._seen.add(columns.lines.hashes)
         self._parts.add(columns.parts)
         self._lines += len(columns.lines)
         return True
 
     def _add_one_by_one(self, block: Block) -> None:
-        hashes: list[int] = []
+        counting: list[Line] = []
         parts: list[tuple[int, int, int]] = []
         for number, fields in block.rows():
             try:
@@ -178,12 +175,13 @@ class _Replay:
                 continue
             if self._selection.has(row.partition):
                 parts.append((_hash_of_event(row.event), row.part, row.parts))
-                for line in row.lines_before(self._before):
-                    self._sums.add_one(line.sum_key, line.minor)
-                    hashes.append(hash_of(line.uuid))
-        self._seen.add(np.array(hashes, dtype=np.uint64))
+                counting += row.lines_before(self._before)
+        for line in counting:
+            self._sums.add_one(line.sum_key, line.minor)
+        self._standings.add(rows_of_lines(moved(line, line.minor) for line in counting))
+        self._seen.add(np.array([hash_of(line.uuid) for line in counting], dtype=np.uint64))
         self._parts.add(_parts_of_rows(parts))
-        self._lines += len(hashes)
+        self._lines += len(counting)
 
     def _look_again(self, sums: dict[SumKey, Sum]) -> None:
         """A hash says that something may be wrong with a line; what it is, the line itself."""
@@ -200,7 +198,8 @@ class _Replay:
                         lines.setdefault(line.uuid, []).append(line)
                 if row.parts > 1 and _hash_of_event(row.event) in incomplete:
                     events.setdefault(row.event, _Event(row)).add(row)
-        self._findings += take_back(sums, lines.values())
+        findings, _ = take_back(sums, self._standings, lines.values())
+        self._findings += findings
         for event in events.values():
             self._findings += event.findings()
 

@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
+from falcon_balances.audit.findings import FLAWED, Finding
 from falcon_balances.audit.lines import NotAsWrittenError, whole_lines_of
 from falcon_balances.audit.log_objects import LogSource, ObjectBatch, Selection
-from falcon_balances.audit.replay import FLAWED, Finding, chunks_of, known_batches
+from falcon_balances.audit.replay import chunks_of, known_batches
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.log_format import AMOUNT_DIGITS_MAX, COLUMNS
 

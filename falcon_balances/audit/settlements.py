@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from falcon_balances.audit.extracts import tables_of
+from falcon_balances.audit.findings import Finding
 from falcon_balances.audit.lines import amounts, column
 from falcon_balances.audit.log_objects import LogSource, Selection
-from falcon_balances.audit.replay import WIDE, Finding
+from falcon_balances.audit.sums import WIDE
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.reconciliation import SETTLED_TYPES, LoggedOperation, Period
 

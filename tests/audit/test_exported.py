@@ -13,16 +13,19 @@ from typer.testing import CliRunner
 from bench.large_files import write_large
 from bench.logs import objects_of
 from falcon_balances.audit import exported, exported_files
+from falcon_balances.audit.balances import balances_of
 from falcon_balances.audit.exported import replay_exported
 from falcon_balances.audit.exported_files import NotExportedError
 from falcon_balances.audit.extracts import PARQUET_SCHEMA, write_csv, write_parquet
+from falcon_balances.audit.findings import Finding
 from falcon_balances.audit.lines import NotAsWrittenError
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.repeats import SeenHashes
-from falcon_balances.audit.replay import Finding, replay
+from falcon_balances.audit.replay import replay
 from falcon_balances.cli.audit.app import app
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import Stage
+from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog
 from tests.audit.sealed import objects
 from tests.strategies import few, journals
@@ -74,6 +77,7 @@ def test_it_gives_what_the_objects_give(tmp_path_factory, segments):
     for suffix in WRITERS:
         replayed = replay_exported(export(log, folder, suffix), EVERYTHING)
         assert (replayed.sums, replayed.lines) == (said.sums, said.lines)
+        assert replayed.agreements == said.agreements
         assert replayed.findings == []
 
 
@@ -87,6 +91,17 @@ def test_lines_looked_at_one_by_one_give_the_same(tmp_path_factory, segments):
             replayed = replay_exported(export(log, folder, suffix), EVERYTHING)
             assert replayed.sums == replay(MemoryLog(log), EVERYTHING).sums
             assert replayed.findings == []
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_stages_that_contradict_are_joined_as_the_definition_says(
+    tmp_path, suffix, one_by_one, monkeypatch
+):
+    if one_by_one:
+        monkeypatch.setattr(exported, "_columns_of", _refuse)
+    segments = world(2_000, 3)
+    replayed = replay_exported(export(objects_of(segments), tmp_path, suffix), EVERYTHING)
+    assert balances_of(replayed.sums, replayed.agreements) == defined(segments)
 
 
 def _refuse(*_):

@@ -1,6 +1,7 @@
 """Replay gives what a pencil gives, and names whatever is not as the log writes it."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -8,19 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.logs import objects_of, write
-from falcon_balances.audit import log_objects
+from falcon_balances.audit import log_lines, log_objects, sums
 from falcon_balances.audit import replay as replaying
-from falcon_balances.audit.balances import BalanceId, balances_of
+from falcon_balances.audit.balances import balances_of
+from falcon_balances.audit.findings import Finding
 from falcon_balances.audit.log_objects import LogFolder, ObjectBatch, Selection
 from falcon_balances.audit.repeats import SeenHashes
-from falcon_balances.audit.replay import Finding, replay
-from falcon_balances.domain.balances import Balance, fold
+from falcon_balances.audit.replay import replay
+from falcon_balances.audit.standings import BalanceId
+from falcon_balances.domain.balances import Balance
+from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.log_format import HEADER, csv_body
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import Segment, Stage
+from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog, Objects
 from tests.builders import claim_of, confirmed, context_of, fee_of, marketplace, reconciled
-from tests.strategies import CURRENCIES, few, journals
+from tests.strategies import few, journals
 
 EVERYTHING = Selection()
 
@@ -33,12 +38,9 @@ def segments_of(document, *contexts) -> list[Segment]:
     ]
 
 
-def folded(segments) -> dict[BalanceId, Balance]:
-    exponents = {each.code: each for each in CURRENCIES}
-    return {
-        BalanceId(*key): Balance.from_counters(key[1], exponents[key[2]], counters)
-        for key, counters in fold(segments).items()
-    }
+def balances_in(log, **how) -> dict[BalanceId, Balance]:
+    replayed = replay(log, EVERYTHING, **how)
+    return balances_of(replayed.sums, replayed.agreements)
 
 
 ZEROS = "00000000-0000-0000-0000-000000000000"
@@ -62,7 +64,7 @@ def test_any_order_gives_what_folding_segment_by_segment_gives(segments, rng):
     objects = list(objects_of(segments).items())
     rng.shuffle(objects)
     replayed = replay(MemoryLog(dict(objects)), EVERYTHING)
-    assert balances_of(replayed.sums) == folded(segments)
+    assert balances_of(replayed.sums, replayed.agreements) == defined(segments)
     assert (replayed.objects, replayed.findings) == (len(objects), [])
     assert replayed.lines == sum(len(each.lines) for each in segments)
 
@@ -90,21 +92,56 @@ def test_chunks_change_nothing(monkeypatch):
     log = MemoryLog(objects_of(segments))
     whole = replay(log, EVERYTHING)
     monkeypatch.setattr(replaying, "_CHUNK_BYTES", 700)
-    monkeypatch.setattr(replaying, "_PARTIAL_SUMS_MAX", 3)
+    monkeypatch.setattr(sums, "_PARTIAL_SUMS_MAX", 3)
     advanced: list[int] = []
     assert replay(log, EVERYTHING, advance=advanced.append) == whole
     assert sum(advanced) == len(segments) == whole.objects
     assert len(advanced) > 5
-    assert balances_of(whole.sums) == folded(segments)
+    assert balances_of(whole.sums, whole.agreements) == defined(segments)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_stages_that_contradict_are_joined_as_the_definition_says(seed, tmp_path):
+    """Two thousand events, and every figure of every balance."""
+    segments = world(2_000, seed)
+    log = LogFolder(write(objects_of(segments), tmp_path / "log"))
+    balances = balances_in(log, processes=2)
+    assert balances == defined(segments)
+    for figure in ("pending", "unapplied", "debits_unconfirmed", "debits_untraced"):
+        assert sum(getattr(each, figure) > 0 for each in balances.values()) > 9
+
+
+def test_of_a_moment_only_what_is_dated_before_is_joined():
+    segments = world(300, 9)
+    log = MemoryLog(objects_of(segments))
+    for moment in (datetime(2026, 10, 8, tzinfo=UTC), datetime(2026, 11, 8, 3, tzinfo=UTC)):
+        before = [each for each in segments if each.booked_at < moment]
+        assert balances_in(log, before=rfc3339(moment)) == defined(before)
+
+
+def test_a_stage_alone_is_joined_with_nothing():
+    segments = world(300, 8)
+    replayed = replay(MemoryLog(objects_of(segments)), Selection(stage=Stage.CONFIRMED))
+    confirmed_alone = [each for each in segments if each.stage is Stage.CONFIRMED]
+    assert balances_of(replayed.sums, replayed.agreements) == defined(confirmed_alone)
+
+
+def test_a_repeated_line_leaves_its_standing():
+    segments = world(40, 5)
+    log = objects_of(segments)
+    key = next(key for key in log if key.startswith("confirmed/merchant_id=m-1/"))
+    assert balances_in(MemoryLog(log | {key.replace("=m-1/", "=m-9z/"): log[key]})) == defined(
+        segments
+    )
 
 
 def test_a_folder_and_its_selections(tmp_path):
     later = segments_of(confirmed(external_reference="o-2", operation_date="2026-11-21T00:00:00Z"))
     root = write(objects_of([*CAPTURE, *SALE, *later]), tmp_path / "log")
     log = LogFolder(root)
-    assert balances_of(replay(log, EVERYTHING).sums) == folded([*CAPTURE, *SALE, *later])
+    assert balances_in(log) == defined([*CAPTURE, *SALE, *later])
     of_one = replay(log, Selection(merchant_id="m-5554"))
-    assert balances_of(of_one.sums) == folded([SALE[1]])
+    assert balances_of(of_one.sums, of_one.agreements) == defined([SALE[1]])
     assert of_one.findings == []
     assert replay(log, Selection(stage=Stage.RECONCILED)).objects == 0
     assert replay(log, Selection(since="2026-11-21")).objects == 1
@@ -116,7 +153,7 @@ def test_what_is_dated_at_the_instant_or_later_is_left_out():
     later = segments_of(confirmed(external_reference="o-2", operation_date="2026-11-20T10:15:31Z"))
     log = MemoryLog(objects_of([*CAPTURE, *later]))
     replayed = replay(log, EVERYTHING, before="2026-11-20T10:15:31Z")
-    assert balances_of(replayed.sums) == folded(CAPTURE)
+    assert balances_of(replayed.sums, replayed.agreements) == defined(CAPTURE)
     assert replay(log, EVERYTHING, before="2026-11-20T10:15:30Z").sums == {}
 
 
@@ -132,8 +169,10 @@ def test_amounts_that_64_bits_cannot_add_up_are_exact():
             falcon_operation_id=f"0000000{n}" + segment.falcon_operation_id[8:],
         )
         segments.append(replace(segment, lines=(line,)))
-    [total] = replay(MemoryLog(objects_of(segments)), EVERYTHING).sums.values()
+    log = MemoryLog(objects_of(segments))
+    [total] = replay(log, EVERYTHING).sums.values()
     assert total == (3 * largest.minor, 3)
+    assert balances_in(log) == defined(segments)
 
 
 # What is flawed
@@ -189,7 +228,7 @@ def test_a_flawed_object_counts_not_at_all_and_is_named(body, detail):
     log = objects_of(SALE)
     replayed = replay(MemoryLog(log | {KEY: body}), EVERYTHING)
     assert replayed.findings == [Finding(KEY, "flawed", detail)]
-    assert balances_of(replayed.sums) == folded(SALE)
+    assert balances_of(replayed.sums, replayed.agreements) == defined(SALE)
 
 
 def test_lines_of_another_operation_or_day_than_the_first_are_flawed():
@@ -225,7 +264,7 @@ def test_what_is_no_object_of_the_log_is_named(tmp_path, key):
     replayed = replay(LogFolder(root), EVERYTHING)
     assert [each.problem for each in replayed.findings] == ["foreign"]
     assert key.startswith(replayed.findings[0].key)
-    assert balances_of(replayed.sums) == folded(CAPTURE)
+    assert balances_of(replayed.sums, replayed.agreements) == defined(CAPTURE)
 
 
 def test_large_objects_are_read_whole_and_what_is_too_large_is_foreign(tmp_path, monkeypatch):
@@ -277,17 +316,17 @@ def test_lines_repeated_within_an_object_are_counted_once():
     [segment] = CAPTURE
     body = csv_body(replace(segment, lines=(*segment.lines, segment.lines[1]))).encode()
     replayed = replay(MemoryLog({KEY: body}), EVERYTHING)
-    assert balances_of(replayed.sums) == folded(CAPTURE)
+    assert balances_of(replayed.sums, replayed.agreements) == defined(CAPTURE)
     [finding] = replayed.findings
     assert finding == Finding(KEY, "repeated", f"line 4: already in {KEY}, line 3")
 
 
 def test_equal_hashes_of_different_ids_are_no_repeats(monkeypatch):
-    monkeypatch.setattr(replaying, "hash_of", lambda _uuid: 7)
+    monkeypatch.setattr(log_lines, "hash_of", lambda _uuid: 7)
     monkeypatch.setattr(SeenHashes, "repeated", lambda _seen: frozenset({7}))
     replayed = replay(MemoryLog(objects_of([*CAPTURE, *SALE])), EVERYTHING)
     assert replayed.findings == []
-    assert balances_of(replayed.sums) == folded([*CAPTURE, *SALE])
+    assert balances_of(replayed.sums, replayed.agreements) == defined([*CAPTURE, *SALE])
 
 
 @given(

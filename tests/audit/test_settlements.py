@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import given
 
 from bench.logs import objects_of
-from falcon_balances.audit.replay import Finding
+from falcon_balances.audit.findings import Finding
 from falcon_balances.audit.settlements import operations_in
 from falcon_balances.domain.operations import PSP_STAGES, Stage
 from falcon_balances.domain.reconciliation import Period, logged_operations

@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.audit.balances import Difference, balances_of, differences, read_document
+from falcon_balances.audit.findings import Finding
 from falcon_balances.audit.log_objects import LogSource, Selection
-from falcon_balances.audit.replay import Finding, replay
+from falcon_balances.audit.replay import replay
 from falcon_balances.cli import api
 from falcon_balances.cli.target import Target
 from falcon_balances.domain.balances import Balance
@@ -54,7 +55,7 @@ class Comparison:
 
     def _compare(self, merchant_id: str | None) -> Compared:
         replayed = replay(self._log, Selection(merchant_id=merchant_id))
-        log = balances_of(replayed.sums)
+        log = balances_of(replayed.sums, replayed.agreements)
         merchants = sorted({each.merchant_id for each in log})
         found = []
         for side in self._sides:

@@ -26,8 +26,9 @@ from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption, find_target
 
 if TYPE_CHECKING:
+    from falcon_balances.audit.findings import Finding
     from falcon_balances.audit.log_objects import Selection
-    from falcon_balances.audit.replay import Finding, Replayed
+    from falcon_balances.audit.replay import Replayed
 
 
 def replay(
@@ -135,7 +136,7 @@ def _print_balances(replayed: "Replayed", *, as_json: bool) -> None:
     from falcon_balances.contracts.balance_document import BalanceV1  # noqa: PLC0415
 
     rows = []
-    for each, balance in balances_of(replayed.sums).items():
+    for each, balance in balances_of(replayed.sums, replayed.agreements).items():
         figures = BalanceV1.of(balance).model_dump(exclude={"blocked", "negative_since"})
         rows.append({"merchant_id": each.merchant_id, **figures})
     _print(replayed, "balances", rows, as_json=as_json)
