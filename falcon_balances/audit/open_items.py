@@ -1,30 +1,38 @@
-"""What a PSP said and the bank did not show yet, or the other way round: by age."""
+"""What only one side has said, operation by operation, and since when."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from falcon_balances.audit.extracts import tables_of
+from falcon_balances.audit.findings import Finding
 from falcon_balances.audit.lines import amounts, column
 from falcon_balances.audit.log_objects import LogSource, Selection
-from falcon_balances.audit.replay import WIDE, Finding
-from falcon_balances.domain.operations import PSP_STAGES, PSP_TYPES, Stage
+from falcon_balances.audit.sums import WIDE
+from falcon_balances.domain.available import agreement
+from falcon_balances.domain.operations import PSP_STAGES, Stage
 
-_KEYS: Final = ["falcon_operation_id", "currency"]
+# What an operation leaves open, in the order of the documents.
+OPEN_FIGURES: Final = ("pending", "unapplied", "debits_unconfirmed", "debits_untraced")
+_KEYS: Final = ["falcon_operation_id", "merchant_id", "balance_shop_id", "currency"]
+_NETS: Final = [("confirmed", "sum"), ("reconciled", "sum"), ("since", "min")]
 
 
 class OpenItem(NamedTuple):
-    """An operation whose stages do not add up to the same. `minor`: confirmed less reconciled."""
+    """What one operation adds to one open figure of one balance; `minor` is above zero."""
 
-    falcon_operation_id: str
-    currency: str
-    minor: int
     since: date
-    """The first that either stage bears."""
+    """The first day that either stage bears."""
+    falcon_operation_id: str
+    merchant_id: str
+    balance_shop_id: str
+    currency: str
+    figure: str
+    minor: int
 
 
 def open_items(
@@ -32,47 +40,48 @@ def open_items(
     findings: list[Finding],
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> list[OpenItem]:
-    """What `psp_clearing` consists of, operation by operation; the oldest first.
+    """What the open figures of all balances consist of; the oldest first.
 
-    What is left out goes to `findings`.
+    What is left out goes to `findings`. Memory grows with the operations in the log.
     """
     parts = []
     for table in tables_of(source, Selection(), findings, advance):
-        wanted = pc.and_(
-            pc.is_in(table.column("stage"), pa.array([str(each) for each in PSP_STAGES])),
-            pc.is_in(table.column("type"), pa.array(sorted(str(each) for each in PSP_TYPES))),
-        )
-        some = table.filter(wanted).combine_chunks()
+        some = table.filter(pc.is_in(table.column("stage"), pa.array(map(str, PSP_STAGES))))
         if len(some):
-            parts.append(_moved(some))
+            parts.append(_nets_of(some.combine_chunks()))
     if not parts:
         return []
-    total = _summed(pa.concat_tables(parts))
-    left = total.filter(pc.not_equal(total.column("minor"), 0))
-    return sorted(
-        (
-            OpenItem(
+    nets = _summed(pa.concat_tables(parts))
+    differ = nets.filter(pc.not_equal(nets.column("confirmed"), nets.column("reconciled")))
+    return sorted(item for row in differ.to_pylist() for item in _items(row))
+
+
+def _items(row: Mapping[str, Any]) -> Iterator[OpenItem]:
+    agreed = agreement(int(row["confirmed"]), int(row["reconciled"]))
+    since = date.fromisoformat(row["since"])
+    for figure in OPEN_FIGURES:
+        if minor := getattr(agreed, figure):
+            yield OpenItem(
+                since,
                 row["falcon_operation_id"],
+                row["merchant_id"],
+                row["balance_shop_id"],
                 row["currency"],
-                int(row["minor"]),
-                date.fromisoformat(row["since"]),
+                figure,
+                minor,
             )
-            for row in left.to_pylist()
-        ),
-        key=lambda item: (item.since, item),
-    )
 
 
-def _moved(lines: pa.Table) -> pa.Table:
-    """What a chunk adds to each operation."""
+def _nets_of(lines: pa.Table) -> pa.Table:
+    """What a chunk adds to each operation at each balance."""
     minor, _ = amounts(column(lines, "amount"))
     confirmed = pc.equal(lines.column("stage"), str(Stage.CONFIRMED)).to_numpy()
     return _summed(
         pa.table(
             {
-                "falcon_operation_id": lines.column("falcon_operation_id"),
-                "currency": lines.column("currency"),
-                "minor": pa.array(np.where(confirmed, minor, -minor)).cast(WIDE),
+                **{name: lines.column(name) for name in _KEYS},
+                "confirmed": pa.array(np.where(confirmed, minor, 0)).cast(WIDE),
+                "reconciled": pa.array(np.where(confirmed, 0, minor)).cast(WIDE),
                 "since": pc.utf8_slice_codeunits(lines.column("operation_date"), 0, 10),
             }
         )
@@ -80,7 +89,5 @@ def _moved(lines: pa.Table) -> pa.Table:
 
 
 def _summed(table: pa.Table) -> pa.Table:
-    summed = table.group_by(_KEYS, use_threads=False).aggregate(
-        [("minor", "sum"), ("since", "min")]
-    )
-    return summed.rename_columns({"minor_sum": "minor", "since_min": "since"})
+    summed = table.group_by(_KEYS, use_threads=False).aggregate(_NETS)
+    return summed.rename_columns({f"{name}_{how}": name for name, how in _NETS})

@@ -1,11 +1,13 @@
 """The trial balance: what every account of the company holds, currency by currency."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from falcon_balances.audit.balances import BalanceId, currency_of
-from falcon_balances.audit.replay import Sum, SumKey
-from falcon_balances.domain.accounts import TENDS_TO, Account, postings
+from falcon_balances.audit.balances import balances_of, currency_of
+from falcon_balances.audit.standings import NOTHING, BalanceId
+from falcon_balances.audit.sums import Sum, SumKey
+from falcon_balances.domain.accounts import TENDS_TO, Account, Booked, postings
+from falcon_balances.domain.available import Agreement
 from falcon_balances.domain.money import at_full_scale
 
 
@@ -20,20 +22,22 @@ class AccountRow(NamedTuple):
     tends_to: str
 
 
-def trial_balance(sums: Mapping[SumKey, Sum]) -> list[AccountRow]:
+def trial_balance(
+    sums: Mapping[SumKey, Sum], agreements: Mapping[BalanceId, Agreement]
+) -> list[AccountRow]:
     """Every account of every currency, in the chart's order; each currency adds up to zero.
 
-    Debits and credits are of each merchant's, stage's and type's lines together.
+    Debits and credits are those of each balance's lines of one stage and type together, and of what
+    each balance holds. `agreements` as `balances_of` takes them, which also says what it raises.
     """
     debited: dict[tuple[str, Account], int] = {}
     credited: dict[tuple[str, Account], int] = {}
     exponents: dict[str, int] = {}
-    for key, total in sums.items():
-        balance = BalanceId(key.merchant_id, key.balance_shop_id, key.currency)
-        exponents[key.currency] = currency_of(balance).exponent
-        for account, minor in postings(key.stage, key.type, total.minor):
-            side = debited if minor > 0 else credited
-            side[key.currency, account] = side.get((key.currency, account), 0) + abs(minor)
+    for balance, account, minor in _postings(sums, agreements):
+        exponents[balance.currency] = currency_of(balance).exponent
+        side = debited if minor > 0 else credited
+        name = balance.currency, account
+        side[name] = side.get(name, 0) + abs(minor)
     return [
         _row(
             (currency, exponent),
@@ -44,6 +48,20 @@ def trial_balance(sums: Mapping[SumKey, Sum]) -> list[AccountRow]:
         for currency, exponent in sorted(exponents.items())
         for account in Account
     ]
+
+
+def _postings(
+    sums: Mapping[SumKey, Sum], agreements: Mapping[BalanceId, Agreement]
+) -> Iterator[tuple[BalanceId, Account, int]]:
+    booked: dict[BalanceId, list[Booked]] = {}
+    for key, total in sums.items():
+        booked.setdefault(key.balance, []).append(Booked(key.stage, key.type, total.minor))
+    for each, balance in balances_of(sums, agreements).items():
+        # Of all operations: those that agree add to what is counted, and to nothing else.
+        counted = balance.available + balance.withdrawn - balance.adjusted
+        agreed = agreements.get(each, NOTHING)._replace(counted=counted)
+        for account, minor in postings(booked[each], agreed):
+            yield each, account, minor
 
 
 def _row(currency: tuple[str, int], account: Account, debit: int, credit: int) -> AccountRow:

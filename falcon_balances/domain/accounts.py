@@ -1,14 +1,16 @@
-"""The chart of accounts: what every line of the log debits and credits (docs/accounts.md).
+"""The chart of accounts: what the log's lines debit and credit (docs/accounts.md).
 
-A line with a positive amount debits the first account of each pair and credits the second by it; a
-negative one does the opposite. So every currency sums to zero over all accounts, by construction.
+A line that is the company's own affair is booked by its stage and type alone: what was traced on
+the bank account, paid out, or adjusted. What a merchant is owed follows from both stages of an
+operation together, so it is posted as what a line *changed* about that operation's agreement.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
-from falcon_balances.domain.operations import OperationType, Stage
+from falcon_balances.domain.available import Agreement
+from falcon_balances.domain.operations import PSP_STAGES, PSP_TYPES, OperationType, Stage
 
 
 class Account(StrEnum):
@@ -17,6 +19,9 @@ class Account(StrEnum):
     BANK = "bank"
     PSP_CLEARING = "psp_clearing"
     MERCHANT_PENDING = "merchant_pending"
+    MERCHANT_UNAPPLIED = "merchant_unapplied"
+    DEBITS_UNCONFIRMED = "debits_unconfirmed"
+    DEBITS_UNTRACED = "debits_untraced"
     MERCHANT_AVAILABLE = "merchant_available"
     PAYOUTS_IN_TRANSIT = "payouts_in_transit"
     MARKETPLACE_FEES = "marketplace_fees"
@@ -24,50 +29,34 @@ class Account(StrEnum):
     ADJUSTMENTS = "adjustments"
 
 
-# Of one merchant each; all others are the company's own.
-OF_MERCHANTS: Final = frozenset({Account.MERCHANT_PENDING, Account.MERCHANT_AVAILABLE})
+# The figure of a balance that an account of merchants holds, as a credit; `available` is before
+# what is blocked. All other accounts are the company's own.
+OF_MERCHANTS: Final[Mapping[Account, str]] = {
+    Account.MERCHANT_PENDING: "pending",
+    Account.MERCHANT_UNAPPLIED: "unapplied",
+    Account.DEBITS_UNCONFIRMED: "debits_unconfirmed",
+    Account.DEBITS_UNTRACED: "debits_untraced",
+    Account.MERCHANT_AVAILABLE: "available",
+}
 
-Pairs = tuple[tuple[Account, Account], ...]
-
-_OWED_BY_PSP: Final[Pairs] = ((Account.PSP_CLEARING, Account.MERCHANT_PENDING),)
-_IN_THE_BANK: Final[Pairs] = (
-    (Account.BANK, Account.PSP_CLEARING),
-    (Account.MERCHANT_PENDING, Account.MERCHANT_AVAILABLE),
-)
-_RELEASED: Final[Pairs] = ((Account.MERCHANT_PENDING, Account.MERCHANT_AVAILABLE),)
-_TAKEN_BACK: Final[Pairs] = ((Account.PSP_CLEARING, Account.MERCHANT_AVAILABLE),)
-_TAKEN_FROM_BANK: Final[Pairs] = ((Account.BANK, Account.PSP_CLEARING),)
-_PAID_OUT: Final[Pairs] = ((Account.PAYOUTS_IN_TRANSIT, Account.MERCHANT_AVAILABLE),)
-
-_SALES: Final = (
-    OperationType.CAPTURE,
-    OperationType.CASHBACK,
-    OperationType.CHARGEBACK_REVERSAL,
-)
-_RETURNS: Final = (OperationType.REFUND, OperationType.CHARGEBACK)
-
-PAIRS: Final[Mapping[tuple[Stage, OperationType], Pairs]] = {
-    **{(Stage.CONFIRMED, each): _OWED_BY_PSP for each in _SALES},
-    **{(Stage.RECONCILED, each): _IN_THE_BANK for each in _SALES},
-    **{(Stage.CONFIRMED, each): _TAKEN_BACK for each in _RETURNS},
-    **{(Stage.RECONCILED, each): _TAKEN_FROM_BANK for each in _RETURNS},
-    (Stage.CONFIRMED, OperationType.PSP_FEE): ((Account.FEE_INCOME, Account.MERCHANT_PENDING),),
-    (Stage.RECONCILED, OperationType.PSP_FEE): _RELEASED,
-    (Stage.CONFIRMED, OperationType.MARKETPLACE_FEE): (
-        (Account.MARKETPLACE_FEES, Account.MERCHANT_PENDING),
-    ),
-    (Stage.RECONCILED, OperationType.MARKETPLACE_FEE): _RELEASED,
-    (Stage.PAYOUT, OperationType.WITHDRAWAL): _PAID_OUT,
-    (Stage.PAYOUT, OperationType.WITHDRAWAL_REVERSAL): _PAID_OUT,
-    (Stage.ADJUSTMENT, OperationType.ADJUSTMENT): (
-        (Account.ADJUSTMENTS, Account.MERCHANT_AVAILABLE),
-    ),
+# What a line of this stage and type debits. A confirmed line is nowhere in the bank yet: it debits
+# nothing by itself.
+BOOKED: Final[Mapping[tuple[Stage, OperationType], Account]] = {
+    **{(Stage.RECONCILED, each): Account.BANK for each in sorted(PSP_TYPES)},
+    (Stage.RECONCILED, OperationType.PSP_FEE): Account.FEE_INCOME,
+    (Stage.RECONCILED, OperationType.MARKETPLACE_FEE): Account.MARKETPLACE_FEES,
+    (Stage.PAYOUT, OperationType.WITHDRAWAL): Account.PAYOUTS_IN_TRANSIT,
+    (Stage.PAYOUT, OperationType.WITHDRAWAL_REVERSAL): Account.PAYOUTS_IN_TRANSIT,
+    (Stage.ADJUSTMENT, OperationType.ADJUSTMENT): Account.ADJUSTMENTS,
 }
 
 TENDS_TO: Final[Mapping[Account, str]] = {
     Account.BANK: "what the PSPs' settlements brought; grows",
-    Account.PSP_CLEARING: "zero, as money is reconciled",
-    Account.MERCHANT_PENDING: "zero, as money is reconciled",
+    Account.PSP_CLEARING: "zero: what PSPs said and the bank did not show, or the other way round",
+    Account.MERCHANT_PENDING: "zero, as money is traced",
+    Account.MERCHANT_UNAPPLIED: "zero, as PSPs confirm what was traced",
+    Account.DEBITS_UNCONFIRMED: "zero, as PSPs confirm what the bank took",
+    Account.DEBITS_UNTRACED: "zero, as the bank takes what PSPs said it would",
     Account.MERCHANT_AVAILABLE: "what merchants can be paid, with what is blocked; a credit",
     Account.PAYOUTS_IN_TRANSIT: "what the bank was told to pay; meets the bank's own debits",
     Account.MARKETPLACE_FEES: "zero at all times: what a seller gives its marketplace gets",
@@ -76,11 +65,30 @@ TENDS_TO: Final[Mapping[Account, str]] = {
 }
 
 
-def postings(stage: Stage, line_type: OperationType, minor: int) -> Iterator[tuple[Account, int]]:
-    """Of lines that add up to `minor`: accounts with amounts, debits positive. They sum to zero.
+class Booked(NamedTuple):
+    """Lines of one stage and type; `minor` is what they add up to."""
 
-    Raises KeyError for a type that its stage does not have.
+    stage: Stage
+    type: OperationType
+    minor: int
+
+
+def postings(lines: Iterable[Booked], changed: Agreement) -> Iterator[tuple[Account, int]]:
+    """Of lines of one balance: accounts with amounts, debits positive. They sum to zero.
+
+    `changed` is the agreement of their operations after them less that before. Raises KeyError for
+    a type that its stage does not have.
     """
-    for debited, credited in PAIRS[stage, line_type]:
-        yield debited, minor
-        yield credited, -minor
+    available = changed.counted
+    for line in lines:
+        if line.stage is not Stage.CONFIRMED:
+            yield BOOKED[line.stage, line.type], line.minor
+        if line.stage not in PSP_STAGES:
+            available += line.minor
+    # Where one says more than the other, it is the PSP's to explain, on the company's side.
+    yield Account.PSP_CLEARING, changed.pending + changed.debits_unconfirmed
+    yield Account.MERCHANT_PENDING, -changed.pending
+    yield Account.MERCHANT_UNAPPLIED, -changed.unapplied
+    yield Account.DEBITS_UNCONFIRMED, -changed.debits_unconfirmed
+    yield Account.DEBITS_UNTRACED, -changed.debits_untraced
+    yield Account.MERCHANT_AVAILABLE, -available

@@ -28,8 +28,8 @@ from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption
 
 if TYPE_CHECKING:
+    from falcon_balances.audit.findings import Finding
     from falcon_balances.audit.log_objects import LogSource, Selection
-    from falcon_balances.audit.replay import Finding
 
 
 class Format(StrEnum):
@@ -53,8 +53,9 @@ def trial_balance(
     from falcon_balances.contracts.currencies import scaled  # noqa: PLC0415
     from falcon_balances.domain.ageing import by_age  # noqa: PLC0415
 
+    today = utc_now().date()
     replayed = replay_log(log, env, selection_of(), instant_of(at))
-    accounts = [each._asdict() for each in trial.trial_balance(replayed.sums)]
+    accounts = [each._asdict() for each in trial.trial_balance(replayed.sums, replayed.agreements)]
     ages = []
     left_out: list[Finding] = []
     if exported_path(log) is not None:
@@ -65,19 +66,20 @@ def trial_balance(
         ages = [
             {
                 "currency": each.currency,
+                "figure": figure,
                 "age": each.age,
                 "operations": each.items,
-                "debit": scaled(each.debit, each.currency),
-                "credit": scaled(each.credit, each.currency),
+                "amount": scaled(each.debit, each.currency),
             }
-            for each in by_age(items, utc_now().date())
+            for figure in open_items.OPEN_FIGURES
+            for each in by_age((item for item in items if item.figure == figure), today)
         ]
     if as_json:
         output.document({"accounts": accounts, "open": ages})
     else:
         for rows in (accounts, ages):
             if rows:
-                right = ("debit", "credit", "balance", "operations")
+                right = ("debit", "credit", "balance", "operations", "amount")
                 output.table(list(rows[0]), [list(row.values()) for row in rows], right=right)
     findings = sorted({*replayed.findings, *left_out})
     print_findings(findings, summary_of(replayed, log))
@@ -113,7 +115,8 @@ def _write_journal(
     to: Path | None,
     advance: Callable[[int], None],
 ) -> "list[Finding]":
-    from falcon_balances.audit.journals import Beancount, Hledger, write_journal  # noqa: PLC0415
+    from falcon_balances.audit.dialects import Beancount, Hledger  # noqa: PLC0415 - Arrow
+    from falcon_balances.audit.journals import write_journal  # noqa: PLC0415
 
     dialect = Hledger() if to_format is Format.HLEDGER else Beancount()
     with _written_to(to) as file:
