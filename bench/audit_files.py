@@ -11,8 +11,9 @@ from bench.large_files import write_large
 from bench.logs import objects_of, segments, write
 from bench.programs import measure
 from bench.results import Bound, Column, Result, Row
+from falcon_balances.audit.dialects import Beancount, Hledger
 from falcon_balances.audit.extracts import write_parquet
-from falcon_balances.audit.journals import Beancount, Hledger, write_journal
+from falcon_balances.audit.journals import write_journal
 from falcon_balances.audit.log_objects import LogFolder, Selection
 
 LINES: Final = 5_000_000

@@ -1,32 +1,77 @@
 """The log as a journal for hledger or beancount, which then confirm every balance by themselves.
 
-Postings follow the chart of accounts; the assertions, one per balance and day, are the figures that
-our own counting gives. So the two agree only where both are right.
+Postings follow the chart of accounts: what each object changes, in the order of the days. The
+assertions, one per account, balance and day, are what the day's operations come to when it is
+over. So the two agree only where both are right.
 """
 
-from collections.abc import Callable, Container, Iterator, Mapping
+import json
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Protocol, TextIO
+from typing import Final, NamedTuple, Protocol, Self, TextIO
 
-from falcon_balances.audit.balances import BalanceId, currency_of
+from falcon_balances.audit.balances import currency_of
+from falcon_balances.audit.findings import FLAWED, FOREIGN, Finding
+from falcon_balances.audit.log_lines import repetition
 from falcon_balances.audit.log_objects import Foreign, LogSource, Selection
-from falcon_balances.audit.replay import FLAWED, FOREIGN, Finding, repeated_lines, repetition
+from falcon_balances.audit.replay import repeated_lines
+from falcon_balances.audit.standings import NOTHING, BalanceId, plus
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
-from falcon_balances.domain.accounts import OF_MERCHANTS, Account, postings
-from falcon_balances.domain.counting import add_to, counters_of
+from falcon_balances.domain.accounts import OF_MERCHANTS, Account, Booked, postings
+from falcon_balances.domain.available import Agreement, agreement
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.money import at_full_scale
-from falcon_balances.domain.operations import BalanceOperation, Segment, main_line
+from falcon_balances.domain.operations import (
+    PSP_STAGES,
+    OperationType,
+    Segment,
+    Stage,
+    main_line,
+)
 
-# The counter that is the balance of an account, with the other sign: money owed is a credit.
-_COUNTED: Final = {Account.MERCHANT_PENDING: "pending", Account.MERCHANT_AVAILABLE: "available"}
 _HELD_MAX: Final = 64 << 20
 
-Counters = dict[str, int]
 Posting = tuple[Account, BalanceId, str]
+
+
+class Entry(NamedTuple):
+    """What an object's lines say, as far as a journal tells it; `lines`: balance shop, currency,
+    type and minor units.
+    """
+
+    merchant_id: str
+    stage: str
+    """With its revision."""
+    type: str
+    external_reference: str
+    falcon_operation_id: str
+    lines: list[tuple[str, str, str, int]]
+
+    @classmethod
+    def of(cls, segment: Segment) -> Self:
+        main = main_line(segment.lines)
+        return cls(
+            segment.merchant_id,
+            segment.staged,
+            main.type.value,
+            main.external_reference,
+            main.falcon_operation_id,
+            [
+                (line.balance_shop_id, line.currency.code, line.type.value, line.amount.minor)
+                for line in segment.lines
+            ],
+        )
+
+    def booked(self) -> dict[BalanceId, list[Booked]]:
+        stage = Stage(self.stage.partition(".")[0])
+        found: dict[BalanceId, list[Booked]] = {}
+        for shop, currency, kind, minor in self.lines:
+            balance = BalanceId(self.merchant_id, shop, currency)
+            found.setdefault(balance, []).append(Booked(stage, OperationType(kind), minor))
+        return found
 
 
 class Dialect(Protocol):
@@ -35,7 +80,7 @@ class Dialect(Protocol):
     def heading(self, balances: Mapping[BalanceId, date]) -> str:
         """`balances` with the day of their first movement."""
 
-    def transaction(self, segment: Segment, moved: list[Posting]) -> str: ...
+    def transaction(self, day: str, entry: Entry, moved: list[Posting]) -> str: ...
 
     def assertion(self, day: date, account: Account, balance: BalanceId, amount: str) -> str:
         """What the account's balance is when the day is over."""
@@ -49,7 +94,8 @@ def write_journal(
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> list[Finding]:
     """Day after day, each closed by its assertions. What is flawed is left out, and what repeats
-    another line, and both are told. The log is read twice.
+    another line, and both are told. The log is read twice. Memory grows with its operations, by
+    some hundred bytes for each.
     """
     findings: list[Finding] = []
     left_out: set[tuple[str, int]] = set()
@@ -57,25 +103,82 @@ def write_journal(
         first, *others = sorted(lines)
         findings += [repetition(first, line) for line in others]
         left_out |= {(line.key, line.number) for line in others}
-    added: dict[str, dict[BalanceId, Counters]] = {}
+    first_days: dict[BalanceId, str] = {}
     with TemporaryDirectory(prefix="falcon-journal-") as folder:
-        texts = _TextsByDay(Path(folder))
+        entries = _EntriesByDay(Path(folder))
         for segment in _segments(source, selection, left_out, findings, advance):
-            day = _day_of(segment)
-            for line in segment.lines:
-                counters = added.setdefault(day, {}).setdefault(_balance_of(segment, line), {})
-                add_to(counters, counters_of(segment.stage, line))
-            texts.add(day, dialect.transaction(segment, _postings(segment)))
-        file.write(dialect.heading(_first_days(added)))
-        so_far: dict[BalanceId, Counters] = {}
-        for name in sorted(added):
-            file.writelines(texts.of(name))
-            for balance, counters in sorted(added[name].items()):
-                add_to(so_far.setdefault(balance, {}), counters)
-                file.writelines(
-                    _assertions(dialect, date.fromisoformat(name), balance, so_far[balance])
-                )
+            day, entry = _day_of(segment), Entry.of(segment)
+            for balance in entry.booked():
+                first_days[balance] = min(day, first_days.get(balance, day))
+            entries.add(day, entry)
+        file.write(
+            dialect.heading({each: date.fromisoformat(day) for each, day in first_days.items()})
+        )
+        _write_days(entries, dialect, file)
     return sorted(findings)
+
+
+def _write_days(entries: "_EntriesByDay", dialect: Dialect, file: TextIO) -> None:
+    books = _Books()
+    for day in entries.days():
+        closing: set[BalanceId] = set()
+        for entry in entries.of(day):
+            moved = [
+                (account, balance, _scaled(minor, balance))
+                for balance, lines in entry.booked().items()
+                for account, minor in books.post(entry.falcon_operation_id, balance, lines)
+                if minor
+            ]
+            closing |= entry.booked().keys()
+            file.write(dialect.transaction(day, entry, moved))
+        for balance in sorted(closing):
+            for account, minor in books.held(balance):
+                amount = _scaled(minor, balance)
+                file.write(dialect.assertion(date.fromisoformat(day), account, balance, amount))
+
+
+def _scaled(minor: int, balance: BalanceId) -> str:
+    return at_full_scale(minor, currency_of(balance).exponent)
+
+
+class _Books:
+    """The nets of every operation's stages so far, and what each balance comes to by them."""
+
+    def __init__(self) -> None:
+        self._nets: dict[tuple[str, BalanceId], tuple[int, int]] = {}
+        self._agreed: dict[BalanceId, Agreement] = {}
+        self._direct: dict[BalanceId, int] = {}
+
+    def post(
+        self, operation_id: str, balance: BalanceId, lines: list[Booked]
+    ) -> Iterator[tuple[Account, int]]:
+        """The postings of these lines, which count from then on."""
+        confirmed, reconciled = before = self._nets.get((operation_id, balance), (0, 0))
+        direct = 0
+        for line in lines:
+            if line.stage is Stage.CONFIRMED:
+                confirmed += line.minor
+            elif line.stage is Stage.RECONCILED:
+                reconciled += line.minor
+            else:
+                direct += line.minor
+        if lines[0].stage in PSP_STAGES:
+            self._nets[operation_id, balance] = confirmed, reconciled
+        changed = plus(agreement(confirmed, reconciled), _negative(agreement(*before)))
+        self._agreed[balance] = plus(self._agreed.get(balance, NOTHING), changed)
+        self._direct[balance] = self._direct.get(balance, 0) + direct
+        return postings(lines, changed)
+
+    def held(self, balance: BalanceId) -> Iterator[tuple[Account, int]]:
+        """What is owed is a credit: the figures with the other sign."""
+        agreed = self._agreed[balance]
+        figures = {**agreed._asdict(), "available": agreed.counted + self._direct[balance]}
+        for account, figure in OF_MERCHANTS.items():
+            yield account, -figures[figure]
+
+
+def _negative(agreed: Agreement) -> Agreement:
+    return Agreement(*(-figure for figure in agreed))
 
 
 def _segments(
@@ -109,48 +212,19 @@ def _day_of(segment: Segment) -> str:
     return rfc3339(segment.booked_at)[:10]
 
 
-def _next(day: date) -> date:
-    return day if day == date.max else day + timedelta(days=1)
-
-
-def _balance_of(segment: Segment, line: BalanceOperation) -> BalanceId:
-    return BalanceId(segment.merchant_id, line.balance_shop_id, line.currency.code)
-
-
-def _postings(segment: Segment) -> list[Posting]:
-    return [
-        (account, _balance_of(segment, line), at_full_scale(minor, line.currency.exponent))
-        for line in segment.lines
-        for account, minor in postings(segment.stage, line.type, line.amount.minor)
-    ]
-
-
-def _first_days(added: Mapping[str, Mapping[BalanceId, Counters]]) -> dict[BalanceId, date]:
-    first: dict[BalanceId, date] = {}
-    for day in sorted(added, reverse=True):
-        first |= dict.fromkeys(added[day], date.fromisoformat(day))
-    return first
-
-
-def _assertions(
-    dialect: Dialect, day: date, balance: BalanceId, counters: Counters
-) -> Iterator[str]:
-    exponent = currency_of(balance).exponent
-    for account, counter in _COUNTED.items():
-        amount = at_full_scale(-counters.get(counter, 0), exponent)
-        yield dialect.assertion(day, account, balance, amount)
-
-
-class _TextsByDay:
+class _EntriesByDay:
     """Held in memory up to a bound, and then in a file for each day."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: dict[str, list[str]] = {}
+        self._days: set[str] = set()
         self._size = 0
 
-    def add(self, day: str, text: str) -> None:
+    def add(self, day: str, entry: Entry) -> None:
+        text = json.dumps(entry) + "\n"
         self._held.setdefault(day, []).append(text)
+        self._days.add(day)
         self._size += len(text)
         if self._size > _HELD_MAX:
             for name, texts in self._held.items():
@@ -158,128 +232,15 @@ class _TextsByDay:
                     file.writelines(texts)
             self._held, self._size = {}, 0
 
-    def of(self, day: str) -> Iterator[str]:
+    def days(self) -> list[str]:
+        return sorted(self._days)
+
+    def of(self, day: str) -> Iterator[Entry]:
+        for text in self._texts(day):
+            yield Entry(*json.loads(text))
+
+    def _texts(self, day: str) -> Iterable[str]:
         if (self._folder / day).exists():
             with (self._folder / day).open(encoding="utf-8") as file:
                 yield from file
         yield from self._held.get(day, [])
-
-
-class Hledger:
-    """For `hledger check`; 1.25 and later."""
-
-    _NAMES: Final = {
-        Account.BANK: "assets:bank",
-        Account.PSP_CLEARING: "assets:psp clearing",
-        Account.MERCHANT_PENDING: "liabilities:pending",
-        Account.MERCHANT_AVAILABLE: "liabilities:available",
-        Account.PAYOUTS_IN_TRANSIT: "liabilities:payouts in transit",
-        Account.MARKETPLACE_FEES: "liabilities:marketplace fees",
-        Account.FEE_INCOME: "revenues:fees",
-        Account.ADJUSTMENTS: "expenses:adjustments",
-    }
-
-    def heading(self, balances: Mapping[BalanceId, date]) -> str:
-        exponents = {each.currency: currency_of(each).exponent for each in balances}
-        lines = ["decimal-mark ."]
-        for code, exponent in sorted(exponents.items()):
-            # Without decimals hledger wants the mark all the same.
-            sample = at_full_scale(10 ** (exponent + 3), exponent) + ("" if exponent else ".")
-            lines.append(f"commodity {sample} {code}")
-        lines += sorted(
-            {
-                f"account {self._account(account, balance)}"
-                for balance in balances
-                for account in Account
-            }
-        )
-        return "\n".join(lines) + "\n"
-
-    def transaction(self, segment: Segment, moved: list[Posting]) -> str:
-        main = main_line(segment.lines)
-        lines = [
-            f"\n{_day_of(segment)} ({main.external_reference}) {main.type}",
-            f"    ; stage:{segment.stage}, falcon_operation_id:{main.falcon_operation_id}",
-        ]
-        lines += [
-            f"    {self._account(account, balance)}  {amount} {balance.currency}"
-            for account, balance, amount in moved
-        ]
-        return "\n".join(lines) + "\n"
-
-    def assertion(self, day: date, account: Account, balance: BalanceId, amount: str) -> str:
-        name, code = self._account(account, balance), balance.currency
-        return f"\n{day} balance\n    {name}  0 {code} = {amount} {code}\n"
-
-    def _account(self, account: Account, balance: BalanceId) -> str:
-        name = self._NAMES[account]
-        if account not in OF_MERCHANTS:
-            return name
-        # An id may hold a colon, which would make an account below another.
-        merchant, shop = (
-            each.replace(":", "%3A") for each in (balance.merchant_id, balance.balance_shop_id)
-        )
-        return f"{name}:{merchant}:{shop}"
-
-
-class Beancount:
-    """For `bean-check`; 3 and later."""
-
-    _NAMES: Final = {
-        Account.BANK: "Assets:Bank",
-        Account.PSP_CLEARING: "Assets:PspClearing",
-        Account.MERCHANT_PENDING: "Liabilities:Pending",
-        Account.MERCHANT_AVAILABLE: "Liabilities:Available",
-        Account.PAYOUTS_IN_TRANSIT: "Liabilities:PayoutsInTransit",
-        Account.MARKETPLACE_FEES: "Liabilities:MarketplaceFees",
-        Account.FEE_INCOME: "Income:Fees",
-        Account.ADJUSTMENTS: "Expenses:Adjustments",
-    }
-
-    def heading(self, balances: Mapping[BalanceId, date]) -> str:
-        if not balances:
-            return ""
-        first = min(balances.values())
-        lines = [
-            f"{first} open {self._NAMES[each]}" for each in Account if each not in OF_MERCHANTS
-        ]
-        opened: dict[str, tuple[date, BalanceId]] = {}
-        for balance, day in sorted(balances.items(), key=lambda each: (each[1], each[0])):
-            for account in sorted(OF_MERCHANTS):
-                opened.setdefault(self._account(account, balance), (day, balance))
-        for name, (day, balance) in opened.items():
-            lines += [
-                f"{day} open {name}",
-                f'  merchant_id: "{balance.merchant_id}"',
-                f'  balance_shop_id: "{balance.balance_shop_id}"',
-            ]
-        return "\n".join(lines) + "\n"
-
-    def transaction(self, segment: Segment, moved: list[Posting]) -> str:
-        main = main_line(segment.lines)
-        lines = [
-            f'\n{_day_of(segment)} * "{main.type}" "{main.external_reference}"',
-            f'  stage: "{segment.stage}"',
-            f'  falcon_operation_id: "{main.falcon_operation_id}"',
-        ]
-        lines += [
-            f"  {self._account(account, balance)}  {amount} {balance.currency}"
-            for account, balance, amount in moved
-        ]
-        return "\n".join(lines) + "\n"
-
-    def assertion(self, day: date, account: Account, balance: BalanceId, amount: str) -> str:
-        """Beancount's is of the morning, and forgives a cent unless told not to."""
-        name = self._account(account, balance)
-        return f"\n{_next(day)} balance {name}  {amount} ~ 0 {balance.currency}\n"
-
-    def _account(self, account: Account, balance: BalanceId) -> str:
-        name = self._NAMES[account]
-        if account not in OF_MERCHANTS:
-            return name
-        return f"{name}:M{_component(balance.merchant_id)}:B{_component(balance.balance_shop_id)}"
-
-
-def _component(text: str) -> str:
-    """Letters and digits as they are, everything else by its number: no two ids become one."""
-    return "".join(each if each.isalnum() else f"-{ord(each):02X}-" for each in text)

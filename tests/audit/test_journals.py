@@ -13,12 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.logs import objects_of, segments
-from falcon_balances.audit.journals import Beancount, Hledger, write_journal
+from falcon_balances.audit.dialects import Beancount, Hledger
+from falcon_balances.audit.findings import Finding
+from falcon_balances.audit.journals import write_journal
 from falcon_balances.audit.log_objects import Selection
-from falcon_balances.audit.replay import Finding
-from falcon_balances.domain.accounts import PAIRS, Account, postings
-from falcon_balances.domain.counting import counters_of_sum
-from falcon_balances.domain.operations import SIGN_BY_TYPE, TYPES_BY_STAGE, OperationType, Stage
+from falcon_balances.audit.standings import NOTHING
+from falcon_balances.domain.accounts import BOOKED, OF_MERCHANTS, Account, Booked, postings
+from falcon_balances.domain.available import Agreement, agreement
+from falcon_balances.domain.operations import TYPES_BY_STAGE, OperationType, Stage
+from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog
 from tests.audit.sealed import objects
 from tests.strategies import journals
@@ -66,27 +69,66 @@ def test_beancount_confirms_any_log(some):
     assert beancount_says(written(objects_of(some), Beancount())) == []
 
 
+WORLD = objects_of(world(150, 6))
+OF_MERCHANT = (
+    r"[Ll]iabilities:([Pp]ending|[Uu]napplied|[Aa]vailable|[Dd]ebits ?[Uu]nconfirmed"
+    r"|[Dd]ebits ?[Uu]ntraced)"
+)
+
+
 @needs_hledger
-@pytest.mark.parametrize("place", range(0, 40, 7))
+def test_hledger_confirms_a_world_of_contradictions():
+    assert hledger_says(written(objects_of(world(600, 2)), Hledger())) == ""
+
+
+def test_beancount_confirms_a_world_of_contradictions():
+    assert beancount_says(written(objects_of(world(600, 2)), Beancount())) == []
+
+
+@needs_hledger
+@pytest.mark.parametrize("place", range(0, 240, 17))
 def test_hledger_misses_no_cent(place):
-    assert "assertion" in hledger_says(with_a_cent(written(objects(20, 3), Hledger()), place))
+    assert "assertion" in hledger_says(with_a_cent(written(WORLD, Hledger()), place))
 
 
-@pytest.mark.parametrize("place", range(0, 40, 7))
+@pytest.mark.parametrize("place", range(0, 240, 17))
 def test_beancount_misses_no_cent(place):
-    said = beancount_says(with_a_cent(written(objects(20, 3), Beancount()), place))
+    said = beancount_says(with_a_cent(written(WORLD, Beancount()), place))
     assert any("Balance failed" in each for each in said)
 
 
 def with_a_cent(journal: str, place: int) -> str:
     """Taken from one account of a merchant and given to another of the same transaction."""
-    posting = r"^ +[Ll]iabilities:[Pp]ending\S+  (-?[0-9.]+) EUR$"
+    posting = rf"^ +{OF_MERCHANT}:\S+  (-?[0-9.]+) EUR$"
     found = list(re.finditer(posting, journal, re.M))[place]
-    minor = int(found[1].replace(".", "")) + 1
+    minor = int(found[2].replace(".", "")) + 1
     sign = "-" if minor < 0 else ""
-    changed = found[0].replace(found[1], f"{sign}{abs(minor) // 100}.{abs(minor) % 100:02}")
+    changed = found[0].replace(found[2], f"{sign}{abs(minor) // 100}.{abs(minor) % 100:02}")
     bank = "    assets:bank" if "decimal-mark" in journal else "  Assets:Bank"
     return f"{journal[: found.start()]}{changed}\n{bank}  -0.01 EUR{journal[found.end() :]}"
+
+
+@pytest.mark.parametrize("dialect", [Hledger(), Beancount()])
+def test_the_last_assertions_are_the_figures_of_the_definition(dialect):
+    """Every account of every balance, and each by the definition, not by what was posted."""
+    segments = world(400, 1)
+    said = written(objects_of(segments), dialect)
+    form = (
+        r"^    (\S.*?)  0 (EUR|JPY) = (-?[0-9.]+) "
+        if isinstance(dialect, Hledger)
+        else r"balance (\S+)  (-?[0-9.]+) ~ 0 (EUR|JPY)$"
+    )
+    last = {}
+    for found in re.finditer(form, said, re.M):
+        name, *rest = found.groups()
+        code, amount = rest if isinstance(dialect, Hledger) else reversed(rest)
+        last[name, code] = int(amount.replace(".", ""))
+    expected = {
+        (dialect.account(account, name), name.currency): -getattr(balance, figure)
+        for name, balance in defined(segments).items()
+        for account, figure in OF_MERCHANTS.items()
+    }
+    assert last == expected
 
 
 @pytest.mark.parametrize("dialect", [Hledger(), Beancount()])
@@ -133,28 +175,45 @@ def renamed(segment, names):
     return replace(segment, merchant_id=other(segment.merchant_id), lines=lines)
 
 
-def test_every_type_of_every_stage_has_its_accounts_and_sums_to_zero():
+def test_every_line_but_a_confirmed_one_is_booked():
     named = {(stage, kind) for stage, kinds in TYPES_BY_STAGE.items() for kind in kinds}
-    assert set(PAIRS) == named
-    for stage, kind in named:
-        assert sum(minor for _, minor in postings(stage, kind, 12_345)) == 0
+    assert set(BOOKED) == {each for each in named if each[0] is not Stage.CONFIRMED}
 
 
-@given(st.sampled_from(sorted(PAIRS)), st.integers(-(10**20), 10**20))
-def test_accounts_of_merchants_are_the_counters_with_the_other_sign(name, minor):
-    stage, kind = name
-    counters = counters_of_sum(stage, kind, minor, 1)
-    for account, counter in (
-        (Account.MERCHANT_PENDING, "pending"),
-        (Account.MERCHANT_AVAILABLE, "available"),
-    ):
-        posted = sum(amount for each, amount in postings(stage, kind, minor) if each is account)
-        assert posted == -counters.get(counter, 0)
+nets = st.integers(-(10**20), 10**20) | st.integers(-3, 3)
 
 
-def test_the_stages_and_types_are_those_of_the_domain():
-    assert {stage for stage, _ in PAIRS} == set(Stage)
-    assert {kind for _, kind in PAIRS} == set(OperationType) == set(SIGN_BY_TYPE)
+@given(nets, nets, nets, nets)
+def test_any_change_of_an_operation_sums_to_zero_and_moves_the_figures(c, r, new_c, new_r):
+    after, before = agreement(new_c, new_r), agreement(c, r)
+    changed = Agreement(*(new - old for new, old in zip(after, before, strict=True)))
+    lines = [
+        Booked(Stage.CONFIRMED, OperationType.CAPTURE, new_c - c),
+        Booked(Stage.RECONCILED, OperationType.CAPTURE, new_r - r),
+    ]
+    moved = dict(postings(lines, changed))
+    assert sum(moved.values()) == 0
+    assert -moved[Account.MERCHANT_AVAILABLE] == after.counted - before.counted
+    for account, figure in OF_MERCHANTS.items():
+        if figure != "available":
+            assert -moved[account] == getattr(after, figure) - getattr(before, figure)
+    assert moved[Account.BANK] == new_r - r
+
+
+@pytest.mark.parametrize(
+    ("stage", "kind"),
+    [
+        (Stage.PAYOUT, OperationType.WITHDRAWAL),
+        (Stage.PAYOUT, OperationType.WITHDRAWAL_REVERSAL),
+        (Stage.ADJUSTMENT, OperationType.ADJUSTMENT),
+    ],
+)
+def test_payouts_and_adjustments_are_available_money_alone(stage, kind):
+    moved = dict(postings([Booked(stage, kind, 5)], NOTHING))
+    assert {account: minor for account, minor in moved.items() if minor} == {
+        BOOKED[stage, kind]: 5,
+        Account.MERCHANT_AVAILABLE: -5,
+    }
 
 
 def of_year(year: str):
