@@ -1,53 +1,43 @@
-"""What a merchant's balances consist of: the operations that moved them, the largest first."""
+"""What a merchant's balances consist of: the operations that made them, the largest first."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
-from itertools import groupby
-from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from falcon_balances.audit.balances import BalanceId, balances_of
-from falcon_balances.audit.extracts import tables_with_objects
-from falcon_balances.audit.lines import Words, amounts, column, hashes_of, uuids
+from falcon_balances.audit.balances import balances_of
+from falcon_balances.audit.findings import Finding
+from falcon_balances.audit.log_lines import objects_in
 from falcon_balances.audit.log_objects import LogSource, ObjectBatch, Selection
-from falcon_balances.audit.repeats import SeenHashes
-from falcon_balances.audit.replay import (
-    Finding,
-    Sum,
-    SumKey,
-    objects_in,
-    repeats_in,
-    repetition,
-)
+from falcon_balances.audit.replay import Replayed, known_batches, replay_into
+from falcon_balances.audit.standings import BalanceId, Standing, Standings
+from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
+from falcon_balances.domain.available import agreement
 from falcon_balances.domain.balances import Balance
-from falcon_balances.domain.counting import add_to, counters_of_sum
-from falcon_balances.domain.operations import OperationType, Stage
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.operations import PSP_STAGES, BalanceOperation, OperationType, Stage
 
-# What is taken apart: what can be spent, and what is awaited.
-FIGURES: Final = ("available", "pending")
-_COLUMNS: Final = (
-    *("stage", "falcon_operation_id", "operation_date", "uuid", "type"),
-    *("balance_shop_id", "currency", "external_reference"),
-)
+# What is taken apart: what can be spent, and what only one side has said.
+FIGURES: Final = ("available", "pending", "unapplied", "debits_unconfirmed", "debits_untraced")
 
 
-class BalanceMovement(NamedTuple):
-    """What one operation in one stage did to one figure of one balance, in minor units, signed.
+@dataclass(slots=True)
+class BalanceMovement:
+    """What one operation, all its stages together, adds to one figure of one balance.
 
-    A segment is one object of the log, so `log_key` holds all of it.
+    Amounts in minor units, signed. `confirmed` and `reconciled` are what its stages say, zero where
+    it has none. What is told of its objects comes from those of this merchant; `date` is the first.
     """
 
-    minor: int
-    date: str
-    stage: Stage
-    types: tuple[OperationType, ...]
-    external_reference: str
     falcon_operation_id: str
-    log_key: str
+    minor: int
+    confirmed: int = 0
+    reconciled: int = 0
+    date: str = ""
+    external_reference: str = ""
+    stages: list[Stage] = field(default_factory=list)
+    types: list[OperationType] = field(default_factory=list)
+    log_keys: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,163 +79,136 @@ def explain(
     largest: int,
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> Explained:
-    """Each balance of the merchant, and its `largest` movements dated `before` that instant.
+    """Each balance of the merchant, and its `largest` movements by what is dated `before`.
 
-    In one pass, and in memory for no more than the largest; a log with repeated lines is read again
-    to tell which of them counts: the first by key and line.
+    The log is read twice: to join the stages, and for what is to be told of the largest. Memory is
+    that of a replay, and what these take.
     """
     selection = Selection(merchant_id=merchant_id)
-    findings: list[Finding] = []
-    with SeenHashes() as seen:
-        fold = _Fold(merchant_id, before, largest)
-        for table, objects in tables_with_objects(source, selection, findings, advance):
-            seen.add(_hashes(table, before))
-            fold.add(table, objects)
-        repeated = seen.repeated()
-    if repeated:
-        counting: dict[str, str] = {}
-        for lines in repeats_in(source, selection, before, repeated):
-            first, *others = sorted(lines)
-            counting[first.uuid] = first.key
-            findings += [repetition(first, each) for each in others]
-        fold = _Fold(merchant_id, before, largest, counting)
-        for table, objects in tables_with_objects(source, selection, [], advance):
-            fold.add(table, objects)
-    return Explained(fold.balances(), fold.objects, fold.lines, sorted(findings))
+    found: dict[tuple[BalanceId, str], _Largest] = {}
+    with Standings() as standings:
+        replayed = replay_into(standings, source, selection, before, advance)
+        for standing in standings.standings():
+            for figure, movement in _movements(standing):
+                found.setdefault((standing.balance, figure), _Largest(largest)).add(movement)
+    telling = _Telling(found, replayed, before)
+    for batch in known_batches(source, selection, []):
+        telling.read(batch)
+    for (balance, figure), movement in telling.direct():
+        found.setdefault((balance, figure), _Largest(largest)).add(movement)
+    balances = balances_of(replayed.sums, replayed.agreements)
+    return Explained(
+        [
+            ExplainedBalance(each, _compositions(name, each, found))
+            for name, each in balances.items()
+        ],
+        replayed.objects,
+        replayed.lines,
+        replayed.findings,
+    )
 
 
-def _hashes(table: pa.Table, before: str | None) -> Words:
-    """Of the lines' uuids, where they are dated before."""
-    hashes = hashes_of(uuids(column(table, "uuid")))
-    if before is None:
-        return hashes
-    dated: Words = hashes[pc.less(table.column("operation_date"), before).to_numpy()]
-    return dated
+def _movements(standing: Standing) -> Iterator[tuple[str, BalanceMovement]]:
+    agreed = agreement(standing.confirmed, standing.reconciled)
+    for figure, minor in zip(FIGURES, agreed, strict=True):
+        if minor:
+            yield (
+                figure,
+                BalanceMovement(
+                    standing.falcon_operation_id, minor, standing.confirmed, standing.reconciled
+                ),
+            )
 
 
-class _Line(NamedTuple):
-    log_key: str
-    stage: str
-    falcon_operation_id: str
-    operation_date: str
-    uuid: str
-    type: str
-    balance_shop_id: str
-    currency: str
-    external_reference: str
-    minor: int
-
-
-def _lines_of(table: pa.Table, objects: Sequence[ObjectBatch]) -> Iterator[_Line]:
-    # The header ends a line as well.
-    keys = (key for key, body in objects_in(objects) for _ in range(body.count(b"\n") - 1))
-    columns = [column(table, name).to_pylist() for name in _COLUMNS]
-    minor, _ = amounts(column(table, "amount"))
-    return map(_Line, keys, *columns, minor.tolist())
-
-
-@dataclass(slots=True)
 class _Largest:
     """Of one figure. What is smaller than those held is only counted."""
 
-    movements: int = 0
-    held: list[BalanceMovement] = field(default_factory=list)
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: list[BalanceMovement] = []
+        self.movements = 0
 
-    def add(self, new: list[BalanceMovement], largest: int) -> None:
-        self.movements += len(new)
-        self.held = nsmallest(largest, [*self.held, *new], key=_by_size)
+    def add(self, movement: BalanceMovement) -> None:
+        self.movements += 1
+        self._held.append(movement)
+        if len(self._held) > 2 * self._most:
+            self._held = self.held()
+
+    def held(self) -> list[BalanceMovement]:
+        """The largest first; of equals by their ids, so that the order is the same every time."""
+        return nsmallest(self._most, self._held, key=_by_size)
 
 
-def _by_size(movement: BalanceMovement) -> tuple[int, str, str]:
-    """The largest first; of equals the oldest, so that the order is the same every time."""
-    return -abs(movement.minor), movement.date, movement.log_key
+def _by_size(movement: BalanceMovement) -> tuple[int, str]:
+    return -abs(movement.minor), movement.falcon_operation_id
 
 
-class _Fold:
-    """`counting`: where a uuid that comes more than once counts, by key, and there once."""
+def _compositions(
+    name: BalanceId, balance: Balance, found: Mapping[tuple[BalanceId, str], _Largest]
+) -> dict[str, Composition]:
+    nothing = _Largest(0)
+    compositions = {}
+    for figure in FIGURES:
+        largest = found.get((name, figure), nothing)
+        held = largest.held()
+        others = largest.movements - len(held)
+        compositions[figure] = Composition(getattr(balance, figure), held, others)
+    return compositions
+
+
+class _Telling:
+    """What the log says of the movements that were found, and those that have one stage only."""
 
     def __init__(
         self,
-        merchant_id: str,
+        found: Mapping[tuple[BalanceId, str], _Largest],
+        replayed: Replayed,
         before: str | None,
-        largest: int,
-        counting: Mapping[str, str] | None = None,
     ) -> None:
-        self._merchant_id = merchant_id
         self._before = before
-        self._most = largest
-        self._counting = counting or {}
-        self._counted: set[str] = set()
-        self._sums: dict[SumKey, Sum] = {}
-        self._largest: dict[tuple[BalanceId, str], _Largest] = {}
-        self.objects = self.lines = 0
+        self._left_out = replayed.left_out
+        self._asked: dict[tuple[str, BalanceId], list[BalanceMovement]] = {}
+        self._direct: list[tuple[tuple[BalanceId, str], BalanceMovement]] = []
+        for (balance, _), largest in found.items():
+            for each in largest.held():
+                self._asked.setdefault((each.falcon_operation_id, balance), []).append(each)
+        self._ids = {operation_id for operation_id, _ in self._asked}
 
-    def add(self, table: pa.Table, objects: Sequence[ObjectBatch]) -> None:
-        moved: dict[tuple[BalanceId, str], list[BalanceMovement]] = {}
-        for _, lines in groupby(_lines_of(table, objects), attrgetter("log_key")):
-            self.objects += 1
-            counting = [each for each in lines if self._counts(each)]
-            for balance, own in _by_balance(self._merchant_id, counting).items():
-                for figure, movement in self._movements(balance, own):
-                    moved.setdefault((balance, figure), []).append(movement)
-        for name, movements in moved.items():
-            self._largest.setdefault(name, _Largest()).add(movements, self._most)
+    def read(self, batch: ObjectBatch) -> None:
+        is_direct = batch.partition.stage not in PSP_STAGES
+        for key, body in objects_in([batch]):
+            name = key.rpartition("/")[2]
+            if is_direct or name[: name.index(".")] in self._ids:
+                self._tell(key, body)
 
-    def balances(self) -> list[ExplainedBalance]:
-        nothing = _Largest()
-        explained = []
-        for balance_id, balance in balances_of(self._sums).items():
-            figures = {}
-            for name in FIGURES:
-                found = self._largest.get((balance_id, name), nothing)
-                others = found.movements - len(found.held)
-                figures[name] = Composition(getattr(balance, name), found.held, others)
-            explained.append(ExplainedBalance(balance, figures))
-        return explained
+    def direct(self) -> Iterable[tuple[tuple[BalanceId, str], BalanceMovement]]:
+        """What payouts and adjustments did to `available`."""
+        return self._direct
 
-    def _counts(self, line: _Line) -> bool:
-        if self._before is not None and line.operation_date >= self._before:
-            return False
-        if line.uuid in self._counting:
-            if line.log_key != self._counting[line.uuid] or line.uuid in self._counted:
-                return False
-            self._counted.add(line.uuid)
-        return True
+    def _tell(self, key: str, body: bytes) -> None:
+        try:
+            segment = read_strictly(key, body)
+        except FlawedObjectError:
+            return
+        for number, line in enumerate(segment.lines, start=2):
+            if (key, number) in self._left_out or not self._is_before(line):
+                continue
+            balance = BalanceId(segment.merchant_id, line.balance_shop_id, line.currency.code)
+            if segment.stage not in PSP_STAGES:
+                movement = BalanceMovement(line.falcon_operation_id, line.amount.minor)
+                self._direct.append(((balance, "available"), movement))
+                _say(movement, segment.stage, line, key)
+            for movement in self._asked.get((line.falcon_operation_id, balance), ()):
+                _say(movement, segment.stage, line, key)
 
-    def _movements(
-        self, balance: BalanceId, lines: Sequence[_Line]
-    ) -> Iterator[tuple[str, BalanceMovement]]:
-        """Of one segment in one balance, the figures that it changed."""
-        first = lines[0]
-        stage = Stage(first.stage)
-        counters: dict[str, int] = {}
-        for line in lines:
-            kind = OperationType(line.type)
-            add_to(counters, counters_of_sum(stage, kind, line.minor, 1))
-            name = SumKey(*balance, stage, kind)
-            before = self._sums.get(name, Sum(0, 0))
-            self._sums[name] = Sum(before.minor + line.minor, before.lines + 1)
-        self.lines += len(lines)
-        types = tuple(OperationType(each) for each in dict.fromkeys(line.type for line in lines))
-        for figure in FIGURES:
-            if minor := counters.get(figure, 0):
-                yield (
-                    figure,
-                    BalanceMovement(
-                        minor,
-                        first.operation_date,
-                        stage,
-                        types,
-                        first.external_reference,
-                        first.falcon_operation_id,
-                        first.log_key,
-                    ),
-                )
+    def _is_before(self, line: BalanceOperation) -> bool:
+        return self._before is None or rfc3339(line.operation_date) < self._before
 
 
-def _by_balance(merchant_id: str, lines: Iterable[_Line]) -> dict[BalanceId, list[_Line]]:
-    found: dict[BalanceId, list[_Line]] = {}
-    for line in lines:
-        balance = BalanceId(merchant_id, line.balance_shop_id, line.currency)
-        found.setdefault(balance, []).append(line)
-    return found
+def _say(movement: BalanceMovement, stage: Stage, line: BalanceOperation, key: str) -> None:
+    date = rfc3339(line.operation_date)
+    movement.date = min(movement.date or date, date)
+    movement.external_reference = line.external_reference
+    movement.stages = [*dict.fromkeys((*movement.stages, stage))]
+    movement.types = [*dict.fromkeys((*movement.types, line.type))]
+    movement.log_keys = [*dict.fromkeys((*movement.log_keys, key))]

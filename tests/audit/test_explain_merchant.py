@@ -6,11 +6,13 @@ from hypothesis import strategies as st
 
 from bench.logs import objects_of, write
 from falcon_balances.audit.balances import balances_of
+from falcon_balances.audit.findings import REPEATED
 from falcon_balances.audit.log_objects import LogFolder, Selection
 from falcon_balances.audit.movements import FIGURES, explain
-from falcon_balances.audit.replay import REPEATED, replay
+from falcon_balances.audit.replay import replay
 from falcon_balances.domain.log_format import csv_body, log_key
 from falcon_balances.domain.operations import OperationType, Segment, Stage
+from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog
 from tests.audit.test_replay import CAPTURE, FEES, segments_of
 from tests.builders import confirmed, reconciled
@@ -30,7 +32,9 @@ def test_movements_and_remainder_are_the_figure_to_the_last_unit(segments, large
     for merchant_id in {each.merchant_id for each in segments}:
         said = explain(log, merchant_id, before, largest)
         replayed = replay(log, Selection(merchant_id=merchant_id), before)
-        assert [each.balance for each in said.balances] == list(balances_of(replayed.sums).values())
+        assert [each.balance for each in said.balances] == list(
+            balances_of(replayed.sums, replayed.agreements).values()
+        )
         assert (said.lines, said.findings) == (replayed.lines, replayed.findings)
         for each in said.balances:
             for name in FIGURES:
@@ -52,31 +56,58 @@ def _figure(explained, balance, name):
 def test_the_largest_come_first_whatever_their_sign():
     said = explained(
         [
+            *segments_of(confirmed(external_reference="a", amount="10.00")),
             *segments_of(reconciled(external_reference="a", amount="10.00")),
             *segments_of(confirmed(external_reference="b", amount="30.00", type="refund")),
-            *segments_of(reconciled(external_reference="c", amount="20.00")),
+            *segments_of(confirmed(external_reference="c", amount="20.00")),
+            *segments_of(reconciled(external_reference="c", amount="25.00")),
         ]
     )
     (balance,) = said.balances
+    told = {
+        name: [(each.external_reference, each.minor) for each in figure.largest]
+        for name, figure in balance.figures.items()
+    }
+    assert told == {
+        "available": [("b", -3000), ("c", 2000), ("a", 1000)],
+        "pending": [],
+        "unapplied": [("c", 500)],
+        "debits_unconfirmed": [],
+        "debits_untraced": [("b", 3000)],
+    }
     available = balance.figures["available"]
-    assert [(m.external_reference, m.minor) for m in available.largest] == [
-        ("b", -3000),
-        ("c", 2000),
-        ("a", 1000),
-    ]
     assert (available.minor, available.others, available.remainder) == (0, 0, 0)
-    assert [m.minor for m in balance.figures["pending"].largest] == [-2000, -1000]
 
 
 def test_a_movement_says_what_it_is_and_where_it_lies():
-    (segment,) = CAPTURE
-    (balance,) = explained(CAPTURE).balances
+    traced = segments_of(reconciled(amount="90.00", reconciled_date="2026-11-22T10:00:00Z"), FEES)
+    (balance,) = explained([*CAPTURE, *traced]).balances
     (movement,) = balance.figures["pending"].largest
-    assert movement.log_key == log_key(segment)
-    assert (movement.stage, movement.minor) == (Stage.CONFIRMED, 9900)
-    assert movement.types == (OperationType.CAPTURE, OperationType.PSP_FEE)
+    assert movement.log_keys == [log_key(CAPTURE[0]), log_key(traced[0])]
+    assert (movement.minor, movement.confirmed, movement.reconciled) == (990, 9900, 8910)
+    assert movement.stages == [Stage.CONFIRMED, Stage.RECONCILED]
+    assert movement.types == [OperationType.CAPTURE, OperationType.PSP_FEE]
     assert movement.date == "2026-11-20T10:15:30Z"
-    assert balance.figures["available"].largest == []
+    (counted,) = balance.figures["available"].largest
+    assert counted.minor == 8910
+
+
+@pytest.mark.parametrize("largest", [0, 3, 1_000])
+def test_payouts_and_adjustments_move_what_is_available(largest):
+    segments = world(600, 4)
+    log = MemoryLog(objects_of(segments))
+    stages = set()
+    for merchant_id in sorted({each.merchant_id for each in segments}):
+        said = explain(log, merchant_id, None, largest).balances
+        definition = defined(each for each in segments if each.merchant_id == merchant_id)
+        assert [each.balance for each in said] == list(definition.values())
+        for each in said:
+            for name, figure in each.figures.items():
+                whole = sum(movement.minor for movement in figure.largest) + figure.remainder
+                assert whole == figure.minor == getattr(each.balance, name)
+                assert figure.remainder == 0 or figure.others
+                stages |= {stage for movement in figure.largest for stage in movement.stages}
+    assert len(stages) == {0: 0, 3: 2, 1_000: 4}[largest]
 
 
 def test_a_line_counts_once_and_its_repetition_is_told():
@@ -87,7 +118,7 @@ def test_a_line_counts_once_and_its_repetition_is_told():
     for some in ({key: objects[key], later: body}, {later: body, key: objects[key]}):
         said = explain(MemoryLog(some), MERCHANT, None, 10)
         (balance,) = said.balances
-        assert [each.log_key for each in balance.figures["pending"].largest] == [key]
+        assert [each.log_keys for each in balance.figures["pending"].largest] == [[key]]
         assert balance.balance.pending == 9900
         assert {(each.key, each.problem) for each in said.findings} == {(later, REPEATED)}
     assert said.findings == replay(MemoryLog(some), Selection(merchant_id=MERCHANT)).findings

@@ -128,7 +128,8 @@ def _explain_operation(
 ) -> None:
     from falcon_balances.adapters.manifests import LogVersions  # noqa: PLC0415 - AWS
     from falcon_balances.audit.verifier.findings import NotWrittenSoError  # noqa: PLC0415
-    from falcon_balances.cli.audit.operation_story import Sources, tell  # noqa: PLC0415
+    from falcon_balances.cli.audit.operation_story import tell  # noqa: PLC0415
+    from falcon_balances.cli.audit.story_sources import Sources  # noqa: PLC0415
     from falcon_balances.cli.tracing import operation_id_of  # noqa: PLC0415
 
     try:
@@ -230,13 +231,15 @@ def _composition(figure: "Composition", exponent: int) -> dict[str, Any]:
         rows.append(
             {
                 "date": each.date,
-                "stage": each.stage.value,
+                "stages": [stage.value for stage in each.stages],
                 "types": [kind.value for kind in each.types],
                 "external_reference": each.external_reference,
+                "confirmed": at_full_scale(each.confirmed, exponent),
+                "reconciled": at_full_scale(each.reconciled, exponent),
                 "amount": at_full_scale(each.minor, exponent),
                 "remaining": at_full_scale(remaining, exponent),
                 "falcon_operation_id": each.falcon_operation_id,
-                "log_key": each.log_key,
+                "log_keys": each.log_keys,
             }
         )
     remainder = {"movements": figure.others, "amount": at_full_scale(remaining, exponent)}
@@ -253,7 +256,8 @@ def _show_balance(merchant_id: str, explained: "ExplainedBalance") -> None:
             if name not in {"balance_shop_id", "currency"}
         }
     )
-    columns = ("date", "stage", "types", "external_reference", "amount", "remaining", "log_key")
+    amounts = ("confirmed", "reconciled", "amount", "remaining")
+    columns = ("date", "types", "external_reference", *amounts, "falcon_operation_id")
     for name, figure in explained.figures.items():
         said = _composition(figure, explained.balance.currency.exponent)
         rows, remainder = said["movements"], said["remainder"]
@@ -264,5 +268,5 @@ def _show_balance(merchant_id: str, explained: "ExplainedBalance") -> None:
         if rows:
             shown = [each | {"types": ", ".join(each["types"])} for each in rows]
             cells = [[each[column] for column in columns] for each in shown]
-            output.table(columns, cells, right=("amount", "remaining"))
+            output.table(columns, cells, right=amounts)
         output.line(f"  the remainder: {remainder['movements']} movements, {remainder['amount']}")
