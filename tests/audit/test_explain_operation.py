@@ -9,7 +9,8 @@ from falcon_balances.audit.applied_fees import applied_fees
 from falcon_balances.audit.inclusion import inclusions
 from falcon_balances.audit.log_objects import LogFolder, Selection
 from falcon_balances.audit.verifier.findings import NotWrittenSoError
-from falcon_balances.cli.audit.operation_story import Sources, tell
+from falcon_balances.cli.audit.operation_story import tell
+from falcon_balances.cli.audit.story_sources import Sources
 from falcon_balances.domain.identity import payout_operation_id, payout_return_id
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.money import Currency, Money

@@ -1,27 +1,24 @@
 """One operation's whole story, as far as the sources at hand can tell it."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, Final
 
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
-from falcon_balances.adapters.manifests import LogVersions, ManifestBucket, SigningKey
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.audit.applied_fees import applied_fees
 from falcon_balances.audit.inclusion import Inclusion, inclusions
-from falcon_balances.audit.log_objects import LogSource, Selection
-from falcon_balances.audit.verifier.chain import folder_of_manifests
-from falcon_balances.audit.verifier.files import MANIFEST_MAX_BYTES, read_plain
+from falcon_balances.audit.log_objects import Selection
 from falcon_balances.cli import tracing
+from falcon_balances.cli.audit.story_figures import accounts_of, event_of, standings_of
+from falcon_balances.cli.audit.story_sources import Found, Sources
 from falcon_balances.cli.target import Target
-from falcon_balances.contracts.claims import ClaimedSegment, ClaimV1
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.contracts.merchant_contexts import context_document
 from falcon_balances.contracts.operation_documents import LineV1, SetAsideV1
-from falcon_balances.domain.accounts import postings
 from falcon_balances.domain.counting import ItemKey, merchant_pk, pairing_sk
 from falcon_balances.domain.identity import (
     operation_id_of_reference,
@@ -31,7 +28,6 @@ from falcon_balances.domain.identity import (
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.log_format import merchant_of
 from falcon_balances.domain.merchant_context import ContextKey
-from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import (
     PSP_STAGES,
     PSP_TYPES,
@@ -49,60 +45,10 @@ _ORIGINAL: Final = (
 _STAGES: Final = list(Stage)
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """`target` and `versions` are None where only folders are read; so are the manifests' folder
-    and the public key where none was given.
-    """
-
-    log: LogSource
-    target: Target | None
-    versions: LogVersions | None
-    manifests: Path | None
-    public_key: bytes | None
-
-    def all_manifests(self) -> Iterator[tuple[str, bytes]]:
-        """One after the other: together they may be larger than memory."""
-        if self.manifests is not None:
-            for path in sorted(folder_of_manifests(self.manifests).glob("[0-9]*.jsonl")):
-                yield path.name, read_plain(path, MANIFEST_MAX_BYTES)
-        elif self.target is not None:
-            bucket = ManifestBucket(self.target.client("s3"), self.target.manifest_bucket)
-            for key in sorted(bucket.keys()):
-                yield key.rpartition("/")[2], bucket.read(key)
-
-    def key(self) -> bytes | None:
-        """Of the environment where none was given: then it vouches for itself."""
-        if self.public_key is not None or self.target is None:
-            return self.public_key
-        return SigningKey(self.target.client("kms"), self.target.signing_key_alias).public_key()
-
-
 @dataclass(slots=True)
 class Story:
     document: dict[str, Any]
     problems: list[tuple[str, str]]
-
-
-@dataclass(slots=True)
-class Found:
-    """An object of the log under one key, as claimed, as sealed, and as it lies there."""
-
-    key: str
-    claim: ClaimV1 | None = None
-    claimed: ClaimedSegment | None = None
-    sealed: Inclusion | None = None
-    body: bytes | None = None
-    version_id: str | None = None
-    lines: tuple[BalanceOperation, ...] = field(default=())
-
-    @property
-    def stage(self) -> Stage:
-        return Stage(self.key.partition("/")[0])
-
-    @property
-    def merchant_id(self) -> str:
-        return merchant_of(self.key) or ""
 
 
 def tell(sources: Sources, operation_id: str) -> Story | None:
@@ -148,7 +94,8 @@ class _Telling:
             )
             for stage in stages
         ]
-        document["accounts"] = _accounts(objects)
+        document["standings"] = standings_of(objects)
+        document["accounts"] = accounts_of(objects)
         document |= self._of_tables(sorted({each.merchant_id for each in objects}))
         document |= self._related(main)
         document["problems"] = [{"place": p, "what": w} for p, w in sorted(self._problems)]
@@ -235,7 +182,7 @@ class _Telling:
 
     def _stage(self, stage: Stage, claim: ClaimV1 | None, objects: list[Found]) -> dict[str, Any]:
         lines = [line for each in objects for line in each.lines]
-        said: dict[str, Any] = {"stage": stage.value, "event": _event(lines)}
+        said: dict[str, Any] = {"stage": stage.value, "event": event_of(lines)}
         if claim is None:
             said["claim"] = ENVIRONMENT if self._target is None else "there is none"
             said["contexts"] = said["claim"]
@@ -294,7 +241,6 @@ class _Telling:
             "sealed": self._sealed(found.sealed),
             "counted": self._counted(found),
             "lines": [LineV1.of(line).model_dump(mode="json") for line in found.lines],
-            "postings": _postings(found),
         }
 
     def _sealed(self, sealed: Inclusion | None) -> object:
@@ -376,47 +322,3 @@ class _Telling:
         if self._target is not None:
             return bool(tracing.claims_of(self._target, operation_id))
         return any(True for _ in self._sources.log.keys_of(Selection(), operation_id))
-
-
-def _event(lines: Sequence[BalanceOperation]) -> object:
-    """What the lines say of it: amounts of a marketplace's parts add up to the event's."""
-    if not lines:
-        return "no line of it is left"
-    main = main_line(lines)
-    minor = sum(line.amount.minor for line in lines if line.type is main.type)
-    return {
-        "type": main.type.value,
-        "psp_id": main.psp_id,
-        "external_reference": main.external_reference,
-        "amount": str(Money(abs(minor), main.currency)),
-        "currency": main.currency.code,
-        "date": rfc3339(main.operation_date),
-    }
-
-
-def _postings(found: Found) -> list[dict[str, str]]:
-    return [
-        {
-            "account": account.value,
-            "balance_shop_id": line.balance_shop_id,
-            "amount": str(Money(minor, line.currency)),
-            "currency": line.currency.code,
-        }
-        for line in found.lines
-        for account, minor in postings(found.stage, line.type, line.amount.minor)
-    ]
-
-
-def _accounts(objects: Iterable[Found]) -> list[dict[str, str]]:
-    """What all stages together moved; `psp_clearing` is left while one stage is awaited."""
-    moved: dict[tuple[str, str], Money] = {}
-    for each in objects:
-        for line in each.lines:
-            for account, minor in postings(each.stage, line.type, line.amount.minor):
-                name = (line.currency.code, account.value)
-                before = moved.get(name, Money(0, line.currency))
-                moved[name] = Money(before.minor + minor, line.currency)
-    return [
-        {"account": account, "amount": str(money), "currency": code}
-        for (code, account), money in sorted(moved.items())
-    ]
