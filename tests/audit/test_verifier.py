@@ -18,10 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
-from bench.logs import write
-from falcon_balances.audit.balances import balances_of
-from falcon_balances.audit.log_objects import LogFolder, Selection
-from falcon_balances.audit.replay import replay
+from bench.logs import objects_of, write
+from falcon_balances.audit.log_objects import LogFolder
 from falcon_balances.audit.verifier import objects as verifier_objects
 from falcon_balances.audit.verifier import verification
 from falcon_balances.audit.verifier.findings import NotWrittenSoError, Problem
@@ -35,6 +33,7 @@ from falcon_balances.audit.verifier.objects import (
     read_object_leaf,
 )
 from falcon_balances.audit.verifier.proofs import check_proof
+from falcon_balances.audit.verifier.sums import FIGURES, weighed
 from falcon_balances.audit.verifier.verification import verify
 from falcon_balances.cli.audit import sealing as command
 from falcon_balances.cli.errors import InvalidInputError
@@ -43,8 +42,10 @@ from falcon_balances.domain.identity import balance_operation_uuid
 from falcon_balances.domain.log_format import HEADER
 from falcon_balances.domain.manifests import SealedObject
 from falcon_balances.domain.operations import OperationType, Segment, Stage
+from tests.audit.definition import defined, world
 from tests.audit.logs import Objects
 from tests.audit.sealed import OTHER_KEY, SealedLog, objects, public_key_of, sealed_log, sign, split
+from tests.audit.test_replay import balances_in
 
 EVENTS = 4_550  # 10,010 objects
 PLACES = 50
@@ -360,13 +361,44 @@ def test_nothing_is_wrong_with_it_and_its_balances_are_those_of_replay(sealed):
     assert done.problems == []
     assert (done.manifests, done.objects, done.lines) == (MANIFESTS, 10_010, 20_020)
     assert done.head == sealed.heads[-1].head.hash
-    replayed = balances_of(replay(LogFolder(sealed.log), Selection()).sums)
+    replayed = balances_in(LogFolder(sealed.log))
     assert len(replayed) == len(done.balances)
     for said, (name, balance) in zip(done.balances, replayed.items(), strict=True):
         assert (said["merchant_id"], said["balance_shop_id"], said["currency"]) == name
         assert said["operations_count"] == balance.operations_count
-        for figure in ("confirmed", "reconciled", "pending", "withdrawn", "adjusted", "available"):
+        for figure in FIGURES[:-1]:
             assert int(str(said[figure]).replace(".", "")) == getattr(balance, figure)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("with_objects", [True, False])
+def test_stages_that_contradict_are_weighed_as_the_definition_says(tmp_path, seed, with_objects):
+    """Two thousand events; by the leaves of the manifests alone too."""
+    segments = world(2_000, seed, revised=False)
+    made = sealed_log(tmp_path, split(objects_of(segments), 2))
+    log = made.log if with_objects else None
+    done = verify(log, made.manifests, made.public_key, versions=made.versions)
+    assert done.problems == []
+    definition = defined(segments)
+    assert balances_in(LogFolder(made.log)) == definition
+    assert len(definition) == len(done.balances)
+    for said, (name, balance) in zip(done.balances, definition.items(), strict=True):
+        assert tuple(said.values())[:3] == name
+        for figure in FIGURES:
+            assert int(str(said[figure]).replace(".", "")) == getattr(balance, figure)
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "reconciled", "counted"),
+    [(100, 100, 100), (1_980, 198_000, 1_980), (0, 99, 0), (-40, 0, -40), (0, -40, -40),
+     (-60, -40, -60), (10, -10, -10), (-1, 99, -1)],
+)  # fmt: skip
+def test_money_comes_in_by_both_and_goes_out_by_either(confirmed, reconciled, counted):
+    said = weighed(confirmed, reconciled)
+    assert said.pop("available") == counted
+    assert all(minor >= 0 for minor in said.values())
+    assert counted == confirmed - said["pending"] - said["debits_unconfirmed"]
+    assert counted == reconciled - said["unapplied"] - said["debits_untraced"]
 
 
 @pytest.mark.parametrize("tampering", IN_THE_LOG)

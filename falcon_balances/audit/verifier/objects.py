@@ -11,7 +11,7 @@ from .files import NO_LINK, OBJECT_MAX_BYTES, read_plain, read_small
 from .findings import NotWrittenSoError, Problem
 from .hashing import leaf_hash, read_json, tree_root
 from .keys import KEY, KEY_PATTERN, event_of
-from .sums import Item, Sums, add_all, added_up, at_scale
+from .sums import Item, Stood, Sums, add_all, added_up, at_scale, stood_of
 
 OBJECT_FIELDS = {"leaf", "key", "version_id", "size", "sha256", "lines", "sums"}
 FLAWED_FIELDS = OBJECT_FIELDS | {"flaw"}
@@ -63,6 +63,10 @@ class Checked:
     """By merchant, as the leaves say."""
     unfound: dict[str, Sums] = field(default_factory=dict)
     """Of these, those of objects whose bytes do not say the same."""
+    stood: dict[str, list[Stood]] = field(default_factory=dict)
+    """By merchant, of the objects whose sums are in `sums`."""
+    unstood: dict[str, list[Stood]] = field(default_factory=dict)
+    """Of these, those of `unfound`."""
     merchants: dict[str, int] = field(default_factory=dict)
     """Objects of each merchant, as the leaves say."""
     strays: list[tuple[str, str]] = field(default_factory=list)
@@ -134,6 +138,7 @@ def is_as_expected(
     checked.objects += 1
     checked.lines += len(lines)
     right.setdefault(merchant, []).extend(lines)
+    checked.stood.setdefault(merchant, []).extend(stood_of(named["operation"], lines))
     return True
 
 
@@ -151,9 +156,13 @@ def check_leaf(log: str | None, place: str, number: int, leaf: bytes, checked: C
     checked.noted.append((number, key, sealed["version_id"], event))
     checked.merchants[merchant] = checked.merchants.get(merchant, 0) + 1
     sums = None
+    stood: list[Stood] = []
     try:
         sums = sums_of_leaf(sealed)
         add_all(checked.sums.setdefault(merchant, {}), sums)
+        if named is not None:
+            stood = stood_of(named["operation"], sums.items())
+            checked.stood.setdefault(merchant, []).extend(stood)
     except NotWrittenSoError as error:
         checked.problems.append(Problem(place, str(error)))
         checked.unsummed.add(merchant)
@@ -162,6 +171,7 @@ def check_leaf(log: str | None, place: str, number: int, leaf: bytes, checked: C
         checked.problems.append(Problem(key, said))
     if log is not None and not check_object(log, named, sealed, sums, checked) and sums:
         add_all(checked.unfound.setdefault(merchant, {}), sums)
+        checked.unstood.setdefault(merchant, []).extend(stood)
 
 
 def read_object_leaf(leaf: bytes) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from .findings import NotWrittenSoError, Problem, Verified
 from .hashing import NOT_SIGNED, is_signed, leaf_hash, load_public_key, read_json
 from .keys import KEY, MERCHANT
 from .objects import Checked, check_leaves
-from .sums import Sums, add_all, balances_of
+from .sums import Standings, Sums, add_all, balances_of
 from .verification import merchant_leaf
 
 
@@ -54,6 +54,7 @@ class _ProofCheck:
         self._log = None if log is None else str(log)
         self._done = Verified()
         self._checked = Checked(b"")
+        self._standings = Standings()
         self._proved: set[str] = set()
         self._events = Events()
         self._heads: list[bytes] = []
@@ -86,7 +87,7 @@ class _ProofCheck:
         done.problems.sort()
         done.objects = len(self._proved)
         done.lines = sum(lines for _, _, lines in self._sums.values())
-        done.balances = list(balances_of(checked.sums))
+        done.balances = list(balances_of(checked.sums, self._standings))
         return done
 
     @property
@@ -157,6 +158,8 @@ class _ProofCheck:
             self._note(key, event, place)
             for name, sums in one.sums.items():
                 add_all(self._checked.sums.setdefault(name, {}), sums)
+        for name, stood in one.stood.items():
+            self._standings.add(name, stood)
 
     def _note(self, key: str, event: str, place: str) -> None:
         named = KEY.match(key)

@@ -1,25 +1,26 @@
-"""Money added up: exact, by balance shop, currency, stage and type."""
+"""Money added up: exact, by balance shop, currency, stage and type, and by operation."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 FIGURES = (
     "confirmed",
     "reconciled",
     "pending",
+    "unapplied",
+    "debits_unconfirmed",
+    "debits_untraced",
     "withdrawn",
     "adjusted",
     "available",
     "operations_count",
 )
-WHEN_CONFIRMED = {"refund", "chargeback"}
-# By stage, and whether the type counts as available when confirmed: which figures move, which way.
-EFFECTS: dict[tuple[str, bool], list[tuple[str, int]]] = {
-    ("confirmed", True): [("confirmed", 1), ("available", 1)],
-    ("confirmed", False): [("confirmed", 1), ("pending", 1)],
-    ("reconciled", True): [("reconciled", 1)],
-    ("reconciled", False): [("reconciled", 1), ("pending", -1), ("available", 1)],
-    ("payout", False): [("withdrawn", -1), ("available", 1)],
-    ("adjustment", False): [("adjusted", 1), ("available", 1)],
+PSP_STAGES = {"confirmed", "reconciled"}
+# Which figure a stage's lines add up to, and with which sign.
+OF_STAGE = {
+    "confirmed": ("confirmed", 1),
+    "reconciled": ("reconciled", 1),
+    "payout": ("withdrawn", -1),
+    "adjustment": ("adjusted", 1),
 }
 
 
@@ -68,18 +69,76 @@ def without(sums: Sums, taken: Sums) -> Sums:
     return {key: total for key, total in left.items() if total[2]}
 
 
-def balances_of(sums: Mapping[str, Sums]) -> Iterator[dict[str, str | int]]:
+# One operation at one balance: its id, balance shop, currency, stage, and what that stage's lines
+# add up to. A plain tuple: there is one for every object, or nearly.
+Stood = tuple[str, str, str, str, int]
+
+
+def stood_of(operation: str, sums: Iterable[Item]) -> list[Stood]:
+    """What an object's sums say of its operation at each balance."""
+    nets: dict[tuple[str, str, str], int] = {}
+    for (shop, currency, stage, _), (minor, _, _) in sums:
+        if stage in PSP_STAGES:
+            nets[shop, currency, stage] = nets.get((shop, currency, stage), 0) + minor
+    return [(operation, *name, minor) for name, minor in nets.items()]
+
+
+class Standings:
+    """By merchant what both stages of each operation come to, at each balance."""
+
+    def __init__(self) -> None:
+        self._nets: dict[str, dict[tuple[str, str, str], tuple[int, int]]] = {}
+
+    def add(self, merchant: str, stood: Iterable[Stood], sign: int = 1) -> None:
+        nets = self._nets.setdefault(merchant, {})
+        for operation, shop, currency, stage, minor in stood:
+            name = shop, currency, operation
+            confirmed, reconciled = nets.get(name, (0, 0))
+            if stage == "confirmed":
+                nets[name] = confirmed + sign * minor, reconciled
+            else:
+                nets[name] = confirmed, reconciled + sign * minor
+
+    def figures(self, merchant: str) -> dict[tuple[str, str], dict[str, int]]:
+        """By balance shop and currency: what is available of PSPs' operations, and what is open."""
+        balances: dict[tuple[str, str], dict[str, int]] = {}
+        for (shop, currency, _), (confirmed, reconciled) in self._nets.get(merchant, {}).items():
+            figures = balances.setdefault((shop, currency), {})
+            for name, minor in weighed(confirmed, reconciled).items():
+                figures[name] = figures.get(name, 0) + minor
+        return balances
+
+
+def weighed(confirmed: int, reconciled: int) -> dict[str, int]:
+    """Money comes in when both stages say so, and goes out as soon as either does."""
+    both_in = min(max(confirmed, 0), max(reconciled, 0))
+    either_out = max(-confirmed, -reconciled, 0)
+    return {
+        "available": both_in - either_out,
+        "pending": max(confirmed, 0) - both_in,
+        "unapplied": max(reconciled, 0) - both_in,
+        "debits_unconfirmed": either_out - max(-confirmed, 0),
+        "debits_untraced": either_out - max(-reconciled, 0),
+    }
+
+
+def balances_of(sums: Mapping[str, Sums], standings: Standings) -> Iterator[dict[str, str | int]]:
     """The figures of every balance by the rules of docs/accounts.md; `available` before blocks."""
     for merchant in sorted(sums):
         figures: dict[tuple[str, str], dict[str, int]] = {}
         decimals: dict[tuple[str, str], int] = {}
-        for (shop, currency, stage, kind), (minor, scale, lines) in sums[merchant].items():
+        for (shop, currency, stage, _), (minor, scale, lines) in sums[merchant].items():
             balance = figures.setdefault((shop, currency), dict.fromkeys(FIGURES, 0))
             decimals[shop, currency] = max(scale, decimals.get((shop, currency), 0))
-            for name, sign in EFFECTS[stage, kind in WHEN_CONFIRMED]:
-                balance[name] += sign * minor
+            name, sign = OF_STAGE[stage]
+            balance[name] += sign * minor
             balance["operations_count"] += lines
+        for each, weights in standings.figures(merchant).items():
+            # A balance of which no line is left has no figures.
+            for name, minor in weights.items() if each in figures else ():
+                figures[each][name] += minor
         for (shop, currency), balance in sorted(figures.items()):
+            balance["available"] += balance["adjusted"] - balance["withdrawn"]
             scaled = {
                 name: at_scale(balance[name], decimals[shop, currency]) for name in FIGURES[:-1]
             }

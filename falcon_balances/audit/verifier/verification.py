@@ -20,7 +20,7 @@ from .files import MANIFEST_MAX_BYTES, NO_LINK, OBJECT_MAX_BYTES, VERSIONS_MAX_B
 from .findings import NotWrittenSoError, Problem, Verified
 from .hashing import canonical, load_public_key, read_json, tree_root
 from .objects import Checked, Noted, check_leaves, read_object_leaf
-from .sums import Sums, add_all, at_scale, balances_of, without
+from .sums import Standings, Sums, add_all, at_scale, balances_of, without
 
 # How the leaf of an object begins, its fields being sorted.
 OBJECT_LEAF = (b'{"flaw":', b'{"key":')
@@ -73,6 +73,7 @@ class _Verification:
         """Of each merchant the objects so far."""
         self._sums: dict[str, Sums] = {}
         self._unfound: dict[str, Sums] = {}
+        self._standings = Standings()
         self._unsummed: set[str] = set()
         """Merchants of whom a leaf cannot be added up: their sums cannot be told from then on."""
         self._events = Events()
@@ -113,7 +114,8 @@ class _Verification:
                 {
                     merchant: without(sums, self._unfound.get(merchant, nothing))
                     for merchant, sums in self._sums.items()
-                }
+                },
+                self._standings,
             )
         )
         self._problems.sort()
@@ -182,6 +184,10 @@ class _Verification:
         self._knows_all &= not checked.unread
         for merchant, objects in checked.merchants.items():
             self._objects[merchant] = self._objects.get(merchant, 0) + objects
+        for merchant, stood in checked.stood.items():
+            self._standings.add(merchant, stood)
+        for merchant, stood in checked.unstood.items():
+            self._standings.add(merchant, stood, -1)
         for ours, theirs in ((self._sums, checked.sums), (self._unfound, checked.unfound)):
             for merchant, sums in theirs.items():
                 add_all(ours.setdefault(merchant, {}), sums)
