@@ -37,7 +37,10 @@ def write_large(folder: Path, lines: int) -> tuple[Path, Path]:
 
 
 def tables(lines: int) -> Iterator[pa.Table]:
-    """Captures with a fee, confirmed and reconciled; every tenth is of two merchants."""
+    """Captures with a fee, confirmed and reconciled; every tenth is of two merchants.
+
+    One of eight was traced with another amount, or as a refund.
+    """
     rng = np.random.default_rng(7)
     events = round(lines / _LINES_PER_EVENT)
     ids = _uuids(rng, events)
@@ -52,12 +55,20 @@ def tables(lines: int) -> Iterator[pa.Table]:
     order = np.lexsort((event, event % _DAYS, merchant))
     per_table = _LINES_PER_TABLE // 2
     for stage in (Stage.CONFIRMED, Stage.RECONCILED):
+        if stage is Stage.RECONCILED:
+            minor = _traced(minor)
         for start in range(0, len(order), per_table):
             some = order[start : start + per_table]
             which = event[some]
             yield _table(
                 rng, stage, merchant[some], part[some], parts[some], which, ids[which], minor[which]
             )
+
+
+def _traced(minor: Numbers) -> Numbers:
+    """As `bench.logs.traced`."""
+    n = np.arange(len(minor)) % 24
+    return np.select([n == 3, n == 11, n == 19], [2 * minor, minor // 2, -minor], minor)  # noqa: PLR2004
 
 
 def _parts(

@@ -15,8 +15,13 @@ EUR: Final = Currency("EUR", 2)
 START: Final = datetime(2026, 10, 1, 10, tzinfo=UTC)
 
 
-def segments(events: int, merchants: int = 320, days: int = 30) -> Iterator[Segment]:
-    """Captures with a fee, confirmed and reconciled; every tenth is of two merchants."""
+def segments(
+    events: int, merchants: int = 320, days: int = 30, *, contradicting: bool = False
+) -> Iterator[Segment]:
+    """Captures with a fee, confirmed and reconciled; every tenth is of two merchants.
+
+    Where they are `contradicting`, one of eight was traced with another amount, or as a refund.
+    """
     rng = Random(7)  # noqa: S311 - the same log every time
     for n in range(events):
         operation_id = operation_id_of_reference("psp-1", OperationType.CAPTURE, f"order-{n}")
@@ -25,6 +30,8 @@ def segments(events: int, merchants: int = 320, days: int = 30) -> Iterator[Segm
         owners = sorted(f"m-{each}" for each in names)
         minor = rng.randrange(100, 50_000)
         for stage in (Stage.CONFIRMED, Stage.RECONCILED):
+            if contradicting and stage is Stage.RECONCILED:
+                minor = traced(n, minor)
             for part, owner in enumerate(owners, start=1):
                 lines = tuple(
                     BalanceOperation(
@@ -47,6 +54,11 @@ def segments(events: int, merchants: int = 320, days: int = 30) -> Iterator[Segm
                     )
                 )
                 yield Segment(stage, owner, part, len(owners), lines)
+
+
+def traced(n: int, minor: int) -> int:
+    """What is reconciled of the n-th event: the same, unless n is one of eight."""
+    return {3: 2 * minor, 11: minor // 2, 19: -minor}.get(n % 24, minor)
 
 
 def objects_of(segments: Iterable[Segment]) -> dict[str, bytes]:
