@@ -52,7 +52,7 @@ BOOKED: Final[Mapping[tuple[Stage, OperationType], Account]] = {
 
 TENDS_TO: Final[Mapping[Account, str]] = {
     Account.BANK: "what the PSPs' settlements brought; grows",
-    Account.PSP_CLEARING: "zero: what PSPs said and the bank did not show, or the other way round",
+    Account.PSP_CLEARING: "zero, as PSPs and the bank come to say the same",
     Account.MERCHANT_PENDING: "zero, as money is traced",
     Account.MERCHANT_UNAPPLIED: "zero, as PSPs confirm what was traced",
     Account.DEBITS_UNCONFIRMED: "zero, as PSPs confirm what the bank took",

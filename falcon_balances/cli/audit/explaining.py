@@ -247,7 +247,9 @@ def _composition(figure: "Composition", exponent: int) -> dict[str, Any]:
 
 
 def _show_balance(merchant_id: str, explained: "ExplainedBalance") -> None:
-    figures = _figures(explained)
+    from falcon_balances.domain.money import at_full_scale  # noqa: PLC0415
+
+    figures, exponent = _figures(explained), explained.balance.currency.exponent
     output.line(f"{merchant_id}, {figures['balance_shop_id']}, {figures['currency']}")
     output.pairs(
         {
@@ -259,12 +261,12 @@ def _show_balance(merchant_id: str, explained: "ExplainedBalance") -> None:
     amounts = ("confirmed", "reconciled", "amount", "remaining")
     columns = ("date", "types", "external_reference", *amounts, "falcon_operation_id")
     for name, figure in explained.figures.items():
-        said = _composition(figure, explained.balance.currency.exponent)
+        said = _composition(figure, exponent)
         rows, remainder = said["movements"], said["remainder"]
         if not rows and not remainder["movements"]:
             output.line(f"{name}: nothing moved it")
             continue
-        output.line(f"{name} {figures[name]} consists of")
+        output.line(f"{name} {at_full_scale(figure.minor, exponent)} consists of")
         if rows:
             shown = [each | {"types": ", ".join(each["types"])} for each in rows]
             cells = [[each[column] for column in columns] for each in shown]
