@@ -2,8 +2,8 @@
 
 An operation's standing at a balance is the net of its confirmed lines and that of its reconciled
 ones. A row is what some lines add to one side of one standing: 28 bytes, with the operation's whole
-id and the balance by its number, so that no two standings are ever taken for one. Rows beyond two
-million lie in a temporary folder, by their keys' first byte, and are joined there part by part.
+id and the balance by its number, so that no two standings are ever taken for one. Rows beyond half
+a million lie in a temporary folder, by their keys' first byte, and are joined there part by part.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ from falcon_balances.audit.lines import LineColumns, Numbers, Words
 from falcon_balances.domain.available import Agreement, agreement
 from falcon_balances.domain.operations import PSP_STAGES, Stage
 
-_HELD_MAX: Final = 2 << 20  # rows of 28 bytes: 56 MB
+_HELD_MAX: Final = 1 << 19  # rows of 28 bytes: 14 MB, and some times that while they are joined
 _FOLDS: Final = 256
 _ROW: Final = np.dtype(
     [("high", np.uint64), ("low", np.uint64), ("minor", np.int64), ("place", np.uint32)]

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from bench.logs import objects_of
 from falcon_balances.audit.proving import prove
 from falcon_balances.audit.verifier.findings import NotWrittenSoError, Verified
 from falcon_balances.audit.verifier.proofs import check_proof
+from falcon_balances.audit.verifier.sums import FIGURES
 from falcon_balances.domain.manifests import canonical
 from falcon_balances.domain.merkle import leaf_hash
+from tests.audit.definition import defined, world
 from tests.audit.sealed import SealedLog, objects, sealed_log, sign, split
 
 MANIFESTS = 4
@@ -63,6 +66,20 @@ def test_what_was_sealed_of_a_merchant_is_proved(proof, checked):
     done = checked(proof)
     assert done.problems == []
     assert (done.manifests, done.objects) == (MANIFESTS, 24)
+
+
+def test_a_proof_weighs_both_stages_of_the_merchants_operations(tmp_path):
+    segments = world(400, 7, revised=False)
+    made = sealed_log(tmp_path / "s", split(objects_of(segments), MANIFESTS))
+    path = tmp_path / "proof.json"
+    definition = defined(each for each in segments if each.merchant_id == MERCHANT)
+    path.write_text(json.dumps(prove(MERCHANT, sorted(made.manifests.iterdir()))))
+    for log in (None, made.log):
+        done = check_proof(path, made.public_key, log=log)
+        assert done.problems == []
+        for said, balance in zip(done.balances, definition.values(), strict=True):
+            for figure in FIGURES:
+                assert int(str(said[figure]).replace(".", "")) == getattr(balance, figure)
 
 
 @pytest.mark.parametrize("shown", range(1, MANIFESTS))
