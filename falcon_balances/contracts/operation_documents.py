@@ -109,13 +109,19 @@ class StageStoryV1(BaseModel):
             stage=claim.stage,
             received_at=claim.received_at,
             fingerprint=claim.fingerprint,
-            context_version=own.context_version,
+            context_version=_since_when(own.context_version),
             state=claim.state,
             log_key=own.log_key,
             counted_in=None if mark is None else rfc3339(mark.window),
             corrects=claim.corrects,
             lines=tuple(LineV1.of(line) for line in own.lines()),
         )
+
+
+def _since_when(context_version: str) -> str:
+    """Without the hashes: a merchant could try out which `risk` gives its own."""
+    versions = (each.partition("#")[0] for each in context_version.split(","))
+    return ",".join(dict.fromkeys(versions))
 
 
 class SetAsideV1(BaseModel):

@@ -271,7 +271,8 @@ class Segment:
     """All BalanceOperations of one event for one merchant: one log object, one stream record.
 
     `part` of `parts` counts the event's merchants from 1, sorted by id. `context_version` says
-    which versions of the merchant's contexts were in force, comma-separated.
+    which versions of the merchant's contexts were in force, comma-separated, each with the first
+    digits of its hash.
     """
 
     stage: Stage

@@ -256,13 +256,12 @@ class _Telling:
     def _context(self, version: str, lines: Sequence[BalanceOperation]) -> dict[str, Any]:
         """`fees_expected` beside `fees_charged`: worked out again from the context in force."""
         assert self._target is not None  # noqa: S101 - a claim was read from it
-        name, _, since = version.rpartition("@")
-        key = ContextKey(*name.split("|"))
+        key = ContextKey(*version.partition("@")[0].split("|"))
         directory = DynamoMerchantDirectory(
             self._target.client("dynamodb"), self._target.context_table
         )
         history = directory.histories([key]).get(key, ())
-        context = next((each for each in history if rfc3339(each.effective_from) == since), None)
+        context = next((each for each in history if each.claimed_as == version), None)
         said: dict[str, Any] = {"version": version}
         if context is None:
             self._say(version, "the context table has no such version")
