@@ -76,8 +76,9 @@ def _fee(fee: FeeV1, path: str) -> Fee:
         raise RejectedOperation(RejectionCode.AMOUNT, f"{path}.percent: above 100")
     minimum = _minor_by_currency(fee.min, f"{path}.min")
     maximum = _minor_by_currency(fee.max, f"{path}.max")
-    if any(minimum[code] > maximum[code] for code in minimum.keys() & maximum.keys()):
-        raise RejectedOperation(RejectionCode.AMOUNT, f"{path}.min: above max")
+    for code in sorted(minimum.keys() & maximum.keys()):
+        if minimum[code] > maximum[code]:
+            raise RejectedOperation(RejectionCode.AMOUNT, f"{path}.min.{code}: above max")
     return Fee(
         on=OperationType(fee.on),
         percent_millionths=percent,
@@ -89,7 +90,7 @@ def _fee(fee: FeeV1, path: str) -> Fee:
 
 def _minor_by_currency(amounts: Mapping[str, str] | None, path: str) -> dict[str, int]:
     return {
-        code: minor_units(amount, currency.exponent, path)
+        code: minor_units(amount, currency.exponent, f"{path}.{code}")
         for code, amount in (amounts or {}).items()
         if (currency := find_currency(code)) is not None
     }
