@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
-from itertools import chain
+from itertools import chain, pairwise
 from operator import attrgetter
 from typing import Final, Literal, NamedTuple
 
@@ -209,3 +209,35 @@ def extended(
     if len(longer) > VERSIONS_MAX:
         raise ValueError(f"effective_from: more than {VERSIONS_MAX} versions of one key")
     return longer
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A key that names another merchant from `effective_from` on.
+
+    `left_behind`: the (balance_shop_id, currency) that it gave to the merchant before.
+    """
+
+    key: ContextKey
+    old_merchant_id: str
+    new_merchant_id: str
+    effective_from: datetime
+    left_behind: frozenset[tuple[str, str]]
+
+
+def handovers(seen: ContextHistory, history: ContextHistory) -> list[Handover]:
+    """Where a version of `history` that was not `seen` names another merchant than the one before.
+
+    Money stays where it was counted: nothing moves a balance.
+    """
+    return [
+        Handover(
+            after.key,
+            before.merchant_id,
+            after.merchant_id,
+            after.effective_from,
+            merchants_of(history[:position])[before.merchant_id].balances,
+        )
+        for position, (before, after) in enumerate(pairwise(history), start=1)
+        if before.merchant_id != after.merchant_id and after not in seen
+    ]

@@ -44,7 +44,7 @@ def test_who_was_slower_changes_nothing(directory):
 
 def test_a_wider_form_of_a_version_is_a_change_that_who_was_slower_must_see(directory):
     wider, other = (
-        context_of(balance_shops=FIRST.balance_shops | {code: "bs-new"}) for code in ("USD", "BHD")
+        context_of(balance_shops={**FIRST.balance_shops, code: "bs-new"}) for code in ("USD", "BHD")
     )
     directory.replace(KEY, (), [FIRST, SECOND])
     assert directory.replace(KEY, [FIRST, SECOND], [FIRST, wider, SECOND]) is True

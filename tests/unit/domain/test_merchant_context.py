@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from falcon_balances.domain.merchant_context import (
     Fee,
     MerchantContext,
     extended,
+    handovers,
     in_force,
 )
 from falcon_balances.domain.operations import OperationType
@@ -124,7 +126,7 @@ def test_a_key_has_at_most_so_many_versions():
         extended([], [*many, version("m", JUNE)], NOW)
 
 
-def fee(**amounts: dict[str, int]) -> Fee:
+def fee(**amounts: Any) -> Fee:
     return Fee(OperationType.CAPTURE, 1_000_000, **amounts)
 
 
@@ -222,3 +224,32 @@ def test_a_version_is_named_by_what_it_says_in_whatever_order():
 )
 def test_whatever_is_said_otherwise_gives_another_hash(changes):
     assert replace(LOADED, **changes).content_hash != LOADED.content_hash
+
+
+def moved(history: list[MerchantContext], versions: list[MerchantContext]) -> list[tuple[str, ...]]:
+    found = handovers(history, extended(history, versions, NOW))
+    return [(each.old_merchant_id, each.new_merchant_id) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("history", "versions", "expected"),
+    [
+        ([], HISTORY, [("first", "second"), ("second", "third")]),
+        (HISTORY, HISTORY, []),
+        (HISTORY[:2], HISTORY[2:], [("second", "third")]),
+        (HISTORY[:2], [version("second", JUNE)], []),
+        (HISTORY[:2], [version("second", JUNE, "inactive")], []),
+        ([LOADED], [WIDER], []),
+        ([LOADED], [WIDER, version("second", JUNE)], [("first", "second")]),
+    ],
+)
+def test_a_load_tells_which_keys_it_gives_to_another_merchant(history, versions, expected):
+    assert moved(history, versions) == expected
+
+
+def test_what_is_left_behind_is_every_balance_that_the_key_gave_the_merchant_before():
+    closed = replace(WIDER, effective_from=MARCH, balance_shops={"EUR": "bs-later"})
+    history = [LOADED, WIDER, closed]
+    [found] = handovers(history, extended(history, [version("second", JUNE)], NOW))
+    assert found.left_behind == {("bs", "EUR"), ("bs-usd", "USD"), ("bs-later", "EUR")}
+    assert (found.key, found.effective_from) == (KEY, JUNE)
