@@ -22,6 +22,7 @@ from falcon_balances.domain.instants import RFC3339_PATTERN, parse_rfc3339
 
 ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
 AMOUNT_PATTERN: Final = r"^(0|[1-9][0-9]{0,14})(\.[0-9]+)?$"
+CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
 _AMOUNT_FIELDS: Final = frozenset(
     {"amount", "minimum_amount", "marketplace_fee", "percent", "fixed", "min", "max"}
 )
@@ -35,9 +36,13 @@ def _above_zero(amount: str) -> str:
     return amount
 
 
+def unknown_currency() -> PydanticCustomError:
+    return PydanticCustomError("E_CURRENCY", "unknown currency (ISO 4217)")
+
+
 def _known_currency(code: str) -> str:
     if find_currency(code) is None:
-        raise PydanticCustomError("E_CURRENCY", "unknown currency (ISO 4217)")
+        raise unknown_currency()
     return code
 
 
@@ -46,7 +51,7 @@ Fingerprint = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 AmountOrZero = Annotated[str, StringConstraints(pattern=AMOUNT_PATTERN)]
 Amount = Annotated[AmountOrZero, AfterValidator(_above_zero)]
 CurrencyCode = Annotated[
-    str, StringConstraints(pattern="^[A-Z]{3}$"), AfterValidator(_known_currency)
+    str, StringConstraints(pattern=CURRENCY_PATTERN), AfterValidator(_known_currency)
 ]
 # Checked as text here and read by `parse_date`, because E_SCALE must be looked for before E_DATE.
 DateText = Annotated[
