@@ -107,14 +107,15 @@ def show(
     if as_json:
         output.json_lines(documents)
         return
-    columns = ("psp_id", "local_merchant_id", "shop_id", "merchant_id", "status", "effective_from")
+    columns = (*_KEY_FIELDS, "merchant_id", "status", "effective_from")
     output.table(
-        (*columns, "balance_shops", "fees"),
+        (*columns, "balance_shops", "fees", "hash"),
         (
             (
                 *(document[column] for column in columns),
                 " ".join(version.balance_shops.values()),
                 len(version.fees),
+                version.content_hash,
             )
             for version, document in zip(versions, documents, strict=True)
         ),

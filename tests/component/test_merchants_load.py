@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from falcon_balances.adapters.aws import client
 from falcon_balances.cli import merchants as command
 from falcon_balances.cli.main import app
+from falcon_balances.contracts.merchant_contexts import parse_merchant_context
 from tests.builders import Document, confirmed, context_of, raw, reconciled, shop
 from tests.component.conftest import forget_adapters
 from tests.component.world import BALANCES_TABLE, CONTEXT_TABLE
@@ -80,6 +81,17 @@ def test_a_sale_in_a_currency_that_is_loaded_afterwards_is_taken_when_it_is_sent
     versions = [each["S"] for each in claim["context_versions"]["L"]]
     shops = {"EUR": "bs-old", "USD": "bs-old-usd"}
     assert versions == [context_of(LOCAL, merchant_id="m-old", balance_shops=shops).claimed_as]
+
+
+def test_show_tells_every_form_with_its_hash_and_what_it_prints_can_be_loaded(load, aws):
+    wider = context(balance_shops={"EUR": "bs-old", "USD": "bs-old-usd"})
+    assert load(context(), wider).exit_code == 0
+    table = CliRunner().invoke(app, ["merchants", "show"]).stdout
+    hashes = [parse_merchant_context(each).content_hash for each in (context(), wider)]
+    assert [table.count(each) for each in hashes] == [1, 1]
+    printed = CliRunner().invoke(app, ["merchants", "show", "m-old", "--json"]).stdout
+    again = json.loads(load(*printed.splitlines()).stdout)
+    assert (again["lines"], again["known"]) == (2, 2)
 
 
 @pytest.mark.parametrize(
