@@ -36,7 +36,7 @@ def segments(
                 lines = tuple(
                     BalanceOperation(
                         uuid=balance_operation_uuid(
-                            operation_id, stage, owner, f"bs-{owner}", kind, 0
+                            operation_id, stage.value, owner, f"bs-{owner}", kind, 0
                         ),
                         external_reference=f"order-{n}",
                         amount=Money(amount, EUR),
@@ -47,6 +47,7 @@ def segments(
                         shop_id=f"shop-{owner}",
                         balance_shop_id=f"bs-{owner}",
                         psp_id="psp-1",
+                        bank_reference=f"bank-{n}" if stage is Stage.RECONCILED else "",
                     )
                     for kind, amount in (
                         (OperationType.CAPTURE, minor),

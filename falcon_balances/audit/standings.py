@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 
-from falcon_balances.audit.lines import LineColumns, Numbers, Words
+from falcon_balances.audit.line_grammar import Flags, Numbers
+from falcon_balances.audit.lines import LineColumns, Words
 from falcon_balances.domain.available import Agreement, agreement
 from falcon_balances.domain.operations import PSP_STAGES, Stage
 
@@ -272,7 +273,7 @@ class _Joined:
         )
         yield from self._large(large)
 
-    def _nets(self) -> tuple[Numbers, Numbers, "np.ndarray[Any, np.dtype[np.bool_]]"]:
+    def _nets(self) -> tuple[Numbers, Numbers, Flags]:
         """Of each standing; the last says where 64 bits may not have held them."""
         minor, is_reconciled = self._rows["minor"], (self._rows["place"] & 1).astype(np.bool_)
         size = np.add.reduceat(np.abs(minor).astype(np.float64), self._starts)
@@ -282,9 +283,7 @@ class _Joined:
             size >= _EXACT_IN_64_BITS,
         )
 
-    def _large(
-        self, large: "np.ndarray[Any, np.dtype[np.bool_]]"
-    ) -> Iterator[tuple[str, int, int, int]]:
+    def _large(self, large: Flags) -> Iterator[tuple[str, int, int, int]]:
         ends = np.append(self._starts[1:], len(self._rows))
         for which in np.flatnonzero(large).tolist():
             rows = self._rows[self._starts[which] : ends[which]]
@@ -295,7 +294,7 @@ class _Joined:
             yield operation_id, int(rows["place"][0]) >> 1, nets[0], nets[1]
 
 
-def _changes(rows: Rows) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+def _changes(rows: Rows) -> Flags:
     """Where another standing begins than in the row before."""
     is_new = np.ones(len(rows), dtype=np.bool_)
     balance = rows["place"] >> 1

@@ -5,7 +5,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from falcon_balances.audit.lines import LineColumns, NotAsWrittenError, Numbers
+from falcon_balances.audit.line_grammar import NotAsWrittenError, Numbers
+from falcon_balances.audit.lines import LineColumns
 from falcon_balances.audit.standings import BalanceId
 from falcon_balances.domain.operations import OperationType, Stage
 

@@ -69,7 +69,7 @@ def _add(figures: dict[str, int], name: str, minor: int) -> None:
     figures[name] = figures.get(name, 0) + minor
 
 
-def world(events: int, seed: int, *, revised: bool = True) -> list[Segment]:
+def world(events: int, seed: int) -> list[Segment]:
     """In the order of their dates. Every third operation says something else in its other stage."""
     rng = Random(seed)
     segments: list[Segment] = []
@@ -78,11 +78,11 @@ def world(events: int, seed: int, *, revised: bool = True) -> list[Segment]:
         if kind < 0.05:
             segments.append(_direct(rng, n))
         else:
-            segments += _operation(rng, n, revised=revised)
+            segments += _operation(rng, n)
     return sorted(segments, key=lambda each: each.booked_at)
 
 
-def _operation(rng: Random, n: int, *, revised: bool) -> Iterator[Segment]:
+def _operation(rng: Random, n: int) -> Iterator[Segment]:
     kind = rng.choice((*SALES, *RETURNS))
     currency = rng.choice((EUR, EUR, JPY))
     owners = sorted(f"m-{each}" for each in rng.sample(range(MERCHANTS), rng.choice((1, 1, 1, 2))))
@@ -92,7 +92,7 @@ def _operation(rng: Random, n: int, *, revised: bool) -> Iterator[Segment]:
         other = rng.random() < 1 / 3
         said = _truth(rng, kind, rng.choice((owners, ["m-0"]))) if other else truth
         yield from _segments(n, kind, currency, stage, 1, said, START + _later(rng))
-        if revised and rng.random() < 0.1:
+        if rng.random() < 0.1:
             again = {
                 owner: {each: rng.randrange(-300, 300) for each in lines}
                 for owner, lines in said.items()
@@ -141,6 +141,7 @@ def _segments(
                 shop_id=f"shop-{owner}",
                 balance_shop_id=f"bs-{owner}",
                 psp_id="psp-1",
+                bank_reference="settlement-1" if stage is Stage.RECONCILED else "",
             )
             for line_type, minor in truth[owner].items()
             if minor
@@ -154,6 +155,8 @@ def _direct(rng: Random, n: int) -> Segment:
     owner = f"m-{rng.randrange(MERCHANTS)}"
     kind = OperationType.WITHDRAWAL if stage is Stage.PAYOUT else OperationType.ADJUSTMENT
     said: dict[str, Any] = {"local_merchant_id": "", "shop_id": "", "psp_id": ""}
+    if stage is Stage.ADJUSTMENT:
+        said |= {"reason_code": "rounding", "requested_by": "anna"}
     [segment] = _segments(n, kind, EUR, stage, 1, {owner: {kind: -rng.randrange(1, 99)}},
                           START + _later(rng))  # fmt: skip
     return replace(segment, lines=tuple(replace(line, **said) for line in segment.lines))

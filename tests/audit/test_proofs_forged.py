@@ -69,7 +69,7 @@ def test_what_was_sealed_of_a_merchant_is_proved(proof, checked):
 
 
 def test_a_proof_weighs_both_stages_of_the_merchants_operations(tmp_path):
-    segments = world(400, 7, revised=False)
+    segments = world(400, 7)
     made = sealed_log(tmp_path / "s", split(objects_of(segments), MANIFESTS))
     path = tmp_path / "proof.json"
     definition = defined(each for each in segments if each.merchant_id == MERCHANT)

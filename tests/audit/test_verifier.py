@@ -39,7 +39,7 @@ from falcon_balances.cli.audit import sealing as command
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.domain.identity import balance_operation_uuid
-from falcon_balances.domain.log_format import HEADER
+from falcon_balances.domain.log_grammar import HEADER
 from falcon_balances.domain.manifests import SealedObject
 from falcon_balances.domain.operations import OperationType, Segment, Stage
 from tests.audit.definition import defined, world
@@ -374,7 +374,7 @@ def test_nothing_is_wrong_with_it_and_its_balances_are_those_of_replay(sealed):
 @pytest.mark.parametrize("with_objects", [True, False])
 def test_stages_that_contradict_are_weighed_as_the_definition_says(tmp_path, seed, with_objects):
     """Two thousand events; by the leaves of the manifests alone too."""
-    segments = world(2_000, seed, revised=False)
+    segments = world(2_000, seed)
     made = sealed_log(tmp_path, split(objects_of(segments), 2))
     log = made.log if with_objects else None
     done = verify(log, made.manifests, made.public_key, versions=made.versions)
