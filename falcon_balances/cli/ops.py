@@ -143,6 +143,7 @@ def adjust(
 
 @payouts_app.command("give-up")
 def give_up(
+    merchant_id: MerchantArgument,
     payout_id: Annotated[str, typer.Argument(help="As its request says it.")],
     by: Annotated[str, typer.Option("--by", help="Who answers for it.")],
     *,
@@ -158,4 +159,5 @@ def give_up(
         raise InvalidInputError("--by: not of an id's form")
     if dry_run:
         output.note("dry run: nothing was given up")
-    payouts.show(payouts.give_up(find_target(env), payout_id, by, dry_run=dry_run), as_json=as_json)
+    result = payouts.give_up(find_target(env), merchant_id, payout_id, by, dry_run=dry_run)
+    payouts.show(result, as_json=as_json)

@@ -27,7 +27,7 @@ def request(
     balance_shop_id: BalanceShopArgument,
     amount: AmountArgument,
     currency: CurrencyArgument,
-    payout_id: Annotated[str, typer.Option("--payout-id", help="The same id is paid once.")],
+    payout_id: Annotated[str, typer.Option("--payout-id", help="Of this merchant; paid once.")],
     *,
     minimum_amount: Annotated[
         str | None, typer.Option("--minimum", help="Pay what there is, if at least this.")
@@ -55,7 +55,7 @@ def request(
     sending = single.Sending(env=env, dry_run=dry_run, wait_s=timeout_s if wait else None)
     result = sending.send(StageName.PAYOUT, event)
     if wait and not dry_run:
-        result = payouts.story(find_target(env), payout_id)
+        result = payouts.story(find_target(env), merchant_id, payout_id)
     payouts.show(result, as_json=as_json)
     if result.get("state", "paid") != "paid":
         raise InvalidInputError(f"the payout is {result['state']}")
@@ -63,6 +63,7 @@ def request(
 
 @app.command("trace")
 def trace(
+    merchant_id: MerchantArgument,
     payout_id: Annotated[str, typer.Argument(help="As its request says it.")],
     *,
     env: EnvOption = LOCAL,
@@ -71,4 +72,4 @@ def trace(
     """Say what became of a payout: decision, block, log object, counting, and its return."""
     from falcon_balances.cli import payouts  # noqa: PLC0415 - not for --help
 
-    payouts.show(payouts.story(find_target(env), payout_id), as_json=as_json)
+    payouts.show(payouts.story(find_target(env), merchant_id, payout_id), as_json=as_json)

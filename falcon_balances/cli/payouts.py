@@ -20,12 +20,13 @@ from falcon_balances.domain.payouts import PayoutState, giving_up
 _ATTEMPTS = 5
 
 
-def story(target: Target, payout_id: str) -> dict[str, Any]:
+def story(target: Target, merchant_id: str, payout_id: str) -> dict[str, Any]:
     """Raises InvalidInputError where no such payout was ever decided."""
-    claim = _claim(target, payout_id)
-    returned = tracing.story(target, payout_return_id(payout_id))["stages"]
+    claim = _claim(target, merchant_id, payout_id)
+    returned = tracing.story(target, payout_return_id(merchant_id, payout_id))["stages"]
     block = _block(target, claim)
     return {
+        "merchant_id": merchant_id,
         "payout_id": payout_id,
         "falcon_operation_id": claim.falcon_operation_id,
         "state": claim.state,
@@ -41,7 +42,7 @@ def show(document: dict[str, Any], *, as_json: bool) -> None:
     if as_json or "state" not in document:
         output.single(document, as_json=as_json)
         return
-    names = ("payout_id", "falcon_operation_id", "state", "received_at")
+    names = ("merchant_id", "payout_id", "falcon_operation_id", "state", "received_at")
     pairs = {name: document[name] for name in names}
     if document["available_when_refused"] is not None:
         pairs["available then"] = document["available_when_refused"]
@@ -54,13 +55,15 @@ def show(document: dict[str, Any], *, as_json: bool) -> None:
             tracing.show_segments(document[title])
 
 
-def give_up(target: Target, payout_id: str, by: str, *, dry_run: bool) -> dict[str, Any]:
+def give_up(
+    target: Target, merchant_id: str, payout_id: str, by: str, *, dry_run: bool
+) -> dict[str, Any]:
     """Only what is decided and not yet on its way to the log. Idempotent.
 
     Its message, in the queue or the dead-letter queue still, announces the outcome when it is
     handled again.
     """
-    claim = _claim(target, payout_id)
+    claim = _claim(target, merchant_id, payout_id)
     for _ in range(_ATTEMPTS):
         if claim.state == PayoutState.GIVEN_UP:
             break
@@ -77,16 +80,16 @@ def give_up(target: Target, payout_id: str, by: str, *, dry_run: bool) -> dict[s
             _store(target).set_negative_since(block.balance_key, None)
         elif not isinstance(outcomes[0], ConditionFailed):
             continue
-        claim = _claim(target, payout_id)
+        claim = _claim(target, merchant_id, payout_id)
     else:
         raise AwsError("others write to this balance all the time; try again")
-    return story(target, payout_id)
+    return story(target, merchant_id, payout_id)
 
 
-def _claim(target: Target, payout_id: str) -> ClaimV1:
-    claim = _claims(target).find(payout_operation_id(payout_id), Stage.PAYOUT)
+def _claim(target: Target, merchant_id: str, payout_id: str) -> ClaimV1:
+    claim = _claims(target).find(payout_operation_id(merchant_id, payout_id), Stage.PAYOUT)
     if claim is None:
-        raise InvalidInputError(f"no payout {payout_id[:80]} was ever decided")
+        raise InvalidInputError(f"no payout {payout_id[:80]} of this merchant was ever decided")
     return claim
 
 

@@ -68,7 +68,7 @@ class PayoutOutcomeV1(BaseModel):
         outcome = _outcome(operation, claim)
         moved = outcome in (Outcome.ACCEPTED, Outcome.RETURNED)
         return cls(
-            outcome_id=outcome_id(operation.reference, outcome),
+            outcome_id=outcome_id(claim.falcon_operation_id, outcome),
             outcome=outcome,
             payout_id=operation.reference,
             falcon_operation_id=claim.falcon_operation_id,

@@ -31,9 +31,9 @@ class Outcome(StrEnum):
     RETURNED = "returned"
 
 
-def outcome_id(payout_id: str, outcome: Outcome) -> str:
+def outcome_id(operation_id: str, outcome: Outcome) -> str:
     """The same however often the outcome is announced."""
-    return uuid5_text(f"payout_outcome|{payout_id}|{outcome}")
+    return uuid5_text(f"payout_outcome|{operation_id}|{outcome}")
 
 
 def payable(request: PayoutRequest, available: int) -> int | None:

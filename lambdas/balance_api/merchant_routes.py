@@ -302,7 +302,7 @@ class MerchantRoutes:
                 corrected_by=tuple(reads.corrections(falcon_operation_id)),
                 returned_by=_return_of(main, reads),
                 returns=(
-                    payout_operation_id(main.external_reference)
+                    payout_operation_id(merchant_id, main.external_reference)
                     if main.type is OperationType.WITHDRAWAL_REVERSAL
                     else None
                 ),
@@ -452,7 +452,7 @@ class MerchantRoutes:
 def _return_of(main: BalanceOperation, reads: MerchantReads) -> str | None:
     if main.type is not OperationType.WITHDRAWAL:
         return None
-    returned = payout_return_id(main.external_reference)
+    returned = payout_return_id(reads.merchant_id, main.external_reference)
     return returned if reads.claims(returned) else None
 
 

@@ -175,10 +175,10 @@ def _short_of(
     return spendable(short.attributes, logged) if isinstance(short, ConditionFailed) else None
 
 
-def _settled_payout(payout_id: str, world: World, patience: _Patience) -> ClaimV1 | None:
+def _settled_payout(operation_id: str, world: World, patience: _Patience) -> ClaimV1 | None:
     """Messages come in any order: a request sent just before its return may be a moment behind."""
     while True:
-        payout = world.claims.find(payout_operation_id(payout_id), Stage.PAYOUT)
+        payout = world.claims.find(operation_id, Stage.PAYOUT)
         if payout is not None and payout.state not in _UNDER_WAY:
             return payout
         delay_s = next(patience.returns, None)
@@ -189,7 +189,8 @@ def _settled_payout(payout_id: str, world: World, patience: _Patience) -> ClaimV
 
 def _check_return(returned: PayoutReturn, world: World, patience: _Patience) -> None:
     """`paid` is final, so what is read here holds when the return is claimed."""
-    payout = _settled_payout(returned.payout_id, world, patience)
+    operation_id = payout_operation_id(returned.merchant_id, returned.payout_id)
+    payout = _settled_payout(operation_id, world, patience)
     if payout is not None and payout.state in _UNDER_WAY:
         raise TransientError(f"payout {payout.falcon_operation_id} is {payout.state}")
     if payout is None or payout.state != PayoutState.PAID:

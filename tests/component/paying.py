@@ -39,7 +39,7 @@ from tests.component.world import utc
 
 NOW = utc("2026-11-20T10:20:00")
 BALANCE = ItemKey("MERCHANT#m-1", "BALANCE#bs-1#EUR")
-ID = payout_operation_id("payout-1")
+ID = payout_operation_id("m-1", "payout-1")
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -160,7 +160,7 @@ class Paying:
         return {name: self.store.counters[BALANCE].get(name, 0) for name in named}
 
     def state(self, payout_id: str = "payout-1") -> str | None:
-        claim = self.claims.claims.get((payout_operation_id(payout_id), "payout"))
+        claim = self.claims.claims.get((payout_operation_id("m-1", payout_id), "payout"))
         return None if claim is None else claim.state
 
     def block_status(self) -> list[BlockStatus]:

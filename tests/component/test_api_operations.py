@@ -388,7 +388,7 @@ def test_a_payout_s_story_has_its_block_and_its_return(ledger):
     [stage] = body["stages"]
     assert (stage["stage"], stage["state"], stage["counted_in"]) == ("payout", "decided", None)
     assert body["block"] == {
-        "block_id": payout_operation_id("payout-1"),
+        "block_id": payout_operation_id(MERCHANT, "payout-1"),
         "amount": "40.00",
         "currency": "EUR",
         "purpose": "payout",
@@ -409,7 +409,7 @@ def test_a_payout_s_story_has_its_block_and_its_return(ledger):
         "settled",
         "2026-11-20T10:20:00Z",
     )
-    assert body["returned_by"] == payout_return_id("payout-1")
+    assert body["returned_by"] == payout_return_id(MERCHANT, "payout-1")
     back = get(f"/operations/{body['returned_by']}").body
     assert (back["type"], back["returns"]) == ("withdrawal_reversal", id_of(payout()))
     assert (back["returned_by"], back["block"]) == (None, None)
@@ -438,7 +438,7 @@ def test_a_payout_that_was_refused_has_no_lines_and_so_no_story(monkeypatch):
     ledger = Ledger()
     ledger.store, ledger.claims.claims = paying.store, paying.claims.claims
     ledger.serve(monkeypatch)
-    answer = get(f"/operations/{payout_operation_id('payout-1')}", merchant_id="m-1")
+    answer = get(f"/operations/{payout_operation_id('m-1', 'payout-1')}", merchant_id="m-1")
     assert (answer.status, answer.problem) == (404, "not-found")
 
 

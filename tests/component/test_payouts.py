@@ -4,7 +4,7 @@ import pytest
 
 from falcon_balances.contracts.payouts import PayoutLoggerInput
 from falcon_balances.domain.blocks import BlockStatus, LoggedMoney, block_writes
-from falcon_balances.domain.counting import AddCounters
+from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.merchant_context import ContextKey, Merchant
 from falcon_balances.domain.payouts import payout_block
@@ -166,7 +166,6 @@ OTHER_CONTENTS = [
     {"amount": "1.00"},
     {"minimum_amount": "40.00"},
     {"balance_shop_id": "bs-2"},
-    {"merchant_id": "m-2"},
     {"currency": "JPY", "amount": "40"},
     {"requested_at": "2026-11-20T10:15:01Z"},
     {"mode": "test"},
@@ -180,6 +179,15 @@ def test_another_content_under_a_known_payout_id_is_refused(paying, available, c
     paying.run(request())
     conflict = ("E_ID_CONFLICT", "payout_id: known already, with another content")
     assert paying.refusal(request(**changes)) == conflict
+
+
+def test_the_same_payout_id_at_two_merchants_is_two_payouts(paying):
+    other = ItemKey("MERCHANT#m-2", "BALANCE#bs-1#EUR")
+    paying.store.apply([AddCounters(other, {"available": 10000})])
+    outcomes = paying.run(request(), request(merchant_id="m-2", amount="41.00"))
+    assert [each.amount for each in outcomes] == ["40.00", "41.00"]
+    assert len({each.outcome_id for each in outcomes}) == len(paying.log.objects) == 2
+    assert paying.store.counters[other]["available"] == 5900
 
 
 NO_MERCHANT = ("E_UNKNOWN_MERCHANT", "merchant_id: no merchant context names it")
@@ -244,7 +252,7 @@ def test_a_second_return_with_another_content_is_refused(paid, changes):
     [
         ({"amount": "40.01"}, "amount: "),
         ({"balance_shop_id": "bs-2"}, "merchant_id, balance_shop_id, currency: "),
-        ({"merchant_id": "m-2"}, "merchant_id, balance_shop_id, currency: "),
+        ({"merchant_id": "m-2"}, "payout_id: "),
         ({"currency": "JPY", "amount": "1"}, "merchant_id, balance_shop_id, currency: "),
         ({"payout_id": "payout-2"}, "payout_id: "),
     ],

@@ -97,11 +97,11 @@ def return_of(name: str) -> Document:
 
 
 def payout_of(name: str) -> str:
-    return payout_operation_id(f"{name}-sent-back")
+    return payout_operation_id(f"m-{name}", f"{name}-sent-back")
 
 
 def returned_of(name: str) -> str:
-    return payout_return_id(f"{name}-sent-back")
+    return payout_return_id(f"m-{name}", f"{name}-sent-back")
 
 
 SHARED_BY = (NAMES[0], NAMES[1], NAMES[2])

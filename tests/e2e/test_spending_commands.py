@@ -78,14 +78,14 @@ def test_a_payout_is_requested_paid_and_traced(run):
     words = ("payout", "request", *BALANCE, "40.00", "EUR", "--payout-id", "operated-1")
     available, *_ = figures(run)
     assert run(0, *words, "--dry-run")["payout_id"] == "operated-1"
-    assert "no payout" in run(1, "payout", "trace", "operated-1")
+    assert "no payout" in run(1, "payout", "trace", "m-operated", "operated-1")
     paid = run(0, *words, "--requested-at", DATE, "--wait")
     assert (paid["state"], paid["block"]["status"]) == ("paid", "settled")
     assert run(0, *words, "--requested-at", DATE, "--wait") == paid
-    assert run(0, "payout", "trace", "operated-1") == paid
+    assert run(0, "payout", "trace", "m-operated", "operated-1") == paid
     assert "E_ID_CONFLICT" in run(1, *words[:4], "41.00", *words[5:], "--wait")
     assert float(figures(run)[0]) == float(available) - 40
-    assert "paid" in run(1, "ops", "payout", "give-up", "operated-1", "--by", "anna")
+    assert "paid" in run(1, "ops", "payout", "give-up", "m-operated", "operated-1", "--by", "anna")
 
 
 def test_a_payout_takes_what_there_is_or_is_refused(run):
@@ -131,7 +131,7 @@ def test_a_payout_that_never_reached_the_log_is_given_up_for_good(run, stack):
     before = figures(run)
     message = decided(stack, "operated-4")
     assert figures(run)[1] == "5.00"
-    words = ("ops", "payout", "give-up", "operated-4", "--by", "anna")
+    words = ("ops", "payout", "give-up", "m-operated", "operated-4", "--by", "anna")
     assert run(0, *words, "--dry-run")["state"] == "decided"
     given_up = run(0, *words)
     assert (given_up["state"], given_up["block"]["status"]) == ("given_up", "released")
@@ -140,9 +140,11 @@ def test_a_payout_that_never_reached_the_log_is_given_up_for_good(run, stack):
     # Redriven, its message finds it so.
     observed.send(stack, "payout", [message])
     observed.drain(stack)
-    assert run(0, "payout", "trace", "operated-4") == given_up
+    assert run(0, "payout", "trace", "m-operated", "operated-4") == given_up
     assert figures(run) == before
-    assert "no payout" in run(1, "ops", "payout", "give-up", "operated-5", "--by", "anna")
+    assert "no payout" in run(
+        1, "ops", "payout", "give-up", "m-operated", "operated-5", "--by", "anna"
+    )
 
 
 def test_a_file_of_any_stage_is_validated_as_what_it_says(run, falcon, tmp_path):

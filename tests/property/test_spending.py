@@ -140,7 +140,9 @@ class SpendingMachine(Machine):
 
     @rule(payout_id=PAYOUTS, schedule=SCHEDULE)
     def give_up(self, payout_id: str, schedule: list[Any]) -> None:
-        self._start("give up", lambda: self._give_up(payout_operation_id(payout_id)), schedule)
+        self._start(
+            "give up", lambda: self._give_up(payout_operation_id("m-ann", payout_id)), schedule
+        )
 
     def _give_up(self, operation_id: str) -> None:
         key = ItemKey(merchant_pk("m-ann"), block_sk(operation_id))

@@ -146,7 +146,7 @@ def test_an_outcome_says_whose_it_is_and_what_moved(topic, name, said):
     ids = {
         "outcome_id": OUTCOMES[name].outcome_id,
         "outcome": name,
-        "falcon_operation_id": identify("payout-1"),
+        "falcon_operation_id": identify("m-1", "payout-1"),
     }
     assert json.loads(body) == BALANCE | ids | said
 
@@ -193,7 +193,7 @@ def announced_to(sns: Any) -> str:
             OUTCOMES["accepted"]
         )
     said = str(raised.value)
-    assert said.startswith(f"announce accepted of {payout_operation_id('payout-1')}: ")
+    assert said.startswith(f"announce accepted of {payout_operation_id('m-1', 'payout-1')}: ")
     assert not any(hidden in said for hidden in ("secret", "25.00", "40.00"))
     return said
 
