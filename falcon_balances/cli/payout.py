@@ -35,6 +35,10 @@ def request(
     requested_at: Annotated[
         str | None, typer.Option("--requested-at", help="RFC 3339. Now when absent.")
     ] = None,
+    valid_until: Annotated[
+        str | None,
+        typer.Option("--valid-until", help="RFC 3339. Three days after it was asked when absent."),
+    ] = None,
     wait: WaitOption = False,
     timeout_s: TimeoutOption = 120,
     dry_run: DryRun = False,
@@ -50,6 +54,7 @@ def request(
     event = balance.event(
         payout_id=payout_id,
         requested_at=requested_at or rfc3339(utc_now()),
+        valid_until=valid_until,
         minimum_amount=minimum_amount,
     )
     sending = single.Sending(env=env, dry_run=dry_run, wait_s=timeout_s if wait else None)

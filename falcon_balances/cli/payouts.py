@@ -32,6 +32,7 @@ def story(target: Target, merchant_id: str, payout_id: str) -> dict[str, Any]:
         "state": claim.state,
         "received_at": claim.received_at,
         "available_when_refused": claim.available,
+        "refused_because": claim.refusal,
         "block": None if block is None else BlockV1.of(block).model_dump(mode="json"),
         "withdrawal": tracing.segments(target, claim),
         "returned": returned[0]["segments"] if returned else None,
@@ -46,6 +47,8 @@ def show(document: dict[str, Any], *, as_json: bool) -> None:
     pairs = {name: document[name] for name in names}
     if document["available_when_refused"] is not None:
         pairs["available then"] = document["available_when_refused"]
+    if document["refused_because"] is not None:
+        pairs["refused because"] = document["refused_because"]
     if document["block"] is not None:
         pairs["block"] = "{status}, {amount} {currency}".format(**document["block"])
     output.pairs(pairs)

@@ -9,6 +9,7 @@ from falcon_balances.domain.errors import IntegrityError, RejectedOperation, Rej
 from falcon_balances.domain.identity import SCHEMA_VERSION, falcon_operation_id, fingerprint
 from falcon_balances.domain.log_format import csv_body, log_key, parse_csv_body
 from falcon_balances.domain.operations import Adjustment, BalanceOperation, Stage, StagedOperation
+from falcon_balances.domain.payouts import Refusal
 from falcon_balances.domain.splitting import SplitEvent
 
 
@@ -53,6 +54,8 @@ class ClaimV1(BaseModel):
     """Of a payout request; the only thing of a claim that moves on."""
     available: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     """On a refused payout request: what there was."""
+    refusal: Annotated[Refusal | None, Field(exclude_if=lambda said: said is None)] = None
+    """On a payout request that was refused, and not for lack of money."""
 
     @classmethod
     def of(

@@ -9,7 +9,7 @@ from falcon_balances.contracts.execution import MessageResult, PublisherInput
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.operations import DirectOperation, PayoutReturn, Stage
-from falcon_balances.domain.payouts import Outcome, PayoutState, outcome_id
+from falcon_balances.domain.payouts import Outcome, PayoutState, Refusal, outcome_id
 
 
 class _Step(BaseModel):
@@ -43,8 +43,8 @@ class PayoutLoggerOutput(_Step):
 class PayoutOutcomeV1(BaseModel):
     """What became of a payout. Announced at least once, always with the same `outcome_id`.
 
-    `amount` is what was withdrawn or came back, null where nothing was; `available` says on a
-    refusal what there was. Money as strings at full scale.
+    `amount` is what was withdrawn or came back, null where nothing was. A refusal says what was
+    `available`, or as its `reason` why that was not even looked at. Money as strings at full scale.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +60,7 @@ class PayoutOutcomeV1(BaseModel):
     requested_amount: str
     amount: str | None
     available: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
+    reason: Annotated[Refusal | None, Field(exclude_if=lambda said: said is None)] = None
 
     @classmethod
     def of(cls, event: dict[str, object], claim: ClaimV1) -> Self:
@@ -78,6 +79,7 @@ class PayoutOutcomeV1(BaseModel):
             requested_amount=str(operation.amount),
             amount=claimed_amount(claim) if moved else None,
             available=claim.available,
+            reason=claim.refusal,
         )
 
 

@@ -22,6 +22,8 @@ NAMESPACE: Final[UUID] = uuid5(NAMESPACE_URL, "urn:falcon:balances")
 _NAMESPACE_BYTES: Final = NAMESPACE.bytes
 SCHEMA_VERSION: Final = "1"
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+# When something was asked, how long it holds, in which environment: what it means is the same.
+_NO_CONTENT: Final = frozenset({"requested_at", "valid_until", "mode"})
 # `json.dumps` would build one per call.
 _CANONICAL_JSON: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -130,6 +132,7 @@ def _canonical_direct(operation: DirectOperation) -> dict[str, object]:
         said |= {
             "payout_id": operation.payout_id,
             "requested_at": rfc3339(operation.requested_at),
+            "valid_until": operation.valid_until and rfc3339(operation.valid_until),
             "minimum_amount": None if minimum is None else str(minimum),
             "mode": operation.mode,
         }
@@ -137,6 +140,7 @@ def _canonical_direct(operation: DirectOperation) -> dict[str, object]:
         said |= {
             "type": "return",
             "payout_id": operation.payout_id,
+            "return_id": operation.return_id,
             "returned_at": rfc3339(operation.returned_at),
             "bank_reference": operation.bank_reference,
         }
@@ -153,6 +157,7 @@ def _canonical_direct(operation: DirectOperation) -> dict[str, object]:
 
 
 def fingerprint(operation: StagedOperation) -> str:
-    """SHA-256 of the validated event as canonical JSON: sorted keys, no spaces."""
-    text = _CANONICAL_JSON.encode(canonical_document(operation))
+    """SHA-256 of the validated event's content as canonical JSON: sorted keys, no spaces."""
+    document = canonical_document(operation)
+    text = _CANONICAL_JSON.encode({n: said for n, said in document.items() if n not in _NO_CONTENT})
     return sha256(text.encode()).hexdigest()

@@ -5,8 +5,9 @@ conditional write on the claim; from `logging` on it only goes forward.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, ending_writes
 from falcon_balances.domain.counting import TableWrite
@@ -15,6 +16,9 @@ from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import PayoutRequest
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
 
+# How long a request that does not say it itself may wait to be decided.
+VALID_FOR: Final = timedelta(days=3)
+
 
 class PayoutState(StrEnum):
     DECIDED = "decided"
@@ -22,6 +26,12 @@ class PayoutState(StrEnum):
     PAID = "paid"
     GIVEN_UP = "given_up"
     REFUSED = "refused"
+
+
+class Refusal(StrEnum):
+    """Why a request was refused, where it was not for lack of money."""
+
+    EXPIRED = "expired"
 
 
 class Outcome(StrEnum):
@@ -34,6 +44,11 @@ class Outcome(StrEnum):
 def outcome_id(operation_id: str, outcome: Outcome) -> str:
     """The same however often the outcome is announced."""
     return uuid5_text(f"payout_outcome|{operation_id}|{outcome}")
+
+
+def is_expired(request: PayoutRequest, now: datetime) -> bool:
+    """Who asked has given up waiting by then, and may have asked anew under another id."""
+    return now > (request.valid_until or request.requested_at + VALID_FOR)
 
 
 def payable(request: PayoutRequest, available: int) -> int | None:

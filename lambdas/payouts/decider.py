@@ -44,7 +44,14 @@ from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.operations import DirectOperation, PayoutRequest, PayoutReturn, Stage
-from falcon_balances.domain.payouts import PayoutState, payable, payout_block, withdrawal_of
+from falcon_balances.domain.payouts import (
+    PayoutState,
+    Refusal,
+    is_expired,
+    payable,
+    payout_block,
+    withdrawal_of,
+)
 from falcon_balances.domain.splitting import check_balance, split_direct
 from falcon_balances.settings import PayoutDeciderSettings
 
@@ -137,6 +144,8 @@ def _decide_request(
     is_high_risk: bool,
 ) -> ClaimV1:
     """The claim in force. Not enough is recorded too, so that it stays so on every retry."""
+    if is_expired(request, world.now):
+        return _refused(asked, world.claims, refusal=Refusal.EXPIRED)
     amount = request.amount.minor
     while True:
         event = withdrawal_of(request, amount)
@@ -158,11 +167,14 @@ def _decide_request(
         less = payable(request, available)
         if less is None:
             scaled = str(replace(request.amount, minor=available))
-            refused = asked.model_copy(
-                update={"state": PayoutState.REFUSED.value, "available": scaled}
-            )
-            return world.claims.claim(refused) or refused
+            return _refused(asked, world.claims, available=scaled)
         amount = less
+
+
+def _refused(asked: ClaimV1, claims: PayoutClaims, **why: str) -> ClaimV1:
+    """For good, unless it was decided before."""
+    refused = asked.model_copy(update={"state": PayoutState.REFUSED.value, **why})
+    return claims.claim(refused) or refused
 
 
 def _short_of(

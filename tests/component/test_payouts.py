@@ -167,8 +167,6 @@ OTHER_CONTENTS = [
     {"minimum_amount": "40.00"},
     {"balance_shop_id": "bs-2"},
     {"currency": "JPY", "amount": "40"},
-    {"requested_at": "2026-11-20T10:15:01Z"},
-    {"mode": "test"},
 ]
 
 
@@ -179,6 +177,51 @@ def test_another_content_under_a_known_payout_id_is_refused(paying, available, c
     paying.run(request())
     conflict = ("E_ID_CONFLICT", "payout_id: known already, with another content")
     assert paying.refusal(request(**changes)) == conflict
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        {"requested_at": "2026-11-20T10:15:01Z"},
+        {"valid_until": "2026-11-21T10:15:00Z"},
+        {"mode": "test"},
+        {"requested_at": "2026-11-01T10:15:00Z", "valid_until": "2026-11-02T10:15:00Z"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("available", [10000, 0], ids=["paid", "refused"])
+def test_who_asks_again_at_another_time_asks_for_the_same_payout(paying, available, again):
+    """Also where it would have been too late: it was decided in time."""
+    paying.give(available - 10000)
+    [first] = paying.run(request())
+    objects = dict(paying.log.objects)
+    assert paying.run(request(**again)) == [first]
+    assert paying.log.objects == objects
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({"requested_at": "2026-11-17T10:20:00Z"}, "accepted"),  # three days before it is decided
+        ({"requested_at": "2026-11-17T10:19:59Z"}, "refused"),
+        ({"valid_until": "2026-11-20T10:20:00Z"}, "accepted"),
+        ({"valid_until": "2026-11-20T10:19:59Z"}, "refused"),
+        (
+            {"requested_at": "2026-01-01T00:00:00Z", "valid_until": "2027-01-01T00:00:00Z"},
+            "accepted",
+        ),
+    ],
+)
+def test_a_request_decided_after_it_was_valid_is_refused_and_stays_so(paying, changes, outcome):
+    [said] = paying.run(request(**changes))
+    is_late = outcome == "refused"
+    assert (said.outcome, said.reason) == (outcome, "expired" if is_late else None)
+    assert said.available is None
+    if is_late:
+        later = request(valid_until="2027-01-01T00:00:00Z")
+        assert paying.run(later) == [said]
+        assert paying.claims.claims[ID, "payout"].refusal == "expired"
+        assert paying.log.objects == {}
 
 
 def test_the_same_payout_id_at_two_merchants_is_two_payouts(paying):

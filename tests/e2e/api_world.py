@@ -24,7 +24,17 @@ from falcon_balances.domain.identity import (
 from falcon_balances.domain.instants import QUARTER, rfc3339
 from tests.builders import operation_id_of
 from tests.e2e import observed, past
-from tests.e2e.events import DATE, Document, confirmed, context, direct, fee, part, reconciled
+from tests.e2e.events import (
+    DATE,
+    FOR_EVER,
+    Document,
+    confirmed,
+    context,
+    direct,
+    fee,
+    part,
+    reconciled,
+)
 
 PSP = "api-psp"
 NAMES = [f"api-{letter}" for letter in "abcdefghij"]
@@ -86,7 +96,7 @@ def adjustment_id_of(name: str) -> str:
 
 def payouts_of(name: str) -> list[Document]:
     return [
-        direct(name, "payout_id", f"{name}-{n}", amount, requested_at=DATE)
+        direct(name, "payout_id", f"{name}-{n}", amount, requested_at=DATE, valid_until=FOR_EVER)
         for n, amount in (("paid", "30.00"), ("sent-back", "20.00"))
     ]
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.domain.instants import rfc3339
-from tests.e2e.events import DATE, Document, confirmed, context, direct, part, reconciled
+from tests.e2e.events import DATE, FOR_EVER, Document, confirmed, context, direct, part, reconciled
 
 PSP = "bad-psp"
 OPENING = confirmed(PSP, "known", "bad", "1.00")
-REQUEST = direct("bad", "payout_id", "known", "0.50", requested_at=DATE)
+REQUEST = direct("bad", "payout_id", "known", "0.50", requested_at=DATE, valid_until=FOR_EVER)
 RETURN = direct(
     *("bad", "payout_id", "known", "0.20"), type="return", returned_at=DATE, bank_reference="bank-1"
 )

@@ -7,6 +7,8 @@ from typing import Any
 
 Document = dict[str, Any]
 DATE = "2026-03-05T10:15:30Z"
+# So that a request of that date is decided, whenever the test runs.
+FOR_EVER = "2999-01-01T00:00:00Z"
 
 
 def context(psp_id: str, name: str, currency: str = "EUR", /, **changes: object) -> Document:

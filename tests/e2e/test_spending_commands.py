@@ -12,7 +12,7 @@ from falcon_balances.domain.blocks import block_writes
 from falcon_balances.domain.operations import PayoutRequest, Stage
 from falcon_balances.domain.payouts import PayoutState, payout_block, withdrawal_of
 from tests.e2e import observed
-from tests.e2e.events import DATE, confirmed, context, direct, jsonl, reconciled
+from tests.e2e.events import DATE, FOR_EVER, confirmed, context, direct, jsonl, reconciled
 
 PSP = "command-psp"
 BALANCE = ("m-operated", "bs-operated")
@@ -79,9 +79,12 @@ def test_a_payout_is_requested_paid_and_traced(run):
     available, *_ = figures(run)
     assert run(0, *words, "--dry-run")["payout_id"] == "operated-1"
     assert "no payout" in run(1, "payout", "trace", "m-operated", "operated-1")
-    paid = run(0, *words, "--requested-at", DATE, "--wait")
+    paid = run(0, *words, "--requested-at", DATE, "--valid-until", FOR_EVER, "--wait")
     assert (paid["state"], paid["block"]["status"]) == ("paid", "settled")
-    assert run(0, *words, "--requested-at", DATE, "--wait") == paid
+    assert run(0, *words, "--wait") == paid
+    late = ("--requested-at", DATE, "--payout-id", "operated-late")
+    refused = run(1, *words[:-2], *late, "--wait")
+    assert (refused["state"], refused["refused_because"]) == ("refused", "expired")
     assert run(0, "payout", "trace", "m-operated", "operated-1") == paid
     assert "E_ID_CONFLICT" in run(1, *words[:4], "41.00", *words[5:], "--wait")
     assert float(figures(run)[0]) == float(available) - 40
