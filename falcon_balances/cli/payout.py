@@ -74,7 +74,7 @@ def trace(
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Say what became of a payout: decision, block, log object, counting, and its return."""
+    """Say what became of a payout: decision, block, log object, counting, and its returns."""
     from falcon_balances.cli import payouts  # noqa: PLC0415 - not for --help
 
     payouts.show(payouts.story(find_target(env), merchant_id, payout_id), as_json=as_json)

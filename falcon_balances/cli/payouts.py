@@ -13,7 +13,7 @@ from falcon_balances.contracts.blocks import BlockV1
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import ItemKey, block_sk, merchant_pk
-from falcon_balances.domain.identity import payout_operation_id, payout_return_id
+from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payouts import PayoutState, giving_up
 
@@ -23,7 +23,9 @@ _ATTEMPTS = 5
 def story(target: Target, merchant_id: str, payout_id: str) -> dict[str, Any]:
     """Raises InvalidInputError where no such payout was ever decided."""
     claim = _claim(target, merchant_id, payout_id)
-    returned = tracing.story(target, payout_return_id(merchant_id, payout_id))["stages"]
+    returns = [
+        stage for each in claim.returned_by for stage in tracing.story(target, each)["stages"]
+    ]
     block = _block(target, claim)
     return {
         "merchant_id": merchant_id,
@@ -31,11 +33,12 @@ def story(target: Target, merchant_id: str, payout_id: str) -> dict[str, Any]:
         "falcon_operation_id": claim.falcon_operation_id,
         "state": claim.state,
         "received_at": claim.received_at,
+        "requested": claim.requested and claim.requested.model_dump(mode="json"),
         "available_when_refused": claim.available,
         "refused_because": claim.refusal,
         "block": None if block is None else BlockV1.of(block).model_dump(mode="json"),
         "withdrawal": tracing.segments(target, claim),
-        "returned": returned[0]["segments"] if returned else None,
+        "returned": [segment for stage in returns for segment in stage["segments"]],
     }
 
 
@@ -45,6 +48,10 @@ def show(document: dict[str, Any], *, as_json: bool) -> None:
         return
     names = ("merchant_id", "payout_id", "falcon_operation_id", "state", "received_at")
     pairs = {name: document[name] for name in names}
+    if document["requested"] is not None:
+        pairs["requested"] = "{amount} {currency} of {balance_shop_id}, at {requested_at}".format(
+            **document["requested"]
+        )
     if document["available_when_refused"] is not None:
         pairs["available then"] = document["available_when_refused"]
     if document["refused_because"] is not None:

@@ -53,6 +53,7 @@ class PayoutOutcomeV1(BaseModel):
     outcome_id: str
     outcome: Outcome
     payout_id: str
+    return_id: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     falcon_operation_id: str
     merchant_id: str
     balance_shop_id: str
@@ -72,6 +73,7 @@ class PayoutOutcomeV1(BaseModel):
             outcome_id=outcome_id(claim.falcon_operation_id, outcome),
             outcome=outcome,
             payout_id=operation.reference,
+            return_id=operation.return_id if isinstance(operation, PayoutReturn) else None,
             falcon_operation_id=claim.falcon_operation_id,
             merchant_id=operation.merchant_id,
             balance_shop_id=operation.balance_shop_id,

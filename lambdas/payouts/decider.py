@@ -125,9 +125,10 @@ def _decide(
         decided = _decide_request(asked, operation, world, patience, is_high_risk=is_high_risk)
     else:
         assert isinstance(operation, PayoutReturn)  # noqa: S101 - the stage has no others
-        _check_return(operation, world, patience)
         asked = ClaimV1.of(operation, message.received_at, split_direct(operation, merchant))
-        decided = world.claims.claim(asked) or asked
+        decided = _decide_return(asked, operation, world, patience)
+    # Its returns, of which there may be many, are nothing that the next steps ask for.
+    decided = decided.model_copy(update={"returned_by": ()})
     if decided.fingerprint != asked.fingerprint:
         raise RejectedOperation(
             RejectionCode.ID_CONFLICT, "payout_id: known already, with another content"
@@ -199,8 +200,29 @@ def _settled_payout(operation_id: str, world: World, patience: _Patience) -> Cla
         world.wait(delay_s)
 
 
-def _check_return(returned: PayoutReturn, world: World, patience: _Patience) -> None:
-    """`paid` is final, so what is read here holds when the return is claimed."""
+def _decide_return(
+    asked: ClaimV1, returned: PayoutReturn, world: World, patience: _Patience
+) -> ClaimV1:
+    """The claim in force. What came back already is looked at where it is added to, not before."""
+    payout_id, paid = _paid(returned, world, patience)
+    while True:
+        found = world.claims.claim_return(asked, payout_id, returned.amount.minor, paid)
+        if found is None:
+            return asked
+        if isinstance(found, ClaimV1):
+            return found
+        if isinstance(found, ConditionFailed):
+            raise RejectedOperation(
+                RejectionCode.NOT_PAID, "amount: more than was paid and has not come back yet"
+            )
+        delay_s = next(patience.contention, None)
+        if delay_s is None:
+            raise TransientError(f"return {asked.falcon_operation_id} not decided")
+        world.wait(delay_s)
+
+
+def _paid(returned: PayoutReturn, world: World, patience: _Patience) -> tuple[str, int]:
+    """The payout's falcon_operation_id and what was paid, in minor units. `paid` is final."""
     operation_id = payout_operation_id(returned.merchant_id, returned.payout_id)
     payout = _settled_payout(operation_id, world, patience)
     if payout is not None and payout.state in _UNDER_WAY:
@@ -208,14 +230,15 @@ def _check_return(returned: PayoutReturn, world: World, patience: _Patience) -> 
     if payout is None or payout.state != PayoutState.PAID:
         raise RejectedOperation(RejectionCode.NOT_PAID, "payout_id: no such payout was paid")
     (line,) = parse_csv_body(payout.segments[0].body)
-    paid_from = (payout.segments[0].merchant_id, line.balance_shop_id, line.currency)
-    if paid_from != (returned.merchant_id, returned.balance_shop_id, returned.amount.currency):
+    if (line.balance_shop_id, line.currency) != (
+        returned.balance_shop_id,
+        returned.amount.currency,
+    ):
         raise RejectedOperation(
             RejectionCode.NOT_PAID,
-            "merchant_id, balance_shop_id, currency: the payout was paid from another balance",
+            "balance_shop_id, currency: the payout was paid from another balance",
         )
-    if returned.amount.minor > -line.amount.minor:
-        raise RejectedOperation(RejectionCode.NOT_PAID, "amount: more than was paid")
+    return operation_id, -line.amount.minor
 
 
 @cache

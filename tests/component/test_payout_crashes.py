@@ -24,13 +24,14 @@ def gaps(*calls: str) -> list[str]:
 
 LOOK_UP = "MemoryMerchantDirectory.merchants"
 DECIDE, MOVE = "MemoryPayoutClaims.decide", "MemoryPayoutClaims.move"
+CLAIM_RETURN = "MemoryPayoutClaims.claim_return"
 FIND, CLAIM = "MemoryEventClaims.find", "MemoryEventClaims.claim"
 APPEND, PUBLISH = "MemoryTransactionLog.append", "MemoryBalanceStream.publish"
 ANNOUNCE = "MemoryOutcomeTopic.announce"
 
 PAID = gaps(LOOK_UP, DECIDE, MOVE, APPEND, PUBLISH, MOVE, ANNOUNCE)
 REFUSED = gaps(LOOK_UP, DECIDE, CLAIM, ANNOUNCE)
-RETURNED = gaps(LOOK_UP, FIND, CLAIM, APPEND, PUBLISH, ANNOUNCE)
+RETURNED = gaps(LOOK_UP, FIND, CLAIM_RETURN, APPEND, PUBLISH, ANNOUNCE)
 IS_DECIDED, IS_LOGGING = PAID.index(f"after {DECIDE}"), PAID.index(f"after {MOVE}")
 IS_PAID = IS_LOGGING + len(gaps(APPEND, PUBLISH, MOVE))
 

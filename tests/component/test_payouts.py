@@ -2,6 +2,7 @@
 
 import pytest
 
+from falcon_balances.adapters.ports import TryAgain
 from falcon_balances.contracts.payouts import PayoutLoggerInput
 from falcon_balances.domain.blocks import BlockStatus, LoggedMoney, block_writes
 from falcon_balances.domain.counting import AddCounters, ItemKey
@@ -294,9 +295,9 @@ def test_a_second_return_with_another_content_is_refused(paid, changes):
     ("changes", "named"),
     [
         ({"amount": "40.01"}, "amount: "),
-        ({"balance_shop_id": "bs-2"}, "merchant_id, balance_shop_id, currency: "),
+        ({"balance_shop_id": "bs-2"}, "balance_shop_id, currency: "),
         ({"merchant_id": "m-2"}, "payout_id: "),
-        ({"currency": "JPY", "amount": "1"}, "merchant_id, balance_shop_id, currency: "),
+        ({"currency": "JPY", "amount": "1"}, "balance_shop_id, currency: "),
         ({"payout_id": "payout-2"}, "payout_id: "),
     ],
 )
@@ -311,6 +312,62 @@ def test_no_more_than_what_was_paid_comes_back_of_a_payout_that_was_paid_in_part
     paying.run(request(minimum_amount="10.00"))
     assert paying.refusal(returned(amount="25.01"))[0] == "E_NOT_PAID"
     assert paying.run(returned(amount="25.00"))[0].outcome == "returned"
+
+
+def test_one_payout_comes_back_in_several_parts(paid):
+    parts = [{"amount": "10.00"}, {"amount": "25.00", "return_id": "r-2"}, {"return_id": "r-3"}]
+    outcomes = [paid.run(returned(**({"amount": "5.00"} | part))) for part in parts]
+    assert [each.amount for [each] in outcomes] == ["10.00", "25.00", "5.00"]
+    assert len({each.outcome_id for [each] in outcomes}) == 3
+    assert [each.return_id for [each] in outcomes] == [None, "r-2", "r-3"]
+    assert paid.run(returned(**parts[1])) == outcomes[1]
+    assert paid.claims.claims[ID, "payout"].returned == 4000
+    assert paid.count() == {"available": 10000, "blocked": 0, "withdrawn": 0}
+
+
+@pytest.mark.parametrize(("first", "second"), [("40.00", "0.01"), ("0.01", "40.00")])
+def test_all_returns_of_a_payout_together_are_never_more_than_was_paid(paid, first, second):
+    paid.run(returned(amount=first))
+    code, reason = paid.refusal(returned(amount=second, return_id="r-2"))
+    assert (code, reason[:8]) == ("E_NOT_PAID", "amount: ")
+    assert len(paid.claims.claims[ID, "payout"].returned_by) == 1
+
+
+@pytest.mark.parametrize("amount", ["14.99", "25.01", "40.01"])
+def test_a_return_id_seen_with_another_amount_is_a_conflict(paid, amount):
+    paid.run(returned(amount="15.00", return_id="r-1"))
+    assert paid.refusal(returned(amount=amount, return_id="r-1"))[0] == "E_ID_CONFLICT"
+
+
+@pytest.mark.parametrize("point", ["before", "after"])
+def test_of_two_returns_at_once_that_exceed_the_payout_together_one_is_refused(paid, point):
+    others = []
+
+    def happens(passed: str) -> None:
+        if passed == f"{point} MemoryPayoutClaims.claim_return":
+            paid.happens = never
+            others.extend(paid.decide(returned(amount="25.00", return_id="r-2")).messages)
+
+    paid.happens = happens
+    both = [*paid.decide(returned(amount="20.00")).messages, *others]
+    codes = {each.rejection.code if each.rejection else None for each in both}
+    assert codes == {None, "E_NOT_PAID"}
+    back = paid.claims.claims[ID, "payout"].returned
+    assert back == (2500 if point == "before" else 2000)
+
+
+@pytest.mark.parametrize("conflicts", [1, len(CONTENTION_DELAYS_S) + 1])
+def test_a_return_that_meets_others_waits_and_not_for_ever(paid, monkeypatch, conflicts):
+    real, left = paid.claims.claim_return, [TryAgain()] * conflicts
+    monkeypatch.setattr(
+        paid.claims, "claim_return", lambda *said: left.pop() if left else real(*said)
+    )
+    if conflicts > len(CONTENTION_DELAYS_S):
+        with pytest.raises(TransientError, match="not decided"):
+            paid.run(returned())
+        assert paid.claims.claims[ID, "payout"].returned == 0
+    else:
+        assert paid.run(returned())[0].outcome == "returned"
 
 
 def test_what_was_refused_cannot_come_back(paying):

@@ -24,6 +24,7 @@ from tests.property.spending import SpendingPromises
 AMOUNTS = st.sampled_from(["0.10", "3.00", "6.00", "10.00"])
 REFUNDS = st.sampled_from(["r1", "r2"])
 PAYOUTS = st.sampled_from(["po-1", "po-2", "po-3"])
+RETURNS = st.sampled_from([None, "r-1", "r-2"])
 KEYS = st.sampled_from(["k1", "k2"])
 DATE = "2026-03-05T09:00:00Z"
 DIRECT = {"schema_version": "1", "merchant_id": "m-ann", "balance_shop_id": "bs-ann"}
@@ -77,9 +78,10 @@ class SpendingMachine(Machine):
         event |= {"requested_at": DATE} | ({"minimum_amount": minimum} if minimum else {})
         self._send(Stage.PAYOUT, dump(dict(event)))
 
-    @rule(payout_id=PAYOUTS, amount=AMOUNTS)
-    def return_payout(self, payout_id: str, amount: str) -> None:
+    @rule(payout_id=PAYOUTS, amount=AMOUNTS, return_id=RETURNS)
+    def return_payout(self, payout_id: str, amount: str, return_id: str | None) -> None:
         event = DIRECT | {"type": "return", "payout_id": payout_id, "amount": amount}
+        event |= {"return_id": return_id} if return_id else {}
         event |= {"currency": "EUR", "returned_at": DATE, "bank_reference": "bank-2"}
         self._send(Stage.PAYOUT, dump(dict(event)))
 
