@@ -11,6 +11,7 @@ from typing import Final
 
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, ending_writes
 from falcon_balances.domain.counting import TableWrite
+from falcon_balances.domain.errors import RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id, uuid5_text
 from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import PayoutRequest
@@ -37,6 +38,7 @@ class Refusal(StrEnum):
 class Outcome(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
+    REJECTED = "rejected"
     GIVEN_UP = "given_up"
     RETURNED = "returned"
 
@@ -44,6 +46,14 @@ class Outcome(StrEnum):
 def outcome_id(operation_id: str, outcome: Outcome) -> str:
     """The same however often the outcome is announced."""
     return uuid5_text(f"payout_outcome|{operation_id}|{outcome}")
+
+
+def rejection_id(operation_id: str, code: RejectionCode, content: str) -> str:
+    """Of one id many contents can be rejected, and one of them for several reasons in turn.
+
+    `content` is the rejected content's fingerprint.
+    """
+    return uuid5_text(f"payout_outcome|{operation_id}|{Outcome.REJECTED}|{code}|{content}")
 
 
 def is_expired(request: PayoutRequest, now: datetime) -> bool:

@@ -1,7 +1,7 @@
 """Payout decider: says once whether and how much is paid out, and sets it aside in the same write.
 
 Input     valid payout requests and returns, from the dispatcher
-Output    per message the claim in force, or why it is refused, for the payout logger
+Output    per message the claim in force, or why it is rejected, for the payout logger
 Retries   safe: claim, block and balance are one transaction; what was decided is found again
 Errors    TransientError (the message comes back), also for a return of what is not yet paid
 """
@@ -40,7 +40,7 @@ from falcon_balances.domain.errors import (
     RejectionCode,
     TransientError,
 )
-from falcon_balances.domain.identity import payout_operation_id
+from falcon_balances.domain.identity import fingerprint, payout_operation_id
 from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.operations import DirectOperation, PayoutRequest, PayoutReturn, Stage
@@ -62,6 +62,10 @@ if TYPE_CHECKING:
 # to the same balances, then for requests that come a moment behind their returns.
 CONTENTION_DELAYS_S: Final = tuple(0.05 * 2**n for n in range(7))
 RETURN_DELAYS_S: Final = (1.5,) * 5
+CONFLICT: Final = Rejection(
+    code=RejectionCode.ID_CONFLICT,
+    reason="payout_id, return_id: known already, with another content",
+)
 _UNDER_WAY: Final = {PayoutState.DECIDED, PayoutState.LOGGING}
 
 
@@ -91,17 +95,18 @@ def decide_payouts(
     merchants = directory.merchants(sorted({each.merchant_id for each in operations}))
     decided = []
     for message, operation in zip(step.messages, operations, strict=True):
-        claim, rejection = None, None
+        said = {"message_id": message.message_id, "event": message.event}
         merchant = merchants.get(operation.merchant_id)
         try:
             claim = _decide(message, operation, merchant, world, patience)
         except RejectedOperation as rejected:
-            rejection = Rejection.of(rejected)
-        decided.append(
-            DecidedMessage(
-                message_id=message.message_id, event=message.event, claim=claim, rejection=rejection
-            )
-        )
+            decided.append(DecidedMessage(**said, rejection=Rejection.of(rejected)))
+        else:
+            # Its returns, of which there may be many, are nothing that the next steps ask for.
+            claim = claim.model_copy(update={"returned_by": ()})
+            is_ours = claim.fingerprint == fingerprint(operation)
+            more = {"claim": claim} if is_ours else {"rejection": CONFLICT, "first": claim}
+            decided.append(DecidedMessage(**said, **more))
     return PayoutLoggerInput(messages=tuple(decided))
 
 
@@ -118,22 +123,15 @@ def _decide(
     world: World,
     patience: _Patience,
 ) -> ClaimV1:
+    """The claim in force, of whatever content."""
     check_balance(operation, merchant)
     if isinstance(operation, PayoutRequest):
         asked = ClaimV1.of(operation, message.received_at)
         is_high_risk = merchant is not None and merchant.is_high_risk
-        decided = _decide_request(asked, operation, world, patience, is_high_risk=is_high_risk)
-    else:
-        assert isinstance(operation, PayoutReturn)  # noqa: S101 - the stage has no others
-        asked = ClaimV1.of(operation, message.received_at, split_direct(operation, merchant))
-        decided = _decide_return(asked, operation, world, patience)
-    # Its returns, of which there may be many, are nothing that the next steps ask for.
-    decided = decided.model_copy(update={"returned_by": ()})
-    if decided.fingerprint != asked.fingerprint:
-        raise RejectedOperation(
-            RejectionCode.ID_CONFLICT, "payout_id: known already, with another content"
-        )
-    return decided
+        return _decide_request(asked, operation, world, patience, is_high_risk=is_high_risk)
+    assert isinstance(operation, PayoutReturn)  # noqa: S101 - the stage has no others
+    asked = ClaimV1.of(operation, message.received_at, split_direct(operation, merchant))
+    return _decide_return(asked, operation, world, patience)
 
 
 def _decide_request(
@@ -206,12 +204,12 @@ def _decide_return(
     """The claim in force. What came back already is looked at where it is added to, not before."""
     payout_id, paid = _paid(returned, world, patience)
     while True:
-        found = world.claims.claim_return(asked, payout_id, returned.amount.minor, paid)
-        if found is None:
+        there = world.claims.claim_return(asked, payout_id, returned.amount.minor, paid)
+        if there is None:
             return asked
-        if isinstance(found, ClaimV1):
-            return found
-        if isinstance(found, ConditionFailed):
+        if isinstance(there, ClaimV1):
+            return there
+        if isinstance(there, ConditionFailed):
             raise RejectedOperation(
                 RejectionCode.NOT_PAID, "amount: more than was paid and has not come back yet"
             )

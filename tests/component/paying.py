@@ -134,11 +134,16 @@ class Paying:
         return self.topic.announced[before:]
 
     def refusal(self, document: Document) -> tuple[str, str]:
-        """Code and reason of what must be refused, and leave everything as it was."""
+        """Code and reason of what must be rejected, announced so, and leave all as it was."""
         before = self.everything()
         [result] = self.announce(self.record(self.decide(document)))
         assert result.rejection is not None
-        assert self.everything() == before
+        assert self.everything()[:-1] == before[:-1]
+        outcome = self.topic.announced[-1]
+        assert (outcome.outcome, outcome.amount) == ("rejected", None)
+        assert (outcome.code, outcome.detail) == (result.rejection.code, result.rejection.reason)
+        asked = (document["payout_id"], document["merchant_id"], document["balance_shop_id"])
+        assert (outcome.payout_id, outcome.merchant_id, outcome.balance_shop_id) == asked
         return result.rejection.code.value, result.rejection.reason
 
     def everything(self) -> list[object]:

@@ -3,7 +3,7 @@
 import pytest
 
 from falcon_balances.adapters.ports import TryAgain
-from falcon_balances.contracts.payouts import PayoutLoggerInput
+from falcon_balances.contracts.payouts import FirstRequestV1, PayoutLoggerInput
 from falcon_balances.domain.blocks import BlockStatus, LoggedMoney, block_writes
 from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.errors import IntegrityError, TransientError
@@ -11,6 +11,7 @@ from falcon_balances.domain.merchant_context import ContextKey, Merchant
 from falcon_balances.domain.payouts import payout_block
 from falcon_balances.fakes.interruptions import never
 from lambdas.payouts.decider import CONTENTION_DELAYS_S, RETURN_DELAYS_S
+from tests.builders import RECEIVED_AT
 from tests.component.paying import BALANCE, ID, NOW, Paying, parsed, request, returned
 
 
@@ -176,8 +177,43 @@ OTHER_CONTENTS = [
 def test_another_content_under_a_known_payout_id_is_refused(paying, available, changes):
     paying.give(available - 10000)
     paying.run(request())
-    conflict = ("E_ID_CONFLICT", "payout_id: known already, with another content")
+    conflict = ("E_ID_CONFLICT", "payout_id, return_id: known already, with another content")
     assert paying.refusal(request(**changes)) == conflict
+    assert paying.topic.announced[-1].first == FirstRequestV1(
+        outcome="accepted" if available else "refused",
+        received_at=RECEIVED_AT,
+        balance_shop_id="bs-1",
+        currency="EUR",
+        requested_amount="40.00",
+        amount="40.00" if available else None,
+    )
+
+
+def test_a_conflict_with_a_request_that_is_under_way_says_that_it_is_open(paying):
+    paying.decide(request())
+    paying.run(request(amount="41.00"))
+    first = paying.topic.announced[-1].first
+    assert (first.outcome, first.amount, first.requested_amount) == (None, None, "40.00")
+
+
+def test_a_conflict_with_a_return_says_what_came_back_first(paid):
+    paid.run(returned(amount="15.00"))
+    paid.run(returned(amount="16.00"))
+    first = paid.topic.announced[-1].first
+    assert (first.outcome, first.amount, first.balance_shop_id) == ("returned", "15.00", "bs-1")
+
+
+def test_a_rejection_said_again_is_the_same_and_every_other_one_has_its_own_id(paying):
+    rejected = [
+        request(merchant_id="m-unknown"),
+        request(balance_shop_id="bs-unknown"),
+        request(balance_shop_id="bs-unknown", amount="41.00"),
+        returned(balance_shop_id="bs-unknown"),
+    ]
+    said = paying.run(*rejected)
+    assert paying.run(*rejected) == said
+    assert paying.run(rejected[0] | {"requested_at": "2026-11-20T10:16:00Z"}) == said[:1]
+    assert len({each.outcome_id for each in said}) == len(said)
 
 
 @pytest.mark.parametrize(
@@ -435,5 +471,5 @@ def test_the_good_of_a_batch_are_paid_beside_the_bad(paying):
     assert codes == [None, "E_UNKNOWN_MERCHANT", None, "E_NOT_PAID", None, None]
     assert [each.message_id for each in results] == [f"message-{n}" for n in range(6)]
     outcomes = [each.outcome for each in paying.topic.announced]
-    assert outcomes == ["accepted", "accepted", "refused", "accepted"]
+    assert outcomes == ["accepted", "rejected", "accepted", "rejected", "refused", "accepted"]
     assert paying.count() == {"available": 7000, "blocked": 0, "withdrawn": 3000}

@@ -238,6 +238,20 @@ FAULTS = (
         first=SPENDING,
     ),
     Fault(
+        "an outcome not announced",
+        "lambdas/payouts/announcer.py",
+        "        topic.announce(outcome)\n",
+        "        if message.rejection is None:\n            topic.announce(outcome)\n",
+        first=SPENDING,
+    ),
+    Fault(
+        "returns added up without their limit",
+        "falcon_balances/fakes/storage.py",
+        "        if payout.returned > paid - amount:\n",
+        "        if amount > paid:\n",
+        first=SPENDING,
+    ),
+    Fault(
         "payout's block expires",
         "falcon_balances/domain/payouts.py",
         "        created_at=now,\n",

@@ -392,7 +392,7 @@ def test_an_answer_that_never_came_is_transient(name):
     aws.meta.events.register("before-call.*.TransactWriteItems", never_answer)
     try:
         with pytest.raises(
-            TransientError, match="^payout [0-9a-f-]{36}: ReadTimeoutError"
+            TransientError, match=r"^payout [0-9a-f-]{36}: ReadTimeoutError"
         ) as raised:
             CALLS[name](DynamoPayoutClaims(aws, CLAIMS_TABLE, BALANCES_TABLE))
     finally:
