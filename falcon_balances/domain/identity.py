@@ -71,13 +71,15 @@ def operation_id_of_reference(
 
 def balance_operation_uuid(
     operation_id: str,
-    stage: Stage,
+    stage: Stage | str,
     merchant_id: str,
     balance_shop_id: str,
     line_type: OperationType,
     n: int,
 ) -> str:
-    """`n` counts from 0 the event's lines of the same merchant, balance shop and type."""
+    """`stage` with its revision; `n` counts from 0 the event's lines of the same merchant, balance
+    shop and type.
+    """
     return uuid5_text(f"{operation_id}|{stage}|{merchant_id}|{balance_shop_id}|{line_type}|{n}")
 
 
