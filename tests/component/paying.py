@@ -10,7 +10,7 @@ from falcon_balances.adapters.ports import WriteOutcome
 from falcon_balances.contracts.execution import MessageResult, SplitterInput, ValidMessage
 from falcon_balances.contracts.payouts import PayoutLoggerInput, PayoutOutcomeV1
 from falcon_balances.contracts.staged_operations import parse_document
-from falcon_balances.domain.blocks import BlockStatus, LoggedMoney
+from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney
 from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.identity import canonical_document, payout_operation_id
 from falcon_balances.domain.merchant_context import Merchant
@@ -83,7 +83,10 @@ class Paying:
     logged: list[LoggedMoney] = field(default_factory=list)
     """What the log is read to say of a merchant of high risk, one after the other."""
 
+    read_log: Callable[[Block], LoggedMoney] = field(init=False)
+
     def __post_init__(self) -> None:
+        self.read_log = lambda _block: self.logged.pop(0)
         self.store = MemoryBalanceStore()
         self.directory = MemoryMerchantDirectory(self._pass)
         self.claims = MemoryPayoutClaims(MemoryEventClaims(), self.store, self._pass)
@@ -115,7 +118,7 @@ class Paying:
             for n, document in enumerate(documents)
         ]
         step = SplitterInput(stage=Stage.PAYOUT, messages=tuple(messages))
-        world = World(self.claims, lambda _block: self.logged.pop(0), NOW, self._wait)
+        world = World(self.claims, self.read_log, NOW, self._wait)
         return over_json(decide_payouts(over_json(step), self.directory, world))
 
     def record(self, decided: PayoutLoggerInput) -> PayoutLoggerInput:
