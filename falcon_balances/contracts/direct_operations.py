@@ -8,15 +8,15 @@ from unicodedata import category
 from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.contracts.psp_operations import MODES
 from falcon_balances.contracts.strictness import (
     Amount,
-    CurrencyCode,
     DateText,
     Id,
     Optionally,
     StrictModel,
+    WrittenCurrencyCode,
     parse_date,
 )
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
@@ -59,7 +59,7 @@ class _DirectOperationV1(StrictModel):
     merchant_id: Id
     balance_shop_id: Id
     amount: Amount
-    currency: CurrencyCode
+    currency: WrittenCurrencyCode
 
 
 class PayoutRequestV1(_DirectOperationV1):
@@ -104,7 +104,7 @@ def parse_direct_document(
 ) -> DirectOperation:
     """Of stage payout or adjustment; dates after `latest`, if given, are E_FUTURE."""
     said = _model(document, stage).from_document(document)
-    currency = find_currency(said.currency)
+    currency = written_currency(said.currency)
     assert currency is not None  # noqa: S101 - the model has looked it up
     shared: dict[str, Any] = {
         "merchant_id": said.merchant_id,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.contracts.strictness import (
     Amount,
     AmountOrZero,
@@ -15,6 +15,7 @@ from falcon_balances.contracts.strictness import (
     Id,
     Optionally,
     StrictModel,
+    WrittenCurrencyCode,
     parse_date,
 )
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
@@ -63,6 +64,7 @@ class ConfirmedOperationV1(StrictModel):
 class ReconciledOperationV1(ConfirmedOperationV1):
     """The money of that operation has been traced in the company's bank account."""
 
+    currency: WrittenCurrencyCode
     reconciled_date: DateText
     bank_reference: Id
 
@@ -78,7 +80,7 @@ def parse_psp_document(
 ) -> PspOperation:
     """The operation that a decoded document holds; dates after `latest`, if given, are E_FUTURE."""
     said = _MODELS[stage].from_document(document)
-    currency = find_currency(said.currency)
+    currency = written_currency(said.currency)
     assert currency is not None  # noqa: S101 - the model has looked it up
     amount = Money(minor_units(said.amount, currency.exponent), currency)
     splits = tuple(_split(part, n, currency) for n, part in enumerate(said.splits or ()))

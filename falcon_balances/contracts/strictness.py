@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.contracts.currencies import find_currency, written_currency
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.instants import RFC3339_PATTERN, parse_rfc3339
 
@@ -40,12 +40,23 @@ def _known_currency(code: str) -> str:
     return code
 
 
+def _written_currency(code: str) -> str:
+    if written_currency(code) is None:
+        raise PydanticCustomError("E_CURRENCY", "no currency of ISO 4217")
+    return code
+
+
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Fingerprint = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 AmountOrZero = Annotated[str, StringConstraints(pattern=AMOUNT_PATTERN)]
 Amount = Annotated[AmountOrZero, AfterValidator(_above_zero)]
 CurrencyCode = Annotated[
     str, StringConstraints(pattern="^[A-Z]{3}$"), AfterValidator(_known_currency)
+]
+# What finishes something that was accepted before can still be said in a currency that has left
+# ISO 4217 since.
+WrittenCurrencyCode = Annotated[
+    str, StringConstraints(pattern="^[A-Z]{3}$"), AfterValidator(_written_currency)
 ]
 # Checked as text here and read by `parse_date`, because E_SCALE must be looked for before E_DATE.
 DateText = Annotated[

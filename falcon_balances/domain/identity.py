@@ -22,8 +22,8 @@ NAMESPACE: Final[UUID] = uuid5(NAMESPACE_URL, "urn:falcon:balances")
 _NAMESPACE_BYTES: Final = NAMESPACE.bytes
 SCHEMA_VERSION: Final = "1"
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
-# When something was asked, how long it holds, in which environment: what it means is the same.
-_NO_CONTENT: Final = frozenset({"requested_at", "valid_until", "mode"})
+# How and when something was asked for, not what: a natural retry says it otherwise (design §5).
+_NO_CONTENT: Final = frozenset({"mode", "requested_at", "valid_until"})
 # `json.dumps` would build one per call.
 _CANONICAL_JSON: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -84,7 +84,13 @@ def balance_operation_uuid(
 
 
 def canonical_document(operation: StagedOperation) -> dict[str, object]:
-    """The event with amounts at full scale and dates as stored; absent fields are left out."""
+    """The event's content: what a fingerprint is made of. Nothing that says how it was sent."""
+    document = event_document(operation)
+    return {name: value for name, value in document.items() if name not in _NO_CONTENT}
+
+
+def event_document(operation: StagedOperation) -> dict[str, object]:
+    """All of the event, amounts at full scale and dates as stored; absent fields are left out."""
     if isinstance(operation, DirectOperation):
         return _canonical_direct(operation)
     document: dict[str, object] = {
@@ -159,7 +165,6 @@ def _canonical_direct(operation: DirectOperation) -> dict[str, object]:
 
 
 def fingerprint(operation: StagedOperation) -> str:
-    """SHA-256 of the validated event's content as canonical JSON: sorted keys, no spaces."""
-    document = canonical_document(operation)
-    text = _CANONICAL_JSON.encode({n: said for n, said in document.items() if n not in _NO_CONTENT})
+    """SHA-256 of the validated event as canonical JSON: sorted keys, no spaces."""
+    text = _CANONICAL_JSON.encode(canonical_document(operation))
     return sha256(text.encode()).hexdigest()

@@ -26,7 +26,7 @@ from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV
 from falcon_balances.contracts.stream_records import parse_stream_record as parse_record
 from falcon_balances.domain.blocks import LoggedMoney
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
-from falcon_balances.domain.identity import canonical_document, falcon_operation_id, fingerprint
+from falcon_balances.domain.identity import event_document, falcon_operation_id, fingerprint
 from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.operations import PspOperation, Stage
 from falcon_balances.domain.splitting import split
@@ -93,7 +93,7 @@ def process_payout(raw: bytes) -> None:
     directory = MemoryMerchantDirectory()
     directory.named["m-books"] = Merchant(frozenset({("bs-books-eur", "EUR")}))
     message = ValidMessage(
-        message_id="1", received_at="2026-03-09T08:00:00Z", event=canonical_document(operation)
+        message_id="1", received_at="2026-03-09T08:00:00Z", event=event_document(operation)
     )
     step = SplitterInput(stage=Stage.PAYOUT, messages=(message,))
     claims = MemoryPayoutClaims(MemoryEventClaims(), MemoryBalanceStore())
