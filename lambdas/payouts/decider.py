@@ -62,10 +62,6 @@ if TYPE_CHECKING:
 # to the same balances, then for requests that come a moment behind their returns.
 CONTENTION_DELAYS_S: Final = tuple(0.05 * 2**n for n in range(7))
 RETURN_DELAYS_S: Final = (1.5,) * 5
-CONFLICT: Final = Rejection(
-    code=RejectionCode.ID_CONFLICT,
-    reason="payout_id, return_id: known already, with another content",
-)
 _UNDER_WAY: Final = {PayoutState.DECIDED, PayoutState.LOGGING}
 
 
@@ -105,7 +101,9 @@ def decide_payouts(
             # Its returns, of which there may be many, are nothing that the next steps ask for.
             claim = claim.model_copy(update={"returned_by": ()})
             is_ours = claim.fingerprint == fingerprint(operation)
-            more = {"claim": claim} if is_ours else {"rejection": CONFLICT, "first": claim}
+            more = (
+                {"claim": claim} if is_ours else {"rejection": _conflict(operation), "first": claim}
+            )
             decided.append(DecidedMessage(**said, **more))
     return PayoutLoggerInput(messages=tuple(decided))
 
@@ -114,6 +112,13 @@ def _direct(message: ValidMessage) -> DirectOperation:
     operation = parse_document(message.event, Stage.PAYOUT)
     assert isinstance(operation, DirectOperation)  # noqa: S101 - the stage has no others
     return operation
+
+
+def _conflict(operation: DirectOperation) -> Rejection:
+    named = "payout_id, return_id" if isinstance(operation, PayoutReturn) else "payout_id"
+    return Rejection(
+        code=RejectionCode.ID_CONFLICT, reason=f"{named}: known already, with another content"
+    )
 
 
 def _decide(

@@ -177,7 +177,7 @@ OTHER_CONTENTS = [
 def test_another_content_under_a_known_payout_id_is_refused(paying, available, changes):
     paying.give(available - 10000)
     paying.run(request())
-    conflict = ("E_ID_CONFLICT", "payout_id, return_id: known already, with another content")
+    conflict = ("E_ID_CONFLICT", "payout_id: known already, with another content")
     assert paying.refusal(request(**changes)) == conflict
     assert paying.topic.announced[-1].first == FirstRequestV1(
         outcome="accepted" if available else "refused",
