@@ -27,6 +27,12 @@ PAYOUTS = st.sampled_from(["po-1", "po-2", "po-3"])
 RETURNS = st.sampled_from([None, "r-1", "r-2"])
 KEYS = st.sampled_from(["k1", "k2"])
 DATE = "2026-03-05T09:00:00Z"
+# The same request, asked again later, or only valid for as long as an early decision takes.
+ASKED: list[dict[str, str]] = [
+    {"requested_at": DATE},
+    {"requested_at": "2026-03-05T09:30:00Z", "mode": "test"},
+    {"requested_at": DATE, "valid_until": "2026-03-05T10:08:00Z"},
+]
 DIRECT = {"schema_version": "1", "merchant_id": "m-ann", "balance_shop_id": "bs-ann"}
 
 
@@ -72,10 +78,17 @@ class SpendingMachine(Machine):
     def confirm_refund(self, reference: str, amount: str) -> None:
         self._send(Stage.CONFIRMED, dump(psp_event("refund", reference, amount)))
 
-    @rule(payout_id=PAYOUTS, amount=AMOUNTS, minimum=st.sampled_from([None, "0.10", "3.00"]))
-    def request_payout(self, payout_id: str, amount: str, minimum: str | None) -> None:
+    @rule(
+        payout_id=PAYOUTS,
+        amount=AMOUNTS,
+        minimum=st.sampled_from([None, "0.10", "3.00"]),
+        said=st.sampled_from(ASKED),
+    )
+    def request_payout(
+        self, payout_id: str, amount: str, minimum: str | None, said: dict[str, str] = ASKED[0]
+    ) -> None:
         event = DIRECT | {"payout_id": payout_id, "amount": amount, "currency": "EUR"}
-        event |= {"requested_at": DATE} | ({"minimum_amount": minimum} if minimum else {})
+        event |= said | ({"minimum_amount": minimum} if minimum else {})
         self._send(Stage.PAYOUT, dump(dict(event)))
 
     @rule(payout_id=PAYOUTS, amount=AMOUNTS, return_id=RETURNS)
