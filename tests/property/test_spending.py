@@ -25,8 +25,11 @@ AMOUNTS = st.sampled_from(["0.10", "3.00", "6.00", "10.00"])
 REFUNDS = st.sampled_from(["r1", "r2"])
 PAYOUTS = st.sampled_from(["po-1", "po-2", "po-3"])
 RETURNS = st.sampled_from([None, "r-1", "r-2"])
+SALES = st.sampled_from(["c2", "c3"])
+STAGES = st.sampled_from([Stage.CONFIRMED, Stage.RECONCILED])
 KEYS = st.sampled_from(["k1", "k2"])
 DATE = "2026-03-05T09:00:00Z"
+TRACED: dict[str, object] = {"reconciled_date": DATE, "bank_reference": "bank-1"}
 # The same request, asked again later, or only valid for as long as an early decision takes.
 ASKED: list[dict[str, str]] = [
     {"requested_at": DATE},
@@ -60,7 +63,7 @@ class SpendingMachine(Machine):
         """10.00 of it: less than what will be asked for."""
         self._load(context("ann", "0"))
         captured = psp_event("capture", "c1", "10.00")
-        reconciled = captured | {"reconciled_date": DATE, "bank_reference": "bank-1"}
+        reconciled = captured | TRACED
         for stage, event in ((Stage.CONFIRMED, captured), (Stage.RECONCILED, reconciled)):
             self._send(stage, dump(event))
             self.pipeline.dispatcher(stage, 1)()
@@ -77,6 +80,18 @@ class SpendingMachine(Machine):
     @rule(reference=REFUNDS, amount=AMOUNTS)
     def confirm_refund(self, reference: str, amount: str) -> None:
         self._send(Stage.CONFIRMED, dump(psp_event("refund", reference, amount)))
+
+    @rule(reference=REFUNDS, amount=AMOUNTS)
+    def trace_refund(self, reference: str, amount: str) -> None:
+        """Of whatever amount, before or after it is confirmed."""
+        event = psp_event("refund", reference, amount)
+        self._send(Stage.RECONCILED, dump(event | TRACED))
+
+    @rule(stage=STAGES, reference=SALES, amount=AMOUNTS)
+    def sell(self, stage: Stage, reference: str, amount: str) -> None:
+        """In one stage; the other may say more, less, or nothing."""
+        event = psp_event("capture", reference, amount)
+        self._send(stage, dump(event | (TRACED if stage is Stage.RECONCILED else {})))
 
     @rule(
         payout_id=PAYOUTS,
