@@ -125,9 +125,11 @@ def adjust(
 ) -> None:
     """Correct a balance by a line of its own; nothing that is written changes."""
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415 - not for --help
-    from falcon_balances.cli import single  # noqa: PLC0415
+    from falcon_balances.cli import adjustments, single  # noqa: PLC0415
     from falcon_balances.domain.instants import rfc3339  # noqa: PLC0415
 
+    if direction == "credit" and corrects is not None:
+        adjustments.check_credit(find_target(env), merchant_id, corrects)
     balance = single.Balance(merchant_id, balance_shop_id, amount, currency)
     event = balance.event(
         adjustment_id=adjustment_id,

@@ -119,6 +119,18 @@ def test_an_adjustment_and_what_it_corrects_point_at_each_other(run):
     assert "direction" in run(1, "ops", "adjust", *BALANCE, "up", *words[5:], *why)
 
 
+def test_a_credit_for_money_that_one_side_has_said_is_refused(run, stack):
+    observed.send(stack, "confirmed", [json.dumps(confirmed(PSP, "untraced", "operated", "7.00"))])
+    observed.drain(stack)
+    untraced = run(0, "psp", "trace", PSP, "capture", "untraced")["falcon_operation_id"]
+    before = figures(run)
+    words = ("7.00", "EUR", "--adjustment-id", "operated-2", "--reason", "lost", "--requested-by")
+    why = (*words, "anna", "--corrects", untraced)
+    assert "pending" in run(1, "ops", "adjust", *BALANCE, "credit", *why)
+    assert run(0, "ops", "adjust", *BALANCE, "debit", *why, "--dry-run")["direction"] == "debit"
+    assert figures(run) == before
+
+
 def decided(stack, payout_id):
     """A payout whose function died right after the decision."""
     event = direct("operated", "payout_id", payout_id, "5.00", requested_at=DATE)
