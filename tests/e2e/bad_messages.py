@@ -272,6 +272,8 @@ def _payouts() -> Iterator[Row]:
     yield row("no date", "E_SCHEMA", requested_at=None)
     yield row("a day only", "E_DATE", requested_at="2026-03-05")
     yield row("far ahead", "E_FUTURE", requested_at="2999-01-01T00:00:00Z")
+    early = {"valid_until": "2026-03-05T10:15:29Z"}
+    yield row("valid until before it was made", "E_DATE", **early)
     yield row("minimum_amount of nothing", "E_AMOUNT", minimum_amount="0.00")
     yield row("minimum_amount above amount", "E_AMOUNT", minimum_amount="0.51")
     yield row("minimum_amount too precise", "E_SCALE", minimum_amount="0.001")
@@ -295,6 +297,9 @@ def _returns() -> Iterator[Row]:
     yield row("more than was paid", "E_NOT_PAID", payout_id="known", amount="0.51")
     other = {"payout_id": "known", "merchant_id": "m-bad-good", "balance_shop_id": "bs-bad-good"}
     yield row("to another balance", "E_NOT_PAID", **other)
+    more = {"payout_id": "known", "return_id": "second", "amount": "0.50"}
+    yield row("with another more than was paid", "E_NOT_PAID", **more)
+    yield row("return_id with a blank", "E_ID", return_id="a b")
     yield row("a second time", "E_ID_CONFLICT", payout_id="known", amount="0.30")
 
 
