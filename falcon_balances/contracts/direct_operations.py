@@ -15,6 +15,7 @@ from falcon_balances.contracts.strictness import (
     DateText,
     Id,
     Optionally,
+    Reference,
     StrictModel,
     WrittenCurrencyCode,
     parse_date,
@@ -85,7 +86,7 @@ class PayoutReturnV1(_DirectOperationV1):
     payout_id: Id
     return_id: Optionally[Id] = None
     returned_at: DateText
-    bank_reference: Id
+    bank_reference: Reference
 
 
 class AdjustmentV1(_DirectOperationV1):
@@ -94,6 +95,7 @@ class AdjustmentV1(_DirectOperationV1):
     adjustment_id: Id
     direction: Literal["credit", "debit"]
     adjusted_at: DateText
+    reason_code: Id
     reason: Reason
     requested_by: Id
     corrects: Optionally[FalconOperationId] = None
@@ -126,6 +128,7 @@ def parse_direct_document(
         adjustment_id=said.adjustment_id,
         direction=said.direction,
         adjusted_at=_date(said.adjusted_at, "adjusted_at", latest),
+        reason_code=said.reason_code,
         reason=said.reason,
         requested_by=said.requested_by,
         corrects=said.corrects,

@@ -9,7 +9,6 @@ from falcon_balances.contracts.execution import MessageResult, PublisherInput
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.errors import RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
-from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.operations import DirectOperation, PayoutReturn, Stage
 from falcon_balances.domain.payouts import Outcome, PayoutState, Refusal, outcome_id, rejection_id
 
@@ -64,7 +63,7 @@ class FirstRequestV1(BaseModel):
         amount = claimed_amount(claim) if outcome in _MOVED else None
         said = {"received_at": claim.received_at, "amount": amount}
         if claim.requested is None:
-            (line,) = claim.segments[0].lines()
+            (line,) = claim.lines_of(claim.segments[0])
             balance = {"balance_shop_id": line.balance_shop_id, "currency": line.currency.code}
             return cls(**said, **balance, outcome=outcome, requested_amount=claimed_amount(claim))
         asked = claim.requested
@@ -156,7 +155,7 @@ def _asked(event: dict[str, object]) -> dict[str, Any]:
 
 def claimed_amount(claim: ClaimV1) -> str:
     """Of the claim's one line, without its sign."""
-    (line,) = parse_csv_body(claim.segments[0].body)
+    (line,) = claim.lines_of(claim.segments[0])
     return str(line.amount).removeprefix("-")
 
 

@@ -41,7 +41,6 @@ from falcon_balances.domain.errors import (
     TransientError,
 )
 from falcon_balances.domain.identity import fingerprint, payout_operation_id
-from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.operations import DirectOperation, PayoutRequest, PayoutReturn, Stage
 from falcon_balances.domain.payouts import (
@@ -232,7 +231,7 @@ def _paid(returned: PayoutReturn, world: World, patience: _Patience) -> tuple[st
         raise TransientError(f"payout {payout.falcon_operation_id} is {payout.state}")
     if payout is None or payout.state != PayoutState.PAID:
         raise RejectedOperation(RejectionCode.NOT_PAID, "payout_id: no such payout was paid")
-    (line,) = parse_csv_body(payout.segments[0].body)
+    (line,) = payout.lines_of(payout.segments[0])
     if (line.balance_shop_id, line.currency) != (
         returned.balance_shop_id,
         returned.amount.currency,

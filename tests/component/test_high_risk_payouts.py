@@ -34,6 +34,7 @@ def adjustment(amount: str) -> Document:
         direction="credit",
         amount=amount,
         adjusted_at="2026-11-20T10:00:00Z",
+        reason_code="start",
         reason="start",
         requested_by="anna",
     )
@@ -44,7 +45,7 @@ def log(paying: Paying, document: Document) -> str:
     claim = any_claim_of(document)
     for segment in claim.segments:
         key = segment.log_key.replace("m-5553", "m-1")
-        body = segment.body.replace("bs-5553-eur", "bs-1")
+        body = claim.body_of(segment).replace("bs-5553-eur", "bs-1")
         paying.log.append(key, LogObject(body.encode(), claim.log_metadata(segment)))
     return claim.falcon_operation_id
 

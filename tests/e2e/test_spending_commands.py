@@ -106,7 +106,16 @@ def test_a_payout_takes_what_there_is_or_is_refused(run):
 def test_an_adjustment_and_what_it_corrects_point_at_each_other(run):
     captured = run(0, "psp", "trace", PSP, "capture", "money")["falcon_operation_id"]
     words = ("ops", "adjust", *BALANCE, "credit", "5.00", "EUR", "--adjustment-id", "operated-1")
-    why = ("--reason", "paid twice", "--requested-by", "anna", "--corrects", captured)
+    why = (
+        "--reason",
+        "paid twice",
+        "--reason-code",
+        "paid-twice",
+        "--requested-by",
+        "anna",
+        "--corrects",
+        captured,
+    )
     assert run(0, *words, *why, "--dry-run")["direction"] == "credit"
     adjusted = run(0, *words, *why, "--wait")
     assert adjusted["counted"] == 1
@@ -124,8 +133,9 @@ def test_a_credit_for_money_that_one_side_has_said_is_refused(run, stack):
     observed.drain(stack)
     untraced = run(0, "psp", "trace", PSP, "capture", "untraced")["falcon_operation_id"]
     before = figures(run)
-    words = ("7.00", "EUR", "--adjustment-id", "operated-2", "--reason", "lost", "--requested-by")
-    why = (*words, "anna", "--corrects", untraced)
+    words = ("7.00", "EUR", "--adjustment-id", "operated-2", "--reason", "lost")
+    who = ("--reason-code", "lost", "--requested-by", "anna")
+    why = (*words, *who, "--corrects", untraced)
     assert "pending" in run(1, "ops", "adjust", *BALANCE, "credit", *why)
     assert run(0, "ops", "adjust", *BALANCE, "debit", *why, "--dry-run")["direction"] == "debit"
     assert figures(run) == before

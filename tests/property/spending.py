@@ -117,10 +117,10 @@ class SpendingPromises(Promises):
         assert {each.outcome for each in announced} == {outcome}, "announced as something else"
         assert len({each.outcome_id for each in announced}) == 1
         back = [self._world.claims.claims[each, "payout"] for each in claim.returned_by]
-        amounts = [line.amount.minor for each in back for line in each.segments[0].lines()]
+        amounts = [line.amount.minor for each in back for line in each.lines_of(each.segments[0])]
         assert (claim.returned or 0) == sum(amounts), "what came back is added up wrongly"
         if amounts:
-            (withdrawal,) = claim.segments[0].lines()
+            (withdrawal,) = claim.lines_of(claim.segments[0])
             assert sum(amounts) <= -withdrawal.amount.minor, "more came back than was paid"
         blocks = [block for block in self.blocks().values() if block.block_id == operation_id]
         assert [block.status for block in blocks] == ([block_status] if block_status else [])

@@ -132,6 +132,7 @@ def test_the_fingerprint_is_the_sha256_of_the_canonical_json():
         {"amount": "100.0"},
         {"operation_date": "2026-03-05T12:15:30+02:00"},
         {"operation_date": "2026-03-05t10:15:30.999z"},
+        {"mode": "test"},
     ],
 )
 def test_the_same_event_written_differently_has_the_same_fingerprint(changes):
@@ -147,6 +148,8 @@ def test_the_same_event_written_differently_has_the_same_fingerprint(changes):
         {"local_merchant_id": "2"},
         {"shop_id": "s-2"},
         {"original_reference": "ref-0"},
+        {"occurrence": 2},
+        {"revision": 2, "revised_at": "2026-03-06T00:00:00Z"},
         {"stage": Stage.RECONCILED},
     ],
 )
