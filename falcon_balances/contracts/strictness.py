@@ -27,6 +27,7 @@ from falcon_balances.domain.log_grammar import ID, REFERENCE
 ID_PATTERN: Final = f"^{ID}$"
 REFERENCE_PATTERN: Final = f"^{REFERENCE}$"
 AMOUNT_PATTERN: Final = r"^(0|[1-9][0-9]{0,14})(\.[0-9]+)?$"
+CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
 _AMOUNT_FIELDS: Final = frozenset(
     {"amount", "minimum_amount", "marketplace_fee", "percent", "fixed", "min", "max"}
 )
@@ -36,13 +37,18 @@ ABOVE_ZERO: Final[dict[str, JsonValue]] = {"not": {"pattern": "^[0.]*$"}}
 # The validation context of a document that is a revision.
 REVISION: Final = "revision"
 YEAR_MIN: Final = 2000
-_SAYABLE = re.compile(r"[a-z][a-z_]{0,39}\Z")
+_SAYABLE = re.compile(r"(?:[a-z][a-z_]{0,39}|[A-Z]{3})\Z")
+_KEY = "[key]"  # what pydantic says behind a map's key where the key itself is wrong
 
 
 def _above_zero(amount: str) -> str:
     if not amount.strip("0."):
         raise PydanticCustomError("E_AMOUNT", "must be above zero")
     return amount
+
+
+def unknown_currency() -> PydanticCustomError:
+    return PydanticCustomError("E_CURRENCY", "unknown currency (ISO 4217)")
 
 
 def _above_zero_unless_revised(amount: str, info: ValidationInfo) -> str:
@@ -52,7 +58,7 @@ def _above_zero_unless_revised(amount: str, info: ValidationInfo) -> str:
 
 def _known_currency(code: str) -> str:
     if find_currency(code) is None:
-        raise PydanticCustomError("E_CURRENCY", "no currency of ISO 4217")
+        raise unknown_currency()
     return code
 
 
@@ -67,7 +73,7 @@ AmountOfTruth = Annotated[
     Field(description=ZERO_IN_A_REVISION),
 ]
 CurrencyCode = Annotated[
-    str, StringConstraints(pattern="^[A-Z]{3}$"), AfterValidator(_known_currency)
+    str, StringConstraints(pattern=CURRENCY_PATTERN), AfterValidator(_known_currency)
 ]
 # Checked as text here and read by `parse_date`, because E_SCALE must be looked for before E_DATE.
 DateText = Annotated[
@@ -127,7 +133,7 @@ def _code(error: ErrorDetails) -> RejectionCode:
     names = [part for part in error["loc"] if isinstance(part, str)]
     if kind in {"missing", "extra_forbidden"} or not names:
         return RejectionCode.SCHEMA
-    if names[-1] == "[key]":
+    if names[-1] == _KEY:
         return RejectionCode.CURRENCY  # the keys of our maps are currencies
     if names[-1] in _AMOUNT_FIELDS or (len(names) > 1 and names[-2] in _AMOUNT_FIELDS):
         return RejectionCode.AMOUNT
@@ -137,7 +143,7 @@ def _code(error: ErrorDetails) -> RejectionCode:
 
 
 def _reason(error: ErrorDetails) -> str:
-    said = ".".join(_sayable(part) for part in error["loc"]) or "message"
+    said = ".".join(_sayable(part) for part in error["loc"] if part != _KEY) or "message"
     kind = error["type"]
     if kind == "missing":
         return f"{said}: missing"
@@ -149,7 +155,9 @@ def _reason(error: ErrorDetails) -> str:
 
 
 def _sayable(part: object) -> str:
-    """Field names are said, and nothing that a sender could have made up to be read or run."""
+    """Field names and currency codes are said, and nothing that a sender could have made up to be
+    read or run.
+    """
     if isinstance(part, int):
         return str(part)
     return str(part) if _SAYABLE.match(str(part)) else "(unknown name)"

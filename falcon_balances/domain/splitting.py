@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import balance_operation_uuid, falcon_operation_id
-from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.log_grammar import AMOUNT_DIGITS_MAX
 from falcon_balances.domain.merchant_context import (
     ContextHistory,
@@ -122,9 +121,7 @@ def split(operation: PspOperation, histories: Mapping[ContextKey, ContextHistory
     contexts = _contexts_of(operation, histories)
     operation_id = falcon_operation_id(operation)
     segments = _segments(operation, operation_id, list(_movements(operation, contexts)))
-    versions = tuple(
-        f"{key}@{rfc3339(context.effective_from)}" for key, context in contexts.items()
-    )
+    versions = tuple(context.claimed_as for context in contexts.values())
     return SplitEvent(operation_id, segments, versions)
 
 
@@ -194,7 +191,7 @@ def _segments(
     bank_reference = operation.bank_reference if isinstance(operation, ReconciledOperation) else ""
     numbers: dict[tuple[str, str, OperationType], int] = {}
     lines: dict[str, list[BalanceOperation]] = {}
-    versions: dict[str, set[str]] = {}
+    contexts: dict[str, dict[ContextKey, MerchantContext]] = {}
     for context, line_type, amount in movements:
         merchant_id = context.merchant_id
         balance_shop_id = context.balance_shops[amount.currency.code]
@@ -223,7 +220,7 @@ def _segments(
                 bank_reference=bank_reference,
             )
         )
-        versions.setdefault(merchant_id, set()).add(rfc3339(context.effective_from))
+        contexts.setdefault(merchant_id, {})[context.key] = context
     return tuple(
         Segment(
             stage=operation.stage,
@@ -231,7 +228,9 @@ def _segments(
             part=part,
             parts=len(lines),
             lines=tuple(lines[merchant_id]),
-            context_version=",".join(sorted(versions[merchant_id])),
+            context_version=",".join(
+                sorted({context.logged_as for context in contexts[merchant_id].values()})
+            ),
             revision=operation.revision,
         )
         for part, merchant_id in enumerate(sorted(lines), start=1)
