@@ -9,7 +9,7 @@ from falcon_balances.adapters.ports import LogObject
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, block_writes, ending_writes
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.merchant_context import ContextKey, Merchant
-from tests.builders import Document, confirmed
+from tests.builders import Document, confirmed, context_of
 from tests.component.ledger import any_claim_of
 from tests.component.paying import BALANCE, NOW, Paying, request
 
@@ -42,11 +42,10 @@ def adjustment(amount: str) -> Document:
 
 def log(paying: Paying, document: Document) -> str:
     """In the log and not counted; its falcon_operation_id."""
-    claim = any_claim_of(document)
+    claim = any_claim_of(document, context_of(merchant_id="m-1", balance_shops={"EUR": "bs-1"}))
     for segment in claim.segments:
-        key = segment.log_key.replace("m-5553", "m-1")
-        body = claim.body_of(segment).replace("bs-5553-eur", "bs-1")
-        paying.log.append(key, LogObject(body.encode(), claim.log_metadata(segment)))
+        logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
+        paying.log.append(segment.log_key, logged)
     return claim.falcon_operation_id
 
 
