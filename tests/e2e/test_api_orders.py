@@ -40,6 +40,7 @@ FIGURES = (
     "operations_count",
     "available",
 )
+NOTHING = Decimal(0)
 Row = dict[str, str]
 
 
@@ -78,10 +79,10 @@ def added_up(segments: Iterable[Logged]) -> dict[str, Any]:
         confirmed, reconciled = said["confirmed"], said["reconciled"]
         counted = min(confirmed, reconciled)
         total["available"] += counted
-        total["pending"] += max(confirmed, 0) - max(counted, 0)
-        total["unapplied"] += max(reconciled, 0) - max(counted, 0)
-        total["debits_unconfirmed"] += min(confirmed, 0) - min(counted, 0)
-        total["debits_untraced"] += min(reconciled, 0) - min(counted, 0)
+        total["pending"] += max(confirmed, NOTHING) - max(counted, NOTHING)
+        total["unapplied"] += max(reconciled, NOTHING) - max(counted, NOTHING)
+        total["debits_unconfirmed"] += min(confirmed, NOTHING) - min(counted, NOTHING)
+        total["debits_untraced"] += min(reconciled, NOTHING) - min(counted, NOTHING)
     return total
 
 
