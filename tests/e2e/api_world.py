@@ -42,23 +42,29 @@ NOBODY = "api-nobody"
 MANY = 30  # more captures of 1.00 for the first merchant
 MONTH = DATE[:7]  # of all operation dates of PSPs
 
+JOINT = {
+    "pending": "303.80",  # 294.00, and 9.80 of what was settled short
+    "unapplied": "49.00",
+    "debits_unconfirmed": "0.00",
+    "debits_untraced": "10.00",
+}
 BEFORE_THIS_MONTH = {
     "confirmed": "578.00",  # 600.00 less 12.00, less 10.00
     "reconciled": "333.20",  # 98.00, 186.20, 49.00
-    "pending": "254.80",
+    **JOINT,
     "withdrawn": "0.00",
     "adjusted": "0.00",
-    "available_before_blocks": "323.20",
+    "available_before_blocks": "274.20",  # 98.00, 186.20, less the refund's 10.00
     "operations_count": 13,
 }
 NOW = {
     "confirmed": "578.00",
     "reconciled": "333.20",
-    "pending": "254.80",
+    **JOINT,
     "withdrawn": "30.00",
     "adjusted": "5.00",
     "blocked": "0.00",
-    "available": "298.20",
+    "available": "249.20",
     "operations_count": 17,
 }
 

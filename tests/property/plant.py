@@ -24,6 +24,7 @@ READING = ("tests/property/test_reading.py",)
 SPLITTING = ("tests/component/test_reducer_cuts.py",)
 # Two reducers at one operation, each with another segment of it: records in order never bring that.
 COUNTING = ("tests/component/test_reducer.py",)
+REFUNDING = ("tests/component/test_blocks_in_reducer.py",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,7 @@ FAULTS = (
         "falcon_balances/domain/blocks.py",
         "mark_sk(block.block_id, stage)) for stage in PSP_STAGES)\n",
         "mark_sk(block.block_id, stage)) for stage in PSP_STAGES[:1])\n",
-        first=SPENDING,
+        first=REFUNDING,
     ),
     Fault(
         "block settled without its end",

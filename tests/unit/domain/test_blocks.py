@@ -237,9 +237,11 @@ def test_a_refund_has_its_block_whatever_line_of_it_comes_first():
 def test_a_merchant_who_only_has_a_fee_in_a_refund_may_have_a_block_of_it(kind, has_block):
     """The id says that it is one, whatever revisions make of its lines."""
     segment = segment_of(Stage.RECONCILED, ("marketplace_fee", 5))
-    operation_id = operation_id_of_reference("psp-1", OperationType(kind), "ref-0")
+    operation_id = operation_id_of_reference("psp-1", OperationType(kind), "ref-0", 2)
     (line,) = segment.lines
-    revised = replace(segment, lines=(replace(line, falcon_operation_id=operation_id),), revision=2)
+    revised = replace(
+        segment, lines=(replace(line, falcon_operation_id=operation_id, occurrence=2),), revision=2
+    )
     assert (first_part(revised).block_key is not None) == has_block
 
 
