@@ -5,7 +5,9 @@ does.
 
 import pytest
 
-from tests.e2e.events import DATE, confirmed, context, direct, part, reconciled
+from falcon_balances.adapters.clock import utc_now
+from falcon_balances.domain.instants import rfc3339
+from tests.e2e.events import confirmed, context, direct, part, reconciled
 from tests.e2e.rounds import Figures, after, figures, load
 
 PSP = "side-psp"
@@ -48,7 +50,7 @@ ASKED = {
 
 def payout(name, amount):
     currency = "JPY" if name == "side-yen" else "EUR"
-    more = {"currency": currency, "requested_at": DATE}
+    more = {"currency": currency, "requested_at": rfc3339(utc_now())}
     return direct(name, "payout_id", f"all-of-{name}", amount, **more)
 
 

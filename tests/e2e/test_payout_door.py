@@ -5,8 +5,10 @@ from contextlib import suppress
 
 import pytest
 
+from falcon_balances.adapters.clock import utc_now
+from falcon_balances.domain.instants import rfc3339
 from tests.e2e import observed, past
-from tests.e2e.events import DATE, confirmed, context, direct, reconciled
+from tests.e2e.events import confirmed, context, direct, reconciled
 from tests.e2e.paid_out import heard, listen
 from tests.e2e.rounds import Figures, after, figures, load, now
 
@@ -21,7 +23,8 @@ A_WHILE_S = 10
 
 
 def payout(name, payout_id, amount, **changes):
-    more = {"requested_at": DATE, **changes}
+    """Asked for now: a request that is too old is refused."""
+    more = {"requested_at": rfc3339(utc_now()), **changes}
     return direct(f"door-{name}", "payout_id", payout_id, amount, **more)
 
 
