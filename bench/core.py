@@ -31,16 +31,16 @@ from falcon_balances.contracts.stream_records import (
     SegmentRecordV1,
     parse_stream_record,
 )
-from falcon_balances.domain.counting import (
+from falcon_balances.domain.instants import quarter_of
+from falcon_balances.domain.operations import PspOperation, Stage
+from falcon_balances.domain.parts import (
     ArrivedSegment,
     CountablePart,
     countable_parts,
+    joined,
     transactions,
     writes_of,
 )
-from falcon_balances.domain.instants import quarter_of
-from falcon_balances.domain.operations import PspOperation, Stage
-from falcon_balances.domain.pairing import pairing_writes
 from falcon_balances.domain.splitting import split
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import (
@@ -122,9 +122,10 @@ def _count(records: Sequence[bytes], store: MemoryBalanceStore) -> None:
         )
         parts += countable_parts(arrived)
     for group in transactions(parts):
-        sides = [part.pairing for part in group if part.pairing is not None]
-        _, pairings = store.companions([], {side.key for side in sides})
-        assert not store.transact(writes_of(group, pairing_writes(sides, pairings)))
+        keys = {part.change.key for part in group if part.change is not None}
+        _, standings = store.companions([], keys)
+        counted, written = joined(group, standings)
+        assert not store.transact(writes_of(counted, written))
 
 
 class InProcessExecutions:

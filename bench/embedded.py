@@ -29,14 +29,15 @@ from falcon_balances.cli.target import Target, local_target
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.contracts.stream_records import SegmentRecordV1
-from falcon_balances.domain.counting import (
+from falcon_balances.domain.instants import quarter_of
+from falcon_balances.domain.operations import PspOperation
+from falcon_balances.domain.parts import (
     ArrivedSegment,
     countable_parts,
+    joined,
     transactions,
     writes_of,
 )
-from falcon_balances.domain.instants import quarter_of
-from falcon_balances.domain.operations import PspOperation
 from falcon_balances.domain.splitting import split
 
 MESSAGES: Final = 500
@@ -162,7 +163,7 @@ class BareLoop:
         for start in range(0, len(claims), size):
             self._persist_and_publish(claims[start : start + size], records[start : start + size])
         for group in transactions(part for each in arrived for part in countable_parts(each)):
-            assert not self._store.transact(writes_of(group))
+            assert not self._store.transact(writes_of(*joined(group, {})))
         return perf_counter() - begun
 
     def _persist_and_publish(

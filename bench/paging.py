@@ -27,12 +27,13 @@ from bench.api import (
 from bench.core import measure
 from bench.results import Bound, Column, Result, Row
 from bench.wire import Answer, answered, recorded
-from falcon_balances.adapters.balance_store import STREAM_PK, cut_sk, transact_item
+from falcon_balances.adapters.balance_items import transact_item
+from falcon_balances.adapters.balance_store import STREAM_PK, cut_sk
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.staged_operations import parse_message
-from falcon_balances.domain.counting import ArrivedSegment, CountablePart, countable_parts
 from falcon_balances.domain.instants import QUARTER, rfc3339
 from falcon_balances.domain.operations import PspOperation
+from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts, joined
 from falcon_balances.domain.splitting import split
 from lambdas.balance_api.cursors import Cursors
 from lambdas.balance_api.reading import MARKS_A_PAGE_MAX
@@ -58,7 +59,7 @@ def _counted() -> tuple[CountablePart, str]:
     claim = ClaimV1.of(operation, events.RECEIVED_AT, said)
     (claimed,), (segment,) = claim.segments, said.segments
     arrived = ArrivedSegment(segment, _BEGINNING, claimed.log_key, claim.fingerprint, claimed.body)
-    (part,) = countable_parts(arrived)
+    (part,), _ = joined(countable_parts(arrived), {})
     return part, said.falcon_operation_id
 
 

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
-from falcon_balances.adapters.ports import ConditionFailed, Standing, TryAgain, WriteOutcome
-from falcon_balances.contracts.currencies import written_currency
+from falcon_balances.adapters.balance_items import (
+    item_key,
+    negative_since,
+    outcome_of,
+    read_balance,
+    read_block,
+    transact_item,
+    untyped,
+)
+from falcon_balances.adapters.ports import AvailableNow, WriteOutcome
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import (
-    AddCounters,
-    CheckAbsent,
-    DropPairing,
-    EndBlock,
     ItemKey,
-    PutMark,
-    PutPairing,
     TableWrite,
     block_sk,
     correction_sk,
@@ -26,10 +28,10 @@ from falcon_balances.domain.counting import (
     merchant_pk,
 )
 from falcon_balances.domain.cuts import Cut
-from falcon_balances.domain.errors import IntegrityError, TransientError
+from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.pairing import Pairing
+from falcon_balances.domain.standing import Standing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,11 +41,6 @@ _BATCH_GET_ATTEMPTS: Final = 5
 # A cut that lapsed is of no use after a day; one that was completed tells how far the stream was
 # counted when the reducer last moved, however long it has stood still.
 _CUT_KEPT: Final = timedelta(days=30)
-_TRY_AGAIN: Final = {
-    "TransactionConflict",
-    "ThrottlingError",
-    "ProvisionedThroughputExceeded",
-}
 
 
 class DynamoBalanceStore:
@@ -68,28 +65,30 @@ class DynamoBalanceStore:
         return {key: read_block(item) for key, item in self._items(keys, "blocks").items()}
 
     def companions(
-        self, blocks: Collection[ItemKey], pairings: Collection[ItemKey]
-    ) -> tuple[Mapping[ItemKey, Block], Mapping[ItemKey, Pairing]]:
-        keys = [*blocks, *pairings]
-        found = self._items(keys, "blocks and pairings") if keys else {}
+        self, blocks: Collection[ItemKey], standings: Collection[ItemKey]
+    ) -> tuple[Mapping[ItemKey, Block], Mapping[ItemKey, Standing]]:
+        keys = [*blocks, *standings]
+        found = self._items(keys, "blocks and standings") if keys else {}
         return (
             {key: read_block(found[key]) for key in blocks if key in found},
             {
-                key: Pairing.from_attributes(key, untyped(found[key]))
-                for key in pairings
+                key: Standing.from_attributes(key, untyped(found[key]))
+                for key in standings
                 if key in found
             },
         )
 
-    def standings(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Standing]:
+    def available_now(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, AvailableNow]:
         return {
-            key: Standing(int(item.get("available", {"N": "0"})["N"]), _negative_since(item))
+            key: AvailableNow(int(item.get("available", {"N": "0"})["N"]), negative_since(item))
             for key, item in self._items(keys, "balances").items()
         }
 
     def _items(self, keys: Collection[ItemKey], kind: str) -> dict[ItemKey, dict[str, Any]]:
         """One BatchGetItem, unless DynamoDB leaves some of it for another."""
-        pending: Any = {self._table: {"Keys": [_key(key) for key in keys], "ConsistentRead": True}}
+        pending: Any = {
+            self._table: {"Keys": [item_key(key) for key in keys], "ConsistentRead": True}
+        }
         found: dict[ItemKey, dict[str, Any]] = {}
         with aws_call(f"{len(keys)} {kind}"):
             for _ in range(_BATCH_GET_ATTEMPTS):
@@ -112,7 +111,7 @@ class DynamoBalanceStore:
             try:
                 self._dynamodb.update_item(
                     TableName=self._table,
-                    Key=_key(key),
+                    Key=item_key(key),
                     UpdateExpression=update,
                     ConditionExpression=f"{condition} attribute_exists(negative_since)",
                     ExpressionAttributeValues=values,
@@ -266,119 +265,6 @@ class DynamoBalanceStore:
                     raise
 
 
-_ONLY_IF_ABSENT: Final = {
-    "ConditionExpression": "attribute_not_exists(pk)",
-    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-}
-
-
-def _key(key: ItemKey) -> dict[str, Any]:
-    return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
-
-
-def transact_item(table: str, write: TableWrite) -> Any:  # noqa: ANN401 - boto3's union
-    where: dict[str, Any] = {"TableName": table}
-    match write:
-        case PutMark():
-            item = {"pk": write.key.pk, "sk": write.key.sk, **write.attributes}
-            put = where | {"Item": {name: _typed(value) for name, value in item.items()}}
-            if write.only_if_absent:
-                put |= _ONLY_IF_ABSENT
-            return {"Put": put}
-        case CheckAbsent():
-            return {"ConditionCheck": where | {"Key": _key(write.key)} | _ONLY_IF_ABSENT}
-        case EndBlock():
-            return {"Update": where | {"Key": _key(write.key)} | _ending(write)}
-        case PutPairing():
-            item = {"pk": write.key.pk, "sk": write.key.sk, **write.attributes}
-            put = where | {"Item": {name: _typed(value) for name, value in item.items()}}
-            return {"Put": put | _as_seen(write.seen)}
-        case DropPairing():
-            return {"Delete": where | {"Key": _key(write.key)} | _as_seen(write.seen)}
-        case AddCounters():
-            return {"Update": where | {"Key": _key(write.key)} | _adding(write)}
-
-
-def _as_seen(standing: str | None) -> dict[str, Any]:
-    if standing is None:
-        return dict(_ONLY_IF_ABSENT)
-    return {
-        "ConditionExpression": "standing = :seen",
-        "ExpressionAttributeValues": {":seen": {"S": standing}},
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    }
-
-
-def _typed(value: str | int) -> dict[str, str]:
-    return {"N": str(value)} if isinstance(value, int) else {"S": value}
-
-
-def untyped(item: Mapping[str, Any]) -> dict[str, str | int]:
-    """What we write has texts and whole numbers; sets, of cuts, are left out."""
-    plain: dict[str, str | int] = {}
-    for name, value in item.items():
-        if "N" in value:
-            plain[name] = int(value["N"])
-        elif "S" in value:
-            plain[name] = value["S"]
-    return plain
-
-
-def _adding(write: AddCounters) -> dict[str, Any]:
-    names = list(write.counters)
-    update: dict[str, Any] = {
-        "UpdateExpression": "ADD " + ", ".join(f"#{n} :{n}" for n in range(len(names))),
-        "ExpressionAttributeNames": {f"#{n}": name for n, name in enumerate(names)},
-        "ExpressionAttributeValues": {
-            f":{n}": {"N": str(write.counters[name])} for n, name in enumerate(names)
-        },
-    }
-    conditions = []
-    if write.available_min is not None:
-        conditions.append("available >= :available_min")
-        update["ExpressionAttributeValues"][":available_min"] = {"N": str(write.available_min)}
-    if write.blocked_max is not None:
-        # Where nothing was ever blocked the attribute is missing, and means 0.
-        missing = "attribute_not_exists(blocked) OR " if write.blocked_max >= 0 else ""
-        conditions.append(f"({missing}blocked <= :blocked_max)")
-        update["ExpressionAttributeValues"][":blocked_max"] = {"N": str(write.blocked_max)}
-    if write.operations_count is not None:
-        conditions.append("operations_count = :operations_count")
-        counted = {"N": str(write.operations_count)}
-        update["ExpressionAttributeValues"][":operations_count"] = counted
-    if conditions:
-        update["ConditionExpression"] = " AND ".join(conditions)
-        update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-    return update
-
-
-def _ending(write: EndBlock) -> dict[str, Any]:
-    """Out of the index of what will expire, in the same write."""
-    values = {
-        ":active": "active",
-        ":status": write.status,
-        ":ended_at": write.ended_at,
-        ":ended_by": write.ended_by,
-    }
-    condition = "#status = :active"
-    if write.expired_at is not None:
-        condition += " AND expiry <= :expired_at"
-        values[":expired_at"] = write.expired_at
-    return {
-        "UpdateExpression": (
-            "SET #status = :status, ended_at = :ended_at, ended_by = :ended_by REMOVE expiring"
-        ),
-        "ConditionExpression": condition,
-        "ExpressionAttributeNames": {"#status": "status"},
-        "ExpressionAttributeValues": {name: {"S": value} for name, value in values.items()},
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    }
-
-
-def read_block(item: Mapping[str, Any]) -> Block:
-    return Block.from_attributes(ItemKey(item["pk"]["S"], item["sk"]["S"]), untyped(item))
-
-
 def cut_sk(cut_at: datetime) -> str:
     return f"CUT#{rfc3339(cut_at)}"
 
@@ -389,27 +275,3 @@ def _expiry(cut_at: datetime) -> Any:  # noqa: ANN401 - boto3's union
 
 def _stream_key(sk: str) -> dict[str, Any]:
     return {"pk": {"S": STREAM_PK}, "sk": {"S": sk}}
-
-
-def outcome_of(reason: Mapping[str, Any]) -> WriteOutcome:
-    code = reason.get("Code", "None")
-    if code == "None":
-        return None
-    if code == "ConditionalCheckFailed":
-        return ConditionFailed(untyped(reason.get("Item", {})))
-    if code in _TRY_AGAIN:
-        return TryAgain()
-    raise TransientError(f"count: {code}")
-
-
-def read_balance(item: Mapping[str, Any]) -> Balance:
-    _, balance_shop_id, code = item["sk"]["S"].split("#")
-    currency = written_currency(code)
-    if currency is None:
-        raise IntegrityError(f"balance in an unknown currency: {item['sk']['S']}")
-    counters = {name: int(value["N"]) for name, value in item.items() if "N" in value}
-    return Balance.from_counters(balance_shop_id, currency, counters, _negative_since(item))
-
-
-def _negative_since(item: Mapping[str, Any]) -> datetime | None:
-    return parse_rfc3339(item["negative_since"]["S"]) if "negative_since" in item else None

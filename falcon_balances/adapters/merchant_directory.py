@@ -1,4 +1,4 @@
-"""Merchant contexts in DynamoDB: one item per key with all its versions, oldest first."""
+"""Merchant contexts in DynamoDB: one item per key with all its versions and forms, oldest first."""
 
 import json
 from collections.abc import Callable, Collection, Mapping
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 _KEYS_PER_GET: Final = 100  # of BatchGetItem
 _ATTEMPTS: Final = 5
-CACHED_S: Final = 60  # a new version starts 20 minutes after it is loaded, so this is early enough
+# A new version starts 20 minutes after it is loaded, so this is early enough. A currency that was
+# added to a known version is unknown for as long at most: until then E_NO_BALANCE_SHOP.
+CACHED_S: Final = 60
 _CACHED_KEYS_MAX: Final = 10_000
 
 
@@ -92,7 +94,9 @@ class DynamoMerchantDirectory:
         raise TransientError("merchant contexts: keys left unprocessed")
 
     def replace(self, key: ContextKey, seen: ContextHistory, history: ContextHistory) -> bool:
-        """Versions are only ever added, so their number says whether another was faster."""
+        """Forms of versions are only ever added, and each is kept, so their number grows with every
+        change and says whether another was faster.
+        """
         documents = [json.dumps(context_document(version)) for version in history]
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(context_key)"}
         if seen:

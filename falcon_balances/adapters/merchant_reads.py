@@ -2,20 +2,18 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
-from falcon_balances.adapters.balance_store import (
-    STREAM_PK,
-    read_balance,
-    read_block,
-    untyped,
-)
+from falcon_balances.adapters.balance_items import read_balance, read_block, untyped
+from falcon_balances.adapters.balance_store import STREAM_PK
 from falcon_balances.adapters.event_claims import read_claim
 from falcon_balances.adapters.ports import MarkPage, TryAgain
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import (
@@ -27,15 +25,16 @@ from falcon_balances.domain.counting import (
     late_sk,
     mark_sk,
     merchant_pk,
-    pairing_sk,
+    standing_sk,
     window_sk,
 )
+from falcon_balances.domain.effects import Effect, read_effect
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.log_format import parse_csv_body
-from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.pairing import Pairing
+from falcon_balances.domain.operations import Stage, read_staged
+from falcon_balances.domain.standing import Standing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -150,6 +149,15 @@ class DynamoMerchantReads:
         # A segment of many balances is counted in parts; the first part's mark is the segment's.
         return [_mark(item) for item in items if "lines" in item]
 
+    def effect_of(self, mark: Mark) -> Effect:
+        """A query: the first part's mark does not know what the others added."""
+        sk = mark_sk(mark.falcon_operation_id, mark.staged)
+        effect: dict[BalanceKey, Joint] = {}
+        # A later revision's `.` comes after the `#` of the parts.
+        for item in self._between(sk, f"{sk}#~"):
+            effect |= read_effect(item["effect"]["S"])
+        return effect
+
     def block(self, block_id: str) -> Block | None:
         item = self._get(self._pk, block_sk(block_id))
         return read_block(item) if item else None
@@ -158,10 +166,13 @@ class DynamoMerchantReads:
         prefix = correction_sk(falcon_operation_id, "")
         return [item["sk"]["S"].removeprefix(prefix) for item in self._all(prefix)]
 
-    def pairings(self, limit: int) -> Sequence[Pairing]:
+    def open_standings(self, limit: int) -> Sequence[Standing]:
+        items = self._query(
+            "begins_with(sk, :a)", {":a": {"S": standing_sk("")}}, index=("by-open", "open")
+        )
         return [
-            Pairing.from_attributes(ItemKey(self._pk, item["sk"]["S"]), untyped(item))
-            for item in self._all(pairing_sk(""), limit)
+            Standing.from_attributes(ItemKey(self._pk, item["sk"]["S"]), untyped(item))
+            for item in islice(items, limit)
         ]
 
     def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
@@ -187,43 +198,40 @@ class DynamoMerchantReads:
         return answer.get("Item", {})
 
     def _all(self, prefix: str, limit: int | None = None) -> list[dict[str, Any]]:
-        """Items whose sort keys begin so; some more than `limit` may come."""
-        items = self._query("begins_with(sk, :a)", {":a": {"S": prefix}})
-        if limit is None:
-            return list(items)
-        found = []
-        for item in items:
-            found.append(item)
-            if len(found) == limit:
-                break
-        return found
+        """Items whose sort keys begin so, `limit` at most."""
+        return list(islice(self._query("begins_with(sk, :a)", {":a": {"S": prefix}}), limit))
 
     def _between(self, first: str, last: str) -> Iterator[dict[str, Any]]:
         return self._query("sk BETWEEN :a AND :b", {":a": {"S": first}, ":b": {"S": last}})
 
-    def _query(self, condition: str, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Page by page; boto3's own paginator makes a class for every call."""
-        more: Any = {}
+    def _query(
+        self, condition: str, values: dict[str, Any], *, index: tuple[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Page by page; boto3's own paginator makes a class for every call.
+
+        `index`: its name and the attribute that holds the merchant's partition there.
+        """
+        more: Any = {"ConsistentRead": True} if index is None else {"IndexName": index[0]}
         while True:
             with aws_call(f"query of {self.merchant_id}"):
                 answer = self._dynamodb.query(
                     TableName=self._table,
-                    KeyConditionExpression=f"pk = :pk AND {condition}",
+                    KeyConditionExpression=f"#pk = :pk AND {condition}",
+                    ExpressionAttributeNames={"#pk": "pk" if index is None else index[1]},
                     ExpressionAttributeValues={":pk": {"S": self._pk}, **values},
-                    ConsistentRead=True,
                     **more,
                 )
             yield from answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return
-            more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+            more |= {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def _key(self, sk: str) -> dict[str, Any]:
         return {"pk": {"S": self._pk}, "sk": {"S": sk}}
 
     def _index_key(self, order: str) -> dict[str, Any]:
-        _, _, operation_id, stage = order.split("#")
-        return self._key(mark_sk(operation_id, stage)) | {
+        _, _, operation_id, staged = order.split("#")
+        return self._key(mark_sk(operation_id, staged)) | {
             "merchant_id": {"S": self.merchant_id},
             "counted_order": {"S": order},
         }
@@ -261,17 +269,20 @@ def _mark(item: Mapping[str, Any]) -> Mark:
 
 def mark_of(key: ItemKey, said: Mapping[str, str | int]) -> Mark:
     """Raises IntegrityError for a mark that the reducer would not have written."""
-    _, operation_id, stage = key.sk.split("#")
+    _, operation_id, staged = key.sk.split("#")
     corrects = said.get("corrects")
     try:
+        stage, revision = read_staged(staged)
         return Mark(
             falcon_operation_id=operation_id,
-            stage=Stage(stage),
+            stage=stage,
+            revision=revision,
             window=parse_rfc3339(str(said["window"])),
             order=str(said["counted_order"]),
             log_key=str(said["log_key"]),
             fingerprint=str(said["fingerprint"]),
             lines=parse_csv_body(str(said["lines"])),
+            effect=read_effect(str(said["effect"])),
             corrects=None if corrects is None else str(corrects),
         )
     except (KeyError, ValueError) as error:

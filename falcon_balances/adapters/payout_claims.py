@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
-from falcon_balances.adapters.balance_store import outcome_of, transact_item
+from falcon_balances.adapters.balance_items import outcome_of, transact_item
 from falcon_balances.adapters.event_claims import DynamoEventClaims, claim_item, read_claim
 from falcon_balances.adapters.ports import ConditionFailed, WriteOutcome
 from falcon_balances.contracts.claims import ClaimV1

@@ -15,10 +15,11 @@ from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import ItemKey, TableWrite
 from falcon_balances.domain.cuts import Cut, Shard
+from falcon_balances.domain.effects import Effect
 from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 from falcon_balances.domain.operations import Segment, Stage
-from falcon_balances.domain.pairing import Pairing
+from falcon_balances.domain.standing import Standing
 
 
 class EventClaims(Protocol):
@@ -108,7 +109,7 @@ class TryAgain:
 WriteOutcome = ConditionFailed | TryAgain | None
 
 
-class Standing(NamedTuple):
+class AvailableNow(NamedTuple):
     """What a balance's item says of `available`, in minor units, and since when it is negative."""
 
     available: int
@@ -123,9 +124,9 @@ class BalanceStore(Protocol):
         """Those of at most a hundred blocks that there are; strongly consistent."""
 
     def companions(
-        self, blocks: Collection[ItemKey], pairings: Collection[ItemKey]
-    ) -> tuple[Mapping[ItemKey, Block], Mapping[ItemKey, Pairing]]:
-        """Those there are of at most a hundred blocks and pairings; strongly consistent."""
+        self, blocks: Collection[ItemKey], standings: Collection[ItemKey]
+    ) -> tuple[Mapping[ItemKey, Block], Mapping[ItemKey, Standing]]:
+        """Those there are of at most a hundred blocks and standings; strongly consistent."""
 
     def blocks_of(self, merchant_id: str) -> Sequence[Block]:
         """All of a merchant's, in no particular order."""
@@ -136,7 +137,7 @@ class BalanceStore(Protocol):
     def balances(self, merchant_id: str) -> Sequence[Balance]:
         """Strongly consistent, in no particular order."""
 
-    def standings(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, "Standing"]:
+    def available_now(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, AvailableNow]:
         """Of those of at most a hundred balances that there are; strongly consistent."""
 
     def set_negative_since(self, key: ItemKey, since: datetime | None) -> None:
@@ -172,7 +173,8 @@ class MarkPage:
 class MerchantReads(Protocol):
     """One merchant's own items and nobody else's: it is named once, and no method takes another.
 
-    All reads are strongly consistent but `marks`, which reads an index that follows the table.
+    All reads are strongly consistent but `marks` and `open_standings`, which read indexes that
+    follow the table.
     """
 
     @property
@@ -182,7 +184,9 @@ class MerchantReads(Protocol):
         """All that reached the stream by then is in the items that are read after this."""
 
     def indexed_as_of(self, now: datetime) -> datetime | None:
-        """As above for `marks`: how far `as_of` had come when the index had time to follow."""
+        """As above for what is indexed: how far `as_of` had come when an index had time to
+        follow.
+        """
 
     def balances(self) -> Sequence[Balance]:
         """In no particular order."""
@@ -212,15 +216,18 @@ class MerchantReads(Protocol):
         """
 
     def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
-        """Of all stages."""
+        """Of all stages and revisions."""
+
+    def effect_of(self, mark: Mark) -> Effect:
+        """The whole of it, where the segment was counted in more than one part."""
 
     def block(self, block_id: str) -> Block | None: ...
 
     def corrections(self, falcon_operation_id: str) -> Sequence[str]:
         """The adjustments that correct an operation."""
 
-    def pairings(self, limit: int) -> Sequence[Pairing]:
-        """Operations that await their other stage or differ from it, in no particular order."""
+    def open_standings(self, limit: int) -> Sequence[Standing]:
+        """Operations whose stages say different things, or of which one says nothing, by id."""
 
     def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
         """Of all stages; none that does not name the merchant."""

@@ -62,4 +62,5 @@ def refuse(path: Path, wrong: Sequence[WrongLine], consequence: str) -> None:
         return
     for line in wrong[:_SAID_MAX]:
         output.note(f"{path}:{line.line}: {line.code} {line.reason}")
-    raise InvalidInputError(f"{len(wrong)} wrong lines in {path}; {consequence}")
+    said = "1 line is" if len(wrong) == 1 else f"{len(wrong)} lines are"
+    raise InvalidInputError(f"{said} wrong in {path}; {consequence}")

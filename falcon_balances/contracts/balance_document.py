@@ -15,7 +15,10 @@ from falcon_balances.domain.money import at_full_scale
 class BalanceV1(BaseModel):
     """One balance shop in one currency. Money as strings at the currency's full scale.
 
-    `negative_since` is there only while `available` is below zero.
+    `pending` is confirmed and not traced yet; `unapplied` is traced, but nobody confirmed it. Money
+    out counts as soon as one side says so: `debits_unconfirmed` was taken because the bank says so,
+    `debits_untraced` because the PSP does. `negative_since` is there only while `available` is
+    below zero.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,6 +28,9 @@ class BalanceV1(BaseModel):
     confirmed: str
     reconciled: str
     pending: str
+    unapplied: str
+    debits_unconfirmed: str
+    debits_untraced: str
     withdrawn: str
     adjusted: str
     blocked: str
@@ -43,6 +49,9 @@ class BalanceV1(BaseModel):
             confirmed=scaled(balance.confirmed),
             reconciled=scaled(balance.reconciled),
             pending=scaled(balance.pending),
+            unapplied=scaled(balance.unapplied),
+            debits_unconfirmed=scaled(balance.debits_unconfirmed),
+            debits_untraced=scaled(balance.debits_untraced),
             withdrawn=scaled(balance.withdrawn),
             adjusted=scaled(balance.adjusted),
             blocked=scaled(balance.blocked),

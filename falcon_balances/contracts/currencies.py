@@ -56,9 +56,14 @@ def written_currency(code: str) -> Currency | None:
     return _WRITTEN.get(code)
 
 
+def ever_accepted(code: str) -> Currency | None:
+    """In what may speak of the past, as merchant contexts do: of today, or ever written."""
+    return written_currency(code) or find_currency(code)
+
+
 def scaled(minor: int, code: str) -> str:
     """At full scale. Raises ValueError for what is no currency, and never was."""
-    currency = written_currency(code) or find_currency(code)
+    currency = ever_accepted(code)
     if currency is None:
         raise ValueError(f"unknown currency {code}")
     return at_full_scale(minor, currency.exponent)

@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
-from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.contracts.currencies import ever_accepted
 from falcon_balances.contracts.strictness import (
+    CURRENCY_PATTERN,
     AmountOrZero,
-    CurrencyCode,
     DateText,
     Id,
     Optionally,
     StrictModel,
     parse_date,
+    unknown_currency,
 )
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.instants import rfc3339
@@ -27,7 +28,20 @@ from falcon_balances.domain.money import at_full_scale, minor_units
 from falcon_balances.domain.operations import OperationType
 
 FEES_MAX: Final = 5
-AmountsByCurrency = dict[CurrencyCode, AmountOrZero]
+
+
+def _once_accepted(code: str) -> str:
+    if ever_accepted(code) is None:
+        raise unknown_currency()
+    return code
+
+
+# A version that was loaded stays readable when its currency leaves ISO 4217: what happened while it
+# was in force can still come in, and be paid out.
+CurrencyOnceAccepted = Annotated[
+    str, StringConstraints(pattern=CURRENCY_PATTERN), AfterValidator(_once_accepted)
+]
+AmountsByCurrency = dict[CurrencyOnceAccepted, AmountOrZero]
 
 
 class FeeV1(StrictModel):
@@ -49,7 +63,7 @@ class MerchantContextV1(StrictModel):
     local_merchant_id: Id
     shop_id: Id
     merchant_id: Id
-    balance_shops: Annotated[dict[CurrencyCode, Id], Field(min_length=1)]
+    balance_shops: Annotated[dict[CurrencyOnceAccepted, Id], Field(min_length=1)]
     status: Literal["active", "inactive"]
     effective_from: DateText
     fees: Annotated[list[FeeV1], Field(max_length=FEES_MAX)]
@@ -76,8 +90,9 @@ def _fee(fee: FeeV1, path: str) -> Fee:
         raise RejectedOperation(RejectionCode.AMOUNT, f"{path}.percent: above 100")
     minimum = _minor_by_currency(fee.min, f"{path}.min")
     maximum = _minor_by_currency(fee.max, f"{path}.max")
-    if any(minimum[code] > maximum[code] for code in minimum.keys() & maximum.keys()):
-        raise RejectedOperation(RejectionCode.AMOUNT, f"{path}.min: above max")
+    for code in sorted(minimum.keys() & maximum.keys()):
+        if minimum[code] > maximum[code]:
+            raise RejectedOperation(RejectionCode.AMOUNT, f"{path}.min.{code}: above max")
     return Fee(
         on=OperationType(fee.on),
         percent_millionths=percent,
@@ -89,9 +104,9 @@ def _fee(fee: FeeV1, path: str) -> Fee:
 
 def _minor_by_currency(amounts: Mapping[str, str] | None, path: str) -> dict[str, int]:
     return {
-        code: minor_units(amount, currency.exponent, path)
+        code: minor_units(amount, currency.exponent, f"{path}.{code}")
         for code, amount in (amounts or {}).items()
-        if (currency := find_currency(code)) is not None
+        if (currency := ever_accepted(code)) is not None
     }
 
 
@@ -120,6 +135,6 @@ def _fee_document(fee: Fee) -> dict[str, object]:
             document[name] = {
                 code: at_full_scale(minor, currency.exponent)
                 for code, minor in sorted(amounts.items())
-                if (currency := find_currency(code)) is not None
+                if (currency := ever_accepted(code)) is not None
             }
     return document

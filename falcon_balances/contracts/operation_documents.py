@@ -1,5 +1,6 @@
 """What the API says of operations: a page, one's whole story, what awaits reconciliation."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Self
@@ -9,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.contracts.fresh import Fresh
+from falcon_balances.domain.available import Joint
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose
-from falcon_balances.domain.history import Mark
+from falcon_balances.domain.history import BalanceKey, Mark
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.operations import BalanceOperation, Stage, main_line
-from falcon_balances.domain.pairing import Pairing, Standing, movements_of
+from falcon_balances.domain.standing import Disagreement, Standing, movements_of
 
 _MODEL = ConfigDict(frozen=True, extra="forbid")
 Optional = Field(exclude_if=lambda said: said is None)
@@ -109,13 +111,19 @@ class StageStoryV1(BaseModel):
             stage=claim.stage,
             received_at=claim.received_at,
             fingerprint=claim.fingerprint,
-            context_version=own.context_version,
+            context_version=_since_when(own.context_version),
             state=claim.state,
             log_key=own.log_key,
             counted_in=None if mark is None else rfc3339(mark.window),
             corrects=claim.corrects,
             lines=tuple(LineV1.of(line) for line in own.lines()),
         )
+
+
+def _since_when(context_version: str) -> str:
+    """Without the hashes: a merchant could try out which `risk` gives its own."""
+    versions = (each.partition("#")[0] for each in context_version.split(","))
+    return ",".join(dict.fromkeys(versions))
 
 
 class SetAsideV1(BaseModel):
@@ -169,7 +177,7 @@ class MovementV1(BaseModel):
     currency: str
 
 
-def _movements(text: str | None) -> tuple[MovementV1, ...]:
+def _movements(text: str) -> tuple[MovementV1, ...]:
     return tuple(
         MovementV1(
             balance_shop_id=each.balance_shop_id,
@@ -181,15 +189,40 @@ def _movements(text: str | None) -> tuple[MovementV1, ...]:
     )
 
 
+class JointFiguresV1(BaseModel):
+    """An operation's share of a balance's figures that follow from both stages."""
+
+    model_config = _MODEL
+
+    balance_shop_id: str
+    currency: str
+    pending: str
+    unapplied: str
+    debits_unconfirmed: str
+    debits_untraced: str
+
+    @classmethod
+    def of(cls, balance: BalanceKey, joint: Joint) -> Self:
+        code = balance.currency
+        return cls(
+            balance_shop_id=balance.balance_shop_id,
+            currency=code,
+            pending=scaled(joint.pending, code),
+            unapplied=scaled(joint.unapplied, code),
+            debits_unconfirmed=scaled(joint.debits_unconfirmed, code),
+            debits_untraced=scaled(joint.debits_untraced, code),
+        )
+
+
 class UnreconciledOperationV1(BaseModel):
-    """`standing`: one stage is awaited, or both are there and differ. Age counts from
+    """`standing`: one stage says nothing, or the two say different things. Age counts from
     `operation_date`, the reconciled one's where that is alone.
     """
 
     model_config = _MODEL
 
     falcon_operation_id: str
-    standing: Standing
+    standing: Disagreement
     psp_id: str
     external_reference: str
     type: str
@@ -197,38 +230,50 @@ class UnreconciledOperationV1(BaseModel):
     age_days: int
     confirmed: tuple[MovementV1, ...]
     reconciled: tuple[MovementV1, ...]
+    figures: tuple[JointFiguresV1, ...]
 
     @classmethod
-    def of(cls, pairing: Pairing, now: datetime) -> Self:
+    def of(cls, standing: Standing, now: datetime) -> Self:
         return cls(
-            falcon_operation_id=pairing.falcon_operation_id,
-            standing=pairing.standing,
-            psp_id=pairing.psp_id,
-            external_reference=pairing.external_reference,
-            type=pairing.type,
-            operation_date=pairing.operation_date,
-            age_days=age_days(pairing, now),
-            confirmed=_movements(pairing.confirmed),
-            reconciled=_movements(pairing.reconciled),
+            falcon_operation_id=standing.falcon_operation_id,
+            standing=_disagreement(standing),
+            psp_id=standing.psp_id,
+            external_reference=standing.external_reference,
+            type=standing.type,
+            operation_date=standing.operation_date,
+            age_days=age_days(standing, now),
+            confirmed=_movements(standing.confirmed),
+            reconciled=_movements(standing.reconciled),
+            figures=tuple(JointFiguresV1.of(*each) for each in standing.joint().items()),
         )
 
 
-def age_days(pairing: Pairing, now: datetime) -> int:
+def _disagreement(standing: Standing) -> Disagreement:
+    found = standing.disagreement
+    assert found is not None  # noqa: S101 - the index holds what is open
+    return found
+
+
+def age_days(standing: Standing, now: datetime) -> int:
     """Dates may lie a little ahead (design §4): those are of today."""
-    return max(0, (now - parse_rfc3339(pairing.operation_date)).days)
+    return max(0, (now - parse_rfc3339(standing.operation_date)).days)
 
 
 class UnreconciledSumV1(BaseModel):
-    """Sums of what a PSP's operations of one standing say in each stage."""
+    """Sums of a PSP's operations of one standing: what each stage says, and what follows of it."""
 
     model_config = _MODEL
 
     psp_id: str
     currency: str
-    standing: Standing
+    standing: Disagreement
     operations_count: int
     confirmed: str
     reconciled: str
+    pending: str
+    unapplied: str
+    debits_unconfirmed: str
+    debits_untraced: str
 
 
 class UnreconciledV1(Fresh):
@@ -240,24 +285,44 @@ class UnreconciledV1(Fresh):
     next_cursor: str | None
 
 
-def unreconciled_sums(pairings: Iterable[Pairing]) -> tuple[UnreconciledSumV1, ...]:
+_SUMMED = (
+    "confirmed",
+    "reconciled",
+    "pending",
+    "unapplied",
+    "debits_unconfirmed",
+    "debits_untraced",
+)
+
+
+def unreconciled_sums(standings: Iterable[Standing]) -> tuple[UnreconciledSumV1, ...]:
     """By PSP, currency and standing; an operation of two currencies counts in both."""
-    totals: dict[tuple[str, str, Standing], list[int]] = {}
-    for pairing in pairings:
-        sides = (movements_of(pairing.confirmed), movements_of(pairing.reconciled))
-        for currency in {each.currency for side in sides for each in side}:
-            total = totals.setdefault((pairing.psp_id, currency, pairing.standing), [0, 0, 0])
-            total[0] += 1
-            for number, side in enumerate(sides, start=1):
-                total[number] += sum(each.amount for each in side if each.currency == currency)
+    totals: dict[tuple[str, str, Disagreement], Counter[str]] = {}
+    for standing in standings:
+        for currency, sums in _sums_by_currency(standing).items():
+            name = (standing.psp_id, currency, _disagreement(standing))
+            total = totals.setdefault(name, Counter())
+            total["operations_count"] += 1
+            for figure, amount in sums.items():
+                total[figure] += amount
     return tuple(
         UnreconciledSumV1(
             psp_id=psp_id,
             currency=currency,
             standing=standing,
-            operations_count=count,
-            confirmed=scaled(confirmed, currency),
-            reconciled=scaled(reconciled, currency),
+            operations_count=total["operations_count"],
+            **{name: scaled(total[name], currency) for name in _SUMMED},
         )
-        for (psp_id, currency, standing), (count, confirmed, reconciled) in sorted(totals.items())
+        for (psp_id, currency, standing), total in sorted(totals.items())
     )
+
+
+def _sums_by_currency(standing: Standing) -> dict[str, Counter[str]]:
+    sums: dict[str, Counter[str]] = {}
+    for name, said in (("confirmed", standing.confirmed), ("reconciled", standing.reconciled)):
+        for each in movements_of(said):
+            sums.setdefault(each.currency, Counter())[name] += each.amount
+    for balance, joint in standing.joint().items():
+        for name, value in joint.counters().items():
+            sums[balance.currency][name] += value
+    return sums

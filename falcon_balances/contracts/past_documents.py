@@ -11,7 +11,7 @@ from falcon_balances.contracts.fresh import Fresh
 from falcon_balances.contracts.queries import Source
 from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Past
 from falcon_balances.domain.instants import QUARTER, rfc3339
-from falcon_balances.domain.operations import BalanceOperation, Stage
+from falcon_balances.domain.operations import BalanceOperation, Stage, read_staged
 
 _MODEL = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 ObjectsRead = Annotated[
@@ -28,6 +28,9 @@ class FiguresV1(BaseModel):
     confirmed: str
     reconciled: str
     pending: str
+    unapplied: str
+    debits_unconfirmed: str
+    debits_untraced: str
     withdrawn: str
     adjusted: str
     available_before_blocks: str
@@ -43,6 +46,9 @@ def figures_at_scale(figures: Figures, currency: str) -> dict[str, Any]:
         "confirmed": scaled(figures.confirmed, currency),
         "reconciled": scaled(figures.reconciled, currency),
         "pending": scaled(figures.pending, currency),
+        "unapplied": scaled(figures.unapplied, currency),
+        "debits_unconfirmed": scaled(figures.debits_unconfirmed, currency),
+        "debits_untraced": scaled(figures.debits_untraced, currency),
         "withdrawn": scaled(figures.withdrawn, currency),
         "adjusted": scaled(figures.adjusted, currency),
         "available_before_blocks": scaled(figures.available, currency),
@@ -181,7 +187,10 @@ class StatementBalanceV1(BaseModel):
 
 
 class StatementLineV1(BaseModel):
-    """One line, in the order of counting. `running` is its balance right after it."""
+    """One line, in the order of counting. `running` is its balance right after it.
+
+    The figures that follow from both stages change with an operation's last line in a balance.
+    """
 
     model_config = _MODEL
 
@@ -247,15 +256,18 @@ class LateOperationV1(BaseModel):
 
     falcon_operation_id: str
     stage: Stage
+    revision: Annotated[int, Field(exclude_if=lambda said: said == 1)] = 1
     operation_date: str
     counted_in: str
 
     @classmethod
     def of_order(cls, order: str) -> Self:
-        window, booked, operation_id, stage = order.split("#")
+        window, booked, operation_id, said = order.split("#")
+        stage, revision = read_staged(said)
         return cls(
             falcon_operation_id=operation_id,
-            stage=Stage(stage),
+            stage=stage,
+            revision=revision,
             operation_date=booked,
             counted_in=window,
         )

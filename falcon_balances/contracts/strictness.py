@@ -22,10 +22,12 @@ from falcon_balances.domain.instants import RFC3339_PATTERN, parse_rfc3339
 
 ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
 AMOUNT_PATTERN: Final = r"^(0|[1-9][0-9]{0,14})(\.[0-9]+)?$"
+CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
 _AMOUNT_FIELDS: Final = frozenset(
     {"amount", "minimum_amount", "marketplace_fee", "percent", "fixed", "min", "max"}
 )
-_SAYABLE = re.compile(r"[a-z][a-z_]{0,39}\Z")
+_SAYABLE = re.compile(r"(?:[a-z][a-z_]{0,39}|[A-Z]{3})\Z")
+_KEY = "[key]"  # what pydantic says behind a map's key where the key itself is wrong
 
 
 def _above_zero(amount: str) -> str:
@@ -34,9 +36,13 @@ def _above_zero(amount: str) -> str:
     return amount
 
 
+def unknown_currency() -> PydanticCustomError:
+    return PydanticCustomError("E_CURRENCY", "unknown currency (ISO 4217)")
+
+
 def _known_currency(code: str) -> str:
     if find_currency(code) is None:
-        raise PydanticCustomError("E_CURRENCY", "no currency of ISO 4217")
+        raise unknown_currency()
     return code
 
 
@@ -45,7 +51,7 @@ Fingerprint = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 AmountOrZero = Annotated[str, StringConstraints(pattern=AMOUNT_PATTERN)]
 Amount = Annotated[AmountOrZero, AfterValidator(_above_zero)]
 CurrencyCode = Annotated[
-    str, StringConstraints(pattern="^[A-Z]{3}$"), AfterValidator(_known_currency)
+    str, StringConstraints(pattern=CURRENCY_PATTERN), AfterValidator(_known_currency)
 ]
 # Checked as text here and read by `parse_date`, because E_SCALE must be looked for before E_DATE.
 DateText = Annotated[
@@ -97,7 +103,7 @@ def _code(error: ErrorDetails) -> RejectionCode:
     names = [part for part in error["loc"] if isinstance(part, str)]
     if kind in {"missing", "extra_forbidden"} or not names:
         return RejectionCode.SCHEMA
-    if names[-1] == "[key]":
+    if names[-1] == _KEY:
         return RejectionCode.CURRENCY  # the keys of our maps are currencies
     if names[-1] in _AMOUNT_FIELDS or (len(names) > 1 and names[-2] in _AMOUNT_FIELDS):
         return RejectionCode.AMOUNT
@@ -107,7 +113,7 @@ def _code(error: ErrorDetails) -> RejectionCode:
 
 
 def _reason(error: ErrorDetails) -> str:
-    said = ".".join(_sayable(part) for part in error["loc"]) or "message"
+    said = ".".join(_sayable(part) for part in error["loc"] if part != _KEY) or "message"
     kind = error["type"]
     if kind == "missing":
         return f"{said}: missing"
@@ -119,7 +125,9 @@ def _reason(error: ErrorDetails) -> str:
 
 
 def _sayable(part: object) -> str:
-    """Field names are said, and nothing that a sender could have made up to be read or run."""
+    """Field names and currency codes are said, and nothing that a sender could have made up to be
+    read or run.
+    """
     if isinstance(part, int):
         return str(part)
     return str(part) if _SAYABLE.match(str(part)) else "(unknown name)"

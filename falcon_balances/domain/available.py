@@ -34,3 +34,27 @@ def agreement(confirmed: int, reconciled: int) -> Agreement:
         min(confirmed, 0) - min(counted, 0),
         min(reconciled, 0) - min(counted, 0),
     )
+
+
+class Joint(NamedTuple):
+    """Changes of the figures that follow from both stages, in minor units, signed."""
+
+    pending: int = 0
+    unapplied: int = 0
+    debits_unconfirmed: int = 0
+    debits_untraced: int = 0
+    available: int = 0
+
+    @classmethod
+    def between(cls, before: Agreement, after: Agreement) -> "Joint":
+        return cls(
+            after.pending - before.pending,
+            after.unapplied - before.unapplied,
+            after.debits_unconfirmed - before.debits_unconfirmed,
+            after.debits_untraced - before.debits_untraced,
+            after.counted - before.counted,
+        )
+
+    def counters(self) -> dict[str, int]:
+        """Those that change, by their names in the table."""
+        return {name: value for name, value in zip(self._fields, self, strict=True) if value}

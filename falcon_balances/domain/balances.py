@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from falcon_balances.domain.counting import COUNTERS, add_to, counters_of
+from falcon_balances.domain.available import Joint, agreement
+from falcon_balances.domain.counting import COUNTERS, add_to, stage_counters
 from falcon_balances.domain.money import Currency
-from falcon_balances.domain.operations import Segment
+from falcon_balances.domain.operations import PSP_STAGES, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,9 @@ class Balance:
     confirmed: int = 0
     reconciled: int = 0
     pending: int = 0
+    unapplied: int = 0
+    debits_unconfirmed: int = 0
+    debits_untraced: int = 0
     withdrawn: int = 0
     adjusted: int = 0
     blocked: int = 0
@@ -45,11 +49,24 @@ class Balance:
 def fold(segments: Iterable[Segment]) -> dict[tuple[str, str, str], dict[str, int]]:
     """The counters of every (merchant, balance shop, currency): what the table must say.
 
-    Each segment must be given once; their order does not matter.
+    Each segment must be given once. Their order does not matter: an operation's stages are summed
+    first, and joined when all are there.
     """
     totals: dict[tuple[str, str, str], dict[str, int]] = {}
+    nets: dict[tuple[tuple[str, str, str], str], list[int]] = {}
     for segment in segments:
+        stage, operation_id = segment.stage, segment.falcon_operation_id
         for line in segment.lines:
+            minor = line.amount.minor
             key = (segment.merchant_id, line.balance_shop_id, line.currency.code)
-            add_to(totals.setdefault(key, {}), counters_of(segment.stage, line))
+            total = totals.setdefault(key, dict.fromkeys(COUNTERS, 0))
+            add_to(total, stage_counters(stage, minor, 1))
+            if stage in PSP_STAGES:
+                of_operation = nets.setdefault((key, operation_id), [0, 0])
+                of_operation[PSP_STAGES.index(stage)] += minor
+            else:
+                total["available"] += minor
+    for (key, _), (confirmed, reconciled) in nets.items():
+        joint = Joint.between(agreement(0, 0), agreement(confirmed, reconciled))
+        add_to(totals[key], joint.counters())
     return totals

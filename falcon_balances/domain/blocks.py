@@ -4,7 +4,7 @@ A block's key decides its identity, so a request that comes again finds what bec
 What is decided here is plain writes; conditions of one transaction keep `available` at or above 0.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,7 +13,6 @@ from typing import Final
 from falcon_balances.domain.counting import (
     AddCounters,
     CheckAbsent,
-    CountablePart,
     EndBlock,
     ItemKey,
     PutMark,
@@ -26,7 +25,8 @@ from falcon_balances.domain.counting import (
 )
 from falcon_balances.domain.identity import uuid5_text
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.operations import PSP_STAGES
+from falcon_balances.domain.parts import CountablePart
 
 EXPIRY_MAX: Final = timedelta(days=30)
 # Blocks that will expire lie in these partitions of the index, to be found without a scan.
@@ -194,28 +194,55 @@ def block_writes(block: Block, logged: LoggedMoney | None = None) -> list[TableW
         ),
     ]
     if block.purpose is Purpose.REFUND:
-        counted = mark_sk(block.block_id, Stage.CONFIRMED)
-        writes.append(CheckAbsent(ItemKey(merchant_pk(block.merchant_id), counted)))
+        pk = merchant_pk(block.merchant_id)
+        marks = (ItemKey(pk, mark_sk(block.block_id, stage)) for stage in PSP_STAGES)
+        writes += map(CheckAbsent, marks)
     return writes
 
 
-def settled_by(part: CountablePart, block: Block | None, at: datetime) -> CountablePart:
-    """The part with what becomes of the block that was made for it, in the same transaction.
+def settled(
+    parts: Sequence[CountablePart], blocks: Mapping[ItemKey, Block], arrived: Sequence[datetime]
+) -> list[CountablePart]:
+    """The parts with what becomes of the blocks that were made for them, in one transaction.
 
-    Where there is none, none may come meanwhile: it would set money aside for nothing.
+    A block ends with the first part that touches its balance. Where there is none, none may come
+    meanwhile: it would set money aside for nothing. `arrived`: when each part reached the stream.
     """
-    if part.block_key is None:
-        return part
+    decided: set[ItemKey] = set()
+    found = []
+    for part, at in zip(parts, arrived, strict=True):
+        if part.block_key is None or part.block_key in decided:
+            found.append(part)
+            continue
+        after = settled_by(part, blocks.get(part.block_key), at)
+        if after.block_write is not None:
+            decided.add(part.block_key)
+        found.append(after)
+    return found
+
+
+def settled_by(part: CountablePart, block: Block | None, at: datetime) -> CountablePart:
     if block is None:
+        assert part.block_key is not None  # noqa: S101 - else there is nothing to be asked
         return replace(part, block_write=CheckAbsent(part.block_key))
-    if block.status is not BlockStatus.ACTIVE:
-        return replace(part, block_write=None)
+    if block.status is not BlockStatus.ACTIVE or block.balance_key not in part.additions:
+        return part
     ending, returned = ending_writes(block, BlockStatus.SETTLED, at, part.mark.key.sk)
-    counters = dict(part.additions.get(block.balance_key, {}))
+    counters = dict(part.additions[block.balance_key])
     add_to(counters, returned.counters)
     return replace(
         part, block_write=ending, additions={**part.additions, block.balance_key: counters}
     )
+
+
+def left_over(parts: Sequence[CountablePart], blocks: Iterable[Block]) -> list[Block]:
+    """Active blocks that no part of a transaction ends, for none touches their balances: each ends
+    in a transaction of its own, once the operation is counted.
+    """
+    ended = {part.block_write.key for part in parts if isinstance(part.block_write, EndBlock)}
+    return [
+        block for block in blocks if block.status is BlockStatus.ACTIVE and block.key not in ended
+    ]
 
 
 def ending_writes(

@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from operator import add, sub
 from typing import NamedTuple, Self
 
+from falcon_balances.domain.available import Joint
 from falcon_balances.domain.instants import QUARTER, parse_rfc3339, quarter_of
-from falcon_balances.domain.operations import BalanceOperation, Stage
+from falcon_balances.domain.operations import BalanceOperation, Stage, staged
 
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])\Z")
 
@@ -29,6 +30,9 @@ class Figures:
     confirmed: int = 0
     reconciled: int = 0
     pending: int = 0
+    unapplied: int = 0
+    debits_unconfirmed: int = 0
+    debits_untraced: int = 0
     withdrawn: int = 0
     adjusted: int = 0
     available: int = 0
@@ -42,6 +46,9 @@ class Figures:
             get("confirmed", 0),
             get("reconciled", 0),
             get("pending", 0),
+            get("unapplied", 0),
+            get("debits_unconfirmed", 0),
+            get("debits_untraced", 0),
             get("withdrawn", 0),
             get("adjusted", 0),
             get("available", 0) + get("blocked", 0),
@@ -59,6 +66,9 @@ class Figures:
             self.confirmed,
             self.reconciled,
             self.pending,
+            self.unapplied,
+            self.debits_unconfirmed,
+            self.debits_untraced,
             self.withdrawn,
             self.adjusted,
             self.available,
@@ -91,7 +101,11 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A segment as it was counted. `order` sorts a merchant's marks as they were counted."""
+    """A segment as it was counted. `order` sorts a merchant's marks as they were counted.
+
+    `effect` is what it added to its balances' joint figures: of its first 24 balances, if it has
+    more.
+    """
 
     falcon_operation_id: str
     stage: Stage
@@ -100,7 +114,13 @@ class Mark:
     log_key: str
     fingerprint: str
     lines: tuple[BalanceOperation, ...]
+    effect: Mapping[BalanceKey, Joint]
     corrects: str | None = None
+    revision: int = 1
+
+    @property
+    def staged(self) -> str:
+        return staged(self.stage, self.revision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,23 @@
 """Who a PSP's local merchant is, which balances it has, which fees apply, since when (§4)."""
 
+import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
+from itertools import chain, pairwise
 from operator import attrgetter
 from typing import Final, Literal, NamedTuple
 
+from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import OperationType
 
 PERCENT_DECIMALS: Final = 6
 NOTICE: Final = timedelta(minutes=20)
-VERSIONS_MAX: Final = 200  # of one key, which lie in one item
+VERSIONS_MAX: Final = 200  # of one key, with their forms, which lie in one item
+_SHORT_HASH: Final = 16  # S3 keeps 2 KB of metadata, and a segment may rest on 41 contexts
 _WHOLE: Final = 100 * 10**PERCENT_DECIMALS
 REFUSED_WHEN_INACTIVE: Final = frozenset({OperationType.CAPTURE, OperationType.CASHBACK})
 
@@ -50,10 +55,23 @@ class Fee:
         minor = min(minor, self.maximum.get(code, minor))
         return Money(minor, leg.currency) if minor else None
 
+    def widens(self, narrower: "Fee", added: frozenset[str]) -> bool:
+        """Whether this is the same fee, but for what it says of the currencies `added`."""
+        return replace(self, fixed={}, minimum={}, maximum={}) == replace(
+            narrower, fixed={}, minimum={}, maximum={}
+        ) and all(
+            old.items() <= new.items() and new.keys() - old.keys() <= added
+            for old, new in (
+                (narrower.fixed, self.fixed),
+                (narrower.minimum, self.minimum),
+                (narrower.maximum, self.maximum),
+            )
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class MerchantContext:
-    """One version, in force from `effective_from` until the next one."""
+    """One form of one version, in force from `effective_from` until the next version."""
 
     key: ContextKey
     merchant_id: str
@@ -66,6 +84,59 @@ class MerchantContext:
     def refuses(self, operation_type: OperationType) -> bool:
         """Refunds and chargebacks are facts, whatever the status."""
         return self.status == "inactive" and operation_type in REFUSED_WHEN_INACTIVE
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256, in hex, of all that it says, as canonical JSON with amounts in minor units."""
+        document = {
+            **self.key._asdict(),
+            "merchant_id": self.merchant_id,
+            "balance_shops": dict(self.balance_shops),
+            "status": self.status,
+            "effective_from": rfc3339(self.effective_from),
+            "fees": [
+                {
+                    "type": fee.type,
+                    "on": fee.on,
+                    "percent_millionths": fee.percent_millionths,
+                    "fixed": dict(fee.fixed),
+                    "min": dict(fee.minimum),
+                    "max": dict(fee.maximum),
+                }
+                for fee in self.fees
+            ],
+            "risk": self.risk,
+        }
+        return sha256(
+            json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+        ).hexdigest()
+
+    @property
+    def claimed_as(self) -> str:
+        """How a claim names it: `{key}@{effective_from}#{hash}`."""
+        return f"{self.key}@{rfc3339(self.effective_from)}#{self.content_hash}"
+
+    @property
+    def logged_as(self) -> str:
+        """How a log object's metadata names it: `{effective_from}#{16 digits of the hash}`."""
+        return f"{rfc3339(self.effective_from)}#{self.content_hash[:_SHORT_HASH]}"
+
+    def widens(self, narrower: "MerchantContext") -> bool:
+        """Whether this says the same, but for more currencies (design §4).
+
+        Such a form changes no answer that was given, except E_NO_BALANCE_SHOP.
+        """
+        added = frozenset(self.balance_shops.keys() - narrower.balance_shops.keys())
+        return (
+            bool(added)
+            and narrower.balance_shops.items() <= self.balance_shops.items()
+            and replace(self, balance_shops={}, fees=())
+            == replace(narrower, balance_shops={}, fees=())
+            and len(self.fees) == len(narrower.fees)
+            and all(
+                fee.widens(old, added) for fee, old in zip(self.fees, narrower.fees, strict=True)
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +170,13 @@ def merchants_of(contexts: Iterable[MerchantContext]) -> dict[str, Merchant]:
     return found
 
 
-# The versions of one key, oldest first.
+# The versions of one key, oldest first, and of each version all forms that it was loaded in, each
+# wider than the one before. Forms are only ever added: their number grows with every change.
 ContextHistory = Sequence[MerchantContext]
 
 
 def in_force(history: ContextHistory, at: datetime) -> MerchantContext | None:
-    """The version in force at a moment; None before the first."""
+    """The version in force at a moment, in its widest form; None before the first."""
     position = bisect_right(history, at, key=attrgetter("effective_from"))
     return history[position - 1] if position else None
 
@@ -115,19 +187,57 @@ def extended(
     """One key's history with more versions, oldest first; raises ValueError naming the field.
 
     What was in force at a moment never changes: only a key's first load may lie in the past, every
-    later version starts at least 20 minutes after it is loaded. The same version again is nothing
-    new; another content under a known effective_from is refused.
+    later version starts at least 20 minutes after it is loaded. What was loaded before is nothing
+    new; a known version with more currencies is a wider form of it, whenever it starts; any other
+    content under a known effective_from is refused.
     """
-    known = {version.effective_from: version for version in history}
-    loaded = frozenset(known)
-    earliest = now + NOTICE if history else None
+    forms: dict[datetime, list[MerchantContext]] = {}
+    for version in history:
+        forms.setdefault(version.effective_from, []).append(version)
     for version in versions:
-        existing = known.setdefault(version.effective_from, version)
-        if existing != version:
-            raise ValueError("effective_from: known already, with another content")
-        is_new = version.effective_from not in loaded
-        if is_new and earliest is not None and version.effective_from < earliest:
+        known = forms.setdefault(version.effective_from, [])
+        if version in known:
+            continue
+        if known and not version.widens(known[-1]):
+            raise ValueError(
+                "effective_from: already loaded with other content; only currencies can be added"
+            )
+        if not known and history and version.effective_from < now + NOTICE:
             raise ValueError("effective_from: a later version starts 20 minutes from now or later")
-    if len(known) > VERSIONS_MAX:
+        known.append(version)
+    longer = list(chain.from_iterable(forms[moment] for moment in sorted(forms)))
+    if len(longer) > VERSIONS_MAX:
         raise ValueError(f"effective_from: more than {VERSIONS_MAX} versions of one key")
-    return [known[moment] for moment in sorted(known)]
+    return longer
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A key that names another merchant from `effective_from` on.
+
+    `left_behind`: the (balance_shop_id, currency) that it gave to the merchant before.
+    """
+
+    key: ContextKey
+    old_merchant_id: str
+    new_merchant_id: str
+    effective_from: datetime
+    left_behind: frozenset[tuple[str, str]]
+
+
+def handovers(seen: ContextHistory, history: ContextHistory) -> list[Handover]:
+    """Where a version of `history` that was not `seen` names another merchant than the one before.
+
+    Money stays where it was counted: nothing moves a balance.
+    """
+    return [
+        Handover(
+            after.key,
+            before.merchant_id,
+            after.merchant_id,
+            after.effective_from,
+            merchants_of(history[:position])[before.merchant_id].balances,
+        )
+        for position, (before, after) in enumerate(pairwise(history), start=1)
+        if before.merchant_id != after.merchant_id and after not in seen
+    ]

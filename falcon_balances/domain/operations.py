@@ -21,6 +21,15 @@ def staged(stage: Stage, revision: int) -> str:
     return stage.value if revision == 1 else f"{stage.value}.{revision}"
 
 
+def read_staged(text: str) -> tuple[Stage, int]:
+    """As `staged` wrote it; raises ValueError for anything else."""
+    stage, _, revision = text.partition(".")
+    found = Stage(stage), int(revision or 1)
+    if staged(*found) != text:
+        raise ValueError("stage: not as this system writes it")
+    return found
+
+
 class OperationType(StrEnum):
     """What a line is; the first five are also what a PSP's operation is."""
 
@@ -271,7 +280,8 @@ class Segment:
     """All BalanceOperations of one event for one merchant: one log object, one stream record.
 
     `part` of `parts` counts the event's merchants from 1, sorted by id. `context_version` says
-    which versions of the merchant's contexts were in force, comma-separated.
+    which versions of the merchant's contexts were in force, comma-separated, each with the first
+    digits of its hash.
     """
 
     stage: Stage

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import balance_operation_uuid, falcon_operation_id
-from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_context import (
     ContextHistory,
     ContextKey,
@@ -94,9 +93,7 @@ def split(operation: PspOperation, histories: Mapping[ContextKey, ContextHistory
     contexts = _contexts_of(operation, histories)
     operation_id = falcon_operation_id(operation)
     segments = _segments(operation, operation_id, list(_movements(operation, contexts)))
-    versions = tuple(
-        f"{key}@{rfc3339(context.effective_from)}" for key, context in contexts.items()
-    )
+    versions = tuple(context.claimed_as for context in contexts.values())
     return SplitEvent(operation_id, segments, versions)
 
 
@@ -161,7 +158,7 @@ def _segments(
 ) -> tuple[Segment, ...]:
     numbers: dict[tuple[str, str, OperationType], int] = {}
     lines: dict[str, list[BalanceOperation]] = {}
-    versions: dict[str, set[str]] = {}
+    contexts: dict[str, dict[ContextKey, MerchantContext]] = {}
     for context, line_type, amount in movements:
         merchant_id = context.merchant_id
         balance_shop_id = context.balance_shops[amount.currency.code]
@@ -183,7 +180,7 @@ def _segments(
                 psp_id=operation.psp_id,
             )
         )
-        versions.setdefault(merchant_id, set()).add(rfc3339(context.effective_from))
+        contexts.setdefault(merchant_id, {})[context.key] = context
     return tuple(
         Segment(
             stage=operation.stage,
@@ -191,7 +188,9 @@ def _segments(
             part=part,
             parts=len(lines),
             lines=tuple(lines[merchant_id]),
-            context_version=",".join(sorted(versions[merchant_id])),
+            context_version=",".join(
+                sorted({context.logged_as for context in contexts[merchant_id].values()})
+            ),
         )
         for part, merchant_id in enumerate(sorted(lines), start=1)
     )

@@ -3,26 +3,30 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
-from falcon_balances.adapters.ports import ConditionFailed, Standing, TryAgain, WriteOutcome
+from falcon_balances.adapters.ports import (
+    AvailableNow,
+    ConditionFailed,
+    TryAgain,
+    WriteOutcome,
+)
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import (
-    TRANSACTION_ITEMS_MAX,
     AddCounters,
     CheckAbsent,
-    DropPairing,
     EndBlock,
     ItemKey,
     PutMark,
-    PutPairing,
+    PutStanding,
     TableWrite,
     add_to,
     block_sk,
     merchant_pk,
 )
 from falcon_balances.domain.cuts import Cut
-from falcon_balances.domain.pairing import Pairing
+from falcon_balances.domain.parts import TRANSACTION_ITEMS_MAX
+from falcon_balances.domain.standing import Standing
 from falcon_balances.fakes.interruptions import Interrupt, Interruptible, interruptible, never
 
 
@@ -57,10 +61,8 @@ class MemoryBalanceStore(Interruptible):
         if outcomes := self.outcomes_of(writes):
             return outcomes
         for write in writes:
-            if isinstance(write, PutMark | PutPairing):
+            if isinstance(write, PutMark | PutStanding):
                 self.marks[write.key] = dict(write.attributes)
-            elif isinstance(write, DropPairing):
-                del self.marks[write.key]
             elif isinstance(write, EndBlock):
                 self.marks[write.key] |= {
                     "status": write.status,
@@ -86,8 +88,8 @@ class MemoryBalanceStore(Interruptible):
 
     @interruptible
     def companions(
-        self, blocks: Collection[ItemKey], pairings: Collection[ItemKey]
-    ) -> tuple[Mapping[ItemKey, Block], Mapping[ItemKey, Pairing]]:
+        self, blocks: Collection[ItemKey], standings: Collection[ItemKey]
+    ) -> tuple[Mapping[ItemKey, Block], Mapping[ItemKey, Standing]]:
         return (
             {
                 key: Block.from_attributes(key, self.marks[key])
@@ -95,8 +97,8 @@ class MemoryBalanceStore(Interruptible):
                 if key in self.marks
             },
             {
-                key: Pairing.from_attributes(key, self.marks[key])
-                for key in pairings
+                key: Standing.from_attributes(key, self.marks[key])
+                for key in standings
                 if key in self.marks
             },
         )
@@ -138,9 +140,9 @@ class MemoryBalanceStore(Interruptible):
         return found
 
     @interruptible
-    def standings(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Standing]:
+    def available_now(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, AvailableNow]:
         return {
-            key: Standing(self.counters[key].get("available", 0), self.negative_since.get(key))
+            key: AvailableNow(self.counters[key].get("available", 0), self.negative_since.get(key))
             for key in keys
             if key in self.counters
         }
@@ -190,8 +192,8 @@ def _is_met(write: TableWrite, there: Mapping[str, str | int]) -> bool:
             return not (write.only_if_absent and there)
         case CheckAbsent():
             return not there
-        case PutPairing() | DropPairing():
-            return there.get("standing") == write.seen
+        case PutStanding():
+            return there.get("version", 0) == write.seen
         case EndBlock():
             is_due = write.expired_at is None or str(there.get("expiry", "~")) <= write.expired_at
             return there.get("status") == "active" and is_due

@@ -6,6 +6,7 @@ from datetime import datetime
 from falcon_balances.adapters.merchant_reads import INDEX_DELAY, day_of, mark_of
 from falcon_balances.adapters.ports import MarkPage, TryAgain
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import (
@@ -16,20 +17,22 @@ from falcon_balances.domain.counting import (
     late_sk,
     mark_sk,
     merchant_pk,
-    pairing_sk,
+    standing_sk,
     window_sk,
 )
+from falcon_balances.domain.effects import Effect, read_effect
 from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.pairing import Pairing
+from falcon_balances.domain.standing import Standing
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interruptible, interruptible
 from falcon_balances.fakes.storage import MemoryEventClaims
 
 
 class MemoryMerchantReads(Interruptible):
-    """`is_indexed` says of which marks the index knows already, `marks_a_page` how many of them
-    DynamoDB would give at once, and `conflicts` how many of the next transactions meet another.
+    """`is_indexed` says which marks and standings the indexes know already, `marks_a_page` how many
+    marks DynamoDB would give at once, and `conflicts` how many of the next transactions meet
+    another.
     """
 
     def __init__(
@@ -119,6 +122,15 @@ class MemoryMerchantReads(Interruptible):
         return [mark_of(key, self._store.marks[key]) for key in keys]
 
     @interruptible
+    def effect_of(self, mark: Mark) -> Effect:
+        prefix = mark_sk(mark.falcon_operation_id, mark.staged)
+        effect: dict[BalanceKey, Joint] = {}
+        for key, said in self._store.marks.items():
+            if key.pk == self._pk and (key.sk == prefix or key.sk.startswith(f"{prefix}#")):
+                effect |= read_effect(str(said["effect"]))
+        return effect
+
+    @interruptible
     def block(self, block_id: str) -> Block | None:
         key = self._key(block_sk(block_id))
         said = self._store.marks.get(key)
@@ -130,13 +142,14 @@ class MemoryMerchantReads(Interruptible):
         return [key.sk.removeprefix(prefix) for key in self._counted(prefix)]
 
     @interruptible
-    def pairings(self, limit: int) -> Sequence[Pairing]:
+    def open_standings(self, limit: int) -> Sequence[Standing]:
         keys = sorted(
             key
-            for key in self._store.marks
-            if key.pk == self._pk and key.sk.startswith(pairing_sk(""))
+            for key, said in self._store.marks.items()
+            if key.sk.startswith(standing_sk("")) and said.get("open") == self._pk
         )
-        return [Pairing.from_attributes(key, self._store.marks[key]) for key in keys[:limit]]
+        known = [key for key in keys if self.is_indexed(key)]
+        return [Standing.from_attributes(key, self._store.marks[key]) for key in known[:limit]]
 
     @interruptible
     def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:

@@ -110,9 +110,8 @@ class BalanceApi(Construct):
     ) -> None:
         # TransactGetItems is authorized as the gets that it consists of.
         function.may(["dynamodb:GetItem", "dynamodb:Query"], [balances.table_arn])
-        function.may(
-            ["dynamodb:Query"], [claims.table_arn, f"{balances.table_arn}/index/by-window"]
-        )
+        indexes = [f"{balances.table_arn}/index/{name}" for name in ("by-window", "by-open")]
+        function.may(["dynamodb:Query"], [claims.table_arn, *indexes])
         may_fold(function, log_bucket)
 
     def _add_systems(

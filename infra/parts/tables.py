@@ -32,6 +32,14 @@ class Tables(Construct):
             projection_type=dynamodb.ProjectionType.ALL,
         )
 
+        # Operations whose stages disagree, by merchant; sparse, for what agrees leaves it.
+        self.balances.add_global_secondary_index(
+            index_name="by-open",
+            partition_key=_text("open"),
+            sort_key=_text("sk"),
+            projection_type=dynamodb.ProjectionType.ALL,
+        )
+
     def _table(
         self, name: str, *, key: str, sort_key: str | None = None, expires_by: str | None = None
     ) -> dynamodb.Table:

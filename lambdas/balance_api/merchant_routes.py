@@ -58,7 +58,7 @@ from falcon_balances.domain.history import (
 from falcon_balances.domain.identity import payout_operation_id, payout_return_id
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.operations import BalanceOperation, OperationType, main_line
-from falcon_balances.domain.pairing import Pairing
+from falcon_balances.domain.standing import Standing
 from lambdas.balance_api.cursors import Cursors
 from lambdas.balance_api.documented import DOCS
 from lambdas.balance_api.edge import Api, InvalidParameterError
@@ -82,7 +82,7 @@ from lambdas.balance_api.reading import (
 from lambdas.balance_api.turnover import log_turnover, table_turnover
 
 LATE_SHOWN_MAX: Final = 100
-PAIRINGS_MAX: Final = 20_000
+OPEN_MAX: Final = 20_000
 _DAY: Final = timedelta(days=1)
 
 MerchantId = Annotated[str, Path(description="The merchant's global id.")]
@@ -410,12 +410,12 @@ class MerchantRoutes:
         sources, now = self._sources_of(merchant_id), self.now()
         cursors = Cursors("unreconciled", merchant_id, without_page(query))
         after = cursors.read(query.cursor) or ""
-        as_of = sources.reads.as_of()
-        found = sources.reads.pairings(PAIRINGS_MAX + 1)
-        if len(found) > PAIRINGS_MAX:
+        as_of = sources.reads.indexed_as_of(now)
+        found = sources.reads.open_standings(OPEN_MAX + 1)
+        if len(found) > OPEN_MAX:
             raise InvalidParameterError(
                 "older_than_days",
-                f"more than {PAIRINGS_MAX} operations are open: use `falcon audit reconcile`",
+                f"more than {OPEN_MAX} operations are open: use `falcon audit reconcile`",
             )
         if not found:
             self._known(sources)
@@ -456,5 +456,5 @@ def _return_of(main: BalanceOperation, reads: MerchantReads) -> str | None:
     return returned if reads.claims(returned) else None
 
 
-def _by_age(pairing: Pairing) -> str:
-    return f"{pairing.operation_date}#{pairing.falcon_operation_id}"
+def _by_age(standing: Standing) -> str:
+    return f"{standing.operation_date}#{standing.falcon_operation_id}"

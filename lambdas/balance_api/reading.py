@@ -14,7 +14,7 @@ from falcon_balances.adapters.ports import MerchantReads, TryAgain
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.contracts.queries import LIMIT_MAX
 from falcon_balances.domain.balances import Balance, fold
-from falcon_balances.domain.counting import counters_of
+from falcon_balances.domain.counting import stage_counters
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.history import (
@@ -189,9 +189,9 @@ class StatementReader:
             is_shown = is_new and not is_full
             has_more = has_more or (is_new and is_full)
             before = len(lines)
-            for line in mark.lines:
+            for line, change in self._changes(mark):
                 key = BalanceKey(line.balance_shop_id, line.currency.code)
-                running[key] = running[key] + Figures.of(counters_of(mark.stage, line))
+                running[key] = running[key] + change
                 if is_shown and balance_shop_id in (None, line.balance_shop_id):
                     lines.append(StatedLine(mark, line, running[key]))
             if is_shown:
@@ -199,6 +199,18 @@ class StatementReader:
                 found += len(lines) > before
         self._check(expected, self._end, running)
         return lines, position if has_more else None
+
+    def _changes(self, mark: Mark) -> Iterator[tuple[BalanceOperation, Figures]]:
+        """Line by line; what follows from both stages comes with its balance's last line."""
+        balances = [BalanceKey(line.balance_shop_id, line.currency.code) for line in mark.lines]
+        effect = mark.effect if len(mark.effect) == len(set(balances)) else None
+        if effect is None:
+            effect = self._reads.effect_of(mark)
+        for position, (balance, line) in enumerate(zip(balances, mark.lines, strict=True)):
+            counters = stage_counters(mark.stage, line.amount.minor, 1)
+            if balance not in balances[position + 1 :]:
+                counters |= effect[balance].counters()
+            yield line, Figures.of(counters)
 
     def _marks(self, start: datetime) -> Iterator[Mark]:
         position = None

@@ -17,20 +17,18 @@ from falcon_balances.adapters.ports import (
     WriteOutcome,
 )
 from falcon_balances.contracts.stream_records import CutRecordV1, parse_stream_record
-from falcon_balances.domain.blocks import settled_by
-from falcon_balances.domain.counting import (
+from falcon_balances.domain.blocks import BlockStatus, ending_writes, left_over, settled
+from falcon_balances.domain.counting import ItemKey, TableWrite, is_balance
+from falcon_balances.domain.cuts import Cut, closed_until, is_believable, newest, window_of
+from falcon_balances.domain.errors import RejectedOperation, RejectionCode, TransientError
+from falcon_balances.domain.parts import (
     ArrivedSegment,
     CountablePart,
-    ItemKey,
-    TableWrite,
     countable_parts,
-    is_balance,
+    joined,
     transactions,
     writes_of,
 )
-from falcon_balances.domain.cuts import Cut, closed_until, is_believable, newest, window_of
-from falcon_balances.domain.errors import RejectedOperation, RejectionCode, TransientError
-from falcon_balances.domain.pairing import pairing_writes
 from falcon_balances.observability import logger, metrics
 
 ATTEMPTS: Final = 6
@@ -58,12 +56,16 @@ class World:
 
 @dataclass(slots=True)
 class Batch:
-    """A batch as read: what to count, each part once, the cuts met, and the floor after them."""
+    """A batch as read: what to count, each part once, the cuts met, and the floor after them.
+
+    `left_over` are blocks of operations counted here that lie on balances that those do not touch.
+    """
 
     floor: datetime | None
     parts: dict[ItemKey, tuple[CountablePart, StreamRecord]] = field(default_factory=dict)
     cuts: list[Cut] = field(default_factory=list)
     refused: set[StreamRecord] = field(default_factory=set)
+    left_over: dict[ItemKey, CountablePart] = field(default_factory=dict)
 
     def record_of(self, part: CountablePart) -> StreamRecord:
         return self.parts[part.mark.key][1]
@@ -81,11 +83,14 @@ class Batch:
             self.floor = newest([self.floor, closed_until(cut.cut_at)])
             self.cuts.append(cut)
             return
-        window = window_of(record.arrived_at, self.floor)
-        segment = ArrivedSegment(
-            ours.to_segment(), window, ours.log_key, ours.fingerprint, ours.body, ours.corrects
+        segment = ours.to_segment()
+        # What it adds depends on what was counted before it in this shard: so no later record may
+        # go into an earlier quarter, though arrival times can go back.
+        self.floor = window = window_of(record.arrived_at, self.floor)
+        arrived = ArrivedSegment(
+            segment, window, ours.log_key, ours.fingerprint, ours.body, ours.corrects
         )
-        for part in countable_parts(segment):
+        for part in countable_parts(arrived):
             first, _ = self.parts.setdefault(part.mark.key, (part, record))
             _check_same(part, first.mark.attributes)
 
@@ -103,6 +108,7 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], world: World) -
             not_ours.append((record, rejected))
     for group in transactions(part for part, _ in batch.parts.values()):
         _count(group, batch, world)
+    _end_left_over(batch, world)
     _note_negative(batch, world)
     # Only now: a batch that is repeated until it is counted should not refuse again each time.
     for record, why in not_ours:
@@ -137,15 +143,16 @@ def _floor(shard_id: str, world: World) -> datetime | None:
 
 def _count(group: Sequence[CountablePart], batch: Batch, world: World) -> None:
     """In one transaction what is not counted yet; conflicts and throttles are tried again."""
-    # Refused whole: of a segment in several parts, only the first may have a counterpart. It fills
-    # a transaction of its own, before those of the others.
+    # Refused whole: of a segment in several parts, only the first may have a counterpart. It is in
+    # the same transaction as the others or in one before theirs.
     pending = [part for part in group if not batch.is_refused(part)]
     for attempt in range(ATTEMPTS):
         if not pending:
             return
         # A block may come or end meanwhile: then the transaction fails, and it is read again.
-        pending, pairings = _as_they_stand(pending, batch, world)
-        outcomes = world.store.transact(writes_of(pending, pairings))
+        # So it is with a standing that another reducer has moved.
+        pending, standings = _as_they_stand(pending, batch, world)
+        outcomes = world.store.transact(writes_of(pending, standings))
         if not outcomes:
             metrics.add_metric(name="PartsCounted", unit="Count", value=len(pending))
             return
@@ -165,28 +172,46 @@ def _note_negative(batch: Batch, world: World) -> None:
                 arrived[key] = max(arrived.get(key, record.arrived_at), record.arrived_at)
     keys = sorted(arrived)
     for start in range(0, len(keys), _KEYS_PER_GET):
-        standings = world.store.standings(keys[start : start + _KEYS_PER_GET])
-        for key, standing in standings.items():
-            is_negative = standing.available < 0
-            if is_negative != (standing.negative_since is not None):
+        balances = world.store.available_now(keys[start : start + _KEYS_PER_GET])
+        for key, balance in balances.items():
+            is_negative = balance.available < 0
+            if is_negative != (balance.negative_since is not None):
                 world.store.set_negative_since(key, arrived[key] if is_negative else None)
 
 
 def _as_they_stand(
-    parts: Sequence[CountablePart], batch: Batch, world: World
+    pending: Sequence[CountablePart], batch: Batch, world: World
 ) -> tuple[list[CountablePart], list[TableWrite]]:
-    """Each with the end of the block that was made for it; and what becomes of their pairings."""
-    blocks, pairings = world.store.companions(
-        [part.block_key for part in parts if part.block_key is not None],
-        {part.pairing.key for part in parts if part.pairing is not None},
+    """Each with what it adds now, and the end of the block that was made for it; and standings."""
+    parts = [batch.parts[part.mark.key][0] for part in pending]
+    by_block = {part.block_key: part for part in parts if part.block_key is not None}
+    blocks, standings = world.store.companions(
+        by_block, {part.change.key for part in parts if part.change is not None}
     )
-    settled = []
-    for part in parts:
-        asked, record = batch.parts[part.mark.key]
-        block = blocks.get(asked.block_key) if asked.block_key else None
-        settled.append(settled_by(asked, block, record.arrived_at))
-    sides = [part.pairing for part in parts if part.pairing is not None]
-    return settled, pairing_writes(sides, pairings)
+    counted, writes = joined(parts, standings)
+    arrived = [batch.record_of(part).arrived_at for part in parts]
+    counted = settled(counted, blocks, arrived)
+    batch.left_over |= {
+        block.key: by_block[block.key] for block in left_over(counted, blocks.values())
+    }
+    return counted, writes
+
+
+def _end_left_over(batch: Batch, world: World) -> None:
+    """Once their operations are counted, whether now or by an attempt before this one."""
+    for key, part in batch.left_over.items():
+        for attempt in range(ATTEMPTS):
+            block = world.store.blocks([key]).get(key)
+            if block is None or block.status is not BlockStatus.ACTIVE:
+                break
+            at = batch.record_of(part).arrived_at
+            ending = ending_writes(block, BlockStatus.SETTLED, at, part.mark.key.sk)
+            if not world.store.transact(ending):
+                world.store.set_negative_since(block.balance_key, None)
+                break
+            world.wait(_FIRST_DELAY_S * 2**attempt)
+        else:
+            raise TransientError(f"{key.sk} not ended after {ATTEMPTS} attempts")
 
 
 def _not_yet_counted(
@@ -207,7 +232,7 @@ def _not_yet_counted(
         except RejectedOperation as rejected:
             batch.refused.add(batch.record_of(part))
             _refuse(batch.record_of(part), rejected, world)
-    return remaining
+    return [part for part in remaining if not batch.is_refused(part)]
 
 
 def _check_same(part: CountablePart, there: Mapping[str, str | int]) -> None:

@@ -159,7 +159,16 @@ class Ledger:
         patch.setattr(reading.read_past, "__defaults__", (_no_wait,))
 
 
-FIGURES: Final = ("confirmed", "reconciled", "pending", "withdrawn", "adjusted")
+FIGURES: Final = (
+    "confirmed",
+    "reconciled",
+    "pending",
+    "unapplied",
+    "debits_unconfirmed",
+    "debits_untraced",
+    "withdrawn",
+    "adjusted",
+)
 
 
 def live_figures(merchant_id: str = MERCHANT) -> dict[tuple[str, str], dict[str, Any]]:

@@ -546,14 +546,36 @@ def test_sums_are_by_psp_currency_and_standing_over_all_of_it(awaited):
             "operations_count": 1,
             "confirmed": confirmed_sum,
             "reconciled": reconciled_sum,
+            "pending": pending,
+            "unapplied": unapplied,
+            "debits_unconfirmed": "0.00",
+            "debits_untraced": "0.00",
         }
-        for psp_id, standing, confirmed_sum, reconciled_sum in [
-            ("other-psp", "confirmed_only", "100.00", "0.00"),
-            ("payu-ro", "confirmed_only", "99.00", "0.00"),
-            ("payu-ro", "different", "99.00", "89.10"),
-            ("payu-ro", "reconciled_only", "0.00", "99.00"),
+        for psp_id, standing, confirmed_sum, reconciled_sum, pending, unapplied in [
+            ("other-psp", "confirmed_only", "100.00", "0.00", "100.00", "0.00"),
+            ("payu-ro", "confirmed_only", "99.00", "0.00", "99.00", "0.00"),
+            ("payu-ro", "different", "99.00", "89.10", "9.90", "0.00"),
+            ("payu-ro", "reconciled_only", "0.00", "99.00", "0.00", "99.00"),
         ]
     ]
+
+
+def test_an_open_refund_says_who_has_not_confirmed_what_was_taken(ledger):
+    ledger.count(reconciled(type="refund", amount="40.00"))
+    body = unreconciled()
+    [operation] = body["operations"]
+    assert operation["figures"] == [
+        {
+            "balance_shop_id": "bs-5553-eur",
+            "currency": "EUR",
+            "pending": "0.00",
+            "unapplied": "0.00",
+            "debits_unconfirmed": "40.00",
+            "debits_untraced": "0.00",
+        }
+    ]
+    [total] = body["sums"]
+    assert (total["debits_unconfirmed"], total["reconciled"]) == ("40.00", "-40.00")
 
 
 @pytest.mark.parametrize(
@@ -604,7 +626,7 @@ def test_where_nothing_is_awaited_the_list_is_empty_and_of_nobody_not_found(ledg
 
 
 def test_too_many_that_are_awaited_are_422_and_name_the_auditor_s_command(awaited, monkeypatch):
-    monkeypatch.setattr("lambdas.balance_api.merchant_routes.PAIRINGS_MAX", 3)
+    monkeypatch.setattr("lambdas.balance_api.merchant_routes.OPEN_MAX", 3)
     answer = get("/unreconciled")
     assert (answer.status, answer.problem) == (422, "invalid-request")
     assert "falcon audit reconcile" in answer.body["detail"]

@@ -171,9 +171,8 @@ def quarters_of_trade() -> list[datetime]:
 
 
 def signed(line: dict[str, Any]) -> Counter[str]:
-    """What a line of a statement adds to each figure, by the tables of design §4 and §7."""
+    """What a line of a statement adds to the figures of its own stage."""
     amount, stage = minor(line["amount"]), line["stage"]
-    when_confirmed = line["type"] in {"refund", "chargeback"}
     added = Counter({"operations_count": 1})
     match stage:
         case "payout":
@@ -182,11 +181,25 @@ def signed(line: dict[str, Any]) -> Counter[str]:
             added["adjusted"] += amount
         case _:
             added[stage] += amount
-    if stage in {"confirmed", "reconciled"} and not when_confirmed:
-        added["pending"] += amount if stage == "confirmed" else -amount
-    if stage not in {"confirmed", "reconciled"} or (stage == "confirmed") == when_confirmed:
-        added["available_before_blocks"] += amount
     return added
+
+
+OF_ONE_STAGE = ("confirmed", "reconciled", "withdrawn", "adjusted", "operations_count")
+
+
+def of_one_stage(figures: Counter[str]) -> dict[str, int]:
+    return {name: figures[name] for name in OF_ONE_STAGE}
+
+
+def adds_up(figures: Counter[str]) -> bool:
+    """What both stages agree on, worked out three times (design §7)."""
+    of = figures
+    agreed = of["available_before_blocks"] + of["withdrawn"] - of["adjusted"]
+    return (
+        agreed
+        == of["confirmed"] - of["pending"] - of["debits_unconfirmed"]
+        == of["reconciled"] - of["unapplied"] - of["debits_untraced"]
+    )
 
 
 def in_minor(figures: dict[str, Any]) -> Counter[str]:
@@ -561,9 +574,17 @@ def test_statements_chain_and_their_lines_add_up_to_what_changed(traded):
         assert counted == figures_at(start)
         assert closing == figures_at(end) == live[end]
         running = {key: in_minor(figures) for key, figures in opening.items()}
+        last = {
+            (key_of(each), each["falcon_operation_id"], each["stage"]): each["uuid"]
+            for each in page["lines"]
+        }
         for line in page["lines"]:
-            running[key_of(line)].update(signed(line))
-            assert in_minor(line["running"]) == running[key_of(line)]
+            key, said = key_of(line), in_minor(line["running"])
+            running[key].update(signed(line))
+            assert of_one_stage(said) == of_one_stage(running[key])
+            if line["uuid"] == last[key, line["falcon_operation_id"], line["stage"]]:
+                assert adds_up(said)
+            running[key] = said
         assert running == {key: in_minor(figures) for key, figures in closing.items()}
         assert len(page["lines"]) > 30
 

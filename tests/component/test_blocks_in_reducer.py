@@ -232,13 +232,52 @@ def test_another_merchant_s_block_of_the_same_refund_is_not_touched(counting):
     assert counting.block(other).status is BlockStatus.ACTIVE
 
 
-def test_a_refund_that_is_reconciled_first_settles_when_it_is_confirmed(counting):
-    counting.request(authorization())
+def traced_refund() -> bytes:
     later = reconciled(type="refund", external_reference="refund-1", amount="15.00")
-    counting.reduce(data_of(record_of(later)))
-    assert counting.block(authorization()).status is BlockStatus.ACTIVE
-    assert counting.money() == (8500, 1500)
+    return data_of(record_of(later))
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("order", [(refund, traced_refund), (traced_refund, refund)])
+def test_whichever_stage_of_a_refund_comes_first_ends_its_block(counting, order, together):
+    counting.request(authorization())
+    first, second = (make() for make in order)
+    counting.reduce(*([first, second] if together else [first]))
+    assert counting.block(authorization()).status is BlockStatus.SETTLED
+    assert counting.money() == (8500, 0)
+    counting.reduce(second)
+    assert counting.money() == (8500, 0)
+
+
+def test_a_refund_that_only_the_bank_knows_cannot_be_authorized_again(counting):
+    counting.reduce(traced_refund())
+    with pytest.raises(BlockConflictError, match="counted already"):
+        counting.request(authorization())
+    assert counting.money() == (8500, 0)
+
+
+class DiedError(Exception):
+    """The reducer's process has ended."""
+
+
+@pytest.mark.parametrize("call", range(8))
+def test_a_block_on_another_balance_is_given_back_wherever_the_reducer_died(counting, call):
+    """The operation is counted in one transaction, the block ends in another one."""
+    before = ItemKey(BALANCE.pk, "BALANCE#bs-before#EUR")
+    counting.store.transact([AddCounters(before, {"available": 5000})])
+    counting.request(authorization(balance_shop_id="bs-before"))
+
+    def die(point: str) -> None:
+        counting.passed.append(point)
+        if len(counting.passed) == call + 1:
+            raise DiedError
+
+    counting.store.interrupt = die
+    with pytest.raises(DiedError):
+        counting.reduce(refund())
+    counting.store.interrupt = lambda _point: None
     counting.reduce(refund())
+    assert counting.store.counters[before] == {"available": 5000, "blocked": 0}
     assert counting.money() == (8500, 0)
 
 

@@ -25,7 +25,15 @@ from lambdas.dispatcher.chunking import chunks, output_bytes_max
 from lambdas.persister.handler import persist
 from lambdas.publisher.handler import publish
 from lambdas.splitter.handler import split_messages
-from tests.builders import RECEIVED_AT, SENT_AT, context_of, fee_of, histories_of, operation_of
+from tests.builders import (
+    RECEIVED_AT,
+    SENT_AT,
+    claim_of,
+    context_of,
+    fee_of,
+    histories_of,
+    operation_of,
+)
 
 STATE_BYTES_MAX = 256 * 1024
 WORST_BYTES_MAX = 200_000
@@ -153,6 +161,16 @@ def test_the_worst_message_alone_stays_well_below_what_a_state_holds(merchants):
     operation, message = message_of(shape)
     assert max(bytes_of_steps(shape, [message])) < WORST_BYTES_MAX
     assert output_bytes_max(operation) < WORST_BYTES_MAX
+
+
+def test_a_segment_that_rests_on_41_contexts_has_metadata_that_s3_takes():
+    """2 KB: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html"""
+    shape = Shape(merchants=1)
+    claim = claim_of(shape.event(), *shape.contexts())
+    [segment] = claim.segments
+    metadata = claim.log_metadata(segment)
+    assert metadata["context_version"].count("#") == 41
+    assert sum(len(f"x-amz-meta-{name}{value}") for name, value in metadata.items()) <= 2048
 
 
 @pytest.mark.parametrize("budget_bytes", [175_000, 220_000])

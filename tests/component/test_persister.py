@@ -84,7 +84,7 @@ def test_a_log_object_bears_fingerprint_and_versions_and_nothing_of_the_attempt(
     assert head["Metadata"] == {
         "fingerprint": CLAIM.fingerprint,
         "schema_version": "1",
-        "context_version": "2026-01-01T00:00:00Z",
+        "context_version": context_of().logged_as,
     }
     assert head["ContentType"] == "text/csv; charset=utf-8"
 

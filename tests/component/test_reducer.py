@@ -63,6 +63,7 @@ def test_a_segment_is_counted_into_balance_window_and_day_and_leaves_its_mark(aw
             "window": window,
             "merchant_id": "m-5553",
             "counted_order": f"{window}#{date}#{operation_id}#confirmed",
+            "effect": "bs-5553-eur#EUR#9900#0#0#0#0",
         }
     }
 
@@ -83,48 +84,82 @@ def test_a_segment_is_counted_into_balance_window_and_day_and_leaves_its_mark(aw
         ),
         (
             [confirmed(), confirmed(type="refund", amount="40.00")],
-            {"confirmed": 6000, "pending": 10000, "available": -4000, "operations_count": 2},
+            {
+                "confirmed": 6000,
+                "pending": 10000,
+                "debits_untraced": 4000,
+                "available": -4000,
+                "operations_count": 2,
+            },
         ),
         (
             [confirmed(type="chargeback"), reconciled(type="chargeback")],
-            {"confirmed": -10000, "reconciled": -10000, "available": -10000, "operations_count": 2},
+            {
+                "confirmed": -10000,
+                "reconciled": -10000,
+                "debits_untraced": 0,
+                "available": -10000,
+                "operations_count": 2,
+            },
         ),
         (
             [reconciled()],
-            {"reconciled": 10000, "pending": -10000, "available": 10000, "operations_count": 1},
+            {"reconciled": 10000, "unapplied": 10000, "operations_count": 1},
+        ),
+        (
+            [confirmed(amount="1.00"), reconciled()],
+            {
+                "confirmed": 100,
+                "reconciled": 10000,
+                "pending": 0,
+                "unapplied": 9900,
+                "available": 100,
+                "operations_count": 2,
+            },
+        ),
+        (
+            [reconciled(type="refund", amount="40.00")],
+            {
+                "reconciled": -4000,
+                "debits_unconfirmed": 4000,
+                "available": -4000,
+                "operations_count": 1,
+            },
         ),
     ],
-    ids=["captured", "reconciled", "refunded", "charged back", "reconciled alone"],
+    ids=[
+        "captured",
+        "reconciled",
+        "refunded",
+        "charged back",
+        "reconciled alone",
+        "a hundredfold",
+        "refund seen only at the bank",
+    ],
 )
 def test_money_is_confirmed_pending_and_available_as_the_design_says(aws, documents, expected):
     aws.reduce(*(data_of(record_of(document)) for document in documents))
     assert aws.balance() == expected
 
 
-PAIRING = f"PAIRING#{operation_id_of(confirmed())}"
+STANDING = f"STANDING#{operation_id_of(confirmed())}"
 SAYS = "bs-5553-eur#EUR#capture#10000"
-CONFIRMED_ONLY = {
-    "standing": "confirmed_only",
+STANDS = {
     "operation_date": "2026-11-20T10:15:30Z",
     "psp_id": confirmed()["psp_id"],
     "external_reference": confirmed()["external_reference"],
     "operation_type": "capture",
     "confirmed": SAYS,
-}
-RECONCILED_ONLY = {
-    **CONFIRMED_ONLY,
-    "standing": "reconciled_only",
-    "operation_date": reconciled()["reconciled_date"],
     "reconciled": SAYS,
 }
-del RECONCILED_ONLY["confirmed"]
+OPEN = {"open": "MERCHANT#m-5553"}
+CONFIRMED_ONLY = STANDS | OPEN | {"reconciled": "", "version": 1}
+RECONCILED_ONLY = STANDS | OPEN | {"confirmed": "", "version": 1}
+RECONCILED_ONLY["operation_date"] = reconciled()["reconciled_date"]
+BOTH = STANDS | {"version": 2}
 AGREED = reconciled()
 DIFFERS = reconciled(amount="99.00")
-DIFFERENT = {
-    **CONFIRMED_ONLY,
-    "standing": "different",
-    "reconciled": "bs-5553-eur#EUR#capture#9900",
-}
+DIFFERENT = STANDS | OPEN | {"reconciled": "bs-5553-eur#EUR#capture#9900", "version": 2}
 
 
 @pytest.mark.parametrize(
@@ -132,10 +167,10 @@ DIFFERENT = {
     [
         ([[confirmed()]], CONFIRMED_ONLY),
         ([[AGREED]], RECONCILED_ONLY),
-        ([[confirmed(), AGREED]], None),
-        ([[AGREED], [confirmed()]], None),
-        ([[confirmed()], [AGREED], [confirmed(), AGREED]], None),
-        ([[confirmed()], [confirmed()], [AGREED]], None),
+        ([[confirmed(), AGREED]], BOTH),
+        ([[AGREED], [confirmed()]], BOTH),
+        ([[confirmed()], [AGREED], [confirmed(), AGREED]], BOTH),
+        ([[confirmed()], [confirmed()], [AGREED]], BOTH),
         ([[confirmed(), DIFFERS]], DIFFERENT),
         ([[DIFFERS], [confirmed()], [DIFFERS, confirmed()]], DIFFERENT),
     ],
@@ -150,10 +185,10 @@ DIFFERENT = {
         "different, and again",
     ],
 )
-def test_an_operation_is_awaited_until_its_other_stage_says_the_same(aws, batches, stands):
+def test_an_operation_is_open_until_its_other_stage_says_the_same(aws, batches, stands):
     for batch in batches:
         aws.reduce(*(data_of(record_of(document)) for document in batch))
-    assert aws.items("PAIRING") == ({PAIRING: stands} if stands else {})
+    assert aws.items("STANDING") == {STANDING: stands}
     assert aws.quarantined() == []
 
 
@@ -188,10 +223,10 @@ def test_a_balance_says_since_when_it_is_negative(aws):
     aws.reduce(refund)
     aws.reduce(data_of(record_of(confirmed(type="chargeback", amount="1.00"))))
     assert negative_since() == since
-    aws.reduce(data_of(record_of(reconciled())))
+    aws.reduce(data_of(record_of(confirmed())), data_of(record_of(reconciled())))
     assert negative_since() is None
     key = ItemKey("MERCHANT#m-5553", "BALANCE#bs-5553-eur#EUR")
-    assert store.standings([key]) == {key: (5900, None)}
+    assert store.available_now([key]) == {key: (5900, None)}
 
 
 @pytest.mark.parametrize(
@@ -227,8 +262,8 @@ def test_a_transaction_cancelled_for_mixed_reasons_drops_only_what_is_counted(aw
     aws.reduce(segment(0))
     dynamodb = disturb(monkeypatch, DisturbedDynamo((1,), (5,)))
     aws.reduce(segment(0), segment(1), segment(2))
-    # Three marks, then two; two pairings, for that of the first stays; balance, window and day.
-    assert dynamodb.sizes == [8, 7, 7]
+    # Three marks and their standings, then two; balance, window and day.
+    assert dynamodb.sizes == [9, 7, 7]
     assert aws.balance() == {"confirmed": 30000, "pending": 30000, "operations_count": 3}
     assert aws.quarantined() == []
 
@@ -311,6 +346,8 @@ def test_a_merchant_with_forty_balance_shops_in_one_event_is_counted_whole_and_o
         counters == {"confirmed": 900, "pending": 900, "operations_count": 2}
         for counters in balances.values()
     )
+    marks = [sk for sk in aws.items("OPERATION") if operation_id_of(event) in sk]
+    assert [sk.partition("#confirmed")[2] for sk in sorted(marks)] == ["", "#1"]
     assert aws.items("BALANCE", "m-market") == {
         "BALANCE#bs-market-eur#EUR": {"confirmed": 4000, "pending": 4000, "operations_count": 40}
     }
@@ -344,10 +381,10 @@ def test_a_hot_merchant_s_thousand_segments_are_counted_in_few_transactions(aws,
     aws.reduce(*(segment(n) for n in range(1000)))
     [balance] = store.balances("m-5553")
     assert (balance.confirmed, balance.pending, balance.operations_count) == (10**7, 10**7, 1000)
-    # A mark and a pairing for each segment, and the balance's three items: 48 fit.
+    # A mark and a standing for each segment, and the balance's three items: 48 fit.
     assert sizes == [2 * 48 + 3] * 20 + [2 * 40 + 3]
     kinds = Counter(key.sk.split("#")[0] for key in store.marks)
-    assert kinds == {"OPERATION": 1000, "PAIRING": 1000}
+    assert kinds == {"OPERATION": 1000, "STANDING": 1000}
 
 
 def test_a_conflict_at_the_last_attempt_that_another_has_counted_is_no_failure(aws, monkeypatch):
@@ -366,7 +403,7 @@ def test_a_conflict_at_the_last_attempt_that_another_has_counted_is_no_failure(a
 
 
 @pytest.mark.parametrize("counted_first", [confirmed(), reconciled()])
-def test_the_other_stage_counted_between_reading_and_counting_is_not_awaited(
+def test_the_other_stage_counted_between_reading_and_counting_is_counted_upon(
     aws, monkeypatch, counted_first
 ):
     """By another reducer, after resharding."""
@@ -384,9 +421,11 @@ def test_the_other_stage_counted_between_reading_and_counting_is_not_awaited(
 
     monkeypatch.setattr(dynamodb, "transact_write_items", after_another)
     aws.reduce(second)
-    assert aws.items("PAIRING") == {}
+    assert aws.items("STANDING")[STANDING]["version"] == 2
+    assert "open" not in aws.items("STANDING")[STANDING]
     assert aws.balance()["available"] == aws.balance()["confirmed"] == 10000
-    assert dynamodb.sizes == [5, 5, 5]  # the first try is refused: its pairing must not be there
+    assert {aws.balance().get(name, 0) for name in ("pending", "unapplied")} == {0}
+    assert dynamodb.sizes == [5, 5, 5]  # the first try is refused: its standing must not be there
 
 
 def test_many_merchants_share_transactions_and_none_gets_another_s_money(aws, monkeypatch):
@@ -404,5 +443,33 @@ def test_many_merchants_share_transactions_and_none_gets_another_s_money(aws, mo
     ]
     aws.reduce(*(data_of(record) for record in records))
     assert {aws.balance(name)["confirmed"] for name in names} == {20000}
-    # Seven items for the two segments of a merchant: two marks, two pairings, and three shared.
+    # Seven items for the two segments of a merchant: two marks, two standings, and three shared.
     assert dynamodb.sizes == [98, 98, 98, 56]
+
+
+def windows_of(aws) -> list[str]:
+    return sorted(sk.split("#")[1] for sk in aws.items("WINDOW"))
+
+
+def test_windows_never_go_back_within_a_shard_though_arrival_times_do(aws):
+    """Its second batch is Kinesis' clock gone back, without a cut in between."""
+    aws.reduce(segment(0), arrived_at=utc("2026-11-20T10:15:01"))
+    aws.reduce(segment(1), arrived_at=utc("2026-11-20T10:14:59"))
+    assert windows_of(aws) == ["2026-11-20T10:15:00Z"]
+    aws.reduce(segment(2), arrived_at=utc("2026-11-20T10:14:59"), shard_id="shardId-000000000001")
+    assert windows_of(aws) == ["2026-11-20T10:00:00Z", "2026-11-20T10:15:00Z"]
+
+
+def test_a_batch_that_comes_back_gives_the_same_windows(aws, monkeypatch):
+    """Its floor is only written down once all of it is counted."""
+    store = MemoryBalanceStore()
+    monkeypatch.setattr(reducer, "DynamoBalanceStore", lambda *_: store)
+    reducer._world.cache_clear()
+    aws.reduce(segment(0), arrived_at=utc("2026-11-20T10:00:00"))
+    monkeypatch.setattr(store, "conflicts", lambda _writes: (0,))
+    with pytest.raises(TransientError):
+        aws.reduce(segment(1), arrived_at=utc("2026-11-20T10:15:00"))
+    monkeypatch.setattr(store, "conflicts", lambda _writes: ())
+    aws.reduce(segment(2), arrived_at=utc("2026-11-20T10:14:00"))
+    windows = {key.sk.split("#")[1] for key in store.counters if key.sk.startswith("WINDOW#")}
+    assert windows == {"2026-11-20T10:00:00Z"}

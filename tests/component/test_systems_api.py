@@ -591,7 +591,13 @@ def test_where_the_risk_is_high_the_log_must_have_the_money_too(world, store, as
 
 
 def test_what_is_blocked_counts_against_what_the_log_has(world, store):
-    high_risk(world, store, reconciled(amount="30.00"), confirmed(type="refund", amount="5.00"))
+    high_risk(
+        world,
+        store,
+        confirmed(amount="30.00"),
+        reconciled(amount="30.00"),
+        confirmed(type="refund", amount="5.00"),
+    )
     logged = 2500
     assert block("1", amount="20.00")["statusCode"] == 201
     answer = block("2", amount="5.01")
@@ -601,14 +607,14 @@ def test_what_is_blocked_counts_against_what_the_log_has(world, store):
 
 
 def test_the_table_s_own_figure_counts_where_the_log_has_more(world, store):
-    high_risk(world, store, reconciled(amount="900.00"))
+    high_risk(world, store, confirmed(amount="900.00"), reconciled(amount="900.00"))
     answer = block(amount="100.01")
     assert (answer["statusCode"], answer["body"]["available"]) == (409, "100.00")
 
 
 def test_a_log_read_before_something_was_counted_is_read_again(fake, world, store):
     """Between the two a payout is logged, counted and its block ended: the old fold knew more."""
-    high_risk(world, store, reconciled(amount="100.00"))
+    high_risk(world, store, confirmed(), reconciled())
     fake.transact([AddCounters(BALANCE, {"operations_count": 2})])
     folds = []
 

@@ -68,6 +68,7 @@ _INDEXES = {
     BALANCES_TABLE: {
         "by-expiry": ("expiring", "expiry"),
         "by-window": ("merchant_id", "counted_order"),
+        "by-open": ("open", "sk"),
     }
 }
 

@@ -18,6 +18,7 @@ READS_MERCHANTS = {
     ("dynamodb:GetItem", BALANCES),
     ("dynamodb:Query", BALANCES),
     ("dynamodb:Query", f"{BALANCES}/index/by-window"),
+    ("dynamodb:Query", f"{BALANCES}/index/by-open"),
     ("dynamodb:Query", "event-claims.Arn"),
     *FOLDS_THE_LOG,
 }

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -24,12 +24,18 @@ from falcon_balances.domain.operations import (
     Segment,
     Stage,
     StagedOperation,
+    read_staged,
 )
 from falcon_balances.domain.payouts import PayoutState
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.reducer.batch import StreamRecord, World, reduce_batch
+from tests.property.agreement import (
+    check_effects_add_up,
+    check_nobody_spends_what_one_side_said,
+    check_standings,
+)
 from tests.property.pipeline import POISON, Pipeline
 
 _NEXT_STATES: dict[str | None, set[str | None]] = {
@@ -161,20 +167,24 @@ class Promises:
         return found
 
     def check_balances_follow_marks(self) -> None:
-        """2 and 3 at any moment: what is counted is exactly what is marked, once."""
+        """2, 3 and 13 at any moment: what is counted is exactly what is marked, once."""
+        marks, items = self._world.store.marks, _without_blocks(self._world.store.counters)
         marked = [
             Segment(
-                Stage(key.sk.split("#")[2]),
+                read_staged(key.sk.split("#")[2])[0],
                 key.pk.removeprefix("MERCHANT#"),
                 1,
                 1,
                 lines_of(str(mark["lines"])),
             )
-            for key, mark in self._world.store.marks.items()
+            for key, mark in marks.items()
             if key.sk.startswith("OPERATION#")
         ]
         self._check_items(fold(marked))
-        self._check_pairings(marked)
+        check_nobody_spends_what_one_side_said(marked, items)
+        check_effects_add_up(marks, items)
+        check_standings(marked, marks)
+        self._windows_never_go_back()
         self._check_late()
         for key in self._claims.keys() - self._conserved:  # a claim never changes
             claim = self._claims[key]
@@ -184,14 +194,23 @@ class Promises:
                 _check_conservation(claim, operation)
             self._conserved.add(key)
 
-    def _check_pairings(self, marked: list[Segment]) -> None:
-        """What is awaited or differs is exactly what the marks say, worked out again from them."""
-        pairings = {
-            (key.pk.removeprefix("MERCHANT#"), key.sk.removeprefix("PAIRING#")): item["standing"]
-            for key, item in self._world.store.marks.items()
-            if key.sk.startswith("PAIRING#")
-        }
-        assert pairings == open_pairings(marked), "awaited, but there; or there, but awaited"
+    def _windows_never_go_back(self) -> None:
+        """Within a shard and from it to its children: what a segment adds depends on what was
+        counted before it, so that must lie in no later quarter.
+        """
+        newest: dict[str, str] = {}
+        seen: set[ItemKey] = set()
+        for shard_id, held in self._world.stream.by_id.items():  # parents come before children
+            window = max((newest[parent] for parent in held.shard.parents), default="")
+            for record in held.records:
+                key = _mark_of(record.data)
+                mark = None if key is None else self._world.store.marks.get(key)
+                if key is None or mark is None or key in seen:
+                    continue
+                seen.add(key)
+                assert str(mark["window"]) >= window, "a window goes back within a shard"
+                window = str(mark["window"])
+            newest[shard_id] = window
 
     def _check_late(self) -> None:
         """An operation is late when it was counted after the month that it is booked in."""
@@ -226,9 +245,11 @@ class Promises:
 
     def _check_items(self, expected: dict[tuple[str, str, str], dict[str, int]]) -> None:
         items = _without_blocks(self._world.store.counters)
-        balances = {key: value for key, value in items.items() if key.sk.startswith("BALANCE#")}
+        balances = {
+            key: _not_zero(value) for key, value in items.items() if key.sk.startswith("BALANCE#")
+        }
         assert balances == {
-            ItemKey(merchant_pk(merchant), balance_sk(shop, currency)): counters
+            ItemKey(merchant_pk(merchant), balance_sk(shop, currency)): _not_zero(counters)
             for (merchant, shop, currency), counters in expected.items()
         }
         windows: dict[ItemKey, Counter[str]] = {}
@@ -240,7 +261,8 @@ class Promises:
                 target.update(counters)
             elif kind == "DAY":
                 days[ItemKey(key.pk, f"BALANCE#{balance}")] += counters["operations_count"]
-        assert windows == balances, "windows do not add up to the balance"
+        summed = {key: _not_zero(counters) for key, counters in windows.items()}
+        assert summed == balances, "windows do not add up to the balance"
         assert days == {key: value["operations_count"] for key, value in balances.items()}
 
     def check_drained(self) -> None:
@@ -273,6 +295,7 @@ class Promises:
         reduce_batch(next(iter(stream.by_id)), records * 2, replayed)
         counted = _without_windows(_without_blocks(world.store.counters))
         assert _without_windows(store.counters) == counted
+        check_standings(self.segments(), store.marks)
 
     def _is_counted(self, stage: Stage, body: bytes) -> bool:
         operation = self._parsed(stage, body)
@@ -291,23 +314,6 @@ class Promises:
         return self._known[stage, body]
 
 
-def open_pairings(segments: Iterable[Segment]) -> dict[tuple[str, str], str]:
-    """By merchant and operation, how its two stages stand where they do not agree."""
-    said: dict[tuple[str, str], dict[str, Counter[tuple[str, str]]]] = {}
-    for segment in segments:
-        if segment.stage in PSP_STAGES:
-            sums: Counter[tuple[str, str]] = Counter()
-            for line in segment.lines:
-                sums[line.balance_shop_id, line.type] += line.amount.minor
-            key = (segment.merchant_id, segment.falcon_operation_id)
-            said.setdefault(key, {})[segment.stage] = sums
-    return {
-        key: "different" if len(sides) > 1 else f"{next(iter(sides))}_only"
-        for key, sides in said.items()
-        if len(sides) == 1 or sides["confirmed"] != sides["reconciled"]
-    }
-
-
 # Looked at after every step.
 lines_of = lru_cache(maxsize=4096)(parse_csv_body)
 
@@ -318,17 +324,26 @@ def _mark_of(data: bytes) -> ItemKey | None:
     said = parse_stream_record(data)
     if not isinstance(said, SegmentRecordV1):
         return None
-    operation_id = said.to_segment().falcon_operation_id
-    return ItemKey(merchant_pk(said.merchant_id), mark_sk(operation_id, said.stage))
+    segment = said.to_segment()
+    sk = mark_sk(segment.falcon_operation_id, segment.staged)
+    return ItemKey(merchant_pk(said.merchant_id), sk)
 
 
 def _without_windows(items: dict[ItemKey, dict[str, int]]) -> dict[ItemKey, dict[str, int]]:
     """Windows say when something was counted, and whether that was late: no replay repeats it."""
     return {
-        key: {name: value for name, value in counters.items() if not name.startswith("late_")}
+        key: {
+            name: value
+            for name, value in counters.items()
+            if value and not name.startswith("late_")
+        }
         for key, counters in items.items()
         if not key.sk.startswith(("WINDOW#", "LATE#"))
     }
+
+
+def _not_zero(counters: Mapping[str, int]) -> dict[str, int]:
+    return {name: value for name, value in counters.items() if value}
 
 
 def _without_blocks(items: dict[ItemKey, dict[str, int]]) -> dict[ItemKey, dict[str, int]]:

@@ -13,12 +13,12 @@ from hypothesis import currently_in_test_context, event
 
 from falcon_balances.adapters.merchant_reads import mark_of
 from falcon_balances.domain.balances import fold
-from falcon_balances.domain.counting import ItemKey, counters_of, is_balance, merchant_pk
+from falcon_balances.domain.counting import ItemKey, is_balance, merchant_pk, stage_counters
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.history import BalanceKey, Figures, Mark, NotClosedError, Past
 from falcon_balances.domain.instants import QUARTER, quarter_of
-from falcon_balances.domain.operations import Segment
+from falcon_balances.domain.operations import BalanceOperation, Segment
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from lambdas.balance_api import reading as product
 from lambdas.balance_api.reading import (
@@ -31,8 +31,9 @@ from lambdas.balance_api.reading import (
     read_past,
 )
 from tests.property.actors import TaskDiedError
+from tests.property.agreement import open_operations
 from tests.property.pipeline import BEGINNING, Pipeline
-from tests.property.promises import Promises, open_pairings
+from tests.property.promises import Promises
 
 FIRST_BORDER = quarter_of(BEGINNING)
 MARKS_A_PAGE_MAX = 3  # few enough to be met
@@ -238,19 +239,15 @@ class Reading:
         self._borders |= {mark.window for mark in marks} | {past.closed_until}
         checked = [each for each in sorted(self._borders) if past.since <= each]
         checked = [each for each in checked if each <= past.closed_until]
-        counted: Balances = {}
-        rest = iter([*marks, None])
-        mark = next(rest)
         for border in checked:
-            while mark is not None and mark.window < border:
-                _add(counted, mark)
-                mark = next(rest)
+            before_it = [mark for mark in marks if mark.window < border]
+            counted = _figures(Segment(mark.stage, "-", 1, 1, mark.lines) for mark in before_it)
             told = _that_there_is(past.at(border))
             before = self._known.setdefault((merchant_id, border), told)
             assert told == before, f"what was at {border} changed"
             assert told == counted, f"at {border} is not what was counted before it"
         self._note(f"a past of {min(len(checked), 5)} borders")
-        if counted and mark is not None:
+        if checked and 0 < len(before_it) < len(marks):
             self._note("a past with something before its end, and something after")
         if len({(each.year, each.month) for each in checked}) > 1:
             self._note("a past over the end of a month")
@@ -313,7 +310,9 @@ class Reading:
         running, closing = past.at(period[0]), past.at(period[1])
         for each in lines:
             key = BalanceKey(each.line.balance_shop_id, each.line.currency.code)
-            running[key] += Figures.of(counters_of(each.mark.stage, each.line))
+            running[key] += Figures.of(stage_counters(each.mark.stage, each.line.amount.minor, 1))
+            if each.line is _last_in(each.mark, key):
+                running[key] += Figures.of(each.mark.effect[key].counters())
             assert each.running == running[key], "a running balance is not the sum of its lines"
         for key, figures in running.items():
             if shop in (None, key.balance_shop_id):
@@ -368,19 +367,21 @@ class Reading:
         for at in (dates[0], dates[-1], dates[-1] + QUARTER):
             earlier = [segment for segment in segments if segment.booked_at < at]
             assert _that_there_is(log_figures(segments, at)) == _figures(earlier)
-        pairings = reads.pairings(100)
-        said = {(reads.merchant_id, each.falcon_operation_id): each.standing for each in pairings}
-        assert said == open_pairings(segments), "the log awaits otherwise"
+        said = {
+            (reads.merchant_id, each.falcon_operation_id): each.disagreement
+            for each in reads.open_standings(100)
+        }
+        assert said == open_operations(segments), "the log awaits otherwise"
 
 
 def _key_of(reads: MemoryMerchantReads, mark: Mark) -> ItemKey:
-    sk = f"OPERATION#{mark.falcon_operation_id}#{mark.stage}"
+    sk = f"OPERATION#{mark.falcon_operation_id}#{mark.staged}"
     return ItemKey(merchant_pk(reads.merchant_id), sk)
 
 
-def _add(sums: Balances, mark: Mark) -> None:
-    for key, figures in _figures([Segment(mark.stage, "-", 1, 1, mark.lines)]).items():
-        sums[key] = sums.get(key, Figures()) + figures
+def _last_in(mark: Mark, key: BalanceKey) -> BalanceOperation:
+    """Of the segment's lines in one balance."""
+    return [line for line in mark.lines if key == (line.balance_shop_id, line.currency.code)][-1]
 
 
 def _figures(segments: Iterable[Segment]) -> Balances:

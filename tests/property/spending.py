@@ -3,7 +3,7 @@
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose
 from falcon_balances.domain.counting import ItemKey, mark_sk, merchant_pk
-from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.operations import PSP_STAGES, Stage
 from falcon_balances.domain.payouts import Outcome, PayoutState
 from tests.property.promises import Promises
 
@@ -65,9 +65,11 @@ class SpendingPromises(Promises):
             assert self._is_spent(block), "settled by nothing"
 
     def _is_spent(self, block: Block) -> bool:
-        stage = Stage.PAYOUT if block.purpose is Purpose.PAYOUT else Stage.CONFIRMED
-        key = ItemKey(merchant_pk(block.merchant_id), mark_sk(block.block_id, stage))
-        return key in self._world.store.marks
+        """Whichever stage of a refund comes first."""
+        stages = (Stage.PAYOUT,) if block.purpose is Purpose.PAYOUT else PSP_STAGES
+        pk = merchant_pk(block.merchant_id)
+        keys = {ItemKey(pk, mark_sk(block.block_id, stage)) for stage in stages}
+        return not keys.isdisjoint(self._world.store.marks)
 
     def _outcome_is_true(self) -> None:
         outcome = self._world.outcomes.announced[-1]

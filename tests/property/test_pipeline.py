@@ -120,10 +120,13 @@ class PipelineMachine(Machine):
 
         self.pipeline.stream.refuse = refuse
 
-    @rule(seconds=st.sampled_from([-50, 0, 50]))
-    def skew(self, seconds: int) -> None:
-        """Kinesis' clock, which says when a record arrived, goes wrong."""
+    @rule(seconds=st.sampled_from([-50, 0, 50]), at_border=st.booleans())
+    def skew(self, seconds: int, at_border: bool) -> None:
+        """Kinesis' clock, which says when a record arrived, goes wrong; often where it matters."""
         self.pipeline.stream_clock_skew = timedelta(seconds=seconds)
+        if at_border:
+            border = quarter_of(self.pipeline.now) + QUARTER
+            self.pipeline.now = max(self.pipeline.now, border - timedelta(seconds=20))
 
     @rule(to_quarter=st.booleans())
     def catch_up(self, to_quarter: bool) -> None:

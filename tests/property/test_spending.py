@@ -24,8 +24,11 @@ from tests.property.spending import SpendingPromises
 AMOUNTS = st.sampled_from(["0.10", "3.00", "6.00", "10.00"])
 REFUNDS = st.sampled_from(["r1", "r2"])
 PAYOUTS = st.sampled_from(["po-1", "po-2", "po-3"])
+SALES = st.sampled_from(["c2", "c3"])
+STAGES = st.sampled_from([Stage.CONFIRMED, Stage.RECONCILED])
 KEYS = st.sampled_from(["k1", "k2"])
 DATE = "2026-03-05T09:00:00Z"
+TRACED: dict[str, object] = {"reconciled_date": DATE, "bank_reference": "bank-1"}
 DIRECT = {"schema_version": "1", "merchant_id": "m-ann", "balance_shop_id": "bs-ann"}
 
 
@@ -53,7 +56,7 @@ class SpendingMachine(Machine):
         """10.00 of it: less than what will be asked for."""
         self._load(context("ann", "0"))
         captured = psp_event("capture", "c1", "10.00")
-        reconciled = captured | {"reconciled_date": DATE, "bank_reference": "bank-1"}
+        reconciled = captured | TRACED
         for stage, event in ((Stage.CONFIRMED, captured), (Stage.RECONCILED, reconciled)):
             self._send(stage, dump(event))
             self.pipeline.dispatcher(stage, 1)()
@@ -70,6 +73,18 @@ class SpendingMachine(Machine):
     @rule(reference=REFUNDS, amount=AMOUNTS)
     def confirm_refund(self, reference: str, amount: str) -> None:
         self._send(Stage.CONFIRMED, dump(psp_event("refund", reference, amount)))
+
+    @rule(reference=REFUNDS, amount=AMOUNTS)
+    def trace_refund(self, reference: str, amount: str) -> None:
+        """Of whatever amount, before or after it is confirmed."""
+        event = psp_event("refund", reference, amount)
+        self._send(Stage.RECONCILED, dump(event | TRACED))
+
+    @rule(stage=STAGES, reference=SALES, amount=AMOUNTS)
+    def sell(self, stage: Stage, reference: str, amount: str) -> None:
+        """In one stage; the other may say more, less, or nothing."""
+        event = psp_event("capture", reference, amount)
+        self._send(stage, dump(event | (TRACED if stage is Stage.RECONCILED else {})))
 
     @rule(payout_id=PAYOUTS, amount=AMOUNTS, minimum=st.sampled_from([None, "0.10", "3.00"]))
     def request_payout(self, payout_id: str, amount: str, minimum: str | None) -> None:

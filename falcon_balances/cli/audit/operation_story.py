@@ -22,7 +22,7 @@ from falcon_balances.contracts.log_objects import FlawedObjectError, read_strict
 from falcon_balances.contracts.merchant_contexts import context_document
 from falcon_balances.contracts.operation_documents import LineV1, SetAsideV1
 from falcon_balances.domain.accounts import postings
-from falcon_balances.domain.counting import ItemKey, merchant_pk, pairing_sk
+from falcon_balances.domain.counting import ItemKey, merchant_pk, standing_sk
 from falcon_balances.domain.identity import (
     operation_id_of_reference,
     payout_operation_id,
@@ -256,13 +256,12 @@ class _Telling:
     def _context(self, version: str, lines: Sequence[BalanceOperation]) -> dict[str, Any]:
         """`fees_expected` beside `fees_charged`: worked out again from the context in force."""
         assert self._target is not None  # noqa: S101 - a claim was read from it
-        name, _, since = version.rpartition("@")
-        key = ContextKey(*name.split("|"))
+        key = ContextKey(*version.partition("@")[0].split("|"))
         directory = DynamoMerchantDirectory(
             self._target.client("dynamodb"), self._target.context_table
         )
         history = directory.histories([key]).get(key, ())
-        context = next((each for each in history if rfc3339(each.effective_from) == since), None)
+        context = next((each for each in history if each.claimed_as == version), None)
         said: dict[str, Any] = {"version": version}
         if context is None:
             self._say(version, "the context table has no such version")
@@ -336,15 +335,16 @@ class _Telling:
             return dict.fromkeys(("blocks", "corrected_by", "pairing"), ENVIRONMENT)
         store = DynamoBalanceStore(self._target.client("dynamodb"), self._target.balances_table)
         reads = [self._reads(self._target, each) for each in merchants]
-        keys = [ItemKey(merchant_pk(each), pairing_sk(self._id)) for each in merchants]
-        _, pairings = store.companions([], keys)
+        keys = [ItemKey(merchant_pk(each), standing_sk(self._id)) for each in merchants]
+        _, standings = store.companions([], keys)
         blocks = [block for each in reads if (block := each.block(self._id)) is not None]
         return {
             "blocks": [SetAsideV1.of(each).model_dump(mode="json") for each in blocks],
             "corrected_by": sorted({id_ for each in reads for id_ in each.corrections(self._id)}),
             "pairing": {
-                key.pk.removeprefix(merchant_pk("")): each.standing.value
-                for key, each in pairings.items()
+                key.pk.removeprefix(merchant_pk("")): each.disagreement.value
+                for key, each in standings.items()
+                if each.disagreement is not None
             }
             or "nothing is awaited",
         }

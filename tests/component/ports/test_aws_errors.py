@@ -98,7 +98,7 @@ CALLS = [
         "dynamodb",
         "batch_get_item",
         lambda c: DynamoBalanceStore(c, "balances").companions([WRITES[0].key], []),
-        "1 blocks and pairings",
+        "1 blocks and standings",
     ),
     ("dynamodb", "get_item", lambda c: reads(c).as_of(), "AS_OF"),
     (

@@ -9,14 +9,13 @@ from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block, Purpose, block_writes
 from falcon_balances.domain.counting import (
     AddCounters,
-    DropPairing,
     ItemKey,
     PutMark,
-    PutPairing,
+    PutStanding,
 )
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.money import Currency
-from falcon_balances.domain.pairing import Pairing, Standing
+from falcon_balances.domain.standing import Standing
 from tests.component.world import utc
 
 EUR, JPY = Currency("EUR", 2), Currency("JPY", 0)
@@ -26,19 +25,17 @@ OTHER_MARK = PutMark(ItemKey(MERCHANT, "OPERATION#2#confirmed"), {"fingerprint":
 BALANCE = ItemKey(MERCHANT, "BALANCE#bs-1#EUR")
 CUT = Cut(utc("2026-11-20T10:15:00"), ("shard-a", "shard-b"))
 SHARD = "shardId-000000000000"
-AWAITED = Pairing(
-    ItemKey(MERCHANT, "PAIRING#1"),
-    Standing.CONFIRMED_ONLY,
+STANDING = Standing(
+    ItemKey(MERCHANT, "STANDING#1"),
+    version=1,
     operation_date="2026-11-20T10:15:30Z",
     psp_id="psp-1",
     external_reference="ref-1",
     type="capture",
     confirmed="bs-1#EUR#capture#100",
 )
-DIFFERENT = replace(AWAITED, standing=Standing.DIFFERENT, reconciled="bs-1#EUR#capture#90")
-RECONCILED = replace(
-    AWAITED, standing=Standing.RECONCILED_ONLY, confirmed=None, reconciled="bs-1#EUR#capture#90"
-)
+AGREED = replace(STANDING, version=2, reconciled="bs-1#EUR#capture#100")
+DIFFERENT = replace(STANDING, version=2, reconciled="bs-1#EUR#capture#90")
 
 
 def add(key: ItemKey = BALANCE, **counters: int) -> AddCounters:
@@ -98,38 +95,31 @@ def test_balances_are_read_by_merchant_and_nothing_else_with_them(store):
     )
     found = sorted(store.port.balances("m-1"), key=lambda balance: balance.currency.code)
     assert found == [
-        Balance("bs-1", EUR, 9900, 100, 9800, 0, 0, 0, 100, 3),
+        Balance("bs-1", EUR, 9900, 100, 9800, available=100, operations_count=3),
         Balance("bs-1-jpy", JPY, withdrawn=2, adjusted=-7, blocked=1),
     ]
     assert list(store.port.balances("m-2")) == []
 
 
-def put(pairing: Pairing, seen: str | None) -> PutPairing:
-    return PutPairing(pairing.key, pairing.attributes(), seen)
-
-
-def drop(seen: str) -> DropPairing:
-    return DropPairing(AWAITED.key, seen)
+def put(standing: Standing, seen: int) -> PutStanding:
+    return PutStanding(standing.key, standing.attributes(), seen)
 
 
 @pytest.mark.parametrize(
-    ("there", "write", "after"),
+    ("there", "write"),
     [
-        (None, put(AWAITED, None), AWAITED),
-        (AWAITED, put(DIFFERENT, "confirmed_only"), DIFFERENT),
-        (RECONCILED, put(DIFFERENT, "reconciled_only"), DIFFERENT),
-        # What is written replaces the whole: nothing of what was there stays.
-        (DIFFERENT, put(AWAITED, "different"), AWAITED),
-        (AWAITED, drop("confirmed_only"), None),
-        (RECONCILED, drop("reconciled_only"), None),
-        (DIFFERENT, drop("different"), None),
+        (None, put(STANDING, 0)),
+        (STANDING, put(DIFFERENT, 1)),
+        # What is written replaces the whole: `open` goes where the stages agree.
+        (DIFFERENT, put(replace(AGREED, version=3), 2)),
+        (AGREED, put(replace(DIFFERENT, version=3), 2)),
     ],
 )
-def test_a_pairing_that_stands_as_it_was_seen_is_written_with_the_rest(store, there, write, after):
+def test_a_standing_of_the_version_that_was_seen_is_written_with_the_rest(store, there, write):
     if there is not None:
-        store.port.transact([put(there, None)])
+        store.port.transact([put(there, 0)])
     assert not store.port.transact([MARK, write, add(confirmed=1)])
-    assert store.read(AWAITED.key) == (after and after.attributes())
+    assert store.read(STANDING.key) == write.attributes
     assert store.read(MARK.key) == MARK.attributes
     assert store.read(BALANCE) == {"confirmed": 1}
 
@@ -137,33 +127,26 @@ def test_a_pairing_that_stands_as_it_was_seen_is_written_with_the_rest(store, th
 @pytest.mark.parametrize(
     ("there", "write"),
     [
-        (AWAITED, put(AWAITED, None)),
-        (RECONCILED, put(AWAITED, None)),
-        (DIFFERENT, put(AWAITED, None)),
-        (None, put(DIFFERENT, "confirmed_only")),
-        (RECONCILED, put(DIFFERENT, "confirmed_only")),
-        (DIFFERENT, put(DIFFERENT, "confirmed_only")),
-        (None, drop("confirmed_only")),
-        (RECONCILED, drop("confirmed_only")),
-        (DIFFERENT, drop("confirmed_only")),
-        (AWAITED, drop("different")),
+        (STANDING, put(STANDING, 0)),
+        (AGREED, put(STANDING, 0)),
+        (None, put(DIFFERENT, 1)),
+        (AGREED, put(DIFFERENT, 1)),
+        (STANDING, put(DIFFERENT, 2)),
     ],
 )
-def test_a_pairing_that_does_not_stand_as_it_was_seen_stops_everything_and_is_answered(
-    store, there, write
-):
+def test_a_standing_of_another_version_stops_everything_and_is_answered(store, there, write):
     if there is not None:
-        store.port.transact([put(there, None)])
+        store.port.transact([put(there, 0)])
     outcomes = store.port.transact([MARK, write, add(confirmed=1)])
     assert [type(outcome) for outcome in outcomes] == [type(None), ConditionFailed, type(None)]
     said = {} if there is None else there.attributes()
     assert outcomes[1].attributes.items() >= said.items()
     assert bool(outcomes[1].attributes) == (there is not None)
-    assert store.read(AWAITED.key) == (there and there.attributes())
+    assert store.read(STANDING.key) == (there and there.attributes())
     assert store.read(MARK.key) is store.read(BALANCE) is None
 
 
-def test_blocks_and_pairings_are_read_together_those_that_there_are(store):
+def test_blocks_and_standings_are_read_together_those_that_there_are(store):
     block = Block(
         block_id="block-1",
         merchant_id="m-1",
@@ -175,24 +158,24 @@ def test_blocks_and_pairings_are_read_together_those_that_there_are(store):
         requested_by="anna",
         created_at=utc("2026-11-20T10:15:00"),
     )
-    others = replace(RECONCILED, key=ItemKey("MERCHANT#m-2", "PAIRING#1"))
+    others = replace(DIFFERENT, key=ItemKey("MERCHANT#m-2", "STANDING#1"))
     store.port.transact([add(available=100)])
-    store.port.transact([*block_writes(block), put(AWAITED, None), put(others, None), MARK])
-    gone = ItemKey(MERCHANT, "BLOCK#2"), ItemKey(MERCHANT, "PAIRING#2")
-    assert store.port.companions([block.key, gone[0]], [AWAITED.key, others.key, gone[1]]) == (
+    store.port.transact([*block_writes(block), put(STANDING, 0), put(others, 0), MARK])
+    gone = ItemKey(MERCHANT, "BLOCK#2"), ItemKey(MERCHANT, "STANDING#2")
+    assert store.port.companions([block.key, gone[0]], [STANDING.key, others.key, gone[1]]) == (
         {block.key: block},
-        {AWAITED.key: AWAITED, others.key: others},
+        {STANDING.key: STANDING, others.key: others},
     )
-    assert store.port.companions([], [AWAITED.key]) == ({}, {AWAITED.key: AWAITED})
+    assert store.port.companions([], [STANDING.key]) == ({}, {STANDING.key: STANDING})
     assert store.port.companions([block.key], []) == ({block.key: block}, {})
     assert store.port.companions([], [gone[1]]) == store.port.companions([], []) == ({}, {})
 
 
 def test_a_hundred_companions_are_read_at_once(store):
-    pairings = [replace(AWAITED, key=ItemKey(MERCHANT, f"PAIRING#{n}")) for n in range(100)]
-    store.port.transact([put(pairing, None) for pairing in pairings])
-    _, found = store.port.companions([], [pairing.key for pairing in pairings])
-    assert found == {pairing.key: pairing for pairing in pairings}
+    standings = [replace(STANDING, key=ItemKey(MERCHANT, f"STANDING#{n}")) for n in range(100)]
+    store.port.transact([put(standing, 0) for standing in standings])
+    _, found = store.port.companions([], [standing.key for standing in standings])
+    assert found == {standing.key: standing for standing in standings}
 
 
 def test_as_of_is_unknown_at_first_and_never_moves_back(store):

@@ -124,7 +124,7 @@ def test_where_nothing_was_ever_blocked_nothing_is(store):
 
 def test_since_when_a_balance_is_negative_is_kept_until_it_is_not(store):
     def standing():
-        return store.port.standings([BALANCE]).get(BALANCE)
+        return store.port.available_now([BALANCE]).get(BALANCE)
 
     assert standing() is None
     give(store, 100)

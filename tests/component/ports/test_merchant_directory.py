@@ -42,6 +42,16 @@ def test_who_was_slower_changes_nothing(directory):
     assert directory.histories([KEY])[KEY] == [FIRST, SECOND]
 
 
+def test_a_wider_form_of_a_version_is_a_change_that_who_was_slower_must_see(directory):
+    wider, other = (
+        context_of(balance_shops={**FIRST.balance_shops, code: "bs-new"}) for code in ("USD", "BHD")
+    )
+    directory.replace(KEY, (), [FIRST, SECOND])
+    assert directory.replace(KEY, [FIRST, SECOND], [FIRST, wider, SECOND]) is True
+    assert directory.replace(KEY, [FIRST, SECOND], [FIRST, other, SECOND]) is False
+    assert directory.histories([KEY])[KEY] == [FIRST, wider, SECOND]
+
+
 def test_what_was_seen_must_be_there(directory):
     assert directory.replace(KEY, [FIRST], [FIRST, SECOND]) is False
     assert directory.histories([KEY]) == {}

@@ -1,5 +1,6 @@
 """What a merchant may see of the tables, in memory and in DynamoDB: its own, in order, no more."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,6 +18,7 @@ from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.adapters.ports import BalanceStore, EventClaims, MerchantReads, TryAgain
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.stream_records import SegmentRecordV1
+from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import (
     Block,
@@ -35,8 +37,8 @@ from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import Adjustment, Stage
-from falcon_balances.domain.pairing import Standing
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
+from falcon_balances.domain.standing import Disagreement
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
@@ -96,6 +98,7 @@ class Tables:
     claims: EventClaims
     reads: Callable[[str], MerchantReads]
     stream: MemoryBalanceStream = field(default_factory=lambda: MemoryBalanceStream(at_noon, 1))
+    shards: Iterator[int] = field(default_factory=itertools.count)
 
     def claim(self, document: Document, *contexts: MerchantContext) -> ClaimV1:
         claim = claim_of(document, *contexts or CONTEXTS)
@@ -113,7 +116,9 @@ class Tables:
         self.reduce(*(StreamRecord(data_of(record), arrived_at) for record in records))
 
     def reduce(self, *arrived: StreamRecord) -> None:
-        [shard_id] = self.stream.by_id
+        """Each time from another shard: within one, quarters never go back."""
+        shard_id = f"shard-{next(self.shards)}"
+        self.store.raise_shard_floor(shard_id, None)
         world = World(self.store, self.stream, MemoryQuarantine(), wait=no_wait)
         reduce_batch(shard_id, arrived, world)
 
@@ -222,8 +227,8 @@ def test_balances_are_the_merchant_s_with_their_counters(tables, reads):
     assert list(reads.balances()) == []
     tables.count("10:20:00", capture(), reconciliation(), capture(2, "b", amount="7.00"))
     assert sorted(reads.balances(), key=lambda each: each.balance_shop_id) == [
-        Balance("bs-1", EUR, 10000, 10000, 0, 0, 0, 0, 10000, 2),
-        Balance("bs-10", EUR, 700, 0, 700, 0, 0, 0, 0, 1),
+        Balance("bs-1", EUR, 10000, 10000, available=10000, operations_count=2),
+        Balance("bs-10", EUR, 700, pending=700, operations_count=1),
     ]
 
 
@@ -250,7 +255,10 @@ def test_what_is_not_there_is_zero_and_has_no_windows(tables, reads):
     figures, windows = reads.at_once([BS_10, BS_1_JPY], [at("10:15:00")])
     assert figures == {BS_10: Figures(), BS_1_JPY: Figures()}
     assert list(windows) == []
-    assert reads.at_once([BS_1], []) == ({BS_1: Figures(10000, 0, 10000, 0, 0, 0, 1)}, [])
+    assert reads.at_once([BS_1], []) == (
+        {BS_1: Figures(10000, pending=10000, operations_count=1)},
+        [],
+    )
 
 
 def test_what_is_set_aside_is_given_back(tables, reads):
@@ -298,7 +306,9 @@ def test_a_window_says_what_was_counted_in_it(tables, reads):
     tables.count("10:20:00", capture(), reconciliation(), capture(2, type="refund", amount="1"))
     [window] = reads.windows(at("10:15:00"), at("10:30:00"))
     assert window == Window(
-        at("10:15:00"), BS_1, Figures(9900, 10000, 0, 0, 0, 9900, operations_count=3)
+        at("10:15:00"),
+        BS_1,
+        Figures(9900, 10000, debits_untraced=100, available=9900, operations_count=3),
     )
 
 
@@ -458,6 +468,7 @@ def test_a_mark_says_what_was_counted(tables, reads):
         log_key=record.log_key,
         fingerprint=record.fingerprint,
         lines=parse_csv_body(record.body),
+        effect={BS_1: Joint(pending=10000)},
         corrects=None,
     )
     assert list(reads.marks_of(operation_id)) == [mark]
@@ -480,6 +491,10 @@ def test_a_segment_that_was_counted_in_several_parts_is_one_mark(tables, reads):
     tables.count_records("10:20:00", record)
     [mark] = reads.marks_of(operation_id_of(event))
     assert len(mark.lines) == 40
+    assert len(mark.effect) == 24, "of its own part"
+    effect = reads.effect_of(mark)
+    assert len(effect) == 40
+    assert set(effect.values()) == {Joint(pending=100)}
     for newest_first in (False, True):
         page = reads.marks(EARLIEST, LATEST, after=None, newest_first=newest_first, limit=10)
         assert list(page.marks) == [mark]
@@ -550,7 +565,7 @@ def test_corrections_are_found_from_what_they_correct(tables, reads):
     assert (mark.stage, mark.corrects) == (Stage.ADJUSTMENT, other)
 
 
-def test_pairings_are_what_awaits_its_other_stage_or_differs_from_it(tables, reads):
+def test_open_are_operations_whose_stages_say_different_things_or_one_nothing(tables, reads):
     tables.count(
         "10:20:00",
         capture(1),
@@ -560,17 +575,17 @@ def test_pairings_are_what_awaits_its_other_stage_or_differs_from_it(tables, rea
         capture(4),
         reconciliation(4),
     )
-    found = {each.falcon_operation_id: each for each in reads.pairings(10)}
-    assert {key: each.standing for key, each in found.items()} == {
-        operation_id_of(capture(1)): Standing.CONFIRMED_ONLY,
-        operation_id_of(capture(2)): Standing.RECONCILED_ONLY,
-        operation_id_of(capture(3)): Standing.DIFFERENT,
+    found = {each.falcon_operation_id: each for each in reads.open_standings(10)}
+    assert {key: each.disagreement for key, each in found.items()} == {
+        operation_id_of(capture(1)): Disagreement.CONFIRMED_ONLY,
+        operation_id_of(capture(2)): Disagreement.RECONCILED_ONLY,
+        operation_id_of(capture(3)): Disagreement.DIFFERENT,
     }
     different = found[operation_id_of(capture(3))]
     assert different.confirmed == "bs-1#EUR#capture#10000"
     assert different.reconciled == "bs-1#EUR#capture#9000"
     assert different.external_reference == "order-3"
-    assert [len(reads.pairings(limit)) for limit in (1, 2, 3, 4)] == [1, 2, 3, 3]
+    assert [len(reads.open_standings(limit)) for limit in (1, 2, 3, 4)] == [1, 2, 3, 3]
 
 
 def test_claims_are_those_of_all_stages_that_name_the_merchant(tables, reads):
@@ -614,7 +629,7 @@ def everything(reads: MerchantReads, operation_ids: Sequence[str], block_id: str
         [list(reads.marks_of(each)) for each in operation_ids],
         reads.block(block_id),
         [list(reads.corrections(each)) for each in operation_ids],
-        sorted(reads.pairings(100), key=lambda each: each.falcon_operation_id),
+        sorted(reads.open_standings(100), key=lambda each: each.falcon_operation_id),
         [list(reads.claims(each)) for each in operation_ids],
     ]
 
@@ -655,7 +670,7 @@ def test_a_merchant_of_whom_nothing_is_known_reads_nothing_of_those_beside_it(ta
     ids = fill(tables, "a", 10) + fill(tables, "c", 20)
     for merchant_id in ("m", "m-", "m-2", "m-100", ""):
         reads = tables.reads(merchant_id)
-        assert list(reads.balances()) == list(reads.pairings(10)) == []
+        assert list(reads.balances()) == list(reads.open_standings(10)) == []
         assert reads.block(a_block().block_id) is None
         for operation_id in ids:
             assert list(reads.marks_of(operation_id)) == list(reads.claims(operation_id)) == []
@@ -795,7 +810,7 @@ def test_what_is_longer_than_a_page_is_read_to_its_end(on_aws, small_pages):
         30,
     ]
     assert len(reads.corrections(corrected)) == 15
-    assert [len(reads.pairings(limit)) for limit in (1, 14, 15, 16)] == [1, 14, 15, 15]
+    assert [len(reads.open_standings(limit)) for limit in (1, 14, 15, 16)] == [1, 14, 15, 15]
     for newest_first in (False, True):
         pages = list(walk(reads, EARLIEST, LATEST, newest_first=newest_first, limit=50))
         found = [mark.order for page in pages for mark in page]

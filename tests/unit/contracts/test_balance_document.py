@@ -52,11 +52,12 @@ def test_balances_are_sorted_by_balance_shop_and_currency():
 
 
 def test_the_document_is_that_of_the_design():
-    balance = Balance("bs-100-eur", EURO, 9900, 9900, 0, 0, 0, 0, 9900, 4)
+    balance = Balance("bs-100-eur", EURO, 9900, 9900, available=9900, operations_count=4)
     document = balance_document("m-100", NOW - timedelta(seconds=41), [balance], now=NOW)
     assert document.model_dump_json() == (
         '{"merchant_id":"m-100","as_of":"2026-11-20T10:15:00Z","lag_seconds":41,"balances":['
         '{"balance_shop_id":"bs-100-eur","currency":"EUR","confirmed":"99.00",'
-        '"reconciled":"99.00","pending":"0.00","withdrawn":"0.00","adjusted":"0.00",'
+        '"reconciled":"99.00","pending":"0.00","unapplied":"0.00",'
+        '"debits_unconfirmed":"0.00","debits_untraced":"0.00","withdrawn":"0.00","adjusted":"0.00",'
         '"blocked":"0.00","available":"99.00","operations_count":4}]}'
     )

@@ -1,5 +1,7 @@
+import iso4217
 import pytest
 
+from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.contracts.merchant_contexts import context_document, parse_merchant_context
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.instants import rfc3339
@@ -124,6 +126,38 @@ def test_a_wrong_currency_is_one_whatever_its_name(changes):
     with pytest.raises(RejectedOperation) as caught:
         parse_merchant_context(changed(changes))
     assert caught.value.code == "E_CURRENCY"
+
+
+def test_a_version_stays_readable_when_its_currency_leaves_the_standard(monkeypatch):
+    document = changed(with_fee(fixed={"JPY": "5"}))
+    before = parse_merchant_context(document)
+    find_currency.cache_clear()
+    monkeypatch.setattr(iso4217, "Currency", lambda code: (_ for _ in ()).throw(ValueError(code)))
+    assert parse_merchant_context(document) == before
+    assert parse_merchant_context(context_document(before)) == before
+    find_currency.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"balance_shops": {"BGX": "bs"}}, "balance_shops.BGX: unknown currency (ISO 4217)"),
+        (with_fee(max={"ABC": "1"}), "fees.0.max.ABC: unknown currency (ISO 4217)"),
+        (with_fee(min={"JPY": "1.0"}), "fees.0.min.JPY: more decimals than the currency has (0)"),
+        (with_fee(min={"EUR": "2"}, max={"EUR": "1"}), "fees.0.min.EUR: above max"),
+    ],
+)
+def test_the_currency_that_is_wrong_is_named(changes, reason):
+    with pytest.raises(RejectedOperation) as caught:
+        parse_merchant_context(changed(changes))
+    assert caught.value.reason == reason
+
+
+def test_a_key_that_is_no_code_is_not_said():
+    for code in ("EURO", "E\x1b[", "4111111111111111", ""):
+        with pytest.raises(RejectedOperation) as caught:
+            parse_merchant_context(changed({"balance_shops": {code: "bs"}}))
+        assert caught.value.reason.startswith("balance_shops.(unknown name): ")
 
 
 def test_the_canonical_document_says_defaults_and_reads_back_as_itself():

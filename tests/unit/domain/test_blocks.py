@@ -12,22 +12,28 @@ from falcon_balances.domain.blocks import (
     ending_writes,
     expiry_partition,
     expiry_partitions,
+    left_over,
     manual_block_id,
+    settled,
     settled_by,
 )
 from falcon_balances.domain.counting import (
     AddCounters,
-    ArrivedSegment,
     CheckAbsent,
-    CountablePart,
     EndBlock,
     ItemKey,
     PutMark,
-    PutPairing,
+    PutStanding,
+)
+from falcon_balances.domain.identity import operation_id_of_reference
+from falcon_balances.domain.operations import OperationType, Segment, Stage
+from falcon_balances.domain.parts import (
+    ArrivedSegment,
+    CountablePart,
     countable_parts,
+    joined,
     writes_of,
 )
-from falcon_balances.domain.operations import OperationType, Segment, Stage
 from falcon_balances.domain.splitting import split
 from tests.unit.domain.events import context as context_of
 from tests.unit.domain.events import directory, event, segment_of
@@ -114,7 +120,10 @@ SET_ASIDE = AddCounters(BALANCE, {"blocked": 4000, "available": -4000}, availabl
         (Purpose.PAYOUT, []),
         (
             Purpose.REFUND,
-            [CheckAbsent(ItemKey(MERCHANT, f"OPERATION#{BLOCK_ID}#confirmed"))],
+            [
+                CheckAbsent(ItemKey(MERCHANT, f"OPERATION#{BLOCK_ID}#{stage}"))
+                for stage in ("confirmed", "reconciled")
+            ],
         ),
     ],
 )
@@ -152,7 +161,7 @@ def first_part(segment: Segment) -> CountablePart:
     ("stage", "line_type", "has_block"),
     [
         (Stage.CONFIRMED, "refund", True),
-        (Stage.RECONCILED, "refund", False),
+        (Stage.RECONCILED, "refund", True),
         (Stage.CONFIRMED, "capture", False),
         (Stage.CONFIRMED, "chargeback", False),
         (Stage.PAYOUT, "withdrawal", True),
@@ -160,7 +169,7 @@ def first_part(segment: Segment) -> CountablePart:
         (Stage.ADJUSTMENT, "adjustment", False),
     ],
 )
-def test_refunds_when_confirmed_and_withdrawals_may_have_a_block(stage, line_type, has_block):
+def test_refunds_in_either_stage_and_withdrawals_may_have_a_block(stage, line_type, has_block):
     amount = -100 if line_type in {"refund", "chargeback", "withdrawal"} else 100
     part = part_of(stage, (line_type, amount))
     operation_id = part.mark.key.sk.split("#")[1]
@@ -181,6 +190,16 @@ def test_a_refund_has_its_block_whatever_line_of_it_comes_first():
         ItemKey(f"MERCHANT#{merchant}", f"BLOCK#{found.falcon_operation_id}")
         for merchant in ("market", "seller")
     ]
+
+
+@pytest.mark.parametrize(("kind", "has_block"), [("refund", True), ("capture", False)])
+def test_a_merchant_who_only_has_a_fee_in_a_refund_may_have_a_block_of_it(kind, has_block):
+    """The id says that it is one, whatever revisions make of its lines."""
+    segment = segment_of(Stage.RECONCILED, ("marketplace_fee", 5))
+    operation_id = operation_id_of_reference("psp-1", OperationType(kind), "ref-0")
+    (line,) = segment.lines
+    revised = replace(segment, lines=(replace(line, falcon_operation_id=operation_id),), revision=2)
+    assert (first_part(revised).block_key is not None) == has_block
 
 
 REFUND = part_of(Stage.CONFIRMED, ("refund", -1500))
@@ -204,7 +223,7 @@ def own_block(**changes: object) -> Block:
 
 def test_what_can_have_no_block_is_left_as_it_is():
     part = part_of(Stage.CONFIRMED, ("capture", 100))
-    assert settled_by(part, None, NOW) is part
+    assert settled([part], {}, [NOW]) == [part]
 
 
 def test_where_there_is_no_block_none_may_come_meanwhile():
@@ -220,39 +239,61 @@ def test_where_there_is_no_block_none_may_come_meanwhile():
     ids=["all of it", "the rest is released", "more than was blocked"],
 )
 def test_an_active_block_ends_with_its_operation(blocked, available):
-    settled = settled_by(REFUND, own_block(amount=blocked), NOW)
+    (counted,), _ = joined([REFUND], {})
+    settled = settled_by(counted, own_block(amount=blocked), NOW)
     assert settled.block_write == EndBlock(
         own_block().key, "settled", "2026-11-20T10:20:00Z", REFUND.mark.key.sk
     )
     assert settled.additions[OWN_BALANCE] == {
         "confirmed": -1500,
         "operations_count": 1,
+        "debits_untraced": 1500,
         "available": available,
         "blocked": -blocked,
     }
-    others = REFUND.additions.keys() - {OWN_BALANCE}
+    others = counted.additions.keys() - {OWN_BALANCE}
     assert {key: settled.additions[key] for key in others} == {
-        key: REFUND.additions[key] for key in others
+        key: counted.additions[key] for key in others
     }
-    assert "blocked" not in REFUND.additions[OWN_BALANCE], "the part itself is not changed"
+    assert "blocked" not in counted.additions[OWN_BALANCE], "the part itself is not changed"
 
 
-def test_a_block_on_another_balance_gives_back_there():
+def test_a_block_on_a_balance_that_is_not_touched_is_left_for_a_transaction_of_its_own():
     block = own_block(balance_shop_id="bs-before")
-    settled = settled_by(REFUND, block, NOW)
-    assert settled.additions[OWN_BALANCE] == REFUND.additions[OWN_BALANCE]
-    assert settled.additions[block.balance_key] == {"blocked": -4000, "available": 4000}
+    parts = settled([REFUND], {block.key: block}, [NOW])
+    assert parts == [REFUND]
+    assert left_over(parts, [block]) == [block]
+
+
+def test_of_two_stages_in_one_transaction_the_first_ends_the_block_and_no_other():
+    traced = part_of(Stage.RECONCILED, ("refund", -1500))
+    block = own_block()
+    parts = settled([traced, REFUND], {block.key: block}, [NOW, NOW])
+    assert [type(part.block_write) for part in parts] == [EndBlock, type(None)]
+    assert left_over(parts, [block]) == []
+    none = settled([traced, REFUND], {}, [NOW, NOW])
+    assert [type(part.block_write) for part in none] == [CheckAbsent, type(None)]
+
+
+def test_of_many_balances_the_part_that_touches_the_block_s_ends_it():
+    segment = segment_of(Stage.CONFIRMED, *[("refund", -5)] * 30, balances=30)
+    first, second = countable_parts(ArrivedSegment(segment, NOW, "the key", "f", "the body"))
+    block = own_block(balance_shop_id="bs-27")
+    parts = settled([first, second], {block.key: block}, [NOW, NOW])
+    assert [type(part.block_write) for part in parts] == [type(None), EndBlock]
+    assert left_over(settled([first], {block.key: block}, [NOW]), [block]) == [block]
 
 
 @pytest.mark.parametrize("status", [each for each in BlockStatus if each != BlockStatus.ACTIVE])
 def test_a_block_that_has_ended_is_not_touched(status):
-    settled = settled_by(settled_by(REFUND, None, NOW), own_block(status=status), NOW)
-    assert settled == REFUND
+    block = own_block(status=status)
+    assert settled_by(REFUND, block, NOW) == REFUND
+    assert left_over([REFUND], [block]) == []
 
 
 def test_a_block_s_end_stands_between_the_marks_and_what_else_becomes_of_the_operation():
-    """Its pairing; balance, window and day; and, as it was booked in March, that it is late."""
-    settled = settled_by(REFUND, own_block(), NOW)
-    awaited = PutPairing(ItemKey(MERCHANT, "PAIRING#1"), {}, seen=None)
-    kinds = [type(write) for write in writes_of([settled], [awaited])]
-    assert kinds == [PutMark, EndBlock, PutPairing, *[AddCounters] * 4]
+    """Its standing; balance, window and day; and, as it was booked in March, that it is late."""
+    (counted,), written = joined([REFUND], {})
+    settled = settled_by(counted, own_block(), NOW)
+    kinds = [type(write) for write in writes_of([settled], written)]
+    assert kinds == [PutMark, EndBlock, PutStanding, *[AddCounters] * 4]

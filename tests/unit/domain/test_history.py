@@ -53,8 +53,14 @@ def test_figures_add_up_in_any_order_and_what_was_added_can_be_taken_off(a, b, c
     ("counters", "expected"),
     [
         ({}, Figures()),
-        ({"confirmed": 7, "pending": 7, "operations_count": 1}, Figures(7, 0, 7, 0, 0, 0, 1)),
-        ({"withdrawn": 4, "adjusted": -3, "available": -7}, Figures(0, 0, 0, 4, -3, -7, 0)),
+        (
+            {"confirmed": 7, "pending": 7, "operations_count": 1},
+            Figures(7, pending=7, operations_count=1),
+        ),
+        (
+            {"withdrawn": 4, "adjusted": -3, "available": -7},
+            Figures(withdrawn=4, adjusted=-3, available=-7),
+        ),
         ({"available": 60, "blocked": 40}, Figures(available=100)),  # set aside, but there
         ({"available": -10, "blocked": 10}, Figures()),
         ({"blocked": 40}, Figures(available=40)),
@@ -68,7 +74,10 @@ def test_figures_are_counters_before_blocks(counters, expected):
 PAST = Past(
     since=at("10:00:00"),
     closed_until=at("11:00:00"),
-    closing={BS_1: Figures(111, 0, 111, 0, 0, 0, 3), BS_10: Figures(5, 0, 5, 0, 0, 0, 1)},
+    closing={
+        BS_1: Figures(111, pending=111, operations_count=3),
+        BS_10: Figures(5, pending=5, operations_count=1),
+    },
     windows=(
         window("10:00:00", 1),
         window("10:15:00", 10),
@@ -97,7 +106,7 @@ def test_a_balance_at_a_border_is_what_was_counted_before_it(time, confirmed, of
 
 def test_what_was_before_the_past_stays_in_it():
     past = Past(at("10:45:00"), PAST.closed_until, PAST.closing, PAST.windows[3:])
-    assert past.at(at("10:45:00"))[BS_1] == Figures(11, 0, 11, 0, 0, 0, 2)
+    assert past.at(at("10:45:00"))[BS_1] == Figures(11, pending=11, operations_count=2)
     assert past.at(at("10:45:00"))[BS_10] == PAST.closing[BS_10]
 
 

@@ -10,21 +10,26 @@ from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.balances import fold
 from falcon_balances.domain.counting import (
     COUNTERS,
-    TRANSACTION_ITEMS_MAX,
     AddCounters,
-    ArrivedSegment,
     ItemKey,
     PutMark,
+    PutStanding,
     TableWrite,
     add_to,
-    countable_parts,
-    transactions,
-    writes_of,
 )
 from falcon_balances.domain.identity import canonical_document, falcon_operation_id, fingerprint
 from falcon_balances.domain.instants import quarter_of
 from falcon_balances.domain.log_format import csv_body, expected_uuids, log_key, parse_csv_body
 from falcon_balances.domain.operations import SIGN_BY_TYPE, OperationType, Segment
+from falcon_balances.domain.parts import (
+    TRANSACTION_ITEMS_MAX,
+    ArrivedSegment,
+    countable_parts,
+    joined,
+    transactions,
+    writes_of,
+)
+from falcon_balances.domain.standing import Standing
 from tests.strategies import Case, accepted_cases, few, instants, journals
 
 FEES = (OperationType.PSP_FEE, OperationType.MARKETPLACE_FEE)
@@ -116,12 +121,16 @@ def test_folding_ignores_order_and_dropped_repeats(journal: list[Segment], rando
     assert fold(once.values()) == fold(journal)
 
 
+Sums = dict[tuple[str, str, str], dict[str, int]]
+
+
 class Table:
     """Counts as DynamoDB would: all of a transaction or nothing of it."""
 
     def __init__(self) -> None:
         self.marks: dict[ItemKey, PutMark] = {}
         self.counters: dict[ItemKey, dict[str, int]] = {}
+        self.standings: dict[ItemKey, Standing] = {}
 
     def transact(self, writes: list[TableWrite]) -> None:
         keys = [write.key for write in writes]
@@ -132,6 +141,10 @@ class Table:
             elif isinstance(write, PutMark):
                 assert write.key not in self.marks
                 self.marks[write.key] = write
+            elif isinstance(write, PutStanding):
+                there = self.standings.get(write.key)
+                assert write.seen == (0 if there is None else there.version)
+                self.standings[write.key] = Standing.from_attributes(write.key, write.attributes)
 
     def sums_of(self, kind: str) -> dict[tuple[str, str, str], dict[str, int]]:
         """By merchant, balance shop and currency, over all items of a kind."""
@@ -150,7 +163,7 @@ def counted(arrivals: list[ArrivedSegment], batch_size: int) -> Table:
     for start in range(0, len(arrivals), batch_size):
         batch = arrivals[start : start + batch_size]
         for group in transactions(part for item in batch for part in countable_parts(item)):
-            table.transact(writes_of(group))
+            table.transact(writes_of(*joined(group, table.standings)))
     return table
 
 
@@ -158,16 +171,11 @@ def of_stage(by_type: dict[str, int], stage: str) -> int:
     return sum(value for name, value in by_type.items() if name.startswith(f"{stage}_"))
 
 
-def of_types(by_type: dict[str, int], stage: str) -> int:
-    """Over the types that count when reconciled (the table of design §4)."""
-    counts_later = (
-        "capture",
-        "cashback",
-        "chargeback_reversal",
-        "psp_fee",
-        "marketplace_fee",
-    )
-    return sum(by_type.get(f"{stage}_{kind}", 0) for kind in counts_later)
+def without_zeros(sums: dict[tuple[str, str, str], dict[str, int]]) -> Sums:
+    return {
+        key: {name: value for name, value in counters.items() if value}
+        for key, counters in sums.items()
+    }
 
 
 @st.composite
@@ -185,20 +193,31 @@ def test_windows_and_days_and_balances_are_the_same_money(
 ):
     table = counted(arrived, batch_size)
     folded = fold(item.segment for item in arrived)
-    balances = table.sums_of("BALANCE")
-    assert balances == folded
-    assert table.sums_of("WINDOW") == folded
+    assert without_zeros(table.sums_of("BALANCE")) == without_zeros(folded)
+    assert without_zeros(table.sums_of("WINDOW")) == without_zeros(folded)
     days = table.sums_of("DAY")
     assert days.keys() == folded.keys()
     for key, by_type in days.items():
         for stage in ("confirmed", "reconciled"):
-            assert of_stage(by_type, stage) == folded[key].get(stage, 0)
+            assert of_stage(by_type, stage) == folded[key][stage]
         assert by_type["operations_count"] == folded[key]["operations_count"]
-        pending = of_types(by_type, "confirmed") - of_types(by_type, "reconciled")
-        at_once = of_stage(by_type, "confirmed") - of_types(by_type, "confirmed")
-        assert folded[key].get("pending", 0) == pending
-        assert folded[key].get("available", 0) == of_types(by_type, "reconciled") + at_once
-        assert folded[key].keys() <= set(COUNTERS)
+        assert folded[key].keys() == set(COUNTERS)
+
+
+@few
+@given(arrivals(), st.integers(1, 5))
+def test_every_figure_adds_up_on_every_balance_after_every_segment(
+    arrived: list[ArrivedSegment], batch_size: int
+):
+    """The identities of design §7, and that the joint figures never fall below zero."""
+    for length in range(len(arrived) + 1):
+        for counters in counted(arrived[:length], batch_size).sums_of("BALANCE").values():
+            of = dict.fromkeys(COUNTERS, 0) | counters
+            agreed = of["available"]
+            assert agreed == of["confirmed"] - of["pending"] - of["debits_unconfirmed"]
+            assert agreed == of["reconciled"] - of["unapplied"] - of["debits_untraced"]
+            joint = ("pending", "unapplied", "debits_unconfirmed", "debits_untraced")
+            assert min(of[name] for name in joint) >= 0
 
 
 @few
@@ -207,4 +226,5 @@ def test_merged_additions_are_the_sum_over_the_parts(arrived: list[ArrivedSegmen
     together, one_by_one = counted(arrived, len(arrived) or 1), counted(arrived, 1)
     assert together.counters == one_by_one.counters
     assert together.marks == one_by_one.marks
+    assert together.standings == one_by_one.standings
     assert len(together.marks) == len(arrived)

@@ -171,12 +171,26 @@ def test_context_versions_say_which_contexts_were_in_force():
     later = "2026-02-01T00:00:00Z"
     contexts = (context("9", "market"), context("1", "m"), context("2", "m", effective_from=later))
     claimed = split(operation, directory(*contexts))
+    hashes = [each.content_hash for each in contexts]
     assert claimed.context_versions == (
-        "psp-1|9|s-9@2026-01-01T00:00:00Z",
-        "psp-1|1|s-1@2026-01-01T00:00:00Z",
-        "psp-1|2|s-2@2026-02-01T00:00:00Z",
+        f"psp-1|9|s-9@2026-01-01T00:00:00Z#{hashes[0]}",
+        f"psp-1|1|s-1@2026-01-01T00:00:00Z#{hashes[1]}",
+        f"psp-1|2|s-2@2026-02-01T00:00:00Z#{hashes[2]}",
     )
-    assert claimed.segments[0].context_version == "2026-01-01T00:00:00Z,2026-02-01T00:00:00Z"
+    assert claimed.segments[0].context_version == (
+        f"2026-01-01T00:00:00Z#{hashes[1][:16]},2026-02-01T00:00:00Z#{hashes[2][:16]}"
+    )
+
+
+def test_a_claim_names_the_form_of_a_version_that_it_rests_on():
+    first, wider = (
+        context("1", "m", balance_shops=shops)
+        for shops in ({"EUR": "bs"}, {"EUR": "bs", "USD": "bs-usd"})
+    )
+    before, after = (split(event(), directory(*forms)) for forms in ([first], [first, wider]))
+    assert before.context_versions == (first.claimed_as,)
+    assert after.context_versions == (wider.claimed_as,)
+    assert [each.lines for each in before.segments] == [each.lines for each in after.segments]
 
 
 def test_named_merchants_are_listed_once_the_top_level_one_first():

@@ -1,0 +1,163 @@
+"""Items of the table `balances` as DynamoDB takes and gives them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from falcon_balances.adapters.ports import ConditionFailed, TryAgain, WriteOutcome
+from falcon_balances.contracts.currencies import written_currency
+from falcon_balances.domain.balances import Balance
+from falcon_balances.domain.blocks import Block
+from falcon_balances.domain.counting import (
+    AddCounters,
+    CheckAbsent,
+    EndBlock,
+    ItemKey,
+    PutMark,
+    PutStanding,
+    TableWrite,
+)
+from falcon_balances.domain.errors import IntegrityError, TransientError
+from falcon_balances.domain.instants import parse_rfc3339
+
+_TRY_AGAIN: Final = {
+    "TransactionConflict",
+    "ThrottlingError",
+    "ProvisionedThroughputExceeded",
+}
+_ONLY_IF_ABSENT: Final = {
+    "ConditionExpression": "attribute_not_exists(pk)",
+    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+}
+
+
+def item_key(key: ItemKey) -> dict[str, Any]:
+    return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+
+
+def transact_item(table: str, write: TableWrite) -> Any:  # noqa: ANN401 - boto3's union
+    where: dict[str, Any] = {"TableName": table}
+    match write:
+        case PutMark():
+            put = where | {"Item": _item(write)}
+            if write.only_if_absent:
+                put |= _ONLY_IF_ABSENT
+            return {"Put": put}
+        case CheckAbsent():
+            return {"ConditionCheck": where | {"Key": item_key(write.key)} | _ONLY_IF_ABSENT}
+        case EndBlock():
+            return {"Update": where | {"Key": item_key(write.key)} | _ending(write)}
+        case PutStanding():
+            return {"Put": where | {"Item": _item(write)} | _as_seen(write.seen)}
+        case AddCounters():
+            return {"Update": where | {"Key": item_key(write.key)} | _adding(write)}
+
+
+def _item(write: PutMark | PutStanding) -> dict[str, dict[str, str]]:
+    item = {"pk": write.key.pk, "sk": write.key.sk, **write.attributes}
+    return {name: _typed(value) for name, value in item.items()}
+
+
+def _as_seen(version: int) -> dict[str, Any]:
+    if version == 0:
+        return dict(_ONLY_IF_ABSENT)
+    return {
+        "ConditionExpression": "#version = :seen",
+        "ExpressionAttributeNames": {"#version": "version"},
+        "ExpressionAttributeValues": {":seen": {"N": str(version)}},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+def _typed(value: str | int) -> dict[str, str]:
+    return {"N": str(value)} if isinstance(value, int) else {"S": value}
+
+
+def untyped(item: Mapping[str, Any]) -> dict[str, str | int]:
+    """What we write has texts and whole numbers; sets, of cuts, are left out."""
+    plain: dict[str, str | int] = {}
+    for name, value in item.items():
+        if "N" in value:
+            plain[name] = int(value["N"])
+        elif "S" in value:
+            plain[name] = value["S"]
+    return plain
+
+
+def _adding(write: AddCounters) -> dict[str, Any]:
+    names = list(write.counters)
+    update: dict[str, Any] = {
+        "UpdateExpression": "ADD " + ", ".join(f"#{n} :{n}" for n in range(len(names))),
+        "ExpressionAttributeNames": {f"#{n}": name for n, name in enumerate(names)},
+        "ExpressionAttributeValues": {
+            f":{n}": {"N": str(write.counters[name])} for n, name in enumerate(names)
+        },
+    }
+    conditions = []
+    if write.available_min is not None:
+        conditions.append("available >= :available_min")
+        update["ExpressionAttributeValues"][":available_min"] = {"N": str(write.available_min)}
+    if write.blocked_max is not None:
+        # Where nothing was ever blocked the attribute is missing, and means 0.
+        missing = "attribute_not_exists(blocked) OR " if write.blocked_max >= 0 else ""
+        conditions.append(f"({missing}blocked <= :blocked_max)")
+        update["ExpressionAttributeValues"][":blocked_max"] = {"N": str(write.blocked_max)}
+    if write.operations_count is not None:
+        conditions.append("operations_count = :operations_count")
+        counted = {"N": str(write.operations_count)}
+        update["ExpressionAttributeValues"][":operations_count"] = counted
+    if conditions:
+        update["ConditionExpression"] = " AND ".join(conditions)
+        update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    return update
+
+
+def _ending(write: EndBlock) -> dict[str, Any]:
+    """Out of the index of what will expire, in the same write."""
+    values = {
+        ":active": "active",
+        ":status": write.status,
+        ":ended_at": write.ended_at,
+        ":ended_by": write.ended_by,
+    }
+    condition = "#status = :active"
+    if write.expired_at is not None:
+        condition += " AND expiry <= :expired_at"
+        values[":expired_at"] = write.expired_at
+    return {
+        "UpdateExpression": (
+            "SET #status = :status, ended_at = :ended_at, ended_by = :ended_by REMOVE expiring"
+        ),
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": {name: {"S": value} for name, value in values.items()},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+def read_block(item: Mapping[str, Any]) -> Block:
+    return Block.from_attributes(ItemKey(item["pk"]["S"], item["sk"]["S"]), untyped(item))
+
+
+def outcome_of(reason: Mapping[str, Any]) -> WriteOutcome:
+    code = reason.get("Code", "None")
+    if code == "None":
+        return None
+    if code == "ConditionalCheckFailed":
+        return ConditionFailed(untyped(reason.get("Item", {})))
+    if code in _TRY_AGAIN:
+        return TryAgain()
+    raise TransientError(f"count: {code}")
+
+
+def read_balance(item: Mapping[str, Any]) -> Balance:
+    _, balance_shop_id, code = item["sk"]["S"].split("#")
+    currency = written_currency(code)
+    if currency is None:
+        raise IntegrityError(f"balance in an unknown currency: {item['sk']['S']}")
+    counters = {name: int(value["N"]) for name, value in item.items() if "N" in value}
+    return Balance.from_counters(balance_shop_id, currency, counters, negative_since(item))
+
+
+def negative_since(item: Mapping[str, Any]) -> datetime | None:
+    return parse_rfc3339(item["negative_since"]["S"]) if "negative_since" in item else None

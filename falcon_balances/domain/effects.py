@@ -1,0 +1,31 @@
+"""Effects (design §7): what a counted segment added to each balance's joint figures.
+
+What it adds depends on what was counted before it. Its mark keeps it, so that journals, statements
+and history never work it out again.
+"""
+
+from collections.abc import Mapping
+
+from falcon_balances.domain.available import Joint
+from falcon_balances.domain.history import BalanceKey
+
+Effect = Mapping[BalanceKey, Joint]
+
+
+def effect_text(effect: Effect) -> str:
+    """`balance shop#currency#` and the five changes with `#` between them; commas between balances.
+
+    Ids hold neither. Below 100 bytes for one balance of everyday amounts.
+    """
+    return ",".join("#".join((*balance, *map(str, joint))) for balance, joint in effect.items())
+
+
+def read_effect(text: str) -> dict[BalanceKey, Joint]:
+    """As `effect_text` wrote it; raises ValueError for anything else."""
+    effect: dict[BalanceKey, Joint] = {}
+    for each in text.split(","):
+        balance_shop_id, currency, *changes = each.split("#")
+        if len(changes) != len(Joint._fields):
+            raise ValueError("effect: five changes expected")
+        effect[BalanceKey(balance_shop_id, currency)] = Joint(*map(int, changes))
+    return effect

@@ -1,0 +1,343 @@
+"""Counting (design §7): what a segment adds to which items, in transactions that it fits.
+
+A segment is counted whole, or in parts of 24 balances in its own order: the same borders for ever,
+whatever blocks there are, each part with a mark of its own.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from falcon_balances.domain.available import Joint
+from falcon_balances.domain.counting import (
+    LATE,
+    AddCounters,
+    ItemKey,
+    PutMark,
+    TableWrite,
+    add_to,
+    balance_sk,
+    block_sk,
+    correction_sk,
+    late_sk,
+    mark_sk,
+    merchant_pk,
+    stage_counters,
+    standing_sk,
+    window_sk,
+)
+from falcon_balances.domain.effects import Effect, effect_text
+from falcon_balances.domain.history import BalanceKey
+from falcon_balances.domain.identity import operation_id_of_reference
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.operations import (
+    PSP_STAGES,
+    PSP_TYPES,
+    BalanceOperation,
+    OperationType,
+    Segment,
+    main_line,
+)
+from falcon_balances.domain.standing import (
+    Change,
+    Standing,
+    effect_of,
+    movements_text,
+    nets_of,
+    standing_after,
+)
+
+# TransactWriteItems takes 100 items and 4 MB; the design stays below the second with 3 MB.
+TRANSACTION_ITEMS_MAX: Final = 100
+TRANSACTION_BYTES_MAX: Final = 3_000_000
+# Four items for each: BALANCE, WINDOW, DAY and a block of the operation on it. Besides these a part
+# has its mark, its standing, and where it is late a note of that: 4 x 24 + 3 = 99.
+BALANCES_PER_PART: Final = 24
+_ITEM_BYTES: Final = 700  # keys, counters and names of an item besides a segment's body, rounded up
+# Both stages of an operation in 41 balances, three types in each, ids of 64 characters.
+_STANDING_BYTES: Final = 25_000
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedSegment:
+    """A segment with what the stream and the log say of it. `window` is a quarter's start, UTC."""
+
+    segment: Segment
+    window: datetime
+    log_key: str
+    fingerprint: str
+    body: str
+    corrects: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CountablePart:
+    """What is counted in one transaction: a whole segment, unless it touches too many balances.
+
+    Of a PSP's operation, mark and additions lack what depends on its standing until it was read.
+    """
+
+    mark: PutMark
+    additions: Mapping[ItemKey, Mapping[str, int]]
+    window: str
+    block_key: ItemKey | None = None
+    """Where the block lies that was made for this operation, if there is one."""
+    block_write: TableWrite | None = None
+    """How that block ends with it, or that there must be none."""
+    change: Change | None = None
+    """What a PSP's operation says in this stage, to be joined with its standing."""
+
+
+def countable_parts(arrived: ArrivedSegment) -> Iterator[CountablePart]:
+    """The segment as transactions can take it; more than one only beyond 24 balances of a merchant.
+
+    The first part's mark is the segment's, with all its lines; the others' have a number behind
+    their sort key, and say what their own balances' figures got.
+    """
+    by_balance: dict[BalanceKey, list[BalanceOperation]] = {}
+    for line in arrived.segment.lines:
+        balance = BalanceKey(line.balance_shop_id, line.currency.code)
+        by_balance.setdefault(balance, []).append(line)
+    balances = iter(by_balance.items())
+    number = 0
+    while group := dict(islice(balances, BALANCES_PER_PART)):
+        yield _part(arrived, number, group)
+        number += 1
+
+
+def _part(
+    arrived: ArrivedSegment, number: int, group: Mapping[BalanceKey, Sequence[BalanceOperation]]
+) -> CountablePart:
+    segment = arrived.segment
+    mark = _mark(arrived, number)
+    additions: dict[ItemKey, Mapping[str, int]] = {}
+    for balance, lines in group.items():
+        additions |= _additions(arrived, balance, lines)
+    if number == 0:
+        additions |= _late(arrived, mark)
+    change = None
+    if segment.stage in PSP_STAGES:
+        change = _change(segment, group)
+    else:
+        additions |= _correction(arrived)
+        mark = _with_effect(mark, _effect_of_one_stage(group))
+    return CountablePart(
+        mark, additions, rfc3339(arrived.window), _block_key(segment), change=change
+    )
+
+
+def _correction(arrived: ArrivedSegment) -> dict[ItemKey, Mapping[str, int]]:
+    if arrived.corrects is None:
+        return {}
+    segment = arrived.segment
+    sk = correction_sk(arrived.corrects, segment.falcon_operation_id)
+    key = ItemKey(merchant_pk(segment.merchant_id), sk)
+    return {key: {"operations_count": len(segment.lines)}}
+
+
+def _late(arrived: ArrivedSegment, mark: PutMark) -> dict[ItemKey, Mapping[str, int]]:
+    if not _is_late(arrived):
+        return {}
+    month = rfc3339(arrived.segment.booked_at)[:7]
+    sk = late_sk(month, str(mark.attributes["counted_order"]))
+    return {ItemKey(mark.key.pk, sk): {"operations_count": len(arrived.segment.lines)}}
+
+
+def _is_late(arrived: ArrivedSegment) -> bool:
+    """Counted after the month (UTC) that it is booked in has ended."""
+    booked = arrived.segment.booked_at
+    return (arrived.window.year, arrived.window.month) > (booked.year, booked.month)
+
+
+def _effect_of_one_stage(group: Mapping[BalanceKey, Sequence[BalanceOperation]]) -> Effect:
+    """What a payout or an adjustment moves is available at once: nobody else has a say in it."""
+    return {
+        balance: Joint(available=sum(line.amount.minor for line in lines))
+        for balance, lines in group.items()
+    }
+
+
+def _change(segment: Segment, group: Mapping[BalanceKey, Sequence[BalanceOperation]]) -> Change:
+    main = main_line(segment.lines)
+    sums: dict[tuple[str, str, str], int] = {}
+    for balance, lines in group.items():
+        for line in lines:
+            name = (*balance, line.type.value)
+            sums[name] = sums.get(name, 0) + line.amount.minor
+    movements = movements_text(sums)
+    nets = dict.fromkeys(group, 0) | nets_of(movements)
+    return Change(
+        key=ItemKey(merchant_pk(segment.merchant_id), standing_sk(segment.falcon_operation_id)),
+        stage=segment.stage,
+        revision=segment.revision,
+        movements=movements,
+        nets=nets,
+        operation_date=rfc3339(segment.booked_at),
+        psp_id=main.psp_id,
+        external_reference=main.external_reference,
+        type=main.type.value,
+    )
+
+
+def _block_key(segment: Segment) -> ItemKey | None:
+    """Blocks of refunds and payouts bear the id of the operation that they are made for.
+
+    Whichever stage or revision of it is counted first ends the block.
+    """
+    if not _can_have_a_block(segment):
+        return None
+    return ItemKey(merchant_pk(segment.merchant_id), block_sk(segment.falcon_operation_id))
+
+
+def _can_have_a_block(segment: Segment) -> bool:
+    main = main_line(segment.lines)
+    if segment.stage not in PSP_STAGES:
+        return main.type is OperationType.WITHDRAWAL
+    if main.type in PSP_TYPES:
+        return main.type is OperationType.REFUND
+    # A merchant who only has a fee in it: the lines do not say in what, but the id does.
+    return segment.falcon_operation_id == operation_id_of_reference(
+        main.psp_id, OperationType.REFUND, main.external_reference
+    )
+
+
+def _mark(arrived: ArrivedSegment, number: int) -> PutMark:
+    segment = arrived.segment
+    sk = mark_sk(segment.falcon_operation_id, segment.staged)
+    key = ItemKey(merchant_pk(segment.merchant_id), f"{sk}#{number}" if number else sk)
+    attributes = {"fingerprint": arrived.fingerprint, "log_key": arrived.log_key}
+    if number == 0:
+        window = rfc3339(arrived.window)
+        order = (window, rfc3339(segment.booked_at), segment.falcon_operation_id, segment.staged)
+        attributes |= {
+            "lines": arrived.body,
+            "window": window,
+            "merchant_id": segment.merchant_id,
+            "counted_order": "#".join(order),
+        }
+        if arrived.corrects is not None:
+            attributes["corrects"] = arrived.corrects
+    return PutMark(key, attributes)
+
+
+def _with_effect(mark: PutMark, effect: Effect) -> PutMark:
+    return PutMark(mark.key, {**mark.attributes, "effect": effect_text(effect)})
+
+
+def _additions(
+    arrived: ArrivedSegment, balance: BalanceKey, lines: Sequence[BalanceOperation]
+) -> dict[ItemKey, Mapping[str, int]]:
+    stage = arrived.segment.stage
+    by_type: dict[str, int] = {}
+    for line in lines:
+        name = f"{stage}_{line.type}"
+        by_type[name] = by_type.get(name, 0) + line.amount.minor
+    amount = sum(by_type.values())
+    counters = stage_counters(stage, amount, len(lines))
+    if stage not in PSP_STAGES:
+        counters["available"] = amount
+    if _is_late(arrived):
+        by_type |= {f"{LATE}{name}": amount for name, amount in by_type.items()}
+    by_type["operations_count"] = len(lines)
+    pk = merchant_pk(arrived.segment.merchant_id)
+    day = rfc3339(arrived.segment.booked_at)[:10]
+    return {
+        ItemKey(pk, balance_sk(*balance)): counters,
+        ItemKey(pk, window_sk(rfc3339(arrived.window), *balance)): counters,
+        ItemKey(pk, f"DAY#{day}#{balance.balance_shop_id}#{balance.currency}"): by_type,
+    }
+
+
+def joined(
+    parts: Iterable[CountablePart], seen: Mapping[ItemKey, Standing]
+) -> tuple[list[CountablePart], list[TableWrite]]:
+    """The parts with what they add to the joint figures, counted in this order on the standings
+    that were `seen`; and each standing once, as it is after all of them.
+
+    One that is counted already changes nothing that matters: its mark stops the transaction.
+    """
+    now: dict[ItemKey, Standing] = {}
+    counted = []
+    for part in parts:
+        change = part.change
+        if change is None:
+            counted.append(part)
+            continue
+        before = now.get(change.key) or seen.get(change.key)
+        now[change.key] = standing_after(change, before)
+        counted.append(_joined(part, effect_of(change, before)))
+    return counted, [standing.written(seen.get(key)) for key, standing in now.items()]
+
+
+def _joined(part: CountablePart, effect: Effect) -> CountablePart:
+    additions = dict(part.additions)
+    pk = part.mark.key.pk
+    for balance, joint in effect.items():
+        key = ItemKey(pk, balance_sk(*balance))
+        counters = {**additions[key], **joint.counters()}
+        additions[key] = additions[ItemKey(pk, window_sk(part.window, *balance))] = counters
+    mark = _with_effect(part.mark, effect)
+    return CountablePart(
+        mark, additions, part.window, part.block_key, part.block_write, part.change
+    )
+
+
+def transactions(parts: Iterable[CountablePart]) -> Iterator[list[CountablePart]]:
+    """Parts grouped so that each group fits one transaction, merged additions counted once.
+
+    Parts are taken by merchant, for those share items. Repeats must have been dropped before.
+    """
+    group: list[CountablePart] = []
+    keys: set[ItemKey] = set()
+    size = 0
+    for part in sorted(parts, key=lambda part: part.mark.key.pk):
+        touched = _touched(part)
+        together = keys | touched
+        more = _bytes_of(part) + (len(together) - len(keys)) * _ITEM_BYTES
+        is_full = len(together) + len(group) + 1 > TRANSACTION_ITEMS_MAX
+        if group and (is_full or size + more > TRANSACTION_BYTES_MAX):
+            yield group
+            group, size, together = [], 0, touched
+            more = _bytes_of(part) + len(touched) * _ITEM_BYTES
+        group.append(part)
+        keys = together
+        size += more
+    if group:
+        yield group
+
+
+def _touched(part: CountablePart) -> set[ItemKey]:
+    """All items but its mark. A block ends only where the part touches the block's balance."""
+    touched = set(part.additions)
+    if part.block_key is not None:
+        touched.add(part.block_key)
+    if part.change is not None:
+        touched.add(part.change.key)
+    return touched
+
+
+def _bytes_of(part: CountablePart) -> int:
+    standing = 0 if part.change is None else _STANDING_BYTES
+    effect = len(part.additions) * _ITEM_BYTES
+    return _ITEM_BYTES + len(str(part.mark.attributes.get("lines", ""))) + standing + effect
+
+
+def writes_of(
+    group: Sequence[CountablePart], standings: Sequence[TableWrite] = ()
+) -> list[TableWrite]:
+    """One transaction's writes: every mark, then every item once with its merged additions.
+
+    `standings` are those of the group's operations.
+    """
+    merged: dict[ItemKey, dict[str, int]] = {}
+    for part in group:
+        for key, counters in part.additions.items():
+            add_to(merged.setdefault(key, {}), counters)
+    return [
+        *(part.mark for part in group),
+        *(part.block_write for part in group if part.block_write is not None),
+        *standings,
+        *(AddCounters(key, counters) for key, counters in merged.items()),
+    ]

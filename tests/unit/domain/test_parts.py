@@ -1,0 +1,335 @@
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from falcon_balances.domain.blocks import Block, Purpose, settled_by
+from falcon_balances.domain.counting import AddCounters, ItemKey, PutMark, PutStanding, TableWrite
+from falcon_balances.domain.instants import parse_rfc3339
+from falcon_balances.domain.operations import Segment, Stage
+from falcon_balances.domain.parts import (
+    TRANSACTION_BYTES_MAX,
+    TRANSACTION_ITEMS_MAX,
+    ArrivedSegment,
+    CountablePart,
+    countable_parts,
+    joined,
+    transactions,
+    writes_of,
+)
+from falcon_balances.domain.standing import Standing
+from tests.unit.domain.events import segment_of
+
+ARRIVED_AT = datetime(2026, 3, 5, 10, 30, tzinfo=UTC)
+
+
+def arrived(
+    segment: Segment, body: str = "the body", window: datetime = ARRIVED_AT
+) -> ArrivedSegment:
+    return ArrivedSegment(segment, window, "the key", "the fingerprint", body)
+
+
+def parts_of(
+    *segments: Segment, body: str = "the body", window: datetime = ARRIVED_AT
+) -> list[CountablePart]:
+    return [part for item in segments for part in countable_parts(arrived(item, body, window))]
+
+
+def all_writes(group: Sequence[CountablePart]) -> list[TableWrite]:
+    """Where nothing was counted before."""
+    return writes_of(*joined(group, {}))
+
+
+def test_a_segment_is_counted_as_a_mark_and_its_balances_window_and_day():
+    segment = segment_of(Stage.CONFIRMED, ("capture", 10000), ("psp_fee", -100))
+    (group,) = transactions(parts_of(segment))
+    counters = {"confirmed": 9900, "pending": 9900, "operations_count": 2}
+    by_type = {"confirmed_capture": 10000, "confirmed_psp_fee": -100, "operations_count": 2}
+    mark, standing, *additions = all_writes(group)
+    assert isinstance(mark, PutMark)
+    assert standing.key == ItemKey("MERCHANT#m", "STANDING#operation-0")
+    assert (mark.key.pk, mark.key.sk) == ("MERCHANT#m", "OPERATION#operation-0#confirmed")
+    assert mark.only_if_absent
+    assert mark.attributes == {
+        "fingerprint": "the fingerprint",
+        "log_key": "the key",
+        "lines": "the body",
+        "window": "2026-03-05T10:30:00Z",
+        "merchant_id": "m",
+        "counted_order": "2026-03-05T10:30:00Z#2026-03-05T10:15:30Z#operation-0#confirmed",
+        "effect": "bs-0#EUR#9900#0#0#0#0",
+    }
+    assert {item.key.sk: item.counters for item in additions if isinstance(item, AddCounters)} == {
+        "BALANCE#bs-0#EUR": counters,
+        "WINDOW#2026-03-05T10:30:00Z#bs-0#EUR": counters,
+        "DAY#2026-03-05#bs-0#EUR": by_type,
+    }
+    assert {item.key.pk for item in additions} == {"MERCHANT#m"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "line_type", "count", "items", "counted"),
+    [
+        (Stage.ADJUSTMENT, "adjustment", 97, 97 + 3, ("adjusted", "available")),
+        # A PSP's operation has a standing besides its mark.
+        (Stage.CONFIRMED, "capture", 48, 2 * 48 + 3, ("confirmed", "pending")),
+    ],
+)
+def test_segments_of_one_balance_share_its_items_in_a_transaction(
+    stage, line_type, count, items, counted
+):
+    many = [segment_of(stage, (line_type, 1), n=n) for n in range(count)]
+    (group,) = transactions(parts_of(*many))
+    writes = all_writes(group)
+    assert len(writes) == items <= TRANSACTION_ITEMS_MAX
+    balance = next(w for w in writes if w.key.sk.startswith("BALANCE#"))
+    assert isinstance(balance, AddCounters)
+    assert balance.counters == dict.fromkeys((*counted, "operations_count"), count)
+    one_more = segment_of(stage, (line_type, 1), n=count)
+    assert len(list(transactions(parts_of(*many, one_more)))) == 2
+
+
+@pytest.mark.parametrize(
+    ("segments", "sizes"),
+    [
+        ([("m", 48)], [48]),  # a mark and a standing each, and three items that they share
+        ([("m", 49)], [48, 1]),
+        ([("m", 96), ("n", 1)], [48, 48, 1]),
+        ([("m", 1), ("n", 1), ("o", 1)], [3]),
+        ([(f"m-{n}", 1) for n in range(21)], [20, 1]),  # 5 items each
+    ],
+)
+def test_a_transaction_never_takes_more_than_100_items(segments, sizes):
+    many = [
+        segment_of(Stage.CONFIRMED, ("capture", 1), merchant_id=merchant_id, n=n)
+        for merchant_id, count in segments
+        for n in range(count)
+    ]
+    groups = list(transactions(parts_of(*many)))
+    assert [len(group) for group in groups] == sizes
+    assert all(len(all_writes(group)) <= TRANSACTION_ITEMS_MAX for group in groups)
+
+
+def test_a_transaction_never_takes_more_than_3_mb():
+    body = "x" * 300_000
+    many = [segment_of(Stage.CONFIRMED, ("capture", 1), n=n) for n in range(25)]
+    groups = list(transactions(parts_of(*many, body=body)))
+    assert [len(group) for group in groups] == [9, 9, 7]
+    for group in groups:
+        assert (
+            sum(len(str(part.mark.attributes["lines"])) for part in group) < TRANSACTION_BYTES_MAX
+        )
+
+
+@pytest.mark.parametrize(
+    ("balances", "parts"), [(1, 1), (24, 1), (25, 2), (41, 2), (48, 2), (49, 3), (100, 5)]
+)
+def test_a_segment_of_many_balances_is_counted_in_parts_each_item_once(balances, parts):
+    lines = [("capture", 10**n % 97 + 1) for n in range(2 * balances)]
+    segment = segment_of(Stage.CONFIRMED, *lines, balances=balances)
+    counted = parts_of(segment)
+    assert len(counted) == parts
+    keys = [key for part in counted for key in part.additions]
+    assert len(keys) == len(set(keys)) == 3 * balances
+    assert all(len(all_writes([part])) <= TRANSACTION_ITEMS_MAX for part in counted)
+    sums = [dict(a) for part in counted for key, a in part.additions.items() if "BALANCE" in key.sk]
+    assert sum(item["confirmed"] for item in sums) == sum(minor for _, minor in lines)
+    marks = [part.mark for part in counted]
+    assert [mark.key.sk for mark in marks] == [
+        "OPERATION#operation-0#confirmed" + (f"#{n}" if n else "") for n in range(parts)
+    ]
+    # Only the first is listed by window and holds the lines.
+    assert ["lines" in mark.attributes for mark in marks] == [True] + [False] * (parts - 1)
+    assert ["window" in mark.attributes for mark in marks] == [True] + [False] * (parts - 1)
+
+
+def test_parts_hold_24_balances_each_in_the_segment_s_own_order_for_both_stages():
+    lines = [("refund", -7)] * 41
+    for stage in (Stage.CONFIRMED, Stage.RECONCILED):
+        first, second = parts_of(segment_of(stage, *lines, balances=41))
+        shops = [
+            [key.sk.split("#")[1] for key in part.additions if key.sk.startswith("BALANCE#")]
+            for part in (first, second)
+        ]
+        assert shops == [[f"bs-{n}" for n in range(24)], [f"bs-{n}" for n in range(24, 41)]]
+
+
+def test_the_parts_of_a_segment_share_one_standing_and_say_each_what_their_balances_got():
+    lines = [("capture", 100)] * 30
+    parts = parts_of(segment_of(Stage.CONFIRMED, *lines, balances=30))
+    counted, written = joined(parts, {})
+    effects = [str(part.mark.attributes["effect"]).split(",") for part in counted]
+    assert [len(effect) for effect in effects] == [24, 6]
+    assert effects[1][0] == "bs-24#EUR#100#0#0#0#0"
+    (standing,) = written
+    assert isinstance(standing, PutStanding)
+    assert (standing.attributes["version"], standing.seen) == (2, 0)
+    assert str(standing.attributes["confirmed"]).count("capture") == 30
+
+
+def test_several_segments_of_one_operation_count_upon_each_other_and_write_their_standing_once():
+    """Confirmed, reconciled with more, and a revision of the first, in the order of the records."""
+    confirmed = segment_of(Stage.CONFIRMED, ("capture", 100))
+    reconciled = segment_of(Stage.RECONCILED, ("capture", 150))
+    revised = replace(segment_of(Stage.CONFIRMED, ("capture", 50)), revision=2)
+    counted, (standing,) = joined(parts_of(confirmed, reconciled, revised), {})
+    assert isinstance(standing, PutStanding)
+    assert [part.mark.attributes["effect"] for part in counted] == [
+        "bs-0#EUR#100#0#0#0#0",
+        "bs-0#EUR#-100#50#0#0#100",
+        "bs-0#EUR#0#-50#0#0#50",
+    ]
+    assert (standing.attributes["version"], standing.seen) == (3, 0)
+    assert "open" not in standing.attributes
+    balance = next(w for w in writes_of(counted) if w.key.sk.startswith("BALANCE#"))
+    assert isinstance(balance, AddCounters)
+    assert balance.counters == {
+        "confirmed": 150,
+        "reconciled": 150,
+        "pending": 0,
+        "unapplied": 0,
+        "available": 150,
+        "operations_count": 3,
+    }
+
+
+def test_what_is_counted_upon_a_standing_is_written_under_its_version():
+    (part,) = parts_of(segment_of(Stage.RECONCILED, ("capture", 100)))
+    assert part.change is not None
+    seen = Standing(part.change.key, 7, "d", "psp-1", "ref-0", "capture", "bs-0#EUR#capture#90")
+    (counted,), (standing,) = joined([part], {seen.key: seen})
+    assert isinstance(standing, PutStanding)
+    assert counted.mark.attributes["effect"] == "bs-0#EUR#-90#10#0#0#90"
+    assert (standing.attributes["version"], standing.seen) == (8, 7)
+
+
+def test_a_mark_of_one_balance_with_ids_of_36_characters_stays_below_1_kib():
+    segment = segment_of(Stage.CONFIRMED, ("capture", 10000), ("psp_fee", -100))
+    lines = tuple(
+        replace(line, falcon_operation_id="o" * 36, balance_shop_id="b" * 36)
+        for line in segment.lines
+    )
+    (part,) = parts_of(replace(segment, merchant_id="m" * 36, lines=lines), body="")
+    (counted,), _ = joined([part], {})
+    # Besides the body, which the log holds as well.
+    said = [*counted.mark.key, *counted.mark.attributes, *counted.mark.attributes.values()]
+    assert sum(len(str(each)) for each in said) < 700
+
+
+def test_the_day_is_the_lines_day_and_the_window_the_arrivals():
+    (part,) = parts_of(segment_of(Stage.CONFIRMED, ("capture", 1)))
+    sks = {key.sk.split("#bs")[0] for key in part.additions}
+    assert sks == {"BALANCE", "WINDOW#2026-03-05T10:30:00Z", "DAY#2026-03-05"}
+
+
+MARCH = parse_rfc3339("2026-03-05T10:15:30Z")
+APRIL = parse_rfc3339("2026-04-01T00:00:00Z")
+LATE_MARCH = "LATE#2026-03#2026-04-01T00:00:00Z#2026-03-05T10:15:30Z#operation-0"
+
+
+def counters_by_kind(parts: Sequence[CountablePart]) -> dict[str, list[dict[str, int]]]:
+    found: dict[str, list[dict[str, int]]] = {}
+    for part in parts:
+        for key, counters in part.additions.items():
+            found.setdefault(key.sk.split("#")[0], []).append(dict(counters))
+    return found
+
+
+def test_what_is_counted_after_its_month_counts_as_late_besides_in_its_day_alone():
+    segment = segment_of(Stage.CONFIRMED, ("capture", 10000), ("psp_fee", -100), booked_at=MARCH)
+    counted = counters_by_kind(parts_of(segment, window=APRIL))
+    counters = {"confirmed": 9900, "operations_count": 2}
+    assert counted == {
+        "BALANCE": [counters],
+        "WINDOW": [counters],
+        "DAY": [
+            {
+                "confirmed_capture": 10000,
+                "confirmed_psp_fee": -100,
+                "late_confirmed_capture": 10000,
+                "late_confirmed_psp_fee": -100,
+                "operations_count": 2,
+            }
+        ],
+        "LATE": [{"operations_count": 2}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("stage", "line_type"),
+    [
+        (Stage.CONFIRMED, "capture"),
+        (Stage.RECONCILED, "capture"),
+        (Stage.PAYOUT, "withdrawal"),
+        (Stage.PAYOUT, "withdrawal_reversal"),
+        (Stage.ADJUSTMENT, "adjustment"),
+    ],
+)
+def test_every_stage_can_be_late_and_says_so_in_the_order_in_which_it_was_counted(stage, line_type):
+    (part,) = parts_of(segment_of(stage, (line_type, 7), booked_at=MARCH), window=APRIL)
+    late = ItemKey("MERCHANT#m", f"{LATE_MARCH}#{stage}")
+    assert part.additions[late] == {"operations_count": 1}
+    assert late.sk == f"LATE#2026-03#{part.mark.attributes['counted_order']}"
+    assert counters_by_kind([part])["DAY"] == [
+        {f"{stage}_{line_type}": 7, f"late_{stage}_{line_type}": 7, "operations_count": 1}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("booked", "window", "late_in"),
+    [
+        ("2026-03-05T10:15:30Z", "2026-03-05T10:30:00Z", None),
+        ("2026-03-01T00:00:00Z", "2026-03-31T23:45:00Z", None),
+        ("2026-03-31T23:59:59Z", "2026-03-31T23:45:00Z", None),
+        ("2026-03-31T23:59:59Z", "2026-04-01T00:00:00Z", "2026-03"),
+        ("2026-04-01T00:00:00Z", "2026-04-01T00:00:00Z", None),
+        ("2026-04-01T01:59:59+02:00", "2026-04-01T00:00:00Z", "2026-03"),  # March still, in UTC
+        ("2026-03-31T22:00:00-02:00", "2026-04-01T00:00:00Z", None),  # April already, in UTC
+        ("2026-12-31T23:59:59Z", "2026-12-31T23:45:00Z", None),
+        ("2026-12-31T23:59:59Z", "2027-01-01T00:00:00Z", "2026-12"),
+        ("2027-01-01T00:00:00Z", "2026-12-31T23:45:00Z", None),  # booked ahead of its time
+        ("2025-11-30T00:00:00Z", "2026-03-01T00:00:00Z", "2025-11"),
+        ("2025-03-05T00:00:00Z", "2026-03-05T00:00:00Z", "2025-03"),  # the same month, a year on
+    ],
+)
+def test_late_is_what_is_counted_after_its_month_in_utc(booked, window, late_in):
+    segment = segment_of(Stage.CONFIRMED, ("capture", 7), booked_at=parse_rfc3339(booked))
+    (part,) = parts_of(segment, window=parse_rfc3339(window))
+    assert [key.sk.split("#")[1] for key in part.additions if key.sk.startswith("LATE#")] == (
+        [late_in] if late_in else []
+    )
+    (day,) = counters_by_kind([part])["DAY"]
+    assert ("late_confirmed_capture" in day) == (late_in is not None)
+
+
+def test_a_late_segment_of_many_balances_is_noted_once_and_late_in_each_of_them():
+    segment = segment_of(Stage.CONFIRMED, *[("capture", 7)] * 40, balances=40, booked_at=MARCH)
+    first, second = parts_of(segment, window=APRIL)
+    assert counters_by_kind([first])["LATE"] == [{"operations_count": 40}]
+    assert "LATE" not in counters_by_kind([second])
+    days = counters_by_kind([first, second])["DAY"]
+    assert [day["late_confirmed_capture"] for day in days] == [7] * 40
+
+
+def test_a_transaction_has_room_for_all_that_may_come_with_a_segment_of_many_balances():
+    """A late refund with a standing, and its block on a balance of each of its parts."""
+    lines = [("refund", -7)] * 41
+    segment = segment_of(Stage.CONFIRMED, *lines, balances=41, booked_at=MARCH)
+    for part, shop in zip(parts_of(segment, window=APRIL), ("bs-3", "bs-30"), strict=True):
+        block = Block(
+            block_id="operation-0",
+            merchant_id="m",
+            balance_shop_id=shop,
+            currency="EUR",
+            amount=7,
+            purpose=Purpose.REFUND,
+            reference="ref-0",
+            requested_by="anna",
+            created_at=MARCH,
+        )
+        settled = settled_by(part, block, APRIL)
+        assert settled.block_write is not None
+        # Room is left for a block on each of its balances.
+        balances = sum(key.sk.startswith("BALANCE#") for key in part.additions)
+        assert len(all_writes([settled])) - 1 + balances <= TRANSACTION_ITEMS_MAX
