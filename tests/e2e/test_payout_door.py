@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def outcomes(local_stack, outcomes_url, came_back):
     """(merchant, payout) -> what was announced of it, in any order, repeats left out."""
     assert came_back
     said = {each["outcome_id"]: each for each in heard(local_stack.target, outcomes_url)}
-    found = {}
+    found: dict[tuple[str, str], list[Any]] = {}
     for each in said.values():
         found.setdefault((each["merchant_id"], each["payout_id"]), []).append(each)
     return found
