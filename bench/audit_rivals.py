@@ -108,7 +108,7 @@ _DUCKDB_ROWS: Final = "rows = [(*row[:5], int(row[5] * 100), row[6]) for row in 
 DUCKDB_OBJECTS: Final = Program(
     _DUCKDB  # noqa: S608 - what the bench wrote
     + """
-from falcon_balances.domain.log_format import COLUMNS
+from falcon_balances.domain.log_grammar import COLUMNS
 columns = {name: "VARCHAR" for name in COLUMNS}
 objects = f'''(
     select *, regexp_extract(filename, '/([a-z]+)/merchant_id=', 1) as stage
@@ -142,7 +142,7 @@ _ARROW_IMPORTS: Final = """
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from falcon_balances.domain.log_format import COLUMNS
+from falcon_balances.domain.log_grammar import COLUMNS
 """
 ARROW_OBJECTS: Final = Program(
     _ARROW_IMPORTS,

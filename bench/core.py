@@ -107,7 +107,7 @@ def pure_path(
 def _persist(claim: ClaimV1, claims: MemoryEventClaims, log: MemoryTransactionLog) -> None:
     assert claims.claim(claim) is None
     for segment in claim.segments:
-        logged = LogObject(segment.body.encode(), claim.log_metadata(segment))
+        logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
         assert log.append(segment.log_key, logged)
 
 

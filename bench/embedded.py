@@ -172,7 +172,7 @@ class BareLoop:
         for claim in claims:
             assert self._claims.claim(claim) is None
             for segment in claim.segments:
-                logged = LogObject(segment.body.encode(), claim.log_metadata(segment))
+                logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
                 assert self._log.append(segment.log_key, logged)
         assert not self._stream.publish(
             [

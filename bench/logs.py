@@ -29,7 +29,7 @@ def segments(events: int, merchants: int = 320, days: int = 30) -> Iterator[Segm
                 lines = tuple(
                     BalanceOperation(
                         uuid=balance_operation_uuid(
-                            operation_id, stage, owner, f"bs-{owner}", kind, 0
+                            operation_id, stage.value, owner, f"bs-{owner}", kind, 0
                         ),
                         external_reference=f"order-{n}",
                         amount=Money(amount, EUR),
@@ -40,6 +40,7 @@ def segments(events: int, merchants: int = 320, days: int = 30) -> Iterator[Segm
                         shop_id=f"shop-{owner}",
                         balance_shop_id=f"bs-{owner}",
                         psp_id="psp-1",
+                        bank_reference=f"bank-{n}" if stage is Stage.RECONCILED else "",
                     )
                     for kind, amount in (
                         (OperationType.CAPTURE, minor),

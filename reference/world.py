@@ -73,7 +73,7 @@ class MemoryApi:
             self.store.apply(block_writes(block))
         self.claims.claim(claim)
         for segment in claim.segments:
-            logged = LogObject(segment.body.encode(), claim.log_metadata(segment))
+            logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
             self.log.append(segment.log_key, logged)
             record = SegmentRecordV1.of(claim, segment)
             self._reduce(record.model_dump_json().encode(), parse_rfc3339(arrived_at))
@@ -150,7 +150,12 @@ def example_world() -> MemoryApi:
     back = {"type": "return", "returned_at": "2026-11-24T12:00:00Z", "bank_reference": "bank-7"}
     returned = _direct(payout_id="week-47", amount="50.00", **back)
     world.count(Stage.PAYOUT, returned, "2026-11-24T12:00:09Z")
-    wrong = {"direction": "credit", "adjusted_at": "2026-11-25T09:00:00Z", "requested_by": "ops-1"}
+    wrong = {
+        "direction": "credit",
+        "reason_code": "double_booking",
+        "adjusted_at": "2026-11-25T09:00:00Z",
+        "requested_by": "ops-1",
+    }
     wrong |= {"reason": "fee charged twice", "corrects": operation_id_of(world, "order-1001")}
     world.count(
         Stage.ADJUSTMENT,
@@ -168,7 +173,7 @@ def operation_id_of(world: MemoryApi, reference: str) -> str:
     return next(
         operation_id
         for (operation_id, _), claim in world.claims.claims.items()
-        if f",{reference}," in claim.segments[0].body
+        if f",{reference}," in claim.body_of(claim.segments[0])
     )
 
 

@@ -7,7 +7,6 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.contracts.claims import ClaimV1
-from falcon_balances.domain.operations import Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,7 +22,7 @@ class DynamoEventClaims:
 
     def claim(self, claim: ClaimV1) -> ClaimV1 | None:
         """One conditional PutItem; a lost answer is harmless, for the claim found is our own."""
-        with aws_call(f"claim {claim.falcon_operation_id} {claim.stage}"):
+        with aws_call(f"claim {claim.falcon_operation_id} {claim.staged}"):
             try:
                 self._dynamodb.put_item(
                     TableName=self._table,
@@ -38,22 +37,22 @@ class DynamoEventClaims:
                 return read_claim(existing)
         return None
 
-    def find(self, falcon_operation_id: str, stage: Stage) -> ClaimV1 | None:
-        with aws_call(f"find claim {falcon_operation_id} {stage}"):
+    def find(self, falcon_operation_id: str, staged: str) -> ClaimV1 | None:
+        with aws_call(f"find claim {falcon_operation_id} {staged}"):
             answer = self._dynamodb.get_item(
                 TableName=self._table,
-                Key={"falcon_operation_id": {"S": falcon_operation_id}, "stage": {"S": stage}},
+                Key={"falcon_operation_id": {"S": falcon_operation_id}, "stage": {"S": staged}},
                 ConsistentRead=True,
             )
         return read_claim(answer["Item"]) if "Item" in answer else None
 
 
 def claim_item(claim: ClaimV1) -> dict[str, Any]:
-    document = claim.model_dump(mode="json")
+    """The sort key `stage` says the revision too: `confirmed.2`."""
+    document = claim.model_dump(mode="json") | {"stage": claim.staged}
     return {name: _SERIALIZER.serialize(value) for name, value in document.items()}
 
 
 def read_claim(item: dict[str, Any]) -> ClaimV1:
-    return ClaimV1.model_validate(
-        {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
-    )
+    document = {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
+    return ClaimV1.model_validate(document | {"stage": document["stage"].partition(".")[0]})

@@ -18,7 +18,7 @@ from falcon_balances.domain.cuts import Cut, Shard
 from falcon_balances.domain.effects import Effect
 from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
-from falcon_balances.domain.operations import Segment, Stage
+from falcon_balances.domain.operations import Segment
 from falcon_balances.domain.standing import Standing
 
 
@@ -26,7 +26,8 @@ class EventClaims(Protocol):
     def claim(self, claim: ClaimV1) -> ClaimV1 | None:
         """Write it if there is none; the claim that was there before, or None if ours is first."""
 
-    def find(self, falcon_operation_id: str, stage: Stage) -> ClaimV1 | None: ...
+    def find(self, falcon_operation_id: str, staged: str) -> ClaimV1 | None:
+        """`staged`: stage and revision, as `staged` of `domain/operations.py` writes them."""
 
 
 class PayoutClaims(EventClaims, Protocol):

@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.ports import LogObject, LogTooLargeError, TransactionLog
+from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.errors import IntegrityError
-from falcon_balances.domain.log_format import logged_segment
 from falcon_balances.domain.operations import Segment, Stage
 from falcon_balances.observability import metrics
 
@@ -79,8 +79,8 @@ class S3TransactionLog:
 
     def _segment(self, key: str) -> Segment:
         try:
-            return logged_segment(key, self.read(key).body.decode())
-        except ValueError as error:
+            return read_strictly(key, self.read(key).body)
+        except FlawedObjectError as error:
             raise IntegrityError(f"{key}: {error}") from error
 
     def _keys(self, merchant_id: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,19 +25,26 @@ from falcon_balances.audit.exported_files import (
     Fields,
     exported_files,
 )
-from falcon_balances.audit.lines import (
-    LineColumns,
+from falcon_balances.audit.line_grammar import (
+    Flags,
     NotAsWrittenError,
     Numbers,
+    Place,
+    check_fields,
+    check_signs,
+    numbers_among,
+    uuids_follow,
+)
+from falcon_balances.audit.lines import (
+    LineColumns,
     Words,
-    check_types,
     checked_columns,
     column,
     hashes_of,
     instants,
     uuids,
 )
-from falcon_balances.audit.log_objects import Partition, Selection, is_object_name
+from falcon_balances.audit.log_objects import Partition, Selection
 from falcon_balances.audit.repeats import SeenHashes, hash_of
 from falcon_balances.audit.replay import (
     FLAWED,
@@ -52,26 +59,32 @@ from falcon_balances.audit.replay import (
     take_back,
 )
 from falcon_balances.contracts.log_objects import FlawedObjectError
-from falcon_balances.domain.log_format import COLUMNS, HEADER
-from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.identity import uuid5_text
+from falcon_balances.domain.log_grammar import COLUMNS, HEADER, REPETITION_MAX
+from falcon_balances.domain.operations import PSP_STAGES, Stage
 
 _THREADS: Final = 2
 _BLOCKS_UNDER_WAY: Final = 4
 _PARTS_HELD_MAX: Final = 4 << 20
 _PARTS_MAX: Final = 9_999
 _ANY_DAY: Final = "2000-01-01"
-# What a field of the log is made of: no control character, no quote, no comma.
-_NUMERIC: Final = ("amount", "part", "parts")
-_TEXT: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._:-]*)?\Z")
+# What no text of ours leaves: printable ASCII, without a quote and without a comma.
+_TEXT: Final = re.compile(r"[\x20-\x21\x23-\x2B\x2D-\x7E]*\Z")
+# Of one object's lines of the same balance shop and type: 41 legs with five fees each, of an old
+# truth and a new one.
+_SAME_KIND_MAX: Final = 410
 _NUMBER: Final = re.compile(r"(0|[1-9][0-9]{0,3})\Z")
 _ONLY_LINE: Final = "line 2: "  # as it is called where an object is made of one line
 _DAY_LENGTH: Final = 10
+# Of a uuid's text: where it says its version and its variant, and what that may be.
+_VERSION: Final = 14
+_VARIANT: Final = 19
+_VARIANTS: Final = np.isin(np.arange(256), np.frombuffer(b"89ab", np.uint8))
 _MASK: Final = (1 << 64) - 1
+_REVISION_WORD: Final = 0xD1B54A32D192ED03
 _STAGE_WORDS: Final = {
     str(stage): number * 0x9E3779B97F4A7C15 & _MASK for number, stage in enumerate(Stage)
 }
-
-Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def replay_exported(
@@ -192,7 +205,7 @@ class _Replay:
         if not repeated and not incomplete:
             return
         lines: dict[str, list[Line]] = {}
-        events: dict[tuple[str, str], _Event] = {}
+        events: dict[_EventKey, _Event] = {}
         for block in self._blocks_with(repeated, incomplete):
             for row in self._sound_rows(block):
                 for line in row.lines_before(self._before):
@@ -224,19 +237,26 @@ class _Replay:
                 yield row
 
 
+class _EventKey(NamedTuple):
+    stage: str
+    falcon_operation_id: str
+    revision: int
+
+
 class _Row(NamedTuple):
     """One line by itself, as the domain reads an object of one line."""
 
     partition: Partition
     falcon_operation_id: str
+    revision: int
     part: int
     parts: int
     line: Line
     operation_date: str
 
     @property
-    def event(self) -> tuple[str, str]:
-        return self.partition.stage, self.falcon_operation_id
+    def event(self) -> "_EventKey":
+        return _EventKey(self.partition.stage, self.falcon_operation_id, self.revision)
 
     def lines_before(self, before: str | None) -> Sequence[Line]:
         return (self.line,) if before is None or self.operation_date < before else ()
@@ -247,20 +267,35 @@ def _row_of(file: str, number: int, fields: Fields | str) -> _Row:
     if isinstance(fields, str):
         raise FlawedObjectError(fields)
     for name, text in fields.items():
-        if name not in _NUMERIC and not _TEXT.match(text):
+        if not _TEXT.match(text):
             raise FlawedObjectError(f"{name}: a character that no field has")
     date, operation_id = fields["operation_date"], fields["falcon_operation_id"]
     prefix = f"{fields['stage']}/merchant_id={fields['merchant_id']}/date={date[:_DAY_LENGTH]}"
     partition = Partition.of(prefix)
-    part, parts = fields["part"], fields["parts"]
-    name = f"{operation_id}.{part}-of-{parts}.csv" if parts != "1" else f"{operation_id}.csv"
-    are_numbers = _NUMBER.match(part) and _NUMBER.match(parts)
-    if partition is None or not are_numbers or not is_object_name(name):
-        raise FlawedObjectError("stage, merchant_id, operation, date or part")
-    body = ",".join(fields.get(each, "") for each in COLUMNS)
+    revision, part, parts = (fields[each] for each in ("revision", "part", "parts"))
+    if partition is None or not all(map(_NUMBER.match, (revision, part, parts))):
+        raise FlawedObjectError("stage, merchant_id, operation, date, revision or part")
+    revised = f".r{revision}" if revision != "1" else ""
+    of_several = f".{part}-of-{parts}" if (part, parts) != ("1", "1") else ""
+    name = f"{operation_id}{revised}{of_several}.csv"
+    body = ",".join(_as_first_of_its_kind(fields)[each] for each in COLUMNS)
     [line] = lines_of(f"{prefix}/{name}", f"{HEADER}\n{body}\n".encode(), None)
-    placed = line._replace(key=file, number=number)
-    return _Row(partition, operation_id, int(part), int(parts), placed, date)
+    placed = line._replace(key=file, number=number, uuid=fields["uuid"])
+    return _Row(partition, operation_id, int(revision), int(part), int(parts), placed, date)
+
+
+def _as_first_of_its_kind(fields: Fields) -> Fields:
+    """With the uuid that the line would bear if none of its kind came before it in its object:
+    which others there are, a line by itself does not say.
+    """
+    stage, revision = fields["stage"], int(fields["revision"])
+    in_stage = stage if revision == 1 else f"{stage}.{revision}"
+    where = (in_stage, fields["merchant_id"], fields["balance_shop_id"], fields["type"])
+    named = "|".join((fields["falcon_operation_id"], *where))
+    numbers = range(1, _SAME_KIND_MAX)
+    if any(uuid5_text(f"{named}|{n}") == fields["uuid"] for n in numbers):
+        return fields | {"uuid": uuid5_text(f"{named}|0")}
+    return fields
 
 
 class _Event:
@@ -297,12 +332,16 @@ def _columns_of(checked: Checked, selection: Selection, before: str | None) -> _
     """What is selected of a block of which all is checked. Raises NotAsWrittenError."""
     table = checked.table
     owners, owner = _owners(column(table, "stage"), column(table, "merchant_id"))
-    check_types(column(table, "type"), [stage for _, stage in owners], owner)
-    if not all(map(_TEXT.match, column(table, "balance_shop_id").dictionary.to_pylist())):
-        raise NotAsWrittenError("balance_shop_id")
+    check_fields(table, [stage for _, stage in owners], owner)
+    revision = column(table, "revision").to_numpy().astype(np.int64)
+    _check_revisions(revision, [stage for _, stage in owners], owner)
+    check_signs(column(table, "type"), checked.minor, revision == 1)
     date = column(table, "operation_date")
     instants(date)
     operations = uuids(column(table, "falcon_operation_id"))
+    if (operations[:, _VERSION] != ord("5")).any() or not _VARIANTS[operations[:, _VARIANT]].all():
+        raise NotAsWrittenError("falcon_operation_id")
+    _check_uuids(table, owners, owner, revision)
     part, parts = (column(table, name).to_numpy() for name in ("part", "parts"))
     if (part < 1).any() or (part > parts).any() or (parts > _PARTS_MAX).any():
         raise NotAsWrittenError("part")
@@ -313,11 +352,47 @@ def _columns_of(checked: Checked, selection: Selection, before: str | None) -> _
         checked_columns(table, checked.minor, owner, None if wanted.all() else pa.array(wanted)),
         owners,
         _PartsOfLines(
-            hashes_of(operations[some]) + _stage_words(owners)[owner[some]],
+            hashes_of(operations[some])
+            + _stage_words(owners)[owner[some]]
+            + revision[some].astype(np.uint64) * np.uint64(_REVISION_WORD),
             part[some].astype(np.int64),
             parts[some].astype(np.int64),
         ),
     )
+
+
+def _check_revisions(revision: Numbers, stages: Sequence[str], owner: Numbers) -> None:
+    """Raises NotAsWrittenError."""
+    may_be_revised = np.array([stage in PSP_STAGES for stage in stages], dtype=np.bool_)[owner]
+    if (revision < 1).any() or ((revision > 1) & ~may_be_revised).any():
+        raise NotAsWrittenError("revision")
+    if (revision > REPETITION_MAX).any():
+        raise NotAsWrittenError("revision")
+
+
+def _check_uuids(
+    table: pa.Table, owners: Sequence[tuple[str, str]], owner: Numbers, revision: Numbers
+) -> None:
+    """Lines of one object stand one after the other, in its order; what does not, and what another
+    block begins with, is looked at line by line. Raises NotAsWrittenError.
+    """
+    operation = column(table, "falcon_operation_id")
+    begins = np.ones(len(operation), dtype=np.bool_)
+    begins[1:] = (
+        _flags(pc.not_equal(operation.slice(1), operation.slice(0, max(len(operation) - 1, 0))))
+        | (owner[1:] != owner[:-1])
+        | (revision[1:] != revision[:-1])
+    )
+    kinds = [column(table, "balance_shop_id"), column(table, "type")]
+    numbers = numbers_among(np.cumsum(begins) - 1, kinds)
+    pairs, which = np.unique(owner * (REPETITION_MAX + 1) + revision, return_inverse=True)
+    places = [
+        Place(owners[of][1], owners[of][0], number)
+        for of, number in (divmod(each, REPETITION_MAX + 1) for each in pairs.tolist())
+    ]
+    said = uuids(column(table, "uuid"))
+    if not uuids_follow(table, said, places, which.reshape(-1), numbers).all():
+        raise NotAsWrittenError("a uuid that is not made of what its line says")
 
 
 def _owners(
@@ -359,9 +434,9 @@ def _stage_words(owners: Sequence[tuple[str, str]]) -> Words:
     return np.array([_STAGE_WORDS[stage] for _, stage in owners], dtype=np.uint64)
 
 
-def _hash_of_event(event: tuple[str, str]) -> int:
-    stage, operation_id = event
-    return (hash_of(operation_id) + _STAGE_WORDS[stage]) & _MASK
+def _hash_of_event(event: _EventKey) -> int:
+    words = _STAGE_WORDS[event.stage] + event.revision * _REVISION_WORD
+    return (hash_of(event.falcon_operation_id) + words) & _MASK
 
 
 def _parts_of_rows(rows: Iterable[tuple[int, int, int]]) -> _PartsOfLines:

@@ -21,7 +21,8 @@ from falcon_balances.audit.extracts import (
     CSV_SCHEMA,
     PARQUET_SCHEMA,
 )
-from falcon_balances.audit.lines import NotAsWrittenError, Numbers, amounts, column, exponents_of
+from falcon_balances.audit.line_grammar import PATTERNED, NotAsWrittenError, Numbers
+from falcon_balances.audit.lines import amounts, column, exponents_of
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.money import at_full_scale
 
@@ -32,8 +33,8 @@ _GROUP_LINES_MAX: Final = 1 << 20
 _GROUP_BYTES_MAX: Final = 1 << 30
 _LINES_AT_ONCE: Final = 1 << 13
 _HEADER: Final = (",".join(CSV_SCHEMA.names) + "\n").encode()
-_ENCODED: Final = ("stage", "merchant_id", "currency", "type", "balance_shop_id")
-_PARTS: Final = ("part", "parts")
+_ENCODED: Final = ("stage", "merchant_id", "type", *PATTERNED)
+_PARTS: Final = ("revision", "part", "parts")
 _READ: Final = (*_ENCODED, *_PARTS, "uuid", "amount", "falcon_operation_id", "operation_date")
 _COMMAS: Final = len(CSV_SCHEMA) - 1
 _QUOTES: Final = 2 * (len(CSV_SCHEMA) - len(_PARTS))  # every text is in quotes
@@ -217,7 +218,7 @@ def _fields_of(line: bytes) -> Fields | str:
 def _numbers(texts: pa.DictionaryArray) -> pa.Array:
     names = texts.dictionary.to_pylist()
     if not all(map(_NUMBER.match, names)):
-        raise NotAsWrittenError("part")
+        raise NotAsWrittenError("revision or part")
     return pa.array([int(each) for each in names], pa.int16()).take(texts.indices)
 
 
@@ -301,7 +302,7 @@ def _minor(amounts: pa.Decimal128Array, codes: pa.DictionaryArray) -> Numbers:
     """From ten-thousandths. Raises NotAsWrittenError."""
     exponents = exponents_of(codes)
     if (exponents < 0).any():
-        raise NotAsWrittenError("a currency that there is not")
+        raise NotAsWrittenError("unknown currency")
     # A decimal is 128 bits: where 64 will do, the upper half repeats the sign.
     words = np.frombuffer(amounts.buffers()[1], np.int64).reshape(-1, 2)
     low, high = words[amounts.offset : amounts.offset + len(amounts)].T

@@ -1,4 +1,4 @@
-"""The log in one file: every line with the stage, merchant and part of its key.
+"""The log in one file: every line with the stage, merchant, revision and part of its key.
 
 Parquet for DuckDB, Athena and the like; CSV for spreadsheets. An extract is a copy: the log's own
 bytes are never changed for it.
@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
-from falcon_balances.audit.lines import NotAsWrittenError, whole_lines_of
-from falcon_balances.audit.log_objects import LogSource, ObjectBatch, Selection
+from falcon_balances.audit.line_grammar import NotAsWrittenError
+from falcon_balances.audit.lines import whole_lines_of
+from falcon_balances.audit.log_objects import LogSource, ObjectBatch, Selection, revision_of
 from falcon_balances.audit.replay import FLAWED, Finding, chunks_of, known_batches
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
-from falcon_balances.domain.log_format import AMOUNT_DIGITS_MAX, COLUMNS
+from falcon_balances.domain.log_grammar import AMOUNT_DIGITS_MAX, COLUMNS
 
 _PART: Final = re.compile(r"\.([0-9]{1,4})-of-([0-9]{1,4})\.csv\Z")
 # Nineteen digits, and the decimals of the finest currency.
@@ -29,6 +30,7 @@ _AMOUNT: Final = pa.decimal128(AMOUNT_DIGITS_MAX + AMOUNT_DECIMALS, AMOUNT_DECIM
 _KEY_COLUMNS: Final = [
     ("stage", pa.string()),
     ("merchant_id", pa.string()),
+    ("revision", pa.int16()),
     ("part", pa.int16()),
     ("parts", pa.int16()),
 ]
@@ -78,7 +80,8 @@ def write_csv(
 ) -> list[Finding]:
     """All as texts; what is flawed is left out, and told.
 
-    A spreadsheet takes for a formula what begins with = + - or @: no id does, and an amount is one.
+    A spreadsheet takes for a formula what begins with = + - or @: no field does, and an amount is
+    one.
     """
     findings: list[Finding] = []
     with csv_file(path) as add:
@@ -144,10 +147,12 @@ def _table(batches: Sequence[ObjectBatch]) -> pa.Table:
     """By CSV_SCHEMA. Raises NotAsWrittenError."""
     lines, counts = whole_lines_of(batches)
     sizes = [len(batch.names) for batch in batches]
+    revisions = [revision_of(name) for batch in batches for name in batch.names]
     parts = [_part(name) for name in chain.from_iterable(batch.names for batch in batches)]
     of_key = {
         "stage": np.repeat([batch.partition.stage for batch in batches], sizes),
         "merchant_id": np.repeat([batch.partition.merchant_id for batch in batches], sizes),
+        "revision": np.array(revisions, dtype=np.int16),
         "part": np.array([part for part, _ in parts], dtype=np.int16),
         "parts": np.array([of for _, of in parts], dtype=np.int16),
     }

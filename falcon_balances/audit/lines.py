@@ -6,7 +6,6 @@ what about it, is then found out one object at a time (`contracts/log_objects.py
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from string import ascii_letters, digits
 from typing import Any, Final
 
 import numpy as np
@@ -16,10 +15,22 @@ import pyarrow.acero
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from falcon_balances.audit.log_objects import ObjectBatch
+from falcon_balances.audit.line_grammar import (
+    PATTERNED,
+    Bytes,
+    NotAsWrittenError,
+    Numbers,
+    Place,
+    check_fields,
+    check_objects,
+    check_signs,
+    numbers_among,
+    uuids_follow,
+)
+from falcon_balances.audit.log_objects import ObjectBatch, revision_of
 from falcon_balances.contracts.currencies import written_currency
-from falcon_balances.domain.log_format import COLUMNS, HEADER
-from falcon_balances.domain.operations import TYPES_BY_STAGE, Stage
+from falcon_balances.domain.log_grammar import BODY_BYTES_MAX, COLUMNS, HEADER, LINES_MAX
+from falcon_balances.domain.operations import PSP_STAGES
 
 # What Arrow would import when it first needs them: now, and not again in each forked process.
 _IMPORTED_BY_ARROW: Final = (numpy.ma, pyarrow.acero)
@@ -30,13 +41,11 @@ _HEX_AND_DASH: Final = b"0123456789abcdef-"
 _DASHES: Final = (8, 13, 18, 23)
 _DATE_LENGTH: Final = 20
 _DAY_LENGTH: Final = 10
-# What ids, amounts and dates are made of (design §4), and what separates them.
-_ALLOWED: Final = f"{ascii_letters}{digits}._:-,\n".encode()
-# What no field begins with; a dash, no field but an amount.
-_NO_BEGINNING: Final = np.frombuffer(b"._:", np.uint8)
+# No field holds a quote, so none can hide a comma or a line's end from Arrow.
+_ALLOWED: Final = bytes(each for each in range(ord(" "), 0x7F) if each not in b'"\\|') + b"\n"
 _NUMERIC: Final = b"0123456789.-"
-_ENCODED: Final = ("currency", "type", "balance_shop_id")
-_READ: Final = ("uuid", "amount", *_ENCODED, "falcon_operation_id", "operation_date")
+_ENCODED: Final = ("type", *PATTERNED)
+_REVISIONS: Final = 100  # more than there are of one operation
 _BLOCK_BYTES: Final = 4 << 20
 _DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 # Odd numbers of 64 bits, from the digits of pi: sums of products spread equal ids nowhere else.
@@ -56,12 +65,6 @@ WEIGHTS: Final = np.array(
 )
 
 Words = np.ndarray[Any, np.dtype[np.uint64]]
-Numbers = np.ndarray[Any, np.dtype[np.int64]]
-Bytes = np.ndarray[Any, np.dtype[np.uint8]]
-
-
-class NotAsWrittenError(ValueError):
-    """Something among these lines is not what the log's writer writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,41 +89,40 @@ def columns_of(
 
     Only lines dated `before` that instant (`YYYY-MM-DDTHH:MM:SSZ`), if one is given.
     """
-    table, lines = _parsed(batches, _READ)
+    table, lines = _parsed(batches)
     sizes = [len(batch.bodies) for batch in batches]
     owner_of_line = np.repeat(np.repeat(np.array(owners, dtype=np.int64), sizes), lines)
-    return _columns(table, owner_of_line, before)
+    return _columns(table, _minor_of(table), owner_of_line, before)
 
 
 def whole_lines_of(batches: Sequence[ObjectBatch]) -> tuple[pa.Table, Numbers]:
     """Every column of the log, checked as above, and the number of each object's lines."""
-    table, lines = _parsed(batches, COLUMNS)
-    _columns(table, np.zeros(len(table), dtype=np.int64), None)
-    return table, lines
+    return _parsed(batches)
 
 
-def _parsed(batches: Sequence[ObjectBatch], names: Sequence[str]) -> tuple[pa.Table, Numbers]:
+def _parsed(batches: Sequence[ObjectBatch]) -> tuple[pa.Table, Numbers]:
     bodies: list[bytes] = []
     counts: list[int] = []
     for batch in batches:
         for body in batch.bodies:
             if not body.startswith(_HEADER) or not body.endswith(b"\n"):
                 raise NotAsWrittenError("header or line end missing")
+            if len(body) > BODY_BYTES_MAX:
+                raise NotAsWrittenError("larger than any object of the log")
             bodies.append(body[len(_HEADER) :])
             counts.append(body.count(b"\n") - 1)
     if not all(counts):
         raise NotAsWrittenError("an object without lines")
+    if max(counts, default=0) > LINES_MAX:
+        raise NotAsWrittenError(f"more than {LINES_MAX} lines")
     lines = np.array(counts, dtype=np.int64)
-    table = _parse(b"".join(bodies), int(lines.sum()), names)
+    table = _parse(b"".join(bodies), int(lines.sum()))
     _check_places(table, batches, lines)
-    sizes = [len(batch.bodies) for batch in batches]
-    batch_of_line = np.repeat(np.repeat(np.arange(len(batches)), sizes), lines)
-    stages = [batch.partition.stage for batch in batches]
-    check_types(column(table, "type"), stages, batch_of_line)
+    _check_grammar(table, batches, lines)
     return table, lines
 
 
-def _parse(blob: bytes, lines: int, names: Sequence[str]) -> pa.Table:
+def _parse(blob: bytes, lines: int) -> pa.Table:
     if blob.translate(None, _ALLOWED):
         raise NotAsWrittenError("a character that no field has")
     try:
@@ -135,7 +137,6 @@ def _parse(blob: bytes, lines: int, names: Sequence[str]) -> pa.Table:
                 ignore_empty_lines=False,
             ),
             csv.ConvertOptions(
-                include_columns=names,
                 column_types={
                     name: _DICTIONARY if name in _ENCODED else pa.string() for name in COLUMNS
                 },
@@ -146,19 +147,51 @@ def _parse(blob: bytes, lines: int, names: Sequence[str]) -> pa.Table:
         raise NotAsWrittenError("columns") from invalid
     if len(table) != lines:
         raise NotAsWrittenError("lines")
-    below_zero = pc.sum(pc.starts_with(table.column("amount"), "-")).as_py() or 0
-    text = np.frombuffer(blob, np.uint8)
-    beginnings = np.bincount(text[1:][text[:-1] == ord(",")], minlength=ord("z"))
-    if beginnings[ord("-")] != below_zero or beginnings[_NO_BEGINNING].any():
-        raise NotAsWrittenError("an id that begins with neither letter nor digit")
     return table.unify_dictionaries().combine_chunks()
 
 
-def _columns(table: pa.Table, owners: Numbers, before: str | None) -> LineColumns:
+def _check_grammar(table: pa.Table, batches: Sequence[ObjectBatch], lines: Numbers) -> None:
+    """All that `logged_segment` asks of an object (design §6)."""
+    sizes = [len(batch.bodies) for batch in batches]
+    batch_of_object = np.repeat(np.arange(len(batches)), sizes)
+    stages = [batch.partition.stage for batch in batches]
+    check_fields(table, stages, np.repeat(batch_of_object, lines))
+    revisions = np.array(
+        [revision_of(name) for batch in batches for name in batch.names], dtype=np.int64
+    )
+    may_have_several = np.array([stage in PSP_STAGES for stage in stages], dtype=np.int64)
+    check_objects(table, lines, revisions, may_have_several[batch_of_object])
+    types = column(table, "type")
+    check_signs(types, _minor_of(table), np.repeat(revisions == 1, lines))
+    object_of_line = np.repeat(np.arange(len(lines)), lines)
+    numbers = numbers_among(object_of_line, [column(table, "balance_shop_id"), types])
+    places, place_of_object = _places(batches, batch_of_object, revisions)
+    said = uuids(column(table, "uuid"))
+    which = np.repeat(place_of_object, lines)
+    if not uuids_follow(table, said, places, which, numbers).all():
+        raise NotAsWrittenError("a uuid that is not made of what its line says")
+
+
+def _places(
+    batches: Sequence[ObjectBatch], batch_of_object: Numbers, revisions: Numbers
+) -> tuple[list[Place], Numbers]:
+    """Every batch with each of its revisions, and for each object which of them."""
+    pairs, which = np.unique(batch_of_object * _REVISIONS + revisions, return_inverse=True)
+    found = [divmod(each, _REVISIONS) for each in pairs.tolist()]
+    partitions = [(batches[batch].partition, revision) for batch, revision in found]
+    places = [Place(each.stage, each.merchant_id, revision) for each, revision in partitions]
+    return places, which.reshape(-1)
+
+
+def _minor_of(table: pa.Table) -> Numbers:
+    """In minor units, each at its currency's full scale. Raises NotAsWrittenError."""
     minor, decimals = amounts(column(table, "amount"))
-    code = column(table, "currency")
-    if (decimals != exponents_of(code)).any():
+    if (decimals != exponents_of(column(table, "currency"))).any():
         raise NotAsWrittenError("an amount that is not at its currency's full scale")
+    return minor
+
+
+def _columns(table: pa.Table, minor: Numbers, owners: Numbers, before: str | None) -> LineColumns:
     wanted = None if before is None else pc.less(column(table, "operation_date"), before)
     return checked_columns(table, minor, owners, wanted)
 
@@ -166,7 +199,7 @@ def _columns(table: pa.Table, owners: Numbers, before: str | None) -> LineColumn
 def checked_columns(
     table: pa.Table, minor: Numbers, owners: Numbers, wanted: pa.BooleanArray | None
 ) -> LineColumns:
-    """All lines are checked, those `wanted` are returned. Raises NotAsWrittenError."""
+    """Those `wanted` of lines whose fields were checked. Raises NotAsWrittenError."""
     code = column(table, "currency")
     kind = column(table, "type")
     hashes = hashes_of(uuids(column(table, "uuid")))
@@ -278,26 +311,13 @@ def _check_places(table: pa.Table, batches: Sequence[ObjectBatch], lines: Number
         raise NotAsWrittenError("a line of another day than its key's")
 
 
-def check_types(kind: pa.Array, stages: Sequence[str], which: Numbers) -> None:
-    """Each line's type is one of its stage, `stages[which]`. Raises NotAsWrittenError."""
-    if not pa.types.is_dictionary(kind.type):
-        kind = kind.dictionary_encode()
-    texts = kind.dictionary.to_pylist()
-    of_stage = {
-        each: [text in TYPES_BY_STAGE[Stage(each)] for text in texts] for each in set(stages)
-    }
-    allowed = np.array([of_stage[each] for each in stages])
-    if len(kind) and not allowed[which, kind.indices.to_numpy()].all():
-        raise NotAsWrittenError("a type that its stage does not have")
-
-
 def instants(texts: pa.StringArray) -> Bytes:
     """Raises NotAsWrittenError for what is not written as `YYYY-MM-DDTHH:MM:SSZ`, or never was."""
     rows = fixed_width(texts, _DATE_LENGTH)
     if (rows[:, _DAY_LENGTH] != ord("T")).any() or (rows[:, -1] != ord("Z")).any():
         raise NotAsWrittenError("operation_date")
-    # Arrow knows a year 0.
-    if (rows[:, :4] == ord("0")).all(axis=1).any():
+    # Our dates begin with the year 2000.
+    if (rows[:, 0] < ord("2")).any():
         raise NotAsWrittenError("operation_date")
     try:
         pc.cast(texts, pa.timestamp("s", "UTC"))

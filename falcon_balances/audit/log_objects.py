@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from falcon_balances.adapters.aws import aws_call
+from falcon_balances.domain.log_grammar import PARTITION, is_object_name
 from falcon_balances.domain.operations import Stage
 
 if TYPE_CHECKING:
@@ -25,15 +26,8 @@ _TOO_LARGE: Final = "too large for an object of the log"
 # No link is followed, and nothing that never ends is waited for.
 _PLAIN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _READ_BYTES: Final = 1 << 14  # a buffer so small is given back at once; few objects are larger
-_PARTITION = re.compile(
-    r"(?P<stage>confirmed|reconciled|payout|adjustment)/"
-    r"merchant_id=(?P<merchant_id>[A-Za-z0-9][A-Za-z0-9._:-]{0,63})/"
-    r"date=(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})\Z"
-)
-_NAME = re.compile(
-    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-    r"(\.(?P<part>[1-9][0-9]{0,3})-of-(?P<parts>[1-9][0-9]{0,3}))?\.csv\Z"
-)
+_PARTITION = re.compile(PARTITION)
+_REVISION = re.compile(r"\.r([0-9]+)[.]")
 
 
 class Partition(NamedTuple):
@@ -48,16 +42,14 @@ class Partition(NamedTuple):
 
     @classmethod
     def of(cls, prefix: str) -> "Partition | None":
-        found = _PARTITION.match(prefix)
+        found = _PARTITION.fullmatch(prefix)
         return None if found is None else cls(found["stage"], found["merchant_id"], found["day"])
 
 
-def is_object_name(name: str) -> bool:
-    """The last part of a key: operation, and which part of how many."""
-    found = _NAME.match(name)
-    if found is None or found["part"] is None:
-        return found is not None
-    return int(found["part"]) <= int(found["parts"]) > 1
+def revision_of(name: str) -> int:
+    """As the name of an object of the log says it."""
+    found = _REVISION.search(name)
+    return int(found[1]) if found else 1
 
 
 class ObjectBatch(NamedTuple):
@@ -192,7 +184,7 @@ class LogFolder:
         try:
             names = []
             for name in sorted(os.listdir(folder)):  # noqa: PTH208 - by its number
-                if is_object_name(name):
+                if is_object_name(name, partition.stage):
                     names.append(name)
                 else:
                     yield Foreign(f"{prefix}/{name}")
@@ -227,7 +219,9 @@ def _bodies(
 def _is_selected(key: str, selection: Selection) -> bool:
     prefix, _, name = key.rpartition("/")
     partition = Partition.of(prefix)
-    return partition is not None and selection.has(partition) and is_object_name(name)
+    if partition is None or not selection.has(partition):
+        return False
+    return is_object_name(name, partition.stage)
 
 
 def _read(folder: int, name: str) -> bytes:
@@ -297,7 +291,8 @@ class LogBucket:
         for prefix, group in groupby(listed, lambda each: each[0].rpartition("/")[0]):
             partition = Partition.of(prefix)
             for key, size in group:
-                if partition is None or not is_object_name(key.rpartition("/")[2]):
+                name = key.rpartition("/")[2]
+                if partition is None or not is_object_name(name, partition.stage):
                     yield Foreign(key)
                 elif size > _OBJECT_BYTES_MAX:
                     yield Foreign(key, _TOO_LARGE)

@@ -16,11 +16,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from falcon_balances.audit.line_grammar import NotAsWrittenError, Numbers
 from falcon_balances.audit.lines import (
     UUID_LENGTH,
     LineColumns,
-    NotAsWrittenError,
-    Numbers,
     Words,
     columns_of,
 )

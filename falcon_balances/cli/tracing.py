@@ -64,7 +64,7 @@ def segments(target: Target, claim: ClaimV1) -> list[dict[str, Any]]:
             "counted_in_window": store.mark(
                 segment.merchant_id, claim.falcon_operation_id, claim.stage
             ).get("window"),
-            "lines": segment.body.splitlines(),
+            "lines": claim.body_of(segment).splitlines(),
         }
         for segment in claim.segments
     ]

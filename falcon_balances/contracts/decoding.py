@@ -10,10 +10,11 @@ NESTING_MAX: Final = 8
 
 
 class JsonNumber:
-    """Stands for any JSON number: no field of ours takes one, so its digits are never read."""
+    """Stands for any JSON number but a whole one of two digits: no field takes another."""
 
 
 _NUMBER: Final = JsonNumber()
+_DIGITS_MAX: Final = 2
 
 
 def decode(raw: bytes) -> dict[str, object]:
@@ -81,6 +82,11 @@ def _number(_digits: str) -> JsonNumber:
     return _NUMBER
 
 
+def _whole(digits: str) -> int | JsonNumber:
+    """`occurrence` and `revision` are read; what is longer or below zero says nothing to us."""
+    return int(digits) if len(digits) <= _DIGITS_MAX and digits.isdecimal() else _NUMBER
+
+
 class _RepeatedKeyError(Exception):
     """A key came twice in one object."""
 
@@ -94,12 +100,12 @@ def _with_unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 # Made once: `json.loads` makes a decoder for every text that it is given hooks for.
 _ANY_KEYS: Final = json.JSONDecoder(
-    parse_constant=_refuse_constant, parse_int=_number, parse_float=_number
+    parse_constant=_refuse_constant, parse_int=_whole, parse_float=_number
 )
 _UNIQUE_KEYS: Final = json.JSONDecoder(
     object_pairs_hook=_with_unique_keys,
     parse_constant=_refuse_constant,
-    parse_int=_number,
+    parse_int=_whole,
     parse_float=_number,
 )
 

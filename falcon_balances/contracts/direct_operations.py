@@ -16,6 +16,7 @@ from falcon_balances.contracts.strictness import (
     DateText,
     Id,
     Optionally,
+    Reference,
     StrictModel,
     parse_date,
 )
@@ -77,7 +78,7 @@ class PayoutReturnV1(_DirectOperationV1):
     type: Literal["return"]
     payout_id: Id
     returned_at: DateText
-    bank_reference: Id
+    bank_reference: Reference
 
 
 class AdjustmentV1(_DirectOperationV1):
@@ -86,6 +87,7 @@ class AdjustmentV1(_DirectOperationV1):
     adjustment_id: Id
     direction: Literal["credit", "debit"]
     adjusted_at: DateText
+    reason_code: Id
     reason: Reason
     requested_by: Id
     corrects: Optionally[FalconOperationId] = None
@@ -117,6 +119,7 @@ def parse_direct_document(
         adjustment_id=said.adjustment_id,
         direction=said.direction,
         adjusted_at=_date(said.adjusted_at, "adjusted_at", latest),
+        reason_code=said.reason_code,
         reason=said.reason,
         requested_by=said.requested_by,
         corrects=said.corrects,

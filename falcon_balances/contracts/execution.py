@@ -12,7 +12,7 @@ class _Step(BaseModel):
 
 
 class ValidMessage(_Step):
-    """A message that kept the contract; `event` is its canonical document."""
+    """A message that kept the contract; `event` is all of it, amounts and dates as stored."""
 
     message_id: str
     received_at: str
@@ -37,11 +37,19 @@ class PersisterInput(_Step):
 
 
 class PersistedMessage(_Step):
-    """The segments as claimed, all of them in the log."""
+    """The claim in force, whose segments are all in the log: it says them in few bytes."""
 
     message_id: str
-    records: tuple[SegmentRecordV1, ...] = ()
+    claim: ClaimV1 | None = None
     rejection: Rejection | None = None
+
+    @property
+    def records(self) -> tuple[SegmentRecordV1, ...]:
+        """What goes on the stream."""
+        claim = self.claim
+        if claim is None:
+            return ()
+        return tuple(SegmentRecordV1.of(claim, segment) for segment in claim.segments)
 
 
 class PublisherInput(_Step):

@@ -116,7 +116,7 @@ class StageStoryV1(BaseModel):
             log_key=own.log_key,
             counted_in=None if mark is None else rfc3339(mark.window),
             corrects=claim.corrects,
-            lines=tuple(LineV1.of(line) for line in own.lines()),
+            lines=tuple(LineV1.of(line) for line in claim.lines_of(own)),
         )
 
 

@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from falcon_balances.contracts.claims import ClaimV1, Rejection
 from falcon_balances.contracts.execution import MessageResult, PublisherInput
 from falcon_balances.contracts.staged_operations import parse_document
-from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.operations import DirectOperation, PayoutReturn, Stage
 from falcon_balances.domain.payouts import Outcome, PayoutState, outcome_id
 
@@ -83,7 +82,7 @@ class PayoutOutcomeV1(BaseModel):
 
 def claimed_amount(claim: ClaimV1) -> str:
     """Of the claim's one line, without its sign."""
-    (line,) = parse_csv_body(claim.segments[0].body)
+    (line,) = claim.lines_of(claim.segments[0])
     return str(line.amount).removeprefix("-")
 
 

@@ -4,22 +4,27 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, WithJsonSchema
+from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema
 
 from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.contracts.strictness import (
-    Amount,
+    ABOVE_ZERO,
+    AmountOfTruth,
     AmountOrZero,
     CurrencyCode,
     DateText,
     Id,
     Optionally,
+    Reference,
     StrictModel,
     parse_date,
 )
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.log_grammar import REPETITION_MAX, REPETITION_MIN
 from falcon_balances.domain.money import Currency, Money, minor_units
 from falcon_balances.domain.operations import (
+    PSP_TYPES,
+    TYPES_WITH_ORIGINAL,
     ConfirmedOperation,
     OperationType,
     PspOperation,
@@ -31,6 +36,30 @@ from falcon_balances.domain.operations import (
 Mode = Literal["test", "live"]
 MODES: Final = ("test", "live")
 SPLITS_MAX: Final = 40
+# From 2 on; what is the first is not said (design §4).
+Repetition = Annotated[int, Field(ge=REPETITION_MIN, le=REPETITION_MAX)]
+_WITHOUT_ORIGINAL: Final = PSP_TYPES - TYPES_WITH_ORIGINAL
+
+
+# What `misfit` and the amounts of a revision say, as a schema says it.
+_GOES_TOGETHER: Final[dict[str, JsonValue]] = {
+    "dependentRequired": {"revision": ["revised_at"], "revised_at": ["revision"]},
+    "allOf": [
+        {
+            "if": {"required": ["original_date"]},
+            "then": {"properties": {"type": {"enum": [*sorted(TYPES_WITH_ORIGINAL)]}}},
+        },
+        {
+            "if": {"required": ["revision"]},
+            "else": {
+                "properties": {
+                    "amount": ABOVE_ZERO,
+                    "splits": {"items": {"properties": {"amount": ABOVE_ZERO}}},
+                }
+            },
+        },
+    ],
+}
 
 
 class SplitV1(StrictModel):
@@ -38,35 +67,50 @@ class SplitV1(StrictModel):
 
     local_merchant_id: Id
     shop_id: Id
-    amount: Amount
+    amount: AmountOfTruth
     marketplace_fee: Optionally[AmountOrZero] = None
 
 
 class ConfirmedOperationV1(StrictModel):
     """A PSP says: this capture or refund happened."""
 
+    model_config = ConfigDict(json_schema_extra=_GOES_TOGETHER)
+
     schema_version: Literal["1"]
     psp_id: Id
-    external_reference: Id
+    external_reference: Reference
     type: Literal["capture", "refund", "chargeback", "chargeback_reversal", "cashback"]
-    amount: Amount
+    amount: AmountOfTruth
     currency: CurrencyCode
     operation_date: DateText
     local_merchant_id: Id
     shop_id: Id
-    original_reference: Optionally[Id] = None
+    original_reference: Optionally[Reference] = None
+    original_date: Optionally[DateText] = None
+    occurrence: Optionally[Repetition] = None
+    revision: Optionally[Repetition] = None
+    revised_at: Optionally[DateText] = None
     # A word of another kind is E_MODE, and that is looked for last.
     mode: Optionally[Annotated[str, WithJsonSchema({"enum": list(MODES)})]] = None
     splits: Optionally[Annotated[list[SplitV1], Field(min_length=1, max_length=SPLITS_MAX)]] = None
+
+    @classmethod
+    def misfit(cls, document: Mapping[str, object]) -> str | None:
+        if ("revision" in document) != ("revised_at" in document):
+            return "revision, revised_at: one without the other"
+        if "original_date" in document and str(document.get("type")) in _WITHOUT_ORIGINAL:
+            return "original_date: an operation of this type has no original"
+        return None
 
 
 class ReconciledOperationV1(ConfirmedOperationV1):
     """The money of that operation has been traced in the company's bank account."""
 
     reconciled_date: DateText
-    bank_reference: Id
+    bank_reference: Reference
 
 
+_DATES: Final = ("operation_date", "original_date", "reconciled_date", "revised_at")
 _MODELS: Final[Mapping[Stage, type[ConfirmedOperationV1]]] = {
     Stage.CONFIRMED: ConfirmedOperationV1,
     Stage.RECONCILED: ReconciledOperationV1,
@@ -96,6 +140,8 @@ def parse_psp_document(
         "original_reference": said.original_reference,
         "mode": said.mode,
         "splits": splits,
+        "occurrence": said.occurrence or 1,
+        "revision": said.revision or 1,
         **dates,
     }
     if isinstance(said, ReconciledOperationV1):
@@ -116,9 +162,14 @@ def _split(part: SplitV1, n: int, currency: Currency) -> Split:
 
 
 def _dates(said: ConfirmedOperationV1, latest: datetime | None) -> dict[str, datetime]:
-    dates = {"operation_date": parse_date(said.operation_date, "operation_date")}
-    if isinstance(said, ReconciledOperationV1):
-        dates["reconciled_date"] = parse_date(said.reconciled_date, "reconciled_date")
+    """Those that it names; raises RejectedOperation with E_DATE before E_FUTURE."""
+    dates = {
+        field: parse_date(text, field)
+        for field in _DATES
+        if (text := getattr(said, field, None)) is not None
+    }
+    if "original_date" in dates and dates["original_date"] > dates["operation_date"]:
+        raise RejectedOperation(RejectionCode.DATE, "original_date: after operation_date")
     for field, date in dates.items():
         if latest is not None and date > latest:
             raise RejectedOperation(

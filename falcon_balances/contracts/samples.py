@@ -1,25 +1,24 @@
-"""The published samples: a small world in which every accepted one is accepted, and what is not.
+"""The published samples: a small world in which every one of them is accepted.
 
 No real people or companies. Once published, an accepted sample never changes: add another one.
 """
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from falcon_balances.contracts.balance_document import BalanceDocumentV1, balance_document
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.currencies import find_currency
-from falcon_balances.contracts.decoding import MESSAGE_BYTES_MAX
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
 from falcon_balances.contracts.psp_operations import parse_psp_document
 from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
 from falcon_balances.domain.balances import Balance, fold
 from falcon_balances.domain.cuts import Cut
-from falcon_balances.domain.errors import RejectionCode
-from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.operations import PspOperation, Stage
+from falcon_balances.domain.revising import Revision, revise, truth_of
 from falcon_balances.domain.splitting import SplitEvent, split
 
 Document = dict[str, Any]
@@ -68,7 +67,7 @@ CONTEXT_SAMPLES: Final[dict[str, Document]] = {
 }
 
 
-def _event(
+def an_event(
     reference: str, event_type: str, amount: str, context: str = "book-shop", **more: object
 ) -> Document:
     said = CONTEXT_SAMPLES[context]
@@ -103,8 +102,8 @@ def _reconciled(event: Document) -> Document:
     }
 
 
-_PLAIN: Final = _event("order-1001", "capture", "100.00")
-_MARKETPLACE: Final = _event(
+PLAIN: Final = an_event("order-1001", "capture", "100.00")
+MARKETPLACE: Final = an_event(
     "order-1010",
     "capture",
     "150.00",
@@ -114,7 +113,7 @@ _MARKETPLACE: Final = _event(
         _split("seller-of-toys", "50.00", marketplace_fee="0.00"),
     ],
 )
-_MARKETPLACE_REFUND: Final = _event(
+_MARKETPLACE_REFUND: Final = an_event(
     "refund-1010",
     "refund",
     "100.00",
@@ -125,39 +124,79 @@ _MARKETPLACE_REFUND: Final = _event(
 
 # By name: the stage whose topic takes the event, and the event.
 EVENT_SAMPLES: Final[dict[str, tuple[Stage, Document]]] = {
-    "plain-capture": (Stage.CONFIRMED, _PLAIN),
+    "plain-capture": (Stage.CONFIRMED, PLAIN),
     "plain-refund": (
         Stage.CONFIRMED,
-        _event("refund-1001", "refund", "40.00", original_reference="order-1001"),
+        an_event("refund-1001", "refund", "40.00", original_reference="order-1001"),
     ),
     "fee-percent-and-fixed": (
         Stage.CONFIRMED,
-        _event("order-1002", "capture", "80.00", "ticket-shop"),
+        an_event("order-1002", "capture", "80.00", "ticket-shop"),
     ),
-    "fee-minimum": (Stage.CONFIRMED, _event("order-1003", "capture", "1.00", "ticket-shop")),
-    "fee-maximum": (Stage.CONFIRMED, _event("order-1004", "capture", "5000.00", "ticket-shop")),
-    "fee-on-refund": (Stage.CONFIRMED, _event("refund-1002", "refund", "80.00", "ticket-shop")),
-    "no-decimals": (Stage.CONFIRMED, _event("order-1005", "capture", "1000", "yen-shop")),
-    "three-decimals": (Stage.CONFIRMED, _event("order-1006", "capture", "12.345", "dinar-shop")),
-    "marketplace-capture": (Stage.CONFIRMED, _MARKETPLACE),
+    "fee-minimum": (
+        Stage.CONFIRMED,
+        an_event("order-1003", "capture", "1.00", "ticket-shop"),
+    ),
+    "fee-maximum": (
+        Stage.CONFIRMED,
+        an_event("order-1004", "capture", "5000.00", "ticket-shop"),
+    ),
+    "fee-on-refund": (
+        Stage.CONFIRMED,
+        an_event("refund-1002", "refund", "80.00", "ticket-shop"),
+    ),
+    "no-decimals": (Stage.CONFIRMED, an_event("order-1005", "capture", "1000", "yen-shop")),
+    "three-decimals": (
+        Stage.CONFIRMED,
+        an_event("order-1006", "capture", "12.345", "dinar-shop"),
+    ),
+    "marketplace-capture": (Stage.CONFIRMED, MARKETPLACE),
     "marketplace-refund": (Stage.CONFIRMED, _MARKETPLACE_REFUND),
     "chargeback": (
         Stage.CONFIRMED,
-        _event("dispute-1001", "chargeback", "60.00", original_reference="order-1001"),
+        an_event("dispute-1001", "chargeback", "60.00", original_reference="order-1001"),
     ),
     "chargeback-reversal": (
         Stage.CONFIRMED,
-        _event("dispute-1001", "chargeback_reversal", "60.00", original_reference="order-1001"),
+        an_event("dispute-1001", "chargeback_reversal", "60.00", original_reference="order-1001"),
     ),
-    "cashback": (Stage.CONFIRMED, _event("cashback-1001", "cashback", "2.50")),
+    "cashback": (Stage.CONFIRMED, an_event("cashback-1001", "cashback", "2.50")),
     "refund-of-an-inactive-merchant": (
         Stage.CONFIRMED,
-        _event("refund-1007", "refund", "15", "closed-shop"),
+        an_event("refund-1007", "refund", "15", "closed-shop"),
     ),
-    "reconciled-capture": (Stage.RECONCILED, _reconciled(_PLAIN)),
-    "reconciled-marketplace-capture": (Stage.RECONCILED, _reconciled(_MARKETPLACE)),
+    "original-date": (
+        Stage.CONFIRMED,
+        an_event(
+            "refund-1003",
+            "refund",
+            "8.00",
+            "ticket-shop",
+            original_reference="order-1002",
+            original_date="2026-03-01T10:00:00+02:00",
+        ),
+    ),
+    "odd-reference": (Stage.CONFIRMED, an_event("#1008/A 'gift' [x]", "capture", "3.00")),
+    "second-dispute": (
+        Stage.CONFIRMED,
+        an_event(
+            "dispute-1001", "chargeback", "60.00", original_reference="order-1001", occurrence=2
+        ),
+    ),
+    "settled-short": (
+        Stage.CONFIRMED,
+        PLAIN | {"amount": "90.00", "revision": 2, "revised_at": "2026-03-08T09:00:00Z"},
+    ),
+    "void": (
+        Stage.CONFIRMED,
+        PLAIN | {"amount": "0.00", "revision": 3, "revised_at": "2026-03-09T09:00:00Z"},
+    ),
+    "reconciled-capture": (Stage.RECONCILED, _reconciled(PLAIN)),
+    "reconciled-marketplace-capture": (Stage.RECONCILED, _reconciled(MARKETPLACE)),
     "reconciled-marketplace-refund": (Stage.RECONCILED, _reconciled(_MARKETPLACE_REFUND)),
 }
+# By sample, the one that it is the next revision of.
+_REVISES: Final = {"settled-short": "plain-capture", "void": "settled-short"}
 CONTRACT_BY_STAGE: Final = {
     Stage.CONFIRMED: "confirmed-operation",
     Stage.RECONCILED: "reconciled-operation",
@@ -166,16 +205,32 @@ CONTRACT_BY_STAGE: Final = {
 
 def split_sample(name: str) -> SplitEvent:
     """What an event sample means, by the real rules and the sample contexts."""
-    contexts = [parse_merchant_context(document) for document in CONTEXT_SAMPLES.values()]
+    whole, operation = _whole_sample(name), _operation_sample(name)
+    if operation.revised_at is None:
+        return whole
+    revision = Revision(
+        whole.falcon_operation_id, operation.stage, operation.revision, operation.revised_at
+    )
+    before = truth_of(_whole_sample(_REVISES[name]).segments)
+    return replace(whole, segments=revise(revision, before, truth_of(whole.segments)))
+
+
+def _operation_sample(name: str) -> PspOperation:
     stage, document = EVENT_SAMPLES[name]
-    return split(parse_psp_document(document, stage), {item.key: [item] for item in contexts})
+    return parse_psp_document(document, stage)
+
+
+def _whole_sample(name: str) -> SplitEvent:
+    """Of a revision, its whole truth."""
+    contexts = [parse_merchant_context(document) for document in CONTEXT_SAMPLES.values()]
+    return split(_operation_sample(name), {item.key: [item] for item in contexts})
 
 
 def claim_sample(name: str) -> ClaimV1:
-    stage, document = EVENT_SAMPLES[name]
-    return ClaimV1.of(
-        parse_psp_document(document, stage), "2026-03-05T08:15:31Z", split_sample(name)
-    )
+    claim = ClaimV1.of(_operation_sample(name), "2026-03-05T08:15:31Z", _whole_sample(name))
+    if name not in _REVISES:
+        return claim
+    return claim.saying(split_sample(name).segments, claim.whole_truth())
 
 
 def segment_record_samples(name: str) -> list[SegmentRecordV1]:
@@ -240,6 +295,7 @@ DIRECT_SAMPLES: Final[Mapping[str, tuple[Stage, Document]]] = {
             "adjustment_id": "adjustment-1",
             "direction": "debit",
             "adjusted_at": "2026-03-06T08:00:00Z",
+            "reason_code": "double_booking",
             "reason": "counted twice by the PSP",
             "requested_by": "ops",
         },
@@ -255,7 +311,7 @@ def accepted_samples() -> Iterator[tuple[str, str, Document]]:
         yield contract, "plain", event
     for name, context in CONTEXT_SAMPLES.items():
         yield "merchant-context", name, context
-    for name in ("plain-capture", "marketplace-capture", "reconciled-capture"):
+    for name in ("plain-capture", "marketplace-capture", "reconciled-capture", "void"):
         yield "claim", name, claim_sample(name).model_dump(mode="json")
         for record in segment_record_samples(name):
             part = f"-{record.part}-of-{record.parts}" if record.parts > 1 else ""
@@ -269,61 +325,6 @@ def accepted_samples() -> Iterator[tuple[str, str, Document]]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedSample:
-    """Raw bytes that are refused with `code`: for one reason each."""
-
-    code: RejectionCode
-    raw: bytes
-    contract: str = "confirmed-operation"
-
-
-def _refused(code: RejectionCode, without: str | None = None, **changes: object) -> RefusedSample:
-    document = {name: value for name, value in (_PLAIN | changes).items() if name != without}
-    return RefusedSample(code, as_json(document))
-
-
 def as_json(document: Mapping[str, object]) -> bytes:
     """The bytes of a published sample."""
     return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
-
-
-# E_SIZE is the one sample that no file holds: this accepted one, padded with spaces to this size.
-SIZE_SAMPLE_OF: Final = "plain-capture"
-SIZE_SAMPLE_BYTES: Final = MESSAGE_BYTES_MAX + 1
-
-
-def refused_samples() -> list[RefusedSample]:
-    """One per code, in the order of design §9. E_ID_CONFLICT: once `plain-capture` is known."""
-    plain = as_json(_PLAIN)
-    record = segment_record_samples("plain-capture")[0].model_dump(mode="json")
-    negative_capture = record["body"].replace(",100.00,", ",-100.00,")
-    code = RejectionCode
-    return [
-        RefusedSample(code.SIZE, plain.ljust(SIZE_SAMPLE_BYTES)),
-        RefusedSample(code.JSON, b'{"schema_version": "1", "amount": NaN}\n'),
-        RefusedSample(code.DUP_KEY, plain.replace(b"{", b'{\n  "amount": "1.00",', 1)),
-        _refused(code.DEPTH, splits=[[[[[[[[[[]]]]]]]]]]),
-        _refused(code.VERSION, schema_version="2"),
-        _refused(code.SCHEMA, without="currency"),
-        _refused(code.ID, external_reference="order 1001"),
-        _refused(code.AMOUNT, amount=100),
-        _refused(code.CURRENCY, currency="EURO"),
-        _refused(code.SCALE, amount="100.001"),
-        _refused(code.DATE, operation_date="2026-03-05T10:15:30"),
-        _refused(code.FUTURE, operation_date="2999-01-01T00:00:00Z"),
-        RefusedSample(code.SPLIT_SUM, as_json(_MARKETPLACE | {"amount": "150.01"})),
-        _refused(code.MODE, mode="production"),
-        _refused(code.UNKNOWN_MERCHANT, shop_id="shop-of-nobody"),
-        RefusedSample(
-            code.MERCHANT_INACTIVE, as_json(_event("order-1007", "capture", "15", "closed-shop"))
-        ),
-        _refused(code.NO_BALANCE_SHOP, currency="USD"),
-        RefusedSample(
-            code.NOT_PAID,
-            as_json(DIRECT_SAMPLES["payout-return"][1] | {"payout_id": "payout-of-nobody"}),
-            "payout-return",
-        ),
-        _refused(code.ID_CONFLICT, amount="100.01"),
-        RefusedSample(code.RECORD, as_json(record | {"body": negative_capture}), "segment-record"),
-    ]

@@ -22,16 +22,20 @@ from falcon_balances.contracts.direct_operations import (
 from falcon_balances.contracts.merchant_contexts import MerchantContextV1
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.contracts.psp_operations import ConfirmedOperationV1, ReconciledOperationV1
-from falcon_balances.contracts.samples import (
+from falcon_balances.contracts.refused_samples import (
     SIZE_SAMPLE_BYTES,
     SIZE_SAMPLE_OF,
     RefusedSample,
-    accepted_samples,
-    as_json,
     refused_samples,
 )
+from falcon_balances.contracts.samples import accepted_samples, as_json
 from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
-from falcon_balances.contracts.strictness import AMOUNT_PATTERN, StrictModel
+from falcon_balances.contracts.strictness import (
+    ABOVE_ZERO,
+    AMOUNT_PATTERN,
+    ZERO_IN_A_REVISION,
+    StrictModel,
+)
 from falcon_balances.domain.errors import RejectionCode
 
 SCHEMAS: Final = Path(__file__).parents[2] / "schemas"
@@ -106,8 +110,9 @@ def _property(name: str, schema: dict[str, Any], *, knows_null: bool) -> dict[st
     alternatives = described.pop("anyOf", [])
     for alternative in alternatives:
         described |= {} if alternative == _NULL else alternative
-    if name == "amount" and described.get("pattern") == AMOUNT_PATTERN:
-        described["not"] = {"pattern": "^[0.]*$"}  # above zero
+    may_be_zero = described.get("description") == ZERO_IN_A_REVISION
+    if name == "amount" and described.get("pattern") == AMOUNT_PATTERN and not may_be_zero:
+        described |= ABOVE_ZERO
     return described
 
 
@@ -130,7 +135,8 @@ def generated() -> dict[str, bytes]:
 
 
 def _path_of(sample: RefusedSample) -> str:
-    return f"{REFUSED}/{sample.contract}/{sample.code}.json"
+    name = f"{sample.code}-{sample.name}" if sample.name else sample.code
+    return f"{REFUSED}/{sample.contract}/{name}.json"
 
 
 def _index_entry(sample: RefusedSample) -> dict[str, object]:

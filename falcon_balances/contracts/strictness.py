@@ -10,8 +10,11 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
+    JsonValue,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -19,13 +22,21 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.instants import RFC3339_PATTERN, parse_rfc3339
+from falcon_balances.domain.log_grammar import ID, REFERENCE
 
-ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+ID_PATTERN: Final = f"^{ID}$"
+REFERENCE_PATTERN: Final = f"^{REFERENCE}$"
 AMOUNT_PATTERN: Final = r"^(0|[1-9][0-9]{0,14})(\.[0-9]+)?$"
 CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
 _AMOUNT_FIELDS: Final = frozenset(
     {"amount", "minimum_amount", "marketplace_fee", "percent", "fixed", "min", "max"}
 )
+ZERO_IN_A_REVISION: Final = "Above zero; in a revision it may be zero."
+# Says so in a schema.
+ABOVE_ZERO: Final[dict[str, JsonValue]] = {"not": {"pattern": "^[0.]*$"}}
+# The validation context of a document that is a revision.
+REVISION: Final = "revision"
+YEAR_MIN: Final = 2000
 _SAYABLE = re.compile(r"(?:[a-z][a-z_]{0,39}|[A-Z]{3})\Z")
 _KEY = "[key]"  # what pydantic says behind a map's key where the key itself is wrong
 
@@ -40,6 +51,11 @@ def unknown_currency() -> PydanticCustomError:
     return PydanticCustomError("E_CURRENCY", "unknown currency (ISO 4217)")
 
 
+def _above_zero_unless_revised(amount: str, info: ValidationInfo) -> str:
+    """A revision says what is left, which may be nothing (design §4)."""
+    return amount if info.context == REVISION else _above_zero(amount)
+
+
 def _known_currency(code: str) -> str:
     if find_currency(code) is None:
         raise unknown_currency()
@@ -47,9 +63,15 @@ def _known_currency(code: str) -> str:
 
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+Reference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
 Fingerprint = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 AmountOrZero = Annotated[str, StringConstraints(pattern=AMOUNT_PATTERN)]
 Amount = Annotated[AmountOrZero, AfterValidator(_above_zero)]
+AmountOfTruth = Annotated[
+    AmountOrZero,
+    AfterValidator(_above_zero_unless_revised),
+    Field(description=ZERO_IN_A_REVISION),
+]
 CurrencyCode = Annotated[
     str, StringConstraints(pattern=CURRENCY_PATTERN), AfterValidator(_known_currency)
 ]
@@ -83,10 +105,18 @@ class StrictModel(BaseModel):
         return cls.validated(document)
 
     @classmethod
+    def misfit(cls, _document: Mapping[str, object]) -> str | None:
+        """The fields that do not go with each other, and why; None where all do. E_SCHEMA."""
+        return None
+
+    @classmethod
     def validated(cls, document: Mapping[str, object]) -> Self:
         """As above, of what bears no version of its own."""
+        if (misfit := cls.misfit(document)) is not None:
+            raise RejectedOperation(RejectionCode.SCHEMA, misfit)
+        context = REVISION if "revision" in document else None
         try:
-            return cls.model_validate(document)
+            return cls.model_validate(document, context=context)
         except ValidationError as error:
             raise _first_rejection(error.errors(include_url=False)) from None
 
@@ -134,9 +164,13 @@ def _sayable(part: object) -> str:
 
 
 def parse_date(text: str, field: str) -> datetime:
+    """Raises RejectedOperation (E_DATE), also for what lies before the year 2000 in UTC."""
     try:
-        return parse_rfc3339(text)
+        date = parse_rfc3339(text)
     except ValueError:
         raise RejectedOperation(
             RejectionCode.DATE, f"{field}: not RFC 3339 with an offset, or no such time"
         ) from None
+    if date.year < YEAR_MIN:
+        raise RejectedOperation(RejectionCode.DATE, f"{field}: before the year {YEAR_MIN}")
+    return date

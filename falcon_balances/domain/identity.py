@@ -1,6 +1,8 @@
 """Identity and fingerprint (design §5): derived from the event alone, so a retry makes the same."""
 
 import json
+from collections.abc import Mapping
+from datetime import datetime
 from hashlib import sha1, sha256
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -14,12 +16,13 @@ from falcon_balances.domain.operations import (
     PayoutReturn,
     ReconciledOperation,
     Split,
-    Stage,
     StagedOperation,
 )
 
 NAMESPACE: Final[UUID] = uuid5(NAMESPACE_URL, "urn:falcon:balances")
 _NAMESPACE_BYTES: Final = NAMESPACE.bytes
+# How and when something was asked for, not what: a natural retry says it otherwise (design §5).
+_NO_CONTENT: Final = frozenset({"mode", "requested_at", "valid_until"})
 SCHEMA_VERSION: Final = "1"
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 # `json.dumps` would build one per call.
@@ -43,10 +46,12 @@ _KIND_OF_DIRECT: Final[dict[type[DirectOperation], str]] = {
 
 
 def falcon_operation_id(operation: StagedOperation) -> str:
-    """The same when confirmed and when reconciled."""
+    """The same when confirmed and when reconciled, and in every revision."""
     if isinstance(operation, DirectOperation):
         return uuid5_text(f"{_KIND_OF_DIRECT[type(operation)]}|{operation.reference}")
-    return operation_id_of_reference(operation.psp_id, operation.type, operation.external_reference)
+    return operation_id_of_reference(
+        operation.psp_id, operation.type, operation.external_reference, operation.occurrence
+    )
 
 
 def payout_operation_id(payout_id: str) -> str:
@@ -58,27 +63,34 @@ def payout_return_id(payout_id: str) -> str:
 
 
 def operation_id_of_reference(
-    psp_id: str, operation_type: OperationType, external_reference: str
+    psp_id: str, operation_type: OperationType, external_reference: str, occurrence: int = 1
 ) -> str:
-    return uuid5_text(f"{psp_id}|{operation_type}|{external_reference}")
+    again = f"|{occurrence}" if occurrence > 1 else ""
+    return uuid5_text(f"{psp_id}|{operation_type}|{external_reference}{again}")
 
 
 def balance_operation_uuid(
     operation_id: str,
-    stage: Stage | str,
+    stage: str,
     merchant_id: str,
     balance_shop_id: str,
     line_type: OperationType,
     n: int,
 ) -> str:
-    """`stage` with its revision; `n` counts from 0 the event's lines of the same merchant, balance
-    shop and type.
+    """`stage` with its revision, as `staged` writes it; `n` counts from 0 the event's lines of the
+    same merchant, balance shop and type.
     """
     return uuid5_text(f"{operation_id}|{stage}|{merchant_id}|{balance_shop_id}|{line_type}|{n}")
 
 
 def canonical_document(operation: StagedOperation) -> dict[str, object]:
-    """The event with amounts at full scale and dates as stored; absent fields are left out."""
+    """The event's content: what a fingerprint is made of. Nothing that says how it was sent."""
+    document = event_document(operation)
+    return {name: value for name, value in document.items() if name not in _NO_CONTENT}
+
+
+def event_document(operation: StagedOperation) -> dict[str, object]:
+    """All of the event, amounts at full scale and dates as stored; absent fields are left out."""
     if isinstance(operation, DirectOperation):
         return _canonical_direct(operation)
     document: dict[str, object] = {
@@ -92,16 +104,30 @@ def canonical_document(operation: StagedOperation) -> dict[str, object]:
         "local_merchant_id": operation.local_merchant_id,
         "shop_id": operation.shop_id,
     }
-    if operation.original_reference is not None:
-        document["original_reference"] = operation.original_reference
-    if operation.mode is not None:
-        document["mode"] = operation.mode
+    document |= _said(
+        {
+            "original_reference": operation.original_reference,
+            "original_date": _date(operation.original_date),
+            "occurrence": operation.occurrence if operation.occurrence > 1 else None,
+            "revision": operation.revision if operation.revision > 1 else None,
+            "revised_at": _date(operation.revised_at),
+            "mode": operation.mode,
+        }
+    )
     if operation.splits:
         document["splits"] = [_canonical_split(split) for split in operation.splits]
     if isinstance(operation, ReconciledOperation):
         document["reconciled_date"] = rfc3339(operation.reconciled_date)
         document["bank_reference"] = operation.bank_reference
     return document
+
+
+def _said(fields: Mapping[str, object | None]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _date(instant: datetime | None) -> str | None:
+    return None if instant is None else rfc3339(instant)
 
 
 def _canonical_split(split: Split) -> dict[str, str]:
@@ -129,6 +155,7 @@ def _canonical_direct(operation: DirectOperation) -> dict[str, object]:
             "payout_id": operation.payout_id,
             "requested_at": rfc3339(operation.requested_at),
             "minimum_amount": None if minimum is None else str(minimum),
+            "valid_until": _date(operation.valid_until),
             "mode": operation.mode,
         }
     elif isinstance(operation, PayoutReturn):
@@ -137,17 +164,19 @@ def _canonical_direct(operation: DirectOperation) -> dict[str, object]:
             "payout_id": operation.payout_id,
             "returned_at": rfc3339(operation.returned_at),
             "bank_reference": operation.bank_reference,
+            "return_id": operation.return_id,
         }
     elif isinstance(operation, Adjustment):
         said |= {
             "adjustment_id": operation.adjustment_id,
             "direction": operation.direction,
             "adjusted_at": rfc3339(operation.adjusted_at),
+            "reason_code": operation.reason_code,
             "reason": operation.reason,
             "requested_by": operation.requested_by,
             "corrects": operation.corrects,
         }
-    return {name: value for name, value in said.items() if value is not None}
+    return _said(said)
 
 
 def fingerprint(operation: StagedOperation) -> str:

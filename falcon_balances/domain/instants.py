@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 RFC3339_PATTERN: Final = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]{1,6})?"
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]{1,9})?"
     r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
 _RFC3339 = re.compile(RFC3339_PATTERN.removesuffix("$") + r"\Z")
@@ -15,7 +15,7 @@ QUARTER: Final = timedelta(minutes=15)
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """RFC 3339 with an offset; up to six fraction digits are cut off before anything else.
+    """RFC 3339 with an offset; up to nine fraction digits are cut off before anything else.
 
     Raises ValueError for another form, for days and hours that do not exist (leap seconds among
     them) and for what falls outside the years 1 to 9999 in UTC.

@@ -1,72 +1,86 @@
 """The transaction log's bytes (design §6): keys and CSV bodies, the same for the same segment."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from falcon_balances.domain.identity import balance_operation_uuid
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.log_grammar import (
+    AMOUNT_DIGITS_MAX,
+    COLUMNS,
+    FIELDS,
+    HEADER,
+    LINES_MAX,
+    NAME,
+    PARTITION,
+    SAME_IN_A_FIRST_REVISION,
+    SAME_IN_AN_OBJECT,
+    is_object_name,
+)
 from falcon_balances.domain.money import Currency, Money
-from falcon_balances.domain.operations import BalanceOperation, OperationType, Segment, Stage
+from falcon_balances.domain.operations import (
+    PSP_STAGES,
+    SIGN_BY_TYPE,
+    TYPES_BY_STAGE,
+    BalanceOperation,
+    OperationType,
+    Segment,
+    Stage,
+)
 
-COLUMNS: Final = (
-    "uuid",
-    "external_reference",
-    "amount",
-    "currency",
-    "type",
-    "falcon_operation_id",
-    "operation_date",
-    "local_merchant_id",
-    "shop_id",
-    "balance_shop_id",
-    "psp_id",
-)
-HEADER: Final = ",".join(COLUMNS)
-# Fifteen digits before the point, as an event has them, and room for what fees add to them.
-AMOUNT_DIGITS_MAX: Final = 19
-_AMOUNT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?\Z")
-_KEY = re.compile(
-    r"(?P<stage>confirmed|reconciled|payout|adjustment)/"
-    r"merchant_id=(?P<merchant_id>[A-Za-z0-9][A-Za-z0-9._:-]{0,63})/"
-    r"date=[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9a-f-]{36}"
-    r"(\.(?P<part>[0-9]{1,4})-of-(?P<parts>[0-9]{1,4}))?\.csv\Z"
-)
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
+_KEY: Final = re.compile(f"{PARTITION}/{NAME}")
+# One pattern for a whole row: nearly every row is right, and is looked at once.
+_ROWS: Final = {
+    kind: re.compile(",".join(f"(?:{pattern})" for pattern in fields.values()))
+    for kind, fields in FIELDS.items()
+}
+_TYPES: Final[dict[str, OperationType]] = {each.value: each for each in OperationType}
+_TYPE: Final = COLUMNS.index("type")
+_MINOR_END: Final = 10**AMOUNT_DIGITS_MAX
 
 
 def log_key(segment: Segment) -> str:
-    """`{stage}/merchant_id=…/date=…/{operation_id}.csv`, numbered if merchants are many."""
+    """`{stage}/merchant_id=…/date=…/{operation_id}.csv`, with revision and part where there are."""
+    revision = f".r{segment.revision}" if segment.revision > 1 else ""
     part = f".{segment.part}-of-{segment.parts}" if segment.parts > 1 else ""
     day = rfc3339(segment.booked_at)[:10]
     return (
         f"{segment.stage}/merchant_id={segment.merchant_id}/date={day}/"
-        f"{segment.falcon_operation_id}{part}.csv"
+        f"{segment.falcon_operation_id}{revision}{part}.csv"
     )
 
 
 def csv_body(segment: Segment) -> str:
     """UTF-8, LF, a header, a line per BalanceOperation. No field can hold a comma or a quote."""
-    rows = [HEADER]
-    rows += [
-        ",".join(
-            (
-                line.uuid,
-                line.external_reference,
-                str(line.amount),
-                line.amount.currency.code,
-                line.type,
-                line.falcon_operation_id,
-                rfc3339(line.operation_date),
-                line.local_merchant_id,
-                line.shop_id,
-                line.balance_shop_id,
-                line.psp_id,
-            )
-        )
-        for line in segment.lines
-    ]
-    return "\n".join(rows) + "\n"
+    return body_of_rows(",".join(fields_of(line)) for line in segment.lines)
+
+
+def body_of_rows(rows: Iterable[str]) -> str:
+    return "\n".join((HEADER, *rows)) + "\n"
+
+
+def fields_of(line: BalanceOperation) -> tuple[str, ...]:
+    """In the order of COLUMNS."""
+    return (
+        line.uuid,
+        line.external_reference,
+        str(line.amount),
+        line.amount.currency.code,
+        line.type.value,
+        line.falcon_operation_id,
+        rfc3339(line.operation_date),
+        line.local_merchant_id,
+        line.shop_id,
+        line.balance_shop_id,
+        line.psp_id,
+        line.original_reference,
+        str(line.occurrence) if line.occurrence > 1 else "",
+        line.bank_reference,
+        line.reason_code,
+        line.requested_by,
+    )
 
 
 def parse_csv_body(body: str) -> tuple[BalanceOperation, ...]:
@@ -74,70 +88,125 @@ def parse_csv_body(body: str) -> tuple[BalanceOperation, ...]:
 
     An amount's decimals say the exponent, for amounts are at full scale.
     """
+    return tuple(_parse_row(number, row, tuple(Stage)) for number, row in rows_of(body))
+
+
+def rows_of(body: str) -> list[tuple[int, str]]:
+    """Without the header, each with the number of its line. Raises ValueError."""
     header, *rows = body.removesuffix("\n").split("\n")
     if header != HEADER or not rows or not body.endswith("\n"):
         raise ValueError("header or line end missing")
-    return tuple(_parse_row(number, row) for number, row in enumerate(rows, start=2))
+    if len(rows) > LINES_MAX:
+        raise ValueError(f"more than {LINES_MAX} lines")
+    return list(enumerate(rows, start=2))
 
 
-def _parse_row(number: int, row: str) -> BalanceOperation:
+def _parse_row(number: int, row: str, stages: Sequence[Stage]) -> BalanceOperation:
     fields = row.split(",")
     if len(fields) != len(COLUMNS):
         raise ValueError(f"line {number}: {len(fields)} columns")
-    uuid, reference, amount, currency, kind, operation_id, date, merchant, shop, balance, psp = (
-        fields
-    )
-    if not _AMOUNT.match(amount) or not _DATE.match(date):
-        raise ValueError(f"line {number}: amount or operation_date")
+    line_type = _TYPES.get(fields[_TYPE])
+    if line_type is None:
+        raise ValueError(f"line {number}: type")
+    known = [stage for stage in stages if line_type in TYPES_BY_STAGE[stage]]
+    if not known:
+        raise ValueError(f"line {number}: a type that its stage does not have")
+    if not any(_ROWS[stage, line_type].fullmatch(row) for stage in known):
+        raise ValueError(f"line {number}: {_wrong_field(fields, FIELDS[known[-1], line_type])}")
+    try:
+        return line_of(fields, line_type)
+    except ValueError as error:
+        raise ValueError(f"line {number}: {error}") from error
+
+
+def _wrong_field(fields: Sequence[str], patterns: Mapping[str, str]) -> str:
+    named = zip(patterns.items(), fields, strict=True)
+    return next(name for (name, pattern), text in named if not re.fullmatch(pattern, text))
+
+
+def line_of(fields: Sequence[str], line_type: OperationType) -> BalanceOperation:
+    """Of texts that are as the grammar says. Raises ValueError for a day that does not exist, and
+    for an amount that is zero or has too many digits.
+    """
+    amount = fields[2]
     whole, _, fraction = amount.partition(".")
-    if len(whole + fraction) > AMOUNT_DIGITS_MAX + amount.startswith("-"):
-        raise ValueError(f"line {number}: an amount of more than {AMOUNT_DIGITS_MAX} digits")
+    minor = int(whole + fraction)
+    if not 0 < abs(minor) < _MINOR_END:
+        raise ValueError(f"an amount of zero, or of more than {AMOUNT_DIGITS_MAX} digits")
     return BalanceOperation(
-        uuid=uuid,
-        external_reference=reference,
-        amount=Money(int(whole + fraction), Currency(currency, len(fraction))),
-        type=OperationType(kind),
-        falcon_operation_id=operation_id,
-        operation_date=datetime.fromisoformat(date),
-        local_merchant_id=merchant,
-        shop_id=shop,
-        balance_shop_id=balance,
-        psp_id=psp,
+        uuid=fields[0],
+        external_reference=fields[1],
+        amount=Money(minor, Currency(fields[3], len(fraction))),
+        type=line_type,
+        falcon_operation_id=fields[5],
+        operation_date=datetime.fromisoformat(fields[6]),
+        local_merchant_id=fields[7],
+        shop_id=fields[8],
+        balance_shop_id=fields[9],
+        psp_id=fields[10],
+        original_reference=fields[11],
+        occurrence=int(fields[12] or 1),
+        bank_reference=fields[13],
+        reason_code=fields[14],
+        requested_by=fields[15],
     )
 
 
 def logged_segment(key: str, body: str) -> Segment:
-    """What an object of the log says; raises ValueError unless its key is the one of its lines."""
-    parsed = _KEY.match(key)
-    if parsed is None:
+    """What an object of the log says. Raises ValueError unless all of it is as the grammar says.
+
+    All but one thing: whether an amount is at its currency's full scale is looked at by who knows
+    the currencies (`contracts/log_objects.py`).
+    """
+    named = _KEY.fullmatch(key)
+    if named is None or not is_object_name(key.rpartition("/")[2], named["stage"]):
         raise ValueError("no key of the log")
+    stage = Stage(named["stage"])
     segment = Segment(
-        Stage(parsed["stage"]),
-        parsed["merchant_id"],
-        int(parsed["part"] or 1),
-        int(parsed["parts"] or 1),
-        parse_csv_body(body),
+        stage,
+        named["merchant_id"],
+        int(named["part"] or 1),
+        int(named["parts"] or 1),
+        tuple(_parse_row(number, row, (stage,)) for number, row in rows_of(body)),
+        revision=int(named["revision"] or 1),
     )
-    if log_key(segment) != key or segment.part > segment.parts:
-        raise ValueError("the key does not say what its lines say")
-    for number, line in enumerate(segment.lines, start=2):
-        if line.falcon_operation_id != segment.falcon_operation_id:
-            raise ValueError(f"line {number}: another operation than its key's")
-        if line.operation_date.date() != segment.booked_at.date():
-            raise ValueError(f"line {number}: another day than its key's")
+    if log_key(segment) != key:
+        raise ValueError("line 2: another operation or day than its key's")
+    _check_lines(segment)
     return segment
+
+
+def _check_lines(segment: Segment) -> None:
+    """What lines have to do with each other, and with their key."""
+    first, *_ = segment.lines
+    if segment.stage not in PSP_STAGES and len(segment.lines) > 1:
+        raise ValueError("line 3: a second line, where an event has one")
+    is_first_revision = segment.revision == 1
+    same = SAME_IN_AN_OBJECT + (SAME_IN_A_FIRST_REVISION if is_first_revision else ())
+    uuids = expected_uuids(segment.staged, segment.merchant_id, segment.lines)
+    for number, (line, uuid) in enumerate(zip(segment.lines, uuids, strict=True), start=2):
+        for name in same:
+            if getattr(line, name) != getattr(first, name):
+                raise ValueError(f"line {number}: another {name} than line 2's")
+        if is_first_revision and line.amount.minor * SIGN_BY_TYPE[line.type] < 0:
+            raise ValueError(f"line {number}: a sign that its type does not have")
+        if line.uuid != uuid:
+            raise ValueError(f"line {number}: its uuid is not made of what it says")
 
 
 def merchant_of(key: str) -> str | None:
     """Whose log object a key is; None for what is no key of the log."""
-    parsed = _KEY.match(key)
-    return None if parsed is None else parsed["merchant_id"]
+    named = _KEY.fullmatch(key)
+    if named is None or not is_object_name(key.rpartition("/")[2], named["stage"]):
+        return None
+    return named["merchant_id"]
 
 
-def expected_uuids(
-    stage: Stage, merchant_id: str, lines: tuple[BalanceOperation, ...]
-) -> list[str]:
-    """The uuids that lines of one segment must bear: derived again from what they say."""
+def expected_uuids(stage: str, merchant_id: str, lines: Sequence[BalanceOperation]) -> list[str]:
+    """The uuids that lines of one segment must bear: derived again from what they say.
+
+    `stage` with its revision, as `staged` writes it.
+    """
     seen: dict[tuple[str, OperationType], int] = {}
     expected = []
     for line in lines:

@@ -45,14 +45,14 @@ class OperationType(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
-# Design §4, the table of types: which sign a line of this type has (0: either).
+# Which sign a line of this type has in a first revision (0: either); in a later one, either.
 SIGN_BY_TYPE: Final = {
     OperationType.CAPTURE: 1,
     OperationType.CASHBACK: 1,
     OperationType.CHARGEBACK_REVERSAL: 1,
     OperationType.REFUND: -1,
     OperationType.CHARGEBACK: -1,
-    OperationType.PSP_FEE: 0,
+    OperationType.PSP_FEE: -1,
     OperationType.MARKETPLACE_FEE: 0,
     OperationType.WITHDRAWAL: -1,
     OperationType.WITHDRAWAL_REVERSAL: 1,
@@ -68,6 +68,10 @@ PSP_TYPES: Final = frozenset(
         OperationType.CHARGEBACK_REVERSAL,
         OperationType.CASHBACK,
     }
+)
+# Those that belong to a sale that was made before.
+TYPES_WITH_ORIGINAL: Final = frozenset(
+    {OperationType.REFUND, OperationType.CHARGEBACK, OperationType.CHARGEBACK_REVERSAL}
 )
 PSP_STAGES: Final = (Stage.CONFIRMED, Stage.RECONCILED)
 _PAYOUT_TYPES: Final = {OperationType.WITHDRAWAL, OperationType.WITHDRAWAL_REVERSAL}
@@ -222,6 +226,7 @@ class Adjustment(DirectOperation):
     adjustment_id: str
     direction: Literal["credit", "debit"]
     adjusted_at: datetime
+    reason_code: str
     reason: str
     requested_by: str
     corrects: str | None = None

@@ -1,10 +1,11 @@
 """Splitting: one event into the signed lines of every merchant it touches (design §4)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import balance_operation_uuid, falcon_operation_id
+from falcon_balances.domain.log_grammar import AMOUNT_DIGITS_MAX
 from falcon_balances.domain.merchant_context import (
     ContextHistory,
     ContextKey,
@@ -15,12 +16,18 @@ from falcon_balances.domain.merchant_context import (
 from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import (
     SIGN_BY_TYPE,
+    Adjustment,
     BalanceOperation,
     DirectOperation,
     OperationType,
+    PayoutReturn,
     PspOperation,
+    ReconciledOperation,
     Segment,
+    staged,
 )
+
+_MINOR_END = 10**AMOUNT_DIGITS_MAX
 
 Movement = tuple[MerchantContext, OperationType, Money]
 
@@ -46,7 +53,7 @@ def direct_segment(operation: DirectOperation, movement: Money) -> Segment:
     operation_id = falcon_operation_id(operation)
     number_key = (operation.merchant_id, operation.balance_shop_id, operation.line_type)
     line = BalanceOperation(
-        uuid=balance_operation_uuid(operation_id, operation.stage, *number_key, 0),
+        uuid=balance_operation_uuid(operation_id, operation.stage.value, *number_key, 0),
         external_reference=operation.reference,
         amount=movement,
         type=operation.line_type,
@@ -57,7 +64,26 @@ def direct_segment(operation: DirectOperation, movement: Money) -> Segment:
         balance_shop_id=operation.balance_shop_id,
         psp_id="",
     )
-    return Segment(operation.stage, operation.merchant_id, part=1, parts=1, lines=(line,))
+    told = _with_evidence(line, operation)
+    return Segment(operation.stage, operation.merchant_id, part=1, parts=1, lines=(told,))
+
+
+def _with_evidence(line: BalanceOperation, operation: DirectOperation) -> BalanceOperation:
+    """With what the log keeps of who asked for it, and of what it belongs to (design §6)."""
+    if isinstance(operation, PayoutReturn):
+        return replace(
+            line,
+            original_reference=operation.return_id or "",
+            bank_reference=operation.bank_reference,
+        )
+    if isinstance(operation, Adjustment):
+        return replace(
+            line,
+            original_reference=operation.corrects or "",
+            reason_code=operation.reason_code,
+            requested_by=operation.requested_by,
+        )
+    return line
 
 
 def check_balance(operation: DirectOperation, merchant: Merchant | None) -> None:
@@ -86,9 +112,11 @@ def context_keys(operation: PspOperation) -> tuple[ContextKey, ...]:
 def split(operation: PspOperation, histories: Mapping[ContextKey, ContextHistory]) -> SplitEvent:
     """Pure: the same event and contexts give the same lines. Accepted or rejected whole.
 
-    The contexts in force at `operation_date` count, in every stage. Raises RejectedOperation with
-    E_UNKNOWN_MERCHANT, E_MERCHANT_INACTIVE or E_NO_BALANCE_SHOP, looked for in this order over
-    all merchants that the event names.
+    The contexts in force at `contexts_at` count, in every stage and revision. Of a revision the
+    segments are its whole truth, and none where it says that nothing is left. Raises
+    RejectedOperation with E_UNKNOWN_MERCHANT, E_MERCHANT_INACTIVE or E_NO_BALANCE_SHOP, looked
+    for in this order over all merchants that the event names, and with E_AMOUNT for what no line
+    could say.
     """
     contexts = _contexts_of(operation, histories)
     operation_id = falcon_operation_id(operation)
@@ -102,17 +130,17 @@ def _contexts_of(
 ) -> dict[ContextKey, MerchantContext]:
     contexts: dict[ContextKey, MerchantContext] = {}
     for key in context_keys(operation):
-        context = in_force(histories.get(key, ()), operation.operation_date)
+        context = in_force(histories.get(key, ()), operation.contexts_at)
         if context is None:
             raise RejectedOperation(
                 RejectionCode.UNKNOWN_MERCHANT,
-                "local_merchant_id, shop_id: no merchant context in force at operation_date",
+                "local_merchant_id, shop_id: no merchant context in force at the operation's date",
             )
         contexts[key] = context
     if any(context.refuses(operation.type) for context in contexts.values()):
         raise RejectedOperation(
             RejectionCode.MERCHANT_INACTIVE,
-            "local_merchant_id: the merchant was inactive at operation_date",
+            "local_merchant_id: the merchant was inactive at the operation's date",
         )
     code = operation.amount.currency.code
     if any(code not in context.balance_shops for context in contexts.values()):
@@ -143,6 +171,9 @@ def _movements(
 def _leg(
     operation_type: OperationType, amount: Money, context: MerchantContext
 ) -> Iterator[Movement]:
+    """None of an amount of zero, which only a revision has."""
+    if not amount.minor:
+        return
     yield (
         context,
         operation_type,
@@ -156,6 +187,8 @@ def _leg(
 def _segments(
     operation: PspOperation, operation_id: str, movements: list[Movement]
 ) -> tuple[Segment, ...]:
+    in_stage = staged(operation.stage, operation.revision)
+    bank_reference = operation.bank_reference if isinstance(operation, ReconciledOperation) else ""
     numbers: dict[tuple[str, str, OperationType], int] = {}
     lines: dict[str, list[BalanceOperation]] = {}
     contexts: dict[str, dict[ContextKey, MerchantContext]] = {}
@@ -165,7 +198,11 @@ def _segments(
         number_key = (merchant_id, balance_shop_id, line_type)
         n = numbers.get(number_key, 0)
         numbers[number_key] = n + 1
-        uuid = balance_operation_uuid(operation_id, operation.stage, *number_key, n)
+        uuid = balance_operation_uuid(operation_id, in_stage, *number_key, n)
+        if abs(amount.minor) >= _MINOR_END:
+            raise RejectedOperation(
+                RejectionCode.AMOUNT, f"amount: a fee of more than {AMOUNT_DIGITS_MAX} digits"
+            )
         lines.setdefault(merchant_id, []).append(
             BalanceOperation(
                 uuid=uuid,
@@ -178,6 +215,9 @@ def _segments(
                 shop_id=context.key.shop_id,
                 balance_shop_id=balance_shop_id,
                 psp_id=operation.psp_id,
+                original_reference=operation.original_reference or "",
+                occurrence=operation.occurrence,
+                bank_reference=bank_reference,
             )
         )
         contexts.setdefault(merchant_id, {})[context.key] = context
@@ -191,6 +231,7 @@ def _segments(
             context_version=",".join(
                 sorted({context.logged_as for context in contexts[merchant_id].values()})
             ),
+            revision=operation.revision,
         )
         for part, merchant_id in enumerate(sorted(lines), start=1)
     )

@@ -11,11 +11,11 @@ from falcon_balances.adapters.ports import (
 )
 from falcon_balances.adapters.quarantine import quarantine_key
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.domain.counting import TableWrite
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.log_format import logged_segment
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 from falcon_balances.domain.operations import Segment, Stage
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
@@ -29,15 +29,15 @@ class MemoryEventClaims(Interruptible):
 
     @interruptible
     def claim(self, claim: ClaimV1) -> ClaimV1 | None:
-        key = (claim.falcon_operation_id, str(claim.stage))
+        key = (claim.falcon_operation_id, claim.staged)
         existing = self.claims.get(key)
         if existing is None:
             self.claims[key] = claim
         return existing
 
     @interruptible
-    def find(self, falcon_operation_id: str, stage: Stage) -> ClaimV1 | None:
-        return self.claims.get((falcon_operation_id, str(stage)))
+    def find(self, falcon_operation_id: str, staged: str) -> ClaimV1 | None:
+        return self.claims.get((falcon_operation_id, staged))
 
 
 class MemoryPayoutClaims(MemoryEventClaims):
@@ -54,7 +54,7 @@ class MemoryPayoutClaims(MemoryEventClaims):
     def decide(
         self, claim: ClaimV1, writes: Sequence[TableWrite]
     ) -> ClaimV1 | Sequence[WriteOutcome] | None:
-        key = (claim.falcon_operation_id, str(claim.stage))
+        key = (claim.falcon_operation_id, claim.staged)
         if key in self.claims:
             return self.claims[key]
         if outcomes := self.store.apply(writes):
@@ -115,7 +115,7 @@ class MemoryTransactionLog(Interruptible):
         keys = [key for key in self.objects if f"/merchant_id={merchant_id}/" in key]
         if objects_max is not None and len(keys) > objects_max:
             raise LogTooLargeError(merchant_id, objects_max)
-        return [logged_segment(key, self.objects[key].body.decode()) for key in keys]
+        return [read_strictly(key, self.objects[key].body) for key in keys]
 
 
 class MemoryMerchantDirectory(Interruptible):

@@ -23,6 +23,11 @@ COLUMNS = (
     "shop_id",
     "balance_shop_id",
     "psp_id",
+    "original_reference",
+    "occurrence",
+    "bank_reference",
+    "reason_code",
+    "requested_by",
 )
 STAGES = ("confirmed", "reconciled", "payout", "adjustment")
 # What is dated before is not seen by a query of `transaction_log`, and nothing says so. Each year

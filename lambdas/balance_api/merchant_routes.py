@@ -286,7 +286,7 @@ class MerchantRoutes:
             raise NotFoundError
         marks = {mark.stage: mark for mark in reads.marks_of(falcon_operation_id)}
         own = next(each for each in claims[0].segments if each.merchant_id == merchant_id)
-        main = main_line(own.lines())
+        main = main_line(claims[0].lines_of(own))
         block = reads.block(falcon_operation_id)
         return self._api.answer(
             OperationStoryV1(

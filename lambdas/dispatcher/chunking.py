@@ -9,22 +9,33 @@ from typing import Final
 from falcon_balances.contracts.execution import ValidMessage
 from falcon_balances.domain.operations import PspOperation, StagedOperation
 
-# The largest a line can be: ids of 64 characters, uuids, amount, type, dates, commas, JSON escapes.
-_LINE_BYTES_MAX: Final = 480
+# Lines travel as a claim keeps them: uuid, amount and the numbers of their texts.
+_LINE_BYTES_MAX: Final = 90
 _LINES_PER_LEG: Final = 8  # the amount, five fees, the marketplace fee on both sides
-_SEGMENT_BYTES_MAX: Final = 900  # key, header, fingerprint, names
-_MESSAGE_BYTES_MAX: Final = 1_000
+_LEG_BYTES_MAX: Final = 220  # local merchant, shop and balance shop, of 64 characters each
+_VERSION_BYTES_MAX: Final = 330  # of one context: its key, its date and its hash
+_SEGMENT_BYTES_MAX: Final = 640  # log key, merchant, versions, names
+_MESSAGE_BYTES_MAX: Final = 2_400  # ids, three references of 128 characters, fingerprint, names
 
 
 def output_bytes_max(operation: StagedOperation) -> int:
-    """The most that any step can make of the event, whatever contexts it finds."""
+    """The most that any step can make of the event, whatever contexts it finds.
+
+    A revision's claim has the lines of its truth, and those that make the one before it into that:
+    at most as many as both truths have together.
+    """
     splits = operation.splits if isinstance(operation, PspOperation) else ()
+    is_revision = isinstance(operation, PspOperation) and operation.revision > 1
+    truths = 2 if is_revision else 1
     legs = max(1, len(splits))
     merchants = len(splits) + 1
+    lines = legs * _LINES_PER_LEG * (truths + is_revision)
     return (
         _MESSAGE_BYTES_MAX
-        + legs * _LINES_PER_LEG * _LINE_BYTES_MAX
-        + merchants * _SEGMENT_BYTES_MAX
+        + lines * _LINE_BYTES_MAX
+        + merchants * _VERSION_BYTES_MAX
+        + merchants * truths * (_LEG_BYTES_MAX + _SEGMENT_BYTES_MAX)
+        + merchants * is_revision * _SEGMENT_BYTES_MAX
     )
 
 

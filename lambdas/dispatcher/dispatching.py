@@ -10,7 +10,7 @@ from falcon_balances.contracts.claims import Rejection
 from falcon_balances.contracts.execution import MessageResult, SplitterInput, ValidMessage
 from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode, TransientError
-from falcon_balances.domain.identity import canonical_document
+from falcon_balances.domain.identity import event_document
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import Stage, StagedOperation
 from falcon_balances.observability import logger, metrics
@@ -89,7 +89,7 @@ def _valid_message(message: QueuedMessage, operation: StagedOperation) -> ValidM
     return ValidMessage(
         message_id=message.message_id,
         received_at=rfc3339(message.sent_at),
-        event=canonical_document(operation),
+        event=event_document(operation),
     )
 
 

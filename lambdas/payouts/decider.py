@@ -41,7 +41,6 @@ from falcon_balances.domain.errors import (
     TransientError,
 )
 from falcon_balances.domain.identity import payout_operation_id
-from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.operations import DirectOperation, PayoutRequest, PayoutReturn, Stage
 from falcon_balances.domain.payouts import PayoutState, payable, payout_block, withdrawal_of
@@ -194,7 +193,7 @@ def _check_return(returned: PayoutReturn, world: World, patience: _Patience) -> 
         raise TransientError(f"payout {payout.falcon_operation_id} is {payout.state}")
     if payout is None or payout.state != PayoutState.PAID:
         raise RejectedOperation(RejectionCode.NOT_PAID, "payout_id: no such payout was paid")
-    (line,) = parse_csv_body(payout.segments[0].body)
+    (line,) = payout.lines_of(payout.segments[0])
     paid_from = (payout.segments[0].merchant_id, line.balance_shop_id, line.currency)
     if paid_from != (returned.merchant_id, returned.balance_shop_id, returned.amount.currency):
         raise RejectedOperation(

@@ -20,7 +20,6 @@ from falcon_balances.contracts.payouts import (
     PayoutLoggerInput,
     PayoutLoggerOutput,
 )
-from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.payouts import PayoutState
 from falcon_balances.settings import PayoutLoggerSettings
@@ -63,12 +62,9 @@ def _log(message: DecidedMessage, log: TransactionLog) -> PersistedMessage:
     if claim is None or claim.state in (PayoutState.REFUSED, PayoutState.GIVEN_UP):
         return PersistedMessage(message_id=message.message_id, rejection=message.rejection)
     for segment in claim.segments:
-        logged = LogObject(segment.body.encode(), claim.log_metadata(segment))
+        logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
         append_once(log, segment.log_key, logged)
-    return PersistedMessage(
-        message_id=message.message_id,
-        records=tuple(SegmentRecordV1.of(claim, segment) for segment in claim.segments),
-    )
+    return PersistedMessage(message_id=message.message_id, claim=claim)
 
 
 @cache

@@ -1,7 +1,7 @@
 """Persister: claims each event, then writes what the claim says to the transaction log.
 
 Input     per message the claim it would make, or why it is refused, from the splitter
-Output    per message the segments as claimed, all of them in the log, for the publisher
+Output    per message the claim in force, its segments all in the log, for the publisher
 Retries   safe: the claim is made once and objects are write-once; a second run writes nothing
 Errors    TransientError (the message comes back), E_ID_CONFLICT (quarantine, nothing overwritten),
           IntegrityError (the log holds other bytes under the key: an alarm, nothing overwritten)
@@ -23,7 +23,6 @@ from falcon_balances.contracts.execution import (
     PublisherInput,
     SplitMessage,
 )
-from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.errors import RejectionCode
 from falcon_balances.observability import metrics
 from falcon_balances.settings import PersisterSettings
@@ -42,7 +41,7 @@ def persist(
     """`run` may work on several messages at a time: they have nothing to do with each other."""
     metrics.add_metric(name="MessagesToPersist", unit="Count", value=len(step.messages))
     messages = tuple(run(partial(_persist_message, claims, log), step.messages))
-    segments = sum(len(message.records) for message in messages)
+    segments = sum(len(message.claim.segments) for message in messages if message.claim)
     metrics.add_metric(name="SegmentsLogged", unit="Count", value=segments)
     return PublisherInput(messages=messages)
 
@@ -54,19 +53,16 @@ def _persist_message(
     if isinstance(decided, Rejection):
         return PersistedMessage(message_id=message.message_id, rejection=decided)
     for segment in decided.segments:
-        logged = LogObject(segment.body.encode(), decided.log_metadata(segment))
+        logged = LogObject(decided.body_of(segment).encode(), decided.log_metadata(segment))
         append_once(log, segment.log_key, logged)
-    return PersistedMessage(
-        message_id=message.message_id,
-        records=tuple(SegmentRecordV1.of(decided, segment) for segment in decided.segments),
-    )
+    return PersistedMessage(message_id=message.message_id, claim=decided)
 
 
 def _decide(claims: EventClaims, message: SplitMessage) -> ClaimV1 | Rejection:
     """The claim in force. One made earlier wins over what was worked out now, refusal or lines."""
     ours = message.claim
     if message.rejection is not None:
-        existing = claims.find(ours.falcon_operation_id, ours.stage)
+        existing = claims.find(ours.falcon_operation_id, ours.staged)
         if existing is not None and existing.fingerprint == ours.fingerprint:
             return existing
         return message.rejection

@@ -1,6 +1,6 @@
 """Publisher: puts every segment on the stream, already-logged ones again.
 
-Input     per message the segments as claimed, all in the log, from the persister
+Input     per message the claim in force, its segments all in the log, from the persister
 Output    per message that it is published, or why it was refused, for the dispatcher
 Retries   safe: the reducer counts a segment once, however often it is on the stream
 Errors    TransientError (the message comes back) while the stream does not take every record

@@ -8,8 +8,8 @@ from falcon_balances.audit.log_objects import (
     ObjectBatch,
     Partition,
     Selection,
-    is_object_name,
 )
+from falcon_balances.domain.log_grammar import is_object_name
 
 Objects = dict[str, bytes]
 
@@ -24,7 +24,8 @@ class MemoryLog:
         for prefix, keys in groupby(self._objects, lambda key: key.rpartition("/")[0]):
             partition = Partition.of(prefix)
             some = list(keys)
-            strange = [key for key in some if not is_object_name(key.rpartition("/")[2])]
+            stage = prefix.partition("/")[0]
+            strange = [key for key in some if not is_object_name(key.rpartition("/")[2], stage)]
             if partition is None:
                 yield from map(Foreign, some)
                 continue

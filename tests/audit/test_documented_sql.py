@@ -16,7 +16,7 @@ from bench.logs import objects_of, write
 from falcon_balances.audit.log_objects import LogFolder, Selection
 from falcon_balances.audit.replay import replay
 from falcon_balances.contracts.currencies import written_currency
-from falcon_balances.domain.log_format import COLUMNS
+from falcon_balances.domain.log_grammar import COLUMNS
 from tests.audit.sealed import objects
 from tests.strategies import few, journals
 

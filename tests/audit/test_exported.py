@@ -16,7 +16,7 @@ from falcon_balances.audit import exported, exported_files
 from falcon_balances.audit.exported import replay_exported
 from falcon_balances.audit.exported_files import NotExportedError
 from falcon_balances.audit.extracts import PARQUET_SCHEMA, write_csv, write_parquet
-from falcon_balances.audit.lines import NotAsWrittenError
+from falcon_balances.audit.line_grammar import NotAsWrittenError
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.repeats import SeenHashes
 from falcon_balances.audit.replay import Finding, replay

@@ -12,7 +12,7 @@ from bench.logs import objects_of
 from falcon_balances.audit.extracts import write_csv, write_parquet
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.replay import replay
-from falcon_balances.domain.log_format import COLUMNS, HEADER
+from falcon_balances.domain.log_grammar import COLUMNS, HEADER
 from tests.audit.logs import MemoryLog
 from tests.audit.sealed import objects
 from tests.strategies import few, journals

@@ -15,7 +15,8 @@ from falcon_balances.audit.log_objects import LogFolder, ObjectBatch, Selection
 from falcon_balances.audit.repeats import SeenHashes
 from falcon_balances.audit.replay import Finding, replay
 from falcon_balances.domain.balances import Balance, fold
-from falcon_balances.domain.log_format import HEADER, csv_body
+from falcon_balances.domain.log_format import csv_body
+from falcon_balances.domain.log_grammar import HEADER
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import Segment, Stage
 from tests.audit.logs import MemoryLog, Objects
@@ -28,7 +29,7 @@ EVERYTHING = Selection()
 def segments_of(document, *contexts) -> list[Segment]:
     claim = claim_of(document, *contexts)
     return [
-        Segment(claim.stage, each.merchant_id, each.part, each.parts, each.lines())
+        Segment(claim.stage, each.merchant_id, each.part, each.parts, claim.lines_of(each))
         for each in claim.segments
     ]
 

@@ -40,7 +40,7 @@ from falcon_balances.cli.audit import sealing as command
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.domain.identity import balance_operation_uuid
-from falcon_balances.domain.log_format import HEADER
+from falcon_balances.domain.log_grammar import HEADER
 from falcon_balances.domain.manifests import SealedObject
 from falcon_balances.domain.operations import OperationType, Segment, Stage
 from tests.audit.logs import Objects

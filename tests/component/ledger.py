@@ -54,7 +54,9 @@ def payout_return(**changes: Any) -> Document:
 
 def adjustment(**changes: Any) -> Document:
     said = {"adjustment_id": "adjustment-1", "direction": "credit", "reason": "goodwill"}
-    dated = {"adjusted_at": "2026-11-20T10:30:00Z", "requested_by": "anna"}
+    dated = {"adjusted_at": "2026-11-20T10:30:00Z", "requested_by": "anna"} | {
+        "reason_code": "goodwill"
+    }
     return _direct(said | dated | changes)
 
 
@@ -110,7 +112,8 @@ class Ledger:
             self.claims.claim(claim)
             for segment in claim.segments:
                 self.log.append(
-                    segment.log_key, LogObject(segment.body.encode(), claim.log_metadata(segment))
+                    segment.log_key,
+                    LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment)),
                 )
             records += [data_of(record) for record in records_of(claim)]
         self.reduce(*records)

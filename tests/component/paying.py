@@ -12,7 +12,7 @@ from falcon_balances.contracts.payouts import PayoutLoggerInput, PayoutOutcomeV1
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.blocks import BlockStatus, LoggedMoney
 from falcon_balances.domain.counting import AddCounters, ItemKey
-from falcon_balances.domain.identity import canonical_document, payout_operation_id
+from falcon_balances.domain.identity import event_document, payout_operation_id
 from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.operations import PayoutRequest, Stage
 from falcon_balances.domain.payouts import giving_up, payout_block
@@ -110,7 +110,7 @@ class Paying:
             ValidMessage(
                 message_id=f"message-{n}",
                 received_at=RECEIVED_AT,
-                event=canonical_document(parse_document(document, Stage.PAYOUT)),
+                event=event_document(parse_document(document, Stage.PAYOUT)),
             )
             for n, document in enumerate(documents)
         ]

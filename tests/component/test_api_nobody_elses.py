@@ -351,7 +351,7 @@ def neighbours(aws, monkeypatch):
         claim = any_claim_of(document, *NEIGHBOUR_CONTEXTS)
         claims.claim(claim)
         for segment in claim.segments:
-            log.append(segment.log_key, LogObject(segment.body.encode(), {}))
+            log.append(segment.log_key, LogObject(claim.body_of(segment).encode(), {}))
         records += [data_of(record) for record in records_of(claim)]
     aws.reduce(*records, arrived_at=utc("2026-10-31T23:50:00"))
     now = utc("2026-11-01T00:00:10")

@@ -46,7 +46,9 @@ def assert_the_claim_counts(world) -> None:
     assert world.dispatch(MESSAGE) == []
     world.drain()
     assert world.claims() == claims
-    assert world.log() == {segment.log_key: segment.body for segment in CLAIMED.segments}
+    assert world.log() == {
+        segment.log_key: CLAIMED.body_of(segment) for segment in CLAIMED.segments
+    }
     assert [record["body"] for record in world.published()] == list(world.log().values())
     assert world.balance() == {"confirmed": 9900, "pending": 9900, "operations_count": 2}
     assert world.quarantined() == []
@@ -93,4 +95,6 @@ def test_another_content_after_the_crash_is_refused_and_the_claim_still_counts(c
     assert refused.code == "E_ID_CONFLICT"
     assert crashed.log() == {}
     assert crashed.dispatch(MESSAGE) == []
-    assert crashed.log() == {segment.log_key: segment.body for segment in CLAIMED.segments}
+    assert crashed.log() == {
+        segment.log_key: CLAIMED.body_of(segment) for segment in CLAIMED.segments
+    }

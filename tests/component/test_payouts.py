@@ -168,8 +168,6 @@ OTHER_CONTENTS = [
     {"balance_shop_id": "bs-2"},
     {"merchant_id": "m-2"},
     {"currency": "JPY", "amount": "40"},
-    {"requested_at": "2026-11-20T10:15:01Z"},
-    {"mode": "test"},
 ]
 
 

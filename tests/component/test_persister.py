@@ -22,6 +22,7 @@ from tests.component.world import CLAIMS_TABLE, LOG_BUCKET, lambda_context
 
 CLAIM = claim_of()
 [SEGMENT] = CLAIM.segments
+BODY = CLAIM.body_of(SEGMENT)
 WITH_FEE = claim_of(confirmed(), context_of(fees=[fee_of()]))
 OTHER_CONTENT = claim_of(confirmed(amount="999.00"))
 SELLERS = [context_of(name) for name in ("market", "a", "b")]
@@ -73,9 +74,9 @@ def test_the_claim_and_the_log_say_the_same_and_so_does_the_answer(aws):
     [message] = persist(CLAIM)
     assert message.rejection is None
     assert list(message.records) == records_of(CLAIM)
-    assert aws.log() == {SEGMENT.log_key: SEGMENT.body}
+    assert aws.log() == {SEGMENT.log_key: BODY}
     [claim] = aws.claims()
-    assert claim["segments"]["L"][0]["M"]["body"] == {"S": SEGMENT.body}
+    assert claim["segments"]["L"][0]["M"]["rows"] == {"L": [{"S": row} for row in SEGMENT.rows]}
 
 
 def test_a_log_object_bears_fingerprint_and_versions_and_nothing_of_the_attempt(aws):
@@ -97,7 +98,7 @@ def test_a_second_run_answers_the_same_and_writes_nothing(aws):
 
 
 def test_what_lies_there_with_the_same_bytes_is_as_good_as_written(aws):
-    put_log_object(SEGMENT.body.encode())
+    put_log_object(BODY.encode())
     versions = aws.log_versions()
     [message] = persist(CLAIM)
     assert list(message.records) == records_of(CLAIM)
@@ -135,7 +136,7 @@ def test_two_copies_that_meet_write_once_what_the_first_claim_says(
     first = CLAIM if service == "dynamodb" else ours
     assert list(message.records) == records_of(first)
     assert message.records == others[0].records
-    assert list(aws.log().values()) == [segment.body for segment in first.segments]
+    assert list(aws.log().values()) == [first.body_of(segment) for segment in first.segments]
     assert len(aws.log_versions()) == len(aws.claims()) == 1
 
 
@@ -144,7 +145,9 @@ def test_two_contents_that_meet_at_the_claim_leave_one(aws, monkeypatch):
     [message] = persist(CLAIM)
     assert message.rejection is not None
     assert message.rejection.code == "E_ID_CONFLICT"
-    assert list(aws.log().values()) == [segment.body for segment in OTHER_CONTENT.segments]
+    assert list(aws.log().values()) == [
+        OTHER_CONTENT.body_of(segment) for segment in OTHER_CONTENT.segments
+    ]
 
 
 def test_the_same_event_twice_in_a_chunk_is_persisted_once_and_answered_twice(aws):
@@ -155,10 +158,10 @@ def test_the_same_event_twice_in_a_chunk_is_persisted_once_and_answered_twice(aw
 
 def test_a_crash_amid_the_segments_of_an_event_is_mended_by_the_next_run(aws, monkeypatch):
     first, second, third = MARKETPLACE.segments
-    put_log_object(first.body.encode(), first.log_key)
-    put_log_object(third.body.encode(), third.log_key)
+    put_log_object(MARKETPLACE.body_of(first).encode(), first.log_key)
+    put_log_object(MARKETPLACE.body_of(third).encode(), third.log_key)
     persist(MARKETPLACE)
-    assert aws.log() == {segment.log_key: segment.body for segment in (first, second, third)}
+    assert aws.log() == {each.log_key: MARKETPLACE.body_of(each) for each in (first, second, third)}
     assert len(aws.log_versions()) == 3
 
 
@@ -197,4 +200,4 @@ def test_two_writes_at_once_that_s3_refuses_are_tried_again(aws, monkeypatch):
         persist(CLAIM)
     assert aws.log() == {}
     assert list(persist(CLAIM)[0].records) == records_of(CLAIM)
-    assert aws.log() == {SEGMENT.log_key: SEGMENT.body}
+    assert aws.log() == {SEGMENT.log_key: BODY}

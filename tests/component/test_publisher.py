@@ -10,15 +10,15 @@ from falcon_balances.contracts.claims import Rejection
 from falcon_balances.contracts.execution import ExecutionResult, PersistedMessage, PublisherInput
 from falcon_balances.domain.errors import RejectionCode, TransientError
 from lambdas.publisher import handler as publisher
-from tests.builders import claim_of, confirmed, context_of, marketplace, record_of, records_of
+from tests.builders import claim_of, confirmed, context_of, marketplace, records_of
 from tests.component.world import STREAM, lambda_context
 
 REFUSAL = Rejection(code=RejectionCode.ID_CONFLICT, reason="external_reference: known already")
 
 
 def message(n: int) -> PersistedMessage:
-    record = record_of(confirmed(external_reference=f"order-{n}"))
-    return PersistedMessage(message_id=f"message-{n}", records=(record,))
+    claim = claim_of(confirmed(external_reference=f"order-{n}"))
+    return PersistedMessage(message_id=f"message-{n}", claim=claim)
 
 
 def publish(*messages: PersistedMessage) -> ExecutionResult:
@@ -55,8 +55,9 @@ class PartlyDeafKinesis:
 def test_a_message_is_published_with_all_its_segments_each_under_its_merchant(aws):
     contexts = [context_of(name) for name in ("market", "a", "b")]
     event = marketplace([("a", "60.00", "3.00"), ("b", "40.00", None)], "100.00")
-    records = records_of(claim_of(event, *contexts))
-    result = publish(PersistedMessage(message_id="message-0", records=tuple(records)))
+    claim = claim_of(event, *contexts)
+    records = records_of(claim)
+    result = publish(PersistedMessage(message_id="message-0", claim=claim))
     assert [(done.message_id, done.rejection) for done in result.results] == [("message-0", None)]
     found = sorted(aws.published(), key=lambda record: record["merchant_id"])
     assert found == [record.model_dump(mode="json") for record in records]
@@ -102,6 +103,5 @@ def test_a_stream_that_cannot_be_reached_fails_the_execution(aws):
 
 
 def test_more_records_than_one_call_takes_are_all_published(aws):
-    many = PersistedMessage(message_id="many", records=message(0).records * 501)
-    assert len(publish(many).results) == 1
+    assert len(publish(*(message(0) for _ in range(501))).results) == 501
     assert len(aws.published()) == 501

@@ -95,7 +95,7 @@ POISON = {
     "a balance shop with a separator": forged(9, "bs#other"),
     "a balance shop without name": forged(9, ""),
     "a balance shop of any length": forged(9, "x" * 2000),
-    "a reference that is no id": forged(1, "not an id"),
+    "a reference that is no id": forged(1, "=not a reference"),
     "more lines than an item can hold": large_body(),
     "a cut of no time": data_of(cut_of("2026-11-20T10:20:00Z", SHARD)).replace(b"10:20", b"25:20"),
     "a cut of no shards": data_of(cut_of("2026-11-20T10:20:00Z")),

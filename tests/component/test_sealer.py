@@ -22,7 +22,7 @@ from falcon_balances.audit.verifier.verification import verify
 from falcon_balances.cli.audit.fetching import _pem
 from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.domain.errors import IntegrityError, TransientError
-from falcon_balances.domain.log_format import COLUMNS
+from falcon_balances.domain.log_grammar import COLUMNS
 from falcon_balances.domain.manifests import MerchantTotals, Sealed, manifest_key, seal
 from lambdas.sealer import handler, sealing
 from lambdas.sealer.sealing import OBJECT_BYTES_MAX, newest_to_seal, seal_new
@@ -315,13 +315,13 @@ def test_whatever_a_reader_says_an_object_becomes_a_leaf(buckets, monkeypatch, e
 
 
 def with_amounts(amount: str) -> Objects:
-    """An object of two lines, right in all but this."""
+    """An object of one line, right in all but this."""
     ((key, body),) = list(objects(1).items())[:1]
     header, line, *_ = body.decode().splitlines()
     fields = line.split(",")
     fields[COLUMNS.index("amount")] = amount
     fields[COLUMNS.index("currency")] = "EUR"
-    return {key: "\n".join([header, ",".join(fields), ",".join(fields), ""]).encode()}
+    return {key: "\n".join([header, ",".join(fields), ""]).encode()}
 
 
 class Pages:

@@ -41,7 +41,7 @@ def lines_of(message: SplitMessage) -> list[tuple[str, str, str]]:
     return [
         (segment.merchant_id, fields[4], fields[2])
         for segment in message.claim.segments
-        for line in segment.body.splitlines()[1:]
+        for line in message.claim.body_of(segment).splitlines()[1:]
         for fields in [line.split(",")]
     ]
 

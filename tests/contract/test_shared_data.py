@@ -24,7 +24,15 @@ from falcon_balances.domain.merchant_context import (
     MerchantContext,
     merchants_of,
 )
-from falcon_balances.domain.operations import DirectOperation, Segment, Stage
+from falcon_balances.domain.operations import (
+    PSP_STAGES,
+    DirectOperation,
+    PspOperation,
+    Segment,
+    Stage,
+    staged,
+)
+from falcon_balances.domain.revising import Revision, Truth, revise, truth_of
 from falcon_balances.domain.splitting import split, split_direct
 
 DATA = Path(__file__).parents[2].parent / "shared/data"
@@ -50,7 +58,8 @@ class Folded:
 
     folder: Path
     histories: dict[ContextKey, list[MerchantContext]] = field(default_factory=dict)
-    claims: dict[tuple[str, Stage], str] = field(default_factory=dict)
+    claims: dict[tuple[str, str], str] = field(default_factory=dict)
+    truths: dict[tuple[str, str], Truth] = field(default_factory=dict)
     segments: dict[str, Segment] = field(default_factory=dict)
     refused: list[dict[str, Any]] = field(default_factory=list)
     merchants: dict[str, Merchant] = field(default_factory=dict)
@@ -60,7 +69,11 @@ class Folded:
         for context in sorted(contexts, key=lambda context: context.effective_from):
             self.histories.setdefault(context.key, []).append(context)
         self.merchants = merchants_of(contexts)
-        for stage in Stage:
+        for stage in PSP_STAGES:
+            self.send(stage, f"{stage}.jsonl")
+        for stage in PSP_STAGES:
+            self.send(stage, f"{stage}-revisions.jsonl")
+        for stage in (Stage.ADJUSTMENT, Stage.PAYOUT):
             self.send(stage, f"{stage}.jsonl")
 
     def send(self, stage: Stage, name: str) -> None:
@@ -78,10 +91,16 @@ class Folded:
             event = split_direct(operation, self.merchants.get(operation.merchant_id))
         else:
             event = split(operation, self.histories)
-        identity = (falcon_operation_id(operation), stage)
+        revision = operation.revision if isinstance(operation, PspOperation) else 1
+        identity = (falcon_operation_id(operation), staged(stage, revision))
         if self.claims.setdefault(identity, fingerprint(operation)) != fingerprint(operation):
             raise RejectedOperation(RejectionCode.ID_CONFLICT, "known already")
-        return event.segments
+        truth = self.truths[identity] = truth_of(event.segments)
+        if not isinstance(operation, PspOperation) or operation.revised_at is None:
+            return event.segments
+        before = self.truths[identity[0], staged(stage, revision - 1)]
+        revised = Revision(identity[0], stage, revision, operation.revised_at)
+        return revise(revised, before, truth)
 
     def balances(self) -> Iterator[dict[str, Any]]:
         for (merchant_id, balance_shop_id, code), counters in fold(self.segments.values()).items():

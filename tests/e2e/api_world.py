@@ -75,7 +75,12 @@ def operation_of(name: str) -> str:
 
 
 def adjustment_of(name: str) -> Document:
-    why = {"direction": "credit", "reason": "paid twice", "requested_by": "anna"}
+    why = {
+        "direction": "credit",
+        "reason_code": "paid_twice",
+        "reason": "paid twice",
+        "requested_by": "anna",
+    }
     said = direct(name, "adjustment_id", f"{name}-adj", "5.00", adjusted_at=DATE, **why)
     return said | {"corrects": operation_of(name)}
 

@@ -20,6 +20,7 @@ ADJUSTMENT = direct(
     direction="credit",
     adjusted_at=DATE,
     reason="paid twice",
+    reason_code="double_booking",
     requested_by="ops",
 )
 # Sent before the bad ones, each when what lies before it is counted.

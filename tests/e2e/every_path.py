@@ -246,7 +246,12 @@ def returned(payout_id: str, amount: str) -> bytes:
 
 
 def adjustment(amount: str) -> bytes:
-    why = {"direction": "credit", "reason": "a try", "requested_by": "tester"}
+    why = {
+        "direction": "credit",
+        "reason_code": "a_try",
+        "reason": "a try",
+        "requested_by": "tester",
+    }
     return raw(direct(adjustment_id="a-1", amount=amount, adjusted_at=DATE, **why))
 
 

@@ -66,7 +66,8 @@ FAULTS = (
         "lambdas/persister/handler.py",
         "    decided = _decide(claims, message)\n",
         "    for segment in message.claim.segments:\n"
-        "        ours = LogObject(segment.body.encode(), message.claim.log_metadata(segment))\n"
+        "        body = message.claim.body_of(segment).encode()\n"
+        "        ours = LogObject(body, message.claim.log_metadata(segment))\n"
         "        log.append(segment.log_key, ours)\n"
         "    decided = _decide(claims, message)\n",
     ),

@@ -97,7 +97,7 @@ class Promises:
     def _claimed_bodies(self) -> dict[str, str]:
         claims = self._world.claims.claims.values()
         return {
-            segment.log_key: segment.body
+            segment.log_key: claim.body_of(segment)
             for claim in claims
             if claim.state != PayoutState.GIVEN_UP
             for segment in claim.segments
@@ -359,7 +359,7 @@ def _without_blocks(items: dict[ItemKey, dict[str, int]]) -> dict[ItemKey, dict[
 
 def _check_conservation(claim: ClaimV1, operation: PspOperation) -> None:
     """3: the legs add up to what the event says, one per split; marketplace fees cancel out."""
-    lines = [line for segment in claim.segments for line in parse_csv_body(segment.body)]
+    lines = [line for segment in claim.segments for line in claim.lines_of(segment)]
     legs = [line for line in lines if line.type is operation.type]
     assert len(legs) == max(1, len(operation.splits))
     signed = SIGN_BY_TYPE[operation.type] * operation.amount.minor

@@ -55,6 +55,7 @@ def adjustments(draw: st.DrawFn) -> Sent:
         "currency": "EUR",
         "adjusted_at": "2026-03-05T09:00:00Z",
         "reason": "counted twice",
+        "reason_code": "double_booking",
         "requested_by": "ops",
     }
 

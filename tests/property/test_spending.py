@@ -102,7 +102,11 @@ class SpendingMachine(Machine):
     def adjust(self, number: int, amount: str, direction: str) -> None:
         event = DIRECT | {"adjustment_id": f"adj-{number}", "direction": direction}
         event |= {"amount": amount, "currency": "EUR", "adjusted_at": DATE}
-        event |= {"reason": "counted twice", "requested_by": "ops"}
+        event |= {
+            "reason_code": "double_booking",
+            "reason": "counted twice",
+            "requested_by": "ops",
+        }
         self._send(Stage.ADJUSTMENT, dump(dict(event)))
 
     @rule(reference=REFUNDS, amount=AMOUNTS, seconds=st.integers(1, 300), schedule=SCHEDULE)

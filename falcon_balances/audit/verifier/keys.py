@@ -1,18 +1,28 @@
-"""Keys of the log: stage, merchant, day, operation, and which part of how many."""
+"""Keys of the log: stage, merchant, day, operation, revision, and which part of how many."""
 
 import re
 
 MERCHANT_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
 MERCHANT = re.compile(rf"{MERCHANT_PATTERN}\Z")
+# Made of a name (RFC 9562, version 5), as all ids of ours are.
+ID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+# The first revision is not written; only what a PSP says can be revised.
 KEY_PATTERN = (
-    r"(?P<stage>confirmed|reconciled|payout|adjustment)/"
+    r"(?P<stage>(?P<of_a_psp>confirmed|reconciled)|payout|adjustment)/"
     rf"merchant_id=(?P<merchant>{MERCHANT_PATTERN})/"
-    r"date=(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/(?P<operation>[0-9a-f-]{36})"
-    r"(\.(?P<part>[0-9]{1,4})-of-(?P<parts>[0-9]{1,4}))?\.csv"
+    rf"date=(?P<day>[2-9][0-9]{{3}}-[0-9]{{2}}-[0-9]{{2}})/(?P<operation>{ID_PATTERN})"
+    r"(?(of_a_psp)(?:\.r(?P<revision>[2-9]|[1-9][0-9]))?)"
+    r"(\.(?P<part>[1-9][0-9]{0,3})-of-(?P<parts>[1-9][0-9]{0,3}))?\.csv"
 )
 KEY = re.compile(rf"{KEY_PATTERN}\Z")
 
 
 def event_of(named: re.Match[str]) -> str:
-    """Stage and operation, of what `KEY_PATTERN` matched."""
-    return f"{named['stage']}/{named['operation']}"
+    """Stage with its revision and operation, of what `KEY_PATTERN` matched."""
+    return f"{staged(named)}/{named['operation']}"
+
+
+def staged(named: re.Match[str]) -> str:
+    """The stage with its revision, from the second on: `confirmed.2`."""
+    revision = named["revision"]
+    return f"{named['stage']}.{revision}" if revision else named["stage"]

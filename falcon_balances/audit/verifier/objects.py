@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha1, sha256
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -10,16 +11,12 @@ from uuid import NAMESPACE_URL, uuid5
 from .files import NO_LINK, OBJECT_MAX_BYTES, read_plain, read_small
 from .findings import NotWrittenSoError, Problem
 from .hashing import leaf_hash, read_json, tree_root
-from .keys import KEY, KEY_PATTERN, event_of
+from .keys import KEY, KEY_PATTERN, event_of, staged
+from .rows import TYPES, check_same, check_sign, fields_of, rows_of
 from .sums import Item, Sums, add_all, added_up, at_scale
 
 OBJECT_FIELDS = {"leaf", "key", "version_id", "size", "sha256", "lines", "sums"}
 FLAWED_FIELDS = OBJECT_FIELDS | {"flaw"}
-HEADER = (
-    "uuid,external_reference,amount,currency,type,falcon_operation_id,operation_date,"
-    "local_merchant_id,shop_id,balance_shop_id,psp_id"
-)
-COLUMNS = 11
 # How the leaf of an object begins and ends that is written in the usual way: nothing is escaped.
 LEAF_KEY = re.compile(rf'\{{"key":"(?P<key>{KEY_PATTERN})",')
 LEAF_END = re.compile(r'(?P<version>[ !#-\[\]-~]*)"\}\Z')
@@ -31,14 +28,6 @@ SUM_MAX = 10**38
 # Of lines in an object, and of its bytes: S3 has none as large.
 COUNT_MAX = 10**15
 FLAW_SHOWN_MAX = 200
-DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
-TYPES = {
-    "confirmed": {"capture", "refund", "chargeback", "chargeback_reversal", "cashback"},
-    "payout": {"withdrawal", "withdrawal_reversal"},
-    "adjustment": {"adjustment"},
-}
-TYPES["confirmed"] |= {"psp_fee", "marketplace_fee"}
-TYPES["reconciled"] = TYPES["confirmed"]
 # Begun once and copied for each: that is faster.
 IDS = sha1(uuid5(NAMESPACE_URL, "urn:falcon:balances").bytes, usedforsecurity=False)
 VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
@@ -267,44 +256,38 @@ def adds_up(
 def lines_of_body(named: re.Match[str], body: bytes) -> list[Item]:
     """What each of an object's lines adds, every one of them checked. Raises NotWrittenSoError."""
     stage, merchant, day, operation = named.group("stage", "merchant", "day", "operation")
-    types = TYPES[stage]
-    dated = ""
+    prefix = f"{operation}|{staged(named)}|{merchant}"
+    revised = named["revision"] is not None
+    rows = [fields_of(number, row, stage) for number, row in enumerate(rows_of(body), start=2)]
+    check_same(rows, revised=revised)
+    if stage in {"payout", "adjustment"} and len(rows) > 1:
+        raise NotWrittenSoError("line 3: an event of this stage has one line")
+    if rows[0][5] != operation or rows[0][6][:10] != day or not is_date(rows[0][6]):
+        raise NotWrittenSoError("line 2: another operation or day than its key's, or no day")
     lines: list[Item] = []
     numbers: dict[tuple[str, str], int] = {}
-    for number, row in enumerate(rows_of(body), start=2):
-        fields = row.split(",")
-        if len(fields) != COLUMNS:
-            raise NotWrittenSoError(f"line {number}: {len(fields)} columns")
-        uuid, _, amount, currency, kind, of, date, _, _, shop, _ = fields
+    for number, fields in enumerate(rows, start=2):
+        uuid, amount, currency, kind, shop = (fields[place] for place in (0, 2, 3, 4, 9))
         try:
             minor, decimals = read_amount(amount, LINE_MAX)
         except NotWrittenSoError as error:
             raise NotWrittenSoError(f"line {number}: {error}") from error
-        # An object's lines are nearly always of one instant.
-        if (date != dated and not DATE.match(date)) or kind not in types:
-            raise NotWrittenSoError(f"line {number}: date or type")
-        dated = date
-        if of != operation or date[:10] != day:
-            raise NotWrittenSoError(f"line {number}: another operation or day than its key's")
+        check_sign(number, stage, kind, minor, revised=revised)
         each = shop, kind
         n = numbers.get(each, 0)
         numbers[each] = n + 1
-        if uuid != line_uuid(f"{of}|{stage}|{merchant}|{shop}|{kind}|{n}"):
+        if uuid != line_uuid(f"{prefix}|{shop}|{kind}|{n}"):
             raise NotWrittenSoError(f"line {number}: its uuid is not made of what it says")
         lines.append(((shop, currency, stage, kind), (minor, decimals, 1)))
     return lines
 
 
-def rows_of(body: bytes) -> list[str]:
-    """Without the header. Raises NotWrittenSoError."""
+def is_date(text: str) -> bool:
     try:
-        header, *rows = body.decode("ascii").split("\n")
-    except UnicodeDecodeError as error:
-        number = body.count(b"\n", 0, error.start) + 1
-        raise NotWrittenSoError(f"line {number}: a character that no field has") from error
-    if header != HEADER or len(rows) < 2 or rows.pop() != "":  # noqa: PLR2004
-        raise NotWrittenSoError("header or line end missing")
-    return rows
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def line_uuid(name: str) -> str:

@@ -199,8 +199,10 @@ class _Telling:
                 found.body, found.version_id = body, version.version_id
 
     def _compare(self, found: Found) -> None:
-        if found.claimed is not None:
-            found.lines = found.claimed.lines()
+        claimed = None
+        if found.claim is not None and found.claimed is not None:
+            claimed = found.claim.body_of(found.claimed).encode()
+            found.lines = found.claim.lines_of(found.claimed)
         if found.body is None:
             self._say_missing(found)
             return
@@ -208,7 +210,7 @@ class _Telling:
             found.lines = read_strictly(found.key, found.body).lines
         except FlawedObjectError as flaw:
             self._say(found.key, f"flawed: {flaw}")
-        if found.claimed is not None and found.body != found.claimed.body.encode():
+        if claimed is not None and found.body != claimed:
             self._say(found.key, "its bytes are not those that were claimed")
         if self._target is not None and found.claim is None:
             self._say(found.key, "it is in the log, and no claim says so")

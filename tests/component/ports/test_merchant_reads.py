@@ -542,6 +542,7 @@ def correction(
         adjustment_id=number,
         direction="debit",
         adjusted_at=parse_rfc3339(adjusted_at),
+        reason_code="double_booking",
         reason="counted twice",
         requested_by="ops",
         corrects=corrects,

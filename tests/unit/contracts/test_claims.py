@@ -19,7 +19,7 @@ def test_a_claim_says_what_the_event_means_and_reads_back_as_itself(case: Case):
     )
     assert claim.fingerprint == fingerprint(operation)
     assert claim.context_versions == event.context_versions
-    assert [(item.log_key, item.body) for item in claim.segments] == [
+    assert [(item.log_key, claim.body_of(item)) for item in claim.segments] == [
         (log_key(segment), csv_body(segment)) for segment in event.segments
     ]
     assert ClaimV1.model_validate_json(claim.model_dump_json()) == claim
@@ -47,7 +47,9 @@ def test_a_question_says_the_same_identity_and_no_segments(case: Case):
     claim = ClaimV1.of(case.operation, "2026-03-05T10:15:30Z", case.split())
     assert not question.segments
     assert not question.context_versions
-    assert question == claim.model_copy(update={"segments": (), "context_versions": ()})
+    assert question == claim.model_copy(
+        update={"segments": (), "texts": {}, "context_versions": ()}
+    )
 
 
 @pytest.mark.parametrize("code", list(RejectionCode))

@@ -32,6 +32,7 @@ ADJUSTMENT: Final = BALANCE | {
     "adjustment_id": "adjustment-1",
     "direction": "debit",
     "adjusted_at": "2026-11-20T10:15:30Z",
+    "reason_code": "double_booking",
     "reason": "A fee was charged twice (ticket 17)",
     "requested_by": "anna",
 }
@@ -176,9 +177,9 @@ ID_FIELDS = [
     *((kind, field) for kind in BASES for field in ("merchant_id", "balance_shop_id")),
     ("request", "payout_id"),
     ("return", "payout_id"),
-    ("return", "bank_reference"),
     ("adjustment", "adjustment_id"),
     ("adjustment", "requested_by"),
+    ("adjustment", "reason_code"),
 ]
 
 
@@ -276,7 +277,7 @@ def test_a_reason_in_any_script_is_text(reason):
         ("2026-11-20T10:30:30Z", "2026-11-20T10:30:30Z"),
         ("2026-11-20T10:30:30.999999Z", "2026-11-20T10:30:30Z"),
         ("2026-11-20T12:30:30+02:00", "2026-11-20T10:30:30Z"),
-        ("1999-12-31t23:59:59z", "1999-12-31T23:59:59Z"),
+        ("2000-01-01t00:00:00z", "2000-01-01T00:00:00Z"),
     ],
 )
 def test_a_date_is_up_to_15_minutes_after_the_message_was_sent_or_old(kind, date, read):

@@ -1,5 +1,7 @@
 """Every rule of design §4, broken and kept: a message and its code."""
 
+from typing import Any
+
 import pytest
 
 from falcon_balances.contracts.staged_operations import parse_document, parse_message
@@ -32,7 +34,7 @@ LONGEST_ID = "a" * 64
         {"amount": "1.5"},
         {"amount": "1000", "currency": "JPY"},
         {"amount": "0.001", "currency": "BHD"},
-        {"operation_date": "1999-12-31t23:59:59.123456z"},
+        {"operation_date": "2000-01-01t00:00:00.123456789z"},
         {"operation_date": "2026-11-20T10:30:30Z"},
         {"operation_date": "2026-11-20T10:30:30.999999Z"},  # cut off before it is compared
         {"operation_date": "2026-11-20T12:30:30+02:00"},
@@ -154,7 +156,7 @@ WRONG_IDS = [
 @pytest.mark.parametrize("value", WRONG_IDS)
 @pytest.mark.parametrize(
     "field",
-    ["psp_id", "external_reference", "local_merchant_id", "shop_id", "original_reference"],
+    ["psp_id", "local_merchant_id", "shop_id"],
 )
 def test_an_id_of_another_form_is_refused(field, value):
     assert code_of(message(**{field: value})) == "E_ID"
@@ -162,9 +164,135 @@ def test_an_id_of_another_form_is_refused(field, value):
 
 @pytest.mark.parametrize("value", WRONG_IDS)
 def test_an_id_of_another_form_is_refused_wherever_it_is(value):
-    assert code_of(message(RECONCILED, bank_reference=value), Stage.RECONCILED) == "E_ID"
     assert code_of(message(splits=[split(local_merchant_id=value)])) == "E_ID"
     assert code_of(message(splits=[split(), split(shop_id=value)])) == "E_ID"
+
+
+REFERENCES = ("external_reference", "original_reference", "bank_reference")
+
+
+@pytest.mark.parametrize("field", REFERENCES)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a",
+        "~",
+        "!",
+        "a" * 128,
+        "asl8jk23er/234 agw",
+        "'#$%&()*;<>?[]^_`{}",
+        "a=b+c-d@e",
+        ".",
+        ":",
+    ],
+)
+def test_a_reference_may_hold_what_psps_write(field, value):
+    assert code_of(message(RECONCILED, **{field: value}), Stage.RECONCILED) is None
+
+
+@pytest.mark.parametrize("field", REFERENCES)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "a" * 129,
+        " a",
+        "a ",
+        " ",
+        *(f"a{each}b" for each in '",\\|\n\r\t\x00\x1f\x7fé\u200b'),
+        *(f"{each}a" for each in "=+-@"),
+        "a\n",
+        "ａ",  # noqa: RUF001 - a fullwidth letter is the case
+    ],
+)
+def test_a_reference_of_another_form_is_refused(field, value):
+    assert code_of(message(RECONCILED, **{field: value}), Stage.RECONCILED) == "E_ID"
+
+
+def numbered(field: str, text: str, **more: Any) -> bytes:
+    """The number as JSON writes it, which Python would write in another way."""
+    return message(**{field: "NUMBER"}, **more).replace(b'"NUMBER"', text.encode())
+
+
+REVISED = {"occurrence": {}, "revision": {"revised_at": "2026-11-20T00:00:00Z"}}
+
+
+@pytest.mark.parametrize("field", REVISED)
+@pytest.mark.parametrize("text", ["2", "99", "10"])
+def test_occurrence_and_revision_are_whole_numbers_from_2_to_99(field, text):
+    body = numbered(field, text, **REVISED[field])
+    assert code_of(body) is None
+    operation = parse_message(body, Stage.CONFIRMED, mode="test", sent_at=SENT_AT)
+    assert getattr(operation, field) == int(text)
+
+
+@pytest.mark.parametrize("field", REVISED)
+@pytest.mark.parametrize(
+    "text",
+    ["1", "0", "-2", "100", "2.0", "2e0", '"2"', "true", "null", "[2]", "9" * 5000, "1e1"],
+)
+def test_any_other_occurrence_or_revision_is_refused(field, text):
+    assert code_of(numbered(field, text, **REVISED[field])) == "E_SCHEMA"
+
+
+@pytest.mark.parametrize("field", ["amount", "type", "external_reference"])
+def test_a_small_number_is_no_text(field):
+    expected = "E_AMOUNT" if field == "amount" else "E_SCHEMA"
+    assert code_of(message(**{field: 42})) == expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"revision": 2},
+        {"revised_at": "2026-11-20T00:00:00Z"},
+        {"revision": 2, "external_reference": "|"},  # E_SCHEMA is looked for before E_ID
+        {"original_date": "2026-03-01T00:00:00Z"},
+        {"original_date": "2026-03-01T00:00:00Z", "type": "cashback"},
+    ],
+)
+def test_fields_that_do_not_go_with_each_other_are_refused(changes):
+    assert code_of(message(**changes)) == "E_SCHEMA"
+
+
+@pytest.mark.parametrize("kind", ["refund", "chargeback", "chargeback_reversal"])
+@pytest.mark.parametrize(
+    ("date", "code"),
+    [
+        ("2026-03-05T10:15:30Z", None),
+        ("2026-03-05T11:15:30.5+01:00", None),
+        ("2026-03-05T10:15:31Z", "E_DATE"),
+        ("2999-01-01T00:00:00Z", "E_DATE"),
+        ("1999-12-31T23:59:59Z", "E_DATE"),
+    ],
+)
+def test_a_sale_was_not_made_after_what_belongs_to_it(kind, date, code):
+    assert code_of(message(type=kind, original_date=date)) == code
+
+
+@pytest.mark.parametrize("field", ["operation_date", "revised_at"])
+@pytest.mark.parametrize(
+    ("date", "code"),
+    [
+        ("2000-01-01T00:00:00Z", None),
+        ("1999-12-31T23:59:59Z", "E_DATE"),
+        ("2000-01-01T00:00:00+00:01", "E_DATE"),
+        ("2016-12-31T23:59:60Z", "E_DATE"),
+        ("2026-11-20T10:30:31Z", "E_FUTURE"),
+    ],
+)
+def test_dates_begin_with_the_year_2000_in_utc(field, date, code):
+    changes = {"revision": 2, "revised_at": "2026-03-06T00:00:00Z"} | {field: date}
+    assert code_of(message(**changes)) == code
+
+
+def test_only_a_revision_says_that_nothing_is_left():
+    revision = {"revision": 2, "revised_at": "2026-03-06T00:00:00Z"}
+    assert code_of(message(amount="0.00")) == "E_AMOUNT"
+    assert code_of(message(amount="0.00", **revision)) is None
+    legs = [split(amount="100.00"), split(amount="0")]
+    assert code_of(message(splits=legs)) == "E_AMOUNT"
+    assert code_of(message(splits=legs, **revision)) is None
 
 
 @pytest.mark.parametrize(

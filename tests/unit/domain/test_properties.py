@@ -98,7 +98,7 @@ def test_a_body_reads_back_as_the_lines_that_it_was_written_from(case: Case):
         assert parse_csv_body(body) == segment.lines
         assert body.isascii()
         uuids = [line.uuid for line in segment.lines]
-        assert expected_uuids(segment.stage, segment.merchant_id, segment.lines) == uuids
+        assert expected_uuids(segment.staged, segment.merchant_id, segment.lines) == uuids
 
 
 @few

@@ -1,0 +1,76 @@
+"""Lines as claims keep them: what several of them say alike is said once.
+
+A line's own uuid and amount stand in its row. Of every other column the claim names the texts that
+occur, once each; a row says which one it has, by number, where there are several. An event names
+itself in all of its lines, so most columns have one text. From that, the log's bytes come back
+exactly, whatever the lines are.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from falcon_balances.domain.log_format import fields_of, line_of
+from falcon_balances.domain.log_grammar import COLUMNS
+from falcon_balances.domain.operations import BalanceOperation, OperationType
+
+# By column the texts that occur, in the order of their first line; what is empty in every line is
+# left out.
+Texts = dict[str, tuple[str, ...]]
+_OWN: Final = ("uuid", "amount")
+_NAMED: Final = tuple(name for name in COLUMNS if name not in _OWN)
+_PLACE: Final = {name: place for place, name in enumerate(COLUMNS)}
+
+
+def texts_of(lines: Sequence[BalanceOperation]) -> Texts:
+    """Of these lines, all that a claim holds."""
+    rows = [fields_of(line) for line in lines]
+    found = {name: tuple(dict.fromkeys(row[_PLACE[name]] for row in rows)) for name in _NAMED}
+    return {name: texts for name, texts in found.items() if any(texts)}
+
+
+def rows_of(lines: Sequence[BalanceOperation], texts: Mapping[str, Sequence[str]]) -> list[str]:
+    """`{uuid},{amount}`, then for each column of several texts, in the log's order, which one."""
+    numbers = {
+        name: {text: str(n) for n, text in enumerate(texts[name])} for name in _of_several(texts)
+    }
+    return [
+        ",".join(
+            (
+                row[_PLACE["uuid"]],
+                row[_PLACE["amount"]],
+                *(known[row[_PLACE[name]]] for name, known in numbers.items()),
+            )
+        )
+        for row in map(fields_of, lines)
+    ]
+
+
+def fields_of_rows(
+    rows: Sequence[str], texts: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, ...]]:
+    """The fields of each line again, in the order of COLUMNS. Raises ValueError."""
+    several = _of_several(texts)
+    single = {name: texts[name][0] for name in texts if name not in several}
+    for row in rows:
+        uuid, amount, *numbers = row.split(",")
+        said = {"uuid": uuid, "amount": amount, **single}
+        for name, number in zip(several, numbers, strict=True):
+            try:
+                said[name] = texts[name][int(number)]
+            except IndexError as error:
+                raise ValueError(f"{name}: a text that is not named") from error
+        yield tuple(said.get(name, "") for name in COLUMNS)
+
+
+def lines_of_rows(
+    rows: Sequence[str], texts: Mapping[str, Sequence[str]]
+) -> tuple[BalanceOperation, ...]:
+    """Raises ValueError."""
+    place = _PLACE["type"]
+    return tuple(
+        line_of(fields, OperationType(fields[place])) for fields in fields_of_rows(rows, texts)
+    )
+
+
+def _of_several(texts: Mapping[str, Sequence[str]]) -> list[str]:
+    return [name for name in _NAMED if len(texts.get(name, ())) > 1]

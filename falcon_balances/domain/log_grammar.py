@@ -1,0 +1,130 @@
+"""The log's grammar (design §6): which fields a line has, and what each of them may hold.
+
+One table, by which the writer checks and everybody reads: the stream, the log's strict reader and
+the fast replay. Only the stand-alone verifier has its own. What the writer would not write counts
+nowhere.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from falcon_balances.domain.operations import PSP_STAGES, TYPES_BY_STAGE, OperationType, Stage
+
+COLUMNS: Final = (
+    "uuid",
+    "external_reference",
+    "amount",
+    "currency",
+    "type",
+    "falcon_operation_id",
+    "operation_date",
+    "local_merchant_id",
+    "shop_id",
+    "balance_shop_id",
+    "psp_id",
+    "original_reference",
+    "occurrence",
+    "bank_reference",
+    "reason_code",
+    "requested_by",
+)
+HEADER: Final = ",".join(COLUMNS)
+# Fifteen digits before the point, as an event has them, and room for what fees add to them.
+AMOUNT_DIGITS_MAX: Final = 19
+# The worst object: a revision that takes back all lines of forty splits, eight for each, which are
+# one merchant's, and writes as many anew.
+LINES_MAX: Final = 2 * 40 * 8
+BODY_BYTES_MAX: Final = 600_000
+REPETITION_MIN: Final = 2
+REPETITION_MAX: Final = 99
+
+# Patterns without anchors, in what Python, RE2 and ECMAScript have in common.
+ID: Final = "[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
+# Printable ASCII without `"` (22), `,` (2C), `\` (5C) and `|` (7C): so no field needs quotes. No
+# space at either end, and no = + - @ (3D, 2B, 2D, 40) at its beginning, which a spreadsheet would
+# run.
+REFERENCE: Final = (
+    r"[!\x23-\x2A\x2E-\x3C\x3E-\x3F\x41-\x5B\x5D-\x7B\x7D-\x7E]"
+    r"([\x20-\x21\x23-\x2B\x2D-\x5B\x5D-\x7B\x7D-\x7E]{0,126}"
+    r"[!\x23-\x2B\x2D-\x5B\x5D-\x7B\x7D-\x7E])?"
+)
+# A UUID of version 5 (RFC 9562): all of ours are made of what they name.
+UUID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+AMOUNT: Final = r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,4})?"
+DATE: Final = "[2-9][0-9]{3}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
+# Occurrence and revision, which are not written where they are 1.
+REPETITION: Final = "([2-9]|[1-9][0-9])"
+NOTHING: Final = "()"
+
+_IN_ALL: Final = {
+    "uuid": UUID,
+    "external_reference": ID,
+    "amount": AMOUNT,
+    "currency": "[A-Z]{3}",
+    "falcon_operation_id": UUID,
+    "operation_date": DATE,
+    "balance_shop_id": ID,
+}
+_OF_A_PSP: Final = _IN_ALL | {
+    "external_reference": REFERENCE,
+    "local_merchant_id": ID,
+    "shop_id": ID,
+    "psp_id": ID,
+    "original_reference": f"({REFERENCE})?",
+    "occurrence": f"{REPETITION}?",
+}
+_BY_STAGE: Final[Mapping[Stage, Mapping[str, str]]] = {
+    Stage.CONFIRMED: _OF_A_PSP,
+    Stage.RECONCILED: _OF_A_PSP | {"bank_reference": REFERENCE},
+    Stage.PAYOUT: _IN_ALL,
+    Stage.ADJUSTMENT: _IN_ALL
+    | {"original_reference": f"({UUID})?", "reason_code": ID, "requested_by": ID},
+}
+_OF_A_RETURN: Final = {"original_reference": f"({ID})?", "bank_reference": REFERENCE}
+
+
+def _fields(stage: Stage, line_type: OperationType) -> dict[str, str]:
+    """By column, the pattern of what a line of this type holds; what does not apply is empty."""
+    said = {**_BY_STAGE[stage], "type": line_type.value}
+    if line_type is OperationType.WITHDRAWAL_REVERSAL:
+        said |= _OF_A_RETURN
+    return {name: said.get(name, NOTHING) for name in COLUMNS}
+
+
+FIELDS: Final[Mapping[tuple[Stage, OperationType], Mapping[str, str]]] = {
+    (stage, line_type): _fields(stage, line_type)
+    for stage in Stage
+    for line_type in TYPES_BY_STAGE[stage]
+}
+# What an event says once is the same in all lines of an object. A revision's may be of an old
+# truth and a new one, which may differ in the last three.
+SAME_IN_AN_OBJECT: Final = (
+    "external_reference",
+    "falcon_operation_id",
+    "operation_date",
+    "psp_id",
+    "occurrence",
+    "reason_code",
+    "requested_by",
+)
+SAME_IN_A_FIRST_REVISION: Final = ("currency", "original_reference", "bank_reference")
+
+PARTITION: Final = (
+    f"(?P<stage>{'|'.join(Stage)})/merchant_id=(?P<merchant_id>{ID})/"
+    "date=(?P<day>[2-9][0-9]{3}-[0-9]{2}-[0-9]{2})"
+)
+_NUMBER: Final = "[1-9][0-9]{0,3}"
+NAME: Final = (
+    rf"(?P<operation>{UUID})(\.r(?P<revision>{REPETITION}))?"
+    rf"(\.(?P<part>{_NUMBER})-of-(?P<parts>{_NUMBER}))?\.csv"
+)
+_NAME: Final = re.compile(NAME)
+
+
+def is_object_name(name: str, stage: str) -> bool:
+    """The last part of a key: operation, revision, and which part of how many."""
+    named = _NAME.fullmatch(name)
+    if named is None or (named["revision"] and stage not in PSP_STAGES):
+        return False
+    return named["part"] is None or int(named["part"]) <= int(named["parts"]) > 1
