@@ -79,6 +79,11 @@ def reconciled(event: Document, /, **changes: object) -> Document:
     return {field: value for field, value in document.items() if value is not None}
 
 
+def revised(event: Document, /, **changes: object) -> Document:
+    """What the event amounts to now, in its stage: its second revision."""
+    return {**event, "revision": 2, "revised_at": "2026-03-20T00:00:00Z", **changes}
+
+
 def jsonl(path: Path, documents: Iterable[Document]) -> str:
     """Write JSON Lines; the path as a command takes it."""
     path.write_text("".join(json.dumps(document) + "\n" for document in documents))
