@@ -45,8 +45,8 @@ from lambdas.splitter.handler import split_messages
 
 EVENTS: Final = 1_000
 OTHER_CALLS_MAX: Final = 0.5  # per event
-# A counting transaction costs a read of its pairings besides, and has room for 48 of a PSP's
-# segments, each a mark and a pairing, where 97 marks would fit. That weighs most on an eager
+# A counting transaction costs a read of its standings besides, and has room for 48 of a PSP's
+# segments, each a mark and a standing, where 97 marks would fit. That weighs most on an eager
 # reducer, whose batches are small: 0.52 with the calls of SQS.
 OTHER_CALLS_WITH_SQS_MAX: Final = 0.55
 _SQS_MESSAGES_MAX: Final = 10  # of one ReceiveMessage or DeleteMessageBatch

@@ -157,6 +157,7 @@ def _payout(doors: Doors, n: int) -> None:
         "amount": "0.01",
         "currency": "EUR",
         "requested_at": "2026-03-05T10:00:00Z",
+        "valid_until": "2999-01-01T00:00:00Z",
     }
     message = ValidMessage(message_id="1", received_at="2026-03-05T10:00:00Z", event=event)
     deciding = World(doors.payouts, lambda _block: LoggedMoney(0, 0), events.SENT_AT)

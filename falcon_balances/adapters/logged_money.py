@@ -2,12 +2,13 @@
 
 from falcon_balances.adapters.ports import BalanceStore, TransactionLog
 from falcon_balances.domain.balances import fold
-from falcon_balances.domain.blocks import Block, LoggedMoney
+from falcon_balances.domain.blocks import Block, LoggedMoney, logged_blocks
 
 
 def logged_money(block: Block, store: BalanceStore, log: TransactionLog) -> LoggedMoney:
     """For the block's balance. What is counted is read first: whatever is counted after that makes
-    the block's transaction fail, and the log is read again.
+    the block's transaction fail, and the log is read again. Blocks are read last: what the log has
+    and the balance has not is then found with its block, unless it was counted meanwhile.
     """
     counted = next(
         (
@@ -18,6 +19,11 @@ def logged_money(block: Block, store: BalanceStore, log: TransactionLog) -> Logg
         ),
         0,
     )
-    folded = fold(log.segments_of(block.merchant_id))
+    segments = log.segments_of(block.merchant_id)
+    folded = fold(segments)
     counters = folded.get((block.merchant_id, block.balance_shop_id, block.currency), {})
-    return LoggedMoney(counters.get("available", 0), counted)
+    logged_ids = {segment.falcon_operation_id for segment in segments}
+    beside = (
+        each for each in store.blocks_of(block.merchant_id) if each.balance_key == block.balance_key
+    )
+    return LoggedMoney(counters.get("available", 0), counted, *logged_blocks(beside, logged_ids))

@@ -45,6 +45,14 @@ class PayoutClaims(EventClaims, Protocol):
         claim's outcome, which names its state, and one for each of the writes.
         """
 
+    def claim_return(
+        self, claim: ClaimV1, payout_operation_id: str, amount: int, paid: int
+    ) -> "ClaimV1 | WriteOutcome":
+        """Claim a return and add `amount` to what came back of its payout, both or none: only up
+        to what was `paid`, in minor units. None if it happened; else the claim that was there
+        before, or the payout's outcome.
+        """
+
 
 class OutcomeTopic(Protocol):
     def announce(self, outcome: PayoutOutcomeV1) -> None: ...

@@ -126,9 +126,11 @@ def adjust(
 ) -> None:
     """Correct a balance by a line of its own; nothing that is written changes."""
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415 - not for --help
-    from falcon_balances.cli import single  # noqa: PLC0415
+    from falcon_balances.cli import adjustments, single  # noqa: PLC0415
     from falcon_balances.domain.instants import rfc3339  # noqa: PLC0415
 
+    if direction == "credit" and corrects is not None:
+        adjustments.check_credit(find_target(env), merchant_id, corrects)
     balance = single.Balance(merchant_id, balance_shop_id, amount, currency)
     event = balance.event(
         adjustment_id=adjustment_id,
@@ -145,6 +147,7 @@ def adjust(
 
 @payouts_app.command("give-up")
 def give_up(
+    merchant_id: MerchantArgument,
     payout_id: Annotated[str, typer.Argument(help="As its request says it.")],
     by: Annotated[str, typer.Option("--by", help="Who answers for it.")],
     *,
@@ -160,4 +163,5 @@ def give_up(
         raise InvalidInputError("--by: not of an id's form")
     if dry_run:
         output.note("dry run: nothing was given up")
-    payouts.show(payouts.give_up(find_target(env), payout_id, by, dry_run=dry_run), as_json=as_json)
+    result = payouts.give_up(find_target(env), merchant_id, payout_id, by, dry_run=dry_run)
+    payouts.show(result, as_json=as_json)

@@ -27,13 +27,17 @@ def request(
     balance_shop_id: BalanceShopArgument,
     amount: AmountArgument,
     currency: CurrencyArgument,
-    payout_id: Annotated[str, typer.Option("--payout-id", help="The same id is paid once.")],
+    payout_id: Annotated[str, typer.Option("--payout-id", help="Of this merchant; paid once.")],
     *,
     minimum_amount: Annotated[
         str | None, typer.Option("--minimum", help="Pay what there is, if at least this.")
     ] = None,
     requested_at: Annotated[
         str | None, typer.Option("--requested-at", help="RFC 3339. Now when absent.")
+    ] = None,
+    valid_until: Annotated[
+        str | None,
+        typer.Option("--valid-until", help="RFC 3339. Three days after it was asked when absent."),
     ] = None,
     wait: WaitOption = False,
     timeout_s: TimeoutOption = 120,
@@ -50,12 +54,13 @@ def request(
     event = balance.event(
         payout_id=payout_id,
         requested_at=requested_at or rfc3339(utc_now()),
+        valid_until=valid_until,
         minimum_amount=minimum_amount,
     )
     sending = single.Sending(env=env, dry_run=dry_run, wait_s=timeout_s if wait else None)
     result = sending.send(StageName.PAYOUT, event)
     if wait and not dry_run:
-        result = payouts.story(find_target(env), payout_id)
+        result = payouts.story(find_target(env), merchant_id, payout_id)
     payouts.show(result, as_json=as_json)
     if result.get("state", "paid") != "paid":
         raise InvalidInputError(f"the payout is {result['state']}")
@@ -63,12 +68,13 @@ def request(
 
 @app.command("trace")
 def trace(
+    merchant_id: MerchantArgument,
     payout_id: Annotated[str, typer.Argument(help="As its request says it.")],
     *,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Say what became of a payout: decision, block, log object, counting, and its return."""
+    """Say what became of a payout: decision, block, log object, counting, and its returns."""
     from falcon_balances.cli import payouts  # noqa: PLC0415 - not for --help
 
-    payouts.show(payouts.story(find_target(env), payout_id), as_json=as_json)
+    payouts.show(payouts.story(find_target(env), merchant_id, payout_id), as_json=as_json)

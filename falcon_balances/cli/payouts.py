@@ -13,27 +13,32 @@ from falcon_balances.contracts.blocks import BlockV1
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import ItemKey, block_sk, merchant_pk
-from falcon_balances.domain.identity import payout_operation_id, payout_return_id
+from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payouts import PayoutState, giving_up
 
 _ATTEMPTS = 5
 
 
-def story(target: Target, payout_id: str) -> dict[str, Any]:
+def story(target: Target, merchant_id: str, payout_id: str) -> dict[str, Any]:
     """Raises InvalidInputError where no such payout was ever decided."""
-    claim = _claim(target, payout_id)
-    returned = tracing.story(target, payout_return_id(payout_id))["stages"]
+    claim = _claim(target, merchant_id, payout_id)
+    returns = [
+        stage for each in claim.returned_by for stage in tracing.story(target, each)["stages"]
+    ]
     block = _block(target, claim)
     return {
+        "merchant_id": merchant_id,
         "payout_id": payout_id,
         "falcon_operation_id": claim.falcon_operation_id,
         "state": claim.state,
         "received_at": claim.received_at,
+        "requested": claim.requested and claim.requested.model_dump(mode="json"),
         "available_when_refused": claim.available,
+        "refused_because": claim.refusal,
         "block": None if block is None else BlockV1.of(block).model_dump(mode="json"),
         "withdrawal": tracing.segments(target, claim),
-        "returned": returned[0]["segments"] if returned else None,
+        "returned": [segment for stage in returns for segment in stage["segments"]],
     }
 
 
@@ -41,10 +46,16 @@ def show(document: dict[str, Any], *, as_json: bool) -> None:
     if as_json or "state" not in document:
         output.single(document, as_json=as_json)
         return
-    names = ("payout_id", "falcon_operation_id", "state", "received_at")
+    names = ("merchant_id", "payout_id", "falcon_operation_id", "state", "received_at")
     pairs = {name: document[name] for name in names}
+    if document["requested"] is not None:
+        pairs["requested"] = "{amount} {currency} of {balance_shop_id}, at {requested_at}".format(
+            **document["requested"]
+        )
     if document["available_when_refused"] is not None:
         pairs["available then"] = document["available_when_refused"]
+    if document["refused_because"] is not None:
+        pairs["refused because"] = document["refused_because"]
     if document["block"] is not None:
         pairs["block"] = "{status}, {amount} {currency}".format(**document["block"])
     output.pairs(pairs)
@@ -54,13 +65,15 @@ def show(document: dict[str, Any], *, as_json: bool) -> None:
             tracing.show_segments(document[title])
 
 
-def give_up(target: Target, payout_id: str, by: str, *, dry_run: bool) -> dict[str, Any]:
+def give_up(
+    target: Target, merchant_id: str, payout_id: str, by: str, *, dry_run: bool
+) -> dict[str, Any]:
     """Only what is decided and not yet on its way to the log. Idempotent.
 
     Its message, in the queue or the dead-letter queue still, announces the outcome when it is
     handled again.
     """
-    claim = _claim(target, payout_id)
+    claim = _claim(target, merchant_id, payout_id)
     for _ in range(_ATTEMPTS):
         if claim.state == PayoutState.GIVEN_UP:
             break
@@ -77,16 +90,16 @@ def give_up(target: Target, payout_id: str, by: str, *, dry_run: bool) -> dict[s
             _store(target).set_negative_since(block.balance_key, None)
         elif not isinstance(outcomes[0], ConditionFailed):
             continue
-        claim = _claim(target, payout_id)
+        claim = _claim(target, merchant_id, payout_id)
     else:
         raise AwsError("others write to this balance all the time; try again")
-    return story(target, payout_id)
+    return story(target, merchant_id, payout_id)
 
 
-def _claim(target: Target, payout_id: str) -> ClaimV1:
-    claim = _claims(target).find(payout_operation_id(payout_id), Stage.PAYOUT)
+def _claim(target: Target, merchant_id: str, payout_id: str) -> ClaimV1:
+    claim = _claims(target).find(payout_operation_id(merchant_id, payout_id), Stage.PAYOUT)
     if claim is None:
-        raise InvalidInputError(f"no payout {payout_id[:80]} was ever decided")
+        raise InvalidInputError(f"no payout {payout_id[:80]} of this merchant was ever decided")
     return claim
 
 

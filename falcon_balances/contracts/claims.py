@@ -16,16 +16,19 @@ from falcon_balances.contracts.log_objects import FlawedObjectError, read_strict
 from falcon_balances.contracts.strictness import Fingerprint, Id
 from falcon_balances.domain.errors import IntegrityError, RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import SCHEMA_VERSION, falcon_operation_id, fingerprint
+from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.log_format import body_of_rows, csv_body, log_key
 from falcon_balances.domain.operations import (
     Adjustment,
     BalanceOperation,
+    PayoutRequest,
     PspOperation,
     Segment,
     Stage,
     StagedOperation,
     staged,
 )
+from falcon_balances.domain.payouts import Refusal
 from falcon_balances.domain.revising import MerchantTruth, Truth, truth_of
 from falcon_balances.domain.splitting import SplitEvent
 
@@ -52,6 +55,30 @@ class ClaimedTruth(BaseModel):
     merchant_id: Id
     context_version: str
     rows: tuple[str, ...]
+
+
+class RequestedPayoutV1(BaseModel):
+    """What a payout request asked for: all that is kept of one that was refused."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    payout_id: Id
+    merchant_id: Id
+    balance_shop_id: Id
+    amount: str
+    currency: str
+    requested_at: str
+
+    @classmethod
+    def of(cls, request: PayoutRequest) -> Self:
+        return cls(
+            payout_id=request.payout_id,
+            merchant_id=request.merchant_id,
+            balance_shop_id=request.balance_shop_id,
+            amount=str(request.amount),
+            currency=request.amount.currency.code,
+            requested_at=rfc3339(request.requested_at),
+        )
 
 
 class ClaimV1(BaseModel):
@@ -83,9 +110,18 @@ class ClaimV1(BaseModel):
     reason: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     """Of an adjustment, in a person's words."""
     state: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
-    """Of a payout request; the only thing of a claim that moves on."""
+    """Of a payout request. This moves on, `returned` and `returned_by` grow; nothing else does."""
     available: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     """On a refused payout request: what there was."""
+    refusal: Annotated[Refusal | None, Field(exclude_if=lambda said: said is None)] = None
+    """On a payout request that was refused, and not for lack of money."""
+    requested: Annotated[RequestedPayoutV1 | None, Field(exclude_if=lambda said: said is None)] = (
+        None
+    )
+    returned: Annotated[int | None, Field(exclude_if=lambda said: said is None)] = None
+    """On a payout that was decided: what has come back of it, in minor units."""
+    returned_by: Annotated[tuple[str, ...], Field(exclude_if=lambda said: not said)] = ()
+    """The returns that it came back with, by their falcon_operation_ids."""
 
     @property
     def staged(self) -> str:
@@ -115,6 +151,10 @@ class ClaimV1(BaseModel):
             received_at=received_at,
             context_versions=event.context_versions if event else (),
             state=state,
+            requested=(
+                RequestedPayoutV1.of(operation) if isinstance(operation, PayoutRequest) else None
+            ),
+            returned=None if state is None else 0,
             corrects=operation.corrects if isinstance(operation, Adjustment) else None,
             reason=operation.reason if isinstance(operation, Adjustment) else None,
         )

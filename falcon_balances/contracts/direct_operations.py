@@ -8,16 +8,16 @@ from unicodedata import category
 from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.contracts.psp_operations import MODES
 from falcon_balances.contracts.strictness import (
     Amount,
-    CurrencyCode,
     DateText,
     Id,
     Optionally,
     Reference,
     StrictModel,
+    WrittenCurrencyCode,
     parse_date,
 )
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
@@ -60,23 +60,31 @@ class _DirectOperationV1(StrictModel):
     merchant_id: Id
     balance_shop_id: Id
     amount: Amount
-    currency: CurrencyCode
+    currency: WrittenCurrencyCode
 
 
 class PayoutRequestV1(_DirectOperationV1):
-    """Pay a part of a balance out: `amount`, or what there is from `minimum_amount` on."""
+    """Pay a part of a balance out: `amount`, or what there is from `minimum_amount` on.
+
+    After `valid_until` it is not decided any more; absent, that is three days after `requested_at`.
+    """
 
     payout_id: Id
     requested_at: DateText
+    valid_until: Optionally[DateText] = None
     minimum_amount: Optionally[Amount] = None
     mode: Optionally[Annotated[str, WithJsonSchema({"enum": list(MODES)})]] = None
 
 
 class PayoutReturnV1(_DirectOperationV1):
-    """The bank sent a payout back. The same topic as its request's."""
+    """The bank sent a payout back; of several returns of one payout each has its `return_id`.
+
+    The same topic as its request's.
+    """
 
     type: Literal["return"]
     payout_id: Id
+    return_id: Optionally[Id] = None
     returned_at: DateText
     bank_reference: Reference
 
@@ -98,7 +106,7 @@ def parse_direct_document(
 ) -> DirectOperation:
     """Of stage payout or adjustment; dates after `latest`, if given, are E_FUTURE."""
     said = _model(document, stage).from_document(document)
-    currency = find_currency(said.currency)
+    currency = written_currency(said.currency)
     assert currency is not None  # noqa: S101 - the model has looked it up
     shared: dict[str, Any] = {
         "merchant_id": said.merchant_id,
@@ -111,6 +119,7 @@ def parse_direct_document(
         return PayoutReturn(
             **shared,
             payout_id=said.payout_id,
+            return_id=said.return_id,
             returned_at=_date(said.returned_at, "returned_at", latest),
             bank_reference=said.bank_reference,
         )
@@ -143,7 +152,7 @@ def _payout_request(
         minimum = Money(minor, currency)
     if minimum is not None and minimum.minor > shared["amount"].minor:
         raise RejectedOperation(RejectionCode.AMOUNT, "minimum_amount: above amount")
-    requested_at = _date(said.requested_at, "requested_at", latest)
+    requested_at, valid_until = _request_dates(said, latest)
     if said.mode not in (None, *MODES):
         raise RejectedOperation(RejectionCode.MODE, "mode: must be test or live")
     mode: Any = said.mode
@@ -152,8 +161,22 @@ def _payout_request(
         payout_id=said.payout_id,
         requested_at=requested_at,
         minimum_amount=minimum,
+        valid_until=valid_until,
         mode=mode,
     )
+
+
+def _request_dates(
+    said: PayoutRequestV1, latest: datetime | None
+) -> tuple[datetime, datetime | None]:
+    """`valid_until` may lie in the future, however far."""
+    requested_at = parse_date(said.requested_at, "requested_at")
+    valid_until = None
+    if said.valid_until is not None:
+        valid_until = parse_date(said.valid_until, "valid_until")
+        if valid_until < requested_at:
+            raise RejectedOperation(RejectionCode.DATE, "valid_until: before requested_at")
+    return _date(said.requested_at, "requested_at", latest), valid_until
 
 
 def _date(text: str, field: str, latest: datetime | None) -> datetime:

@@ -155,7 +155,7 @@ class SetAsideV1(BaseModel):
 
 
 class OperationStoryV1(Fresh):
-    """All stages of an operation. `returned_by` and `returns` link a payout and its return."""
+    """All stages of an operation. `returned_by` and `returns` link a payout and its returns."""
 
     falcon_operation_id: str
     type: str
@@ -164,7 +164,7 @@ class OperationStoryV1(Fresh):
     stages: tuple[StageStoryV1, ...]
     block: SetAsideV1 | None
     corrected_by: tuple[str, ...]
-    returned_by: str | None
+    returned_by: tuple[str, ...]
     returns: str | None
 
 

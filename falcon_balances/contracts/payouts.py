@@ -1,14 +1,16 @@
 """What the steps of a payout hand to each other, and the outcome that is announced (design §4)."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_balances.contracts.claims import ClaimV1, Rejection
 from falcon_balances.contracts.execution import MessageResult, PublisherInput
 from falcon_balances.contracts.staged_operations import parse_document
+from falcon_balances.domain.errors import RejectionCode
+from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.operations import DirectOperation, PayoutReturn, Stage
-from falcon_balances.domain.payouts import Outcome, PayoutState, outcome_id
+from falcon_balances.domain.payouts import Outcome, PayoutState, Refusal, outcome_id, rejection_id
 
 
 class _Step(BaseModel):
@@ -16,12 +18,16 @@ class _Step(BaseModel):
 
 
 class DecidedMessage(_Step):
-    """A request's or return's claim as decided, or why the message is refused."""
+    """A request's or return's claim as decided, or why the message is rejected.
+
+    `first`: on a conflict, the claim that was there before.
+    """
 
     message_id: str
     event: dict[str, object]
     claim: ClaimV1 | None = None
     rejection: Rejection | None = None
+    first: ClaimV1 | None = None
 
     @property
     def result(self) -> MessageResult:
@@ -39,11 +45,44 @@ class PayoutLoggerOutput(_Step):
     announce: PayoutLoggerInput
 
 
+class FirstRequestV1(BaseModel):
+    """How the request or return stands that was there first. `outcome` is null while it is open."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outcome: Outcome | None
+    received_at: str
+    balance_shop_id: str
+    currency: str
+    requested_amount: str
+    amount: str | None
+
+    @classmethod
+    def of(cls, claim: ClaimV1) -> Self:
+        outcome = None if claim.state in _OPEN else _outcome(claim)
+        amount = claimed_amount(claim) if outcome in _MOVED else None
+        said = {"received_at": claim.received_at, "amount": amount}
+        if claim.requested is None:
+            (line,) = claim.lines_of(claim.segments[0])
+            balance = {"balance_shop_id": line.balance_shop_id, "currency": line.currency.code}
+            return cls(**said, **balance, outcome=outcome, requested_amount=claimed_amount(claim))
+        asked = claim.requested
+        return cls(
+            **said,
+            outcome=outcome,
+            balance_shop_id=asked.balance_shop_id,
+            currency=asked.currency,
+            requested_amount=asked.amount,
+        )
+
+
 class PayoutOutcomeV1(BaseModel):
     """What became of a payout. Announced at least once, always with the same `outcome_id`.
 
-    `amount` is what was withdrawn or came back, null where nothing was; `available` says on a
-    refusal what there was. Money as strings at full scale.
+    `amount` is what was withdrawn or came back, null where nothing was. A refusal says what was
+    `available`, or as its `reason` why that was not even looked at. What is rejected decides
+    nothing: it has a `code` and what it means as `detail`, and a conflict says how the `first`
+    one stands. Money as strings at full scale.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +91,7 @@ class PayoutOutcomeV1(BaseModel):
     outcome_id: str
     outcome: Outcome
     payout_id: str
+    return_id: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     falcon_operation_id: str
     merchant_id: str
     balance_shop_id: str
@@ -59,25 +99,58 @@ class PayoutOutcomeV1(BaseModel):
     requested_amount: str
     amount: str | None
     available: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
+    reason: Annotated[Refusal | None, Field(exclude_if=lambda said: said is None)] = None
+    code: Annotated[RejectionCode | None, Field(exclude_if=lambda said: said is None)] = None
+    detail: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
+    first: Annotated[FirstRequestV1 | None, Field(exclude_if=lambda said: said is None)] = None
 
     @classmethod
     def of(cls, event: dict[str, object], claim: ClaimV1) -> Self:
-        operation = parse_document(event, Stage.PAYOUT)
-        assert isinstance(operation, DirectOperation)  # noqa: S101 - the stage has no others
-        outcome = _outcome(operation, claim)
-        moved = outcome in (Outcome.ACCEPTED, Outcome.RETURNED)
+        outcome = _outcome(claim)
         return cls(
-            outcome_id=outcome_id(operation.reference, outcome),
+            **_asked(event),
+            outcome_id=outcome_id(claim.falcon_operation_id, outcome),
             outcome=outcome,
-            payout_id=operation.reference,
-            falcon_operation_id=claim.falcon_operation_id,
-            merchant_id=operation.merchant_id,
-            balance_shop_id=operation.balance_shop_id,
-            currency=operation.amount.currency.code,
-            requested_amount=str(operation.amount),
-            amount=claimed_amount(claim) if moved else None,
+            amount=claimed_amount(claim) if outcome in _MOVED else None,
             available=claim.available,
+            reason=claim.refusal,
         )
+
+    @classmethod
+    def of_rejected(
+        cls, event: dict[str, object], rejection: Rejection, first: ClaimV1 | None
+    ) -> Self:
+        operation = _direct(event)
+        operation_id, content = falcon_operation_id(operation), fingerprint(operation)
+        return cls(
+            **_asked(event),
+            outcome_id=rejection_id(operation_id, rejection.code, content),
+            outcome=Outcome.REJECTED,
+            amount=None,
+            code=rejection.code,
+            detail=rejection.reason,
+            first=None if first is None else FirstRequestV1.of(first),
+        )
+
+
+def _direct(event: dict[str, object]) -> DirectOperation:
+    operation = parse_document(event, Stage.PAYOUT)
+    assert isinstance(operation, DirectOperation)  # noqa: S101 - the stage has no others
+    return operation
+
+
+def _asked(event: dict[str, object]) -> dict[str, Any]:
+    """What an outcome repeats of the request or return that it is about."""
+    operation = _direct(event)
+    return {
+        "payout_id": operation.reference,
+        "return_id": operation.return_id if isinstance(operation, PayoutReturn) else None,
+        "falcon_operation_id": falcon_operation_id(operation),
+        "merchant_id": operation.merchant_id,
+        "balance_shop_id": operation.balance_shop_id,
+        "currency": operation.amount.currency.code,
+        "requested_amount": str(operation.amount),
+    }
 
 
 def claimed_amount(claim: ClaimV1) -> str:
@@ -86,9 +159,16 @@ def claimed_amount(claim: ClaimV1) -> str:
     return str(line.amount).removeprefix("-")
 
 
-def _outcome(operation: DirectOperation, claim: ClaimV1) -> Outcome:
-    if isinstance(operation, PayoutReturn):
+_OPEN: Final = {PayoutState.DECIDED, PayoutState.LOGGING}
+_MOVED: Final = {Outcome.ACCEPTED, Outcome.RETURNED}
+_AGAINST: Final = {
+    PayoutState.REFUSED: Outcome.REFUSED,
+    PayoutState.GIVEN_UP: Outcome.GIVEN_UP,
+}
+
+
+def _outcome(claim: ClaimV1) -> Outcome:
+    """What it will be, where it is decided and not paid yet. Only requests have a state."""
+    if claim.state is None:
         return Outcome.RETURNED
-    if claim.state == PayoutState.REFUSED:
-        return Outcome.REFUSED
-    return Outcome.GIVEN_UP if claim.state == PayoutState.GIVEN_UP else Outcome.ACCEPTED
+    return _AGAINST.get(PayoutState(claim.state), Outcome.ACCEPTED)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema
 
-from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.contracts.strictness import (
     ABOVE_ZERO,
     AmountOfTruth,
@@ -17,6 +17,7 @@ from falcon_balances.contracts.strictness import (
     Optionally,
     Reference,
     StrictModel,
+    WrittenCurrencyCode,
     parse_date,
 )
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
@@ -106,6 +107,7 @@ class ConfirmedOperationV1(StrictModel):
 class ReconciledOperationV1(ConfirmedOperationV1):
     """The money of that operation has been traced in the company's bank account."""
 
+    currency: WrittenCurrencyCode
     reconciled_date: DateText
     bank_reference: Reference
 
@@ -122,7 +124,7 @@ def parse_psp_document(
 ) -> PspOperation:
     """The operation that a decoded document holds; dates after `latest`, if given, are E_FUTURE."""
     said = _MODELS[stage].from_document(document)
-    currency = find_currency(said.currency)
+    currency = written_currency(said.currency)
     assert currency is not None  # noqa: S101 - the model has looked it up
     amount = Money(minor_units(said.amount, currency.exponent), currency)
     splits = tuple(_split(part, n, currency) for n, part in enumerate(said.splits or ()))

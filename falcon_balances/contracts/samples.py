@@ -13,6 +13,7 @@ from falcon_balances.contracts.balance_document import BalanceDocumentV1, balanc
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
+from falcon_balances.contracts.payout_samples import payout_samples
 from falcon_balances.contracts.psp_operations import parse_psp_document
 from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
 from falcon_balances.domain.balances import Balance, fold
@@ -309,6 +310,7 @@ def accepted_samples() -> Iterator[tuple[str, str, Document]]:
         yield CONTRACT_BY_STAGE[stage], name, event
     for contract, (_, event) in DIRECT_SAMPLES.items():
         yield contract, "plain", event
+    yield from payout_samples()
     for name, context in CONTEXT_SAMPLES.items():
         yield "merchant-context", name, context
     for name in ("plain-capture", "marketplace-capture", "reconciled-capture", "void"):

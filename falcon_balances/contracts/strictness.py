@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from falcon_balances.contracts.currencies import find_currency
+from falcon_balances.contracts.currencies import find_currency, written_currency
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.instants import RFC3339_PATTERN, parse_rfc3339
 from falcon_balances.domain.log_grammar import ID, REFERENCE
@@ -62,6 +62,12 @@ def _known_currency(code: str) -> str:
     return code
 
 
+def _written_currency(code: str) -> str:
+    if written_currency(code) is None:
+        raise PydanticCustomError("E_CURRENCY", "unknown currency (ISO 4217)")
+    return code
+
+
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Reference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
 Fingerprint = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
@@ -74,6 +80,11 @@ AmountOfTruth = Annotated[
 ]
 CurrencyCode = Annotated[
     str, StringConstraints(pattern=CURRENCY_PATTERN), AfterValidator(_known_currency)
+]
+# What finishes something that was accepted before can still be said in a currency that has left
+# ISO 4217 since.
+WrittenCurrencyCode = Annotated[
+    str, StringConstraints(pattern=CURRENCY_PATTERN), AfterValidator(_written_currency)
 ]
 # Checked as text here and read by `parse_date`, because E_SCALE must be looked for before E_DATE.
 DateText = Annotated[

@@ -4,7 +4,7 @@ A block's key decides its identity, so a request that comes again finds what bec
 What is decided here is plain writes; conditions of one transaction keep `available` at or above 0.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -148,21 +148,47 @@ class Block:
 class LoggedMoney:
     """What the folded log has for a balance, in minor units, nothing set aside.
 
-    Read while `operations_count` lines of the balance were counted; it holds until more are.
+    Read while `operations_count` lines of the balance were counted; it holds until more are. What
+    is in the log and not counted yet is in `available` already while its block is still active:
+    `payouts` and `refunds` say how much those blocks hold, so that nothing is taken off twice.
     """
 
     available: int
     operations_count: int
+    payouts: int = 0
+    refunds: int = 0
+
+    def beside(self, blocked: int) -> int:
+        """What is left beside all that is `blocked`. A logged payout's block ends only by being
+        counted, so this holds as long as `operations_count`; a refund's may be released before.
+        """
+        return self.available + self.payouts - blocked
+
+
+def logged_blocks(blocks: Iterable[Block], logged_ids: Container[str]) -> tuple[int, int]:
+    """What the active ones of one balance hold for payouts and for refunds that are in the log."""
+    held = {Purpose.PAYOUT: 0, Purpose.REFUND: 0, Purpose.MANUAL: 0}
+    for block in blocks:
+        if block.status is BlockStatus.ACTIVE and block.block_id in logged_ids:
+            held[block.purpose] += block.amount
+    return held[Purpose.PAYOUT], held[Purpose.REFUND]
 
 
 def spendable(balance: Mapping[str, str | int], logged: LoggedMoney | None = None) -> int | None:
-    """What could be set aside of a balance as its item says it; None if the log was read before."""
+    """What could be set aside of a balance as its item says it.
+
+    None if that must be asked again: the log was read before more was counted, or it is what
+    decides and has a refund that was authorized and is not counted yet.
+    """
     available = int(balance.get("available", 0))
     if logged is None:
         return available
     if int(balance.get("operations_count", 0)) != logged.operations_count:
         return None
-    return min(available, logged.available - int(balance.get("blocked", 0)))
+    in_log = logged.beside(int(balance.get("blocked", 0)))
+    if in_log >= available:
+        return available
+    return None if logged.refunds else in_log
 
 
 def manual_block_id(merchant_id: str, key: str) -> str:
@@ -189,7 +215,7 @@ def block_writes(block: Block, logged: LoggedMoney | None = None) -> list[TableW
             block.balance_key,
             {"blocked": block.amount, "available": -block.amount},
             available_min=block.amount,
-            blocked_max=None if logged is None else logged.available - block.amount,
+            blocked_max=None if logged is None else logged.beside(block.amount),
             operations_count=None if logged is None else logged.operations_count,
         ),
     ]

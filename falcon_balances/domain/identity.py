@@ -38,28 +38,32 @@ def uuid5_text(name: str) -> str:
     )
 
 
-_KIND_OF_DIRECT: Final[dict[type[DirectOperation], str]] = {
-    PayoutRequest: "payout",
-    PayoutReturn: "payout_return",
-    Adjustment: "adjustment",
-}
-
-
 def falcon_operation_id(operation: StagedOperation) -> str:
     """The same when confirmed and when reconciled, and in every revision."""
     if isinstance(operation, DirectOperation):
-        return uuid5_text(f"{_KIND_OF_DIRECT[type(operation)]}|{operation.reference}")
+        return _direct_operation_id(operation)
     return operation_id_of_reference(
         operation.psp_id, operation.type, operation.external_reference, operation.occurrence
     )
 
 
-def payout_operation_id(payout_id: str) -> str:
-    return uuid5_text(f"payout|{payout_id}")
+def _direct_operation_id(operation: DirectOperation) -> str:
+    if isinstance(operation, PayoutRequest):
+        return payout_operation_id(operation.merchant_id, operation.payout_id)
+    if isinstance(operation, PayoutReturn):
+        return payout_return_id(operation.merchant_id, operation.payout_id, operation.return_id)
+    return uuid5_text(f"adjustment|{operation.reference}")
 
 
-def payout_return_id(payout_id: str) -> str:
-    return uuid5_text(f"payout_return|{payout_id}")
+def payout_operation_id(merchant_id: str, payout_id: str) -> str:
+    """Two merchants may use the same payout_id."""
+    return uuid5_text(f"payout|{merchant_id}|{payout_id}")
+
+
+def payout_return_id(merchant_id: str, payout_id: str, return_id: str | None = None) -> str:
+    """Of one of the returns of a payout; the one without a `return_id` is one of them."""
+    name = f"payout_return|{merchant_id}|{payout_id}"
+    return uuid5_text(name if return_id is None else f"{name}|{return_id}")
 
 
 def operation_id_of_reference(
@@ -162,9 +166,9 @@ def _canonical_direct(operation: DirectOperation) -> dict[str, object]:
         said |= {
             "type": "return",
             "payout_id": operation.payout_id,
+            "return_id": operation.return_id,
             "returned_at": rfc3339(operation.returned_at),
             "bank_reference": operation.bank_reference,
-            "return_id": operation.return_id,
         }
     elif isinstance(operation, Adjustment):
         said |= {

@@ -186,12 +186,17 @@ def _check_lines(segment: Segment) -> None:
     uuids = expected_uuids(segment.staged, segment.merchant_id, segment.lines)
     for number, (line, uuid) in enumerate(zip(segment.lines, uuids, strict=True), start=2):
         for name in same:
-            if getattr(line, name) != getattr(first, name):
+            if _said(line, name) != _said(first, name):
                 raise ValueError(f"line {number}: another {name} than line 2's")
         if is_first_revision and line.amount.minor * SIGN_BY_TYPE[line.type] < 0:
             raise ValueError(f"line {number}: a sign that its type does not have")
         if line.uuid != uuid:
             raise ValueError(f"line {number}: its uuid is not made of what it says")
+
+
+def _said(line: BalanceOperation, name: str) -> object:
+    """Of a currency its code: how many decimals an amount has is looked at for itself."""
+    return line.currency.code if name == "currency" else getattr(line, name)
 
 
 def merchant_of(key: str) -> str | None:

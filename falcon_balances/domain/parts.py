@@ -199,7 +199,7 @@ def _can_have_a_block(segment: Segment) -> bool:
         return main.type is OperationType.REFUND
     # A merchant who only has a fee in it: the lines do not say in what, but the id does.
     return segment.falcon_operation_id == operation_id_of_reference(
-        main.psp_id, OperationType.REFUND, main.external_reference
+        main.psp_id, OperationType.REFUND, main.external_reference, main.occurrence
     )
 
 

@@ -5,15 +5,20 @@ conditional write on the claim; from `logging` on it only goes forward.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, ending_writes
 from falcon_balances.domain.counting import TableWrite
+from falcon_balances.domain.errors import RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id, uuid5_text
 from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import PayoutRequest
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
+
+# How long a request that does not say it itself may wait to be decided.
+VALID_FOR: Final = timedelta(days=3)
 
 
 class PayoutState(StrEnum):
@@ -24,16 +29,36 @@ class PayoutState(StrEnum):
     REFUSED = "refused"
 
 
+class Refusal(StrEnum):
+    """Why a request was refused, where it was not for lack of money."""
+
+    EXPIRED = "expired"
+
+
 class Outcome(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
+    REJECTED = "rejected"
     GIVEN_UP = "given_up"
     RETURNED = "returned"
 
 
-def outcome_id(payout_id: str, outcome: Outcome) -> str:
+def outcome_id(operation_id: str, outcome: Outcome) -> str:
     """The same however often the outcome is announced."""
-    return uuid5_text(f"payout_outcome|{payout_id}|{outcome}")
+    return uuid5_text(f"payout_outcome|{operation_id}|{outcome}")
+
+
+def rejection_id(operation_id: str, code: RejectionCode, content: str) -> str:
+    """Of one id many contents can be rejected, and one of them for several reasons in turn.
+
+    `content` is the rejected content's fingerprint.
+    """
+    return uuid5_text(f"payout_outcome|{operation_id}|{Outcome.REJECTED}|{code}|{content}")
+
+
+def is_expired(request: PayoutRequest, now: datetime) -> bool:
+    """Who asked has given up waiting by then, and may have asked anew under another id."""
+    return now > (request.valid_until or request.requested_at + VALID_FOR)
 
 
 def payable(request: PayoutRequest, available: int) -> int | None:

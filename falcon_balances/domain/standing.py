@@ -91,6 +91,11 @@ class Standing:
             for balance in sorted(confirmed.keys() | reconciled.keys())
         }
 
+    @property
+    def awaits_money(self) -> bool:
+        """Money in that one side has said and the other has not: pending or unapplied."""
+        return any(each.pending or each.unapplied for each in self.joint().values())
+
     def attributes(self) -> dict[str, str | int]:
         """As it lies in the table; `open` puts it into the index of what is open."""
         said: dict[str, str | int] = {

@@ -18,6 +18,7 @@ from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 from falcon_balances.domain.operations import Segment, Stage
+from falcon_balances.domain.payouts import PayoutState
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interrupt, Interruptible, interruptible, never
 
@@ -59,6 +60,27 @@ class MemoryPayoutClaims(MemoryEventClaims):
             return self.claims[key]
         if outcomes := self.store.apply(writes):
             return outcomes
+        self.claims[key] = claim
+        return None
+
+    @interruptible
+    def claim_return(
+        self, claim: ClaimV1, payout_operation_id: str, amount: int, paid: int
+    ) -> ClaimV1 | WriteOutcome:
+        key = (claim.falcon_operation_id, str(claim.stage))
+        if key in self.claims:
+            return self.claims[key]
+        payout_key = (payout_operation_id, str(Stage.PAYOUT))
+        payout = self.claims.get(payout_key)
+        if payout is None or payout.state != PayoutState.PAID or payout.returned is None:
+            return ConditionFailed({})
+        if payout.returned > paid - amount:
+            return ConditionFailed({})
+        grown = {
+            "returned": payout.returned + amount,
+            "returned_by": (*payout.returned_by, claim.falcon_operation_id),
+        }
+        self.claims[payout_key] = payout.model_copy(update=grown)
         self.claims[key] = claim
         return None
 

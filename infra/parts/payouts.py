@@ -40,7 +40,9 @@ class Payouts(Construct):
         # TransactWriteItems is authorized as the writes that it consists of.
         log = {"LOG_BUCKET": log_bucket.bucket_name}
         decider = self._function("decider", **tables, **log, CONTEXT_TABLE=contexts.table_name)
-        decider.may(["dynamodb:GetItem", "dynamodb:PutItem"], [claims.table_arn])
+        decider.may(
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [claims.table_arn]
+        )
         decider.may(
             ["dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], [balances.table_arn]
         )

@@ -55,9 +55,9 @@ from falcon_balances.domain.history import (
     parse_month,
     parse_quarter,
 )
-from falcon_balances.domain.identity import payout_operation_id, payout_return_id
+from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.operations import BalanceOperation, OperationType, main_line
+from falcon_balances.domain.operations import OperationType, main_line
 from falcon_balances.domain.standing import Standing
 from lambdas.balance_api.cursors import Cursors
 from lambdas.balance_api.documented import DOCS
@@ -300,9 +300,9 @@ class MerchantRoutes:
                 ),
                 block=None if block is None else SetAsideV1.of(block),
                 corrected_by=tuple(reads.corrections(falcon_operation_id)),
-                returned_by=_return_of(main, reads),
+                returned_by=tuple(each for claim in claims for each in claim.returned_by),
                 returns=(
-                    payout_operation_id(main.external_reference)
+                    payout_operation_id(merchant_id, main.external_reference)
                     if main.type is OperationType.WITHDRAWAL_REVERSAL
                     else None
                 ),
@@ -447,13 +447,6 @@ class MerchantRoutes:
             return {}
         said = query.model_dump(mode="json", by_alias=True, exclude_unset=True)
         return {"Link": f'<?{urlencode({**said, "cursor": cursor})}>; rel="next"'}
-
-
-def _return_of(main: BalanceOperation, reads: MerchantReads) -> str | None:
-    if main.type is not OperationType.WITHDRAWAL:
-        return None
-    returned = payout_return_id(main.external_reference)
-    return returned if reads.claims(returned) else None
 
 
 def _by_age(standing: Standing) -> str:

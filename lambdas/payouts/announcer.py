@@ -1,7 +1,7 @@
-"""Payout announcer: moves what is logged and published to `paid`, and announces each outcome.
+"""Payout announcer: moves what is logged and published to `paid`, announces every outcome.
 
 Input     per message the claim, all of what it says logged and on the stream
-Output    per message that it is done, or why it was refused, for the dispatcher
+Output    per message that it is done, or why it was rejected, for the dispatcher
 Retries   safe: an outcome is announced at least once, with the same id each time
 Errors    TransientError (the message comes back)
 """
@@ -15,8 +15,8 @@ from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
 from falcon_balances.adapters.ports import ConditionFailed, OutcomeTopic, PayoutClaims
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import ExecutionResult
-from falcon_balances.contracts.payouts import PayoutLoggerInput, PayoutOutcomeV1
-from falcon_balances.domain.errors import TransientError
+from falcon_balances.contracts.payouts import DecidedMessage, PayoutLoggerInput, PayoutOutcomeV1
+from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.payouts import PayoutState
 from falcon_balances.observability import logger
 from falcon_balances.settings import PayoutAnnouncerSettings
@@ -29,12 +29,19 @@ def announce_outcomes(
     step: PayoutLoggerInput, claims: PayoutClaims, topic: OutcomeTopic
 ) -> ExecutionResult:
     for message in step.messages:
-        if message.claim is not None:
-            _to_paid(message.claim, claims)
-            outcome = PayoutOutcomeV1.of(message.event, message.claim)
-            topic.announce(outcome)
-            logger.info("announced", outcome=outcome.outcome, outcome_id=outcome.outcome_id)
+        outcome = _outcome(message, claims)
+        topic.announce(outcome)
+        logger.info("announced", outcome=outcome.outcome, outcome_id=outcome.outcome_id)
     return ExecutionResult(results=tuple(message.result for message in step.messages))
+
+
+def _outcome(message: DecidedMessage, claims: PayoutClaims) -> PayoutOutcomeV1:
+    if message.rejection is not None:
+        return PayoutOutcomeV1.of_rejected(message.event, message.rejection, message.first)
+    if message.claim is None:
+        raise IntegrityError(f"message {message.message_id}: neither decided nor rejected")
+    _to_paid(message.claim, claims)
+    return PayoutOutcomeV1.of(message.event, message.claim)
 
 
 def _to_paid(claim: ClaimV1, claims: PayoutClaims) -> None:

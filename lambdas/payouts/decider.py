@@ -1,7 +1,7 @@
 """Payout decider: says once whether and how much is paid out, and sets it aside in the same write.
 
 Input     valid payout requests and returns, from the dispatcher
-Output    per message the claim in force, or why it is refused, for the payout logger
+Output    per message the claim in force, or why it is rejected, for the payout logger
 Retries   safe: claim, block and balance are one transaction; what was decided is found again
 Errors    TransientError (the message comes back), also for a return of what is not yet paid
 """
@@ -40,10 +40,17 @@ from falcon_balances.domain.errors import (
     RejectionCode,
     TransientError,
 )
-from falcon_balances.domain.identity import payout_operation_id
+from falcon_balances.domain.identity import fingerprint, payout_operation_id
 from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.operations import DirectOperation, PayoutRequest, PayoutReturn, Stage
-from falcon_balances.domain.payouts import PayoutState, payable, payout_block, withdrawal_of
+from falcon_balances.domain.payouts import (
+    PayoutState,
+    Refusal,
+    is_expired,
+    payable,
+    payout_block,
+    withdrawal_of,
+)
 from falcon_balances.domain.splitting import check_balance, split_direct
 from falcon_balances.settings import PayoutDeciderSettings
 
@@ -83,17 +90,20 @@ def decide_payouts(
     merchants = directory.merchants(sorted({each.merchant_id for each in operations}))
     decided = []
     for message, operation in zip(step.messages, operations, strict=True):
-        claim, rejection = None, None
+        said = {"message_id": message.message_id, "event": message.event}
         merchant = merchants.get(operation.merchant_id)
         try:
             claim = _decide(message, operation, merchant, world, patience)
         except RejectedOperation as rejected:
-            rejection = Rejection.of(rejected)
-        decided.append(
-            DecidedMessage(
-                message_id=message.message_id, event=message.event, claim=claim, rejection=rejection
+            decided.append(DecidedMessage(**said, rejection=Rejection.of(rejected)))
+        else:
+            # Its returns, of which there may be many, are nothing that the next steps ask for.
+            claim = claim.model_copy(update={"returned_by": ()})
+            is_ours = claim.fingerprint == fingerprint(operation)
+            more = (
+                {"claim": claim} if is_ours else {"rejection": _conflict(operation), "first": claim}
             )
-        )
+            decided.append(DecidedMessage(**said, **more))
     return PayoutLoggerInput(messages=tuple(decided))
 
 
@@ -103,6 +113,13 @@ def _direct(message: ValidMessage) -> DirectOperation:
     return operation
 
 
+def _conflict(operation: DirectOperation) -> Rejection:
+    named = "payout_id, return_id" if isinstance(operation, PayoutReturn) else "payout_id"
+    return Rejection(
+        code=RejectionCode.ID_CONFLICT, reason=f"{named}: known already, with another content"
+    )
+
+
 def _decide(
     message: ValidMessage,
     operation: DirectOperation,
@@ -110,21 +127,15 @@ def _decide(
     world: World,
     patience: _Patience,
 ) -> ClaimV1:
+    """The claim in force, of whatever content."""
     check_balance(operation, merchant)
     if isinstance(operation, PayoutRequest):
         asked = ClaimV1.of(operation, message.received_at)
         is_high_risk = merchant is not None and merchant.is_high_risk
-        decided = _decide_request(asked, operation, world, patience, is_high_risk=is_high_risk)
-    else:
-        assert isinstance(operation, PayoutReturn)  # noqa: S101 - the stage has no others
-        _check_return(operation, world, patience)
-        asked = ClaimV1.of(operation, message.received_at, split_direct(operation, merchant))
-        decided = world.claims.claim(asked) or asked
-    if decided.fingerprint != asked.fingerprint:
-        raise RejectedOperation(
-            RejectionCode.ID_CONFLICT, "payout_id: known already, with another content"
-        )
-    return decided
+        return _decide_request(asked, operation, world, patience, is_high_risk=is_high_risk)
+    assert isinstance(operation, PayoutReturn)  # noqa: S101 - the stage has no others
+    asked = ClaimV1.of(operation, message.received_at, split_direct(operation, merchant))
+    return _decide_return(asked, operation, world, patience)
 
 
 def _decide_request(
@@ -136,6 +147,8 @@ def _decide_request(
     is_high_risk: bool,
 ) -> ClaimV1:
     """The claim in force. Not enough is recorded too, so that it stays so on every retry."""
+    if is_expired(request, world.now):
+        return _refused(asked, world.claims, refusal=Refusal.EXPIRED)
     amount = request.amount.minor
     while True:
         event = withdrawal_of(request, amount)
@@ -157,11 +170,14 @@ def _decide_request(
         less = payable(request, available)
         if less is None:
             scaled = str(replace(request.amount, minor=available))
-            refused = asked.model_copy(
-                update={"state": PayoutState.REFUSED.value, "available": scaled}
-            )
-            return world.claims.claim(refused) or refused
+            return _refused(asked, world.claims, available=scaled)
         amount = less
+
+
+def _refused(asked: ClaimV1, claims: PayoutClaims, **why: str) -> ClaimV1:
+    """For good, unless it was decided before."""
+    refused = asked.model_copy(update={"state": PayoutState.REFUSED.value, **why})
+    return claims.claim(refused) or refused
 
 
 def _short_of(
@@ -174,10 +190,10 @@ def _short_of(
     return spendable(short.attributes, logged) if isinstance(short, ConditionFailed) else None
 
 
-def _settled_payout(payout_id: str, world: World, patience: _Patience) -> ClaimV1 | None:
+def _settled_payout(operation_id: str, world: World, patience: _Patience) -> ClaimV1 | None:
     """Messages come in any order: a request sent just before its return may be a moment behind."""
     while True:
-        payout = world.claims.find(payout_operation_id(payout_id), Stage.PAYOUT)
+        payout = world.claims.find(operation_id, Stage.PAYOUT)
         if payout is not None and payout.state not in _UNDER_WAY:
             return payout
         delay_s = next(patience.returns, None)
@@ -186,22 +202,45 @@ def _settled_payout(payout_id: str, world: World, patience: _Patience) -> ClaimV
         world.wait(delay_s)
 
 
-def _check_return(returned: PayoutReturn, world: World, patience: _Patience) -> None:
-    """`paid` is final, so what is read here holds when the return is claimed."""
-    payout = _settled_payout(returned.payout_id, world, patience)
+def _decide_return(
+    asked: ClaimV1, returned: PayoutReturn, world: World, patience: _Patience
+) -> ClaimV1:
+    """The claim in force. What came back already is looked at where it is added to, not before."""
+    payout_id, paid = _paid(returned, world, patience)
+    while True:
+        there = world.claims.claim_return(asked, payout_id, returned.amount.minor, paid)
+        if there is None:
+            return asked
+        if isinstance(there, ClaimV1):
+            return there
+        if isinstance(there, ConditionFailed):
+            raise RejectedOperation(
+                RejectionCode.NOT_PAID, "amount: more than was paid and has not come back yet"
+            )
+        delay_s = next(patience.contention, None)
+        if delay_s is None:
+            raise TransientError(f"return {asked.falcon_operation_id} not decided")
+        world.wait(delay_s)
+
+
+def _paid(returned: PayoutReturn, world: World, patience: _Patience) -> tuple[str, int]:
+    """The payout's falcon_operation_id and what was paid, in minor units. `paid` is final."""
+    operation_id = payout_operation_id(returned.merchant_id, returned.payout_id)
+    payout = _settled_payout(operation_id, world, patience)
     if payout is not None and payout.state in _UNDER_WAY:
         raise TransientError(f"payout {payout.falcon_operation_id} is {payout.state}")
     if payout is None or payout.state != PayoutState.PAID:
         raise RejectedOperation(RejectionCode.NOT_PAID, "payout_id: no such payout was paid")
     (line,) = payout.lines_of(payout.segments[0])
-    paid_from = (payout.segments[0].merchant_id, line.balance_shop_id, line.currency)
-    if paid_from != (returned.merchant_id, returned.balance_shop_id, returned.amount.currency):
+    if (line.balance_shop_id, line.currency) != (
+        returned.balance_shop_id,
+        returned.amount.currency,
+    ):
         raise RejectedOperation(
             RejectionCode.NOT_PAID,
-            "merchant_id, balance_shop_id, currency: the payout was paid from another balance",
+            "balance_shop_id, currency: the payout was paid from another balance",
         )
-    if returned.amount.minor > -line.amount.minor:
-        raise RejectedOperation(RejectionCode.NOT_PAID, "amount: more than was paid")
+    return operation_id, -line.amount.minor
 
 
 @cache

@@ -10,8 +10,8 @@ from falcon_balances.audit.findings import REPEATED
 from falcon_balances.audit.log_objects import LogFolder, Selection
 from falcon_balances.audit.movements import FIGURES, explain
 from falcon_balances.audit.replay import replay
-from falcon_balances.domain.log_format import csv_body, log_key
-from falcon_balances.domain.operations import OperationType, Segment, Stage
+from falcon_balances.domain.log_format import log_key
+from falcon_balances.domain.operations import OperationType, Stage
 from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog
 from tests.audit.test_replay import CAPTURE, FEES, segments_of
@@ -122,14 +122,6 @@ def test_a_line_counts_once_and_its_repetition_is_told():
         assert balance.balance.pending == 9900
         assert {(each.key, each.problem) for each in said.findings} == {(later, REPEATED)}
     assert said.findings == replay(MemoryLog(some), Selection(merchant_id=MERCHANT)).findings
-
-
-def test_a_line_that_is_twice_in_one_object_counts_once():
-    (segment,) = CAPTURE
-    twice = Segment(segment.stage, segment.merchant_id, 1, 1, (*segment.lines, segment.lines[0]))
-    said = explain(MemoryLog({log_key(twice): csv_body(twice).encode()}), MERCHANT, None, 10)
-    assert said.balances[0].balance.pending == 9900
-    assert [each.problem for each in said.findings] == [REPEATED]
 
 
 def test_a_flawed_object_is_told_and_counts_not_at_all(tmp_path):

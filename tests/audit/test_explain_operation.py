@@ -75,7 +75,7 @@ def test_the_keys_of_an_operation_are_found_by_names(tmp_path):
     assert sorted(keys) == sorted(objects_of(SALE))
     mine = SALE[0].merchant_id
     assert len(list(log.keys_of(Selection(merchant_id=mine), SALE[0].falcon_operation_id))) == 1
-    assert list(log.keys_of(Selection(), payout_operation_id("p-1"))) == []
+    assert list(log.keys_of(Selection(), payout_operation_id("m-1", "p-1"))) == []
 
 
 @pytest.mark.parametrize(
@@ -114,12 +114,12 @@ def test_a_payout_and_its_return_point_at_each_other(tmp_path):
     back = PayoutReturn(**said, payout_id="p-1", returned_at=DATE, bank_reference="b-1")
     segments = [direct_segment(each, each.movement) for each in (paid, back)]
     sources = Sources(LogFolder(write(objects_of(segments), tmp_path)), None, None, None, None)
-    story = tell(sources, payout_operation_id("p-1"))
+    story = tell(sources, payout_operation_id("m-1", "p-1"))
     assert story is not None
-    assert story.document["returned_by"] == payout_return_id("p-1")
-    story = tell(sources, payout_return_id("p-1"))
+    assert story.document["returned_by"] == payout_return_id("m-1", "p-1")
+    story = tell(sources, payout_return_id("m-1", "p-1"))
     assert story is not None
-    assert story.document["returns"] == payout_operation_id("p-1")
+    assert story.document["returns"] == payout_operation_id("m-1", "p-1")
 
 
 def test_nobody_knows_an_operation_that_there_is_not(tmp_path):

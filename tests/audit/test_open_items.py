@@ -1,5 +1,6 @@
 """What is open, and for how long."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -13,6 +14,7 @@ from falcon_balances.audit.standings import BalanceId
 from falcon_balances.audit.trial_balance import trial_balance
 from falcon_balances.domain.accounts import OF_MERCHANTS, Account
 from falcon_balances.domain.ageing import AgeRow, by_age
+from falcon_balances.domain.log_format import expected_uuids
 from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog
 from tests.audit.sealed import objects
@@ -107,8 +109,11 @@ def test_sums_that_64_bits_do_not_hold_are_exact():
     """Four decimals and fifteen digits: half of what an int64 holds, in each of three lines."""
     clf = {"currency": "CLF", "amount": "500000000000000.0000"}
     context = context_of(balance_shops={"CLF": "bs-clf"}, fees=[])
-    [(key, body)] = objects_of(segments_of(confirmed(**clf), context)).items()
-    line = body.splitlines(keepends=True)[1]
+    [segment] = segments_of(confirmed(**clf), context)
+    same = segment.lines * 3
+    uuids = expected_uuids(segment.staged, segment.merchant_id, same)
+    lines = tuple(replace(line, uuid=uuid) for line, uuid in zip(same, uuids, strict=True))
     findings: list[Finding] = []
-    [item] = open_items(MemoryLog({key: body + line + line}), findings)
+    log = objects_of([replace(segment, lines=lines)])
+    [item] = open_items(MemoryLog(log), findings)
     assert (item.minor, findings) == (3 * 5 * 10**18, [])

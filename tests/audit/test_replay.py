@@ -19,7 +19,7 @@ from falcon_balances.audit.replay import replay
 from falcon_balances.audit.standings import BalanceId
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.log_format import csv_body
+from falcon_balances.domain.log_format import csv_body, expected_uuids
 from falcon_balances.domain.log_grammar import HEADER
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import Segment, Stage
@@ -44,7 +44,7 @@ def balances_in(log, **how) -> dict[BalanceId, Balance]:
     return balances_of(replayed.sums, replayed.agreements)
 
 
-ZEROS = "00000000-0000-0000-0000-000000000000"
+ZEROS = "00000000-0000-5000-8000-000000000000"
 FEES = context_of(fees=[fee_of("1.00")])
 CAPTURE = segments_of(confirmed(), FEES)
 SALE = segments_of(
@@ -130,10 +130,10 @@ def test_a_stage_alone_is_joined_with_nothing():
 def test_a_repeated_line_leaves_its_standing():
     segments = world(40, 5)
     log = objects_of(segments)
-    key = next(key for key in log if key.startswith("confirmed/merchant_id=m-1/"))
-    assert balances_in(MemoryLog(log | {key.replace("=m-1/", "=m-9z/"): log[key]})) == defined(
-        segments
-    )
+    key = next(key for key in log if key.startswith("confirmed/") and "-of-" not in key)
+    again = key.replace(".csv", ".2-of-2.csv")
+    assert balances_in(MemoryLog(log | {again: log[key]})) == defined(segments)
+    assert replay(MemoryLog(log | {again: log[key]}), EVERYTHING).left_out
 
 
 def test_a_folder_and_its_selections(tmp_path):
@@ -166,9 +166,10 @@ def test_amounts_that_64_bits_cannot_add_up_are_exact():
         line = replace(
             segment.lines[0],
             amount=largest,
-            uuid=f"0000000{n}" + segment.lines[0].uuid[8:],
             falcon_operation_id=f"0000000{n}" + segment.falcon_operation_id[8:],
         )
+        [uuid] = expected_uuids("confirmed", segment.merchant_id, (line,))
+        line = replace(line, uuid=uuid)
         segments.append(replace(segment, lines=(line,)))
     log = MemoryLog(objects_of(segments))
     [total] = replay(log, EVERYTHING).sums.values()
@@ -197,30 +198,30 @@ FLAWED = [
     (BODY[:-20] + b"\n", "line 3: 10 columns"),
     (BODY[: len(HEADER) + 1], "header or line end missing"),
     (BODY + b"\n", "line 4: 1 columns"),
-    (BODY.replace(b"\n", b"\r\n"), "line 1: a character that no field has"),
+    (BODY.replace(b"\n", b"\r\n"), "header or line end missing"),
     (BODY.decode().encode("utf-16"), "line 1: a character that no field has"),
     (b"\xef\xbb\xbf" + BODY, "line 1: a character that no field has"),
     (row((1, "\xe9")), "line 2: a character that no field has"),
-    (row((1, '"order-1"')), "line 2: a character that no field has"),
-    (row((1, "a\x1b[2J")), "line 2: a character that no field has"),
-    (row((1, "a,b")), "line 2: 12 columns"),
+    (row((1, '"order-1"')), "line 2: external_reference"),
+    (row((1, "a\x1b[2J")), "line 2: external_reference"),
+    (row((1, "a,b")), "line 2: 17 columns"),
     (row((2, "100.0")), "line 2: an amount that is not at its currency's full scale"),
     (row((2, "100")), "line 2: an amount that is not at its currency's full scale"),
-    (row((2, "1e2")), "line 2: amount or operation_date"),
-    (row((2, "0100.00")), "line 2: amount or operation_date"),
-    (row((2, "-0.00")), "line 2: written in another way"),
-    (row((2, "+1.00")), "line 2: a character that no field has"),
-    (row((2, "1.2.3")), "line 2: amount or operation_date"),
-    (row((2, "")), "line 2: amount or operation_date"),
-    (row((3, "XXX")), "line 2: a currency that there is not"),
-    (row((3, "eur")), "line 2: a currency that there is not"),
-    (row((4, "gift")), "'gift' is not a valid OperationType"),
+    (row((2, "1e2")), "line 2: amount"),
+    (row((2, "0100.00")), "line 2: amount"),
+    (row((2, "-0.00")), "line 2: an amount of zero, or of more than 19 digits"),
+    (row((2, "+1.00")), "line 2: amount"),
+    (row((2, "1.2.3")), "line 2: amount"),
+    (row((2, "")), "line 2: amount"),
+    (row((3, "XXX")), "line 3: another currency than line 2's"),
+    (row((3, "eur")), "line 2: currency"),
+    (row((4, "gift")), "line 2: type"),
     (row((0, "not-a-uuid")), "line 2: uuid"),
     (row((0, CAPTURE[0].lines[0].uuid.upper())), "line 2: uuid"),
-    (row((5, "0" * 36)), "the key does not say what its lines say"),
-    (row((6, "2026-11-21T10:15:30Z")), "the key does not say what its lines say"),
-    (row((6, "2026-11-20")), "line 2: amount or operation_date"),
-    (row((6, "2026-11-20T25:00:00Z")), "hour must be in 0..23"),
+    (row((5, "0" * 36)), "line 2: falcon_operation_id"),
+    (row((6, "2026-11-21T10:15:30Z")), "line 2: another operation or day than its key's"),
+    (row((6, "2026-11-20")), "line 2: operation_date"),
+    (row((6, "2026-11-20T25:00:00Z")), "line 2: operation_date"),
 ]
 
 
@@ -238,13 +239,16 @@ def test_lines_of_another_operation_or_day_than_the_first_are_flawed():
     for other, detail in (
         (
             replace(second, falcon_operation_id="0" * 8 + second.falcon_operation_id[8:]),
-            "operation",
+            "falcon_operation_id",
         ),
-        (replace(second, operation_date=second.operation_date.replace(day=21)), "day"),
+        (
+            replace(second, operation_date=second.operation_date.replace(day=21)),
+            "operation_date",
+        ),
     ):
         body = csv_body(replace(segment, lines=(first, other))).encode()
         [finding] = replay(MemoryLog({KEY: body}), EVERYTHING).findings
-        assert finding.detail == f"line 3: another {detail} than its key's"
+        assert finding.detail == f"line 3: another {detail} than line 2's"
 
 
 @pytest.mark.parametrize(
@@ -270,10 +274,9 @@ def test_what_is_no_object_of_the_log_is_named(tmp_path, key):
 
 def test_large_objects_are_read_whole_and_what_is_too_large_is_foreign(tmp_path, monkeypatch):
     [segment] = CAPTURE
-    lines = [
-        replace(line, uuid=f"{n:08x}{line.uuid[8:]}")
-        for n, line in enumerate(segment.lines[:1] * 500)
-    ]
+    same = segment.lines[:1] * 500
+    uuids = expected_uuids("confirmed", segment.merchant_id, same)
+    lines = [replace(line, uuid=uuid) for line, uuid in zip(same, uuids, strict=True)]
     root = write({KEY: csv_body(replace(segment, lines=tuple(lines))).encode()}, tmp_path / "log")
     replayed = replay(LogFolder(root), EVERYTHING)
     assert (replayed.lines, replayed.findings) == (500, [])
@@ -301,25 +304,25 @@ def again(objects: Objects, merchant_id: str) -> Objects:
 
 
 def test_a_line_counts_once_per_uuid_and_the_first_by_key_wins():
-    log = objects_of(CAPTURE)
-    copies = again(log, "m-0") | again(log, "m-9")
-    replayed = replay(MemoryLog(copies | log), EVERYTHING)
-    assert {key.merchant_id for key in replayed.sums} == {"m-0"}
-    first = KEY.replace("m-5553", "m-0")
+    copies = {KEY.replace(".csv", end): BODY for end in (".1-of-2.csv", ".2-of-2.csv")}
+    replayed = replay(MemoryLog(copies | objects_of(CAPTURE)), EVERYTHING)
+    assert balances_of(replayed.sums, replayed.agreements) == defined(CAPTURE)
+    first, *others = sorted([KEY, *copies])
     assert replayed.findings == [
         Finding(key, "repeated", f"line {line}: already in {first}, line {line}")
-        for key in sorted([KEY, KEY.replace("m-5553", "m-9")])
+        for key in others
         for line in (2, 3)
     ]
 
 
-def test_lines_repeated_within_an_object_are_counted_once():
+def test_lines_repeated_within_an_object_are_flawed():
+    """The second would bear another uuid."""
     [segment] = CAPTURE
     body = csv_body(replace(segment, lines=(*segment.lines, segment.lines[1]))).encode()
     replayed = replay(MemoryLog({KEY: body}), EVERYTHING)
-    assert balances_of(replayed.sums, replayed.agreements) == defined(CAPTURE)
-    [finding] = replayed.findings
-    assert finding == Finding(KEY, "repeated", f"line 4: already in {KEY}, line 3")
+    detail = "line 4: its uuid is not made of what it says"
+    assert replayed.findings == [Finding(KEY, "flawed", detail)]
+    assert not replayed.sums
 
 
 def test_equal_hashes_of_different_ids_are_no_repeats(monkeypatch):
@@ -371,17 +374,17 @@ def test_parts_that_there_cannot_be_are_foreign():
 
 # What is refused is refused beside anything else: promise 7
 ODD = [
-    (row((2, "0x64.00")), "line 2: amount or operation_date"),
-    (row((2, "0x174876E8.00")), "line 2: amount or operation_date"),
-    (row((2, f"{'9' * 18}.00")), "line 2: an amount of more than 19 digits"),
+    (row((2, "0x64.00")), "line 2: amount"),
+    (row((2, "0x174876E8.00")), "line 2: amount"),
+    (row((2, f"{'9' * 18}.00")), "line 2: an amount of zero, or of more than 19 digits"),
     (row((4, "withdrawal")), "line 2: a type that its stage does not have"),
-    (row((1, "=1+1")), "line 2: a character that no field has"),
-    (row((1, " =1")), "line 2: a character that no field has"),
-    (row((1, "a\\")), "line 2: a character that no field has"),
-    (row((8, "-1")), "line 2: an id that begins with neither letter nor digit"),
-    (row((9, ".x")), "line 2: an id that begins with neither letter nor digit"),
-    (row((10, "_x")), "line 2: an id that begins with neither letter nor digit"),
-    (row((7, ":x")), "line 2: an id that begins with neither letter nor digit"),
+    (row((1, "=1+1")), "line 2: external_reference"),
+    (row((1, " =1")), "line 2: external_reference"),
+    (row((1, "a\\")), "line 2: external_reference"),
+    (row((8, "-1")), "line 2: shop_id"),
+    (row((9, ".x")), "line 2: balance_shop_id"),
+    (row((10, "_x")), "line 2: psp_id"),
+    (row((7, ":x")), "line 2: local_merchant_id"),
 ]
 
 

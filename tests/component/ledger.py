@@ -11,6 +11,7 @@ import pytest
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.direct_operations import parse_direct_document
+from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.instants import quarter_of, rfc3339
 from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.operations import DirectOperation, PayoutRequest, Stage
@@ -110,6 +111,7 @@ class Ledger:
         for document in documents:
             claim = any_claim_of(document, *self.contexts)
             self.claims.claim(claim)
+            self._come_back(document, claim)
             for segment in claim.segments:
                 self.log.append(
                     segment.log_key,
@@ -117,6 +119,17 @@ class Ledger:
                 )
             records += [data_of(record) for record in records_of(claim)]
         self.reduce(*records)
+
+    def _come_back(self, document: Document, claim: ClaimV1) -> None:
+        """As a return's transaction does it."""
+        if document.get("type") != "return":
+            return
+        key = (payout_operation_id(document["merchant_id"], document["payout_id"]), "payout")
+        payout = self.claims.claims.get(key)
+        if payout is not None:
+            returns = dict.fromkeys((*payout.returned_by, claim.falcon_operation_id))
+            grown = payout.model_copy(update={"returned_by": tuple(returns)})
+            self.claims.claims[key] = grown
 
     def reduce(self, *records: bytes) -> None:
         self.batches.append((self.now, records))

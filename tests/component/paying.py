@@ -10,7 +10,7 @@ from falcon_balances.adapters.ports import WriteOutcome
 from falcon_balances.contracts.execution import MessageResult, SplitterInput, ValidMessage
 from falcon_balances.contracts.payouts import PayoutLoggerInput, PayoutOutcomeV1
 from falcon_balances.contracts.staged_operations import parse_document
-from falcon_balances.domain.blocks import BlockStatus, LoggedMoney
+from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney
 from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.identity import event_document, payout_operation_id
 from falcon_balances.domain.merchant_context import Merchant
@@ -39,7 +39,7 @@ from tests.component.world import utc
 
 NOW = utc("2026-11-20T10:20:00")
 BALANCE = ItemKey("MERCHANT#m-1", "BALANCE#bs-1#EUR")
-ID = payout_operation_id("payout-1")
+ID = payout_operation_id("m-1", "payout-1")
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -83,7 +83,10 @@ class Paying:
     logged: list[LoggedMoney] = field(default_factory=list)
     """What the log is read to say of a merchant of high risk, one after the other."""
 
+    read_log: Callable[[Block], LoggedMoney] = field(init=False)
+
     def __post_init__(self) -> None:
+        self.read_log = lambda _block: self.logged.pop(0)
         self.store = MemoryBalanceStore()
         self.directory = MemoryMerchantDirectory(self._pass)
         self.claims = MemoryPayoutClaims(MemoryEventClaims(), self.store, self._pass)
@@ -115,7 +118,7 @@ class Paying:
             for n, document in enumerate(documents)
         ]
         step = SplitterInput(stage=Stage.PAYOUT, messages=tuple(messages))
-        world = World(self.claims, lambda _block: self.logged.pop(0), NOW, self._wait)
+        world = World(self.claims, self.read_log, NOW, self._wait)
         return over_json(decide_payouts(over_json(step), self.directory, world))
 
     def record(self, decided: PayoutLoggerInput) -> PayoutLoggerInput:
@@ -134,11 +137,16 @@ class Paying:
         return self.topic.announced[before:]
 
     def refusal(self, document: Document) -> tuple[str, str]:
-        """Code and reason of what must be refused, and leave everything as it was."""
+        """Code and reason of what must be rejected, announced so, and leave all as it was."""
         before = self.everything()
         [result] = self.announce(self.record(self.decide(document)))
         assert result.rejection is not None
-        assert self.everything() == before
+        assert self.everything()[:-1] == before[:-1]
+        outcome = self.topic.announced[-1]
+        assert (outcome.outcome, outcome.amount) == ("rejected", None)
+        assert (outcome.code, outcome.detail) == (result.rejection.code, result.rejection.reason)
+        asked = (document["payout_id"], document["merchant_id"], document["balance_shop_id"])
+        assert (outcome.payout_id, outcome.merchant_id, outcome.balance_shop_id) == asked
         return result.rejection.code.value, result.rejection.reason
 
     def everything(self) -> list[object]:
@@ -160,7 +168,7 @@ class Paying:
         return {name: self.store.counters[BALANCE].get(name, 0) for name in named}
 
     def state(self, payout_id: str = "payout-1") -> str | None:
-        claim = self.claims.claims.get((payout_operation_id(payout_id), "payout"))
+        claim = self.claims.claims.get((payout_operation_id("m-1", payout_id), "payout"))
         return None if claim is None else claim.state
 
     def block_status(self) -> list[BlockStatus]:

@@ -432,7 +432,7 @@ def test_every_key_that_is_read_begins_with_the_merchant_of_the_token(neighbours
         LOG_BUCKET,
         "by-window",
     }
-    assert payout_return_id(f"payout-{local}") in operations
+    assert payout_return_id(f"m-{local}", f"payout-{local}") in operations
 
 
 def test_for_a_path_that_names_another_merchant_aws_is_not_asked_at_all(neighbours):

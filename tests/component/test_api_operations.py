@@ -313,9 +313,8 @@ def test_a_story_has_both_stages_with_lines_log_keys_and_when_they_were_counted(
         assert stage["context_version"] == "2026-01-01T00:00:00Z"
         amounts = [(line["type"], line["amount"]) for line in stage["lines"]]
         assert amounts == [("capture", "100.00"), ("psp_fee", "-1.00")]
-    nothing = ("block", "returned_by", "returns")
-    assert [body[name] for name in nothing] == [None] * 3
-    assert body["corrected_by"] == []
+    assert (body["block"], body["returns"]) == (None, None)
+    assert body["corrected_by"] == body["returned_by"] == []
 
 
 def test_what_is_claimed_but_not_counted_yet_says_so(ledger):
@@ -388,7 +387,7 @@ def test_a_payout_s_story_has_its_block_and_its_return(ledger):
     [stage] = body["stages"]
     assert (stage["stage"], stage["state"], stage["counted_in"]) == ("payout", "decided", None)
     assert body["block"] == {
-        "block_id": payout_operation_id("payout-1"),
+        "block_id": payout_operation_id(MERCHANT, "payout-1"),
         "amount": "40.00",
         "currency": "EUR",
         "purpose": "payout",
@@ -397,7 +396,7 @@ def test_a_payout_s_story_has_its_block_and_its_return(ledger):
         "expiry": None,
         "ended_at": None,
     }
-    assert (body["returned_by"], body["returns"]) == (None, None)
+    assert (body["returned_by"], body["returns"]) == ([], None)
     ledger.claims.claims.clear()
     ledger.at("2026-11-20T10:20:00").count(payout())
     ledger.at("2026-11-20T11:01:00").count(payout_return())
@@ -409,10 +408,10 @@ def test_a_payout_s_story_has_its_block_and_its_return(ledger):
         "settled",
         "2026-11-20T10:20:00Z",
     )
-    assert body["returned_by"] == payout_return_id("payout-1")
-    back = get(f"/operations/{body['returned_by']}").body
+    assert body["returned_by"] == [payout_return_id(MERCHANT, "payout-1")]
+    back = get(f"/operations/{body['returned_by'][0]}").body
     assert (back["type"], back["returns"]) == ("withdrawal_reversal", id_of(payout()))
-    assert (back["returned_by"], back["block"]) == (None, None)
+    assert (back["returned_by"], back["block"]) == ([], None)
     assert [line["amount"] for line in back["stages"][0]["lines"]] == ["40.00"]
 
 
@@ -438,7 +437,7 @@ def test_a_payout_that_was_refused_has_no_lines_and_so_no_story(monkeypatch):
     ledger = Ledger()
     ledger.store, ledger.claims.claims = paying.store, paying.claims.claims
     ledger.serve(monkeypatch)
-    answer = get(f"/operations/{payout_operation_id('payout-1')}", merchant_id="m-1")
+    answer = get(f"/operations/{payout_operation_id('m-1', 'payout-1')}", merchant_id="m-1")
     assert (answer.status, answer.problem) == (404, "not-found")
 
 

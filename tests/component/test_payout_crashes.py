@@ -24,13 +24,15 @@ def gaps(*calls: str) -> list[str]:
 
 LOOK_UP = "MemoryMerchantDirectory.merchants"
 DECIDE, MOVE = "MemoryPayoutClaims.decide", "MemoryPayoutClaims.move"
+CLAIM_RETURN = "MemoryPayoutClaims.claim_return"
 FIND, CLAIM = "MemoryEventClaims.find", "MemoryEventClaims.claim"
 APPEND, PUBLISH = "MemoryTransactionLog.append", "MemoryBalanceStream.publish"
 ANNOUNCE = "MemoryOutcomeTopic.announce"
 
 PAID = gaps(LOOK_UP, DECIDE, MOVE, APPEND, PUBLISH, MOVE, ANNOUNCE)
 REFUSED = gaps(LOOK_UP, DECIDE, CLAIM, ANNOUNCE)
-RETURNED = gaps(LOOK_UP, FIND, CLAIM, APPEND, PUBLISH, ANNOUNCE)
+REJECTED = gaps(LOOK_UP, ANNOUNCE)
+RETURNED = gaps(LOOK_UP, FIND, CLAIM_RETURN, APPEND, PUBLISH, ANNOUNCE)
 IS_DECIDED, IS_LOGGING = PAID.index(f"after {DECIDE}"), PAID.index(f"after {MOVE}")
 IS_PAID = IS_LOGGING + len(gaps(APPEND, PUBLISH, MOVE))
 
@@ -95,8 +97,13 @@ def paying() -> Paying:
 
 @pytest.mark.parametrize(
     ("listed", "available", "document"),
-    [(PAID, 10000, request()), (REFUSED, 3999, request()), (RETURNED, 10000, returned())],
-    ids=["paid", "refused", "returned"],
+    [
+        (PAID, 10000, request()),
+        (REFUSED, 3999, request()),
+        (RETURNED, 10000, returned()),
+        (REJECTED, 10000, request(merchant_id="m-unknown")),
+    ],
+    ids=["paid", "refused", "returned", "rejected"],
 )
 def test_no_gap_is_missing(paying, listed, available, document):
     paying.give(available - 10000)

@@ -2,14 +2,16 @@
 
 import pytest
 
-from falcon_balances.contracts.payouts import PayoutLoggerInput
+from falcon_balances.adapters.ports import TryAgain
+from falcon_balances.contracts.payouts import FirstRequestV1, PayoutLoggerInput
 from falcon_balances.domain.blocks import BlockStatus, LoggedMoney, block_writes
-from falcon_balances.domain.counting import AddCounters
+from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.merchant_context import ContextKey, Merchant
 from falcon_balances.domain.payouts import payout_block
 from falcon_balances.fakes.interruptions import never
 from lambdas.payouts.decider import CONTENTION_DELAYS_S, RETURN_DELAYS_S
+from tests.builders import RECEIVED_AT
 from tests.component.paying import BALANCE, ID, NOW, Paying, parsed, request, returned
 
 
@@ -166,7 +168,6 @@ OTHER_CONTENTS = [
     {"amount": "1.00"},
     {"minimum_amount": "40.00"},
     {"balance_shop_id": "bs-2"},
-    {"merchant_id": "m-2"},
     {"currency": "JPY", "amount": "40"},
 ]
 
@@ -178,6 +179,95 @@ def test_another_content_under_a_known_payout_id_is_refused(paying, available, c
     paying.run(request())
     conflict = ("E_ID_CONFLICT", "payout_id: known already, with another content")
     assert paying.refusal(request(**changes)) == conflict
+    assert paying.topic.announced[-1].first == FirstRequestV1(
+        outcome="accepted" if available else "refused",
+        received_at=RECEIVED_AT,
+        balance_shop_id="bs-1",
+        currency="EUR",
+        requested_amount="40.00",
+        amount="40.00" if available else None,
+    )
+
+
+def test_a_conflict_with_a_request_that_is_under_way_says_that_it_is_open(paying):
+    paying.decide(request())
+    paying.run(request(amount="41.00"))
+    first = paying.topic.announced[-1].first
+    assert (first.outcome, first.amount, first.requested_amount) == (None, None, "40.00")
+
+
+def test_a_conflict_with_a_return_says_what_came_back_first(paid):
+    paid.run(returned(amount="15.00"))
+    paid.run(returned(amount="16.00"))
+    first = paid.topic.announced[-1].first
+    assert (first.outcome, first.amount, first.balance_shop_id) == ("returned", "15.00", "bs-1")
+
+
+def test_a_rejection_said_again_is_the_same_and_every_other_one_has_its_own_id(paying):
+    rejected = [
+        request(merchant_id="m-unknown"),
+        request(balance_shop_id="bs-unknown"),
+        request(balance_shop_id="bs-unknown", amount="41.00"),
+        returned(balance_shop_id="bs-unknown"),
+    ]
+    said = paying.run(*rejected)
+    assert paying.run(*rejected) == said
+    assert paying.run(rejected[0] | {"requested_at": "2026-11-20T10:16:00Z"}) == said[:1]
+    assert len({each.outcome_id for each in said}) == len(said)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        {"requested_at": "2026-11-20T10:15:01Z"},
+        {"valid_until": "2026-11-21T10:15:00Z"},
+        {"mode": "test"},
+        {"requested_at": "2026-11-01T10:15:00Z", "valid_until": "2026-11-02T10:15:00Z"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("available", [10000, 0], ids=["paid", "refused"])
+def test_who_asks_again_at_another_time_asks_for_the_same_payout(paying, available, again):
+    """Also where it would have been too late: it was decided in time."""
+    paying.give(available - 10000)
+    [first] = paying.run(request())
+    objects = dict(paying.log.objects)
+    assert paying.run(request(**again)) == [first]
+    assert paying.log.objects == objects
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({"requested_at": "2026-11-17T10:20:00Z"}, "accepted"),  # three days before it is decided
+        ({"requested_at": "2026-11-17T10:19:59Z"}, "refused"),
+        ({"valid_until": "2026-11-20T10:20:00Z"}, "accepted"),
+        ({"valid_until": "2026-11-20T10:19:59Z"}, "refused"),
+        (
+            {"requested_at": "2026-01-01T00:00:00Z", "valid_until": "2027-01-01T00:00:00Z"},
+            "accepted",
+        ),
+    ],
+)
+def test_a_request_decided_after_it_was_valid_is_refused_and_stays_so(paying, changes, outcome):
+    [said] = paying.run(request(**changes))
+    is_late = outcome == "refused"
+    assert (said.outcome, said.reason) == (outcome, "expired" if is_late else None)
+    assert said.available is None
+    if is_late:
+        later = request(valid_until="2027-01-01T00:00:00Z")
+        assert paying.run(later) == [said]
+        assert paying.claims.claims[ID, "payout"].refusal == "expired"
+        assert paying.log.objects == {}
+
+
+def test_the_same_payout_id_at_two_merchants_is_two_payouts(paying):
+    other = ItemKey("MERCHANT#m-2", "BALANCE#bs-1#EUR")
+    paying.store.apply([AddCounters(other, {"available": 10000})])
+    outcomes = paying.run(request(), request(merchant_id="m-2", amount="41.00"))
+    assert [each.amount for each in outcomes] == ["40.00", "41.00"]
+    assert len({each.outcome_id for each in outcomes}) == len(paying.log.objects) == 2
+    assert paying.store.counters[other]["available"] == 5900
 
 
 NO_MERCHANT = ("E_UNKNOWN_MERCHANT", "merchant_id: no merchant context names it")
@@ -241,9 +331,9 @@ def test_a_second_return_with_another_content_is_refused(paid, changes):
     ("changes", "named"),
     [
         ({"amount": "40.01"}, "amount: "),
-        ({"balance_shop_id": "bs-2"}, "merchant_id, balance_shop_id, currency: "),
-        ({"merchant_id": "m-2"}, "merchant_id, balance_shop_id, currency: "),
-        ({"currency": "JPY", "amount": "1"}, "merchant_id, balance_shop_id, currency: "),
+        ({"balance_shop_id": "bs-2"}, "balance_shop_id, currency: "),
+        ({"merchant_id": "m-2"}, "payout_id: "),
+        ({"currency": "JPY", "amount": "1"}, "balance_shop_id, currency: "),
         ({"payout_id": "payout-2"}, "payout_id: "),
     ],
 )
@@ -258,6 +348,62 @@ def test_no_more_than_what_was_paid_comes_back_of_a_payout_that_was_paid_in_part
     paying.run(request(minimum_amount="10.00"))
     assert paying.refusal(returned(amount="25.01"))[0] == "E_NOT_PAID"
     assert paying.run(returned(amount="25.00"))[0].outcome == "returned"
+
+
+def test_one_payout_comes_back_in_several_parts(paid):
+    parts = [{"amount": "10.00"}, {"amount": "25.00", "return_id": "r-2"}, {"return_id": "r-3"}]
+    outcomes = [paid.run(returned(**({"amount": "5.00"} | part))) for part in parts]
+    assert [each.amount for [each] in outcomes] == ["10.00", "25.00", "5.00"]
+    assert len({each.outcome_id for [each] in outcomes}) == 3
+    assert [each.return_id for [each] in outcomes] == [None, "r-2", "r-3"]
+    assert paid.run(returned(**parts[1])) == outcomes[1]
+    assert paid.claims.claims[ID, "payout"].returned == 4000
+    assert paid.count() == {"available": 10000, "blocked": 0, "withdrawn": 0}
+
+
+@pytest.mark.parametrize(("first", "second"), [("40.00", "0.01"), ("0.01", "40.00")])
+def test_all_returns_of_a_payout_together_are_never_more_than_was_paid(paid, first, second):
+    paid.run(returned(amount=first))
+    code, reason = paid.refusal(returned(amount=second, return_id="r-2"))
+    assert (code, reason[:8]) == ("E_NOT_PAID", "amount: ")
+    assert len(paid.claims.claims[ID, "payout"].returned_by) == 1
+
+
+@pytest.mark.parametrize("amount", ["14.99", "25.01", "40.01"])
+def test_a_return_id_seen_with_another_amount_is_a_conflict(paid, amount):
+    paid.run(returned(amount="15.00", return_id="r-1"))
+    assert paid.refusal(returned(amount=amount, return_id="r-1"))[0] == "E_ID_CONFLICT"
+
+
+@pytest.mark.parametrize("point", ["before", "after"])
+def test_of_two_returns_at_once_that_exceed_the_payout_together_one_is_refused(paid, point):
+    others = []
+
+    def happens(passed: str) -> None:
+        if passed == f"{point} MemoryPayoutClaims.claim_return":
+            paid.happens = never
+            others.extend(paid.decide(returned(amount="25.00", return_id="r-2")).messages)
+
+    paid.happens = happens
+    both = [*paid.decide(returned(amount="20.00")).messages, *others]
+    codes = {each.rejection.code if each.rejection else None for each in both}
+    assert codes == {None, "E_NOT_PAID"}
+    back = paid.claims.claims[ID, "payout"].returned
+    assert back == (2500 if point == "before" else 2000)
+
+
+@pytest.mark.parametrize("conflicts", [1, len(CONTENTION_DELAYS_S) + 1])
+def test_a_return_that_meets_others_waits_and_not_for_ever(paid, monkeypatch, conflicts):
+    real, left = paid.claims.claim_return, [TryAgain()] * conflicts
+    monkeypatch.setattr(
+        paid.claims, "claim_return", lambda *said: left.pop() if left else real(*said)
+    )
+    if conflicts > len(CONTENTION_DELAYS_S):
+        with pytest.raises(TransientError, match="not decided"):
+            paid.run(returned())
+        assert paid.claims.claims[ID, "payout"].returned == 0
+    else:
+        assert paid.run(returned())[0].outcome == "returned"
 
 
 def test_what_was_refused_cannot_come_back(paying):
@@ -325,5 +471,5 @@ def test_the_good_of_a_batch_are_paid_beside_the_bad(paying):
     assert codes == [None, "E_UNKNOWN_MERCHANT", None, "E_NOT_PAID", None, None]
     assert [each.message_id for each in results] == [f"message-{n}" for n in range(6)]
     outcomes = [each.outcome for each in paying.topic.announced]
-    assert outcomes == ["accepted", "accepted", "refused", "accepted"]
+    assert outcomes == ["accepted", "rejected", "accepted", "rejected", "refused", "accepted"]
     assert paying.count() == {"available": 7000, "blocked": 0, "withdrawn": 3000}

@@ -12,6 +12,7 @@ from falcon_balances.contracts.balance_document import BalanceDocumentV1
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import SplitterInput, ValidMessage
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
+from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.contracts.refused_samples import refused_samples
 from falcon_balances.contracts.samples import (
     CONTEXT_SAMPLES,
@@ -46,6 +47,7 @@ HISTORIES = {context.key: [context] for context in CONTEXTS}
 _WRITTEN_BY_US: dict[str, type[BaseModel]] = {
     "claim": ClaimV1,
     "balance-document": BalanceDocumentV1,
+    "payout-outcome": PayoutOutcomeV1,
 }
 STAGE_BY_CONTRACT = {contract: stage for stage, contract in CONTRACT_BY_STAGE.items()}
 

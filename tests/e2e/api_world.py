@@ -24,7 +24,17 @@ from falcon_balances.domain.identity import (
 from falcon_balances.domain.instants import QUARTER, rfc3339
 from tests.builders import operation_id_of
 from tests.e2e import observed, past
-from tests.e2e.events import DATE, Document, confirmed, context, direct, fee, part, reconciled
+from tests.e2e.events import (
+    DATE,
+    FOR_EVER,
+    Document,
+    confirmed,
+    context,
+    direct,
+    fee,
+    part,
+    reconciled,
+)
 
 PSP = "api-psp"
 NAMES = [f"api-{letter}" for letter in "abcdefghij"]
@@ -32,23 +42,29 @@ NOBODY = "api-nobody"
 MANY = 30  # more captures of 1.00 for the first merchant
 MONTH = DATE[:7]  # of all operation dates of PSPs
 
+JOINT = {
+    "pending": "303.80",  # 294.00, and 9.80 of what was settled short
+    "unapplied": "49.00",
+    "debits_unconfirmed": "0.00",
+    "debits_untraced": "10.00",
+}
 BEFORE_THIS_MONTH = {
     "confirmed": "578.00",  # 600.00 less 12.00, less 10.00
     "reconciled": "333.20",  # 98.00, 186.20, 49.00
-    "pending": "254.80",
+    **JOINT,
     "withdrawn": "0.00",
     "adjusted": "0.00",
-    "available_before_blocks": "323.20",
+    "available_before_blocks": "274.20",  # 98.00, 186.20, less the refund's 10.00
     "operations_count": 13,
 }
 NOW = {
     "confirmed": "578.00",
     "reconciled": "333.20",
-    "pending": "254.80",
+    **JOINT,
     "withdrawn": "30.00",
     "adjusted": "5.00",
     "blocked": "0.00",
-    "available": "298.20",
+    "available": "249.20",
     "operations_count": 17,
 }
 
@@ -91,7 +107,7 @@ def adjustment_id_of(name: str) -> str:
 
 def payouts_of(name: str) -> list[Document]:
     return [
-        direct(name, "payout_id", f"{name}-{n}", amount, requested_at=DATE)
+        direct(name, "payout_id", f"{name}-{n}", amount, requested_at=DATE, valid_until=FOR_EVER)
         for n, amount in (("paid", "30.00"), ("sent-back", "20.00"))
     ]
 
@@ -102,11 +118,11 @@ def return_of(name: str) -> Document:
 
 
 def payout_of(name: str) -> str:
-    return payout_operation_id(f"{name}-sent-back")
+    return payout_operation_id(f"m-{name}", f"{name}-sent-back")
 
 
 def returned_of(name: str) -> str:
-    return payout_return_id(f"{name}-sent-back")
+    return payout_return_id(f"m-{name}", f"{name}-sent-back")
 
 
 SHARED_BY = (NAMES[0], NAMES[1], NAMES[2])

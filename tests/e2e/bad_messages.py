@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.domain.instants import rfc3339
-from tests.e2e.events import DATE, Document, confirmed, context, direct, part, reconciled
+from tests.e2e.events import DATE, FOR_EVER, Document, confirmed, context, direct, part, reconciled
 
 PSP = "bad-psp"
 OPENING = confirmed(PSP, "known", "bad", "1.00")
-REQUEST = direct("bad", "payout_id", "known", "0.50", requested_at=DATE)
+REQUEST = direct("bad", "payout_id", "known", "0.50", requested_at=DATE, valid_until=FOR_EVER)
 RETURN = direct(
     *("bad", "payout_id", "known", "0.20"), type="return", returned_at=DATE, bank_reference="bank-1"
 )
@@ -273,6 +273,8 @@ def _payouts() -> Iterator[Row]:
     yield row("no date", "E_SCHEMA", requested_at=None)
     yield row("a day only", "E_DATE", requested_at="2026-03-05")
     yield row("far ahead", "E_FUTURE", requested_at="2999-01-01T00:00:00Z")
+    early = {"valid_until": "2026-03-05T10:15:29Z"}
+    yield row("valid until before it was made", "E_DATE", **early)
     yield row("minimum_amount of nothing", "E_AMOUNT", minimum_amount="0.00")
     yield row("minimum_amount above amount", "E_AMOUNT", minimum_amount="0.51")
     yield row("minimum_amount too precise", "E_SCALE", minimum_amount="0.001")
@@ -296,6 +298,9 @@ def _returns() -> Iterator[Row]:
     yield row("more than was paid", "E_NOT_PAID", payout_id="known", amount="0.51")
     other = {"payout_id": "known", "merchant_id": "m-bad-good", "balance_shop_id": "bs-bad-good"}
     yield row("to another balance", "E_NOT_PAID", **other)
+    more = {"payout_id": "known", "return_id": "second", "amount": "0.50"}
+    yield row("with another more than was paid", "E_NOT_PAID", **more)
+    yield row("return_id with a blank", "E_ID", return_id="a b")
     yield row("a second time", "E_ID_CONFLICT", payout_id="known", amount="0.30")
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 Document = dict[str, Any]
 DATE = "2026-03-05T10:15:30Z"
+# So that a request of that date is decided, whenever the test runs.
+FOR_EVER = "2999-01-01T00:00:00Z"
 
 
 def context(psp_id: str, name: str, currency: str = "EUR", /, **changes: object) -> Document:
@@ -75,6 +77,11 @@ def reconciled(event: Document, /, **changes: object) -> Document:
         **changes,
     }
     return {field: value for field, value in document.items() if value is not None}
+
+
+def revised(event: Document, /, **changes: object) -> Document:
+    """What the event amounts to now, in its stage: its second revision."""
+    return {**event, "revision": 2, "revised_at": "2026-03-20T00:00:00Z", **changes}
 
 
 def jsonl(path: Path, documents: Iterable[Document]) -> str:

@@ -22,6 +22,7 @@ from tests.e2e import observed
 MERCHANT = context_of().merchant_id
 RISKY = context_of("risky", risk="high")
 DATE = "2026-11-20T10:30:00Z"
+FOR_EVER = "2999-01-01T00:00:00Z"
 OWN = f"merchants/{MERCHANT}"
 GOOD, PAIRED = (operation_id_of(confirmed(external_reference=each)) for each in ("good", "other"))
 CONFIRMED = (f"{GOOD}#confirmed", f"{PAIRED}#confirmed")
@@ -237,7 +238,9 @@ def direct(name: str = "5553", **more: str) -> dict[str, Any]:
 
 
 def payout(payout_id: str, amount: str, name: str = "5553") -> bytes:
-    return raw(direct(name, payout_id=payout_id, amount=amount, requested_at=DATE))
+    return raw(
+        direct(name, payout_id=payout_id, amount=amount, requested_at=DATE, valid_until=FOR_EVER)
+    )
 
 
 def returned(payout_id: str, amount: str) -> bytes:

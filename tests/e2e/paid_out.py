@@ -12,6 +12,7 @@ from falcon_balances.adapters.clock import utc_now
 from falcon_balances.cli.target import Target
 from falcon_balances.domain.instants import QUARTER, quarter_of
 from tests.e2e import observed, past
+from tests.e2e.events import FOR_EVER
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import LocalStack
@@ -57,6 +58,7 @@ def request(balance: Balance, payout_id: str, amount: str) -> dict[str, Any]:
         **{name: balance[name] for name in names},
         "amount": amount,
         "requested_at": "2026-11-20T10:00:00Z",
+        "valid_until": FOR_EVER,
     }
 
 

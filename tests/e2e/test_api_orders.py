@@ -29,8 +29,18 @@ pytestmark = [
 THREADS = 4
 # Between the orders, for the axis of operation dates.
 MIDST = "2018-03-01T00:00:00Z"
-WHEN_CONFIRMED = {"refund", "chargeback"}
-FIGURES = ("confirmed", "reconciled", "pending", "withdrawn", "operations_count", "available")
+FIGURES = (
+    "confirmed",
+    "reconciled",
+    "pending",
+    "unapplied",
+    "debits_unconfirmed",
+    "debits_untraced",
+    "withdrawn",
+    "operations_count",
+    "available",
+)
+NOTHING = Decimal(0)
 Row = dict[str, str]
 
 
@@ -54,19 +64,25 @@ class Logged:
 def added_up(segments: Iterable[Logged]) -> dict[str, Any]:
     """The figures of the merchant's one balance, as design §7 defines them."""
     total: dict[str, Any] = defaultdict(Decimal)
+    nets: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for segment in segments:
         for row in segment.rows:
-            amount, counts_now = Decimal(row["amount"]), row["type"] in WHEN_CONFIRMED
+            amount = Decimal(row["amount"])
             total["operations_count"] += 1
             if segment.stage in ("confirmed", "reconciled"):
                 total[segment.stage] += amount
-                if not counts_now:
-                    total["pending"] += amount if segment.stage == "confirmed" else -amount
-                if counts_now == (segment.stage == "confirmed"):
-                    total["available"] += amount
+                nets[segment.operation_id][segment.stage] += amount
             else:
                 total["withdrawn"] -= amount
                 total["available"] += amount
+    for said in nets.values():
+        confirmed, reconciled = said["confirmed"], said["reconciled"]
+        counted = min(confirmed, reconciled)
+        total["available"] += counted
+        total["pending"] += max(confirmed, NOTHING) - max(counted, NOTHING)
+        total["unapplied"] += max(reconciled, NOTHING) - max(counted, NOTHING)
+        total["debits_unconfirmed"] += min(confirmed, NOTHING) - min(counted, NOTHING)
+        total["debits_untraced"] += min(reconciled, NOTHING) - min(counted, NOTHING)
     return total
 
 

@@ -12,7 +12,7 @@ from falcon_balances.domain.blocks import block_writes
 from falcon_balances.domain.operations import PayoutRequest, Stage
 from falcon_balances.domain.payouts import PayoutState, payout_block, withdrawal_of
 from tests.e2e import observed
-from tests.e2e.events import DATE, confirmed, context, direct, jsonl, reconciled
+from tests.e2e.events import DATE, FOR_EVER, confirmed, context, direct, jsonl, reconciled
 
 PSP = "command-psp"
 BALANCE = ("m-operated", "bs-operated")
@@ -78,14 +78,17 @@ def test_a_payout_is_requested_paid_and_traced(run):
     words = ("payout", "request", *BALANCE, "40.00", "EUR", "--payout-id", "operated-1")
     available, *_ = figures(run)
     assert run(0, *words, "--dry-run")["payout_id"] == "operated-1"
-    assert "no payout" in run(1, "payout", "trace", "operated-1")
-    paid = run(0, *words, "--requested-at", DATE, "--wait")
+    assert "no payout" in run(1, "payout", "trace", "m-operated", "operated-1")
+    paid = run(0, *words, "--requested-at", DATE, "--valid-until", FOR_EVER, "--wait")
     assert (paid["state"], paid["block"]["status"]) == ("paid", "settled")
-    assert run(0, *words, "--requested-at", DATE, "--wait") == paid
-    assert run(0, "payout", "trace", "operated-1") == paid
+    assert run(0, *words, "--wait") == paid
+    late = ("--requested-at", DATE, "--payout-id", "operated-late")
+    refused = run(1, *words[:-2], *late, "--wait")
+    assert (refused["state"], refused["refused_because"]) == ("refused", "expired")
+    assert run(0, "payout", "trace", "m-operated", "operated-1") == paid
     assert "E_ID_CONFLICT" in run(1, *words[:4], "41.00", *words[5:], "--wait")
     assert float(figures(run)[0]) == float(available) - 40
-    assert "paid" in run(1, "ops", "payout", "give-up", "operated-1", "--by", "anna")
+    assert "paid" in run(1, "ops", "payout", "give-up", "m-operated", "operated-1", "--by", "anna")
 
 
 def test_a_payout_takes_what_there_is_or_is_refused(run):
@@ -103,7 +106,16 @@ def test_a_payout_takes_what_there_is_or_is_refused(run):
 def test_an_adjustment_and_what_it_corrects_point_at_each_other(run):
     captured = run(0, "psp", "trace", PSP, "capture", "money")["falcon_operation_id"]
     words = ("ops", "adjust", *BALANCE, "credit", "5.00", "EUR", "--adjustment-id", "operated-1")
-    why = ("--reason", "paid twice", "--requested-by", "anna", "--corrects", captured)
+    why = (
+        "--reason",
+        "paid twice",
+        "--reason-code",
+        "paid-twice",
+        "--requested-by",
+        "anna",
+        "--corrects",
+        captured,
+    )
     assert run(0, *words, *why, "--dry-run")["direction"] == "credit"
     adjusted = run(0, *words, *why, "--wait")
     assert adjusted["counted"] == 1
@@ -114,6 +126,19 @@ def test_an_adjustment_and_what_it_corrects_point_at_each_other(run):
     assert figures(run)[3] == "5.00"
     assert "E_SCHEMA reason" in run(1, *words, "--reason", " ", *why[2:]).replace(":", "")
     assert "direction" in run(1, "ops", "adjust", *BALANCE, "up", *words[5:], *why)
+
+
+def test_a_credit_for_money_that_one_side_has_said_is_refused(run, stack):
+    observed.send(stack, "confirmed", [json.dumps(confirmed(PSP, "untraced", "operated", "7.00"))])
+    observed.drain(stack)
+    untraced = run(0, "psp", "trace", PSP, "capture", "untraced")["falcon_operation_id"]
+    before = figures(run)
+    words = ("7.00", "EUR", "--adjustment-id", "operated-2", "--reason", "lost")
+    who = ("--reason-code", "lost", "--requested-by", "anna")
+    why = (*words, *who, "--corrects", untraced)
+    assert "pending" in run(1, "ops", "adjust", *BALANCE, "credit", *why)
+    assert run(0, "ops", "adjust", *BALANCE, "debit", *why, "--dry-run")["direction"] == "debit"
+    assert figures(run) == before
 
 
 def decided(stack, payout_id):
@@ -131,7 +156,7 @@ def test_a_payout_that_never_reached_the_log_is_given_up_for_good(run, stack):
     before = figures(run)
     message = decided(stack, "operated-4")
     assert figures(run)[1] == "5.00"
-    words = ("ops", "payout", "give-up", "operated-4", "--by", "anna")
+    words = ("ops", "payout", "give-up", "m-operated", "operated-4", "--by", "anna")
     assert run(0, *words, "--dry-run")["state"] == "decided"
     given_up = run(0, *words)
     assert (given_up["state"], given_up["block"]["status"]) == ("given_up", "released")
@@ -140,9 +165,11 @@ def test_a_payout_that_never_reached_the_log_is_given_up_for_good(run, stack):
     # Redriven, its message finds it so.
     observed.send(stack, "payout", [message])
     observed.drain(stack)
-    assert run(0, "payout", "trace", "operated-4") == given_up
+    assert run(0, "payout", "trace", "m-operated", "operated-4") == given_up
     assert figures(run) == before
-    assert "no payout" in run(1, "ops", "payout", "give-up", "operated-5", "--by", "anna")
+    assert "no payout" in run(
+        1, "ops", "payout", "give-up", "m-operated", "operated-5", "--by", "anna"
+    )
 
 
 def test_a_file_of_any_stage_is_validated_as_what_it_says(run, falcon, tmp_path):

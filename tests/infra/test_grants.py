@@ -48,6 +48,7 @@ FUNCTIONS = {
     "payout-decider": {
         ("dynamodb:GetItem", "event-claims.Arn"),
         ("dynamodb:PutItem", "event-claims.Arn"),
+        ("dynamodb:UpdateItem", "event-claims.Arn"),
         ("dynamodb:PutItem", BALANCES),
         ("dynamodb:Query", BALANCES),
         ("dynamodb:UpdateItem", BALANCES),

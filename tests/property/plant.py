@@ -24,6 +24,7 @@ READING = ("tests/property/test_reading.py",)
 SPLITTING = ("tests/component/test_reducer_cuts.py",)
 # Two reducers at one operation, each with another segment of it: records in order never bring that.
 COUNTING = ("tests/component/test_reducer.py",)
+REFUNDING = ("tests/component/test_blocks_in_reducer.py",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,7 @@ FAULTS = (
         "falcon_balances/domain/blocks.py",
         "mark_sk(block.block_id, stage)) for stage in PSP_STAGES)\n",
         "mark_sk(block.block_id, stage)) for stage in PSP_STAGES[:1])\n",
-        first=SPENDING,
+        first=REFUNDING,
     ),
     Fault(
         "block settled without its end",
@@ -288,6 +289,27 @@ FAULTS = (
         "        if isinstance(found, ClaimV1):\n            return found\n",
         "        if isinstance(found, ClaimV1):\n            return ours\n",
         first=SPENDING,
+    ),
+    Fault(
+        "an outcome not announced",
+        "lambdas/payouts/announcer.py",
+        "        topic.announce(outcome)\n",
+        "        if message.rejection is None:\n            topic.announce(outcome)\n",
+        first=SPENDING,
+    ),
+    Fault(
+        "returns added up without their limit",
+        "falcon_balances/fakes/storage.py",
+        "        if payout.returned > paid - amount:\n",
+        "        if amount > paid:\n",
+        first=SPENDING,
+    ),
+    Fault(
+        "a logged payout taken off twice",
+        "falcon_balances/domain/blocks.py",
+        "        return self.available + self.payouts - blocked\n",
+        "        return self.available - blocked\n",
+        first=("tests/component/test_high_risk_payouts.py",),
     ),
     Fault(
         "payout's block expires",

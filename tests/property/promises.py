@@ -69,6 +69,7 @@ class Promises:
             case (
                 "after MemoryEventClaims.claim"
                 | "after MemoryPayoutClaims.decide"
+                | "after MemoryPayoutClaims.claim_return"
                 | "after MemoryPayoutClaims.move"
             ):
                 self._claims_never_change()
@@ -90,7 +91,11 @@ class Promises:
         claims = self._world.claims.claims
         for key, claim in self._claims.items():
             now = claims[key]
-            assert now.model_copy(update={"state": claim.state}) == claim, "a claim changed"
+            moved = {"state", "returned", "returned_by"}
+            assert now.model_dump(exclude=moved) == claim.model_dump(exclude=moved), (
+                "a claim changed"
+            )
+            assert now.returned_by[: len(claim.returned_by)] == claim.returned_by, "a return went"
             assert now.state in _NEXT_STATES[claim.state], "a payout went back"
         self._claims = dict(claims)
 

@@ -3,8 +3,10 @@
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose
 from falcon_balances.domain.counting import ItemKey, mark_sk, merchant_pk
+from falcon_balances.domain.errors import RejectionCode
+from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.operations import PSP_STAGES, Stage
-from falcon_balances.domain.payouts import Outcome, PayoutState
+from falcon_balances.domain.payouts import Outcome, PayoutState, outcome_id, rejection_id
 from tests.property.promises import Promises
 
 _ENDED_AS = {
@@ -73,12 +75,15 @@ class SpendingPromises(Promises):
 
     def _outcome_is_true(self) -> None:
         outcome = self._world.outcomes.announced[-1]
+        if outcome.outcome is Outcome.REJECTED:
+            return  # of a conflict the first may be logged
         is_logged = any(outcome.falcon_operation_id in key for key in self._log)
         moved = outcome.outcome in (Outcome.ACCEPTED, Outcome.RETURNED)
         assert is_logged == moved, f"{outcome.outcome} is not what the log says"
 
     def check_all_ended(self) -> None:
         """Every payout paid, given up or refused, and announced so; no block left over."""
+        self._check_every_request_is_answered()
         for (operation_id, _), claim in self._world.claims.claims.items():
             if claim.state is not None:
                 self._check_payout(operation_id, claim)
@@ -87,15 +92,35 @@ class SpendingPromises(Promises):
                 assert block.purpose is not Purpose.PAYOUT, "a payout's block is left over"
                 assert not self._is_spent(block), "a refund's block is left over"
 
+    def _check_every_request_is_answered(self) -> None:
+        """Also those that were rejected, and returns: who asked must not wait for ever."""
+        said = {each.outcome_id for each in self._world.outcomes.announced}
+        for stage, body in self.sent:
+            operation = self._parsed(stage, body) if stage is Stage.PAYOUT else None
+            if operation is not None:
+                operation_id, content = falcon_operation_id(operation), fingerprint(operation)
+                claim = self._world.claims.claims.get((operation_id, "payout"))
+                is_decided = claim is not None and claim.fingerprint == content
+                ids = {outcome_id(operation_id, outcome) for outcome in Outcome}
+                if not is_decided:
+                    ids = {rejection_id(operation_id, code, content) for code in RejectionCode}
+                assert ids & said, "an outcome was not announced"
+
     def _check_payout(self, operation_id: str, claim: ClaimV1) -> None:
         assert claim.state in _ENDED_AS, f"a payout is left {claim.state}"
         outcome, block_status = _ENDED_AS[PayoutState(claim.state)]
         announced = [
             each
             for each in self._world.outcomes.announced
-            if each.falcon_operation_id == operation_id
+            if each.falcon_operation_id == operation_id and each.outcome is not Outcome.REJECTED
         ]
         assert {each.outcome for each in announced} == {outcome}, "announced as something else"
         assert len({each.outcome_id for each in announced}) == 1
+        back = [self._world.claims.claims[each, "payout"] for each in claim.returned_by]
+        amounts = [line.amount.minor for each in back for line in each.lines_of(each.segments[0])]
+        assert (claim.returned or 0) == sum(amounts), "what came back is added up wrongly"
+        if amounts:
+            (withdrawal,) = claim.lines_of(claim.segments[0])
+            assert sum(amounts) <= -withdrawal.amount.minor, "more came back than was paid"
         blocks = [block for block in self.blocks().values() if block.block_id == operation_id]
         assert [block.status for block in blocks] == ([block_status] if block_status else [])

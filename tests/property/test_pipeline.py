@@ -1,5 +1,6 @@
 """Crashes, repeats, reorderings and races at every call of the whole path break no promise."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
+from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import QUARTER, quarter_of
 from falcon_balances.domain.operations import Stage
 from tests.property.actors import Actor
@@ -120,13 +122,23 @@ class PipelineMachine(Machine):
 
         self.pipeline.stream.refuse = refuse
 
-    @rule(seconds=st.sampled_from([-50, 0, 50]), at_border=st.booleans())
-    def skew(self, seconds: int, at_border: bool) -> None:
-        """Kinesis' clock, which says when a record arrived, goes wrong; often where it matters."""
+    @rule(seconds=st.sampled_from([-50, 0, 50]))
+    def skew(self, seconds: int) -> None:
+        """Kinesis' clock, which says when a record arrived, goes wrong."""
         self.pipeline.stream_clock_skew = timedelta(seconds=seconds)
-        if at_border:
-            border = quarter_of(self.pipeline.now) + QUARTER
-            self.pipeline.now = max(self.pipeline.now, border - timedelta(seconds=20))
+
+    @rule(first=events(), second=events())
+    def skew_at_a_border(
+        self, first: tuple[Stage, dict[str, object]], second: tuple[Stage, dict[str, object]]
+    ) -> None:
+        """It goes back over the end of a quarter between two messages."""
+        border = quarter_of(self.pipeline.now) + QUARTER
+        self.pipeline.now = max(self.pipeline.now, border - timedelta(seconds=20))
+        for seconds, (stage, event) in ((50, first), (-50, second)):
+            self.pipeline.stream_clock_skew = timedelta(seconds=seconds)
+            self._send(stage, dump(event))
+            with suppress(TransientError):
+                self.pipeline.dispatcher(stage, 10)()
 
     @rule(to_quarter=st.booleans())
     def catch_up(self, to_quarter: bool) -> None:

@@ -79,8 +79,18 @@ def a_payout_and_its_return(world: SpendingMachine) -> None:
     world.request_payout("po-1", "6.00", None)
     world.dispatch(Stage.PAYOUT, 1, [])
     step(world, 1)
-    world.return_payout("po-1", "6.00")
+    world.return_payout("po-1", "6.00", None)
     world.dispatch(Stage.PAYOUT, 1, [])
+
+
+def two_returns_of_one_payout(world: SpendingMachine) -> None:
+    """6.00 of 10.00 each."""
+    world.request_payout("po-1", "10.00", None)
+    world.pipeline.dispatcher(Stage.PAYOUT, 1)()
+    for return_id in (None, "r-1"):
+        world.return_payout("po-1", "6.00", return_id)
+        world.dispatch(Stage.PAYOUT, 1, [])
+        step(world, 1)
 
 
 SCENES: tuple[Scene, ...] = (
@@ -95,6 +105,7 @@ SCENES: tuple[Scene, ...] = (
     a_payout_and_a_block,
     a_payout_given_up,
     a_payout_and_its_return,
+    two_returns_of_one_payout,
 )
 
 

@@ -24,11 +24,18 @@ from tests.property.spending import SpendingPromises
 AMOUNTS = st.sampled_from(["0.10", "3.00", "6.00", "10.00"])
 REFUNDS = st.sampled_from(["r1", "r2"])
 PAYOUTS = st.sampled_from(["po-1", "po-2", "po-3"])
+RETURNS = st.sampled_from([None, "r-1", "r-2"])
 SALES = st.sampled_from(["c2", "c3"])
 STAGES = st.sampled_from([Stage.CONFIRMED, Stage.RECONCILED])
 KEYS = st.sampled_from(["k1", "k2"])
 DATE = "2026-03-05T09:00:00Z"
 TRACED: dict[str, object] = {"reconciled_date": DATE, "bank_reference": "bank-1"}
+# The same request, asked again later, or only valid for as long as an early decision takes.
+ASKED: list[dict[str, str]] = [
+    {"requested_at": DATE},
+    {"requested_at": "2026-03-05T09:30:00Z", "mode": "test"},
+    {"requested_at": DATE, "valid_until": "2026-03-05T10:08:00Z"},
+]
 DIRECT = {"schema_version": "1", "merchant_id": "m-ann", "balance_shop_id": "bs-ann"}
 
 
@@ -86,15 +93,23 @@ class SpendingMachine(Machine):
         event = psp_event("capture", reference, amount)
         self._send(stage, dump(event | (TRACED if stage is Stage.RECONCILED else {})))
 
-    @rule(payout_id=PAYOUTS, amount=AMOUNTS, minimum=st.sampled_from([None, "0.10", "3.00"]))
-    def request_payout(self, payout_id: str, amount: str, minimum: str | None) -> None:
+    @rule(
+        payout_id=PAYOUTS,
+        amount=AMOUNTS,
+        minimum=st.sampled_from([None, "0.10", "3.00"]),
+        said=st.sampled_from(ASKED),
+    )
+    def request_payout(
+        self, payout_id: str, amount: str, minimum: str | None, said: dict[str, str] = ASKED[0]
+    ) -> None:
         event = DIRECT | {"payout_id": payout_id, "amount": amount, "currency": "EUR"}
-        event |= {"requested_at": DATE} | ({"minimum_amount": minimum} if minimum else {})
+        event |= said | ({"minimum_amount": minimum} if minimum else {})
         self._send(Stage.PAYOUT, dump(dict(event)))
 
-    @rule(payout_id=PAYOUTS, amount=AMOUNTS)
-    def return_payout(self, payout_id: str, amount: str) -> None:
+    @rule(payout_id=PAYOUTS, amount=AMOUNTS, return_id=RETURNS)
+    def return_payout(self, payout_id: str, amount: str, return_id: str | None) -> None:
         event = DIRECT | {"type": "return", "payout_id": payout_id, "amount": amount}
+        event |= {"return_id": return_id} if return_id else {}
         event |= {"currency": "EUR", "returned_at": DATE, "bank_reference": "bank-2"}
         self._send(Stage.PAYOUT, dump(dict(event)))
 
@@ -159,7 +174,9 @@ class SpendingMachine(Machine):
 
     @rule(payout_id=PAYOUTS, schedule=SCHEDULE)
     def give_up(self, payout_id: str, schedule: list[Any]) -> None:
-        self._start("give up", lambda: self._give_up(payout_operation_id(payout_id)), schedule)
+        self._start(
+            "give up", lambda: self._give_up(payout_operation_id("m-ann", payout_id)), schedule
+        )
 
     def _give_up(self, operation_id: str) -> None:
         key = ItemKey(merchant_pk("m-ann"), block_sk(operation_id))

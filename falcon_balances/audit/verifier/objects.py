@@ -8,6 +8,7 @@ from hashlib import sha1, sha256
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from .currencies import DECIMALS
 from .files import NO_LINK, OBJECT_MAX_BYTES, read_plain, read_small
 from .findings import NotWrittenSoError, Problem
 from .hashing import leaf_hash, read_json, tree_root
@@ -282,6 +283,8 @@ def lines_of_body(named: re.Match[str], body: bytes) -> list[Item]:
             minor, decimals = read_amount(amount, LINE_MAX)
         except NotWrittenSoError as error:
             raise NotWrittenSoError(f"line {number}: {error}") from error
+        if DECIMALS.get(currency) != decimals:
+            raise NotWrittenSoError(f"line {number}: no currency has such amounts")
         check_sign(number, stage, kind, minor, revised=revised)
         each = shop, kind
         n = numbers.get(each, 0)

@@ -97,7 +97,8 @@ class _Telling:
         document["standings"] = standings_of(objects)
         document["accounts"] = accounts_of(objects)
         document |= self._of_tables(sorted({each.merchant_id for each in objects}))
-        document |= self._related(main)
+        if main is not None:
+            document |= self._related(objects[0].merchant_id, main)
         document["problems"] = [{"place": p, "what": w} for p, w in sorted(self._problems)]
         return Story(document, sorted(self._problems))
 
@@ -297,15 +298,13 @@ class _Telling:
             or "nothing is awaited",
         }
 
-    def _related(self, main: BalanceOperation | None) -> dict[str, object]:
-        if main is None:
-            return {}
+    def _related(self, merchant_id: str, main: BalanceOperation) -> dict[str, object]:
         reference = main.external_reference
         if main.type is OperationType.WITHDRAWAL:
-            returned = payout_return_id(reference)
+            returned = payout_return_id(merchant_id, reference)
             return {"returned_by": returned if self._knows(returned) else None}
         if main.type is OperationType.WITHDRAWAL_REVERSAL:
-            return {"returns": payout_operation_id(reference)}
+            return {"returns": payout_operation_id(merchant_id, reference)}
         if main.type not in PSP_TYPES:
             return {}
         others = {

@@ -14,10 +14,10 @@ from jsonschema import Draft202012Validator
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.outcome_topic import SnsOutcomeTopic
 from falcon_balances.adapters.ports import OutcomeTopic
-from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.claims import ClaimV1, Rejection
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.contracts.staged_operations import parse_document
-from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.errors import RejectionCode, TransientError
 from falcon_balances.domain.identity import payout_operation_id, payout_return_id
 from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.operations import PayoutRequest, PayoutReturn, Stage
@@ -63,7 +63,16 @@ def of_return() -> PayoutOutcomeV1:
     return PayoutOutcomeV1.of(RETURN, claim)
 
 
+def of_rejected() -> PayoutOutcomeV1:
+    first = parse_document(REQUEST, Stage.PAYOUT)
+    assert isinstance(first, PayoutRequest)
+    claim = ClaimV1.of(first, RECEIVED_AT, withdrawal_of(first, 2500), "paid")
+    rejection = Rejection(code=RejectionCode.ID_CONFLICT, reason="payout_id: known already")
+    return PayoutOutcomeV1.of_rejected(REQUEST | {"amount": "41.00"}, rejection, claim)
+
+
 OUTCOMES = {
+    "rejected": of_rejected(),
     "accepted": of_request("paid"),
     "refused": of_request("refused", segments=(), available="-3.00"),
     "given_up": of_request("given_up"),
@@ -135,6 +144,23 @@ def test_every_outcome_keeps_its_schema(topic, name):
     [
         ("accepted", {"requested_amount": "40.00", "amount": "25.00"}),
         ("refused", {"requested_amount": "40.00", "amount": None, "available": "-3.00"}),
+        (
+            "rejected",
+            {
+                "requested_amount": "41.00",
+                "amount": None,
+                "code": "E_ID_CONFLICT",
+                "detail": "payout_id: known already",
+                "first": {
+                    "outcome": "accepted",
+                    "received_at": RECEIVED_AT,
+                    "balance_shop_id": "bs-1",
+                    "currency": "EUR",
+                    "requested_amount": "40.00",
+                    "amount": "25.00",
+                },
+            },
+        ),
         ("given_up", {"requested_amount": "40.00", "amount": None}),
         ("returned", {"requested_amount": "15.00", "amount": "15.00"}),
     ],
@@ -146,7 +172,7 @@ def test_an_outcome_says_whose_it_is_and_what_moved(topic, name, said):
     ids = {
         "outcome_id": OUTCOMES[name].outcome_id,
         "outcome": name,
-        "falcon_operation_id": identify("payout-1"),
+        "falcon_operation_id": identify("m-1", "payout-1"),
     }
     assert json.loads(body) == BALANCE | ids | said
 
@@ -193,7 +219,7 @@ def announced_to(sns: Any) -> str:
             OUTCOMES["accepted"]
         )
     said = str(raised.value)
-    assert said.startswith(f"announce accepted of {payout_operation_id('payout-1')}: ")
+    assert said.startswith(f"announce accepted of {payout_operation_id('m-1', 'payout-1')}: ")
     assert not any(hidden in said for hidden in ("secret", "25.00", "40.00"))
     return said
 

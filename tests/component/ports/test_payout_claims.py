@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -16,8 +16,10 @@ from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.blocks import Block, BlockStatus, block_writes
 from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.operations import PayoutRequest, Stage
+from falcon_balances.domain.merchant_context import Merchant
+from falcon_balances.domain.operations import PayoutRequest, PayoutReturn, Stage
 from falcon_balances.domain.payouts import PayoutState, giving_up, payout_block, withdrawal_of
+from falcon_balances.domain.splitting import split_direct
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryEventClaims, MemoryPayoutClaims
 from tests.builders import RECEIVED_AT, claim_of
@@ -25,6 +27,7 @@ from tests.component.world import BALANCES_TABLE, CLAIMS_TABLE, utc
 
 NOW = utc("2026-11-20T10:20:00")
 LATER = NOW + timedelta(hours=1)
+MERCHANT = Merchant(frozenset({("bs-1", "EUR")}))
 BALANCE = ItemKey("MERCHANT#m-1", "BALANCE#bs-1#EUR")
 HAD = {"available": 10000, "confirmed": 10000}
 GAVE = {"available": 6000, "confirmed": 10000, "blocked": 4000}
@@ -43,6 +46,26 @@ def requested(payout_id: str = "payout-1", amount: str = "40.00") -> PayoutReque
     parsed = parse_document(document, Stage.PAYOUT)
     assert isinstance(parsed, PayoutRequest)
     return parsed
+
+
+RETURNED: Final = {
+    "schema_version": "1",
+    "type": "return",
+    "payout_id": "payout-1",
+    "merchant_id": "m-1",
+    "balance_shop_id": "bs-1",
+    "currency": "EUR",
+    "returned_at": "2026-11-21T10:15:00Z",
+    "bank_reference": "bank-1",
+}
+
+
+def return_of(minor: int, return_id: str | None) -> ClaimV1:
+    named = {} if return_id is None else {"return_id": return_id}
+    document = RETURNED | named | {"amount": f"{minor // 100}.{minor % 100:02d}"}
+    operation = parse_document(document, Stage.PAYOUT)
+    assert isinstance(operation, PayoutReturn)
+    return ClaimV1.of(operation, RECEIVED_AT, split_direct(operation, MERCHANT))
 
 
 def decided(request: PayoutRequest) -> tuple[ClaimV1, Block]:
@@ -235,9 +258,91 @@ def test_a_claim_that_has_no_state_cannot_move(payouts):
     assert payouts.find(ID, Stage.PAYOUT) == stateless
 
 
+PAID = 4000
+
+
+@pytest.fixture
+def paid(paying):
+    for source, target in STEPS:
+        paying.move(ID, source, target)
+    return paying
+
+
+def back(payouts: PayoutClaims, minor: int, return_id: str | None = None) -> Any:
+    return payouts.claim_return(return_of(minor, return_id), ID, minor, PAID)
+
+
+def come_back(payouts: PayoutClaims) -> tuple[int | None, int]:
+    claim = payouts.find(ID, Stage.PAYOUT)
+    assert claim is not None
+    return claim.returned, len(claim.returned_by)
+
+
+def test_a_return_is_claimed_and_added_to_its_payout_together(paid):
+    assert back(paid, 1500) is None
+    assert back(paid, 2500, "r-2") is None
+    first, second = return_of(1500, None), return_of(2500, "r-2")
+    ids = (first.falcon_operation_id, second.falcon_operation_id)
+    now = {"state": "paid", "returned": 4000, "returned_by": ids}
+    assert paid.find(ID, Stage.PAYOUT) == CLAIM.model_copy(update=now)
+    assert paid.find(ids[1], Stage.PAYOUT) == second
+
+
+@pytest.mark.parametrize("second", [1500, 1, 4001])
+def test_a_return_that_is_there_is_answered_and_nothing_is_added(paid, second):
+    back(paid, 1500)
+    back(paid, 2500, "r-2")
+    assert back(paid, second) == return_of(1500, None)
+    assert come_back(paid) == (4000, 2)
+
+
+@pytest.mark.parametrize(("first", "second"), [(4000, 1), (1, 4000), (2001, 2000), (0, 4001)])
+def test_what_would_be_more_than_was_paid_is_neither_claimed_nor_added(paid, first, second):
+    if first:
+        back(paid, first)
+    assert failed([back(paid, second, "r-2")]) == [True]
+    assert paid.find(return_of(second, "r-2").falcon_operation_id, Stage.PAYOUT) is None
+    assert come_back(paid) == (first, bool(first))
+
+
+@pytest.mark.parametrize("steps", [0, 1], ids=["decided", "logging"])
+def test_what_is_not_paid_cannot_come_back(paying, steps):
+    for source, target in STEPS[:steps]:
+        paying.move(ID, source, target)
+    assert failed([back(paying, 1)]) == [True]
+    assert come_back(paying) == (0, 0)
+
+
+def test_of_a_payout_that_is_not_there_nothing_comes_back(payouts):
+    assert failed([back(payouts, 1)]) == [True]
+
+
+def with_return_answer(*reasons: str) -> Any:
+    aws = client("dynamodb")
+    with Stubber(aws) as stubber:
+        said = {"CancellationReasons": [{"Code": reason} for reason in reasons]}
+        code = "TransactionCanceledException"
+        stubber.add_client_error("transact_write_items", code, modeled_fields=said)
+        return back(DynamoPayoutClaims(aws, CLAIMS_TABLE, BALANCES_TABLE), 1)
+
+
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        ("TransactionConflict", "None"),
+        ("None", "TransactionConflict"),
+        # The same return, a moment earlier: it may be what has used up what was left.
+        ("TransactionConflict", "ConditionalCheckFailed"),
+    ],
+)
+def test_a_return_that_meets_others_is_told_to_try_again(reasons):
+    assert with_return_answer(*reasons) == TryAgain()
+
+
 CALLS: dict[str, Callable[[DynamoPayoutClaims], Any]] = {
     "decide": lambda claims: claims.decide(CLAIM, block_writes(BLOCK)),
     "move": lambda claims: claims.move(ID, "decided", "given_up", GIVING_UP),
+    "claim_return": lambda claims: back(claims, 1),
 }
 
 
@@ -286,7 +391,9 @@ def test_an_answer_that_never_came_is_transient(name):
     aws = client("dynamodb")
     aws.meta.events.register("before-call.*.TransactWriteItems", never_answer)
     try:
-        with pytest.raises(TransientError, match=f"{ID}: ReadTimeoutError") as raised:
+        with pytest.raises(
+            TransientError, match=r"^payout [0-9a-f-]{36}: ReadTimeoutError"
+        ) as raised:
             CALLS[name](DynamoPayoutClaims(aws, CLAIMS_TABLE, BALANCES_TABLE))
     finally:
         aws.meta.events.unregister("before-call.*.TransactWriteItems", never_answer)

@@ -123,7 +123,13 @@ def test_a_missing_field_is_named(kind, field):
         assert refusal(kind, **{field: ABSENT}) == ("E_SCHEMA", f"{field}: missing")
 
 
-OPTIONAL = [("request", "minimum_amount"), ("request", "mode"), ("adjustment", "corrects")]
+OPTIONAL = [
+    ("request", "minimum_amount"),
+    ("request", "valid_until"),
+    ("request", "mode"),
+    ("return", "return_id"),
+    ("adjustment", "corrects"),
+]
 
 
 @pytest.mark.parametrize("value", [None, 17, 1.5, True, ["x"], {"x": "y"}], ids=str)
@@ -177,6 +183,7 @@ ID_FIELDS = [
     *((kind, field) for kind in BASES for field in ("merchant_id", "balance_shop_id")),
     ("request", "payout_id"),
     ("return", "payout_id"),
+    ("return", "return_id"),
     ("adjustment", "adjustment_id"),
     ("adjustment", "requested_by"),
     ("adjustment", "reason_code"),
@@ -300,6 +307,36 @@ def test_a_date_in_the_future_is_refused(kind, date):
 def test_a_date_is_rfc_3339_with_an_offset(kind, date):
     why = f"{DATES[kind]}: not RFC 3339 with an offset, or no such time"
     assert refusal(kind, **{DATES[kind]: date}) == ("E_DATE", why)
+
+
+@pytest.mark.parametrize(
+    "until", ["2026-11-20T10:15:30Z", "2026-11-20T10:15:30.9Z", "2999-01-01T00:00:00Z"]
+)
+def test_a_request_may_be_valid_until_any_time_that_is_not_before_it(until):
+    operation = parsed("request", valid_until=until)
+    assert isinstance(operation, PayoutRequest)
+    assert operation.valid_until is not None
+    assert rfc3339(operation.valid_until) == until.replace(".9", "")
+
+
+@pytest.mark.parametrize(
+    ("until", "why"),
+    [
+        ("2026-11-20T10:15:29Z", "valid_until: before requested_at"),
+        ("2026-11-20T10:15:30+02:00", "valid_until: before requested_at"),
+        ("", "valid_until: not RFC 3339 with an offset, or no such time"),
+        ("2026-11-21", "valid_until: not RFC 3339 with an offset, or no such time"),
+    ],
+)
+def test_a_request_is_not_valid_until_before_it_was_made(until, why):
+    assert refusal("request", valid_until=until) == ("E_DATE", why)
+
+
+def test_that_it_is_valid_until_before_itself_is_told_before_a_date_in_the_future():
+    said = refusal(
+        "request", requested_at="2999-01-01T00:00:00Z", valid_until="2998-01-01T00:00:00Z"
+    )
+    assert said == ("E_DATE", "valid_until: before requested_at")
 
 
 @pytest.mark.parametrize("mode", ["prod", "TEST", "", "test\n"])

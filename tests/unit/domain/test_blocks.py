@@ -13,9 +13,11 @@ from falcon_balances.domain.blocks import (
     expiry_partition,
     expiry_partitions,
     left_over,
+    logged_blocks,
     manual_block_id,
     settled,
     settled_by,
+    spendable,
 )
 from falcon_balances.domain.counting import (
     AddCounters,
@@ -140,6 +142,45 @@ def test_who_is_checked_against_the_log_names_what_may_be_blocked_already():
 
 
 @pytest.mark.parametrize(
+    ("logged", "available", "blocked", "spendable_then"),
+    [
+        (None, 50, 50, 50),
+        (LoggedMoney(100, 3), 50, 50, 50),
+        (LoggedMoney(90, 3), 50, 50, 40),
+        (LoggedMoney(200, 3), 50, 50, 50),
+        (LoggedMoney(100, 2), 50, 50, None),  # more was counted since
+        (LoggedMoney(50, 3, payouts=50), 50, 50, 50),  # logged, and its block still there
+        (LoggedMoney(50, 3, payouts=20), 50, 50, 20),
+        (LoggedMoney(50, 3, refunds=50), 50, 50, None),  # its block may go before it is counted
+        (LoggedMoney(100, 3, refunds=50), 50, 50, 50),
+        (LoggedMoney(0, 3), 50, 50, -50),
+    ],
+)
+def test_what_the_log_has_already_is_not_taken_off_a_second_time(
+    logged, available, blocked, spendable_then
+):
+    item = {"available": available, "blocked": blocked, "operations_count": 3}
+    assert spendable(item, logged) == spendable_then
+    if logged is not None:
+        _, added = block_writes(BLOCK, logged)
+        assert isinstance(added, AddCounters)
+        assert added.blocked_max == logged.available + logged.payouts - BLOCK.amount
+
+
+def test_only_active_blocks_of_what_is_logged_are_in_the_log():
+    of = {"payout": Purpose.PAYOUT, "refund": Purpose.REFUND, "manual": Purpose.MANUAL}
+    blocks = [
+        replace(BLOCK, block_id=f"{name}-{n}", purpose=purpose, amount=10**n, status=status)
+        for name, purpose in of.items()
+        for n, status in enumerate((BlockStatus.ACTIVE, BlockStatus.SETTLED, BlockStatus.ACTIVE))
+    ]
+    everything = {block.block_id for block in blocks}
+    assert logged_blocks(blocks, everything) == (101, 101)
+    assert logged_blocks(blocks, {"payout-0", "payout-1", "refund-2"}) == (1, 100)
+    assert logged_blocks(blocks, ()) == (0, 0)
+
+
+@pytest.mark.parametrize(
     ("expired_at", "said"), [(None, None), (NOW, "2026-11-20T10:20:00Z")], ids=["ended", "expired"]
 )
 def test_an_end_gives_all_of_it_back(expired_at, said):
@@ -196,9 +237,11 @@ def test_a_refund_has_its_block_whatever_line_of_it_comes_first():
 def test_a_merchant_who_only_has_a_fee_in_a_refund_may_have_a_block_of_it(kind, has_block):
     """The id says that it is one, whatever revisions make of its lines."""
     segment = segment_of(Stage.RECONCILED, ("marketplace_fee", 5))
-    operation_id = operation_id_of_reference("psp-1", OperationType(kind), "ref-0")
+    operation_id = operation_id_of_reference("psp-1", OperationType(kind), "ref-0", 2)
     (line,) = segment.lines
-    revised = replace(segment, lines=(replace(line, falcon_operation_id=operation_id),), revision=2)
+    revised = replace(
+        segment, lines=(replace(line, falcon_operation_id=operation_id, occurrence=2),), revision=2
+    )
     assert (first_part(revised).block_key is not None) == has_block
 
 

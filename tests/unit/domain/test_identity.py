@@ -1,6 +1,8 @@
 import hashlib
 import json
 import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,15 @@ from falcon_balances.domain.identity import (
     fingerprint,
     uuid5_text,
 )
-from falcon_balances.domain.operations import OperationType, Stage
+from falcon_balances.domain.money import Currency, Money
+from falcon_balances.domain.operations import (
+    Adjustment,
+    DirectOperation,
+    OperationType,
+    PayoutRequest,
+    PayoutReturn,
+    Stage,
+)
 from falcon_balances.domain.splitting import split
 from tests.unit.domain.events import context, directory, event
 
@@ -151,3 +161,57 @@ def test_a_marketplace_fee_of_zero_is_said_and_none_is_left_out():
     said = event("capture", "1.00", "9", SPLIT)
     unsaid = event("capture", "1.00", "9", SPLIT[:2])
     assert fingerprint(said) != fingerprint(unsaid)
+
+
+EUR = Currency("EUR", 2)
+FIRST = datetime(2026, 1, 5, 10, 15, 30, tzinfo=UTC)
+
+
+def direct(kind: type[DirectOperation], **changes: Any) -> DirectOperation:
+    said: dict[str, Any] = {"merchant_id": "m-1", "balance_shop_id": "bs", "amount": Money(1, EUR)}
+    own: dict[type[DirectOperation], dict[str, Any]] = {
+        PayoutRequest: {"payout_id": "week-48", "requested_at": FIRST},
+        PayoutReturn: {"payout_id": "week-48", "returned_at": FIRST, "bank_reference": "b-1"},
+        Adjustment: {
+            "adjustment_id": "week-48",
+            "direction": "debit",
+            "adjusted_at": FIRST,
+            "reason": "counted twice",
+            "requested_by": "anna",
+        },
+    }
+    return kind(**said | own[kind] | changes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "name"),
+    [
+        (PayoutRequest, {}, "payout|m-1|week-48"),
+        (PayoutRequest, {"merchant_id": "m-2"}, "payout|m-2|week-48"),
+        (PayoutReturn, {}, "payout_return|m-1|week-48"),
+        (PayoutReturn, {"return_id": "second"}, "payout_return|m-1|week-48|second"),
+        (PayoutReturn, {"merchant_id": "m-2"}, "payout_return|m-2|week-48"),
+        (Adjustment, {}, "adjustment|week-48"),
+        (Adjustment, {"merchant_id": "m-2"}, "adjustment|week-48"),
+    ],
+)
+def test_a_payout_is_known_by_its_merchant_and_each_return_by_its_own_id(kind, changes, name):
+    assert falcon_operation_id(direct(kind, **changes)) == str(uuid.uuid5(NAMESPACE, name))
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "is_same"),
+    [
+        (PayoutRequest, {"requested_at": FIRST + timedelta(days=1)}, True),
+        (PayoutRequest, {"valid_until": FIRST + timedelta(days=1)}, True),
+        (PayoutRequest, {"mode": "test"}, True),
+        (PayoutRequest, {"amount": Money(2, EUR)}, False),
+        (PayoutRequest, {"minimum_amount": Money(1, EUR)}, False),
+        (PayoutRequest, {"balance_shop_id": "bs-2"}, False),
+        (PayoutReturn, {"return_id": "second"}, False),
+        (PayoutReturn, {"returned_at": FIRST + timedelta(days=1)}, False),
+        (PayoutReturn, {"bank_reference": "b-2"}, False),
+    ],
+)
+def test_when_it_was_asked_and_how_long_it_holds_is_no_part_of_the_content(kind, changes, is_same):
+    assert (fingerprint(direct(kind, **changes)) == fingerprint(direct(kind))) is is_same

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from random import Random
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from falcon_balances.contracts.staged_operations import parse_document
+from falcon_balances.domain import parts
+from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import fold
 from falcon_balances.domain.counting import (
     COUNTERS,
@@ -17,6 +20,7 @@ from falcon_balances.domain.counting import (
     TableWrite,
     add_to,
 )
+from falcon_balances.domain.effects import read_effect
 from falcon_balances.domain.identity import canonical_document, falcon_operation_id, fingerprint
 from falcon_balances.domain.instants import quarter_of
 from falcon_balances.domain.log_format import csv_body, expected_uuids, log_key, parse_csv_body
@@ -161,10 +165,13 @@ class Table:
 def counted(arrivals: list[ArrivedSegment], batch_size: int) -> Table:
     table = Table()
     for start in range(0, len(arrivals), batch_size):
-        batch = arrivals[start : start + batch_size]
-        for group in transactions(part for item in batch for part in countable_parts(item)):
-            table.transact(writes_of(*joined(group, table.standings)))
+        count(arrivals[start : start + batch_size], table)
     return table
+
+
+def count(batch: list[ArrivedSegment], table: Table) -> None:
+    for group in transactions(part for item in batch for part in countable_parts(item)):
+        table.transact(writes_of(*joined(group, table.standings)))
 
 
 def of_stage(by_type: dict[str, int], stage: str) -> int:
@@ -205,13 +212,13 @@ def test_windows_and_days_and_balances_are_the_same_money(
 
 
 @few
-@given(arrivals(), st.integers(1, 5))
-def test_every_figure_adds_up_on_every_balance_after_every_segment(
-    arrived: list[ArrivedSegment], batch_size: int
-):
+@given(arrivals())
+def test_every_figure_adds_up_on_every_balance_after_every_segment(arrived: list[ArrivedSegment]):
     """The identities of design §7, and that the joint figures never fall below zero."""
-    for length in range(len(arrived) + 1):
-        for counters in counted(arrived[:length], batch_size).sums_of("BALANCE").values():
+    table = Table()
+    for item in arrived:
+        count([item], table)
+        for counters in table.sums_of("BALANCE").values():
             of = dict.fromkeys(COUNTERS, 0) | counters
             agreed = of["available"]
             assert agreed == of["confirmed"] - of["pending"] - of["debits_unconfirmed"]
@@ -228,3 +235,23 @@ def test_merged_additions_are_the_sum_over_the_parts(arrived: list[ArrivedSegmen
     assert together.marks == one_by_one.marks
     assert together.standings == one_by_one.standings
     assert len(together.marks) == len(arrived)
+
+
+@few
+@given(arrivals(), st.integers(1, 3), st.integers(1, 5))
+def test_parts_of_any_size_count_the_same_and_keep_what_they_added(
+    arrived: list[ArrivedSegment], size: int, batch_size: int
+):
+    with patch.object(parts, "BALANCES_PER_PART", size):
+        table = counted(arrived, batch_size)
+    folded = fold(item.segment for item in arrived)
+    assert without_zeros(table.sums_of("BALANCE")) == without_zeros(folded)
+    effects: dict[tuple[str, str, str], dict[str, int]] = {}
+    for key, mark in table.marks.items():
+        for balance, joint in read_effect(str(mark.attributes["effect"])).items():
+            total = effects.setdefault((key.pk.removeprefix("MERCHANT#"), *balance), {})
+            add_to(total, joint._asdict())
+    assert effects == {
+        balance: {name: counters[name] for name in Joint._fields}
+        for balance, counters in folded.items()
+    }

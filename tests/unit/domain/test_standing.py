@@ -189,3 +189,19 @@ def test_a_balance_whose_lines_cancel_out_is_touched_and_gets_nothing():
     change = change_of(segment_of(Stage.CONFIRMED, ("capture", 7), ("psp_fee", -7)))
     assert change is not None
     assert effect_of(change, None) == {BALANCE: Joint()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "awaits_money"),
+    [
+        ([CONFIRMED], True),
+        ([RECONCILED], True),
+        ([CONFIRMED, RECONCILED], False),
+        ([CONFIRMED, LESS], True),
+        ([CONFIRMED, SAME_NET], False),
+        ([CONFIRMED, VOID], False),
+        ([REFUNDED], False),  # money out counts at once
+    ],
+)
+def test_money_is_awaited_while_one_side_has_said_more_than_the_other(changes, awaits_money):
+    assert after(*changes).awaits_money is awaits_money

@@ -1,0 +1,21 @@
+"""What an adjustment must not do: settle money that one side has said and the other has not yet."""
+
+from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.cli.errors import InvalidInputError
+from falcon_balances.cli.target import Target
+from falcon_balances.domain.counting import ItemKey, merchant_pk, standing_sk
+
+
+def check_credit(target: Target, merchant_id: str, corrects: str) -> None:
+    """Raises InvalidInputError where the operation that a credit corrects has pending or unapplied
+    money at the merchant (design §7): the missing event or a revision brings that by itself, and
+    then it would be there twice.
+    """
+    store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
+    key = ItemKey(merchant_pk(merchant_id), standing_sk(corrects))
+    _, standings = store.companions([], [key])
+    if key in standings and standings[key].awaits_money:
+        raise InvalidInputError(
+            "--corrects: this operation has pending or unapplied money, which a credit does not"
+            " settle; the missing event, or a revision, does"
+        )
