@@ -129,8 +129,9 @@ def bytes_of_steps(shape: Shape, messages: list[ValidMessage]) -> list[int]:
     directory.contexts |= histories_of(*shape.contexts())
     given_to = SplitterInput(stage=shape.stage, messages=tuple(messages))
     split_up = split_messages(given_to, directory)
-    persisted = persist(split_up, MemoryEventClaims(), MemoryTransactionLog())
-    published = publish(persisted, MemoryBalanceStream(lambda: SENT_AT))
+    claims = MemoryEventClaims()
+    persisted = persist(split_up, claims, MemoryTransactionLog(), SENT_AT)
+    published = publish(persisted, MemoryBalanceStream(lambda: SENT_AT), claims)
     steps = (given_to, split_up, persisted, published)
     assert not any(message.rejection for message in persisted.messages)
     return [len(json.dumps(step.model_dump(mode="json")).encode()) for step in steps]
