@@ -177,16 +177,16 @@ class DynamoMerchantReads:
 
     def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
         with aws_call(f"claims of {falcon_operation_id}"):
-            answer = self._dynamodb.query(
+            pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._claims_table,
                 KeyConditionExpression="falcon_operation_id = :id",
                 ExpressionAttributeValues={":id": {"S": falcon_operation_id}},
                 ConsistentRead=True,
             )
-        claims = [read_claim(item) for item in answer["Items"]]
+            claims = [read_claim(item) for page in pages for item in page["Items"]]
         return [
             claim
-            for claim in claims
+            for claim in sorted(claims, key=lambda claim: (claim.stage, claim.revision))
             if self.merchant_id in {segment.merchant_id for segment in claim.segments}
         ]
 
