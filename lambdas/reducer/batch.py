@@ -88,7 +88,7 @@ class Batch:
         # go into an earlier quarter, though arrival times can go back.
         self.floor = window = window_of(record.arrived_at, self.floor)
         arrived = ArrivedSegment(
-            segment, window, ours.log_key, ours.fingerprint, ours.body, ours.corrects
+            segment, window, ours.log_key, ours.fingerprint, corrects=ours.corrects
         )
         for part in countable_parts(arrived):
             first, _ = self.parts.setdefault(part.mark.key, (part, record))

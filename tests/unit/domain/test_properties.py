@@ -181,7 +181,7 @@ def without_zeros(sums: dict[tuple[str, str, str], dict[str, int]]) -> Sums:
 @st.composite
 def arrivals(draw: st.DrawFn) -> list[ArrivedSegment]:
     return [
-        ArrivedSegment(item, quarter_of(draw(instants)), log_key(item), "f" * 64, csv_body(item))
+        ArrivedSegment(item, quarter_of(draw(instants)), log_key(item), "f" * 64)
         for item in draw(st.permutations(draw(journals())))
     ]
 
