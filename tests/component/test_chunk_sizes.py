@@ -15,6 +15,7 @@ from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.contracts.execution import SplitterInput, ValidMessage
 from falcon_balances.domain.compact_lines import lines_of_text
+from falcon_balances.domain.counting import PutStanding
 from falcon_balances.domain.identity import event_document
 from falcon_balances.domain.log_format import csv_body, log_key
 from falcon_balances.domain.log_grammar import BODY_BYTES_MAX, LINES_MAX
@@ -210,6 +211,7 @@ def test_the_worst_claims_and_marks_are_far_below_what_an_item_may_hold(merchant
             parts, [standing] = joined(countable_parts(arrived), {})
             assert lines_of_text(str(parts[0].mark.attributes["lines"])) == segment.lines
             assert all(item_bytes(part.mark.attributes) < ITEM_BYTES_MAX / 10 for part in parts)
+            assert isinstance(standing, PutStanding)
             assert item_bytes(standing.attributes) < ITEM_BYTES_MAX / 10
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.balances import fold
+from falcon_balances.domain.compact_lines import compact_text, lines_of_text
 from falcon_balances.domain.counting import (
     COUNTERS,
     AddCounters,
@@ -96,6 +97,7 @@ def test_a_body_reads_back_as_the_lines_that_it_was_written_from(case: Case):
     for segment in case.split().segments:
         body = csv_body(segment)
         assert parse_csv_body(body) == segment.lines
+        assert lines_of_text(compact_text(segment.lines)) == segment.lines
         assert body.isascii()
         uuids = [line.uuid for line in segment.lines]
         assert expected_uuids(segment.staged, segment.merchant_id, segment.lines) == uuids
