@@ -7,15 +7,15 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from falcon_balances.contracts.claimed_lines import (
+from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
+from falcon_balances.contracts.strictness import Fingerprint, Id
+from falcon_balances.domain.compact_lines import (
     Texts,
     fields_of_rows,
     lines_of_rows,
     rows_of,
     texts_of,
 )
-from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
-from falcon_balances.contracts.strictness import Fingerprint, Id
 from falcon_balances.domain.errors import IntegrityError, RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import SCHEMA_VERSION, falcon_operation_id, fingerprint
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339

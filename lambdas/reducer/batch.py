@@ -91,7 +91,7 @@ class Batch:
         # go into an earlier quarter, though arrival times can go back.
         self.floor = window = window_of(record.arrived_at, self.floor)
         arrived = ArrivedSegment(
-            segment, window, ours.log_key, ours.fingerprint, ours.body, ours.corrects
+            segment, window, ours.log_key, ours.fingerprint, corrects=ours.corrects
         )
         waiting = awaiting(record, ours, segment, self.parts)
         parts = list(countable_parts(arrived))
