@@ -42,7 +42,8 @@ from falcon_balances.domain.splitting import split
 from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import BalanceApiSettings
 from lambdas.balance_api import handler
-from lambdas.reducer.batch import StreamRecord, World, reduce_batch
+from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.records import StreamRecord
 
 EVENTS: Final = 400
 ROUNDS: Final = 9

@@ -40,7 +40,8 @@ from lambdas.dispatcher.dispatching import dispatch
 from lambdas.dispatcher.handler import queued_messages
 from lambdas.persister.handler import CONCURRENT_MESSAGES, persist
 from lambdas.publisher.handler import publish
-from lambdas.reducer.batch import StreamRecord, World, reduce_batch
+from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.records import StreamRecord
 from lambdas.splitter.handler import split_messages
 
 EVENTS: Final = 1_000
@@ -90,9 +91,13 @@ class CountedExecutions:
         self._calls.count("stepfunctions", "StartSyncExecution", "balance-operations")
         split_up = split_messages(_handed_on(SplitterInput, step), self._directory)
         persisted = persist(
-            _handed_on(PersisterInput, split_up), self._claims, self._log, self._pool.map
+            _handed_on(PersisterInput, split_up),
+            self._claims,
+            self._log,
+            events.SENT_AT,
+            self._pool.map,
         )
-        return publish(_handed_on(PublisherInput, persisted), self._stream)
+        return publish(_handed_on(PublisherInput, persisted), self._stream, self._claims)
 
     def close(self) -> None:
         self._pool.shutdown()

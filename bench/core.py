@@ -56,7 +56,8 @@ from lambdas.dispatcher.dispatching import dispatch
 from lambdas.dispatcher.handler import queued_messages
 from lambdas.persister.handler import persist
 from lambdas.publisher.handler import publish
-from lambdas.reducer.batch import StreamRecord, World, reduce_batch
+from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.records import StreamRecord
 from lambdas.splitter.handler import split_messages
 
 EVENTS: Final = 4_000
@@ -117,9 +118,7 @@ def _count(records: Sequence[bytes], store: MemoryBalanceStore) -> None:
     parts: list[CountablePart] = []
     for record in read:
         assert not isinstance(record, CutRecordV1)
-        arrived = ArrivedSegment(
-            record.to_segment(), window, record.log_key, record.fingerprint, record.body
-        )
+        arrived = ArrivedSegment(record.to_segment(), window, record.log_key, record.fingerprint)
         parts += countable_parts(arrived)
     for group in transactions(parts):
         keys = {part.change.key for part in group if part.change is not None}
@@ -144,9 +143,15 @@ class InProcessExecutions:
             split_messages(SplitterInput.model_validate(json.loads(state)), self._directory)
         )
         state = _json(
-            persist(PersisterInput.model_validate(json.loads(state)), self._claims, self._log)
+            persist(
+                PersisterInput.model_validate(json.loads(state)),
+                self._claims,
+                self._log,
+                events.SENT_AT,
+            )
         )
-        state = _json(publish(PublisherInput.model_validate(json.loads(state)), self._stream))
+        persisted = PublisherInput.model_validate(json.loads(state))
+        state = _json(publish(persisted, self._stream, self._claims))
         return ExecutionResult.model_validate_json(state)
 
 

@@ -164,7 +164,7 @@ def _payout(doors: Doors, n: int) -> None:
     step = SplitterInput(stage=Stage.PAYOUT, messages=(message,))
     decided = decide_payouts(step, doors.directory, deciding)
     logged = log_payouts(decided, doors.payouts, doors.log)
-    publish(logged.publish, doors.stream)
+    publish(logged.publish, doors.stream, doors.payouts)
     announce_outcomes(logged.announce, doors.payouts, doors.outcomes)
 
 

@@ -65,6 +65,7 @@ class PayoutAnnouncerSettings(Settings):
 
 class PublisherSettings(Settings):
     stream: Name
+    claims_table: Name
 
 
 class ReducerSettings(Settings):

@@ -29,7 +29,8 @@ from falcon_balances.fakes.storage import (
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.balance_api import handler, systems
 from lambdas.balance_api.merchant_routes import Sources
-from lambdas.reducer.batch import StreamRecord, World, reduce_batch
+from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.records import StreamRecord
 
 NOW: Final = parse_rfc3339("2026-12-01T10:20:41Z")
 CALLER: Final = "arn:aws:sts::123456789012:assumed-role/refunds/worker"

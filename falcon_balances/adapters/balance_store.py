@@ -16,7 +16,7 @@ from falcon_balances.adapters.balance_items import (
     transact_item,
     untyped,
 )
-from falcon_balances.adapters.ports import AvailableNow, WriteOutcome
+from falcon_balances.adapters.ports import AvailableNow, ShardState, WriteOutcome
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import (
@@ -30,13 +30,13 @@ from falcon_balances.domain.counting import (
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.standing import Standing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 STREAM_PK: Final = "STREAM"
+_PARKED: Final = ItemKey(STREAM_PK, "PARKED")
 _BATCH_GET_ATTEMPTS: Final = 5
 # A cut that lapsed is of no use after a day; one that was completed tells how far the stream was
 # counted when the reducer last moved, however long it has stood still.
@@ -172,9 +172,9 @@ class DynamoBalanceStore:
                 for item in page["Items"]:
                     yield item["pk"]["S"].removeprefix(merchant_pk("")), read_balance(item)
 
-    def mark(self, merchant_id: str, falcon_operation_id: str, stage: Stage) -> dict[str, str]:
+    def mark(self, merchant_id: str, falcon_operation_id: str, staged: str) -> dict[str, str]:
         """The attributes of a segment's mark; empty while it is not counted."""
-        sk = mark_sk(falcon_operation_id, stage)
+        sk = mark_sk(falcon_operation_id, staged)
         with aws_call(f"mark of {sk}"):
             answer = self._dynamodb.get_item(
                 TableName=self._table,
@@ -233,8 +233,34 @@ class DynamoBalanceStore:
                 },
             )
 
-    def shard_floor(self, shard_id: str) -> tuple[bool, datetime | None]:
-        return self._read_time(f"SHARD#{shard_id}", "closed_until")
+    def shard_state(self, shard_id: str) -> ShardState:
+        """One BatchGetItem, before each batch."""
+        shard = ItemKey(STREAM_PK, f"SHARD#{shard_id}")
+        found = self._items([shard, _PARKED], "items of the stream")
+        closed_until = found.get(shard, {}).get("closed_until", {}).get("S", "")
+        return ShardState(
+            shard in found,
+            parse_rfc3339(closed_until) if closed_until else None,
+            frozenset(found.get(_PARKED, {}).get("digests", {}).get("SS", ())),
+        )
+
+    def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
+        return frozenset(self._items(marks, "marks"))
+
+    def park(self, digests: Collection[str]) -> None:
+        self._change_parked("ADD", digests)
+
+    def unpark(self, digests: Collection[str]) -> None:
+        self._change_parked("DELETE", digests)
+
+    def _change_parked(self, how: str, digests: Collection[str]) -> None:
+        with aws_call(f"{how} {len(digests)} parked records"):
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=item_key(_PARKED),
+                UpdateExpression=f"{how} digests :digests",
+                ExpressionAttributeValues={":digests": {"SS": sorted(digests)}},
+            )
 
     def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:
         floor = "" if closed_until is None else rfc3339(closed_until)

@@ -16,6 +16,7 @@ from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
+from falcon_balances.domain.compact_lines import lines_of_text
 from falcon_balances.domain.counting import (
     LATE,
     ItemKey,
@@ -32,7 +33,6 @@ from falcon_balances.domain.effects import Effect, read_effect
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.operations import Stage, read_staged
 from falcon_balances.domain.standing import Standing
 
@@ -177,16 +177,16 @@ class DynamoMerchantReads:
 
     def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
         with aws_call(f"claims of {falcon_operation_id}"):
-            answer = self._dynamodb.query(
+            pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._claims_table,
                 KeyConditionExpression="falcon_operation_id = :id",
                 ExpressionAttributeValues={":id": {"S": falcon_operation_id}},
                 ConsistentRead=True,
             )
-        claims = [read_claim(item) for item in answer["Items"]]
+            claims = [read_claim(item) for page in pages for item in page["Items"]]
         return [
             claim
-            for claim in claims
+            for claim in sorted(claims, key=lambda claim: (claim.stage, claim.revision))
             if self.merchant_id in {segment.merchant_id for segment in claim.segments}
         ]
 
@@ -281,7 +281,7 @@ def mark_of(key: ItemKey, said: Mapping[str, str | int]) -> Mark:
             order=str(said["counted_order"]),
             log_key=str(said["log_key"]),
             fingerprint=str(said["fingerprint"]),
-            lines=parse_csv_body(str(said["lines"])),
+            lines=lines_of_text(str(said["lines"])),
             effect=read_effect(str(said["effect"])),
             corrects=None if corrects is None else str(corrects),
         )

@@ -1,15 +1,13 @@
 """A stage's queue in SQS, as far as the dispatcher touches it: when failed messages come back."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from falcon_balances.adapters.aws import aws_call
 from falcon_balances.adapters.ports import FailedMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-
-_ENTRIES_MAX: Final = 10  # of ChangeMessageVisibilityBatch
 
 
 class SqsMessageQueue:
@@ -18,18 +16,13 @@ class SqsMessageQueue:
         self._queue_url = queue_url
 
     def return_after(self, failed: Sequence[FailedMessage]) -> None:
-        """What SQS does not take comes back when its visibility timeout ends, only later."""
-        for start in range(0, len(failed), _ENTRIES_MAX):
-            batch = failed[start : start + _ENTRIES_MAX]
-            with aws_call(f"return {len(batch)} messages"):
-                self._sqs.change_message_visibility_batch(
+        """A call for each, for few fail. What SQS does not take comes back when its visibility
+        timeout ends, only later.
+        """
+        for message in failed:
+            with aws_call("return a message"):
+                self._sqs.change_message_visibility(
                     QueueUrl=self._queue_url,
-                    Entries=[
-                        {
-                            "Id": str(number),
-                            "ReceiptHandle": message.receipt_handle,
-                            "VisibilityTimeout": message.delay_s,
-                        }
-                        for number, message in enumerate(batch)
-                    ],
+                    ReceiptHandle=message.receipt_handle,
+                    VisibilityTimeout=message.delay_s,
                 )

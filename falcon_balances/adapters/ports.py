@@ -125,6 +125,16 @@ class AvailableNow(NamedTuple):
     negative_since: datetime | None
 
 
+class ShardState(NamedTuple):
+    """Whether the shard was ever read, until when its quarters are closed, and the digests of the
+    records of any shard that are parked.
+    """
+
+    is_known: bool
+    closed_until: datetime | None
+    parked: frozenset[str] = frozenset()
+
+
 class BalanceStore(Protocol):
     def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
         """All of the writes or none. Empty if they happened, else an outcome for each write."""
@@ -164,8 +174,15 @@ class BalanceStore(Protocol):
     def complete_cut(self, cut_at: datetime, now: datetime) -> None:
         """Note when `as_of` came to this cut: the first time stays."""
 
-    def shard_floor(self, shard_id: str) -> tuple[bool, datetime | None]:
-        """Whether the shard is known, and until when its quarters are closed."""
+    def shard_state(self, shard_id: str) -> "ShardState": ...
+
+    def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
+        """Those of at most a hundred marks that there are; strongly consistent."""
+
+    def park(self, digests: Collection[str]) -> None:
+        """Note records that wait: no shard meets a cut before they were counted."""
+
+    def unpark(self, digests: Collection[str]) -> None: ...
 
     def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:
         """Never moves back."""
@@ -239,7 +256,7 @@ class MerchantReads(Protocol):
         """Operations whose stages say different things, or of which one says nothing, by id."""
 
     def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
-        """Of all stages; none that does not name the merchant."""
+        """Of all stages and revisions, in their order; none that does not name the merchant."""
 
 
 class ContextReader(Protocol):

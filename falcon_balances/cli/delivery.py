@@ -19,7 +19,7 @@ from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.counting import mark_sk, merchant_pk
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
-from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.operations import PspOperation, Stage, staged
 
 _KEYS_PER_GET = 100
 # Payouts that were refused for lack of money, or given up: nothing of them is ever counted.
@@ -53,6 +53,7 @@ class Awaited:
     line: int
     digest: str
     operation_id: str | None = None
+    staged: str | None = None
     fingerprint: str | None = None
     is_counted: bool = False
     is_decided_against: bool = False
@@ -130,15 +131,15 @@ class Delivery:
     def _look_for_marks(self) -> None:
         """An event is counted when its own claim's segments all have their marks."""
         looked_for = {
-            each.operation_id: each.fingerprint for each in self.awaited if not each.is_counted
+            (each.operation_id, each.staged)
+            for each in self.awaited
+            if each.operation_id and not each.is_counted
         }
-        looked_for.pop(None, None)
         claims = self._get(
             self.target.claims_table,
             [
-                {"falcon_operation_id": {"S": operation_id}, "stage": {"S": self.stage.value}}
-                for operation_id in looked_for
-                if operation_id
+                {"falcon_operation_id": {"S": operation_id}, "stage": {"S": in_stage}}
+                for operation_id, in_stage in sorted(looked_for)
             ],
         )
         marks: dict[tuple[str, str], list[tuple[str, str]]] = {}
@@ -148,12 +149,12 @@ class Delivery:
             state = claim.get("state", {}).get("S")
             if state in _DECIDED_AGAINST:
                 decided_against.add((operation_id, claim["fingerprint"]["S"]))
-            if state in _UNDER_WAY:
+            if state in _DECIDED_AGAINST + _UNDER_WAY:
                 continue
             marks[operation_id, claim["fingerprint"]["S"]] = [
                 (
                     merchant_pk(segment["M"]["merchant_id"]["S"]),
-                    mark_sk(operation_id, self.stage.value),
+                    mark_sk(operation_id, claim["stage"]["S"]),
                 )
                 for segment in claim["segments"]["L"]
             ]
@@ -170,7 +171,8 @@ class Delivery:
             identity = (each.operation_id or "", each.fingerprint or "")
             each.is_decided_against = identity in decided_against
             keys = marks.get(identity)
-            if keys and there.issuperset(keys):
+            # A revision that changes nothing has no segment to wait for.
+            if keys is not None and there.issuperset(keys):
                 each.is_counted = True
 
     def _get(
@@ -221,4 +223,11 @@ def _awaited(line: FileLine, stage: StageName) -> Awaited:
         operation = parse_document(decode(line.raw), Stage(stage.value))
     except RejectedOperation:
         return Awaited(line.number, digest)
-    return Awaited(line.number, digest, falcon_operation_id(operation), fingerprint(operation))
+    revision = operation.revision if isinstance(operation, PspOperation) else 1
+    return Awaited(
+        line.number,
+        digest,
+        falcon_operation_id(operation),
+        staged(operation.stage, revision),
+        fingerprint(operation),
+    )

@@ -1,6 +1,7 @@
 """What became of one operation, stage by stage: its claim, its log objects, its marks."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
@@ -10,19 +11,24 @@ from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.cli.target import STAGES, Target
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.identity import operation_id_of_reference
-from falcon_balances.domain.operations import OperationType, Stage
+from falcon_balances.domain.operations import OperationType, Stage, staged
 
+_AGAIN = re.compile(r"([2-9]|[1-9][0-9])\Z")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 def operation_id_of(words: list[str]) -> str:
-    """One word is the id itself, three are PSP_ID TYPE REFERENCE."""
+    """One word is the id itself, three are PSP_ID TYPE REFERENCE, with an OCCURRENCE from 2 on."""
     match words:
         case [operation_id] if _UUID.match(operation_id.lower()):
             return operation_id.lower()
         case [psp_id, kind, reference] if kind in set(OperationType):
             return operation_id_of_reference(psp_id, OperationType(kind), reference)
-    raise InvalidInputError("give a falcon_operation_id, or PSP_ID TYPE REFERENCE")
+        case [psp_id, kind, reference, number] if kind in set(OperationType) and _AGAIN.match(
+            number
+        ):
+            return operation_id_of_reference(psp_id, OperationType(kind), reference, int(number))
+    raise InvalidInputError("give a falcon_operation_id, or PSP_ID TYPE REFERENCE [OCCURRENCE]")
 
 
 def story(target: Target, operation_id: str) -> dict[str, Any]:
@@ -36,22 +42,32 @@ def story(target: Target, operation_id: str) -> dict[str, Any]:
 
 
 def claims_of(target: Target, operation_id: str) -> list[ClaimV1]:
-    """Of all stages, in their order."""
+    """Of all stages and their revisions, in their order."""
     claims = DynamoEventClaims(target.client("dynamodb"), target.claims_table)
-    return [
-        claim for stage in STAGES if (claim := claims.find(operation_id, Stage(stage))) is not None
-    ]
+    return [claim for stage in STAGES for claim in revisions(claims, operation_id, Stage(stage))]
+
+
+def revisions(claims: DynamoEventClaims, operation_id: str, stage: Stage) -> Iterator[ClaimV1]:
+    """There is none without its predecessor."""
+    revision = 1
+    while (claim := claims.find(operation_id, staged(stage, revision))) is not None:
+        yield claim
+        revision += 1
 
 
 def _stage_story(target: Target, claim: ClaimV1) -> dict[str, Any]:
     story = {
         "stage": claim.stage.value,
+        "revision": claim.revision,
         "fingerprint": claim.fingerprint,
         "received_at": claim.received_at,
         "context_versions": list(claim.context_versions),
         "segments": segments(target, claim),
+        "corrects": claim.corrects,
+        "reason": claim.reason,
+        "skipped_by": claim.skipped_by,
     }
-    return story | ({"corrects": claim.corrects} if claim.corrects else {})
+    return {name: value for name, value in story.items() if value is not None}
 
 
 def segments(target: Target, claim: ClaimV1) -> list[dict[str, Any]]:
@@ -62,7 +78,7 @@ def segments(target: Target, claim: ClaimV1) -> list[dict[str, Any]]:
             "merchant_id": segment.merchant_id,
             "log_key": segment.log_key,
             "counted_in_window": store.mark(
-                segment.merchant_id, claim.falcon_operation_id, claim.stage
+                segment.merchant_id, claim.falcon_operation_id, claim.staged
             ).get("window"),
             "lines": claim.body_of(segment).splitlines(),
         }
@@ -84,9 +100,11 @@ def _corrected_by(target: Target, claims: list[ClaimV1]) -> list[str]:
 def show(story: dict[str, Any]) -> None:
     output.line(story["falcon_operation_id"])
     for stage in story["stages"]:
-        output.line(f"{stage['stage']}, received {stage['received_at']}")
-        if "corrects" in stage:
-            output.line(f"  corrects {stage['corrects']}")
+        revision = f" revision {stage['revision']}" if stage["revision"] > 1 else ""
+        output.line(f"{stage['stage']}{revision}, received {stage['received_at']}")
+        for name in ("corrects", "reason", "skipped_by"):
+            if name in stage:
+                output.line(f"  {name.replace('_', ' ')} {stage[name]}")
         show_segments(stage["segments"])
     for correction in story["corrected_by"]:
         output.line(f"corrected by {correction}")

@@ -1,22 +1,24 @@
 """The claim (design §5): the one decision of what an event means, made once."""
 
+from collections.abc import Mapping
+from hashlib import sha256
 from itertools import chain
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from falcon_balances.contracts.claimed_lines import (
+from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
+from falcon_balances.contracts.strictness import Fingerprint, Id
+from falcon_balances.domain.compact_lines import (
     Texts,
     fields_of_rows,
     lines_of_rows,
     rows_of,
     texts_of,
 )
-from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
-from falcon_balances.contracts.strictness import Fingerprint, Id
 from falcon_balances.domain.errors import IntegrityError, RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import SCHEMA_VERSION, falcon_operation_id, fingerprint
-from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.log_format import body_of_rows, csv_body, log_key
 from falcon_balances.domain.operations import (
     Adjustment,
@@ -29,8 +31,11 @@ from falcon_balances.domain.operations import (
     staged,
 )
 from falcon_balances.domain.payouts import Refusal
-from falcon_balances.domain.revising import MerchantTruth, Truth, truth_of
+from falcon_balances.domain.revising import MerchantTruth, Revision, Truth, revise, truth_of
 from falcon_balances.domain.splitting import SplitEvent
+
+# Over all revisions of an operation: a claim names each, and an event names 41 at most.
+MERCHANTS_MAX: Final = 400
 
 
 class ClaimedSegment(BaseModel):
@@ -45,6 +50,8 @@ class ClaimedSegment(BaseModel):
     context_version: str
     log_key: str
     rows: tuple[str, ...]
+    after: Annotated[int | None, Field(exclude_if=lambda said: said is None)] = None
+    """The last earlier revision that has a segment at this merchant, if there is one."""
 
 
 class ClaimedTruth(BaseModel):
@@ -106,6 +113,14 @@ class ClaimV1(BaseModel):
         tuple[ClaimedTruth, ...] | None, Field(exclude_if=lambda said: said is None)
     ] = None
     """Of a later revision: what the next one takes itself less. A first one's is its segments."""
+    revised_at: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
+    """Of a later revision: RFC 3339, no earlier than the date of any earlier revision."""
+    last: Annotated[dict[str, int], Field(exclude_if=lambda said: not said)] = Field(
+        default_factory=dict
+    )
+    """Of a later revision: by merchant the last revision, up to this one, that has a segment."""
+    skipped_by: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
+    """Who let a later revision pass without this one, which therefore says nothing."""
     corrects: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     reason: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     """Of an adjustment, in a person's words."""
@@ -155,6 +170,7 @@ class ClaimV1(BaseModel):
                 RequestedPayoutV1.of(operation) if isinstance(operation, PayoutRequest) else None
             ),
             returned=None if state is None else 0,
+            revised_at=_revised_at(operation),
             corrects=operation.corrects if isinstance(operation, Adjustment) else None,
             reason=operation.reason if isinstance(operation, Adjustment) else None,
         )
@@ -182,6 +198,66 @@ class ClaimV1(BaseModel):
                 ),
             }
         )
+
+    @property
+    def dated(self) -> str:
+        """The latest date of this revision and all before it; RFC 3339 in UTC sorts as text."""
+        return self.revised_at or self.texts["operation_date"][0]
+
+    @property
+    def last_revisions(self) -> Mapping[str, int]:
+        """By merchant, the last revision up to this one that has a segment there."""
+        if self.revision > 1:
+            return self.last
+        return {each.merchant_id: 1 for each in self.segments}
+
+    def revising(self, predecessor: "ClaimV1") -> Self:
+        """This claim of a whole truth, with the segments that make the old truth into it.
+
+        Raises RejectedOperation: E_DATE where it is dated before an earlier revision, E_REVISION
+        where all revisions together name more merchants than a claim can hold.
+        """
+        if self.dated < predecessor.dated:
+            raise RejectedOperation(
+                RejectionCode.DATE, "revised_at: before the date of an earlier revision"
+            )
+        truth = self.whole_truth()
+        said = Revision(
+            self.falcon_operation_id, self.stage, self.revision, parse_rfc3339(self.dated)
+        )
+        segments = revise(said, predecessor.whole_truth(), truth)
+        before = predecessor.last_revisions
+        last = {**before, **{each.merchant_id: self.revision for each in segments}}
+        if len(last) > MERCHANTS_MAX:
+            raise RejectedOperation(
+                RejectionCode.REVISION,
+                f"revision: all revisions together name more than {MERCHANTS_MAX} merchants",
+            )
+        claim = self.saying(segments, truth)
+        linked = tuple(
+            each.model_copy(update={"after": before.get(each.merchant_id)})
+            for each in claim.segments
+        )
+        return claim.model_copy(update={"segments": linked, "last": last})
+
+    @classmethod
+    def skipping(cls, before: "ClaimV1 | None", asked: "ClaimV1", by: str, now: str) -> Self:
+        """An empty claim of the number behind `before`, which may be the first: a person lets the
+        revision `asked` pass without it. What was true before stays true.
+        """
+        revision = 1 if before is None else before.revision + 1
+        name = f"skipped|{asked.falcon_operation_id}|{staged(asked.stage, revision)}"
+        claim = cls(
+            falcon_operation_id=asked.falcon_operation_id,
+            stage=asked.stage,
+            revision=revision,
+            fingerprint=sha256(name.encode()).hexdigest(),
+            received_at=now,
+            skipped_by=by,
+            revised_at=asked.dated if before is None else before.dated,
+            last=dict(before.last_revisions) if before else {},
+        )
+        return claim.saying((), before.whole_truth() if before else ())
 
     def body_of(self, segment: ClaimedSegment) -> str:
         """The bytes of the segment's log object. Raises IntegrityError for rows not of ours."""
@@ -222,6 +298,12 @@ class ClaimV1(BaseModel):
             raise IntegrityError(f"{place}: {error}") from error
 
 
+def _revised_at(operation: StagedOperation) -> str | None:
+    if not isinstance(operation, PspOperation) or operation.revised_at is None:
+        return None
+    return rfc3339(operation.revised_at)
+
+
 def _claimed(segment: Segment, texts: Texts) -> ClaimedSegment:
     key = log_key(segment)
     try:
@@ -245,6 +327,9 @@ class Rejection(BaseModel):
 
     code: RejectionCode
     reason: str
+
+    def raised(self) -> RejectedOperation:
+        return RejectedOperation(self.code, self.reason)
 
     @classmethod
     def of(cls, rejected: RejectedOperation) -> Self:

@@ -66,7 +66,8 @@ class _DirectOperationV1(StrictModel):
 class PayoutRequestV1(_DirectOperationV1):
     """Pay a part of a balance out: `amount`, or what there is from `minimum_amount` on.
 
-    After `valid_until` it is not decided any more; absent, that is three days after `requested_at`.
+    After `valid_until` it is not decided any more; absent, that is three days after `requested_at`,
+    or after it came to its queue where that is later.
     """
 
     payout_id: Id

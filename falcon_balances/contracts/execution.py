@@ -3,7 +3,6 @@
 from pydantic import BaseModel, ConfigDict
 
 from falcon_balances.contracts.claims import ClaimV1, Rejection
-from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.operations import Stage
 
 
@@ -37,19 +36,17 @@ class PersisterInput(_Step):
 
 
 class PersistedMessage(_Step):
-    """The claim in force, whose segments are all in the log: it says them in few bytes."""
+    """The claim in force, whose segments are all in the log: it says them in few bytes.
+
+    `earlier` are the revisions that go on the stream before it. `is_later`: what the event builds
+    on is not there yet.
+    """
 
     message_id: str
     claim: ClaimV1 | None = None
+    earlier: tuple[int, ...] = ()
     rejection: Rejection | None = None
-
-    @property
-    def records(self) -> tuple[SegmentRecordV1, ...]:
-        """What goes on the stream."""
-        claim = self.claim
-        if claim is None:
-            return ()
-        return tuple(SegmentRecordV1.of(claim, segment) for segment in claim.segments)
+    is_later: bool = False
 
 
 class PublisherInput(_Step):
@@ -57,10 +54,11 @@ class PublisherInput(_Step):
 
 
 class MessageResult(_Step):
-    """Published, unless there is a rejection."""
+    """Published, unless there is a rejection, or the message must come back later by itself."""
 
     message_id: str
     rejection: Rejection | None = None
+    is_later: bool = False
 
 
 class ExecutionResult(_Step):

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Self, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -45,13 +45,42 @@ class LineV1(BaseModel):
         )
 
 
-class OperationV1(BaseModel):
-    """An operation in one stage, with the merchant's own lines of it.
+class _Described(BaseModel):
+    """What an event says besides its lines; left out where it does not apply (design §4).
 
-    `counted_in` is the quarter of an hour in which it was counted.
+    `revision` and `occurrence` are left out where they are 1.
     """
 
     model_config = _MODEL
+
+    revision: Annotated[int, Field(exclude_if=lambda said: said == 1)] = 1
+    occurrence: Annotated[int, Field(exclude_if=lambda said: said == 1)] = 1
+    original_reference: Annotated[str | None, Optional] = None
+    bank_reference: Annotated[str | None, Optional] = None
+    reason_code: Annotated[str | None, Optional] = None
+
+
+class _Description(TypedDict):
+    occurrence: int
+    original_reference: str | None
+    bank_reference: str | None
+    reason_code: str | None
+
+
+def _described(line: BalanceOperation) -> _Description:
+    return {
+        "occurrence": line.occurrence,
+        "original_reference": line.original_reference or None,
+        "bank_reference": line.bank_reference or None,
+        "reason_code": line.reason_code or None,
+    }
+
+
+class OperationV1(_Described):
+    """An operation in one stage, with the merchant's own lines of it; each revision is its own.
+
+    `counted_in` is the quarter of an hour in which it was counted.
+    """
 
     falcon_operation_id: str
     stage: Stage
@@ -68,8 +97,10 @@ class OperationV1(BaseModel):
     def of(cls, mark: Mark) -> Self:
         main = main_line(mark.lines)
         return cls(
+            **_described(main),
             falcon_operation_id=mark.falcon_operation_id,
             stage=mark.stage,
+            revision=mark.revision,
             type=main.type.value,
             psp_id=main.psp_id,
             external_reference=main.external_reference,
@@ -88,14 +119,16 @@ class OperationPageV1(Fresh):
     next_cursor: str | None
 
 
-class StageStoryV1(BaseModel):
-    """`counted_in` is null while it is in the log, or on its way there, but not counted yet."""
+class StageStoryV1(_Described):
+    """`counted_in` is null while it is in the log, or on its way there, but not counted yet.
 
-    model_config = _MODEL
+    Only systems see the fingerprint: it is made of other merchants' amounts too, and from a hash of
+    so few unknowns they could be worked out.
+    """
 
     stage: Stage
     received_at: str
-    fingerprint: str
+    fingerprint: Annotated[str | None, Optional] = None
     context_version: str
     state: Annotated[str | None, Optional] = None
     log_key: str
@@ -104,19 +137,22 @@ class StageStoryV1(BaseModel):
     lines: tuple[LineV1, ...]
 
     @classmethod
-    def of(cls, claim: ClaimV1, merchant_id: str, mark: Mark | None) -> Self:
+    def of(cls, claim: ClaimV1, merchant_id: str, mark: Mark | None, *, for_systems: bool) -> Self:
         """The merchant's own segment of it: an event may have others, of other merchants."""
         own = next(each for each in claim.segments if each.merchant_id == merchant_id)
+        lines = claim.lines_of(own)
         return cls(
+            **_described(main_line(lines)),
             stage=claim.stage,
+            revision=claim.revision,
             received_at=claim.received_at,
-            fingerprint=claim.fingerprint,
+            fingerprint=claim.fingerprint if for_systems else None,
             context_version=_since_when(own.context_version),
             state=claim.state,
             log_key=own.log_key,
             counted_in=None if mark is None else rfc3339(mark.window),
             corrects=claim.corrects,
-            lines=tuple(LineV1.of(line) for line in claim.lines_of(own)),
+            lines=tuple(LineV1.of(line) for line in lines),
         )
 
 

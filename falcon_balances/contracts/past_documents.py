@@ -189,6 +189,9 @@ class StatementBalanceV1(BaseModel):
 class StatementLineV1(BaseModel):
     """One line, in the order of counting. `running` is its balance right after it.
 
+    A revision's lines are those that make the truth before into its own, dated when it was made.
+    References are empty where there is none.
+
     The figures that follow from both stages change with an operation's last line in a balance.
     """
 
@@ -207,6 +210,10 @@ class StatementLineV1(BaseModel):
     psp_id: str
     local_merchant_id: str
     shop_id: str
+    revision: int
+    occurrence: int
+    original_reference: str
+    bank_reference: str
     running: FiguresV1
 
     @classmethod
@@ -225,6 +232,10 @@ class StatementLineV1(BaseModel):
             psp_id=line.psp_id,
             local_merchant_id=line.local_merchant_id,
             shop_id=line.shop_id,
+            revision=mark.revision,
+            occurrence=line.occurrence,
+            original_reference=line.original_reference,
+            bank_reference=line.bank_reference,
             running=FiguresV1.of(running, line.currency.code),
         )
 
@@ -312,7 +323,8 @@ def statement_csv(
     is_last: bool,
 ) -> str:
     """Openings on the first page, a row per line, closings on the last. No value can begin a
-    formula: ids begin with a letter or digit, and a sign is followed by a digit.
+    formula: ids begin with a letter or digit, references not with = + - or @, and a sign is
+    followed by a digit.
     """
     rows = [",".join(_CSV_COLUMNS)] if is_first else []
     if is_first:
@@ -334,6 +346,10 @@ _LINE_COLUMNS = (
     "psp_id",
     "local_merchant_id",
     "shop_id",
+    "revision",
+    "occurrence",
+    "original_reference",
+    "bank_reference",
 )
 _FIGURE_COLUMNS = tuple(FiguresV1.model_fields)
 _CSV_COLUMNS = ("row", "at", "balance_shop_id", "currency", *_LINE_COLUMNS, *_FIGURE_COLUMNS)
@@ -363,6 +379,10 @@ def _line_row(mark: Mark, line: BalanceOperation, running: Figures) -> str:
             line.psp_id,
             line.local_merchant_id,
             line.shop_id,
+            str(mark.revision),
+            str(line.occurrence),
+            line.original_reference,
+            line.bank_reference,
             *map(str, figures_at_scale(running, code).values()),
         )
     )

@@ -82,7 +82,7 @@ SIZE_SAMPLE_BYTES: Final = MESSAGE_BYTES_MAX + 1
 
 def refused_samples() -> list[RefusedSample]:
     """In the order of design §9, at least one per code. E_ID_CONFLICT: once `plain-capture` is
-    known.
+    known. E_REVISION: twenty hours later, when its second revision has not come.
     """
     plain = as_json(PLAIN)
     record = segment_record_samples("plain-capture")[0].model_dump(mode="json")
@@ -125,6 +125,7 @@ def refused_samples() -> list[RefusedSample]:
             as_json(DIRECT_SAMPLES["payout-return"][1] | {"payout_id": "payout-of-nobody"}),
             "payout-return",
         ),
+        _refused(code.REVISION, revision=3, revised_at="2026-03-09T09:00:00Z"),
         _refused(code.ID_CONFLICT, amount="100.01"),
         RefusedSample(code.RECORD, as_json(record | {"body": negative_capture}), "segment-record"),
     ]

@@ -5,7 +5,6 @@ No real people or companies. Once published, an accepted sample never changes: a
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,7 +18,6 @@ from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV
 from falcon_balances.domain.balances import Balance, fold
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.operations import PspOperation, Stage
-from falcon_balances.domain.revising import Revision, revise, truth_of
 from falcon_balances.domain.splitting import SplitEvent, split
 
 Document = dict[str, Any]
@@ -205,15 +203,9 @@ CONTRACT_BY_STAGE: Final = {
 
 
 def split_sample(name: str) -> SplitEvent:
-    """What an event sample means, by the real rules and the sample contexts."""
-    whole, operation = _whole_sample(name), _operation_sample(name)
-    if operation.revised_at is None:
-        return whole
-    revision = Revision(
-        whole.falcon_operation_id, operation.stage, operation.revision, operation.revised_at
-    )
-    before = truth_of(_whole_sample(_REVISES[name]).segments)
-    return replace(whole, segments=revise(revision, before, truth_of(whole.segments)))
+    """What an event sample means, by the real rules and the sample contexts; its whole truth."""
+    contexts = [parse_merchant_context(document) for document in CONTEXT_SAMPLES.values()]
+    return split(_operation_sample(name), {item.key: [item] for item in contexts})
 
 
 def _operation_sample(name: str) -> PspOperation:
@@ -221,17 +213,10 @@ def _operation_sample(name: str) -> PspOperation:
     return parse_psp_document(document, stage)
 
 
-def _whole_sample(name: str) -> SplitEvent:
-    """Of a revision, its whole truth."""
-    contexts = [parse_merchant_context(document) for document in CONTEXT_SAMPLES.values()]
-    return split(_operation_sample(name), {item.key: [item] for item in contexts})
-
-
 def claim_sample(name: str) -> ClaimV1:
-    claim = ClaimV1.of(_operation_sample(name), "2026-03-05T08:15:31Z", _whole_sample(name))
-    if name not in _REVISES:
-        return claim
-    return claim.saying(split_sample(name).segments, claim.whole_truth())
+    claim = ClaimV1.of(_operation_sample(name), "2026-03-05T08:15:31Z", split_sample(name))
+    revised = _REVISES.get(name)
+    return claim if revised is None else claim.revising(claim_sample(revised))
 
 
 def segment_record_samples(name: str) -> list[SegmentRecordV1]:
@@ -247,10 +232,10 @@ CUT_SAMPLE: Final = Cut(
 def balance_document_sample() -> BalanceDocumentV1:
     """What the book shop's balance is after all its samples."""
     segments = [
-        segment
+        record.to_segment()
         for name in EVENT_SAMPLES
-        for segment in split_sample(name).segments
-        if segment.merchant_id == "m-books"
+        for record in segment_record_samples(name)
+        if record.merchant_id == "m-books"
     ]
     euro = find_currency("EUR")
     assert euro is not None  # noqa: S101 - ISO 4217 has it

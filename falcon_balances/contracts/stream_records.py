@@ -1,7 +1,8 @@
 """What lies on the Kinesis stream: segments as claimed, and cuts (design §3, §7)."""
 
+import re
 from dataclasses import replace
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -43,6 +44,7 @@ class SegmentRecordV1(BaseModel):
         return cls(
             stage=claim.stage,
             revision=claim.revision,
+            after=segment.after,
             merchant_id=segment.merchant_id,
             part=segment.part,
             parts=segment.parts,
@@ -104,11 +106,22 @@ _RECORD: TypeAdapter[SegmentRecordV1 | CutRecordV1] = TypeAdapter(
 )
 
 
+class NewerRecordError(Exception):
+    """A record of ours that a later version of this code wrote."""
+
+
+_VERSION: Final = re.compile(rb'\A\{"schema_version":"([2-9]|[1-9][0-9])","kind":"(segment|cut)",')
+
+
 def parse_stream_record(data: bytes) -> SegmentRecordV1 | CutRecordV1:
-    """Raises RejectedOperation (E_RECORD) for anything that is not one of ours."""
+    """Raises RejectedOperation (E_RECORD) for anything that is not one of ours, and
+    NewerRecordError for what is written as ours are, but for its version.
+    """
     try:
         return _RECORD.validate_json(data, strict=True)
     except ValidationError as error:
+        if _VERSION.match(data):
+            raise NewerRecordError("schema_version: newer than this system knows") from error
         raise _not_ours("record") from error
 
 

@@ -5,12 +5,13 @@ whatever blocks there are, each part with a mark of its own.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Final
 
 from falcon_balances.domain.available import Joint
+from falcon_balances.domain.compact_lines import compact_text
 from falcon_balances.domain.counting import (
     LATE,
     AddCounters,
@@ -55,7 +56,9 @@ TRANSACTION_BYTES_MAX: Final = 3_000_000
 # Four items for each: BALANCE, WINDOW, DAY and a block of the operation on it. Besides these a part
 # has its mark, its standing, and where it is late a note of that: 4 x 24 + 3 = 99.
 BALANCES_PER_PART: Final = 24
-_ITEM_BYTES: Final = 700  # keys, counters and names of an item besides a segment's body, rounded up
+_ITEM_BYTES: Final = (
+    700  # keys, counters and names of an item besides a segment's lines, rounded up
+)
 # Both stages of an operation in 41 balances, three types in each, ids of 64 characters.
 _STANDING_BYTES: Final = 25_000
 
@@ -68,8 +71,7 @@ class ArrivedSegment:
     window: datetime
     log_key: str
     fingerprint: str
-    body: str
-    corrects: str | None = None
+    corrects: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,7 @@ def _mark(arrived: ArrivedSegment, number: int) -> PutMark:
         window = rfc3339(arrived.window)
         order = (window, rfc3339(segment.booked_at), segment.falcon_operation_id, segment.staged)
         attributes |= {
-            "lines": arrived.body,
+            "lines": compact_text(segment.lines),
             "window": window,
             "merchant_id": segment.merchant_id,
             "counted_order": "#".join(order),

@@ -56,9 +56,14 @@ def rejection_id(operation_id: str, code: RejectionCode, content: str) -> str:
     return uuid5_text(f"payout_outcome|{operation_id}|{Outcome.REJECTED}|{code}|{content}")
 
 
-def is_expired(request: PayoutRequest, now: datetime) -> bool:
-    """Who asked has given up waiting by then, and may have asked anew under another id."""
-    return now > (request.valid_until or request.requested_at + VALID_FOR)
+def is_expired(request: PayoutRequest, received_at: datetime, now: datetime) -> bool:
+    """Who asked has given up waiting by then, and may have asked anew under another id.
+
+    Where it does not say until when, three days count from when it was asked for or, if that is
+    later, came to its queue: for dates of the past are fine.
+    """
+    until = request.valid_until or max(request.requested_at, received_at) + VALID_FOR
+    return now > until
 
 
 def payable(request: PayoutRequest, available: int) -> int | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from falcon_balances.adapters.ports import (
     AvailableNow,
     ConditionFailed,
+    ShardState,
     TryAgain,
     WriteOutcome,
 )
@@ -39,6 +40,7 @@ class MemoryBalanceStore(Interruptible):
         self.counters: dict[ItemKey, dict[str, int]] = {}
         self.negative_since: dict[ItemKey, datetime] = {}
         self.floors: dict[str, datetime | None] = {}
+        self.parked: set[str] = set()
         self.cuts_met: dict[datetime, set[str]] = {}
         self.cuts_completed: dict[datetime, datetime] = {}
         self.known_as_of: datetime | None = None
@@ -174,8 +176,21 @@ class MemoryBalanceStore(Interruptible):
         self.cuts_completed.setdefault(cut_at, now)
 
     @interruptible
-    def shard_floor(self, shard_id: str) -> tuple[bool, datetime | None]:
-        return shard_id in self.floors, self.floors.get(shard_id)
+    def shard_state(self, shard_id: str) -> ShardState:
+        is_known = shard_id in self.floors
+        return ShardState(is_known, self.floors.get(shard_id), frozenset(self.parked))
+
+    @interruptible
+    def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
+        return frozenset(key for key in marks if key in self.marks)
+
+    @interruptible
+    def park(self, digests: Collection[str]) -> None:
+        self.parked |= set(digests)
+
+    @interruptible
+    def unpark(self, digests: Collection[str]) -> None:
+        self.parked -= set(digests)
 
     @interruptible
     def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:

@@ -155,7 +155,9 @@ class MemoryMerchantReads(Interruptible):
     def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
         return [
             claim
-            for (operation_id, _), claim in sorted(self._claims.claims.items())
+            for (operation_id, _), claim in sorted(
+                self._claims.claims.items(), key=lambda item: (item[1].stage, item[1].revision)
+            )
             if operation_id == falcon_operation_id
             and self.merchant_id in {segment.merchant_id for segment in claim.segments}
         ]

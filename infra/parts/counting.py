@@ -1,12 +1,14 @@
 """From the stream to the balances: the reducer, its cuts, and blocks whose time has come."""
 
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.environments.settings import EnvironmentSettings
-from infra.parts.function import Function
+from infra.parts.function import METRICS, Function
 from infra.parts.locked_bucket import LockedBucket
 from infra.parts.nag import acknowledge
 from infra.parts.schedule import Schedule
@@ -42,6 +44,24 @@ class Counting(Construct):
         )
         self._grant_counting(stream, balances, quarantine_bucket)
         self._read_the_stream(stream)
+        cloudwatch.Alarm(
+            self,
+            "Parked",
+            alarm_name=f"{settings.prefix}-records-parked",
+            alarm_description="A record waits for an earlier revision, or for newer code, and "
+            "as_of stands still: see parked/ in the quarantine, and docs/architecture.md.",
+            metric=cloudwatch.Metric(
+                namespace=METRICS,
+                metric_name="RecordsParked",
+                dimensions_map={"service": "reducer"},
+                statistic="Sum",
+                period=Duration.minutes(1),
+            ),
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
 
         self.cutter = Function(
             self,
@@ -100,6 +120,12 @@ class Counting(Construct):
             quarantine_bucket,
             "stream/*",
             because="A refused record's key has its date and hash; the prefix is fixed.",
+        )
+        self.reducer.may_objects(
+            ["s3:PutObject"],
+            quarantine_bucket,
+            "parked/*",
+            because="A parked record's key has its date and hash; the prefix is fixed.",
         )
 
     def _read_the_stream(self, stream: kinesis.IStream) -> None:

@@ -9,7 +9,8 @@ from constructs import Construct
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.nag import acknowledge
 
-MAX_RECEIVES = 5
+# Failed messages come back after 30 s, 2 min, 8 min, then every half hour: this makes a day of it.
+MAX_RECEIVES = 52
 # The most that SQS keeps. A dead-letter queue counts from the message's first enqueueing.
 RETENTION = Duration.days(14)
 

@@ -41,7 +41,10 @@ class Writers(Construct):
             because="It writes every key of the log, and reads back what it finds there already.",
         )
 
-        self.publisher = self._function("publisher", STREAM=stream.stream_name)
+        self.publisher = self._function(
+            "publisher", STREAM=stream.stream_name, CLAIMS_TABLE=claims.table_name
+        )
+        self.publisher.may(["dynamodb:GetItem"], [claims.table_arn])
         self.publisher.may(["kinesis:PutRecords"], [stream.stream_arn])
 
         self.tasks = {

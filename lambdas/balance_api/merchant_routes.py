@@ -113,6 +113,7 @@ class MerchantRoutes:
     ) -> None:
         self._api = api
         self._sources_of = sources_of
+        self._for_systems = tag == "systems"
         self.now = now
         for path, handler, query in (
             ("/balances", self.balances, BalancesQuery),
@@ -284,7 +285,7 @@ class MerchantRoutes:
         claims = reads.claims(falcon_operation_id)
         if not claims:
             raise NotFoundError
-        marks = {mark.stage: mark for mark in reads.marks_of(falcon_operation_id)}
+        marks = {mark.staged: mark for mark in reads.marks_of(falcon_operation_id)}
         own = next(each for each in claims[0].segments if each.merchant_id == merchant_id)
         main = main_line(claims[0].lines_of(own))
         block = reads.block(falcon_operation_id)
@@ -296,7 +297,13 @@ class MerchantRoutes:
                 psp_id=main.psp_id,
                 external_reference=main.external_reference,
                 stages=tuple(
-                    StageStoryV1.of(claim, merchant_id, marks.get(claim.stage)) for claim in claims
+                    StageStoryV1.of(
+                        claim,
+                        merchant_id,
+                        marks.get(claim.staged),
+                        for_systems=self._for_systems,
+                    )
+                    for claim in claims
                 ),
                 block=None if block is None else SetAsideV1.of(block),
                 corrected_by=tuple(reads.corrections(falcon_operation_id)),

@@ -42,10 +42,10 @@ def dispatch(
     done: set[str] = set()
     for chunk in _chunks(valid, settings):
         for result in _execute(chunk, settings, executions, seconds_left):
-            if result.rejection is None:
-                done.add(result.message_id)
-            else:
+            if result.rejection is not None:
                 refused[result.message_id] = result.rejection
+            elif not result.is_later:
+                done.add(result.message_id)
     done |= {
         message_id
         for message_id, rejection in refused.items()

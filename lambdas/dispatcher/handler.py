@@ -29,7 +29,7 @@ _LAST_RETURN_S: Final = 1_800
 
 
 def return_later(event: dict[str, Any], failed: Sequence[str], queue: MessageQueue) -> None:
-    """Soon at first, later each time: long enough to outlast most outages before the fifth."""
+    """Soon at first, later each time: a day of it outlasts most outages."""
     records = {record["messageId"]: record for record in event["Records"]}
     returning = [
         FailedMessage(

@@ -41,6 +41,7 @@ from falcon_balances.domain.errors import (
     TransientError,
 )
 from falcon_balances.domain.identity import fingerprint, payout_operation_id
+from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.operations import DirectOperation, PayoutRequest, PayoutReturn, Stage
 from falcon_balances.domain.payouts import (
@@ -147,7 +148,7 @@ def _decide_request(
     is_high_risk: bool,
 ) -> ClaimV1:
     """The claim in force. Not enough is recorded too, so that it stays so on every retry."""
-    if is_expired(request, world.now):
+    if is_expired(request, parse_rfc3339(asked.received_at), world.now):
         return _refused(asked, world.claims, refusal=Refusal.EXPIRED)
     amount = request.amount.minor
     while True:

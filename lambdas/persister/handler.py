@@ -9,23 +9,27 @@ Errors    TransientError (the message comes back), E_ID_CONFLICT (quarantine, no
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import cache, partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.ports import EventClaims, LogObject, TransactionLog
 from falcon_balances.adapters.transaction_log import S3TransactionLog, append_once
-from falcon_balances.contracts.claims import ClaimV1, Rejection
+from falcon_balances.contracts.claims import Rejection
 from falcon_balances.contracts.execution import (
     PersistedMessage,
     PersisterInput,
     PublisherInput,
     SplitMessage,
 )
-from falcon_balances.domain.errors import RejectionCode
+from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.observability import metrics
 from falcon_balances.settings import PersisterSettings
+from lambdas.persister.deciding import NotYetError, decide
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -36,45 +40,49 @@ Run = Callable[[Persist, Iterable[SplitMessage]], Iterable[PersistedMessage]]
 
 
 def persist(
-    step: PersisterInput, claims: EventClaims, log: TransactionLog, run: Run = map
+    step: PersisterInput,
+    claims: EventClaims,
+    log: TransactionLog,
+    now: datetime,
+    run: Run = map,
 ) -> PublisherInput:
-    """`run` may work on several messages at a time: they have nothing to do with each other."""
+    """`run` may work on several messages at a time; but first revisions come first, and so on, for
+    only later ones have to do with others.
+    """
     metrics.add_metric(name="MessagesToPersist", unit="Count", value=len(step.messages))
-    messages = tuple(run(partial(_persist_message, claims, log), step.messages))
+    work = partial(_persist_message, claims, log, now)
+    done: dict[str, PersistedMessage] = {}
+    for _, group in groupby(sorted(step.messages, key=_revision), key=_revision):
+        done |= {message.message_id: message for message in run(work, list(group))}
+    messages = tuple(done[message.message_id] for message in step.messages)
     segments = sum(len(message.claim.segments) for message in messages if message.claim)
     metrics.add_metric(name="SegmentsLogged", unit="Count", value=segments)
     return PublisherInput(messages=messages)
 
 
+def _revision(message: SplitMessage) -> int:
+    return message.claim.revision
+
+
 def _persist_message(
-    claims: EventClaims, log: TransactionLog, message: SplitMessage
+    claims: EventClaims, log: TransactionLog, now: datetime, message: SplitMessage
 ) -> PersistedMessage:
-    decided = _decide(claims, message)
-    if isinstance(decided, Rejection):
-        return PersistedMessage(message_id=message.message_id, rejection=decided)
-    for segment in decided.segments:
-        logged = LogObject(decided.body_of(segment).encode(), decided.log_metadata(segment))
-        append_once(log, segment.log_key, logged)
-    return PersistedMessage(message_id=message.message_id, claim=decided)
-
-
-def _decide(claims: EventClaims, message: SplitMessage) -> ClaimV1 | Rejection:
-    """The claim in force. One made earlier wins over what was worked out now, refusal or lines."""
-    ours = message.claim
-    if message.rejection is not None:
-        existing = claims.find(ours.falcon_operation_id, ours.staged)
-        if existing is not None and existing.fingerprint == ours.fingerprint:
-            return existing
-        return message.rejection
-    existing = claims.claim(ours)
-    if existing is None:
-        return ours
-    if existing.fingerprint != ours.fingerprint:
-        return Rejection(
-            code=RejectionCode.ID_CONFLICT,
-            reason="external_reference: known already, with another content",
-        )
-    return existing
+    message_id = message.message_id
+    try:
+        decided = decide(claims, message, now)
+    except RejectedOperation as rejected:
+        return PersistedMessage(message_id=message_id, rejection=Rejection.of(rejected))
+    except NotYetError:
+        return PersistedMessage(message_id=message_id, is_later=True)
+    for claim in (*decided.earlier, decided.claim):
+        for segment in claim.segments:
+            logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
+            append_once(log, segment.log_key, logged)
+    return PersistedMessage(
+        message_id=message_id,
+        claim=decided.claim,
+        earlier=tuple(claim.revision for claim in decided.earlier),
+    )
 
 
 @cache
@@ -91,4 +99,4 @@ def _adapters() -> tuple[EventClaims, TransactionLog, Run]:
 def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     claims, log, run = _adapters()
     step = PersisterInput.model_validate(event)
-    return persist(step, claims, log, run).model_dump(mode="json")
+    return persist(step, claims, log, utc_now(), run).model_dump(mode="json")

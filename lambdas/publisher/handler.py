@@ -6,16 +6,25 @@ Retries   safe: the reducer counts a segment once, however often it is on the st
 Errors    TransientError (the message comes back) while the stream does not take every record
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
-from falcon_balances.adapters.ports import BalanceStream, StreamEntry
-from falcon_balances.contracts.execution import ExecutionResult, MessageResult, PublisherInput
-from falcon_balances.domain.errors import TransientError
+from falcon_balances.adapters.event_claims import DynamoEventClaims
+from falcon_balances.adapters.ports import BalanceStream, EventClaims, StreamEntry
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.execution import (
+    ExecutionResult,
+    MessageResult,
+    PersistedMessage,
+    PublisherInput,
+)
+from falcon_balances.contracts.stream_records import SegmentRecordV1
+from falcon_balances.domain.errors import IntegrityError, TransientError
+from falcon_balances.domain.operations import staged
 from falcon_balances.settings import PublisherSettings
 
 if TYPE_CHECKING:
@@ -27,22 +36,53 @@ _FIRST_DELAY_S: Final = 0.1
 
 
 def publish(
-    step: PublisherInput, stream: BalanceStream, wait: Callable[[float], object] = sleep
+    step: PublisherInput,
+    stream: BalanceStream,
+    claims: EventClaims,
+    wait: Callable[[float], object] = sleep,
 ) -> ExecutionResult:
-    """A message is published when Kinesis has acknowledged each of its records."""
-    entries = [
-        StreamEntry(record.merchant_id, record.model_dump_json().encode())
-        for message in step.messages
-        for record in message.records
-    ]
-    for start in range(0, len(entries), RECORDS_PER_PUT):
-        _publish_all(entries[start : start + RECORDS_PER_PUT], stream, wait)
+    """A message is published when Kinesis has acknowledged each of its records.
+
+    Those of earlier revisions are acknowledged before those of a later one are sent: that one is
+    counted after them, and may meet a message of theirs that has died on its way here.
+    """
+    waves: dict[int, list[StreamEntry]] = {}
+    for message in step.messages:
+        for claim in _claims_of(message, claims):
+            waves.setdefault(claim.revision, []).extend(_entries(claim))
+    for _, entries in sorted(waves.items()):
+        for start in range(0, len(entries), RECORDS_PER_PUT):
+            _publish_all(entries[start : start + RECORDS_PER_PUT], stream, wait)
     return ExecutionResult(
         results=tuple(
-            MessageResult(message_id=message.message_id, rejection=message.rejection)
+            MessageResult(
+                message_id=message.message_id,
+                rejection=message.rejection,
+                is_later=message.is_later,
+            )
             for message in step.messages
         )
     )
+
+
+def _claims_of(message: PersistedMessage, claims: EventClaims) -> Iterator[ClaimV1]:
+    """Read again, for together they may be more than a state holds."""
+    ours = message.claim
+    if ours is None:
+        return
+    for revision in message.earlier:
+        in_stage = staged(ours.stage, revision)
+        earlier = claims.find(ours.falcon_operation_id, in_stage)
+        if earlier is None:
+            raise IntegrityError(f"a claim is gone: {ours.falcon_operation_id} {in_stage}")
+        yield earlier
+    yield ours
+
+
+def _entries(claim: ClaimV1) -> Iterator[StreamEntry]:
+    for segment in claim.segments:
+        record = SegmentRecordV1.of(claim, segment)
+        yield StreamEntry(record.merchant_id, record.model_dump_json().encode())
 
 
 def _publish_all(
@@ -60,10 +100,14 @@ def _publish_all(
 
 
 @cache
-def _stream() -> BalanceStream:
-    return KinesisBalanceStream(client("kinesis"), PublisherSettings.load().stream)
+def _adapters() -> tuple[BalanceStream, EventClaims]:
+    settings = PublisherSettings.load()
+    return (
+        KinesisBalanceStream(client("kinesis"), settings.stream),
+        DynamoEventClaims(client("dynamodb"), settings.claims_table),
+    )
 
 
 def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     step = PublisherInput.model_validate(event)
-    return publish(step, _stream()).model_dump(mode="json")
+    return publish(step, *_adapters()).model_dump(mode="json")

@@ -1,6 +1,6 @@
 """One batch of one shard: read, counted in transactions, and only then its cuts met."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import sleep
@@ -13,10 +13,15 @@ from falcon_balances.adapters.ports import (
     ConditionFailed,
     Quarantine,
     QuarantinedBody,
+    ShardState,
     TryAgain,
     WriteOutcome,
 )
-from falcon_balances.contracts.stream_records import CutRecordV1, parse_stream_record
+from falcon_balances.contracts.stream_records import (
+    CutRecordV1,
+    NewerRecordError,
+    parse_stream_record,
+)
 from falcon_balances.domain.blocks import BlockStatus, ending_writes, left_over, settled
 from falcon_balances.domain.counting import ItemKey, TableWrite, is_balance
 from falcon_balances.domain.cuts import Cut, closed_until, is_believable, newest, window_of
@@ -30,17 +35,13 @@ from falcon_balances.domain.parts import (
     writes_of,
 )
 from falcon_balances.observability import logger, metrics
+from lambdas.reducer.gate import Awaiting, awaiting, park, without_predecessor
+from lambdas.reducer.records import StreamRecord
 
 ATTEMPTS: Final = 6
 _FIRST_DELAY_S: Final = 0.05
 _KEYS_PER_GET: Final = 100  # of BatchGetItem
 _SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines", "corrects")
-
-
-@dataclass(frozen=True, slots=True)
-class StreamRecord:
-    data: bytes
-    arrived_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Batch:
     cuts: list[Cut] = field(default_factory=list)
     refused: set[StreamRecord] = field(default_factory=set)
     left_over: dict[ItemKey, CountablePart] = field(default_factory=dict)
+    revisions: dict[ItemKey, Awaiting] = field(default_factory=dict)
+    parked: list[tuple[StreamRecord, str]] = field(default_factory=list)
 
     def record_of(self, part: CountablePart) -> StreamRecord:
         return self.parts[part.mark.key][1]
@@ -88,24 +91,66 @@ class Batch:
         # go into an earlier quarter, though arrival times can go back.
         self.floor = window = window_of(record.arrived_at, self.floor)
         arrived = ArrivedSegment(
-            segment, window, ours.log_key, ours.fingerprint, ours.body, ours.corrects
+            segment, window, ours.log_key, ours.fingerprint, corrects=ours.corrects
         )
-        for part in countable_parts(arrived):
-            first, _ = self.parts.setdefault(part.mark.key, (part, record))
+        waiting = awaiting(record, ours, segment, self.parts)
+        parts = list(countable_parts(arrived))
+        for part in parts:
+            first, _ = self.parts.get(part.mark.key, (part, record))
             _check_same(part, first.mark.attributes)
+        if waiting is not None:
+            self._await(waiting)
+        for part in parts:
+            self.parts.setdefault(part.mark.key, (part, record))
+
+    def _await(self, waiting: Awaiting) -> None:
+        """Of the same revision twice, the one behind its predecessor is counted, in its place."""
+        earlier = self.revisions.get(waiting.mark)
+        if earlier is None:
+            self.revisions[waiting.mark] = waiting
+        elif waiting.is_behind and not earlier.is_behind:
+            self.parts = _without({earlier.record}, self.parts)
+            del self.revisions[waiting.mark]
+            # What was behind the record that goes is before the one that takes its place.
+            for mark, each in self.revisions.items():
+                if each.predecessor == waiting.mark:
+                    self.revisions[mark] = each._replace(is_behind=False)
+            self.revisions[waiting.mark] = waiting
+
+    def hold_back(self, store: BalanceStore) -> None:
+        """Revisions that cannot be counted yet leave the batch, to be parked."""
+        held = without_predecessor(list(self.revisions.values()), store)
+        self.parked += [(each.record, "after: that revision is not counted") for each in held]
+        self.parts = _without({each.record for each in held}, self.parts)
+
+    def met_again(self, parked: frozenset[str]) -> frozenset[str]:
+        """Of what was parked, the records that are counted with this batch."""
+        if not parked:
+            return frozenset()
+        return parked & {record.digest for _, record in self.parts.values()}
+
+
+Parts = dict[ItemKey, tuple[CountablePart, StreamRecord]]
+
+
+def _without(records: Collection[StreamRecord], parts: Parts) -> Parts:
+    return {key: each for key, each in parts.items() if each[1] not in records}
 
 
 def reduce_batch(shard_id: str, records: Sequence[StreamRecord], world: World) -> None:
     """Count everything before meeting any cut: a cut says that all before it is in."""
     metrics.add_metric(name="RecordsRead", unit="Count", value=len(records))
-    known_floor = _floor(shard_id, world)
-    batch = Batch(known_floor)
+    state = _state(shard_id, world)
+    batch = Batch(state.closed_until)
     not_ours: list[tuple[StreamRecord, RejectedOperation]] = []
     for record in records:
         try:
             batch.add(record)
         except RejectedOperation as rejected:
             not_ours.append((record, rejected))
+        except NewerRecordError as newer:
+            batch.parked.append((record, str(newer)))
+    batch.hold_back(world.store)
     for group in transactions(part for part, _ in batch.parts.values()):
         _count(group, batch, world)
     _end_left_over(batch, world)
@@ -113,19 +158,33 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], world: World) -
     # Only now: a batch that is repeated until it is counted should not refuse again each time.
     for record, why in not_ours:
         _refuse(record, why, world)
-    if batch.floor != known_floor:
+    if batch.floor != state.closed_until:
         world.store.raise_shard_floor(shard_id, batch.floor)
+    if not _still_parked(batch, state, world):
+        _meet_cuts(shard_id, batch, world)
+
+
+def _still_parked(batch: Batch, state: ShardState, world: World) -> bool:
+    """What was parked and is counted now is forgotten; what has to wait now is noted."""
+    parked = park(batch.parked, state.parked, world.store, world.quarantine)
+    met_again = batch.met_again(parked)
+    if met_again:
+        world.store.unpark(met_again)
+    return parked != met_again
+
+
+def _meet_cuts(shard_id: str, batch: Batch, world: World) -> None:
     for cut in batch.cuts:
         if world.store.meet_cut(cut, shard_id).issuperset(cut.shards):
             world.store.advance_as_of(cut.cut_at)
             world.store.complete_cut(cut.cut_at, world.now())
 
 
-def _floor(shard_id: str, world: World) -> datetime | None:
+def _state(shard_id: str, world: World) -> ShardState:
     """Until when quarters are closed here: for a new shard, the newest that its parents closed."""
-    is_known, floor = world.store.shard_floor(shard_id)
-    if is_known:
-        return floor
+    state = world.store.shard_state(shard_id)
+    if state.is_known:
+        return state
     parents = {shard.shard_id: shard.parents for shard in world.stream.shards()}
     if shard_id not in parents:
         raise TransientError(f"{shard_id} is not among the stream's shards")
@@ -133,12 +192,14 @@ def _floor(shard_id: str, world: World) -> datetime | None:
     floors: list[datetime | None] = []
     while pending:
         parent = pending.pop()
-        is_known, floor = world.store.shard_floor(parent)
-        floors.append(floor)
-        if not is_known:  # it held nothing that a reducer ever saw: its own parents speak for it
+        of_parent = world.store.shard_state(parent)
+        floors.append(of_parent.closed_until)
+        if (
+            not of_parent.is_known
+        ):  # it held nothing that a reducer ever saw: its own parents speak for it
             pending.extend(parents.get(parent, ()))
     world.store.raise_shard_floor(shard_id, newest(floors))
-    return newest(floors)
+    return state._replace(closed_until=newest(floors))
 
 
 def _count(group: Sequence[CountablePart], batch: Batch, world: World) -> None:

@@ -18,7 +18,8 @@ from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.quarantine import S3Quarantine
 from falcon_balances.observability import metrics
 from falcon_balances.settings import ReducerSettings
-from lambdas.reducer.batch import StreamRecord, World, reduce_batch
+from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.records import StreamRecord
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -53,7 +53,7 @@ def forget_adapters() -> None:
         dispatcher._queue,
         expirer._store,
         persister._adapters,
-        publisher._stream,
+        publisher._adapters,
         reducer._world,
         splitter._directory,
         systems._directory,

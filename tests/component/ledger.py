@@ -29,7 +29,8 @@ from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.balance_api import handler as balance_api
 from lambdas.balance_api import reading, systems
 from lambdas.balance_api.merchant_routes import Sources
-from lambdas.reducer.batch import StreamRecord, World, reduce_batch
+from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.records import StreamRecord
 from tests.builders import RECEIVED_AT, Document, claim_of, cut_of, data_of, records_of
 from tests.component.api_calls import MERCHANT, get
 from tests.component.world import ENVIRONMENT, SHARD, utc

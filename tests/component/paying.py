@@ -31,8 +31,9 @@ from lambdas.payouts.announcer import announce_outcomes
 from lambdas.payouts.decider import World, decide_payouts
 from lambdas.payouts.logger import log_payouts
 from lambdas.publisher.handler import publish
-from lambdas.reducer.batch import StreamRecord, reduce_batch
 from lambdas.reducer.batch import World as ReducerWorld
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.records import StreamRecord
 from tests.builders import RECEIVED_AT, Document
 from tests.component.conftest import no_wait
 from tests.component.world import utc
@@ -124,7 +125,7 @@ class Paying:
     def record(self, decided: PayoutLoggerInput) -> PayoutLoggerInput:
         """Into the log and on the stream; what is to be announced."""
         recorded = over_json(log_payouts(decided, self.claims, self.log))
-        publish(recorded.publish, self.stream, no_wait)
+        publish(recorded.publish, self.stream, self.claims, no_wait)
         return recorded.announce
 
     def announce(self, recorded: PayoutLoggerInput) -> tuple[MessageResult, ...]:

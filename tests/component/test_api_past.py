@@ -658,6 +658,7 @@ def test_as_csv_a_statement_says_the_same_line_by_line(traded, limit):
     lines = [row for row in csv_rows("2026-10", limit) if row.pop("row") == "line"]
     for row, line in zip(lines, whole["lines"], strict=True):
         at, running = line.pop("counted_in"), line.pop("running")
+        line |= {name: str(line[name]) for name in ("revision", "occurrence")}
         assert row == {"at": at, **line, **as_text(running)}
 
 

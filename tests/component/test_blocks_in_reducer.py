@@ -22,7 +22,8 @@ from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.balance_api.blocking import BlockConflictError, release, request_block
 from lambdas.expirer.handler import expire_blocks
-from lambdas.reducer.batch import ATTEMPTS, StreamRecord, World, reduce_batch
+from lambdas.reducer.batch import ATTEMPTS, World, reduce_batch
+from lambdas.reducer.records import StreamRecord
 from tests.builders import (
     RECEIVED_AT,
     confirmed,

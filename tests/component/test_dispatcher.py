@@ -138,7 +138,7 @@ def test_executions_that_cannot_be_started_return_every_message(aws):
 def test_a_failure_of_the_publisher_returns_messages_that_are_logged_already(aws, monkeypatch):
     aws.load(context_of())
     with monkeypatch.context() as broken:
-        broken.setattr(publisher, "_stream", None)
+        broken.setattr(publisher, "_adapters", None)
         assert aws.dispatch(GOOD) == ["message-0"]
     versions = aws.log_versions()
     assert len(versions) == 1

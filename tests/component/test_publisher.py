@@ -52,6 +52,12 @@ class PartlyDeafKinesis:
         return {"Records": answers, "FailedRecordCount": 0}
 
 
+def hear_only(monkeypatch, kinesis: PartlyDeafKinesis) -> None:
+    monkeypatch.setattr(
+        publisher, "client", lambda asked: kinesis if asked == "kinesis" else client(asked)
+    )
+
+
 def test_a_message_is_published_with_all_its_segments_each_under_its_merchant(aws):
     contexts = [context_of(name) for name in ("market", "a", "b")]
     event = marketplace([("a", "60.00", "3.00"), ("b", "40.00", None)], "100.00")
@@ -81,7 +87,7 @@ def test_nothing_to_publish_is_no_call(aws):
 
 def test_only_the_records_that_failed_are_sent_again(aws, monkeypatch):
     kinesis = PartlyDeafKinesis(deaf_calls=2)
-    monkeypatch.setattr(publisher, "client", lambda _: kinesis)
+    hear_only(monkeypatch, kinesis)
     assert len(publish(*(message(n) for n in range(5))).results) == 5
     assert kinesis.calls == [5, 2, 1]
     assert sorted(references(aws.published())) == [f"order-{n}" for n in range(5)]
@@ -89,7 +95,7 @@ def test_only_the_records_that_failed_are_sent_again(aws, monkeypatch):
 
 def test_a_stream_that_stays_deaf_fails_the_execution_and_keeps_what_it_took(aws, monkeypatch):
     kinesis = PartlyDeafKinesis(deaf_calls=99)
-    monkeypatch.setattr(publisher, "client", lambda _: kinesis)
+    hear_only(monkeypatch, kinesis)
     with pytest.raises(TransientError, match="1 records not taken"):
         publish(*(message(n) for n in range(3)))
     assert kinesis.calls == [3, 1, 1, 1, 1]

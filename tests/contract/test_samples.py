@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from falcon_balances.contracts.balance_document import BalanceDocumentV1
 from falcon_balances.contracts.claims import ClaimV1
-from falcon_balances.contracts.execution import SplitterInput, ValidMessage
+from falcon_balances.contracts.execution import SplitMessage, SplitterInput, ValidMessage
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.contracts.refused_samples import refused_samples
@@ -20,6 +20,7 @@ from falcon_balances.contracts.samples import (
     DIRECT_SAMPLES,
     EVENT_SAMPLES,
     SENT_AT,
+    claim_sample,
 )
 from falcon_balances.contracts.schemas import ACCEPTED, REFUSED_INDEX, SCHEMAS
 from falcon_balances.contracts.staged_operations import parse_message
@@ -27,9 +28,10 @@ from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV
 from falcon_balances.contracts.stream_records import parse_stream_record as parse_record
 from falcon_balances.domain.blocks import LoggedMoney
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
-from falcon_balances.domain.identity import event_document, falcon_operation_id, fingerprint
+from falcon_balances.domain.identity import event_document, falcon_operation_id
+from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_context import Merchant
-from falcon_balances.domain.operations import PspOperation, Stage, staged
+from falcon_balances.domain.operations import PspOperation, Stage
 from falcon_balances.domain.splitting import split
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import (
@@ -38,6 +40,7 @@ from falcon_balances.fakes.storage import (
     MemoryPayoutClaims,
 )
 from lambdas.payouts.decider import World, decide_payouts
+from lambdas.persister.deciding import WAIT_MAX, decide
 
 CONTEXTS = [
     parse_merchant_context(json.loads(path.read_bytes()))
@@ -61,8 +64,8 @@ def validator(contract: str) -> Draft202012Validator:
     return Draft202012Validator(schema)
 
 
-def process(contract: str, raw: bytes) -> None:
-    """As the pipeline does; `plain-capture` is claimed already."""
+def process(contract: str, raw: bytes, *claimed: str) -> None:
+    """As the pipeline does, long after these samples were claimed."""
     if contract == "segment-record":
         record = parse_record(raw)
         assert isinstance(record, SegmentRecordV1)
@@ -74,19 +77,11 @@ def process(contract: str, raw: bytes) -> None:
     stage = STAGE_BY_CONTRACT[contract]
     operation = parse_message(raw, stage, mode="test", sent_at=SENT_AT)
     assert isinstance(operation, PspOperation)
-    split(operation, HISTORIES)
-    first = parse_message(
-        (SCHEMAS / ACCEPTED / "confirmed-operation/plain-capture.json").read_bytes(),
-        Stage.CONFIRMED,
-        mode="test",
-        sent_at=SENT_AT,
-    )
-    is_known = (falcon_operation_id(operation), staged(stage, operation.revision)) == (
-        falcon_operation_id(first),
-        Stage.CONFIRMED,
-    )
-    if is_known and fingerprint(operation) != fingerprint(first):
-        raise RejectedOperation(RejectionCode.ID_CONFLICT, "known")
+    claim = ClaimV1.of(operation, rfc3339(SENT_AT), split(operation, HISTORIES))
+    claims = MemoryEventClaims()
+    for name in claimed:
+        claims.claim(claim_sample(name))
+    decide(claims, SplitMessage(message_id="1", claim=claim), SENT_AT + 2 * WAIT_MAX)
 
 
 def process_payout(raw: bytes) -> None:
@@ -113,7 +108,7 @@ def test_an_accepted_sample_is_accepted_by_its_schema_and_by_the_code(path):
     document = json.loads(raw)
     validator(contract).validate(document)
     if contract in STAGE_BY_CONTRACT or contract == "segment-record":
-        process(contract, raw)
+        process(contract, raw, "plain-capture", "settled-short")
     elif contract in DIRECT_SAMPLES:
         stage, _ = DIRECT_SAMPLES[contract]
         assert parse_message(raw, stage, mode="test", sent_at=SENT_AT)
@@ -139,7 +134,7 @@ def published(entry: dict[str, Any]) -> bytes:
 @pytest.mark.parametrize("entry", INDEX, ids=lambda entry: Path(entry["file"]).stem)
 def test_a_refused_sample_is_refused_with_its_code(entry):
     with pytest.raises(RejectedOperation) as caught:
-        process(entry["contract"], published(entry))
+        process(entry["contract"], published(entry), "plain-capture")
     assert caught.value.code == entry["code"]
 
 
@@ -164,6 +159,7 @@ NOT_IN_A_SCHEMA = {
     "E_MERCHANT_INACTIVE",
     "E_NO_BALANCE_SHOP",
     "E_NOT_PAID",
+    "E_REVISION",
     "E_ID_CONFLICT",
     "E_RECORD",
 }

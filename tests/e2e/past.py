@@ -17,7 +17,8 @@ from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.quarantine import S3Quarantine
 from falcon_balances.cli.target import Target
 from falcon_balances.domain.instants import parse_rfc3339
-from lambdas.reducer.batch import StreamRecord, World, reduce_batch
+from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.records import StreamRecord
 from tests.e2e import observed
 
 REDUCER = "falcon-balances-local-reducer"

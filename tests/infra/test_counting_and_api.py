@@ -52,9 +52,21 @@ def test_what_is_done_at_given_times_is_done_then_and_late_ones_are_not_made_up_
     assert {each["MaximumRetryAttempts"] for each in invocations} == {0}
 
 
+def alarm_of(assembly, metric):
+    alarms = assembly.properties("AWS::CloudWatch::Alarm").values()
+    (alarm,) = [each for each in alarms if each["MetricName"] == metric]
+    assert alarm["Namespace"] == "FalconBalances"
+    return alarm
+
+
+def test_a_parked_record_rings_an_alarm_at_once(assembly):
+    alarm = alarm_of(assembly, "RecordsParked")
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": "reducer"}]
+    assert (alarm["Statistic"], alarm["Threshold"], alarm["Period"]) == ("Sum", 1, 60)
+
+
 def test_what_is_not_reconciled_or_not_looked_at_rings_an_alarm(assembly):
-    (alarm,) = assembly.properties("AWS::CloudWatch::Alarm").values()
-    assert (alarm["Namespace"], alarm["MetricName"]) == ("FalconBalances", "NotReconciled")
+    alarm = alarm_of(assembly, "NotReconciled")
     assert alarm["Dimensions"] == [{"Name": "service", "Value": "reconciler"}]
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (
         1,

@@ -69,7 +69,7 @@ def test_variables_name_the_real_thing(assembly):
     expected = {
         "splitter": {"CONTEXT_TABLE": "merchant-contexts"},
         "persister": {"CLAIMS_TABLE": "event-claims", "LOG_BUCKET": "log-<AccountId>-<Region>"},
-        "publisher": {"STREAM": "balance-operations"},
+        "publisher": {"STREAM": "balance-operations", "CLAIMS_TABLE": "event-claims"},
         "reducer": {
             "BALANCES_TABLE": "balances",
             "QUARANTINE_BUCKET": quarantine,

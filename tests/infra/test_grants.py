@@ -86,7 +86,7 @@ FUNCTIONS = {
         ("s3:PutObject", f"{LOG_OBJECTS}*"),
         ("s3:GetObject", f"{LOG_OBJECTS}*"),
     },
-    "publisher": {("kinesis:PutRecords", STREAM)},
+    "publisher": {("kinesis:PutRecords", STREAM), ("dynamodb:GetItem", "event-claims.Arn")},
     "reducer": {
         ("kinesis:DescribeStream", STREAM),
         ("kinesis:DescribeStreamSummary", STREAM),
@@ -100,6 +100,7 @@ FUNCTIONS = {
         ("dynamodb:PutItem", BALANCES),
         ("dynamodb:UpdateItem", BALANCES),
         ("s3:PutObject", f"{QUARANTINE_OBJECTS}stream/*"),
+        ("s3:PutObject", f"{QUARANTINE_OBJECTS}parked/*"),
     },
     "cutter": {("kinesis:ListShards", STREAM), ("kinesis:PutRecord", STREAM)},
     "balance-api": READS_MERCHANTS,

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from infra.environments import ENVIRONMENTS
+from lambdas.dispatcher.handler import return_delay_s
 from tests.infra.assembly import as_list
 
 STAGES = ["confirmed", "reconciled", "payout", "adjustment"]
@@ -75,10 +76,11 @@ def test_what_sns_cannot_deliver_is_kept(assembly, stage):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_message_is_received_five_times_then_kept_aside(assembly, stage):
+def test_a_message_is_tried_for_a_day_then_kept_aside(assembly, stage):
     redrive = assembly.properties("AWS::SQS::Queue")[stage]["RedrivePolicy"]
     assert assembly.text(redrive["deadLetterTargetArn"]) == f"{stage}-dlq.Arn"
-    assert redrive["maxReceiveCount"] == 5
+    delays = [return_delay_s(receives) for receives in range(1, redrive["maxReceiveCount"])]
+    assert 24 * 3600 <= sum(delays) < 25 * 3600
 
 
 def test_queues_keep_messages_as_long_as_sqs_can_and_encrypt_them(assembly):

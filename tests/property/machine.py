@@ -97,6 +97,11 @@ class Machine(RuleBasedStateMachine):
             while queue.waiting:
                 self.pipeline.dispatcher(stage, 10)()
 
+    def _redrive(self) -> None:
+        for queue in self.pipeline.queues.values():
+            queue.redrive()
+        self._dispatch_all()
+
     def _finish_all(self) -> None:
         for actor in self.actors:
             actor.finish()
@@ -118,9 +123,11 @@ class Machine(RuleBasedStateMachine):
         """Let all end, dead letters too, without further faults; then nothing may be missing."""
         for actor in self.actors:
             actor.finish()
-        for queue in self.pipeline.queues.values():
-            queue.redrive()
-        self._dispatch_all()
+        self._redrive()
+        if any(queue.dead for queue in self.pipeline.queues.values()):
+            # Revisions whose predecessor never came are given up after twenty hours.
+            self.pipeline.tick(hours=21)
+            self._redrive()
         self.pipeline.tick(minutes=1)
         self._finish_all()
         self.promises.check_balances_follow_marks()

@@ -40,8 +40,9 @@ from lambdas.payouts.decider import decide_payouts
 from lambdas.payouts.logger import log_payouts
 from lambdas.persister.handler import persist
 from lambdas.publisher.handler import publish
-from lambdas.reducer.batch import StreamRecord, World, reduce_batch
+from lambdas.reducer.batch import World, reduce_batch
 from lambdas.reducer.cuts import put_cuts
+from lambdas.reducer.records import StreamRecord
 from lambdas.splitter.handler import split_messages
 
 STATE_MACHINES = Path(__file__).parents[2] / "state_machines"
@@ -178,7 +179,9 @@ class Pipeline:
                 raise RuntimeError("a bug in the splitter")
             answer: Any = split_messages(SplitterInput.model_validate(document), self.directory)
         elif name == "Persister":
-            answer = persist(PersisterInput.model_validate(document), self.claims, self.log)
+            answer = persist(
+                PersisterInput.model_validate(document), self.claims, self.log, self.now
+            )
         elif name == "PayoutDecider":
             decide = SplitterInput.model_validate(document)
             deciding = DecidingWorld(
@@ -195,7 +198,7 @@ class Pipeline:
             answer = announce_outcomes(announce, self.payouts, self.outcomes)
         else:
             step = PublisherInput.model_validate(document)
-            answer = publish(step, self.stream, wait=lambda _delay_s: None)
+            answer = publish(step, self.stream, self.claims, wait=lambda _delay_s: None)
         return json.loads(answer.model_dump_json())
 
     def reducer(self, shard_id: str, batch_size: int) -> Callable[[], None] | None:

@@ -24,6 +24,9 @@ READING = ("tests/property/test_reading.py",)
 SPLITTING = ("tests/component/test_reducer_cuts.py",)
 # Two reducers at one operation, each with another segment of it: records in order never bring that.
 COUNTING = ("tests/component/test_reducer.py",)
+REVISING = ("tests/component/test_revisions.py",)
+SPLIT_UP = ("tests/unit/domain/test_splitting.py",)
+GRAMMAR = ("tests/audit/test_one_grammar.py",)
 REFUNDING = ("tests/component/test_blocks_in_reducer.py",)
 
 
@@ -38,6 +41,53 @@ class Fault:
 
 
 FAULTS = (
+    Fault(
+        "a revision counted before its predecessor",
+        "lambdas/reducer/gate.py",
+        "        if not is_counted and (not each.is_behind or each.predecessor in held):\n",
+        "        if each.predecessor in held:\n",
+        first=REVISING,
+    ),
+    Fault(
+        "earlier revisions not brought to the stream again",
+        "lambdas/publisher/handler.py",
+        "    for revision in message.earlier:\n",
+        "    for revision in message.earlier[:0]:\n",
+        first=REVISING,
+    ),
+    Fault(
+        "a revision without what was true before",
+        "falcon_balances/contracts/claims.py",
+        "        segments = revise(said, predecessor.whole_truth(), truth)\n",
+        "        segments = revise(said, [], truth)\n",
+    ),
+    Fault(
+        "a revision that overtook taken for the first",
+        "lambdas/persister/deciding.py",
+        "    raise NotYetError\n",
+        "    return ours\n",
+    ),
+    Fault(
+        "cuts met while records are parked",
+        "lambdas/reducer/batch.py",
+        "    if not _still_parked(batch, state, world):\n",
+        "    if _still_parked(batch, state, world) in (True, False):\n",
+        first=REVISING,
+    ),
+    Fault(
+        "an original's context by the wrong date",
+        "falcon_balances/domain/splitting.py",
+        "        context = in_force(histories.get(key, ()), operation.contexts_at)\n",
+        "        context = in_force(histories.get(key, ()), operation.operation_date)\n",
+        first=SPLIT_UP,
+    ),
+    Fault(
+        "a sign allowed in a first revision that its type does not have",
+        "falcon_balances/domain/log_format.py",
+        "        if is_first_revision and line.amount.minor * SIGN_BY_TYPE[line.type] < 0:\n",
+        "        if line.amount.minor * SIGN_BY_TYPE[line.type] < 0 and not is_first_revision:\n",
+        first=GRAMMAR,
+    ),
     Fault(
         "a random id",
         "falcon_balances/domain/identity.py",

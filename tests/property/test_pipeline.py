@@ -20,14 +20,19 @@ MERCHANTS = ("ann", "ben", "market")
 STAGES = st.sampled_from([Stage.CONFIRMED, Stage.RECONCILED])
 PERCENTS = st.sampled_from(["0", "1.00", "2.50"])
 # By reference, so that repeats stay repeats. r4 is of the month before: it is counted late.
-DATES = dict.fromkeys(["r1", "r2", "r3"], "2026-03-05T09:00:00Z") | {"r4": "2026-02-28T23:59:59Z"}
+DATES = dict.fromkeys(["r1", "r2"], "2026-03-05T09:00:00Z") | {"r4": "2026-02-28T23:59:59Z"}
+# Of amounts, how market's sale is split.
+SPLITS = {"10.00": ("0.10", "9.90"), "0.30": ("0.10", "0.20"), "0.00": ("0.00", "0.00")}
+# The third of them may be dated before the second.
+REVISED_AT = {2: ("2026-03-05T09:40:00Z",), 3: ("2026-03-05T09:50:00Z", "2026-03-05T09:35:00Z")}
 
 
 @st.composite
 def events(draw: st.DrawFn) -> tuple[Stage, dict[str, object]]:
     """Few identities and few contents, so that repeats and conflicts are common."""
     stage = draw(STAGES)
-    amount = draw(st.sampled_from(["10.00", "0.30"]))
+    revision = draw(st.sampled_from([1, 1, 2, 3]))
+    amount = draw(st.sampled_from(sorted(SPLITS)[0 if revision > 1 else 1 :]))
     reference = draw(st.sampled_from(sorted(DATES)))
     event: dict[str, object] = {
         "schema_version": "1",
@@ -43,11 +48,18 @@ def events(draw: st.DrawFn) -> tuple[Stage, dict[str, object]]:
     if draw(st.booleans()):
         event["local_merchant_id"] = "market"
         event["splits"] = [
-            {"local_merchant_id": m, "shop_id": "shop", "amount": part, "marketplace_fee": "0.05"}
-            for m, part in zip(
-                ("ann", "ben"), ("0.10", "9.90" if amount == "10.00" else "0.20"), strict=True
-            )
+            {
+                "local_merchant_id": merchant,
+                "shop_id": "shop",
+                "amount": part,
+                "marketplace_fee": "0.00" if amount == "0.00" else "0.05",
+            }
+            for merchant, part in zip(("ann", "ben"), SPLITS[amount], strict=True)
         ]
+    if draw(st.integers(0, 3)) == 0:
+        event["occurrence"] = 2
+    if revision > 1:
+        event |= {"revision": revision, "revised_at": draw(st.sampled_from(REVISED_AT[revision]))}
     if stage is Stage.RECONCILED:
         event |= {"reconciled_date": "2026-03-05T09:30:00Z", "bank_reference": "bank-1"}
     return stage, event

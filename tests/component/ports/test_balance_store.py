@@ -226,12 +226,12 @@ def test_cuts_are_completed_apart_and_keep_who_has_met_them(store):
 
 
 def test_a_shard_that_nobody_raised_is_unknown(store):
-    assert store.port.shard_floor(SHARD) == (False, None)
+    assert store.port.shard_state(SHARD)[:2] == (False, None)
 
 
 def test_a_shard_can_be_known_without_a_floor(store):
     store.port.raise_shard_floor(SHARD, None)
-    assert store.port.shard_floor(SHARD) == (True, None)
+    assert store.port.shard_state(SHARD)[:2] == (True, None)
 
 
 @pytest.mark.parametrize(
@@ -246,5 +246,5 @@ def test_a_shard_can_be_known_without_a_floor(store):
 def test_a_floor_never_moves_back(store, raised_to, stands_at):
     for floor in raised_to:
         store.port.raise_shard_floor(SHARD, floor and utc(floor))
-    assert store.port.shard_floor(SHARD) == (True, utc(stands_at))
-    assert store.port.shard_floor("shardId-000000000001") == (False, None)
+    assert store.port.shard_state(SHARD)[:2] == (True, utc(stands_at))
+    assert store.port.shard_state("shardId-000000000001")[:2] == (False, None)

@@ -195,7 +195,7 @@ def part_of(stage: Stage, *lines: tuple[str, int]) -> CountablePart:
 
 
 def first_part(segment: Segment) -> CountablePart:
-    return next(countable_parts(ArrivedSegment(segment, NOW, "the key", "f", "the body")))
+    return next(countable_parts(ArrivedSegment(segment, NOW, "the key", "f")))
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_of_two_stages_in_one_transaction_the_first_ends_the_block_and_no_other(
 
 def test_of_many_balances_the_part_that_touches_the_block_s_ends_it():
     segment = segment_of(Stage.CONFIRMED, *[("refund", -5)] * 30, balances=30)
-    first, second = countable_parts(ArrivedSegment(segment, NOW, "the key", "f", "the body"))
+    first, second = countable_parts(ArrivedSegment(segment, NOW, "the key", "f"))
     block = own_block(balance_shop_id="bs-27")
     parts = settled([first, second], {block.key: block}, [NOW, NOW])
     assert [type(part.block_write) for part in parts] == [type(None), EndBlock]

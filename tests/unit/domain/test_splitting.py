@@ -166,6 +166,19 @@ def test_the_context_at_the_operation_date_counts_also_when_reconciled_later():
     assert lines_of(before, old, new)["m"][1] == "-1.00 psp_fee"
 
 
+def test_of_a_refund_the_context_when_its_sale_was_made_counts():
+    """A shop that moved since: the money is taken where it came from."""
+    then, now = "2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z"
+    moved = [
+        context("1", "m-old", effective_from=then),
+        context("1", "m-new", effective_from=now),
+    ]
+    refund = event("refund", original_reference="order-1")
+    assert lines_of(refund, *moved) == {"m-new": ["-100.00 refund"]}
+    refund = event("refund", original_reference="order-1", original_date=then)
+    assert lines_of(refund, *moved) == {"m-old": ["-100.00 refund"]}
+
+
 def test_context_versions_say_which_contexts_were_in_force():
     operation = event("capture", "100.00", "9", ("1", "60.00"), ("2", "40.00"))
     later = "2026-02-01T00:00:00Z"

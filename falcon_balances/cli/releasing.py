@@ -1,0 +1,141 @@
+"""Releasing from quarantine: sending refused bytes again, and what waits behind them in order."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.event_claims import DynamoEventClaims
+from falcon_balances.cli import publishing
+from falcon_balances.cli.errors import InvalidInputError
+from falcon_balances.cli.target import STAGES, Target
+from falcon_balances.cli.tracing import revisions
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.decoding import decode
+from falcon_balances.contracts.staged_operations import parse_document
+from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.identity import falcon_operation_id
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.operations import PspOperation, Stage
+
+# Refusals that are looked through for revisions behind a released one; each costs a request.
+LOOKED_AT_MAX: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A body in quarantine, with the operation that it is about where it can be read."""
+
+    key: str
+    stage: str
+    body: bytes
+    code: str
+    operation: PspOperation | None
+
+    @property
+    def revision_of(self) -> str | None:
+        return None if self.operation is None else falcon_operation_id(self.operation)
+
+    @property
+    def received_on(self) -> date:
+        return date.fromisoformat(self.key.split("/")[1].removeprefix("date="))
+
+
+def find_refused(target: Target, key: str) -> Refused:
+    """Raises InvalidInputError for a key that is not in the quarantine of a stage."""
+    stage = key.partition("/")[0]
+    if stage not in STAGES:
+        raise InvalidInputError(f"{key}: only what came to a stage's topic can be sent again")
+    s3 = target.client("s3")
+    try:
+        answer = s3.get_object(Bucket=target.quarantine_bucket, Key=key)
+    except s3.exceptions.NoSuchKey:
+        raise InvalidInputError(f"{key}: no such key in the quarantine") from None
+    body: bytes = answer["Body"].read()
+    return Refused(key, stage, body, answer["Metadata"]["code"], _operation(body, stage))
+
+
+def _operation(body: bytes, stage: str) -> PspOperation | None:
+    try:
+        operation = parse_document(decode(body), Stage(stage))
+    except RejectedOperation:
+        return None
+    return operation if isinstance(operation, PspOperation) else None
+
+
+def behind(target: Target, first: Refused) -> list[Refused]:
+    """The next revisions of the same operation that wait in quarantine for it, in their order.
+
+    They came after it was refused, and no later than now. Raises InvalidInputError where too much
+    was refused since to look through: then they have to be named.
+    """
+    if first.operation is None:
+        return []
+    waiting = {
+        each.operation.revision: each
+        for each in _waiting_since(target, first)
+        if each.operation is not None and each.revision_of == first.revision_of
+    }
+    found = []
+    revision = first.operation.revision + 1
+    while revision in waiting:
+        found.append(waiting[revision])
+        revision += 1
+    return found
+
+
+def _waiting_since(target: Target, first: Refused) -> Iterator[Refused]:
+    s3 = target.client("s3")
+    for looked_at, key in enumerate(_keys_since(target, first), start=1):
+        if looked_at > LOOKED_AT_MAX:
+            raise InvalidInputError(
+                f"more than {LOOKED_AT_MAX} messages were refused since: name the keys to release"
+            )
+        head = s3.head_object(Bucket=target.quarantine_bucket, Key=key)
+        if head["Metadata"]["code"] == RejectionCode.REVISION:
+            yield find_refused(target, key)
+
+
+def _keys_since(target: Target, first: Refused) -> Iterator[str]:
+    day = first.received_on
+    while day <= utc_now().date() + timedelta(days=1):
+        pages = target.client("s3").get_paginator("list_objects_v2")
+        prefix = f"{first.stage}/date={day}/"
+        for page in pages.paginate(Bucket=target.quarantine_bucket, Prefix=prefix):
+            yield from (each["Key"] for each in page.get("Contents", []))
+        day += timedelta(days=1)
+
+
+def skip_missing(target: Target, refused: Refused, by: str) -> list[int]:
+    """Claims as empty the revisions that are missing before this one; their numbers.
+
+    Raises InvalidInputError for what is no revision, or where one of them was claimed meanwhile.
+    """
+    operation = refused.operation
+    if operation is None or operation.revision == 1:
+        raise InvalidInputError(f"{refused.key}: not a revision")
+    now = rfc3339(utc_now())
+    asked = ClaimV1.of(operation, now)
+    claims = DynamoEventClaims(target.client("dynamodb"), target.claims_table)
+    known = list(revisions(claims, asked.falcon_operation_id, asked.stage))
+    before = known[-1] if known else None
+    skipped = []
+    for number in range(len(known) + 1, operation.revision):
+        empty = ClaimV1.skipping(before, asked, by, now)
+        if claims.claim(empty) is not None:
+            raise InvalidInputError(f"revision {number} was claimed meanwhile: release it again")
+        before = empty
+        skipped.append(number)
+    return skipped
+
+
+def send_again(target: Target, refused: Sequence[Refused]) -> None:
+    """One by one, so that a revision is not sent before what it revises."""
+    for each in refused:
+        try:
+            text = each.body.decode()
+        except UnicodeDecodeError:
+            raise InvalidInputError(f"{each.key}: not UTF-8, which SNS cannot carry") from None
+        topic = target.topic(each.stage)
+        publishing.publish(target.client("sns"), topic, [text], lambda _count: None)

@@ -1,0 +1,76 @@
+"""What an event means in the end: as claimed now or before, refused, or to be looked at later."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from falcon_balances.adapters.ports import EventClaims
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.execution import SplitMessage
+from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.instants import parse_rfc3339
+from falcon_balances.domain.operations import staged
+
+# A revision that overtook what it revises waits for it so long; then a person has to look.
+WAIT_MAX: Final = timedelta(hours=20)
+
+
+class NotYetError(Exception):
+    """What the event builds on is not there yet: the message comes back, alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The claim in force. `earlier` are the claims that it builds on, the first revision first:
+    what they say has to be in the log and on the stream before it.
+    """
+
+    claim: ClaimV1
+    earlier: tuple[ClaimV1, ...] = ()
+
+
+def decide(claims: EventClaims, message: SplitMessage, now: datetime) -> Decision:
+    """A claim that was made earlier wins over what was worked out now, refusal or lines.
+
+    Raises RejectedOperation, and NotYetError.
+    """
+    ours = message.claim
+    if message.rejection is not None:
+        existing = claims.find(ours.falcon_operation_id, ours.staged)
+        if existing is None or existing.fingerprint != ours.fingerprint:
+            raise message.rejection.raised()
+        return _with_earlier(claims, existing)
+    if ours.revision > 1:
+        ours = _less_its_predecessor(claims, ours, now)
+    existing = claims.claim(ours)
+    if existing is not None and existing.fingerprint != ours.fingerprint:
+        raise RejectedOperation(
+            RejectionCode.ID_CONFLICT, "external_reference: known already, with another content"
+        )
+    return _with_earlier(claims, existing or ours)
+
+
+def _less_its_predecessor(claims: EventClaims, ours: ClaimV1, now: datetime) -> ClaimV1:
+    """Claim k-1 alone is read: it knows the whole truth before."""
+    predecessor = claims.find(ours.falcon_operation_id, staged(ours.stage, ours.revision - 1))
+    if predecessor is not None:
+        return ours.revising(predecessor)
+    if now - parse_rfc3339(ours.received_at) > WAIT_MAX:
+        raise RejectedOperation(
+            RejectionCode.REVISION, "revision: the one before it did not come within 20 hours"
+        )
+    raise NotYetError
+
+
+def _with_earlier(claims: EventClaims, claim: ClaimV1) -> Decision:
+    """Who claimed them may have died right after, so they are brought to log and stream as well."""
+    return Decision(claim, tuple(_earlier(claims, claim)))
+
+
+def _earlier(claims: EventClaims, claim: ClaimV1) -> Iterator[ClaimV1]:
+    """At most 98, a read for each: few operations are revised, and fewer more than once."""
+    for revision in range(1, claim.revision):
+        found = claims.find(claim.falcon_operation_id, staged(claim.stage, revision))
+        if found is not None and found.segments:
+            yield found

@@ -1,0 +1,77 @@
+"""Which records of a batch cannot be counted yet, and where they wait.
+
+A revision is counted after what it revises. Its publisher sees to that order; where the revision
+before it is missing all the same, or a record is of a newer version than this code knows, it is
+parked: its bytes go to quarantine, the rest is counted, and no cut is met before it was sent again.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from falcon_balances.adapters.ports import BalanceStore, Quarantine, QuarantinedBody
+from falcon_balances.contracts.stream_records import SegmentRecordV1
+from falcon_balances.domain.counting import ItemKey, mark_sk, merchant_pk
+from falcon_balances.domain.errors import RejectionCode, TransientError
+from falcon_balances.domain.operations import Segment, staged
+from falcon_balances.observability import logger, metrics
+from lambdas.reducer.records import StreamRecord
+
+# They lie in one item. With more, no shard goes on until somebody has looked.
+PARKED_MAX: Final = 1_000
+_KEYS_PER_GET: Final = 100  # of BatchGetItem
+
+
+class Awaiting(NamedTuple):
+    """A revision in a batch. `is_behind`: what it revises comes before it in the batch."""
+
+    record: StreamRecord
+    mark: ItemKey
+    predecessor: ItemKey
+    is_behind: bool
+
+
+def awaiting(
+    record: StreamRecord, ours: SegmentRecordV1, segment: Segment, before: Mapping[ItemKey, object]
+) -> Awaiting | None:
+    """None for what waits for nothing. `before` has the marks of what comes earlier in the batch"""
+    if ours.after is None:
+        return None
+    pk, operation_id = merchant_pk(segment.merchant_id), segment.falcon_operation_id
+    predecessor = ItemKey(pk, mark_sk(operation_id, staged(segment.stage, ours.after)))
+    mark = ItemKey(pk, mark_sk(operation_id, segment.staged))
+    return Awaiting(record, mark, predecessor, predecessor in before)
+
+
+def without_predecessor(revisions: Sequence[Awaiting], store: BalanceStore) -> list[Awaiting]:
+    """Those whose predecessor is neither counted nor before them in the batch, to be counted."""
+    wanted = sorted({each.predecessor for each in revisions if not each.is_behind})
+    counted: set[ItemKey] = set()
+    for start in range(0, len(wanted), _KEYS_PER_GET):
+        counted |= store.counted(wanted[start : start + _KEYS_PER_GET])
+    held: dict[ItemKey, Awaiting] = {}
+    for each in revisions:
+        is_counted = each.predecessor in counted
+        if not is_counted and (not each.is_behind or each.predecessor in held):
+            held[each.mark] = each
+    return list(held.values())
+
+
+def park(
+    records: Sequence[tuple[StreamRecord, str]],
+    parked: frozenset[str],
+    store: BalanceStore,
+    quarantine: Quarantine,
+) -> frozenset[str]:
+    """What is parked now, by digest. Raises TransientError beyond a thousand: the shard waits."""
+    now = parked | {record.digest for record, _ in records}
+    if len(now) > PARKED_MAX:
+        raise TransientError(f"more than {PARKED_MAX} records are parked")
+    for record, reason in records:
+        logger.error("record parked", reason=reason)
+        metrics.add_metric(name="RecordsParked", unit="Count", value=1)
+        quarantine.put(
+            QuarantinedBody("parked", record.data, RejectionCode.RECORD, reason, record.arrived_at)
+        )
+    if now != parked:
+        store.park(now - parked)
+    return now
