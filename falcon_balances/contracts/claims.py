@@ -13,6 +13,7 @@ from falcon_balances.contracts.claimed_lines import (
     rows_of,
     texts_of,
 )
+from falcon_balances.contracts.links import SalePartV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.contracts.strictness import Fingerprint, Id
 from falcon_balances.domain.errors import IntegrityError, RejectedOperation, RejectionCode
@@ -22,6 +23,7 @@ from falcon_balances.domain.log_format import body_of_rows, csv_body, log_key
 from falcon_balances.domain.operations import (
     Adjustment,
     BalanceOperation,
+    OperationType,
     PayoutRequest,
     PspOperation,
     Segment,
@@ -31,6 +33,7 @@ from falcon_balances.domain.operations import (
 )
 from falcon_balances.domain.payouts import Refusal
 from falcon_balances.domain.revising import MerchantTruth, Revision, Truth, revise, truth_of
+from falcon_balances.domain.sales import SalePart, sale_change
 from falcon_balances.domain.splitting import SplitEvent
 
 # Over all revisions of an operation: a claim names each, and an event names 41 at most.
@@ -112,6 +115,14 @@ class ClaimV1(BaseModel):
         tuple[ClaimedTruth, ...] | None, Field(exclude_if=lambda said: said is None)
     ] = None
     """Of a later revision: what the next one takes itself less. A first one's is its segments."""
+    type: Annotated[OperationType | None, Field(exclude_if=lambda said: said is None)] = None
+    """Of a PSP's event."""
+    sale: Annotated[SalePartV1 | None, Field(exclude_if=lambda said: said is None)] = None
+    """The sale that it belongs to, and what the whole event says of it."""
+    sale_changes: Annotated[
+        tuple[SalePartV1, ...] | None, Field(exclude_if=lambda said: said is None)
+    ] = None
+    """Of a later revision: what it changes of sales. A first one's is its sale."""
     revised_at: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     """Of a later revision: RFC 3339, no earlier than the date of any earlier revision."""
     last: Annotated[dict[str, int], Field(exclude_if=lambda said: not said)] = Field(
@@ -162,6 +173,8 @@ class ClaimV1(BaseModel):
             fingerprint=fingerprint(operation),
             received_at=received_at,
             context_versions=event.context_versions if event else (),
+            type=operation.type if isinstance(operation, PspOperation) else None,
+            sale=None if event is None or event.sale is None else SalePartV1.of(event.sale),
             state=state,
             requested=(
                 RequestedPayoutV1.of(operation) if isinstance(operation, PayoutRequest) else None
@@ -195,6 +208,13 @@ class ClaimV1(BaseModel):
                 ),
             }
         )
+
+    @property
+    def changed_sales(self) -> tuple[SalePartV1, ...]:
+        """What goes with its first segment."""
+        if self.sale_changes is not None:
+            return self.sale_changes
+        return () if self.sale is None else (self.sale,)
 
     @property
     def dated(self) -> str:
@@ -235,7 +255,9 @@ class ClaimV1(BaseModel):
             each.model_copy(update={"after": before.get(each.merchant_id)})
             for each in claim.segments
         )
-        return claim.model_copy(update={"segments": linked, "last": last})
+        changes = sale_change(_part_of(predecessor.sale), _part_of(self.sale))
+        more = {"sale_changes": tuple(map(SalePartV1.of, changes))}
+        return claim.model_copy(update={"segments": linked, "last": last, **more})
 
     def body_of(self, segment: ClaimedSegment) -> str:
         """The bytes of the segment's log object. Raises IntegrityError for rows not of ours."""
@@ -280,6 +302,10 @@ def _revised_at(operation: StagedOperation) -> str | None:
     if not isinstance(operation, PspOperation) or operation.revised_at is None:
         return None
     return rfc3339(operation.revised_at)
+
+
+def _part_of(sale: SalePartV1 | None) -> SalePart | None:
+    return None if sale is None else sale.to_part()
 
 
 def _claimed(segment: Segment, texts: Texts) -> ClaimedSegment:
