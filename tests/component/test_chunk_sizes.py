@@ -15,7 +15,9 @@ from falcon_balances.domain.identity import event_document
 from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.money import at_full_scale
 from falcon_balances.domain.operations import PspOperation, Stage
+from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import (
+    MemoryAuthorizations,
     MemoryEventClaims,
     MemoryMerchantDirectory,
     MemoryTransactionLog,
@@ -36,7 +38,7 @@ from tests.builders import (
 )
 
 STATE_BYTES_MAX = 256 * 1024
-WORST_BYTES_MAX = 200_000
+WORST_BYTES_MAX = 210_000
 MESSAGE_ID = "059f36b4-87a3-44ab-83d2-661975830a7d"
 
 
@@ -130,7 +132,8 @@ def bytes_of_steps(shape: Shape, messages: list[ValidMessage]) -> list[int]:
     given_to = SplitterInput(stage=shape.stage, messages=tuple(messages))
     split_up = split_messages(given_to, directory)
     claims = MemoryEventClaims()
-    persisted = persist(split_up, claims, MemoryTransactionLog(), SENT_AT)
+    authorizations = MemoryAuthorizations(MemoryBalanceStore())
+    persisted = persist(split_up, claims, MemoryTransactionLog(), authorizations, SENT_AT)
     published = publish(persisted, MemoryBalanceStream(lambda: SENT_AT), claims)
     steps = (given_to, split_up, persisted, published)
     assert not any(message.rejection for message in persisted.messages)
