@@ -120,9 +120,7 @@ def _count(records: Sequence[bytes], store: MemoryBalanceStore) -> None:
     parts: list[CountablePart] = []
     for record in read:
         assert not isinstance(record, CutRecordV1)
-        arrived = ArrivedSegment(
-            record.to_segment(), window, record.log_key, record.fingerprint, record.body
-        )
+        arrived = ArrivedSegment(record.to_segment(), window, record.log_key, record.fingerprint)
         parts += countable_parts(arrived)
     for group in transactions(parts):
         keys = {part.change.key for part in group if part.change is not None}

@@ -152,9 +152,7 @@ class BareLoop:
         records = [[SegmentRecordV1.of(each, part) for part in each.segments] for each in claims]
         window = quarter_of(events.SENT_AT)
         arrived = [
-            ArrivedSegment(
-                record.to_segment(), window, record.log_key, record.fingerprint, record.body
-            )
+            ArrivedSegment(record.to_segment(), window, record.log_key, record.fingerprint)
             for parts in records
             for record in parts
         ]

@@ -58,9 +58,7 @@ def _counted() -> tuple[CountablePart, str]:
     said = split(operation, events.histories_of(1))
     claim = ClaimV1.of(operation, events.RECEIVED_AT, said)
     (claimed,), (segment,) = claim.segments, said.segments
-    arrived = ArrivedSegment(
-        segment, _BEGINNING, claimed.log_key, claim.fingerprint, claim.body_of(claimed)
-    )
+    arrived = ArrivedSegment(segment, _BEGINNING, claimed.log_key, claim.fingerprint)
     (part,), _ = joined(countable_parts(arrived), {})
     return part, said.falcon_operation_id
 

@@ -21,6 +21,7 @@ from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
+from falcon_balances.domain.compact_lines import lines_of_text
 from falcon_balances.domain.counting import (
     LATE,
     ItemKey,
@@ -39,7 +40,6 @@ from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.findings import FINDING, KnownFinding
 from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.operations import Stage, read_staged
 from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation, sale_operation_sk
 from falcon_balances.domain.standing import Standing
@@ -319,7 +319,7 @@ def mark_of(key: ItemKey, said: Mapping[str, str | int]) -> Mark:
             order=str(said["counted_order"]),
             log_key=str(said["log_key"]),
             fingerprint=str(said["fingerprint"]),
-            lines=parse_csv_body(str(said["lines"])),
+            lines=lines_of_text(str(said["lines"])),
             effect=read_effect(str(said["effect"])),
             corrects=None if corrects is None else str(corrects),
             blocks=tuple(each for each in str(said.get("blocks", "")).split(",") if each),

@@ -105,13 +105,23 @@ def show(
 def release(
     keys: Annotated[list[str], typer.Argument(help="As `list` prints them, in their order.")],
     *,
+    without_predecessor: Annotated[
+        bool,
+        typer.Option(
+            "--without-predecessor", help="Claim missing revisions before it as empty; needs --by."
+        ),
+    ] = False,
+    by: Annotated[str | None, typer.Option("--by", help="Who answers for that.")] = None,
     dry_run: DryRun = False,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
     """Send refused messages to their topics again, each with the revisions that wait behind it."""
     from falcon_balances.cli import releasing  # noqa: PLC0415 - not for --help
+    from falcon_balances.contracts.blocks import is_id  # noqa: PLC0415
 
+    if without_predecessor and (by is None or not is_id(by)):
+        raise InvalidInputError("--without-predecessor needs --by, in an id's form")
     target = find_target(env)
     named = [releasing.find_refused(target, key) for key in keys]
     found = {
@@ -120,6 +130,9 @@ def release(
     if dry_run:
         output.note("dry run: nothing was sent")
     else:
+        for each in named if without_predecessor else ():
+            skipped = releasing.skip_missing(target, each, str(by))
+            output.note(f"{each.key}: claimed as empty: revisions {skipped}")
         releasing.send_again(target, list(found.values()))
     rows = [{"key": each.key, "stage": each.stage, "code": each.code} for each in found.values()]
     if as_json:

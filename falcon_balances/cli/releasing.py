@@ -6,13 +6,17 @@ from datetime import date, timedelta
 from typing import Final
 
 from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.cli import publishing
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.cli.target import STAGES, Target
+from falcon_balances.cli.tracing import revisions
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.decoding import decode
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id
+from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import PspOperation, Stage
 
 # Refusals that are looked through for revisions behind a released one; each costs a request.
@@ -101,6 +105,29 @@ def _keys_since(target: Target, first: Refused) -> Iterator[str]:
         for page in pages.paginate(Bucket=target.quarantine_bucket, Prefix=prefix):
             yield from (each["Key"] for each in page.get("Contents", []))
         day += timedelta(days=1)
+
+
+def skip_missing(target: Target, refused: Refused, by: str) -> list[int]:
+    """Claims as empty the revisions that are missing before this one; their numbers.
+
+    Raises InvalidInputError for what is no revision, or where one of them was claimed meanwhile.
+    """
+    operation = refused.operation
+    if operation is None or operation.revision == 1:
+        raise InvalidInputError(f"{refused.key}: not a revision")
+    now = rfc3339(utc_now())
+    asked = ClaimV1.of(operation, now)
+    claims = DynamoEventClaims(target.client("dynamodb"), target.claims_table)
+    known = list(revisions(claims, asked.falcon_operation_id, asked.stage))
+    before = known[-1] if known else None
+    skipped = []
+    for number in range(len(known) + 1, operation.revision):
+        empty = ClaimV1.skipping(before, asked, by, now)
+        if claims.claim(empty) is not None:
+            raise InvalidInputError(f"revision {number} was claimed meanwhile: release it again")
+        before = empty
+        skipped.append(number)
+    return skipped
 
 
 def send_again(target: Target, refused: Sequence[Refused]) -> None:

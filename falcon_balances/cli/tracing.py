@@ -44,10 +44,10 @@ def story(target: Target, operation_id: str) -> dict[str, Any]:
 def claims_of(target: Target, operation_id: str) -> list[ClaimV1]:
     """Of all stages and their revisions, in their order."""
     claims = DynamoEventClaims(target.client("dynamodb"), target.claims_table)
-    return [claim for stage in STAGES for claim in _revisions(claims, operation_id, Stage(stage))]
+    return [claim for stage in STAGES for claim in revisions(claims, operation_id, Stage(stage))]
 
 
-def _revisions(claims: DynamoEventClaims, operation_id: str, stage: Stage) -> Iterator[ClaimV1]:
+def revisions(claims: DynamoEventClaims, operation_id: str, stage: Stage) -> Iterator[ClaimV1]:
     """There is none without its predecessor."""
     revision = 1
     while (claim := claims.find(operation_id, staged(stage, revision))) is not None:
@@ -63,8 +63,11 @@ def _stage_story(target: Target, claim: ClaimV1) -> dict[str, Any]:
         "received_at": claim.received_at,
         "context_versions": list(claim.context_versions),
         "segments": segments(target, claim),
+        "corrects": claim.corrects,
+        "reason": claim.reason,
+        "skipped_by": claim.skipped_by,
     }
-    return story | ({"corrects": claim.corrects} if claim.corrects else {})
+    return {name: value for name, value in story.items() if value is not None}
 
 
 def segments(target: Target, claim: ClaimV1) -> list[dict[str, Any]]:
@@ -99,8 +102,9 @@ def show(story: dict[str, Any]) -> None:
     for stage in story["stages"]:
         revision = f" revision {stage['revision']}" if stage["revision"] > 1 else ""
         output.line(f"{stage['stage']}{revision}, received {stage['received_at']}")
-        if "corrects" in stage:
-            output.line(f"  corrects {stage['corrects']}")
+        for name in ("corrects", "reason", "skipped_by"):
+            if name in stage:
+                output.line(f"  {name.replace('_', ' ')} {stage[name]}")
         show_segments(stage["segments"])
     for correction in story["corrected_by"]:
         output.line(f"corrected by {correction}")

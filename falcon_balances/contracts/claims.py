@@ -1,21 +1,22 @@
 """The claim (design §5): the one decision of what an event means, made once."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 from itertools import chain
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from falcon_balances.contracts.claimed_lines import (
+from falcon_balances.contracts.links import SalePartV1
+from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
+from falcon_balances.contracts.strictness import Fingerprint, Id
+from falcon_balances.domain.compact_lines import (
     Texts,
     fields_of_rows,
     lines_of_rows,
     rows_of,
     texts_of,
 )
-from falcon_balances.contracts.links import SalePartV1
-from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
-from falcon_balances.contracts.strictness import Fingerprint, Id
 from falcon_balances.domain.errors import IntegrityError, RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import SCHEMA_VERSION, falcon_operation_id, fingerprint
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
@@ -129,6 +130,8 @@ class ClaimV1(BaseModel):
         default_factory=dict
     )
     """Of a later revision: by merchant the last revision, up to this one, that has a segment."""
+    skipped_by: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
+    """Who let a later revision pass without this one, which therefore says nothing."""
     corrects: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     reason: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     """Of an adjustment, in a person's words."""
@@ -258,6 +261,28 @@ class ClaimV1(BaseModel):
         changes = sale_change(_part_of(predecessor.sale), _part_of(self.sale))
         more = {"sale_changes": tuple(map(SalePartV1.of, changes))}
         return claim.model_copy(update={"segments": linked, "last": last, **more})
+
+    @classmethod
+    def skipping(cls, before: "ClaimV1 | None", asked: "ClaimV1", by: str, now: str) -> Self:
+        """An empty claim of the number behind `before`, which may be the first: a person lets the
+        revision `asked` pass without it. What was true before stays true.
+        """
+        revision = 1 if before is None else before.revision + 1
+        name = f"skipped|{asked.falcon_operation_id}|{staged(asked.stage, revision)}"
+        claim = cls(
+            falcon_operation_id=asked.falcon_operation_id,
+            stage=asked.stage,
+            revision=revision,
+            fingerprint=sha256(name.encode()).hexdigest(),
+            received_at=now,
+            type=asked.type,
+            sale=None if before is None else before.sale,
+            sale_changes=(),
+            skipped_by=by,
+            revised_at=asked.dated if before is None else before.dated,
+            last=dict(before.last_revisions) if before else {},
+        )
+        return claim.saying((), before.whole_truth() if before else ())
 
     def body_of(self, segment: ClaimedSegment) -> str:
         """The bytes of the segment's log object. Raises IntegrityError for rows not of ours."""

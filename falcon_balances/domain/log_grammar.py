@@ -32,10 +32,11 @@ COLUMNS: Final = (
 HEADER: Final = ",".join(COLUMNS)
 # Fifteen digits before the point, as an event has them, and room for what fees add to them.
 AMOUNT_DIGITS_MAX: Final = 19
-# The worst object: a revision that takes back all lines of forty splits, eight for each, which are
-# one merchant's, and writes as many anew.
-LINES_MAX: Final = 2 * 40 * 8
-BODY_BYTES_MAX: Final = 600_000
+# The worst object: forty splits, all of them and the marketplace one merchant's, with eight lines
+# for each. A revision sums the fees of a shop: of two times forty splits it makes 242 lines.
+LINES_MAX: Final = 40 * 8
+# Those have 251 KB. An item of the table takes 400 KB: more than any body, compact or not.
+BODY_BYTES_MAX: Final = 300_000
 REPETITION_MIN: Final = 2
 REPETITION_MAX: Final = 99
 

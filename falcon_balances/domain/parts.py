@@ -5,12 +5,13 @@ whatever blocks there are, each part with a mark of its own.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain, islice
 from typing import Final
 
 from falcon_balances.domain.available import Joint
+from falcon_balances.domain.compact_lines import compact_text
 from falcon_balances.domain.counting import (
     LATE,
     AddCounters,
@@ -57,7 +58,9 @@ TRANSACTION_BYTES_MAX: Final = 3_000_000
 # has its mark, its standing, a note where it is late, its sale and what it took of that: 101, so
 # that one or two blocks of a part that has all of it end in transactions of their own.
 BALANCES_PER_PART: Final = 24
-_ITEM_BYTES: Final = 700  # keys, counters and names of an item besides a segment's body, rounded up
+_ITEM_BYTES: Final = (
+    700  # keys, counters and names of an item besides a segment's lines, rounded up
+)
 # Both stages of an operation in 41 balances, three types in each, ids of 64 characters.
 _STANDING_BYTES: Final = 25_000
 
@@ -70,11 +73,10 @@ class ArrivedSegment:
     window: datetime
     log_key: str
     fingerprint: str
-    body: str
-    corrects: str | None = None
-    blocks: tuple[ItemKey, ...] = ()
+    corrects: str | None = field(default=None, kw_only=True)
+    blocks: tuple[ItemKey, ...] = field(default=(), kw_only=True)
     """What was set aside for it at its merchant."""
-    sale: tuple[SalePart, ...] = ()
+    sale: tuple[SalePart, ...] = field(default=(), kw_only=True)
     """What its event changes of a sale: of an event's first segment only."""
 
 
@@ -241,7 +243,7 @@ def _mark(arrived: ArrivedSegment, number: int) -> PutMark:
         window = rfc3339(arrived.window)
         order = (window, rfc3339(segment.booked_at), segment.falcon_operation_id, segment.staged)
         attributes |= {
-            "lines": arrived.body,
+            "lines": compact_text(segment.lines),
             "window": window,
             "merchant_id": segment.merchant_id,
             "counted_order": "#".join(order),

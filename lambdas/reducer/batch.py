@@ -112,8 +112,7 @@ class Batch:
             window,
             ours.log_key,
             ours.fingerprint,
-            ours.body,
-            ours.corrects,
+            corrects=ours.corrects,
             blocks=tuple(Block.key_of(segment.merchant_id, each) for each in ours.blocks),
             sale=tuple(each.to_part() for each in ours.sale),
         )

@@ -8,7 +8,9 @@ from typing import Any
 
 from falcon_balances.adapters.aws import client
 
-_COMPARED = re.compile(r"(\w+) (?:= |BETWEEN )(:\w+)(?: AND (:\w+))?|begins_with\((\w+), (:\w+)\)")
+_COMPARED = re.compile(
+    r"(#?\w+) (?:= |BETWEEN )(:\w+)(?: AND (:\w+))?|begins_with\((#?\w+), (:\w+)\)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,10 @@ def _of_condition(where: str, params: Mapping[str, Any]) -> Key:
     condition, bound = params["KeyConditionExpression"], params["ExpressionAttributeValues"]
     rest = _COMPARED.sub("", condition).replace(" AND ", "")
     assert not rest, f"a condition that is not understood: {condition}"
+    names = params.get("ExpressionAttributeNames", {})
     values: dict[str, tuple[str, ...]] = {}
     for name, first, second, begun, prefix in _COMPARED.findall(condition):
         said = [bound[each]["S"] for each in (first, second, prefix) if each]
-        values[name or begun] = tuple(said)
+        asked = name or begun
+        values[names.get(asked, asked)] = tuple(said)
     return Key(where, values)

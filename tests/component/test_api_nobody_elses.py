@@ -376,6 +376,8 @@ def belongs(key: Key, merchant_id: str, operations: set[str]) -> bool:
         )
     if key.where == "by-window":
         return values["merchant_id"] == {merchant_id} and pk in (None, own)
+    if key.where == "by-open":
+        return values["open"] == own and pk in (None, own)
     if pk == {"STREAM"}:
         return all(sk == "AS_OF" or sk.startswith("CUT#") for sk in values["sk"])
     return key.where == BALANCES_TABLE and pk == own
@@ -430,6 +432,7 @@ def test_every_key_that_is_read_begins_with_the_merchant_of_the_token(neighbours
         BALANCES_TABLE,
         CLAIMS_TABLE,
         LOG_BUCKET,
+        "by-open",
         "by-window",
     }
     assert payout_return_id(f"m-{local}", f"payout-{local}") in operations

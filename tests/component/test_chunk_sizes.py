@@ -1,6 +1,7 @@
 """Chunk sizes: no step of an execution ever makes more than its state can hold (256 KiB)."""
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -9,12 +10,21 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from falcon_balances.adapters.event_claims import claim_item
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.contracts.execution import SplitterInput, ValidMessage
+from falcon_balances.domain.compact_lines import lines_of_text
+from falcon_balances.domain.counting import PutStanding
 from falcon_balances.domain.identity import event_document
+from falcon_balances.domain.log_format import csv_body, log_key
+from falcon_balances.domain.log_grammar import BODY_BYTES_MAX, LINES_MAX
 from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.money import at_full_scale
-from falcon_balances.domain.operations import PspOperation, Stage
+from falcon_balances.domain.operations import PspOperation, Segment, Stage
+from falcon_balances.domain.parts import ArrivedSegment, countable_parts, joined
+from falcon_balances.domain.revising import Revision, revise, truth_of
+from falcon_balances.domain.splitting import split
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import (
     MemoryAuthorizations,
@@ -38,6 +48,7 @@ from tests.builders import (
 )
 
 STATE_BYTES_MAX = 256 * 1024
+ITEM_BYTES_MAX = 400 * 1024  # of DynamoDB
 WORST_BYTES_MAX = 210_000
 MESSAGE_ID = "059f36b4-87a3-44ab-83d2-661975830a7d"
 
@@ -55,6 +66,7 @@ class Shape:
     has_marketplace_fee: bool = True
     type: str = "chargeback_reversal"
     is_revision: bool = False
+    shops_from: int = 0
     stage: Stage = Stage.RECONCILED
 
     def id(self, name: str) -> str:
@@ -91,7 +103,7 @@ class Shape:
                 self.named(n) | {"amount": self.amount()} | fee for n in range(1, self.splits + 1)
             ]
         if self.is_revision:
-            document |= {"revision": 99, "revised_at": "2026-11-20T10:19:00Z"}
+            document |= {"revision": 2, "revised_at": "2026-11-20T10:19:00Z"}
         if self.stage is Stage.RECONCILED:
             document |= {
                 "reconciled_date": "2026-11-20T10:18:00Z",
@@ -100,7 +112,8 @@ class Shape:
         return document
 
     def named(self, n: int) -> dict[str, str]:
-        return {"local_merchant_id": self.id(f"local-{n}-"), "shop_id": self.id(f"shop-{n}-")}
+        shop = self.shops_from + n
+        return {"local_merchant_id": self.id(f"local-{shop}-"), "shop_id": self.id(f"shop-{shop}-")}
 
     def contexts(self) -> list[MerchantContext]:
         fees = [
@@ -111,7 +124,7 @@ class Shape:
                 psp_id=self.id("psp"),
                 **self.named(n),
                 merchant_id=self.id(f"m-{n % self.merchants}-"),
-                balance_shops={self.currency: self.id(f"bs-{n}-")},
+                balance_shops={self.currency: self.id(f"bs-{self.shops_from + n}-")},
                 effective_from=f"2026-01-01T00:00:{n:02d}Z",
                 fees=fees,
             )
@@ -174,6 +187,48 @@ def test_the_worst_message_alone_stays_well_below_what_a_state_holds(merchants):
         operation, message = message_of(worst)
         assert max(bytes_of_steps(worst, [message])) < WORST_BYTES_MAX
         assert output_bytes_max(operation) < WORST_BYTES_MAX
+
+
+def worst_claims(merchants: int) -> Iterator[tuple[ClaimV1, Sequence[Segment]]]:
+    """Of forty splits, and of a revision that gives all of them to other shops."""
+    first, second = (
+        Shape(merchants=merchants),
+        Shape(merchants=merchants, is_revision=True, shops_from=41),
+    )
+    one, two = (operation_of(shape.event()) for shape in (first, second))
+    before = split(one, histories_of(*first.contexts()))
+    yield ClaimV1.of(one, RECEIVED_AT, before), before.segments
+    after = split(two, histories_of(*second.contexts()))
+    assert two.revised_at is not None
+    revision = Revision(after.falcon_operation_id, two.stage, two.revision, two.revised_at)
+    truth = truth_of(after.segments)
+    segments = revise(revision, truth_of(before.segments), truth)
+    yield ClaimV1.of(two, RECEIVED_AT, after).saying(segments, truth), segments
+
+
+@pytest.mark.parametrize("merchants", [1, 2, 41])
+def test_the_worst_claims_and_marks_are_far_below_what_an_item_may_hold(merchants):
+    for claim, segments in worst_claims(merchants):
+        assert item_bytes(claim_item(claim)) < ITEM_BYTES_MAX / 4
+        for segment in segments:
+            arrived = ArrivedSegment(segment, SENT_AT, log_key(segment), claim.fingerprint)
+            parts, [standing] = joined(countable_parts(arrived), {})
+            assert lines_of_text(str(parts[0].mark.attributes["lines"])) == segment.lines
+            assert all(item_bytes(part.mark.attributes) < ITEM_BYTES_MAX / 10 for part in parts)
+            assert isinstance(standing, PutStanding)
+            assert item_bytes(standing.attributes) < ITEM_BYTES_MAX / 10
+
+
+def test_the_worst_log_object_just_keeps_the_grammar_s_limits():
+    (_, [first]), (_, [revised]) = worst_claims(merchants=1)
+    assert (len(first.lines), len(revised.lines)) == (LINES_MAX, 242)
+    assert len(csv_body(revised)) < len(csv_body(first)) < 251_000 < BODY_BYTES_MAX
+    assert BODY_BYTES_MAX < ITEM_BYTES_MAX
+
+
+def item_bytes(attributes: Mapping[str, Any]) -> int:
+    """More than DynamoDB counts: as JSON, with its marks of types."""
+    return len(json.dumps(attributes))
 
 
 def test_a_segment_that_rests_on_41_contexts_has_metadata_that_s3_takes():

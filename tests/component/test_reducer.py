@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.contracts.stream_records import SegmentRecordV1
+from falcon_balances.domain.compact_lines import compact_text
 from falcon_balances.domain.counting import ItemKey, TableWrite
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
@@ -60,7 +61,7 @@ def test_a_segment_is_counted_into_balance_window_and_day_and_leaves_its_mark(aw
         f"OPERATION#{operation_id}#confirmed": {
             "fingerprint": record.fingerprint,
             "log_key": record.log_key,
-            "lines": record.body,
+            "lines": compact_text(record.to_segment().lines),
             "window": window,
             "merchant_id": "m-5553",
             "counted_order": f"{window}#{date}#{operation_id}#confirmed",

@@ -109,7 +109,7 @@ REFUSED = {
         text_of(operation_date="2026-02-30T10:15:30Z"),
         text_of(operation_date="2026-11-20T24:00:00Z"),
         text_of(operation_date="2026-11-20T10:15:60Z"),
-        text_of(operation_date="2026-11-20T10:15:30.1234567Z"),
+        text_of(operation_date="2026-11-20T10:15:30.1234567891Z"),
         text_of(operation_date="2026-11-20 10:15:30Z"),
         text_of(operation_date="0001-01-01T00:00:00+10:00"),
     ],

@@ -5,6 +5,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
@@ -25,9 +26,9 @@ from tests.e2e.conftest import LocalStack
 DATA = Path(__file__).parents[2].parent / "shared/data"
 SETS = ("edges", "olist")
 STAGES = ("confirmed", "reconciled")
-# After the money is there: a payout before would be refused.
-DIRECT = ("adjustment", "payout")
-FILES = [(part, stage) for part in SETS for stage in STAGES] + [("edges", s) for s in DIRECT]
+# After the money is there: a payout before would be refused. Each file has its stage's name.
+LATER = ("confirmed-revisions", "reconciled-revisions", "adjustment", "payout")
+FILES = [(part, stage) for part in SETS for stage in STAGES] + [("edges", name) for name in LATER]
 SLICE = 170
 
 pytestmark = [
@@ -86,6 +87,23 @@ class Orders:
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
+    def send_file(self, part: str, name: str, *options: str) -> dict[str, Any]:
+        """Line by line where one builds upon the other: a return upon its payout."""
+        stage, file = name.partition("-")[0], DATA / part / f"{name}.jsonl"
+        if stage != "payout":
+            return self.send(stage, file, *options)
+        answers = [self.send_line(stage, line, *options) for line in read(f"{part}/{name}.jsonl")]
+        return {
+            key: sum((answer[key] for answer in answers), type(answers[0][key])())
+            for key in ("sent", "counted", "quarantined", "pending", "quarantine")
+        }
+
+    def send_line(self, stage: str, line: str, *options: str) -> dict[str, Any]:
+        with NamedTemporaryFile("w", suffix=".jsonl") as file:
+            file.write(f"{line}\n")
+            file.flush()
+            return self.send(stage, Path(file.name), *options)
+
     def balances(self) -> dict[tuple[str, str], dict[str, object]]:
         done = self.stack.falcon("balance", "--all", "--json")
         assert done.returncode == 0, done.stderr
@@ -107,10 +125,8 @@ def orders(tmp_path_factory):
 def answers(orders):
     """What `falcon psp send --wait` said about each file, sent in the order of the data."""
     return {
-        (part, stage): orders.send(
-            stage, DATA / part / f"{stage}.jsonl", *(("--no-check",) if part == "edges" else ())
-        )
-        for part, stage in FILES
+        (part, name): orders.send_file(part, name, *(("--no-check",) if part == "edges" else ()))
+        for part, name in FILES
     }
 
 
@@ -160,8 +176,8 @@ def test_the_same_files_again_and_shuffled_change_nothing(orders, first_log, tmp
         file = tmp_path / f"{stage}.jsonl"
         file.write_text("\n".join(lines) + "\n")
         assert orders.send(stage, file, "--no-check")["pending"] == 0
-    for stage in DIRECT:
-        assert orders.send(stage, DATA / f"edges/{stage}.jsonl")["pending"] == 0
+    for name in LATER:
+        assert orders.send_file("edges", name)["pending"] == 0
     assert orders.balances() == expected_balances()
     # The same versions, bytes, metadata and times of writing: no PUT has happened.
     assert observed.log_objects(orders.target) == first_log
@@ -216,7 +232,11 @@ def test_other_people_s_tools_confirm_every_balance_of_all_orders(auditor):
 def test_a_settlement_file_matches_and_a_cent_a_missing_and_an_extra_line_are_reported(
     auditor, tmp_path
 ):
-    events = [json.loads(line) for part in SETS for line in read(f"{part}/reconciled.jsonl")]
+    names = [*(f"{part}/reconciled" for part in SETS), "edges/reconciled-revisions"]
+    traced = [json.loads(line) for name in names for line in read(f"{name}.jsonl")]
+    # What the bank says in the end is the last revision.
+    by_reference = {each["external_reference"]: each for each in traced}
+    events = [each for each in by_reference.values() if each["amount"].strip("0.")]
     header, *rows = settlement(events)
     rng = random.Random(9)
 
@@ -249,8 +269,8 @@ def test_both_stages_mixed_into_a_fresh_stack_give_the_same(first_log, fresh_sta
                 sending.result()
                 observed.wait_until(lambda: observed.marks(target), what="first segments counted")
     observed.drain(target)
-    for stage in DIRECT:
-        mixed.send(stage, DATA / f"edges/{stage}.jsonl")
+    for name in LATER:
+        mixed.send_file("edges", name)
     assert mixed.balances() == expected_balances()
     assert observed.contents(observed.log_objects(target)) == observed.contents(first_log)
 

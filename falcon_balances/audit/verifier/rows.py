@@ -14,8 +14,8 @@ HEADER = (
     "bank_reference,reason_code,requested_by"
 )
 COLUMNS = HEADER.split(",")
-BODY_MAX_BYTES = 600_000
-LINES_MAX = 640
+BODY_MAX_BYTES = 300_000
+LINES_MAX = 320
 # Ids look all alike. A reference is printable ASCII without `"`, `,`, `\` and `|`; a space is only
 # within it, and what a spreadsheet would run is not its beginning.
 NAME = MERCHANT_PATTERN

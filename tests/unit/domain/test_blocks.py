@@ -177,7 +177,7 @@ REFUND_BLOCK = Block.key_of("m", BLOCK_ID)
 
 
 def arrived(segment: Segment, *blocks: ItemKey) -> ArrivedSegment:
-    return ArrivedSegment(segment, NOW, "the key", "f", "the body", blocks=blocks)
+    return ArrivedSegment(segment, NOW, "the key", "f", blocks=blocks)
 
 
 def part_of(stage: Stage, *lines: tuple[str, int], blocks: Sequence[ItemKey] = ()) -> CountablePart:

@@ -176,6 +176,7 @@ def direct(kind: type[DirectOperation], **changes: Any) -> DirectOperation:
             "adjustment_id": "week-48",
             "direction": "debit",
             "adjusted_at": FIRST,
+            "reason_code": "goodwill",
             "reason": "counted twice",
             "requested_by": "anna",
         },

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from falcon_balances.domain.blocks import Block, Purpose, left_over, settled
+from falcon_balances.domain.compact_lines import compact_text
 from falcon_balances.domain.counting import AddCounters, ItemKey, PutMark, PutStanding, TableWrite
 from falcon_balances.domain.instants import parse_rfc3339
+from falcon_balances.domain.log_format import log_key
 from falcon_balances.domain.operations import OperationType, Segment, Stage
 from falcon_balances.domain.parts import (
     TRANSACTION_BYTES_MAX,
@@ -25,16 +27,12 @@ from tests.unit.domain.events import segment_of
 ARRIVED_AT = datetime(2026, 3, 5, 10, 30, tzinfo=UTC)
 
 
-def arrived(
-    segment: Segment, body: str = "the body", window: datetime = ARRIVED_AT
-) -> ArrivedSegment:
-    return ArrivedSegment(segment, window, "the key", "the fingerprint", body)
+def arrived(segment: Segment, window: datetime = ARRIVED_AT) -> ArrivedSegment:
+    return ArrivedSegment(segment, window, log_key(segment), "f" * 64)
 
 
-def parts_of(
-    *segments: Segment, body: str = "the body", window: datetime = ARRIVED_AT
-) -> list[CountablePart]:
-    return [part for item in segments for part in countable_parts(arrived(item, body, window))]
+def parts_of(*segments: Segment, window: datetime = ARRIVED_AT) -> list[CountablePart]:
+    return [part for item in segments for part in countable_parts(arrived(item, window))]
 
 
 def all_writes(group: Sequence[CountablePart]) -> list[TableWrite]:
@@ -53,9 +51,9 @@ def test_a_segment_is_counted_as_a_mark_and_its_balances_window_and_day():
     assert (mark.key.pk, mark.key.sk) == ("MERCHANT#m", "OPERATION#operation-0#confirmed")
     assert mark.only_if_absent
     assert mark.attributes == {
-        "fingerprint": "the fingerprint",
-        "log_key": "the key",
-        "lines": "the body",
+        "fingerprint": "f" * 64,
+        "log_key": "confirmed/merchant_id=m/date=2026-03-05/operation-0.csv",
+        "lines": compact_text(segment.lines),
         "window": "2026-03-05T10:30:00Z",
         "merchant_id": "m",
         "counted_order": "2026-03-05T10:30:00Z#2026-03-05T10:15:30Z#operation-0#confirmed",
@@ -113,10 +111,10 @@ def test_a_transaction_never_takes_more_than_100_items(segments, sizes):
 
 
 def test_a_transaction_never_takes_more_than_3_mb():
-    body = "x" * 300_000
-    many = [segment_of(Stage.CONFIRMED, ("capture", 1), n=n) for n in range(25)]
-    groups = list(transactions(parts_of(*many, body=body)))
-    assert [len(group) for group in groups] == [9, 9, 7]
+    lines = [("capture", 10**18)] * 640
+    many = [segment_of(Stage.CONFIRMED, *lines, n=n) for n in range(97)]
+    groups = list(transactions(parts_of(*many)))
+    assert [len(group) for group in groups] == [48, 48, 1]
     for group in groups:
         assert (
             sum(len(str(part.mark.attributes["lines"])) for part in group) < TRANSACTION_BYTES_MAX
@@ -208,14 +206,21 @@ def test_what_is_counted_upon_a_standing_is_written_under_its_version():
 def test_a_mark_of_one_balance_with_ids_of_36_characters_stays_below_1_kib():
     segment = segment_of(Stage.CONFIRMED, ("capture", 10000), ("psp_fee", -100))
     lines = tuple(
-        replace(line, falcon_operation_id="o" * 36, balance_shop_id="b" * 36)
+        replace(
+            line,
+            uuid="u" * 36,
+            falcon_operation_id="o" * 36,
+            balance_shop_id="b" * 36,
+            local_merchant_id="l" * 36,
+            shop_id="s" * 36,
+            external_reference="r" * 36,
+        )
         for line in segment.lines
     )
-    (part,) = parts_of(replace(segment, merchant_id="m" * 36, lines=lines), body="")
+    (part,) = parts_of(replace(segment, merchant_id="m" * 36, lines=lines))
     (counted,), _ = joined([part], {})
-    # Besides the body, which the log holds as well.
     said = [*counted.mark.key, *counted.mark.attributes, *counted.mark.attributes.values()]
-    assert sum(len(str(each)) for each in said) < 700
+    assert sum(len(str(each)) for each in said) < 1024
 
 
 def test_the_day_is_the_lines_day_and_the_window_the_arrivals():
@@ -335,9 +340,7 @@ def test_a_transaction_has_room_for_all_that_may_come_with_a_segment_of_many_bal
         ]
     }
     sale = SalePart(SaleKey("m", "psp", "sale"), OperationType.REFUND, "EUR", 287)
-    arrived = ArrivedSegment(
-        segment, APRIL, "the key", "f", "the body", blocks=tuple(blocks), sale=(sale,)
-    )
+    arrived = ArrivedSegment(segment, APRIL, "the key", "f", blocks=tuple(blocks), sale=(sale,))
     parts, written = joined(countable_parts(arrived), {})
     parts = settled(parts, blocks, [APRIL, APRIL])
     first, second = parts

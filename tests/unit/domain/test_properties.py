@@ -11,6 +11,7 @@ from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain import parts
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import fold
+from falcon_balances.domain.compact_lines import compact_text, lines_of_text
 from falcon_balances.domain.counting import (
     COUNTERS,
     AddCounters,
@@ -100,6 +101,7 @@ def test_a_body_reads_back_as_the_lines_that_it_was_written_from(case: Case):
     for segment in case.split().segments:
         body = csv_body(segment)
         assert parse_csv_body(body) == segment.lines
+        assert lines_of_text(compact_text(segment.lines)) == segment.lines
         assert body.isascii()
         uuids = [line.uuid for line in segment.lines]
         assert expected_uuids(segment.staged, segment.merchant_id, segment.lines) == uuids
@@ -188,7 +190,7 @@ def without_zeros(sums: dict[tuple[str, str, str], dict[str, int]]) -> Sums:
 @st.composite
 def arrivals(draw: st.DrawFn) -> list[ArrivedSegment]:
     return [
-        ArrivedSegment(item, quarter_of(draw(instants)), log_key(item), "f" * 64, csv_body(item))
+        ArrivedSegment(item, quarter_of(draw(instants)), log_key(item), "f" * 64)
         for item in draw(st.permutations(draw(journals())))
     ]
 

@@ -140,7 +140,7 @@ def test_it_is_written_in_place_of_the_version_that_was_seen():
 
 def change_of(segment: Segment) -> Change | None:
     window = parse_rfc3339("2026-03-05T10:30:00Z")
-    part = next(countable_parts(ArrivedSegment(segment, window, "the key", "f", "the body")))
+    part = next(countable_parts(ArrivedSegment(segment, window, "the key", "f")))
     return part.change
 
 
