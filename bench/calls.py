@@ -28,6 +28,7 @@ from falcon_balances.adapters.merchant_directory import (
     DynamoMerchantDirectory,
 )
 from falcon_balances.adapters.quarantine import S3Quarantine
+from falcon_balances.adapters.refund_claims import DynamoAuthorizations
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.execution import (
     ExecutionResult,
@@ -85,6 +86,7 @@ class CountedExecutions:
         self._claims = DynamoEventClaims(client("dynamodb"), world.CLAIMS_TABLE)
         self._log = S3TransactionLog(client("s3"), world.LOG_BUCKET)
         self._stream = KinesisBalanceStream(client("kinesis"), world.STREAM)
+        self._authorizations = DynamoAuthorizations(client("dynamodb"), world.BALANCES_TABLE)
         self._pool = ThreadPoolExecutor(CONCURRENT_MESSAGES)
 
     def run(self, step: SplitterInput) -> ExecutionResult:
@@ -94,6 +96,7 @@ class CountedExecutions:
             _handed_on(PersisterInput, split_up),
             self._claims,
             self._log,
+            self._authorizations,
             events.SENT_AT,
             self._pool.map,
         )

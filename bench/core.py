@@ -42,8 +42,10 @@ from falcon_balances.domain.parts import (
     writes_of,
 )
 from falcon_balances.domain.splitting import split
+from falcon_balances.domain.standing import Standing
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import (
+    MemoryAuthorizations,
     MemoryEventClaims,
     MemoryMerchantDirectory,
     MemoryQuarantine,
@@ -122,7 +124,8 @@ def _count(records: Sequence[bytes], store: MemoryBalanceStore) -> None:
         parts += countable_parts(arrived)
     for group in transactions(parts):
         keys = {part.change.key for part in group if part.change is not None}
-        _, standings = store.companions([], keys)
+        found = store.items(keys)
+        standings = {key: Standing.from_attributes(key, said) for key, said in found.items()}
         counted, written = joined(group, standings)
         assert not store.transact(writes_of(counted, written))
 
@@ -135,6 +138,7 @@ class InProcessExecutions:
         self._directory.contexts |= histories
         self._claims = MemoryEventClaims()
         self._log = MemoryTransactionLog()
+        self._authorizations = MemoryAuthorizations(MemoryBalanceStore())
         self._stream = stream
 
     def run(self, step: SplitterInput) -> ExecutionResult:
@@ -147,6 +151,7 @@ class InProcessExecutions:
                 PersisterInput.model_validate(json.loads(state)),
                 self._claims,
                 self._log,
+                self._authorizations,
                 events.SENT_AT,
             )
         )

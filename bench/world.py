@@ -35,6 +35,8 @@ _INDEXES: Final = {
     BALANCES_TABLE: {
         "by-expiry": ("expiring", "expiry"),
         "by-window": ("merchant_id", "counted_order"),
+        "by-open": ("open", "sk"),
+        "by-reference": ("referenced", "sk"),
     }
 }
 

@@ -41,6 +41,7 @@ class SplitterSettings(Settings):
 
 class PersisterSettings(Settings):
     claims_table: Name
+    balances_table: Name
     log_bucket: Name
 
 

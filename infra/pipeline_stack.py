@@ -93,6 +93,7 @@ class PipelineStack(Stack):
             settings=settings,
             contexts=data.tables.contexts,
             claims=data.tables.claims,
+            balances=data.tables.balances,
             log_bucket=data.log_bucket,
             stream=data.stream,
             layer=layer,

@@ -9,7 +9,8 @@ from unittest.mock import patch
 
 from pydantic import BaseModel
 
-from falcon_balances.contracts.blocks import BlockRequestV1, RefundAuthorizationRequestV1
+from falcon_balances.contracts.authorizations import RefundAuthorizationRequestV1
+from falcon_balances.contracts.blocks import BlockRequestV1
 from falcon_balances.contracts.strictness import ID_PATTERN
 from lambdas.balance_api import handler, systems
 from reference.world import MemoryApi, example_world, operation_id_of, request_of
@@ -230,6 +231,7 @@ def served_by(world: MemoryApi) -> Any:  # noqa: ANN401 - unittest's patcher
             patch.object(handler, "sources", world.sources),
             patch.object(systems, "sources", world.sources),
             patch.object(systems, "_store", lambda: world.store),
+            patch.object(systems, "_refund_claims", lambda: world.refunds),
             patch.object(systems, "_log", lambda: world.log),
             patch.object(systems, "_directory", lambda: world.directory),
             patch.object(systems, "utc_now", lambda: world.now),

@@ -24,6 +24,7 @@ from falcon_balances.fakes.storage import (
     MemoryEventClaims,
     MemoryMerchantDirectory,
     MemoryQuarantine,
+    MemoryRefundClaims,
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
@@ -45,6 +46,7 @@ class MemoryApi:
         self.now = NOW
         self.store = MemoryBalanceStore()
         self.claims = MemoryEventClaims()
+        self.refunds = MemoryRefundClaims(self.claims, self.store)
         self.log = MemoryTransactionLog()
         self.directory = MemoryMerchantDirectory()
         self.store.floors[_SHARD] = None

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.links import LinksV1
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
 from falcon_balances.contracts.psp_operations import parse_psp_document
 from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
@@ -114,9 +115,9 @@ def claim_of(document: Document | None = None, *contexts: MerchantContext) -> Cl
     return ClaimV1.of(operation, RECEIVED_AT, event)
 
 
-def records_of(claim: ClaimV1) -> list[SegmentRecordV1]:
+def records_of(claim: ClaimV1, links: LinksV1 | None = None) -> list[SegmentRecordV1]:
     """The segments as claimed, as they lie on the stream."""
-    return [SegmentRecordV1.of(claim, segment) for segment in claim.segments]
+    return [SegmentRecordV1.of(claim, segment, links) for segment in claim.segments]
 
 
 def record_of(document: Document | None = None, *contexts: MerchantContext) -> SegmentRecordV1:

@@ -11,13 +11,17 @@ from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import (
     AddCounters,
     CheckAbsent,
+    Drop,
     EndBlock,
     ItemKey,
+    NoteFound,
     PutMark,
+    PutNewer,
     PutStanding,
     TableWrite,
 )
 from falcon_balances.domain.errors import IntegrityError, TransientError
+from falcon_balances.domain.findings import KnownFinding
 from falcon_balances.domain.instants import parse_rfc3339
 
 _TRY_AGAIN: Final = {
@@ -36,24 +40,42 @@ def item_key(key: ItemKey) -> dict[str, Any]:
 
 
 def transact_item(table: str, write: TableWrite) -> Any:  # noqa: ANN401 - boto3's union
-    where: dict[str, Any] = {"TableName": table}
+    kind, said = _action(write)
+    return {kind: {"TableName": table, **said}}
+
+
+def _action(write: TableWrite) -> tuple[str, dict[str, Any]]:
+    if isinstance(write, PutMark | PutStanding | PutNewer):
+        return "Put", {"Item": _item(write), **_put_if(write)}
+    where = {"Key": item_key(write.key)}
+    if isinstance(write, CheckAbsent):
+        return "ConditionCheck", where | _ONLY_IF_ABSENT
+    if isinstance(write, Drop):
+        return "Delete", where
+    return "Update", where | _update(write)
+
+
+def _put_if(write: PutMark | PutStanding | PutNewer) -> dict[str, Any]:
     match write:
         case PutMark():
-            put = where | {"Item": _item(write)}
-            if write.only_if_absent:
-                put |= _ONLY_IF_ABSENT
-            return {"Put": put}
-        case CheckAbsent():
-            return {"ConditionCheck": where | {"Key": item_key(write.key)} | _ONLY_IF_ABSENT}
-        case EndBlock():
-            return {"Update": where | {"Key": item_key(write.key)} | _ending(write)}
+            return dict(_ONLY_IF_ABSENT) if write.only_if_absent else {}
         case PutStanding():
-            return {"Put": where | {"Item": _item(write)} | _as_seen(write.seen)}
+            return _as_seen(write.seen)
+        case PutNewer():
+            return _as_newer(write.known)
+
+
+def _update(write: EndBlock | AddCounters | NoteFound) -> dict[str, Any]:
+    match write:
+        case EndBlock():
+            return _ending(write)
         case AddCounters():
-            return {"Update": where | {"Key": item_key(write.key)} | _adding(write)}
+            return _adding(write)
+        case NoteFound():
+            return _noting(write)
 
 
-def _item(write: PutMark | PutStanding) -> dict[str, dict[str, str]]:
+def _item(write: PutMark | PutStanding | PutNewer) -> dict[str, dict[str, str]]:
     item = {"pk": write.key.pk, "sk": write.key.sk, **write.attributes}
     return {name: _typed(value) for name, value in item.items()}
 
@@ -69,8 +91,35 @@ def _as_seen(version: int) -> dict[str, Any]:
     }
 
 
+def _as_newer(known: int) -> dict[str, Any]:
+    return {
+        "ConditionExpression": "attribute_not_exists(known) OR known < :known",
+        "ExpressionAttributeValues": {":known": {"N": str(known)}},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+def _noting(write: NoteFound) -> dict[str, Any]:
+    return {
+        "UpdateExpression": "SET #found = :found, #version = :next",
+        "ConditionExpression": "#version = :seen",
+        "ExpressionAttributeNames": {"#found": "found", "#version": "version"},
+        "ExpressionAttributeValues": {
+            ":found": {"S": write.found},
+            ":seen": {"N": str(write.version)},
+            ":next": {"N": str(write.version + 1)},
+        },
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
 def _typed(value: str | int) -> dict[str, str]:
     return {"N": str(value)} if isinstance(value, int) else {"S": value}
+
+
+def attributes_of(item: Mapping[str, Any]) -> dict[str, str | int]:
+    """Without the key that it lies under."""
+    return {name: value for name, value in untyped(item).items() if name not in ("pk", "sk")}
 
 
 def untyped(item: Mapping[str, Any]) -> dict[str, str | int]:
@@ -86,30 +135,45 @@ def untyped(item: Mapping[str, Any]) -> dict[str, str | int]:
 
 def _adding(write: AddCounters) -> dict[str, Any]:
     names = list(write.counters)
+    conditions, said, values = _conditions(write)
     update: dict[str, Any] = {
         "UpdateExpression": "ADD " + ", ".join(f"#{n} :{n}" for n in range(len(names))),
-        "ExpressionAttributeNames": {f"#{n}": name for n, name in enumerate(names)},
+        "ExpressionAttributeNames": said | {f"#{n}": name for n, name in enumerate(names)},
         "ExpressionAttributeValues": {
-            f":{n}": {"N": str(write.counters[name])} for n, name in enumerate(names)
+            f":{name}": {"N": str(value)}
+            for name, value in (
+                *((str(n), write.counters[name]) for n, name in enumerate(names)),
+                *values.items(),
+            )
         },
     }
-    conditions = []
-    if write.available_min is not None:
-        conditions.append("available >= :available_min")
-        update["ExpressionAttributeValues"][":available_min"] = {"N": str(write.available_min)}
-    if write.blocked_max is not None:
-        # Where nothing was ever blocked the attribute is missing, and means 0.
-        missing = "attribute_not_exists(blocked) OR " if write.blocked_max >= 0 else ""
-        conditions.append(f"({missing}blocked <= :blocked_max)")
-        update["ExpressionAttributeValues"][":blocked_max"] = {"N": str(write.blocked_max)}
-    if write.operations_count is not None:
-        conditions.append("operations_count = :operations_count")
-        counted = {"N": str(write.operations_count)}
-        update["ExpressionAttributeValues"][":operations_count"] = counted
     if conditions:
         update["ConditionExpression"] = " AND ".join(conditions)
         update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
     return update
+
+
+def _conditions(write: AddCounters) -> tuple[list[str], dict[str, str], dict[str, int]]:
+    """What must hold, with the names and the whole numbers that it speaks of."""
+    conditions, names, values = [], {}, {}
+    if write.available_min is not None:
+        conditions.append("available >= :available_min")
+        values["available_min"] = write.available_min
+    if write.blocked_max is not None:
+        # Where nothing was ever blocked the attribute is missing, and means 0.
+        missing = "attribute_not_exists(blocked) OR " if write.blocked_max >= 0 else ""
+        conditions.append(f"({missing}blocked <= :blocked_max)")
+        values["blocked_max"] = write.blocked_max
+    if write.operations_count is not None:
+        conditions.append("operations_count = :operations_count")
+        values["operations_count"] = write.operations_count
+    if write.at_least is not None:
+        conditions.append("#least >= :least")
+        names["#least"], values["least"] = write.at_least
+    if write.none_of is not None:
+        conditions.append("(attribute_not_exists(#none) OR #none <= :none)")
+        names["#none"], values["none"] = write.none_of, 0
+    return conditions, names, values
 
 
 def _ending(write: EndBlock) -> dict[str, Any]:
@@ -137,6 +201,10 @@ def _ending(write: EndBlock) -> dict[str, Any]:
 
 def read_block(item: Mapping[str, Any]) -> Block:
     return Block.from_attributes(ItemKey(item["pk"]["S"], item["sk"]["S"]), untyped(item))
+
+
+def read_finding(item: Mapping[str, Any]) -> KnownFinding:
+    return KnownFinding.from_attributes(ItemKey(item["pk"]["S"], item["sk"]["S"]), untyped(item))
 
 
 def outcome_of(reason: Mapping[str, Any]) -> WriteOutcome:

@@ -8,15 +8,16 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.balance_items import (
+    attributes_of,
     item_key,
     negative_since,
     outcome_of,
     read_balance,
     read_block,
     transact_item,
-    untyped,
 )
 from falcon_balances.adapters.ports import AvailableNow, ShardState, WriteOutcome
+from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import (
@@ -30,7 +31,6 @@ from falcon_balances.domain.counting import (
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.standing import Standing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -64,19 +64,9 @@ class DynamoBalanceStore:
     def blocks(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Block]:
         return {key: read_block(item) for key, item in self._items(keys, "blocks").items()}
 
-    def companions(
-        self, blocks: Collection[ItemKey], standings: Collection[ItemKey]
-    ) -> tuple[Mapping[ItemKey, Block], Mapping[ItemKey, Standing]]:
-        keys = [*blocks, *standings]
-        found = self._items(keys, "blocks and standings") if keys else {}
-        return (
-            {key: read_block(found[key]) for key in blocks if key in found},
-            {
-                key: Standing.from_attributes(key, untyped(found[key]))
-                for key in standings
-                if key in found
-            },
-        )
+    def items(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Mapping[str, str | int]]:
+        found = self._items(keys, "items") if keys else {}
+        return {key: attributes_of(item) for key, item in found.items()}
 
     def available_now(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, AvailableNow]:
         return {
@@ -134,7 +124,18 @@ class DynamoBalanceStore:
             return [read_block(item) for page in pages for item in page["Items"]]
 
     def due_blocks(self, partition: str, now: datetime) -> Sequence[Block]:
-        with aws_call(f"due blocks of {partition}"):
+        return [read_block(item) for item in self._due(partition, now)]
+
+    def due_authorizations(self, partition: str, now: datetime) -> Sequence[Authorization]:
+        return [
+            Authorization.from_attributes(
+                ItemKey(item["pk"]["S"], item["sk"]["S"]), attributes_of(item)
+            )
+            for item in self._due(partition, now)
+        ]
+
+    def _due(self, partition: str, now: datetime) -> list[dict[str, Any]]:
+        with aws_call(f"what is due of {partition}"):
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
                 IndexName="by-expiry",
@@ -144,7 +145,7 @@ class DynamoBalanceStore:
                     ":now": {"S": rfc3339(now)},
                 },
             )
-            return [read_block(item) for page in pages for item in page["Items"]]
+            return [dict(item) for page in pages for item in page["Items"]]
 
     def balances(self, merchant_id: str) -> Sequence[Balance]:
         with aws_call(f"balances of {merchant_id}"):

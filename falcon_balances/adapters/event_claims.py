@@ -1,5 +1,6 @@
 """Event claims in DynamoDB (design §5): written if absent, never changed, never expired."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -45,6 +46,16 @@ class DynamoEventClaims:
                 ConsistentRead=True,
             )
         return read_claim(answer["Item"]) if "Item" in answer else None
+
+    def of_operation(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
+        with aws_call(f"claims of {falcon_operation_id}"):
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression="falcon_operation_id = :id",
+                ExpressionAttributeValues={":id": {"S": falcon_operation_id}},
+                ConsistentRead=True,
+            )
+            return [read_claim(item) for page in pages for item in page["Items"]]
 
 
 def claim_item(claim: ClaimV1) -> dict[str, Any]:

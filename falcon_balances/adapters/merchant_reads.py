@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
-from falcon_balances.adapters.balance_items import read_balance, read_block, untyped
+from falcon_balances.adapters.balance_items import (
+    read_balance,
+    read_block,
+    read_finding,
+    untyped,
+)
 from falcon_balances.adapters.balance_store import STREAM_PK
 from falcon_balances.adapters.event_claims import read_claim
 from falcon_balances.adapters.ports import MarkPage, TryAgain
@@ -26,14 +31,17 @@ from falcon_balances.domain.counting import (
     late_sk,
     mark_sk,
     merchant_pk,
+    referenced_by,
     standing_sk,
     window_sk,
 )
 from falcon_balances.domain.effects import Effect, read_effect
 from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.findings import FINDING, KnownFinding
 from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.operations import Stage, read_staged
+from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation, sale_operation_sk
 from falcon_balances.domain.standing import Standing
 
 if TYPE_CHECKING:
@@ -175,6 +183,36 @@ class DynamoMerchantReads:
             for item in islice(items, limit)
         ]
 
+    def referenced(self, reference: str, limit: int) -> Sequence[str]:
+        sought = {":a": {"S": referenced_by(self.merchant_id, reference)}}
+        with aws_call(f"operations of {self.merchant_id} by reference"):
+            answer = self._dynamodb.query(
+                TableName=self._table,
+                IndexName="by-reference",
+                KeyConditionExpression="referenced = :a",
+                ExpressionAttributeValues=sought,
+                # An operation has an item for each of its stages and revisions at most.
+                Limit=limit,
+            )
+        ids = (item["sk"]["S"].split("#")[1] for item in answer["Items"])
+        return list(dict.fromkeys(ids))
+
+    def sale(self, key: SaleKey) -> Sale | None:
+        sk = key._replace(merchant_id=self.merchant_id).item.sk
+        item = self._get(self._pk, sk)
+        return Sale.from_attributes(ItemKey(self._pk, sk), untyped(item)) if item else None
+
+    def sale_operations(self, sale_id: str, limit: int) -> Sequence[SaleOperation]:
+        return [
+            SaleOperation.from_attributes(ItemKey(self._pk, item["sk"]["S"]), untyped(item))
+            for item in self._all(sale_operation_sk(sale_id, ""), limit)
+        ]
+
+    def findings(self, after: str | None, limit: int) -> Sequence[KnownFinding]:
+        items = self._between(FINDING if after is None else f"{after}~", f"{FINDING}~")
+        found = map(read_finding, items)
+        return list(islice((each for each in found if each.is_shown), limit))
+
     def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
         with aws_call(f"claims of {falcon_operation_id}"):
             pages = self._dynamodb.get_paginator("query").paginate(
@@ -284,6 +322,7 @@ def mark_of(key: ItemKey, said: Mapping[str, str | int]) -> Mark:
             lines=lines_of_text(str(said["lines"])),
             effect=read_effect(str(said["effect"])),
             corrects=None if corrects is None else str(corrects),
+            blocks=tuple(each for each in str(said.get("blocks", "")).split(",") if each),
         )
     except (KeyError, ValueError) as error:
         raise IntegrityError(f"{key.sk}: {error}") from error

@@ -11,14 +11,17 @@ from typing import NamedTuple, Protocol
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import ExecutionResult, SplitterInput
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
+from falcon_balances.domain.authorizations import Authorization, Current
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import ItemKey, TableWrite
 from falcon_balances.domain.cuts import Cut, Shard
 from falcon_balances.domain.effects import Effect
+from falcon_balances.domain.findings import KnownFinding
 from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 from falcon_balances.domain.operations import Segment
+from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation
 from falcon_balances.domain.standing import Standing
 
 
@@ -28,6 +31,9 @@ class EventClaims(Protocol):
 
     def find(self, falcon_operation_id: str, staged: str) -> ClaimV1 | None:
         """`staged`: stage and revision, as `staged` of `domain/operations.py` writes them."""
+
+    def of_operation(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
+        """All stages and revisions; strongly consistent."""
 
 
 class PayoutClaims(EventClaims, Protocol):
@@ -52,6 +58,20 @@ class PayoutClaims(EventClaims, Protocol):
         to what was `paid`, in minor units. None if it happened; else the claim that was there
         before, or the payout's outcome.
         """
+
+
+class RefundClaims(Protocol):
+    def authorize(
+        self, falcon_operation_id: str, writes: Sequence[TableWrite]
+    ) -> "Sequence[WriteOutcome] | None":
+        """The writes, all or none, while the refund is claimed in no stage. Empty if they happened,
+        else an outcome for each of them; None where it is claimed.
+        """
+
+
+class Authorizations(Protocol):
+    def current(self, falcon_operation_id: str) -> Current:
+        """The current attempt at a refund's authorization; strongly consistent."""
 
 
 class OutcomeTopic(Protocol):
@@ -142,16 +162,17 @@ class BalanceStore(Protocol):
     def blocks(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Block]:
         """Those of at most a hundred blocks that there are; strongly consistent."""
 
-    def companions(
-        self, blocks: Collection[ItemKey], standings: Collection[ItemKey]
-    ) -> tuple[Mapping[ItemKey, Block], Mapping[ItemKey, Standing]]:
-        """Those there are of at most a hundred blocks and standings; strongly consistent."""
+    def items(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Mapping[str, str | int]]:
+        """The attributes of those of at most a hundred items that there are; read consistently."""
 
     def blocks_of(self, merchant_id: str) -> Sequence[Block]:
         """All of a merchant's, in no particular order."""
 
     def due_blocks(self, partition: str, now: datetime) -> Sequence[Block]:
         """Active ones of one partition of the index whose expiry has come; oldest first."""
+
+    def due_authorizations(self, partition: str, now: datetime) -> Sequence[Authorization]:
+        """As `due_blocks`, of authorizations of refunds, with all that each holds."""
 
     def balances(self, merchant_id: str) -> Sequence[Balance]:
         """Strongly consistent, in no particular order."""
@@ -254,6 +275,20 @@ class MerchantReads(Protocol):
 
     def open_standings(self, limit: int) -> Sequence[Standing]:
         """Operations whose stages say different things, or of which one says nothing, by id."""
+
+    def referenced(self, reference: str, limit: int) -> Sequence[str]:
+        """The operations that bear this reference or have it as their original, by id; `limit`
+        items of the index at most.
+        """
+
+    def sale(self, key: SaleKey) -> Sale | None:
+        """Under this merchant, whomever the key names."""
+
+    def sale_operations(self, sale_id: str, limit: int) -> Sequence[SaleOperation]:
+        """What was taken of a sale and came back to it, `limit` at most."""
+
+    def findings(self, after: str | None, limit: int) -> Sequence[KnownFinding]:
+        """By kind and operation, behind the sort key `after`; `limit` at most."""
 
     def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
         """Of all stages and revisions, in their order; none that does not name the merchant."""

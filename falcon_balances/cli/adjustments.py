@@ -4,6 +4,7 @@ from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.cli.target import Target
 from falcon_balances.domain.counting import ItemKey, merchant_pk, standing_sk
+from falcon_balances.domain.standing import Standing
 
 
 def check_credit(target: Target, merchant_id: str, corrects: str) -> None:
@@ -13,8 +14,8 @@ def check_credit(target: Target, merchant_id: str, corrects: str) -> None:
     """
     store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
     key = ItemKey(merchant_pk(merchant_id), standing_sk(corrects))
-    _, standings = store.companions([], [key])
-    if key in standings and standings[key].awaits_money:
+    said = store.items([key]).get(key)
+    if said is not None and Standing.from_attributes(key, said).awaits_money:
         raise InvalidInputError(
             "--corrects: this operation has pending or unapplied money, which a credit does not"
             " settle; the missing event, or a revision, does"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from falcon_balances.cli import output
+from falcon_balances.cli import findings, output
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.cli.options import (
     AmountArgument,
@@ -28,6 +28,7 @@ app.add_typer(quarantine, name="quarantine")
 
 payouts_app = typer.Typer(help="Payouts that are stuck.", no_args_is_help=True)
 app.add_typer(payouts_app, name="payout")
+app.add_typer(findings.app, name="findings")
 
 _SOURCES = ("confirmed", "reconciled", "payout", "adjustment", "stream", "parked")
 

@@ -25,13 +25,10 @@ from falcon_balances.domain.blocks import (
     Purpose,
     manual_block_id,
 )
-from falcon_balances.domain.identity import operation_id_of_reference
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.money import minor_units
-from falcon_balances.domain.operations import OperationType
 
 _EXPIRY_S_MAX: Final = int(EXPIRY_MAX.total_seconds())
-REFUND_EXPIRY_S: Final = 7 * 24 * 3600  # where the caller names none
 
 
 def _in_time(seconds: int) -> int:
@@ -59,8 +56,8 @@ class _RequestV1(StrictModel):
         assert currency is not None  # noqa: S101 - the model has looked it up
         return minor_units(self.amount, currency.exponent)
 
-    def expiry(self, now: datetime, default_s: int | None = None) -> datetime | None:
-        seconds = self.expires_in_seconds or default_s
+    def expiry(self, now: datetime) -> datetime | None:
+        seconds = self.expires_in_seconds
         return None if seconds is None else now + timedelta(seconds=seconds)
 
 
@@ -83,34 +80,6 @@ class BlockRequestV1(_RequestV1):
             requested_by=requested_by,
             created_at=now,
             expiry=self.expiry(now),
-            expires_in_s=self.expires_in_seconds,
-        )
-
-
-class RefundAuthorizationRequestV1(_RequestV1):
-    """May this refund be made? Its identity is that of the ConfirmedOperation it will become."""
-
-    psp_id: Id
-    external_reference: Id
-    local_merchant_id: Id
-    shop_id: Id
-
-    def to_block(
-        self, merchant_id: str, balance_shop_id: str, requested_by: str, now: datetime
-    ) -> Block:
-        return Block(
-            block_id=operation_id_of_reference(
-                self.psp_id, OperationType.REFUND, self.external_reference
-            ),
-            merchant_id=merchant_id,
-            balance_shop_id=balance_shop_id,
-            currency=self.currency,
-            amount=self.minor,
-            purpose=Purpose.REFUND,
-            reference=self.external_reference,
-            requested_by=requested_by,
-            created_at=now,
-            expiry=self.expiry(now, REFUND_EXPIRY_S),
             expires_in_s=self.expires_in_seconds,
         )
 
@@ -154,30 +123,6 @@ class BlockV1(BaseModel):
             available=(
                 None if block.available is None else scaled(block.available, block.currency)
             ),
-        )
-
-
-class RefundAuthorizationV1(BaseModel):
-    """Yes with a block, or no with the reason and what was available."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    authorized: bool
-    falcon_operation_id: str
-    reason: Literal["insufficient_balance"] | None
-    available: str | None
-    block: BlockV1 | None
-
-    @classmethod
-    def of(cls, block: Block) -> "RefundAuthorizationV1":
-        document = BlockV1.of(block)
-        is_refused = block.status is BlockStatus.REFUSED
-        return cls(
-            authorized=not is_refused,
-            falcon_operation_id=block.block_id,
-            reason="insufficient_balance" if is_refused else None,
-            available=document.available,
-            block=None if is_refused else document,
         )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from falcon_balances.contracts.links import SalePartV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.contracts.strictness import Fingerprint, Id
 from falcon_balances.domain.compact_lines import (
@@ -23,6 +24,7 @@ from falcon_balances.domain.log_format import body_of_rows, csv_body, log_key
 from falcon_balances.domain.operations import (
     Adjustment,
     BalanceOperation,
+    OperationType,
     PayoutRequest,
     PspOperation,
     Segment,
@@ -32,6 +34,7 @@ from falcon_balances.domain.operations import (
 )
 from falcon_balances.domain.payouts import Refusal
 from falcon_balances.domain.revising import MerchantTruth, Revision, Truth, revise, truth_of
+from falcon_balances.domain.sales import SalePart, sale_change
 from falcon_balances.domain.splitting import SplitEvent
 
 # Over all revisions of an operation: a claim names each, and an event names 41 at most.
@@ -113,6 +116,14 @@ class ClaimV1(BaseModel):
         tuple[ClaimedTruth, ...] | None, Field(exclude_if=lambda said: said is None)
     ] = None
     """Of a later revision: what the next one takes itself less. A first one's is its segments."""
+    type: Annotated[OperationType | None, Field(exclude_if=lambda said: said is None)] = None
+    """Of a PSP's event."""
+    sale: Annotated[SalePartV1 | None, Field(exclude_if=lambda said: said is None)] = None
+    """The sale that it belongs to, and what the whole event says of it."""
+    sale_changes: Annotated[
+        tuple[SalePartV1, ...] | None, Field(exclude_if=lambda said: said is None)
+    ] = None
+    """Of a later revision: what it changes of sales. A first one's is its sale."""
     revised_at: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     """Of a later revision: RFC 3339, no earlier than the date of any earlier revision."""
     last: Annotated[dict[str, int], Field(exclude_if=lambda said: not said)] = Field(
@@ -165,6 +176,8 @@ class ClaimV1(BaseModel):
             fingerprint=fingerprint(operation),
             received_at=received_at,
             context_versions=event.context_versions if event else (),
+            type=operation.type if isinstance(operation, PspOperation) else None,
+            sale=None if event is None or event.sale is None else SalePartV1.of(event.sale),
             state=state,
             requested=(
                 RequestedPayoutV1.of(operation) if isinstance(operation, PayoutRequest) else None
@@ -198,6 +211,13 @@ class ClaimV1(BaseModel):
                 ),
             }
         )
+
+    @property
+    def changed_sales(self) -> tuple[SalePartV1, ...]:
+        """What goes with its first segment."""
+        if self.sale_changes is not None:
+            return self.sale_changes
+        return () if self.sale is None else (self.sale,)
 
     @property
     def dated(self) -> str:
@@ -238,7 +258,9 @@ class ClaimV1(BaseModel):
             each.model_copy(update={"after": before.get(each.merchant_id)})
             for each in claim.segments
         )
-        return claim.model_copy(update={"segments": linked, "last": last})
+        changes = sale_change(_part_of(predecessor.sale), _part_of(self.sale))
+        more = {"sale_changes": tuple(map(SalePartV1.of, changes))}
+        return claim.model_copy(update={"segments": linked, "last": last, **more})
 
     @classmethod
     def skipping(cls, before: "ClaimV1 | None", asked: "ClaimV1", by: str, now: str) -> Self:
@@ -253,6 +275,9 @@ class ClaimV1(BaseModel):
             revision=revision,
             fingerprint=sha256(name.encode()).hexdigest(),
             received_at=now,
+            type=asked.type,
+            sale=None if before is None else before.sale,
+            sale_changes=(),
             skipped_by=by,
             revised_at=asked.dated if before is None else before.dated,
             last=dict(before.last_revisions) if before else {},
@@ -302,6 +327,10 @@ def _revised_at(operation: StagedOperation) -> str | None:
     if not isinstance(operation, PspOperation) or operation.revised_at is None:
         return None
     return rfc3339(operation.revised_at)
+
+
+def _part_of(sale: SalePartV1 | None) -> SalePart | None:
+    return None if sale is None else sale.to_part()
 
 
 def _claimed(segment: Segment, texts: Texts) -> ClaimedSegment:

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from falcon_balances.contracts.claims import ClaimV1, Rejection
+from falcon_balances.contracts.links import LinksV1
 from falcon_balances.domain.operations import Stage
 
 
@@ -45,6 +46,7 @@ class PersistedMessage(_Step):
     message_id: str
     claim: ClaimV1 | None = None
     earlier: tuple[int, ...] = ()
+    links: LinksV1 | None = None
     rejection: Rejection | None = None
     is_later: bool = False
 

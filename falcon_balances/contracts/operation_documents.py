@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.contracts.fresh import Fresh
+from falcon_balances.contracts.sale_documents import SaleStoryV1
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose
 from falcon_balances.domain.history import BalanceKey, Mark
@@ -191,14 +192,17 @@ class SetAsideV1(BaseModel):
 
 
 class OperationStoryV1(Fresh):
-    """All stages of an operation. `returned_by` and `returns` link a payout and its returns."""
+    """All stages of an operation. `returned_by` and `returns` link a payout and its returns, `sale`
+    a refund and what it is of, or a sale and what was taken of it.
+    """
 
     falcon_operation_id: str
     type: str
     psp_id: str
     external_reference: str
     stages: tuple[StageStoryV1, ...]
-    block: SetAsideV1 | None
+    blocks: tuple[SetAsideV1, ...]
+    sale: SaleStoryV1 | None
     corrected_by: tuple[str, ...]
     returned_by: tuple[str, ...]
     returns: str | None

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from falcon_balances.contracts.strictness import ID_PATTERN
+from falcon_balances.contracts.strictness import ID_PATTERN, REFERENCE_PATTERN
 from falcon_balances.domain.operations import OperationType, Stage
 
 LIMIT_MAX: Final = 200
@@ -76,6 +76,14 @@ class OperationsQuery(_Query):
         QueriedId | None, Field(description="Operations with a line in this balance.")
     ] = None
     psp_id: QueriedId | None = None
+    reference: Annotated[
+        str | None,
+        Field(
+            pattern=REFERENCE_PATTERN,
+            description="Operations that bear exactly this reference, and those that have it as "
+            "their original.",
+        ),
+    ] = None
     order: Annotated[
         Literal["newest_first", "oldest_first"], Field(description="In the order of counting.")
     ] = "newest_first"
@@ -102,6 +110,11 @@ class TurnoverQuery(_Query):
         ),
     ] = "UTC"
     source: Source = "table"
+
+
+class FindingsQuery(_Query):
+    limit: Limit = LIMIT_DEFAULT
+    cursor: Cursor | None = None
 
 
 class UnreconciledQuery(_Query):

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from falcon_balances.contracts.claims import ClaimedSegment, ClaimV1
+from falcon_balances.contracts.links import ContradictionV1, LinksV1, SentSalePartV1, SettledV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.contracts.strictness import Fingerprint, Id
 from falcon_balances.domain.cuts import Cut
@@ -14,6 +15,13 @@ from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.log_grammar import REPETITION_MAX
 from falcon_balances.domain.operations import Segment, Stage
+
+
+def _sent(claim: ClaimV1) -> tuple[SentSalePartV1, ...]:
+    return tuple(SentSalePartV1.of(each.to_part()) for each in claim.changed_sales)
+
+
+_UNLESS_EMPTY = Field(exclude_if=lambda said: not said)
 
 
 class SegmentRecordV1(BaseModel):
@@ -38,9 +46,19 @@ class SegmentRecordV1(BaseModel):
     fingerprint: Fingerprint
     body: str
     corrects: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
+    sale: Annotated[tuple[SentSalePartV1, ...], _UNLESS_EMPTY] = ()
+    """What the event changes of sales: with its first segment only, as what follows."""
+    settled: Annotated[SettledV1 | None, Field(exclude_if=lambda said: said is None)] = None
+    contradiction: Annotated[
+        ContradictionV1 | None, Field(exclude_if=lambda said: said is None)
+    ] = None
+    blocks: Annotated[tuple[str, ...], _UNLESS_EMPTY] = ()
+    """What was set aside for the refund at this merchant."""
 
     @classmethod
-    def of(cls, claim: ClaimV1, segment: ClaimedSegment) -> Self:
+    def of(cls, claim: ClaimV1, segment: ClaimedSegment, links: LinksV1 | None = None) -> Self:
+        links = links or LinksV1()
+        is_first = segment.part == 1
         return cls(
             stage=claim.stage,
             revision=claim.revision,
@@ -53,6 +71,10 @@ class SegmentRecordV1(BaseModel):
             body=claim.body_of(segment),
             fingerprint=claim.fingerprint,
             corrects=claim.corrects,
+            sale=_sent(claim) if is_first else (),
+            settled=links.settled if is_first else None,
+            contradiction=links.contradiction if is_first else None,
+            blocks=links.blocks_of(segment.merchant_id),
         )
 
     def to_segment(self) -> Segment:

@@ -12,7 +12,6 @@ from typing import Final
 
 from falcon_balances.domain.counting import (
     AddCounters,
-    CheckAbsent,
     EndBlock,
     ItemKey,
     PutMark,
@@ -20,13 +19,11 @@ from falcon_balances.domain.counting import (
     add_to,
     balance_sk,
     block_sk,
-    mark_sk,
     merchant_pk,
 )
 from falcon_balances.domain.identity import uuid5_text
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.operations import PSP_STAGES
-from falcon_balances.domain.parts import CountablePart
+from falcon_balances.domain.parts import CountablePart, blocks_with
 
 EXPIRY_MAX: Final = timedelta(days=30)
 # Blocks that will expire lie in these partitions of the index, to be found without a scan.
@@ -70,10 +67,22 @@ class Block:
     ended_by: str | None = None
     available: int | None = None
     expires_in_s: int | None = None
+    operation_id: str | None = None
+    """Of a refund's: the refund, and which attempt at its authorization; they end together."""
+    attempt: int | None = None
+
+    @property
+    def made_for(self) -> str:
+        """The operation: a payout's block bears its id, a refund's names it."""
+        return self.operation_id or self.block_id
+
+    @staticmethod
+    def key_of(merchant_id: str, block_id: str) -> ItemKey:
+        return ItemKey(merchant_pk(merchant_id), block_sk(block_id))
 
     @property
     def key(self) -> ItemKey:
-        return ItemKey(merchant_pk(self.merchant_id), block_sk(self.block_id))
+        return self.key_of(self.merchant_id, self.block_id)
 
     @property
     def balance_key(self) -> ItemKey:
@@ -113,18 +122,23 @@ class Block:
             "expiry": None if self.expiry is None else rfc3339(self.expiry),
             "expires_in_s": self.expires_in_s,
             "available": self.available,
-            "expiring": (
-                expiry_partition(self.block_id)
-                if self.expiry is not None and self.status is BlockStatus.ACTIVE
-                else None
-            ),
+            "operation_id": self.operation_id,
+            "attempt": self.attempt,
+            "expiring": expiry_partition(self.block_id) if self._expires_alone else None,
         }
         return {name: value for name, value in said.items() if value is not None}
+
+    @property
+    def _expires_alone(self) -> bool:
+        """A refund's expires with its authorization, all of them in one transaction."""
+        is_due_once = self.expiry is not None and self.status is BlockStatus.ACTIVE
+        return is_due_once and self.operation_id is None
 
     @classmethod
     def from_attributes(cls, key: ItemKey, said: Mapping[str, str | int]) -> "Block":
         expiry, ended_at, ended_by = (said.get(n) for n in ("expiry", "ended_at", "ended_by"))
         available, expires_in_s = said.get("available"), said.get("expires_in_s")
+        operation_id, attempt = said.get("operation_id"), said.get("attempt")
         return cls(
             block_id=str(said["block_id"]),
             merchant_id=key.pk.removeprefix(merchant_pk("")),
@@ -141,6 +155,8 @@ class Block:
             ended_by=None if ended_by is None else str(ended_by),
             available=None if available is None else int(available),
             expires_in_s=None if expires_in_s is None else int(expires_in_s),
+            operation_id=None if operation_id is None else str(operation_id),
+            attempt=None if attempt is None else int(attempt),
         )
 
 
@@ -169,7 +185,7 @@ def logged_blocks(blocks: Iterable[Block], logged_ids: Container[str]) -> tuple[
     """What the active ones of one balance hold for payouts and for refunds that are in the log."""
     held = {Purpose.PAYOUT: 0, Purpose.REFUND: 0, Purpose.MANUAL: 0}
     for block in blocks:
-        if block.status is BlockStatus.ACTIVE and block.block_id in logged_ids:
+        if block.status is BlockStatus.ACTIVE and block.made_for in logged_ids:
             held[block.purpose] += block.amount
     return held[Purpose.PAYOUT], held[Purpose.REFUND]
 
@@ -205,7 +221,7 @@ def expiry_partitions() -> list[str]:
 
 
 def block_writes(block: Block, logged: LoggedMoney | None = None) -> list[TableWrite]:
-    """Set aside, if the block is new and `available` covers it; a refund not after it was counted.
+    """Set aside, if the block is new and `available` covers it.
 
     `logged`, for merchants of high risk: the log less what is blocked must cover it as well.
     """
@@ -219,53 +235,44 @@ def block_writes(block: Block, logged: LoggedMoney | None = None) -> list[TableW
             operations_count=None if logged is None else logged.operations_count,
         ),
     ]
-    if block.purpose is Purpose.REFUND:
-        pk = merchant_pk(block.merchant_id)
-        marks = (ItemKey(pk, mark_sk(block.block_id, stage)) for stage in PSP_STAGES)
-        writes += map(CheckAbsent, marks)
     return writes
 
 
 def settled(
     parts: Sequence[CountablePart], blocks: Mapping[ItemKey, Block], arrived: Sequence[datetime]
 ) -> list[CountablePart]:
-    """The parts with what becomes of the blocks that were made for them, in one transaction.
+    """The parts with the ends of the blocks that were made for them, in one transaction.
 
-    A block ends with the first part that touches its balance. Where there is none, none may come
-    meanwhile: it would set money aside for nothing. `arrived`: when each part reached the stream.
+    A block ends with the first part that touches its balance. `arrived`: when each part reached
+    the stream.
     """
-    decided: set[ItemKey] = set()
+    ended: set[ItemKey] = set()
     found = []
     for part, at in zip(parts, arrived, strict=True):
-        if part.block_key is None or part.block_key in decided:
-            found.append(part)
-            continue
-        after = settled_by(part, blocks.get(part.block_key), at)
-        if after.block_write is not None:
-            decided.add(part.block_key)
+        mine = [blocks[key] for key in blocks_with(part) if key in blocks and key not in ended]
+        after = _settled_by(part, mine, at)
+        ended |= {write.key for write in after.block_writes}
         found.append(after)
     return found
 
 
-def settled_by(part: CountablePart, block: Block | None, at: datetime) -> CountablePart:
-    if block is None:
-        assert part.block_key is not None  # noqa: S101 - else there is nothing to be asked
-        return replace(part, block_write=CheckAbsent(part.block_key))
-    if block.status is not BlockStatus.ACTIVE or block.balance_key not in part.additions:
-        return part
-    ending, returned = ending_writes(block, BlockStatus.SETTLED, at, part.mark.key.sk)
-    counters = dict(part.additions[block.balance_key])
-    add_to(counters, returned.counters)
-    return replace(
-        part, block_write=ending, additions={**part.additions, block.balance_key: counters}
-    )
+def _settled_by(part: CountablePart, blocks: Iterable[Block], at: datetime) -> CountablePart:
+    additions, ends = dict(part.additions), []
+    for block in blocks:
+        if block.status is BlockStatus.ACTIVE and block.balance_key in additions:
+            ending, returned = ending_writes(block, BlockStatus.SETTLED, at, part.mark.key.sk)
+            counters = dict(additions[block.balance_key])
+            add_to(counters, returned.counters)
+            additions[block.balance_key] = counters
+            ends.append(ending)
+    return replace(part, additions=additions, block_writes=tuple(ends)) if ends else part
 
 
 def left_over(parts: Sequence[CountablePart], blocks: Iterable[Block]) -> list[Block]:
     """Active blocks that no part of a transaction ends, for none touches their balances: each ends
     in a transaction of its own, once the operation is counted.
     """
-    ended = {part.block_write.key for part in parts if isinstance(part.block_write, EndBlock)}
+    ended = {write.key for part in parts for write in part.block_writes}
     return [
         block for block in blocks if block.status is BlockStatus.ACTIVE and block.key not in ended
     ]

@@ -57,6 +57,10 @@ class AddCounters:
     """Only if no more than this is blocked."""
     operations_count: int | None = None
     """Only if exactly so many lines are counted."""
+    at_least: tuple[str, int] | None = None
+    """Only if this attribute is there, and at least so much."""
+    none_of: str | None = None
+    """Only if this attribute is not there, or zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,34 @@ class PutStanding:
     seen: int
 
 
-TableWrite = PutMark | AddCounters | CheckAbsent | EndBlock | PutStanding
+@dataclass(frozen=True, slots=True)
+class PutNewer:
+    """Written only where there is none, or one that knew less: `known` is among its attributes."""
+
+    key: ItemKey
+    attributes: Mapping[str, str | int]
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoteFound:
+    """What was found in an item, kept there, while it is as it was read: its version moves on."""
+
+    key: ItemKey
+    version: int
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Gone, whether it was there or not."""
+
+    key: ItemKey
+
+
+TableWrite = (
+    PutMark | AddCounters | CheckAbsent | EndBlock | PutStanding | PutNewer | NoteFound | Drop
+)
 
 
 def merchant_pk(merchant_id: str) -> str:
@@ -108,6 +139,10 @@ def block_sk(block_id: str) -> str:
     return f"BLOCK#{block_id}"
 
 
+def block_id_of(key: ItemKey) -> str:
+    return key.sk.removeprefix(block_sk(""))
+
+
 def correction_sk(corrected_operation_id: str, operation_id: str) -> str:
     """Where what was corrected finds its correction, whichever of the two is counted first."""
     return f"CORRECTION#{corrected_operation_id}#{operation_id}"
@@ -115,6 +150,11 @@ def correction_sk(corrected_operation_id: str, operation_id: str) -> str:
 
 def standing_sk(falcon_operation_id: str) -> str:
     return f"STANDING#{falcon_operation_id}"
+
+
+def referenced_by(merchant_id: str, reference: str) -> str:
+    """Where the index finds a merchant's operations by a reference; merchants' ids hold no `#`."""
+    return f"REFERENCE#{merchant_id}#{reference}"
 
 
 def window_sk(window: str, balance_shop_id: str, currency: str) -> str:

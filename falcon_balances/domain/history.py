@@ -117,10 +117,20 @@ class Mark:
     effect: Mapping[BalanceKey, Joint]
     corrects: str | None = None
     revision: int = 1
+    blocks: tuple[str, ...] = ()
+    """What was set aside for it, by id."""
 
     @property
     def staged(self) -> str:
         return staged(self.stage, self.revision)
+
+
+def block_ids(falcon_operation_id: str, marks: Iterable[Mark]) -> list[str]:
+    """What may have been set aside for an operation: a payout's block bears its id, a refund's are
+    named by its marks.
+    """
+    named = [block_id for mark in marks for block_id in mark.blocks]
+    return [*dict.fromkeys((falcon_operation_id, *named))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ whatever blocks there are, each part with a mark of its own.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from falcon_balances.domain.available import Joint
@@ -20,27 +20,28 @@ from falcon_balances.domain.counting import (
     TableWrite,
     add_to,
     balance_sk,
+    block_id_of,
     block_sk,
     correction_sk,
     late_sk,
     mark_sk,
     merchant_pk,
+    referenced_by,
     stage_counters,
     standing_sk,
     window_sk,
 )
 from falcon_balances.domain.effects import Effect, effect_text
 from falcon_balances.domain.history import BalanceKey
-from falcon_balances.domain.identity import operation_id_of_reference
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import (
     PSP_STAGES,
-    PSP_TYPES,
     BalanceOperation,
     OperationType,
     Segment,
     main_line,
 )
+from falcon_balances.domain.sales import SalePart, StagedPart
 from falcon_balances.domain.standing import (
     Change,
     Standing,
@@ -54,7 +55,8 @@ from falcon_balances.domain.standing import (
 TRANSACTION_ITEMS_MAX: Final = 100
 TRANSACTION_BYTES_MAX: Final = 3_000_000
 # Four items for each: BALANCE, WINDOW, DAY and a block of the operation on it. Besides these a part
-# has its mark, its standing, and where it is late a note of that: 4 x 24 + 3 = 99.
+# has its mark, its standing, a note where it is late, its sale and what it took of that: 101, so
+# that one or two blocks of a part that has all of it end in transactions of their own.
 BALANCES_PER_PART: Final = 24
 _ITEM_BYTES: Final = (
     700  # keys, counters and names of an item besides a segment's lines, rounded up
@@ -72,6 +74,10 @@ class ArrivedSegment:
     log_key: str
     fingerprint: str
     corrects: str | None = field(default=None, kw_only=True)
+    blocks: tuple[ItemKey, ...] = field(default=(), kw_only=True)
+    """What was set aside for it at its merchant."""
+    sale: tuple[SalePart, ...] = field(default=(), kw_only=True)
+    """What its event changes of a sale: of an event's first segment only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +90,16 @@ class CountablePart:
     mark: PutMark
     additions: Mapping[ItemKey, Mapping[str, int]]
     window: str
-    block_key: ItemKey | None = None
-    """Where the block lies that was made for this operation, if there is one."""
-    block_write: TableWrite | None = None
-    """How that block ends with it, or that there must be none."""
+    block_keys: tuple[ItemKey, ...] = ()
+    """Where blocks lie that were made for this operation at this merchant."""
+    block_writes: tuple[TableWrite, ...] = ()
+    """How those of them end that lie on the part's balances."""
     change: Change | None = None
-    """What a PSP's operation says in this stage, to be joined with its standing."""
+    """What a PSP's operation says in this stage, to be joined with its standing; or an adjustment
+    of the operation that it corrects.
+    """
+    sale_parts: tuple[StagedPart, ...] = ()
+    """What it changes of sales, to be joined with what its operation took of them before."""
 
 
 def countable_parts(arrived: ArrivedSegment) -> Iterator[CountablePart]:
@@ -119,14 +129,44 @@ def _part(
         additions |= _additions(arrived, balance, lines)
     if number == 0:
         additions |= _late(arrived, mark)
-    change = None
     if segment.stage in PSP_STAGES:
-        change = _change(segment, group)
+        change: Change | None = _change(segment, group)
     else:
         additions |= _correction(arrived)
         mark = _with_effect(mark, _effect_of_one_stage(group))
+        change = _credit(arrived)
     return CountablePart(
-        mark, additions, rfc3339(arrived.window), _block_key(segment), change=change
+        mark,
+        additions,
+        rfc3339(arrived.window),
+        _block_keys(arrived),
+        change=change,
+        sale_parts=_sale_parts(arrived) if number == 0 else (),
+    )
+
+
+def _sale_parts(arrived: ArrivedSegment) -> tuple[StagedPart, ...]:
+    segment = arrived.segment
+    name = (segment.falcon_operation_id, segment.stage)
+    return tuple(StagedPart(part, *name) for part in arrived.sale)
+
+
+def _credit(arrived: ArrivedSegment) -> Change | None:
+    """What an adjustment moves of an operation is noted there, for a finding where that is open."""
+    if arrived.corrects is None:
+        return None
+    segment = arrived.segment
+    return Change(
+        key=ItemKey(merchant_pk(segment.merchant_id), standing_sk(arrived.corrects)),
+        stage=segment.stage,
+        revision=1,
+        movements="",
+        nets={},
+        operation_date="",
+        psp_id="",
+        external_reference="",
+        type="",
+        credited=sum(line.amount.minor for line in segment.lines),
     )
 
 
@@ -183,26 +223,15 @@ def _change(segment: Segment, group: Mapping[BalanceKey, Sequence[BalanceOperati
     )
 
 
-def _block_key(segment: Segment) -> ItemKey | None:
-    """Blocks of refunds and payouts bear the id of the operation that they are made for.
+def _block_keys(arrived: ArrivedSegment) -> tuple[ItemKey, ...]:
+    """A payout's block bears its id; those of a refund are what its authorization made.
 
-    Whichever stage or revision of it is counted first ends the block.
+    Whichever stage or revision of it is counted first ends them.
     """
-    if not _can_have_a_block(segment):
-        return None
-    return ItemKey(merchant_pk(segment.merchant_id), block_sk(segment.falcon_operation_id))
-
-
-def _can_have_a_block(segment: Segment) -> bool:
-    main = main_line(segment.lines)
-    if segment.stage not in PSP_STAGES:
-        return main.type is OperationType.WITHDRAWAL
-    if main.type in PSP_TYPES:
-        return main.type is OperationType.REFUND
-    # A merchant who only has a fee in it: the lines do not say in what, but the id does.
-    return segment.falcon_operation_id == operation_id_of_reference(
-        main.psp_id, OperationType.REFUND, main.external_reference, main.occurrence
-    )
+    segment = arrived.segment
+    if main_line(segment.lines).type is OperationType.WITHDRAWAL:
+        return (ItemKey(merchant_pk(segment.merchant_id), block_sk(segment.falcon_operation_id)),)
+    return arrived.blocks
 
 
 def _mark(arrived: ArrivedSegment, number: int) -> PutMark:
@@ -221,7 +250,19 @@ def _mark(arrived: ArrivedSegment, number: int) -> PutMark:
         }
         if arrived.corrects is not None:
             attributes["corrects"] = arrived.corrects
+        if arrived.blocks:
+            attributes["blocks"] = ",".join(block_id_of(key) for key in arrived.blocks)
+        if reference := _searched_for(segment):
+            attributes["referenced"] = referenced_by(segment.merchant_id, reference)
     return PutMark(key, attributes)
+
+
+def _searched_for(segment: Segment) -> str:
+    """What its mark is found by: a PSP's operation by its original, for the standing has its own
+    reference; what has no standing by its own.
+    """
+    main = main_line(segment.lines)
+    return main.original_reference if segment.stage in PSP_STAGES else main.external_reference
 
 
 def _with_effect(mark: PutMark, effect: Effect) -> PutMark:
@@ -269,7 +310,8 @@ def joined(
             continue
         before = now.get(change.key) or seen.get(change.key)
         now[change.key] = standing_after(change, before)
-        counted.append(_joined(part, effect_of(change, before)))
+        is_of_a_psp = change.stage in PSP_STAGES
+        counted.append(_joined(part, effect_of(change, before)) if is_of_a_psp else part)
     return counted, [standing.written(seen.get(key)) for key, standing in now.items()]
 
 
@@ -281,9 +323,7 @@ def _joined(part: CountablePart, effect: Effect) -> CountablePart:
         counters = {**additions[key], **joint.counters()}
         additions[key] = additions[ItemKey(pk, window_sk(part.window, *balance))] = counters
     mark = _with_effect(part.mark, effect)
-    return CountablePart(
-        mark, additions, part.window, part.block_key, part.block_write, part.change
-    )
+    return replace(part, mark=mark, additions=additions)
 
 
 def transactions(parts: Iterable[CountablePart]) -> Iterator[list[CountablePart]]:
@@ -313,11 +353,19 @@ def transactions(parts: Iterable[CountablePart]) -> Iterator[list[CountablePart]
 def _touched(part: CountablePart) -> set[ItemKey]:
     """All items but its mark. A block ends only where the part touches the block's balance."""
     touched = set(part.additions)
-    if part.block_key is not None:
-        touched.add(part.block_key)
     if part.change is not None:
         touched.add(part.change.key)
-    return touched
+    for each in part.sale_parts:
+        touched.add(each.part.sale.item)
+        if each.operation_item is not None:
+            touched.add(each.operation_item)
+    room = TRANSACTION_ITEMS_MAX - 1 - len(touched)
+    return touched | set(part.block_keys[:room])
+
+
+def blocks_with(part: CountablePart) -> tuple[ItemKey, ...]:
+    """Those of its blocks that its transaction has room for: of 24 balances, two may be left."""
+    return tuple(key for key in part.block_keys if key in _touched(part))
 
 
 def _bytes_of(part: CountablePart) -> int:
@@ -339,7 +387,7 @@ def writes_of(
             add_to(merged.setdefault(key, {}), counters)
     return [
         *(part.mark for part in group),
-        *(part.block_write for part in group if part.block_write is not None),
+        *chain.from_iterable(part.block_writes for part in group),
         *standings,
         *(AddCounters(key, counters) for key, counters in merged.items()),
     ]

@@ -26,6 +26,7 @@ from falcon_balances.domain.operations import (
     Segment,
     staged,
 )
+from falcon_balances.domain.sales import SalePart, sale_part
 
 _MINOR_END = 10**AMOUNT_DIGITS_MAX
 
@@ -39,6 +40,10 @@ class SplitEvent:
     falcon_operation_id: str
     segments: tuple[Segment, ...]
     context_versions: tuple[str, ...]
+    named_merchant_id: str = ""
+    """Of a PSP's event: whom it names; of a marketplace's the marketplace."""
+    sale: SalePart | None = None
+    """The sale that it belongs to, under the merchant that the event names."""
 
 
 def split_direct(operation: DirectOperation, merchant: Merchant | None) -> SplitEvent:
@@ -122,7 +127,9 @@ def split(operation: PspOperation, histories: Mapping[ContextKey, ContextHistory
     operation_id = falcon_operation_id(operation)
     segments = _segments(operation, operation_id, list(_movements(operation, contexts)))
     versions = tuple(context.claimed_as for context in contexts.values())
-    return SplitEvent(operation_id, segments, versions)
+    top, *_ = contexts.values()
+    named = top.merchant_id
+    return SplitEvent(operation_id, segments, versions, named, sale_part(operation, named))
 
 
 def _contexts_of(

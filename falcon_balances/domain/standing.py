@@ -5,13 +5,19 @@ the version that was read: what a segment adds to the joint figures depends on i
 removed, for a later revision adds to what was counted, also where the stages agree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple, Self
 
 from falcon_balances.domain.available import Joint, agreement
-from falcon_balances.domain.counting import ItemKey, PutStanding
+from falcon_balances.domain.counting import (
+    ItemKey,
+    PutStanding,
+    TableWrite,
+    merchant_pk,
+    referenced_by,
+)
 from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.operations import Stage
 
@@ -49,6 +55,8 @@ class Change:
     psp_id: str
     external_reference: str
     type: str
+    credited: int = 0
+    """Of an adjustment: what it moves of the operation that it corrects, in minor units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,10 @@ class Standing:
     type: str
     confirmed: str = ""
     reconciled: str = ""
+    credited: int = 0
+    """What adjustments moved of it."""
+    found: str = ""
+    """What was found in it (`domain/findings.py`)."""
 
     @property
     def falcon_operation_id(self) -> str:
@@ -107,6 +119,13 @@ class Standing:
             "confirmed": self.confirmed,
             "reconciled": self.reconciled,
         }
+        if self.type:
+            merchant_id = self.key.pk.removeprefix(merchant_pk(""))
+            said["referenced"] = referenced_by(merchant_id, self.external_reference)
+        if self.credited:
+            said["credited"] = self.credited
+        if self.found:
+            said["found"] = self.found
         if self.disagreement is not None:
             said["open"] = self.key.pk
         return said
@@ -122,6 +141,8 @@ class Standing:
             str(said["operation_type"]),
             str(said["confirmed"]),
             str(said["reconciled"]),
+            int(said.get("credited", 0)),
+            str(said.get("found", "")),
         )
 
     def written(self, seen: "Standing | None") -> PutStanding:
@@ -130,32 +151,38 @@ class Standing:
 
 
 def standing_after(change: Change, before: Standing | None) -> Standing:
-    is_confirmed = change.stage is Stage.CONFIRMED
     if before is None:
-        described = _described(change)
-        if is_confirmed:
-            return replace(described, confirmed=change.movements)
-        return replace(described, reconciled=change.movements)
-    now = before
-    if is_confirmed and change.revision == 1:
-        described = _described(change)
-        now = replace(described, confirmed=before.confirmed, reconciled=before.reconciled)
-    version = before.version + 1
-    if is_confirmed:
-        confirmed = _added(before.confirmed, change.movements)
-        return replace(now, version=version, confirmed=confirmed)
-    return replace(now, version=version, reconciled=_added(before.reconciled, change.movements))
+        return _changed(_described(change, Standing(change.key, 1, "", "", "", "")), change)
+    is_better = change.stage is Stage.CONFIRMED and change.revision == 1
+    described = _described(change, before) if is_better or not before.type else before
+    return _changed(replace(described, version=before.version + 1), change)
 
 
-def _described(change: Change) -> Standing:
-    return Standing(
-        change.key,
-        1,
-        change.operation_date,
-        change.psp_id,
-        change.external_reference,
-        change.type,
+def _changed(standing: Standing, change: Change) -> Standing:
+    if change.stage is Stage.CONFIRMED:
+        return replace(standing, confirmed=_added(standing.confirmed, change.movements))
+    if change.stage is Stage.RECONCILED:
+        return replace(standing, reconciled=_added(standing.reconciled, change.movements))
+    return replace(standing, credited=standing.credited + change.credited)
+
+
+def _described(change: Change, standing: Standing) -> Standing:
+    return replace(
+        standing,
+        operation_date=change.operation_date,
+        psp_id=change.psp_id,
+        external_reference=change.external_reference,
+        type=change.type,
     )
+
+
+def written_standings(writes: Iterable[TableWrite]) -> list[Standing]:
+    """As they will be once these are written."""
+    return [
+        Standing.from_attributes(write.key, write.attributes)
+        for write in writes
+        if isinstance(write, PutStanding)
+    ]
 
 
 def effect_of(change: Change, before: Standing | None) -> dict[BalanceKey, Joint]:

@@ -11,14 +11,18 @@ from falcon_balances.adapters.ports import (
     WriteOutcome,
 )
 from falcon_balances.contracts.currencies import written_currency
+from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import (
     AddCounters,
     CheckAbsent,
+    Drop,
     EndBlock,
     ItemKey,
+    NoteFound,
     PutMark,
+    PutNewer,
     PutStanding,
     TableWrite,
     add_to,
@@ -27,7 +31,6 @@ from falcon_balances.domain.counting import (
 )
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.parts import TRANSACTION_ITEMS_MAX
-from falcon_balances.domain.standing import Standing
 from falcon_balances.fakes.interruptions import Interrupt, Interruptible, interruptible, never
 
 
@@ -38,6 +41,7 @@ class MemoryBalanceStore(Interruptible):
         super().__init__(interrupt)
         self.marks: dict[ItemKey, dict[str, str | int]] = {}
         self.counters: dict[ItemKey, dict[str, int]] = {}
+        self.notes: dict[ItemKey, str] = {}  # what was found in items of counters
         self.negative_since: dict[ItemKey, datetime] = {}
         self.floors: dict[str, datetime | None] = {}
         self.parked: set[str] = set()
@@ -63,24 +67,39 @@ class MemoryBalanceStore(Interruptible):
         if outcomes := self.outcomes_of(writes):
             return outcomes
         for write in writes:
-            if isinstance(write, PutMark | PutStanding):
+            self._write(write)
+        return ()
+
+    def _write(self, write: TableWrite) -> None:
+        match write:
+            case PutMark() | PutStanding() | PutNewer():
                 self.marks[write.key] = dict(write.attributes)
-            elif isinstance(write, EndBlock):
+            case EndBlock():
                 self.marks[write.key] |= {
                     "status": write.status,
                     "ended_at": write.ended_at,
                     "ended_by": write.ended_by,
                 }
                 self.marks[write.key].pop("expiring", None)
-            elif isinstance(write, AddCounters):
+            case AddCounters():
                 add_to(self.counters.setdefault(write.key, {}), write.counters)
-        return ()
+            case NoteFound():
+                self._note(write)
+            case Drop():
+                self.marks.pop(write.key, None)
+
+    def _note(self, write: NoteFound) -> None:
+        if write.key in self.marks:
+            self.marks[write.key] |= {"found": write.found, "version": write.version + 1}
+        else:
+            self.notes[write.key] = write.found
+            self.counters[write.key]["version"] = write.version + 1
 
     def _outcome(self, write: TableWrite, in_conflict: bool) -> WriteOutcome:  # noqa: FBT001
         if in_conflict:
             return TryAgain()
-        there = self.marks.get(write.key) or self.counters.get(write.key) or {}
-        return None if _is_met(write, there) else ConditionFailed(dict(there))
+        there = self.item(write.key)
+        return None if _is_met(write, there) else ConditionFailed(there)
 
     @interruptible
     def blocks(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Block]:
@@ -89,21 +108,25 @@ class MemoryBalanceStore(Interruptible):
         }
 
     @interruptible
-    def companions(
-        self, blocks: Collection[ItemKey], standings: Collection[ItemKey]
-    ) -> tuple[Mapping[ItemKey, Block], Mapping[ItemKey, Standing]]:
-        return (
-            {
-                key: Block.from_attributes(key, self.marks[key])
-                for key in blocks
-                if key in self.marks
-            },
-            {
-                key: Standing.from_attributes(key, self.marks[key])
-                for key in standings
-                if key in self.marks
-            },
-        )
+    def items(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Mapping[str, str | int]]:
+        found = {key: self.item(key) for key in keys}
+        return {key: said for key, said in found.items() if said}
+
+    def item(self, key: ItemKey) -> dict[str, str | int]:
+        """Empty where there is none."""
+        found: dict[str, str | int] = dict(self.marks.get(key) or self.counters.get(key) or {})
+        if key in self.notes:
+            found["found"] = self.notes[key]
+        return found
+
+    @interruptible
+    def due_authorizations(self, partition: str, now: datetime) -> Sequence[Authorization]:
+        due = [
+            Authorization.from_attributes(key, said)
+            for key, said in self.marks.items()
+            if key.sk.startswith("ATTEMPT#") and said.get("expiring") == partition
+        ]
+        return sorted((each for each in due if each.expiry <= now), key=lambda each: each.expiry)
 
     @interruptible
     def blocks_of(self, merchant_id: str) -> Sequence[Block]:
@@ -202,18 +225,37 @@ class MemoryBalanceStore(Interruptible):
 
 
 def _is_met(write: TableWrite, there: Mapping[str, str | int]) -> bool:
+    if isinstance(write, PutMark | CheckAbsent):
+        needs_none = isinstance(write, CheckAbsent) or write.only_if_absent
+        return not (needs_none and there)
+    if isinstance(write, PutStanding):
+        return there.get("version", 0) == write.seen
+    if isinstance(write, PutNewer):
+        return int(there.get("known", -1)) < write.known
+    return _may_update(write, there)
+
+
+def _may_update(
+    write: EndBlock | NoteFound | Drop | AddCounters, there: Mapping[str, str | int]
+) -> bool:
     match write:
-        case PutMark():
-            return not (write.only_if_absent and there)
-        case CheckAbsent():
-            return not there
-        case PutStanding():
-            return there.get("version", 0) == write.seen
         case EndBlock():
             is_due = write.expired_at is None or str(there.get("expiry", "~")) <= write.expired_at
             return there.get("status") == "active" and is_due
+        case NoteFound():
+            return there.get("version") == write.version
+        case Drop():
+            return True
         case AddCounters():
-            return _has_enough(write, there)
+            return _has_enough(write, there) and _is_left(write, there)
+
+
+def _is_left(write: AddCounters, there: Mapping[str, str | int]) -> bool:
+    if write.at_least is not None:
+        name, least = write.at_least
+        if name not in there or int(there[name]) < least:
+            return False
+    return write.none_of is None or int(there.get(write.none_of, 0)) <= 0
 
 
 def _has_enough(write: AddCounters, there: Mapping[str, str | int]) -> bool:

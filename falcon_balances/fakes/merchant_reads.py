@@ -17,12 +17,15 @@ from falcon_balances.domain.counting import (
     late_sk,
     mark_sk,
     merchant_pk,
+    referenced_by,
     standing_sk,
     window_sk,
 )
 from falcon_balances.domain.effects import Effect, read_effect
+from falcon_balances.domain.findings import KnownFinding
 from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation, sale_operation_sk
 from falcon_balances.domain.standing import Standing
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interruptible, interruptible
@@ -150,6 +153,37 @@ class MemoryMerchantReads(Interruptible):
         )
         known = [key for key in keys if self.is_indexed(key)]
         return [Standing.from_attributes(key, self._store.marks[key]) for key in known[:limit]]
+
+    @interruptible
+    def referenced(self, reference: str, limit: int) -> Sequence[str]:
+        sought = referenced_by(self.merchant_id, reference)
+        marks = sorted(self._store.marks.items())
+        keys = [key for key, said in marks if said.get("referenced") == sought]
+        return list(dict.fromkeys(key.sk.split("#")[1] for key in keys[:limit]))
+
+    @interruptible
+    def sale(self, key: SaleKey) -> Sale | None:
+        own = key._replace(merchant_id=self.merchant_id).item
+        said = self._store.item(own)
+        return Sale.from_attributes(own, said) if said else None
+
+    @interruptible
+    def sale_operations(self, sale_id: str, limit: int) -> Sequence[SaleOperation]:
+        found = self._items(sale_operation_sk(sale_id, ""))
+        return [SaleOperation.from_attributes(key, said) for key, said in found[:limit]]
+
+    @interruptible
+    def findings(self, after: str | None, limit: int) -> Sequence[KnownFinding]:
+        found = [
+            KnownFinding.from_attributes(key, said)
+            for key, said in self._items("FINDING#")
+            if after is None or key.sk > after
+        ]
+        return [each for each in found if each.is_shown][:limit]
+
+    def _items(self, prefix: str) -> list[tuple[ItemKey, dict[str, str | int]]]:
+        items = sorted(self._store.marks.items())
+        return [(k, said) for k, said in items if k.pk == self._pk and k.sk.startswith(prefix)]
 
     @interruptible
     def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:

@@ -13,11 +13,12 @@ from falcon_balances.adapters.quarantine import quarantine_key
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
+from falcon_balances.domain.authorizations import Current, current_key
 from falcon_balances.domain.counting import TableWrite
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
-from falcon_balances.domain.operations import Segment, Stage
+from falcon_balances.domain.operations import PSP_STAGES, Segment, Stage
 from falcon_balances.domain.payouts import PayoutState
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interrupt, Interruptible, interruptible, never
@@ -39,6 +40,10 @@ class MemoryEventClaims(Interruptible):
     @interruptible
     def find(self, falcon_operation_id: str, staged: str) -> ClaimV1 | None:
         return self.claims.get((falcon_operation_id, staged))
+
+    @interruptible
+    def of_operation(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
+        return [claim for (each, _), claim in self.claims.items() if each == falcon_operation_id]
 
 
 class MemoryPayoutClaims(MemoryEventClaims):
@@ -101,6 +106,35 @@ class MemoryPayoutClaims(MemoryEventClaims):
             return [None, *outcomes]
         self.claims[key] = claim.model_copy(update={"state": target})
         return ()
+
+
+class MemoryRefundClaims(Interruptible):
+    """Shares its claims with those of the stages, and its balances with the store."""
+
+    def __init__(
+        self, claims: MemoryEventClaims, store: MemoryBalanceStore, interrupt: Interrupt = never
+    ) -> None:
+        super().__init__(interrupt)
+        self.claims = claims.claims
+        self.store = store
+
+    @interruptible
+    def authorize(
+        self, falcon_operation_id: str, writes: Sequence[TableWrite]
+    ) -> Sequence[WriteOutcome] | None:
+        if any((falcon_operation_id, stage.value) in self.claims for stage in PSP_STAGES):
+            return None
+        return self.store.apply(writes)
+
+
+class MemoryAuthorizations(Interruptible):
+    def __init__(self, store: MemoryBalanceStore, interrupt: Interrupt = never) -> None:
+        super().__init__(interrupt)
+        self.store = store
+
+    @interruptible
+    def current(self, falcon_operation_id: str) -> Current:
+        return Current.from_attributes(self.store.item(current_key(falcon_operation_id)))
 
 
 class MemoryOutcomeTopic(Interruptible):

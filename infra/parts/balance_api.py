@@ -110,7 +110,10 @@ class BalanceApi(Construct):
     ) -> None:
         # TransactGetItems is authorized as the gets that it consists of.
         function.may(["dynamodb:GetItem", "dynamodb:Query"], [balances.table_arn])
-        indexes = [f"{balances.table_arn}/index/{name}" for name in ("by-window", "by-open")]
+        indexes = [
+            f"{balances.table_arn}/index/{name}"
+            for name in ("by-window", "by-open", "by-reference")
+        ]
         function.may(["dynamodb:Query"], [claims.table_arn, *indexes])
         may_fold(function, log_bucket)
 
@@ -154,6 +157,8 @@ class BalanceApi(Construct):
             ],
             [balances.table_arn],
         )
+        # A refund is authorized only while it is claimed in no stage.
+        self.systems.may(["dynamodb:ConditionCheckItem"], [claims.table_arn])
         self.systems.may(["dynamodb:BatchGetItem"], [contexts.table_arn])
         self.systems.may(
             ["sqs:GetQueueAttributes"],

@@ -87,7 +87,10 @@ class Counting(Construct):
             layer=layer,
         )
         self.expirer.may(["dynamodb:Query"], [f"{balances.table_arn}/index/by-expiry"])
-        self.expirer.may(["dynamodb:UpdateItem"], [balances.table_arn])
+        self.expirer.may(
+            ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            [balances.table_arn],
+        )
         Schedule(self, "Expiries", settings=settings, name="expiries", function=self.expirer)
 
     def _grant_counting(

@@ -40,6 +40,14 @@ class Tables(Construct):
             projection_type=dynamodb.ProjectionType.ALL,
         )
 
+        # Operations by the references that they bear or have as their original, by merchant.
+        self.balances.add_global_secondary_index(
+            index_name="by-reference",
+            partition_key=_text("referenced"),
+            sort_key=_text("sk"),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+
     def _table(
         self, name: str, *, key: str, sort_key: str | None = None, expires_by: str | None = None
     ) -> dynamodb.Table:

@@ -19,6 +19,7 @@ class Writers(Construct):
         settings: EnvironmentSettings,
         contexts: dynamodb.ITable,
         claims: dynamodb.ITable,
+        balances: dynamodb.ITable,
         log_bucket: LockedBucket,
         stream: kinesis.IStream,
         layer: lambda_.ILayerVersion | None,
@@ -31,9 +32,16 @@ class Writers(Construct):
         self.splitter.may(["dynamodb:BatchGetItem"], [contexts.table_arn])
 
         self.persister = self._function(
-            "persister", CLAIMS_TABLE=claims.table_name, LOG_BUCKET=log_bucket.bucket_name
+            "persister",
+            CLAIMS_TABLE=claims.table_name,
+            BALANCES_TABLE=balances.table_name,
+            LOG_BUCKET=log_bucket.bucket_name,
         )
-        self.persister.may(["dynamodb:PutItem", "dynamodb:GetItem"], [claims.table_arn])
+        self.persister.may(
+            ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"], [claims.table_arn]
+        )
+        # What was set aside for a refund.
+        self.persister.may(["dynamodb:GetItem"], [balances.table_arn])
         self.persister.may_objects(
             ["s3:PutObject", "s3:GetObject"],
             log_bucket,

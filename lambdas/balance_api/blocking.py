@@ -56,7 +56,7 @@ def request_block(
         decided = _decided(block, outcomes, logged, store)
         if decided is not None:
             return decided
-        wait(_delay_s(attempt))
+        wait(delay_s(attempt))
     raise TransientError(f"block {block.block_id}: others were faster {ATTEMPTS} times")
 
 
@@ -113,11 +113,11 @@ def release(block: Block, by: str, now: datetime, store: BalanceStore, wait: Wai
         if isinstance(outcomes[0], ConditionFailed):
             block = Block.from_attributes(block.key, outcomes[0].attributes)
         elif any(isinstance(outcome, TryAgain) for outcome in outcomes):
-            wait(_delay_s(attempt))
+            wait(delay_s(attempt))
     raise TransientError(f"release of {block.block_id}: others were faster {ATTEMPTS} times")
 
 
-def _delay_s(attempt: int) -> float:
+def delay_s(attempt: int) -> float:
     """Spread out, so that many callers of one balance do not meet again."""
     longest: float = min(_FIRST_DELAY_S * 2**attempt, _LAST_DELAY_S)
     return uniform(0.5, 1.0) * longest  # noqa: S311 - no secret

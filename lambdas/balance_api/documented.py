@@ -2,8 +2,10 @@
 
 from typing import Any, Final
 
+from falcon_balances.contracts.authorizations import RefundAuthorizationV1
 from falcon_balances.contracts.balance_document import BalanceDocumentV1
-from falcon_balances.contracts.blocks import BlockListV1, BlockV1, RefundAuthorizationV1
+from falcon_balances.contracts.blocks import BlockListV1, BlockV1
+from falcon_balances.contracts.finding_documents import FindingsV1
 from falcon_balances.contracts.freshness_document import FreshnessV1
 from falcon_balances.contracts.operation_documents import (
     OperationPageV1,
@@ -101,6 +103,14 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         StatementV1,
         _LINK,
     ),
+    "findings": _docs(
+        "What does not fit",
+        "Refunds above their sale, in another currency or of an unknown sale, stages that "
+        "contradict each other, and the like: facts that were counted, and that a person should "
+        "look at. What fits again is not listed any more.",
+        FindingsV1,
+        _LINK,
+    ),
     "unreconciled": _docs(
         "What awaits reconciliation",
         "Confirmed without reconciled, reconciled without confirmed, and pairs that differ; with "
@@ -141,7 +151,9 @@ SYSTEMS_DOCS: Final[dict[str, dict[str, Any]]] = {
     },
     "authorize_refund": {
         "summary": "May this refund be made?",
-        "description": "Yes with a block, or no with what was available; decided once.",
+        "description": "The refund itself, split as it would be now: yes with a block for each "
+        "balance that it will lower, or no with what was available, or left of its sale. Decided "
+        "once for each `attempt`.",
         **_created(RefundAuthorizationV1),
     },
 }

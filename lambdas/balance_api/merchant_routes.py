@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Annotated, Final
 from urllib.parse import urlencode
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 
 from falcon_balances.adapters.ports import MerchantReads, TransactionLog
 from falcon_balances.contracts.balance_document import BalanceDocumentV1, balance_document
+from falcon_balances.contracts.finding_documents import FindingsV1, FindingV1
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.operation_documents import (
     OperationPageV1,
@@ -42,6 +44,7 @@ from falcon_balances.contracts.past_documents import (
 )
 from falcon_balances.contracts.queries import (
     BalancesQuery,
+    FindingsQuery,
     HistoryQuery,
     OperationsQuery,
     StatementQuery,
@@ -51,6 +54,7 @@ from falcon_balances.contracts.queries import (
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.history import (
     NotClosedError,
+    block_ids,
     last_day_before,
     parse_month,
     parse_quarter,
@@ -66,6 +70,7 @@ from lambdas.balance_api.parameters import (
     FIRST,
     OPERATION_ID,
     check_range,
+    finding_after,
     instant_of,
     order_of,
     quarter_or_none,
@@ -78,7 +83,9 @@ from lambdas.balance_api.reading import (
     log_figures,
     read_operations,
     read_past,
+    read_referenced,
 )
+from lambdas.balance_api.sale_stories import sale_of
 from lambdas.balance_api.turnover import log_turnover, table_turnover
 
 LATE_SHOWN_MAX: Final = 100
@@ -124,6 +131,7 @@ class MerchantRoutes:
             ("/turnover", self.turnover, TurnoverQuery),
             ("/statements/<month>", self.statement, StatementQuery),
             ("/unreconciled", self.unreconciled, UnreconciledQuery),
+            ("/findings", self.findings, FindingsQuery),
         ):
             name = handler.__name__
             docs = {**DOCS[name], "tags": [tag], "operation_id": f"{tag}_{name}"}
@@ -257,7 +265,12 @@ class MerchantRoutes:
         cursors = Cursors("operations", merchant_id, without_page(query))
         after = order_of(cursors.read(query.cursor), *wanted.bounds)
         as_of = sources.reads.indexed_as_of(now)
-        marks, position = read_operations(
+        read = (
+            read_operations
+            if query.reference is None
+            else partial(read_referenced, query.reference)
+        )
+        marks, position = read(
             sources.reads,
             wanted,
             query.limit,
@@ -288,7 +301,7 @@ class MerchantRoutes:
         marks = {mark.staged: mark for mark in reads.marks_of(falcon_operation_id)}
         own = next(each for each in claims[0].segments if each.merchant_id == merchant_id)
         main = main_line(claims[0].lines_of(own))
-        block = reads.block(falcon_operation_id)
+        blocks = (reads.block(each) for each in block_ids(falcon_operation_id, marks.values()))
         return self._api.answer(
             OperationStoryV1(
                 **freshness(merchant_id, as_of, now),
@@ -305,7 +318,8 @@ class MerchantRoutes:
                     )
                     for claim in claims
                 ),
-                block=None if block is None else SetAsideV1.of(block),
+                blocks=tuple(SetAsideV1.of(block) for block in blocks if block is not None),
+                sale=sale_of(main, reads),
                 corrected_by=tuple(reads.corrections(falcon_operation_id)),
                 returned_by=tuple(each for claim in claims for each in claim.returned_by),
                 returns=(
@@ -438,6 +452,27 @@ class MerchantRoutes:
                 older_than_days=query.older_than_days,
                 sums=unreconciled_sums(aged),
                 operations=tuple(UnreconciledOperationV1.of(each, now) for each in shown),
+                next_cursor=following,
+            ),
+            headers=self._link(query, following),
+        )
+
+    def findings(
+        self, merchant_id: MerchantId, query: Annotated[FindingsQuery, Query()]
+    ) -> Response[str]:
+        sources, now = self._sources_of(merchant_id), self.now()
+        cursors = Cursors("findings", merchant_id, without_page(query))
+        after = finding_after(cursors.read(query.cursor))
+        as_of = sources.reads.as_of()
+        found = sources.reads.findings(after, query.limit + 1)
+        if not found and after is None:
+            self._known(sources)
+        shown = found[: query.limit]
+        following = cursors.write(shown[-1].sk) if len(found) > query.limit else None
+        return self._api.answer(
+            FindingsV1(
+                **freshness(merchant_id, as_of, now),
+                findings=tuple(map(FindingV1.of, shown)),
                 next_cursor=following,
             ),
             headers=self._link(query, following),

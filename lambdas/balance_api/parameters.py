@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel
 
 from falcon_balances.contracts.queries import HISTORY_DAYS_MAX
+from falcon_balances.domain.findings import FINDING
 from falcon_balances.domain.history import parse_month, parse_quarter
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.operations import Stage
@@ -16,6 +17,7 @@ from lambdas.balance_api.edge import InvalidParameterError
 
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
 OPERATION_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FINDING: Final = re.compile(rf"{FINDING}[a-z_]+#{OPERATION_ID.pattern}")
 
 
 def instant_of(name: str, text: str, parse: Callable[[str], datetime]) -> datetime:
@@ -62,6 +64,13 @@ def order_of(position: str | None, start: str, end: str) -> str | None:
     except ValueError:
         is_ours = False
     if not is_ours or window[-1] + booked[-1] != "ZZ":
+        raise InvalidParameterError("cursor", "not one of this merchant, route and query")
+    return position
+
+
+def finding_after(position: str | None) -> str | None:
+    """A cursor that somebody made up may hold anything."""
+    if position is not None and not _FINDING.fullmatch(position):
         raise InvalidParameterError("cursor", "not one of this merchant, route and query")
     return position
 

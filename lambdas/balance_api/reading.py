@@ -28,12 +28,15 @@ from falcon_balances.domain.history import (
 )
 from falcon_balances.domain.instants import QUARTER, quarter_of, rfc3339
 from falcon_balances.domain.operations import BalanceOperation, Segment
+from lambdas.balance_api.edge import InvalidParameterError
 
 ITEMS_AT_ONCE_MAX: Final = 100  # of TransactGetItems
 ATTEMPTS: Final = 8
 MARKS_A_QUERY: Final = LIMIT_MAX + 1  # the one more tells whether there are more
 # Where a filter lets little through, a page ends here, and goes on with its cursor.
 MARKS_A_PAGE_MAX: Final = 10 * MARKS_A_QUERY
+# What bears one reference is read operation by operation.
+REFERENCED_MAX: Final = 50
 _FIRST_DELAY_S: Final = 0.02
 _EARLIEST, _LATEST = "0", ":"  # before and after every order, which begins with a year
 Wait = Callable[[float], object]
@@ -142,6 +145,38 @@ def read_operations(
             return found, None
         if looked_at >= MARKS_A_PAGE_MAX:
             return found, position
+
+
+def read_referenced(
+    reference: str,
+    reads: MerchantReads,
+    wanted: OperationFilter,
+    limit: int,
+    *,
+    after: str | None,
+    newest_first: bool,
+) -> tuple[list[Mark], str | None]:
+    """As `read_operations`, of the operations that bear a reference: a read of an index, and one
+    for each operation. Raises InvalidParameterError where there are too many for that.
+    """
+    ids = reads.referenced(reference, REFERENCED_MAX + 1)
+    if len(ids) > REFERENCED_MAX:
+        detail = f"borne by more than {REFERENCED_MAX} operations: leave it out, and narrow `from`"
+        raise InvalidParameterError("reference", detail)
+    start, end = wanted.bounds
+    marks = sorted(
+        (
+            mark
+            for each in ids
+            for mark in reads.marks_of(each)
+            if start <= mark.order <= end and wanted.lets_through(mark)
+        ),
+        key=lambda mark: mark.order,
+        reverse=newest_first,
+    )
+    if after is not None:
+        marks = [m for m in marks if (m.order < after if newest_first else m.order > after)]
+    return marks[:limit], marks[limit - 1].order if len(marks) > limit else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
+from falcon_balances.adapters.authorizing import end_authorization, find_authorization
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.clock import utc_now
@@ -24,26 +25,32 @@ from falcon_balances.adapters.merchant_directory import (
     DynamoMerchantDirectory,
 )
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
-from falcon_balances.adapters.ports import BalanceStore, ContextReader, TransactionLog
+from falcon_balances.adapters.ports import (
+    BalanceStore,
+    ContextReader,
+    RefundClaims,
+    TransactionLog,
+)
 from falcon_balances.adapters.queues import SqsQueues
+from falcon_balances.adapters.refund_claims import DynamoRefundClaims
 from falcon_balances.adapters.transaction_log import S3TransactionLog
-from falcon_balances.contracts.blocks import (
-    BlockListV1,
-    BlockRequestV1,
-    BlockV1,
+from falcon_balances.contracts.authorizations import (
     RefundAuthorizationRequestV1,
     RefundAuthorizationV1,
-    is_id,
 )
+from falcon_balances.contracts.blocks import BlockListV1, BlockRequestV1, BlockV1, is_id
 from falcon_balances.contracts.decoding import decode_numbers
 from falcon_balances.contracts.freshness_document import freshness_document
 from falcon_balances.contracts.problems import Problem
+from falcon_balances.domain.authorizations import Authorization, attempt_key, debits_of
 from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney
 from falcon_balances.domain.counting import ItemKey, block_sk, merchant_pk
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
-from falcon_balances.domain.merchant_context import ContextKey, Merchant, in_force
+from falcon_balances.domain.merchant_context import Merchant
+from falcon_balances.domain.splitting import context_keys, split
 from falcon_balances.observability import logger
 from falcon_balances.settings import SystemsApiSettings
+from lambdas.balance_api.authorizing import AuthorizationConflictError, request_authorization
 from lambdas.balance_api.blocking import BlockConflictError, release, request_block
 from lambdas.balance_api.documented import SYSTEMS_DOCS
 from lambdas.balance_api.edge import Api
@@ -74,6 +81,13 @@ def create_block(merchant_id: str) -> Response[str]:
     return api.answer(BlockV1.of(held), HTTPStatus.CREATED if held is block else HTTPStatus.OK)
 
 
+def _release_refund(key: ItemKey, caller: str) -> None:
+    """With one block of a refund end all of them, and what is set aside of its sale."""
+    held = find_authorization(key, _store())
+    if held is not None:
+        end_authorization(held, BlockStatus.RELEASED, utc_now(), caller, _store())
+
+
 def list_blocks(merchant_id: str) -> Response[str]:
     _caller(merchant_id)
     blocks = _store().blocks_of(merchant_id)
@@ -89,21 +103,46 @@ def show_block(merchant_id: str, block_id: str) -> Response[str]:
 
 def release_block(merchant_id: str, block_id: str) -> Response[str]:
     caller = _caller(merchant_id, block_id)
-    block = release(_find(merchant_id, block_id), caller, utc_now(), _store())
+    block = _find(merchant_id, block_id)
+    if block.operation_id is not None and block.attempt is not None:
+        _release_refund(attempt_key(block.operation_id, block.attempt), caller)
+        block = _find(merchant_id, block_id)
+    block = release(block, caller, utc_now(), _store())
     return api.answer(BlockV1.of(block))
 
 
 def authorize_refund(merchant_id: str) -> Response[str]:
-    caller = _caller(merchant_id)
+    """The refund itself: split as it would be now, and all that it would take set aside."""
+    caller, now = _caller(merchant_id), utc_now()
     asked = RefundAuthorizationRequestV1.validated(_body())
-    merchant, balance_shop_id = _balance_shop(merchant_id, asked)
-    block = asked.to_block(merchant_id, balance_shop_id, caller, utc_now())
-    held = request_block(block, _store(), _log_reader(merchant, block))
-    if held.status not in (BlockStatus.ACTIVE, BlockStatus.REFUSED):
-        raise BlockConflictError("external_reference", f"the authorization is {held.status}", held)
-    return api.answer(
-        RefundAuthorizationV1.of(held), HTTPStatus.CREATED if held is block else HTTPStatus.OK
+    refund = asked.to_operation(now)
+    event = split(refund, _directory().histories(context_keys(refund)))
+    if event.named_merchant_id != merchant_id:
+        raise RejectedOperation(
+            RejectionCode.UNKNOWN_MERCHANT, "local_merchant_id, shop_id: not this merchant's"
+        )
+    debits = debits_of(event.segments)
+    merchants = _directory().merchants(sorted({each.merchant_id for each in debits}))
+    held = request_authorization(
+        Authorization(
+            falcon_operation_id=event.falcon_operation_id,
+            attempt=asked.attempt or 1,
+            merchant_id=merchant_id,
+            asked=asked.asked(refund),
+            currency=asked.currency,
+            amount=refund.amount.minor,
+            requested_by=caller,
+            created_at=now,
+            expiry=asked.expiry(now),
+            sale=None if event.sale is None else event.sale.sale,
+        ),
+        debits,
+        _store(),
+        _refund_claims(),
+        lambda block: _logged(merchants.get(block.merchant_id), block),
     )
+    status = HTTPStatus.CREATED if held.is_new and held.blocks else HTTPStatus.OK
+    return api.answer(RefundAuthorizationV1.of(held.authorization, held.blocks), status)
 
 
 def show_freshness() -> Response[str]:
@@ -113,27 +152,16 @@ def show_freshness() -> Response[str]:
     return api.answer(freshness_document(as_of, _queues().look(now), now))
 
 
-def _balance_shop(merchant_id: str, asked: RefundAuthorizationRequestV1) -> tuple[Merchant, str]:
-    """By the context in force now, as the refund will find it."""
-    key = ContextKey(asked.psp_id, asked.local_merchant_id, asked.shop_id)
-    history, merchant = _directory().context_of(key, merchant_id)
-    context = in_force(history, utc_now())
-    if context is None or merchant is None or context.merchant_id != merchant_id:
-        raise RejectedOperation(
-            RejectionCode.UNKNOWN_MERCHANT, "local_merchant_id, shop_id: not this merchant's"
-        )
-    if asked.currency not in context.balance_shops:
-        raise RejectedOperation(
-            RejectionCode.NO_BALANCE_SHOP, "currency: the merchant has no balance shop in it"
-        )
-    return merchant, context.balance_shops[asked.currency]
-
-
 def _log_reader(merchant: Merchant, block: Block) -> Callable[[], LoggedMoney] | None:
     """Merchants of high risk are checked against the log as well."""
     if not merchant.is_high_risk:
         return None
     return lambda: logged_money(block, _store(), _log())
+
+
+def _logged(merchant: Merchant | None, block: Block) -> LoggedMoney | None:
+    read = None if merchant is None else _log_reader(merchant, block)
+    return None if read is None else read()
 
 
 def _known(merchant_id: str) -> Merchant:
@@ -208,6 +236,16 @@ def invalid(rejected: RejectedOperation) -> Response[str]:
     )
 
 
+@api.app.exception_handler(AuthorizationConflictError)  # type: ignore[untyped-decorator]
+def authorization_conflict(error: AuthorizationConflictError) -> Response[str]:
+    more: dict[str, Any] = {"field": error.field, "detail": str(error)}
+    if error.held is not None:
+        document = RefundAuthorizationV1.of(error.held.authorization, error.held.blocks)
+        more["authorization"] = document.model_dump(mode="json")
+    errors = [_error(error.field, error.detail)]
+    return api.problem(Problem.CONFLICT, errors=errors, **more)
+
+
 @api.app.exception_handler(BlockConflictError)  # type: ignore[untyped-decorator]
 def conflict(error: BlockConflictError) -> Response[str]:
     more: dict[str, Any] = {"field": error.field, "detail": str(error)}
@@ -254,6 +292,12 @@ for _method, _path, _handler in (
 @cache
 def _store() -> BalanceStore:
     return DynamoBalanceStore(client("dynamodb"), SystemsApiSettings.load().balances_table)
+
+
+@cache
+def _refund_claims() -> RefundClaims:
+    settings = SystemsApiSettings.load()
+    return DynamoRefundClaims(client("dynamodb"), settings.claims_table, settings.balances_table)
 
 
 @cache

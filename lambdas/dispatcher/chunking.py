@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from falcon_balances.contracts.execution import ValidMessage
-from falcon_balances.domain.operations import PspOperation, StagedOperation
+from falcon_balances.domain.operations import OperationType, PspOperation, StagedOperation
 
 # Lines travel as a claim keeps them: uuid, amount and the numbers of their texts.
 _LINE_BYTES_MAX: Final = 90
@@ -15,7 +15,11 @@ _LINES_PER_LEG: Final = 8  # the amount, five fees, the marketplace fee on both 
 _LEG_BYTES_MAX: Final = 220  # local merchant, shop and balance shop, of 64 characters each
 _VERSION_BYTES_MAX: Final = 330  # of one context: its key, its date and its hash
 _SEGMENT_BYTES_MAX: Final = 640  # log key, merchant, versions, names
-_MESSAGE_BYTES_MAX: Final = 2_400  # ids, three references of 128 characters, fingerprint, names
+# Ids, three references of 128 characters, fingerprint, names; its sale, as it was and as it is.
+_MESSAGE_BYTES_MAX: Final = 3_400
+_NAMED_BYTES_MAX: Final = 70  # a merchant that the other stage may name instead
+# What was set aside for a refund, at 41 merchants whomever it debits: each block is named twice.
+_BLOCKS_BYTES_MAX: Final = 41 * 2 * 160
 
 
 def output_bytes_max(operation: StagedOperation) -> int:
@@ -36,7 +40,14 @@ def output_bytes_max(operation: StagedOperation) -> int:
         + merchants * _VERSION_BYTES_MAX
         + merchants * truths * (_LEG_BYTES_MAX + _SEGMENT_BYTES_MAX)
         + merchants * is_revision * _SEGMENT_BYTES_MAX
+        + merchants * 2 * _NAMED_BYTES_MAX
+        + _blocks_bytes_max(operation)
     )
+
+
+def _blocks_bytes_max(operation: StagedOperation) -> int:
+    is_refund = isinstance(operation, PspOperation) and operation.type is OperationType.REFUND
+    return _BLOCKS_BYTES_MAX if is_refund else 0
 
 
 def chunks(

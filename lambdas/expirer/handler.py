@@ -3,19 +3,24 @@
 Input     the scheduler's event, which is not looked at
 Output    nothing
 Retries   safe: a block ends once, by a condition of its own; the next minute finds what is left
-Errors    TransientError; nothing expires before its time, and what is due stays due
+Errors    TransientError where nothing can be read; nothing expires before its time, and what is
+          due stays due
 """
 
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from falcon_balances.adapters.authorizing import end_authorization
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.ports import BalanceStore
-from falcon_balances.domain.blocks import BlockStatus, ending_writes, expiry_partitions
-from falcon_balances.observability import metrics
+from falcon_balances.domain.authorizations import Authorization, authorization_partitions
+from falcon_balances.domain.blocks import Block, BlockStatus, ending_writes, expiry_partitions
+from falcon_balances.domain.errors import TransientError
+from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import ExpirerSettings
 
 if TYPE_CHECKING:
@@ -25,15 +30,49 @@ BY = "expirer"
 
 
 def expire_blocks(now: datetime, store: BalanceStore) -> int:
-    """The number that expired. One that has ended meanwhile, or meets another write, is left."""
-    expired = 0
+    """The number of blocks and authorizations that expired, each in one transaction.
+
+    One that has ended meanwhile, or meets another write, is left. One that cannot be ended never
+    stops the others: the next minute tries it again, and the metric `NotExpired` says so.
+    """
+    expired = failed = 0
+    for end in _due(now, store):
+        try:
+            expired += end()
+        except TransientError as error:
+            failed += 1
+            logger.warning("not expired", reason=str(error))
+    if failed:
+        metrics.add_metric(name="NotExpired", unit="Count", value=failed)
+    return expired
+
+
+def _due(now: datetime, store: BalanceStore) -> Iterator[Callable[[], bool]]:
     for partition in expiry_partitions():
         for block in store.due_blocks(partition, now):
-            writes = ending_writes(block, BlockStatus.EXPIRED, now, BY, expired_at=now)
-            if not store.transact(writes):
-                expired += 1
-                store.set_negative_since(block.balance_key, None)
-    return expired
+            yield partial(_expire_block, block, now, store)
+    for partition in authorization_partitions():
+        for authorization in store.due_authorizations(partition, now):
+            yield partial(_expire_authorization, authorization, now, store)
+
+
+def _expire_block(block: Block, now: datetime, store: BalanceStore) -> bool:
+    writes = ending_writes(block, BlockStatus.EXPIRED, now, BY, expired_at=now)
+    if store.transact(writes):
+        return False
+    store.set_negative_since(block.balance_key, None)
+    return True
+
+
+def _expire_authorization(authorization: Authorization, now: datetime, store: BalanceStore) -> bool:
+    ended = end_authorization(
+        authorization, BlockStatus.EXPIRED, now, BY, store, expired_at=now, wait=_no_wait
+    )
+    return ended.status is BlockStatus.EXPIRED and ended.ended_at == now
+
+
+def _no_wait(_delay_s: float) -> None:
+    """The next minute comes soon enough."""
 
 
 @cache

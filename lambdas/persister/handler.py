@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.event_claims import DynamoEventClaims
-from falcon_balances.adapters.ports import EventClaims, LogObject, TransactionLog
+from falcon_balances.adapters.ports import Authorizations, EventClaims, LogObject, TransactionLog
+from falcon_balances.adapters.refund_claims import DynamoAuthorizations
 from falcon_balances.adapters.transaction_log import S3TransactionLog, append_once
 from falcon_balances.contracts.claims import Rejection
 from falcon_balances.contracts.execution import (
@@ -30,6 +31,7 @@ from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.observability import metrics
 from falcon_balances.settings import PersisterSettings
 from lambdas.persister.deciding import NotYetError, decide
+from lambdas.persister.linking import links_of
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -43,6 +45,7 @@ def persist(
     step: PersisterInput,
     claims: EventClaims,
     log: TransactionLog,
+    authorizations: Authorizations,
     now: datetime,
     run: Run = map,
 ) -> PublisherInput:
@@ -50,7 +53,7 @@ def persist(
     only later ones have to do with others.
     """
     metrics.add_metric(name="MessagesToPersist", unit="Count", value=len(step.messages))
-    work = partial(_persist_message, claims, log, now)
+    work = partial(_persist_message, claims, log, authorizations, now)
     done: dict[str, PersistedMessage] = {}
     for _, group in groupby(sorted(step.messages, key=_revision), key=_revision):
         done |= {message.message_id: message for message in run(work, list(group))}
@@ -65,7 +68,11 @@ def _revision(message: SplitMessage) -> int:
 
 
 def _persist_message(
-    claims: EventClaims, log: TransactionLog, now: datetime, message: SplitMessage
+    claims: EventClaims,
+    log: TransactionLog,
+    authorizations: Authorizations,
+    now: datetime,
+    message: SplitMessage,
 ) -> PersistedMessage:
     message_id = message.message_id
     try:
@@ -82,21 +89,23 @@ def _persist_message(
         message_id=message_id,
         claim=decided.claim,
         earlier=tuple(claim.revision for claim in decided.earlier),
+        links=links_of(decided.claim, claims, authorizations),
     )
 
 
 @cache
-def _adapters() -> tuple[EventClaims, TransactionLog, Run]:
+def _adapters() -> tuple[EventClaims, TransactionLog, Authorizations, Run]:
     settings = PersisterSettings.load()
     return (
         DynamoEventClaims(client("dynamodb"), settings.claims_table),
         S3TransactionLog(client("s3"), settings.log_bucket),
+        DynamoAuthorizations(client("dynamodb"), settings.balances_table),
         ThreadPoolExecutor(CONCURRENT_MESSAGES).map,
     )
 
 
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
-    claims, log, run = _adapters()
+    claims, log, authorizations, run = _adapters()
     step = PersisterInput.model_validate(event)
-    return persist(step, claims, log, utc_now(), run).model_dump(mode="json")
+    return persist(step, claims, log, authorizations, utc_now(), run).model_dump(mode="json")

@@ -22,6 +22,7 @@ from falcon_balances.contracts.execution import (
     PersistedMessage,
     PublisherInput,
 )
+from falcon_balances.contracts.links import LinksV1
 from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.operations import staged
@@ -49,7 +50,8 @@ def publish(
     waves: dict[int, list[StreamEntry]] = {}
     for message in step.messages:
         for claim in _claims_of(message, claims):
-            waves.setdefault(claim.revision, []).extend(_entries(claim))
+            links = message.links if claim is message.claim else None
+            waves.setdefault(claim.revision, []).extend(_entries(claim, links))
     for _, entries in sorted(waves.items()):
         for start in range(0, len(entries), RECORDS_PER_PUT):
             _publish_all(entries[start : start + RECORDS_PER_PUT], stream, wait)
@@ -79,9 +81,9 @@ def _claims_of(message: PersistedMessage, claims: EventClaims) -> Iterator[Claim
     yield ours
 
 
-def _entries(claim: ClaimV1) -> Iterator[StreamEntry]:
+def _entries(claim: ClaimV1, links: LinksV1 | None) -> Iterator[StreamEntry]:
     for segment in claim.segments:
-        record = SegmentRecordV1.of(claim, segment)
+        record = SegmentRecordV1.of(claim, segment, links)
         yield StreamEntry(record.merchant_id, record.model_dump_json().encode())
 
 

@@ -1,7 +1,7 @@
 """One batch of one shard: read, counted in transactions, and only then its cuts met."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import sleep
 from typing import Final
@@ -22,10 +22,11 @@ from falcon_balances.contracts.stream_records import (
     NewerRecordError,
     parse_stream_record,
 )
-from falcon_balances.domain.blocks import BlockStatus, ending_writes, left_over, settled
+from falcon_balances.domain.blocks import Block, BlockStatus, ending_writes, left_over, settled
 from falcon_balances.domain.counting import ItemKey, TableWrite, is_balance
 from falcon_balances.domain.cuts import Cut, closed_until, is_believable, newest, window_of
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode, TransientError
+from falcon_balances.domain.findings import is_notable
 from falcon_balances.domain.parts import (
     ArrivedSegment,
     CountablePart,
@@ -34,7 +35,10 @@ from falcon_balances.domain.parts import (
     transactions,
     writes_of,
 )
+from falcon_balances.domain.sales import SaleOperation, sale_effect
+from falcon_balances.domain.standing import Standing, written_standings
 from falcon_balances.observability import logger, metrics
+from lambdas.reducer.following import First, follow_up
 from lambdas.reducer.gate import Awaiting, awaiting, park, without_predecessor
 from lambdas.reducer.records import StreamRecord
 
@@ -67,6 +71,9 @@ class Batch:
     cuts: list[Cut] = field(default_factory=list)
     refused: set[StreamRecord] = field(default_factory=set)
     left_over: dict[ItemKey, CountablePart] = field(default_factory=dict)
+    firsts: list[First] = field(default_factory=list)
+    to_look_at: dict[ItemKey, datetime] = field(default_factory=dict)
+    """Standings that may not fit, and when what touched them reached the stream."""
     revisions: dict[ItemKey, Awaiting] = field(default_factory=dict)
     parked: list[tuple[StreamRecord, str]] = field(default_factory=list)
 
@@ -75,6 +82,16 @@ class Batch:
 
     def is_refused(self, part: CountablePart) -> bool:
         return self.record_of(part) in self.refused
+
+    def is_refused_at(self, mark_key: ItemKey) -> bool:
+        """Or held back, to be parked."""
+        return mark_key not in self.parts or self.is_refused(self.parts[mark_key][0])
+
+    def counted(self) -> Iterator[tuple[CountablePart, datetime]]:
+        """With when each reached the stream; counted by this batch or before it."""
+        for part, record in self.parts.values():
+            if record not in self.refused:
+                yield part, record.arrived_at
 
     def add(self, record: StreamRecord) -> None:
         """Raises RejectedOperation for a record that is not ours."""
@@ -91,7 +108,13 @@ class Batch:
         # go into an earlier quarter, though arrival times can go back.
         self.floor = window = window_of(record.arrived_at, self.floor)
         arrived = ArrivedSegment(
-            segment, window, ours.log_key, ours.fingerprint, corrects=ours.corrects
+            segment,
+            window,
+            ours.log_key,
+            ours.fingerprint,
+            corrects=ours.corrects,
+            blocks=tuple(Block.key_of(segment.merchant_id, each) for each in ours.blocks),
+            sale=tuple(each.to_part() for each in ours.sale),
         )
         waiting = awaiting(record, ours, segment, self.parts)
         parts = list(countable_parts(arrived))
@@ -101,7 +124,12 @@ class Batch:
         if waiting is not None:
             self._await(waiting)
         for part in parts:
-            self.parts.setdefault(part.mark.key, (part, record))
+            first, its_record = self.parts.setdefault(part.mark.key, (part, record))
+            if not first.block_keys:  # published before by a later revision, which knows of none
+                again = replace(first, block_keys=part.block_keys)
+                self.parts[part.mark.key] = (again, its_record)
+        if ours.settled is not None or ours.contradiction is not None:
+            self.firsts.append(First(segment, ours.settled, ours.contradiction, record))
 
     def _await(self, waiting: Awaiting) -> None:
         """Of the same revision twice, the one behind its predecessor is counted, in its place."""
@@ -155,6 +183,7 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], world: World) -
         _count(group, batch, world)
     _end_left_over(batch, world)
     _note_negative(batch, world)
+    follow_up(batch, world.store, world.wait)
     # Only now: a batch that is repeated until it is counted should not refuse again each time.
     for record, why in not_ours:
         _refuse(record, why, world)
@@ -245,17 +274,42 @@ def _as_they_stand(
 ) -> tuple[list[CountablePart], list[TableWrite]]:
     """Each with what it adds now, and the end of the block that was made for it; and standings."""
     parts = [batch.parts[part.mark.key][0] for part in pending]
-    by_block = {part.block_key: part for part in parts if part.block_key is not None}
-    blocks, standings = world.store.companions(
-        by_block, {part.change.key for part in parts if part.change is not None}
-    )
-    counted, writes = joined(parts, standings)
     arrived = [batch.record_of(part).arrived_at for part in parts]
+    by_block = {key: part for part in parts for key in part.block_keys}
+    blocks, standings, operations = _companions(parts, by_block, world.store)
+    counted, writes = joined(parts, standings)
+    for standing in (*standings.values(), *written_standings(writes)):
+        if is_notable(standing):
+            batch.to_look_at[standing.key] = max(arrived)
+    effect = sale_effect((each for part in parts for each in part.sale_parts), operations)
     counted = settled(counted, blocks, arrived)
     batch.left_over |= {
         block.key: by_block[block.key] for block in left_over(counted, blocks.values())
     }
-    return counted, writes
+    return counted, [*writes, *effect.writes()]
+
+
+def _companions(
+    parts: Sequence[CountablePart], blocks: Collection[ItemKey], store: BalanceStore
+) -> tuple[Mapping[ItemKey, Block], Mapping[ItemKey, Standing], Mapping[ItemKey, SaleOperation]]:
+    """One read of all that what the parts add depends on."""
+    standings = {part.change.key for part in parts if part.change is not None}
+    staged = (each.operation_item for part in parts for each in part.sale_parts)
+    operations = {key for key in staged if key is not None}
+    found = store.items([*blocks, *standings, *operations])
+    return (
+        {key: Block.from_attributes(key, said) for key, said in found.items() if key in blocks},
+        {
+            key: Standing.from_attributes(key, said)
+            for key, said in found.items()
+            if key in standings
+        },
+        {
+            key: SaleOperation.from_attributes(key, said)
+            for key, said in found.items()
+            if key in operations
+        },
+    )
 
 
 def _end_left_over(batch: Batch, world: World) -> None:
@@ -293,6 +347,9 @@ def _not_yet_counted(
         except RejectedOperation as rejected:
             batch.refused.add(batch.record_of(part))
             _refuse(batch.record_of(part), rejected, world)
+        else:
+            # It may have been counted by a record that did not know of its blocks.
+            batch.left_over |= dict.fromkeys(part.block_keys, part)
     return [part for part in remaining if not batch.is_refused(part)]
 
 

@@ -124,3 +124,10 @@ def pages(path: str, query: Mapping[str, object], merchant_id: str = MERCHANT) -
         found.append(get(path, {**query, "cursor": cursor}, merchant_id=merchant_id))
     assert {each.status for each in found} == {200}
     return [each.body for each in found]
+
+
+def post_as_system(path: str, body: object = None, *, merchant_id: str = MERCHANT) -> Answer:
+    event = http_event("POST", f"/v1/systems/merchants/{merchant_id}{path}", "", iam())
+    if body is not None:
+        event["body"] = json.dumps(body)
+    return send(systems, event)

@@ -20,15 +20,18 @@ from falcon_balances.domain.splitting import SplitEvent, direct_segment
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from falcon_balances.fakes.storage import (
+    MemoryAuthorizations,
     MemoryEventClaims,
     MemoryMerchantDirectory,
     MemoryQuarantine,
+    MemoryRefundClaims,
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.balance_api import handler as balance_api
 from lambdas.balance_api import reading, systems
 from lambdas.balance_api.merchant_routes import Sources
+from lambdas.persister.linking import links_of
 from lambdas.reducer.batch import World, reduce_batch
 from lambdas.reducer.records import StreamRecord
 from tests.builders import RECEIVED_AT, Document, claim_of, cut_of, data_of, records_of
@@ -118,8 +121,13 @@ class Ledger:
                     segment.log_key,
                     LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment)),
                 )
-            records += [data_of(record) for record in records_of(claim)]
+            records += self.linked(claim)
         self.reduce(*records)
+
+    def linked(self, claim: ClaimV1) -> list[bytes]:
+        """As they lie on the stream, with what the persister found beside the claim."""
+        links = links_of(claim, self.claims, MemoryAuthorizations(self.store))
+        return [data_of(record) for record in records_of(claim, links)]
 
     def _come_back(self, document: Document, claim: ClaimV1) -> None:
         """As a return's transaction does it."""
@@ -168,6 +176,8 @@ class Ledger:
             lambda *said: self.reader(self.store, self.claims, said[-1]),
         )
         patch.setattr(systems, "_store", cache(lambda: self.store))
+        refunds = MemoryRefundClaims(self.claims, self.store)
+        patch.setattr(systems, "_refund_claims", cache(lambda: refunds))
         patch.setattr(systems, "_log", cache(lambda: self.log))
         patch.setattr(systems, "_directory", cache(lambda: self.directory))
         patch.setattr(systems, "utc_now", lambda: self.now)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from falcon_balances.contracts.blocks import RefundAuthorizationRequestV1
 from falcon_balances.contracts.direct_operations import parse_direct_document
 from falcon_balances.domain.blocks import BlockStatus, block_writes, ending_writes
 from falcon_balances.domain.identity import payout_operation_id, payout_return_id
@@ -313,7 +312,7 @@ def test_a_story_has_both_stages_with_lines_log_keys_and_when_they_were_counted(
         assert stage["context_version"] == "2026-01-01T00:00:00Z"
         amounts = [(line["type"], line["amount"]) for line in stage["lines"]]
         assert amounts == [("capture", "100.00"), ("psp_fee", "-1.00")]
-    assert (body["block"], body["returns"]) == (None, None)
+    assert (body["blocks"], body["returns"]) == ([], None)
     assert body["corrected_by"] == body["returned_by"] == []
 
 
@@ -386,16 +385,18 @@ def test_a_payout_s_story_has_its_block_and_its_return(ledger):
     body = story(payout()).body
     [stage] = body["stages"]
     assert (stage["stage"], stage["state"], stage["counted_in"]) == ("payout", "decided", None)
-    assert body["block"] == {
-        "block_id": payout_operation_id(MERCHANT, "payout-1"),
-        "amount": "40.00",
-        "currency": "EUR",
-        "purpose": "payout",
-        "status": "active",
-        "created_at": "2026-11-20T10:05:00Z",
-        "expiry": None,
-        "ended_at": None,
-    }
+    assert body["blocks"] == [
+        {
+            "block_id": payout_operation_id(MERCHANT, "payout-1"),
+            "amount": "40.00",
+            "currency": "EUR",
+            "purpose": "payout",
+            "status": "active",
+            "created_at": "2026-11-20T10:05:00Z",
+            "expiry": None,
+            "ended_at": None,
+        }
+    ]
     assert (body["returned_by"], body["returns"]) == ([], None)
     ledger.claims.claims.clear()
     ledger.at("2026-11-20T10:20:00").count(payout())
@@ -404,14 +405,14 @@ def test_a_payout_s_story_has_its_block_and_its_return(ledger):
     [stage] = body["stages"]
     assert (stage["state"], stage["counted_in"]) == ("paid", "2026-11-20T10:15:00Z")
     assert [line["amount"] for line in stage["lines"]] == ["-40.00"]
-    assert (body["block"]["status"], body["block"]["ended_at"]) == (
+    assert (body["blocks"][0]["status"], body["blocks"][0]["ended_at"]) == (
         "settled",
         "2026-11-20T10:20:00Z",
     )
     assert body["returned_by"] == [payout_return_id(MERCHANT, "payout-1")]
     back = get(f"/operations/{body['returned_by'][0]}").body
     assert (back["type"], back["returns"]) == ("withdrawal_reversal", id_of(payout()))
-    assert (back["returned_by"], back["block"]) == ([], None)
+    assert (back["returned_by"], back["blocks"]) == ([], [])
     assert [line["amount"] for line in back["stages"][0]["lines"]] == ["40.00"]
 
 
@@ -424,7 +425,7 @@ def test_a_payout_that_was_given_up_has_its_block_released_and_was_never_counted
     body = story(payout()).body
     [stage] = body["stages"]
     assert (stage["state"], stage["counted_in"]) == ("given_up", None)
-    assert body["block"]["status"] == "released"
+    assert body["blocks"][0]["status"] == "released"
     assert "anna" not in str(body)
     assert listed(stage="payout") == []
 
@@ -439,22 +440,6 @@ def test_a_payout_that_was_refused_has_no_lines_and_so_no_story(monkeypatch):
     ledger.serve(monkeypatch)
     answer = get(f"/operations/{payout_operation_id('m-1', 'payout-1')}", merchant_id="m-1")
     assert (answer.status, answer.problem) == (404, "not-found")
-
-
-def test_a_refund_s_story_has_the_block_of_its_authorization(ledger):
-    ledger.count(confirmed(), reconciled())
-    refund = confirmed(type="refund", external_reference="back", amount="15.00")
-    said = ("psp_id", "external_reference", "local_merchant_id", "shop_id", "currency")
-    asked = {name: refund[name] for name in said} | {"amount": "20.00"}
-    block = RefundAuthorizationRequestV1.validated(asked).to_block(
-        MERCHANT, "bs-5553-eur", "anna", ledger.now
-    )
-    assert not ledger.store.apply(block_writes(block))
-    ledger.count(refund)
-    body = story(refund).body
-    assert body["block"]["purpose"] == "refund"
-    assert (body["block"]["amount"], body["block"]["status"]) == ("20.00", "settled")
-    assert body["block"]["expiry"] == "2026-11-27T10:15:00Z"
 
 
 def test_a_correction_and_what_it_corrects_name_each_other(ledger):

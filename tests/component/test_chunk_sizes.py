@@ -25,7 +25,9 @@ from falcon_balances.domain.operations import PspOperation, Segment, Stage
 from falcon_balances.domain.parts import ArrivedSegment, countable_parts, joined
 from falcon_balances.domain.revising import Revision, revise, truth_of
 from falcon_balances.domain.splitting import split
+from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import (
+    MemoryAuthorizations,
     MemoryEventClaims,
     MemoryMerchantDirectory,
     MemoryTransactionLog,
@@ -47,7 +49,7 @@ from tests.builders import (
 
 STATE_BYTES_MAX = 256 * 1024
 ITEM_BYTES_MAX = 400 * 1024  # of DynamoDB
-WORST_BYTES_MAX = 200_000
+WORST_BYTES_MAX = 210_000
 MESSAGE_ID = "059f36b4-87a3-44ab-83d2-661975830a7d"
 
 
@@ -143,7 +145,8 @@ def bytes_of_steps(shape: Shape, messages: list[ValidMessage]) -> list[int]:
     given_to = SplitterInput(stage=shape.stage, messages=tuple(messages))
     split_up = split_messages(given_to, directory)
     claims = MemoryEventClaims()
-    persisted = persist(split_up, claims, MemoryTransactionLog(), SENT_AT)
+    authorizations = MemoryAuthorizations(MemoryBalanceStore())
+    persisted = persist(split_up, claims, MemoryTransactionLog(), authorizations, SENT_AT)
     published = publish(persisted, MemoryBalanceStream(lambda: SENT_AT), claims)
     steps = (given_to, split_up, persisted, published)
     assert not any(message.rejection for message in persisted.messages)

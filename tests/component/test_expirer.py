@@ -121,7 +121,7 @@ def test_one_that_meets_another_write_is_the_next_minute_s(store):
     assert money(store) == (10**6, 0)
 
 
-def test_a_lost_answer_leaves_the_rest_due(store):
+def test_a_lost_answer_does_not_hold_up_the_rest(store):
     store.transact(block_writes(block("other")))
 
     def lose_an_answer(point: str) -> None:
@@ -130,10 +130,7 @@ def test_a_lost_answer_leaves_the_rest_due(store):
             raise TransientError("lost")
 
     store.interrupt = lose_an_answer
-    with pytest.raises(TransientError):
-        expire_blocks(DUE, store)
-    assert money(store) == (10**6 - 1500, 1500)
-    assert expire_blocks(DUE, store) == 1
+    assert expire_blocks(DUE, store) == 1, "one that failed does not stop the others"
     assert money(store) == (10**6, 0)
 
 

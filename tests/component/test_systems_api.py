@@ -10,24 +10,36 @@ import pytest
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.ports import LogObject
+from falcon_balances.adapters.refund_claims import DynamoAuthorizations
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, block_writes, ending_writes
 from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from lambdas.balance_api import blocking, systems
+from lambdas.persister.linking import links_of
 from tests.builders import (
+    claim_of,
     confirmed,
     context_of,
     data_of,
     operation_id_of,
     reconciled,
     record_of,
+    records_of,
     shop,
 )
 from tests.component.api_calls import NOT_FOUND, PROBLEM, REQUEST_ID
-from tests.component.world import BALANCES_TABLE, LOG_BUCKET, event_file, lambda_context, utc
+from tests.component.world import (
+    BALANCES_TABLE,
+    CLAIMS_TABLE,
+    LOG_BUCKET,
+    event_file,
+    lambda_context,
+    utc,
+)
 
 ROOT = "/v1/systems/merchants/m-5553"
 BLOCKS, AUTHORIZATIONS = f"{ROOT}/blocks", f"{ROOT}/refund-authorizations"
@@ -104,7 +116,7 @@ def store(aws, monkeypatch):
     """Merchant 5553 with 100.00 EUR available, at 10:20."""
     monkeypatch.setattr(systems, "utc_now", lambda: NOW)
     monkeypatch.setattr(systems.routes, "now", lambda: NOW)
-    monkeypatch.setattr(blocking, "_delay_s", lambda _attempt: 0)
+    monkeypatch.setattr(blocking, "delay_s", lambda _attempt: 0)
     aws.load(context_of(), context_of("other"))
     store = DynamoBalanceStore(client("dynamodb"), BALANCES_TABLE)
     store.transact([AddCounters(BALANCE, {"available": 10000, "operations_count": 1})])
@@ -457,28 +469,35 @@ def test_a_path_beyond_all_measure_is_413(world, path):
 
 def test_a_refund_that_is_covered_is_authorized_with_a_block_for_a_week(world):
     answer = authorize()
-    operation_id = operation_id_of(REFUND)
+    [held] = answer["body"]["blocks"]
     assert answer["statusCode"] == 201
     assert answer["body"] == {
         "authorized": True,
-        "falcon_operation_id": operation_id,
+        "falcon_operation_id": operation_id_of(REFUND),
+        "attempt": 1,
+        "status": "active",
         "reason": None,
         "available": None,
-        "block": {
-            "block_id": operation_id,
-            "merchant_id": "m-5553",
-            "balance_shop_id": "bs-5553-eur",
-            "amount": "15.00",
-            "currency": "EUR",
-            "purpose": "refund",
-            "reference": "refund-1",
-            "status": "active",
-            "created_at": "2026-11-20T10:20:00Z",
-            "requested_by": CALLER,
-            "expiry": "2026-11-27T10:20:00Z",
-            "ended_at": None,
-            "ended_by": None,
-        },
+        "short": [],
+        "sale": None,
+        "expiry": "2026-11-27T10:20:00Z",
+        "blocks": [
+            {
+                "block_id": held["block_id"],
+                "merchant_id": "m-5553",
+                "balance_shop_id": "bs-5553-eur",
+                "amount": "15.00",
+                "currency": "EUR",
+                "purpose": "refund",
+                "reference": "refund-1",
+                "status": "active",
+                "created_at": "2026-11-20T10:20:00Z",
+                "requested_by": CALLER,
+                "expiry": "2026-11-27T10:20:00Z",
+                "ended_at": None,
+                "ended_by": None,
+            }
+        ],
     }
     again = authorize()
     assert (again["statusCode"], again["body"]) == (200, answer["body"])
@@ -489,13 +508,9 @@ def test_a_refund_that_is_not_covered_is_refused_for_good(world, store):
     for _ in range(2):
         answer = authorize(amount="100.01")
         assert answer["statusCode"] == 200
-        assert answer["body"] == {
-            "authorized": False,
-            "falcon_operation_id": operation_id_of(REFUND),
-            "reason": "insufficient_balance",
-            "available": "100.00",
-            "block": None,
-        }
+        assert (answer["body"]["authorized"], answer["body"]["blocks"]) == (False, [])
+        assert answer["body"]["reason"] == "insufficient_balance"
+        assert answer["body"]["available"] == "100.00"
         give(store, 10**6)
     assert money(world)[1] == 0
 
@@ -511,31 +526,59 @@ def test_the_same_refund_asked_otherwise_is_a_conflict(world, changes, field):
     assert money(world) == (8500, 1500)
 
 
-def test_a_refund_that_is_counted_already_is_not_authorized(world):
-    world.reduce(data_of(record_of(REFUND)))
+def count_refund(world) -> None:
+    """Claimed, linked with its authorization, and counted."""
+    claims = DynamoEventClaims(client("dynamodb"), CLAIMS_TABLE)
+    claim = claim_of(REFUND)
+    claims.claim(claim)
+    authorizations = DynamoAuthorizations(client("dynamodb"), BALANCES_TABLE)
+    world.reduce(*map(data_of, records_of(claim, links_of(claim, claims, authorizations))))
+
+
+def test_a_refund_that_is_claimed_already_is_not_authorized(world):
+    count_refund(world)
     answer = authorize()
     assert (answer["statusCode"], answer["body"]["field"]) == (409, "external_reference")
-    assert "block" not in answer["body"]
+    assert "authorization" not in answer["body"]
     assert money(world) == (8500, 0)
 
 
 def test_an_authorization_that_was_used_is_not_given_again(world):
-    held = authorize(amount="20.00")["body"]["block"]
-    world.reduce(data_of(record_of(REFUND)))
+    [held] = authorize(amount="20.00")["body"]["blocks"]
+    count_refund(world)
     answer = authorize(amount="20.00")
-    assert (answer["statusCode"], answer["body"]["field"]) == (409, "external_reference")
-    assert answer["body"]["block"]["status"] == "settled"
+    assert (answer["statusCode"], answer["body"]["field"]) == (409, "attempt")
+    assert answer["body"]["authorization"]["status"] == "settled"
     released = request("POST", f"{BLOCKS}/{held['block_id']}/release")
     assert (released["statusCode"], released["body"]["block"]["status"]) == (409, "settled")
     assert money(world) == (8500, 0)
 
 
 def test_an_authorization_that_was_given_back_is_not_given_again(world):
-    held = authorize()["body"]["block"]
+    [held] = authorize()["body"]["blocks"]
     assert request("POST", f"{BLOCKS}/{held['block_id']}/release")["statusCode"] == 200
     answer = authorize()
-    assert (answer["statusCode"], answer["body"]["block"]["status"]) == (409, "released")
+    assert (answer["statusCode"], answer["body"]["authorization"]["status"]) == (409, "released")
     assert money(world) == (10000, 0)
+    assert authorize(attempt=2)["statusCode"] == 201
+
+
+def test_in_dynamodb_too_no_more_is_authorized_than_is_left_of_the_sale(world):
+    sale = record_of(confirmed(amount="40.00"), context_of())
+    world.reduce(data_of(sale))
+    granted = authorize(original_reference="order-1", external_reference="r-1", amount="30.00")
+    assert (granted["statusCode"], granted["body"]["sale"]["is_known"]) == (201, True)
+    refused = authorize(original_reference="order-1", external_reference="r-2", amount="10.01")
+    assert (refused["body"]["reason"], refused["body"]["sale"]["left"]) == ("above_sale", "10.00")
+    unknown = authorize(original_reference="order-2", external_reference="r-3", amount="10.00")
+    assert unknown["body"]["sale"]["is_known"] is False
+    world.reduce(data_of(record_of(confirmed(external_reference="order-2"), context_of())))
+    more = authorize(original_reference="order-2", external_reference="r-4", amount="1.00")
+    assert more["body"]["sale"]["is_known"] is True
+    again = authorize(
+        original_reference="order-1", external_reference="r-2", amount="10.00", attempt=2
+    )
+    assert again["statusCode"] == 201
 
 
 @pytest.mark.parametrize(
@@ -566,7 +609,7 @@ def test_the_context_in_force_now_says_which_balance(world):
     )
     answer = authorize()
     assert (answer["body"]["authorized"], answer["body"]["available"]) == (False, "0.00")
-    assert [each["balance_shop_id"] for each in world.items("BLOCK").values()] == ["bs-new"]
+    assert [each["balance_shop_id"] for each in answer["body"]["short"]] == ["bs-new"]
 
 
 # Merchants of high risk: the log is asked too
@@ -838,19 +881,6 @@ def test_a_lost_answer_is_503_and_asking_again_finds_the_block(fake):
     assert block()["statusCode"] == 503
     assert block()["statusCode"] == 200
     assert fake.counters[BALANCE] == {"available": 6000, "blocked": 4000}
-
-
-def test_a_refund_counted_while_it_is_asked_for_is_a_conflict(fake):
-    mark = ItemKey("MERCHANT#m-5553", f"OPERATION#{operation_id_of(REFUND)}#confirmed")
-
-    def counted_first(point: str) -> None:
-        if point == "before MemoryBalanceStore.transact":
-            fake.marks[mark] = {"fingerprint": "f"}
-
-    fake.interrupt = counted_first
-    answer = authorize()
-    assert (answer["statusCode"], answer["body"]["field"]) == (409, "external_reference")
-    assert fake.blocks_of("m-5553") == []
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ _INDEXES = {
         "by-expiry": ("expiring", "expiry"),
         "by-window": ("merchant_id", "counted_order"),
         "by-open": ("open", "sk"),
+        "by-reference": ("referenced", "sk"),
     }
 }
 

@@ -55,7 +55,7 @@ def test_both_apis_have_the_same_reads():
     paths = set(SAID["paths"])
     reads = {path for path in paths if path.startswith("/v1/merchants/")}
     assert {path.replace("/v1/", "/v1/systems/", 1) for path in reads} < paths
-    assert len(reads) == 8
+    assert len(reads) == 9
 
 
 def test_every_example_is_of_its_schema():

@@ -206,7 +206,7 @@ def test_an_operations_story_has_its_stages_and_its_correction(served, asker):
 
 def test_a_payouts_story_has_its_block_and_its_return(asker):
     told = story(asker, payout_of(OWN))
-    assert (told["block"]["status"], told["block"]["amount"]) == ("settled", "20.00")
+    assert (told["blocks"][0]["status"], told["blocks"][0]["amount"]) == ("settled", "20.00")
     assert told["returned_by"] == [returned_of(OWN)]
     assert told["stages"][0]["state"] == "paid"
     back = story(asker, returned_of(OWN))

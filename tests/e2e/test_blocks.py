@@ -91,7 +91,7 @@ def test_a_refund_is_authorized_confirmed_and_settled(money):
     shown = ask(money, "GET", f"blocks/{yes.document['falcon_operation_id']}").document
     assert shown["status"] == "settled"
     late = ask(money, "POST", "refund-authorizations", refund("spend", "r-1", "40.00"))
-    assert (late.status, late.document["block"]["status"]) == (409, "settled")
+    assert (late.status, late.document["authorization"]["status"]) == (409, "settled")
 
 
 def test_a_refund_counted_without_a_block_cannot_be_authorized_any_more(money):

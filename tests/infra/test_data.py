@@ -101,7 +101,7 @@ def test_claims_and_contexts_never_expire(assembly):
 
 
 def test_marks_are_listed_in_the_order_of_counting(assembly):
-    index, _, _ = assembly.properties("AWS::DynamoDB::Table")["balances"]["GlobalSecondaryIndexes"]
+    index, *_ = assembly.properties("AWS::DynamoDB::Table")["balances"]["GlobalSecondaryIndexes"]
     assert index["IndexName"] == "by-window"
     assert index["Projection"] == {"ProjectionType": "ALL"}
     assert [(key["AttributeName"], key["KeyType"]) for key in index["KeySchema"]] == [
@@ -111,7 +111,7 @@ def test_marks_are_listed_in_the_order_of_counting(assembly):
 
 
 def test_blocks_that_will_expire_are_listed_by_their_time(assembly):
-    _, index, _ = assembly.properties("AWS::DynamoDB::Table")["balances"]["GlobalSecondaryIndexes"]
+    _, index, *_ = assembly.properties("AWS::DynamoDB::Table")["balances"]["GlobalSecondaryIndexes"]
     assert index["IndexName"] == "by-expiry"
     assert [(key["AttributeName"], key["KeyType"]) for key in index["KeySchema"]] == [
         ("expiring", "HASH"),
@@ -120,11 +120,23 @@ def test_blocks_that_will_expire_are_listed_by_their_time(assembly):
 
 
 def test_operations_whose_stages_disagree_are_listed_by_merchant(assembly):
-    _, _, index = assembly.properties("AWS::DynamoDB::Table")["balances"]["GlobalSecondaryIndexes"]
+    _, _, index, _ = assembly.properties("AWS::DynamoDB::Table")["balances"][
+        "GlobalSecondaryIndexes"
+    ]
     assert index["IndexName"] == "by-open"
     assert index["Projection"] == {"ProjectionType": "ALL"}
     assert [(key["AttributeName"], key["KeyType"]) for key in index["KeySchema"]] == [
         ("open", "HASH"),
+        ("sk", "RANGE"),
+    ]
+
+
+def test_operations_are_listed_by_the_references_they_bear(assembly):
+    *_, index = assembly.properties("AWS::DynamoDB::Table")["balances"]["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "by-reference"
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert [(key["AttributeName"], key["KeyType"]) for key in index["KeySchema"]] == [
+        ("referenced", "HASH"),
         ("sk", "RANGE"),
     ]
 

@@ -68,7 +68,11 @@ def test_variables_name_the_real_thing(assembly):
     }
     expected = {
         "splitter": {"CONTEXT_TABLE": "merchant-contexts"},
-        "persister": {"CLAIMS_TABLE": "event-claims", "LOG_BUCKET": "log-<AccountId>-<Region>"},
+        "persister": {
+            "CLAIMS_TABLE": "event-claims",
+            "BALANCES_TABLE": "balances",
+            "LOG_BUCKET": "log-<AccountId>-<Region>",
+        },
         "publisher": {"STREAM": "balance-operations", "CLAIMS_TABLE": "event-claims"},
         "reducer": {
             "BALANCES_TABLE": "balances",

@@ -19,6 +19,7 @@ READS_MERCHANTS = {
     ("dynamodb:Query", BALANCES),
     ("dynamodb:Query", f"{BALANCES}/index/by-window"),
     ("dynamodb:Query", f"{BALANCES}/index/by-open"),
+    ("dynamodb:Query", f"{BALANCES}/index/by-reference"),
     ("dynamodb:Query", "event-claims.Arn"),
     *FOLDS_THE_LOG,
 }
@@ -66,6 +67,8 @@ FUNCTIONS = {
     },
     "expirer": {
         ("dynamodb:Query", f"{BALANCES}/index/by-expiry"),
+        ("dynamodb:BatchGetItem", BALANCES),
+        ("dynamodb:PutItem", BALANCES),
         ("dynamodb:UpdateItem", BALANCES),
     },
     "systems-api": {
@@ -73,6 +76,7 @@ FUNCTIONS = {
         ("dynamodb:ConditionCheckItem", BALANCES),
         ("dynamodb:PutItem", BALANCES),
         ("dynamodb:UpdateItem", BALANCES),
+        ("dynamodb:ConditionCheckItem", "event-claims.Arn"),
         ("dynamodb:BatchGetItem", "merchant-contexts.Arn"),
         # It knows no resources.
         ("cloudwatch:GetMetricData", "*"),
@@ -83,6 +87,8 @@ FUNCTIONS = {
     "persister": {
         ("dynamodb:PutItem", "event-claims.Arn"),
         ("dynamodb:GetItem", "event-claims.Arn"),
+        ("dynamodb:Query", "event-claims.Arn"),
+        ("dynamodb:GetItem", BALANCES),
         ("s3:PutObject", f"{LOG_OBJECTS}*"),
         ("s3:GetObject", f"{LOG_OBJECTS}*"),
     },

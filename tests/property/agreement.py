@@ -115,12 +115,16 @@ def check_effects_add_up(marks: Mapping[ItemKey, Mapping[str, str | int]], items
 def check_standings(
     segments: Iterable[Segment], marks: Mapping[ItemKey, Mapping[str, str | int]]
 ) -> None:
-    """One for every operation that was ever counted, with what its stages say and how many times
-    it changed; in the index while they disagree.
+    """One for every operation that was ever counted, with what its stages say; in the index while
+    they disagree. Its version moves with each change, and where a finding was noted in it.
     """
+    changed = {
+        (key.pk.removeprefix("MERCHANT#"), key.sk.removeprefix("STANDING#")): int(item["version"])
+        for key, item in marks.items()
+        if key.sk.startswith("STANDING#")
+    }
     there = {
         (key.pk.removeprefix("MERCHANT#"), key.sk.removeprefix("STANDING#")): (
-            item["version"],
             _read(str(item["confirmed"])),
             _read(str(item["reconciled"])),
             item.get("open"),
@@ -131,13 +135,14 @@ def check_standings(
     sides, versions = sides_of(segments)
     assert there == {
         key: (
-            versions[key],
             said["confirmed"],
             said["reconciled"],
             None if said["confirmed"] == said["reconciled"] else f"MERCHANT#{key[0]}",
         )
         for key, said in sides.items()
     }, "a standing is not what was counted"
+    for key, version in changed.items():
+        assert version >= versions[key], "a standing changed without its version"
 
 
 def open_operations(segments: Iterable[Segment]) -> dict[tuple[str, str], str]:

@@ -24,11 +24,13 @@ from falcon_balances.domain.operations import Stage
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interrupt
 from falcon_balances.fakes.storage import (
+    MemoryAuthorizations,
     MemoryEventClaims,
     MemoryMerchantDirectory,
     MemoryOutcomeTopic,
     MemoryPayoutClaims,
     MemoryQuarantine,
+    MemoryRefundClaims,
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
@@ -92,6 +94,8 @@ class Pipeline:
         self.directory = MemoryMerchantDirectory(interrupt)
         self.quarantine = MemoryQuarantine(interrupt)
         self.payouts = MemoryPayoutClaims(self.claims, self.store, interrupt)
+        self.refunds = MemoryRefundClaims(self.claims, self.store, interrupt)
+        self.authorizations = MemoryAuthorizations(self.store, interrupt)
         self.outcomes = MemoryOutcomeTopic(interrupt)
         self.queues = {stage: Queue() for stage in Stage}
         self.read_until: dict[str, int] = {}
@@ -179,9 +183,8 @@ class Pipeline:
                 raise RuntimeError("a bug in the splitter")
             answer: Any = split_messages(SplitterInput.model_validate(document), self.directory)
         elif name == "Persister":
-            answer = persist(
-                PersisterInput.model_validate(document), self.claims, self.log, self.now
-            )
+            persisting = PersisterInput.model_validate(document)
+            answer = persist(persisting, self.claims, self.log, self.authorizations, self.now)
         elif name == "PayoutDecider":
             decide = SplitterInput.model_validate(document)
             deciding = DecidingWorld(

@@ -177,9 +177,30 @@ FAULTS = (
         "part borders that shift with the blocks there are",
         "falcon_balances/domain/parts.py",
         "    while group := dict(islice(balances, BALANCES_PER_PART)):\n",
-        "    room = BALANCES_PER_PART - (_block_key(arrived.segment) is not None)\n"
+        "    room = BALANCES_PER_PART - bool(_block_keys(arrived))\n"
         "    while group := dict(islice(balances, room)):\n",
         first=("tests/unit/domain/test_parts.py",),
+    ),
+    Fault(
+        "a block ended for one of two merchants",
+        "lambdas/persister/linking.py",
+        "    return tuple(each for each in blocks if each.merchant_id not in named)\n",
+        "    return tuple(each for each in blocks[:1] if each.merchant_id not in named)\n",
+        first=("tests/component/test_authorizations.py",),
+    ),
+    Fault(
+        "two authorizations above the sale",
+        "falcon_balances/domain/authorizations.py",
+        "            at_least=left if authorization.sale_is_known else None,\n",
+        "            at_least=None,\n",
+        first=("tests/component/test_authorizations.py",),
+    ),
+    Fault(
+        "an authorization although the refund is claimed",
+        "falcon_balances/fakes/storage.py",
+        "in self.claims for stage in PSP_STAGES):\n",
+        "in self.claims for stage in PSP_STAGES[:1]):\n",
+        first=("tests/component/test_authorizations.py",),
     ),
     Fault(
         "two stages that agree taken as open",

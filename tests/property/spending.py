@@ -1,11 +1,13 @@
 """What must hold of blocks and payouts at every moment, and once all is quiet (design §10.9)."""
 
+from collections.abc import Mapping
+
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose
 from falcon_balances.domain.counting import ItemKey, mark_sk, merchant_pk
 from falcon_balances.domain.errors import RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
-from falcon_balances.domain.operations import PSP_STAGES, Stage
+from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payouts import Outcome, PayoutState, outcome_id, rejection_id
 from tests.property.promises import Promises
 
@@ -18,6 +20,7 @@ _MOVES_MONEY = {
     "after MemoryBalanceStore.transact",
     "after MemoryPayoutClaims.decide",
     "after MemoryPayoutClaims.move",
+    "after MemoryRefundClaims.authorize",
 }
 
 
@@ -25,11 +28,13 @@ class SpendingPromises(Promises):
     def __init__(self) -> None:
         super().__init__()
         self._blocks: dict[ItemKey, Block] = {}
+        self._set_aside: dict[ItemKey, int] = {}
 
     def observe(self, point: str) -> None:
         super().observe(point)
         if point in _MOVES_MONEY:
             self._blocks_are_covered_and_end_once()
+            self._no_more_is_set_aside_than_is_left_of_a_sale()
         elif point == "after MemoryOutcomeTopic.announce":
             self._outcome_is_true()
 
@@ -59,6 +64,15 @@ class SpendingPromises(Promises):
                 assert counters.get("blocked", 0) == set_aside.get(key, 0), "set aside for nothing"
         self._blocks = now
 
+    def _no_more_is_set_aside_than_is_left_of_a_sale(self) -> None:
+        """When it is set aside; a fact that comes later may take more."""
+        for key, said in self._world.store.counters.items():
+            if key.sk.startswith("SALE#"):
+                now = said.get("EUR_set_aside", 0)
+                if now > self._set_aside.get(key, 0) and said.get("captures", 0) > 0:
+                    assert said["EUR_left"] >= 0, "authorized above what is left of the sale"
+                self._set_aside[key] = now
+
     def _check_end(self, block: Block) -> None:
         if block.status is BlockStatus.EXPIRED:
             assert block.expiry is not None
@@ -67,11 +81,12 @@ class SpendingPromises(Promises):
             assert self._is_spent(block), "settled by nothing"
 
     def _is_spent(self, block: Block) -> bool:
-        """Whichever stage of a refund comes first."""
-        stages = (Stage.PAYOUT,) if block.purpose is Purpose.PAYOUT else PSP_STAGES
-        pk = merchant_pk(block.merchant_id)
-        keys = {ItemKey(pk, mark_sk(block.block_id, stage)) for stage in stages}
-        return not keys.isdisjoint(self._world.store.marks)
+        """Whichever stage of a refund comes first, and whomever it debits."""
+        if block.purpose is Purpose.PAYOUT:
+            mark = mark_sk(block.block_id, Stage.PAYOUT)
+            return ItemKey(merchant_pk(block.merchant_id), mark) in self._world.store.marks
+        begins = f"OPERATION#{block.operation_id}#"
+        return any(key.sk.startswith(begins) for key in self._world.store.marks)
 
     def _outcome_is_true(self) -> None:
         outcome = self._world.outcomes.announced[-1]
@@ -87,10 +102,20 @@ class SpendingPromises(Promises):
         for (operation_id, _), claim in self._world.claims.claims.items():
             if claim.state is not None:
                 self._check_payout(operation_id, claim)
+        for said in self._world.store.marks.items():
+            self._check_authorization(*said)
         for block in self.blocks().values():
             if block.status is BlockStatus.ACTIVE:
                 assert block.purpose is not Purpose.PAYOUT, "a payout's block is left over"
                 assert not self._is_spent(block), "a refund's block is left over"
+
+    def _check_authorization(self, key: ItemKey, said: Mapping[str, str | int]) -> None:
+        """Once its refund is counted nothing of it is held, of the balances or of the sale."""
+        if key.sk.startswith("ATTEMPT#") and said["status"] == BlockStatus.ACTIVE:
+            operation_id = key.pk.removeprefix("REFUND#")
+            marks = (key.sk for key in self._world.store.marks)
+            is_counted = any(sk.startswith(f"OPERATION#{operation_id}#") for sk in marks)
+            assert not is_counted, "an authorization is left over"
 
     def _check_every_request_is_answered(self) -> None:
         """Also those that were rejected, and returns: who asked must not wait for ever."""

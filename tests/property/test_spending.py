@@ -1,6 +1,6 @@
 """Blocks, refunds, payouts, returns and adjustments, with crashes at every call, in any order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -8,12 +8,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from falcon_balances.contracts.blocks import BlockRequestV1, RefundAuthorizationRequestV1
-from falcon_balances.domain.blocks import manual_block_id
+from falcon_balances.adapters.authorizing import end_authorization, find_authorization
+from falcon_balances.contracts.authorizations import RefundAuthorizationRequestV1
+from falcon_balances.contracts.blocks import BlockRequestV1
+from falcon_balances.domain.authorizations import Authorization, attempt_key, debits_of
+from falcon_balances.domain.blocks import BlockStatus, manual_block_id
 from falcon_balances.domain.counting import ItemKey, block_sk, merchant_pk
 from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payouts import giving_up
+from falcon_balances.domain.splitting import split
+from lambdas.balance_api.authorizing import AuthorizationConflictError, request_authorization
 from lambdas.balance_api.blocking import BlockConflictError, release, request_block
 from lambdas.expirer.handler import expire_blocks
 from tests.property.actors import Actor
@@ -28,6 +33,7 @@ RETURNS = st.sampled_from([None, "r-1", "r-2"])
 SALES = st.sampled_from(["c2", "c3"])
 STAGES = st.sampled_from([Stage.CONFIRMED, Stage.RECONCILED])
 KEYS = st.sampled_from(["k1", "k2"])
+PARTS = st.sampled_from([("ann",), ("bob",), ("ann", "bob"), ("bob", "bob")])
 DATE = "2026-03-05T09:00:00Z"
 TRACED: dict[str, object] = {"reconciled_date": DATE, "bank_reference": "bank-1"}
 # The same request, asked again later, or only valid for as long as an early decision takes.
@@ -53,6 +59,16 @@ def psp_event(kind: str, reference: str, amount: str) -> dict[str, object]:
     }
 
 
+def split_refund(reference: str, sellers: Sequence[str]) -> dict[str, object]:
+    """Of the sale c1, 3.00 by each seller, who gets 0.10 of commission back from ann."""
+    splits = [
+        {"local_merchant_id": each, "shop_id": "shop", "amount": "3.00", "marketplace_fee": "0.10"}
+        for each in sellers
+    ]
+    event = psp_event("refund", reference, f"{3 * len(sellers)}.00")
+    return event | {"splits": splits, "original_reference": "c1"}
+
+
 class SpendingMachine(Machine):
     def __init__(self) -> None:
         self.spending = SpendingPromises()
@@ -62,11 +78,13 @@ class SpendingMachine(Machine):
     def bring_money(self) -> None:
         """10.00 of it: less than what will be asked for."""
         self._load(context("ann", "0"))
-        captured = psp_event("capture", "c1", "10.00")
-        reconciled = captured | TRACED
-        for stage, event in ((Stage.CONFIRMED, captured), (Stage.RECONCILED, reconciled)):
-            self._send(stage, dump(event))
-            self.pipeline.dispatcher(stage, 1)()
+        self._load(context("bob", "0"))
+        for local, reference in (("ann", "c1"), ("bob", "b1")):
+            captured = psp_event("capture", reference, "10.00") | {"local_merchant_id": local}
+            reconciled = captured | TRACED
+            for stage, event in ((Stage.CONFIRMED, captured), (Stage.RECONCILED, reconciled)):
+                self._send(stage, dump(event))
+                self.pipeline.dispatcher(stage, 1)()
         self._finish_all()
 
     def _start(self, name: str, work: Callable[[], object], schedule: list[Any]) -> None:
@@ -80,6 +98,12 @@ class SpendingMachine(Machine):
     @rule(reference=REFUNDS, amount=AMOUNTS)
     def confirm_refund(self, reference: str, amount: str) -> None:
         self._send(Stage.CONFIRMED, dump(psp_event("refund", reference, amount)))
+
+    @rule(stage=STAGES, reference=REFUNDS, parts=PARTS)
+    def refund_by_split(self, stage: Stage, reference: str, parts: Sequence[str]) -> None:
+        """Of whichever sellers, whatever was authorized."""
+        event = split_refund(reference, parts)
+        self._send(stage, dump(event | (TRACED if stage is Stage.RECONCILED else {})))
 
     @rule(reference=REFUNDS, amount=AMOUNTS)
     def trace_refund(self, reference: str, amount: str) -> None:
@@ -126,19 +150,62 @@ class SpendingMachine(Machine):
 
     @rule(reference=REFUNDS, amount=AMOUNTS, seconds=st.integers(1, 300), schedule=SCHEDULE)
     def authorize(self, reference: str, amount: str, seconds: int, schedule: list[Any]) -> None:
-        asked = RefundAuthorizationRequestV1(
-            psp_id="psp",
-            external_reference=reference,
-            local_merchant_id="ann",
-            shop_id="shop",
-            amount=amount,
+        self._authorize(psp_event("refund", reference, amount), seconds, 1, schedule)
+
+    @rule(
+        reference=REFUNDS,
+        parts=PARTS,
+        seconds=st.integers(1, 300),
+        attempt=st.integers(1, 3),
+        schedule=SCHEDULE,
+    )
+    def authorize_by_split(
+        self,
+        reference: str,
+        parts: Sequence[str],
+        seconds: int,
+        attempt: int,
+        schedule: list[Any],
+    ) -> None:
+        self._authorize(split_refund(reference, parts), seconds, attempt, schedule)
+
+    def _authorize(
+        self, event: dict[str, object], seconds: int, attempt: int, schedule: list[Any]
+    ) -> None:
+        left_out = {"schema_version", "type", "operation_date"}
+        said = {name: value for name, value in event.items() if name not in left_out}
+        asked = RefundAuthorizationRequestV1.validated(
+            said | {"expires_in_seconds": seconds, "attempt": attempt}
+        )
+        now = self.pipeline.now
+        refund = asked.to_operation(now)
+        split_up = split(refund, self.pipeline.directory.contexts)
+        authorization = Authorization(
+            falcon_operation_id=split_up.falcon_operation_id,
+            attempt=attempt,
+            merchant_id=split_up.named_merchant_id,
+            asked=asked.asked(refund),
             currency="EUR",
-            expires_in_seconds=seconds,
+            amount=refund.amount.minor,
+            requested_by="tester",
+            created_at=now,
+            expiry=asked.expiry(now),
+            sale=None if split_up.sale is None else split_up.sale.sale,
         )
-        block = asked.to_block("m-ann", "bs-ann", "tester", self.pipeline.now)
-        self._start(
-            "authorize", lambda: request_block(block, self.pipeline.store, wait=_no_wait), schedule
-        )
+        debits = debits_of(split_up.segments)
+
+        def work() -> None:
+            with suppress(AuthorizationConflictError):
+                request_authorization(
+                    authorization,
+                    debits,
+                    self.pipeline.store,
+                    self.pipeline.refunds,
+                    lambda _block: None,
+                    _no_wait,
+                )
+
+        self._start("authorize", work, schedule)
 
     @rule(key=KEYS, amount=AMOUNTS, schedule=SCHEDULE)
     def block(self, key: str, amount: str, schedule: list[Any]) -> None:
@@ -163,8 +230,15 @@ class SpendingMachine(Machine):
     def _release(self, block_id: str) -> None:
         store, key = self.pipeline.store, ItemKey(merchant_pk("m-ann"), block_sk(block_id))
         found = store.blocks([key]).get(key)
-        if found is not None:
-            release(found, "tester", self.pipeline.now, store, _no_wait)
+        if found is None:
+            return
+        if found.operation_id is not None and found.attempt is not None:
+            held = find_authorization(attempt_key(found.operation_id, found.attempt), store)
+            if held is not None:
+                end = BlockStatus.RELEASED
+                end_authorization(held, end, self.pipeline.now, "tester", store, wait=_no_wait)
+            return
+        release(found, "tester", self.pipeline.now, store, _no_wait)
 
     @rule(seconds=st.integers(1, 200), schedule=SCHEDULE)
     def expire(self, seconds: int, schedule: list[Any]) -> None:

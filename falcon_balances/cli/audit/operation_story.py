@@ -20,6 +20,7 @@ from falcon_balances.contracts.log_objects import FlawedObjectError, read_strict
 from falcon_balances.contracts.merchant_contexts import context_document
 from falcon_balances.contracts.operation_documents import LineV1, SetAsideV1
 from falcon_balances.domain.counting import ItemKey, merchant_pk, standing_sk
+from falcon_balances.domain.history import block_ids
 from falcon_balances.domain.identity import (
     operation_id_of_reference,
     payout_operation_id,
@@ -36,6 +37,7 @@ from falcon_balances.domain.operations import (
     Stage,
     main_line,
 )
+from falcon_balances.domain.standing import Standing
 
 ENVIRONMENT: Final = "not looked at: needs the environment, without --log FOLDER"
 _ORIGINAL: Final = (
@@ -285,8 +287,14 @@ class _Telling:
         store = DynamoBalanceStore(self._target.client("dynamodb"), self._target.balances_table)
         reads = [self._reads(self._target, each) for each in merchants]
         keys = [ItemKey(merchant_pk(each), standing_sk(self._id)) for each in merchants]
-        _, standings = store.companions([], keys)
-        blocks = [block for each in reads if (block := each.block(self._id)) is not None]
+        found = store.items(keys)
+        standings = {key: Standing.from_attributes(key, said) for key, said in found.items()}
+        blocks = [
+            block
+            for each in reads
+            for name in block_ids(self._id, each.marks_of(self._id))
+            if (block := each.block(name)) is not None
+        ]
         return {
             "blocks": [SetAsideV1.of(each).model_dump(mode="json") for each in blocks],
             "corrected_by": sorted({id_ for each in reads for id_ in each.corrections(self._id)}),

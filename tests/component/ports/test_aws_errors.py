@@ -97,8 +97,8 @@ CALLS = [
     (
         "dynamodb",
         "batch_get_item",
-        lambda c: DynamoBalanceStore(c, "balances").companions([WRITES[0].key], []),
-        "1 blocks and standings",
+        lambda c: DynamoBalanceStore(c, "balances").items([WRITES[0].key]),
+        "1 items",
     ),
     ("dynamodb", "get_item", lambda c: reads(c).as_of(), "AS_OF"),
     (

@@ -9,8 +9,11 @@ from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block, Purpose, block_writes
 from falcon_balances.domain.counting import (
     AddCounters,
+    Drop,
     ItemKey,
+    NoteFound,
     PutMark,
+    PutNewer,
     PutStanding,
 )
 from falcon_balances.domain.cuts import Cut
@@ -146,7 +149,7 @@ def test_a_standing_of_another_version_stops_everything_and_is_answered(store, t
     assert store.read(MARK.key) is store.read(BALANCE) is None
 
 
-def test_blocks_and_standings_are_read_together_those_that_there_are(store):
+def test_items_are_read_together_those_that_there_are(store):
     block = Block(
         block_id="block-1",
         merchant_id="m-1",
@@ -162,20 +165,72 @@ def test_blocks_and_standings_are_read_together_those_that_there_are(store):
     store.port.transact([add(available=100)])
     store.port.transact([*block_writes(block), put(STANDING, 0), put(others, 0), MARK])
     gone = ItemKey(MERCHANT, "BLOCK#2"), ItemKey(MERCHANT, "STANDING#2")
-    assert store.port.companions([block.key, gone[0]], [STANDING.key, others.key, gone[1]]) == (
-        {block.key: block},
-        {STANDING.key: STANDING, others.key: others},
-    )
-    assert store.port.companions([], [STANDING.key]) == ({}, {STANDING.key: STANDING})
-    assert store.port.companions([block.key], []) == ({block.key: block}, {})
-    assert store.port.companions([], [gone[1]]) == store.port.companions([], []) == ({}, {})
+    found = store.port.items([block.key, STANDING.key, others.key, BALANCE, *gone])
+    assert found.keys() == {block.key, STANDING.key, others.key, BALANCE}
+    assert found[block.key] == block.attributes()
+    assert found[STANDING.key] == STANDING.attributes()
+    assert found[BALANCE] == {"available": 0, "blocked": 100}
+    assert store.port.items([gone[1]]) == store.port.items([]) == {}
 
 
-def test_a_hundred_companions_are_read_at_once(store):
+def test_a_hundred_items_are_read_at_once(store):
     standings = [replace(STANDING, key=ItemKey(MERCHANT, f"STANDING#{n}")) for n in range(100)]
     store.port.transact([put(standing, 0) for standing in standings])
-    _, found = store.port.companions([], [standing.key for standing in standings])
-    assert found == {standing.key: standing for standing in standings}
+    found = store.port.items([standing.key for standing in standings])
+    assert found == {standing.key: standing.attributes() for standing in standings}
+
+
+SALE = ItemKey(MERCHANT, "SALE#psp#order 1#2")
+
+
+@pytest.mark.parametrize(
+    ("there", "least", "is_met"),
+    [(None, 1, False), (0, 1, False), (5, 5, True), (5, 6, False), (-1, -1, True)],
+)
+def test_an_attribute_must_be_there_and_at_least_so_much(store, there, least, is_met):
+    if there is not None:
+        store.port.transact([AddCounters(SALE, {"EUR_left": there})])
+    outcomes = store.port.transact([AddCounters(SALE, {"n": 1}, at_least=("EUR_left", least))])
+    assert (not outcomes) is is_met
+    if outcomes and there is not None:
+        [failed] = outcomes
+        assert isinstance(failed, ConditionFailed)
+        assert failed.attributes["EUR_left"] == there
+
+
+@pytest.mark.parametrize(("there", "is_met"), [(None, True), (0, True), (1, False)])
+def test_an_attribute_must_be_absent_or_nothing(store, there, is_met):
+    if there is not None:
+        store.port.transact([AddCounters(SALE, {"captures": there})])
+    assert (not store.port.transact([AddCounters(SALE, {"n": 1}, none_of="captures")])) is is_met
+
+
+def test_what_was_found_is_noted_while_the_item_is_as_it_was_read(store):
+    store.port.transact([AddCounters(SALE, {"version": 2}), put(STANDING, 0)])
+    for key, version in ((SALE, 2), (STANDING.key, STANDING.version)):
+        assert store.port.transact([NoteFound(key, version + 1, "x")]), "another version"
+        assert not store.port.transact([NoteFound(key, version, "something")])
+        found = store.port.items([key])[key]
+        assert (found["found"], found["version"]) == ("something", version + 1)
+        assert store.port.transact([NoteFound(key, version, "x")]), "it has moved on"
+    gone = ItemKey(MERCHANT, "SALE#psp#none")
+    assert store.port.transact([NoteFound(gone, 0, "x")])
+
+
+def test_what_knows_more_replaces_what_knew_less(store):
+    key = ItemKey(MERCHANT, "FINDING#merchants_contradict#1")
+
+    def known(n: int) -> PutNewer:
+        return PutNewer(key, {"known": n, "status": f"{n}"}, n)
+
+    assert not store.port.transact([known(2)])
+    for n in (1, 2):
+        assert store.port.transact([known(n)])
+    assert not store.port.transact([known(3)])
+    assert store.port.items([key])[key] == {"known": 3, "status": "3"}
+    assert not store.port.transact([Drop(key)])
+    assert not store.port.transact([Drop(key)])
+    assert store.port.items([key]) == {}
 
 
 def test_as_of_is_unknown_at_first_and_never_moves_back(store):

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -16,19 +17,16 @@ from falcon_balances.domain.blocks import (
     logged_blocks,
     manual_block_id,
     settled,
-    settled_by,
     spendable,
 )
 from falcon_balances.domain.counting import (
     AddCounters,
-    CheckAbsent,
     EndBlock,
     ItemKey,
     PutMark,
     PutStanding,
 )
-from falcon_balances.domain.identity import operation_id_of_reference
-from falcon_balances.domain.operations import OperationType, Segment, Stage
+from falcon_balances.domain.operations import Segment, Stage
 from falcon_balances.domain.parts import (
     ArrivedSegment,
     CountablePart,
@@ -36,9 +34,7 @@ from falcon_balances.domain.parts import (
     joined,
     writes_of,
 )
-from falcon_balances.domain.splitting import split
-from tests.unit.domain.events import context as context_of
-from tests.unit.domain.events import directory, event, segment_of
+from tests.unit.domain.events import segment_of
 
 NOW = datetime(2026, 11, 20, 10, 20, tzinfo=UTC)
 BLOCK_ID = "7d3f0b1a-0000-5000-8000-000000000001"
@@ -115,24 +111,11 @@ def test_a_key_means_one_block_of_one_merchant():
 SET_ASIDE = AddCounters(BALANCE, {"blocked": 4000, "available": -4000}, available_min=4000)
 
 
-@pytest.mark.parametrize(
-    ("purpose", "checks"),
-    [
-        (Purpose.MANUAL, []),
-        (Purpose.PAYOUT, []),
-        (
-            Purpose.REFUND,
-            [
-                CheckAbsent(ItemKey(MERCHANT, f"OPERATION#{BLOCK_ID}#{stage}"))
-                for stage in ("confirmed", "reconciled")
-            ],
-        ),
-    ],
-)
-def test_a_block_is_set_aside_if_it_is_new_and_covered(purpose, checks):
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_block_is_set_aside_if_it_is_new_and_covered(purpose):
     block = replace(BLOCK, purpose=purpose)
     put = PutMark(ItemKey(MERCHANT, f"BLOCK#{BLOCK_ID}"), block.attributes())
-    assert block_writes(block) == [put, SET_ASIDE, *checks]
+    assert block_writes(block) == [put, SET_ASIDE]
     assert put.only_if_absent
 
 
@@ -190,74 +173,51 @@ def test_an_end_gives_all_of_it_back(expired_at, said):
     )
 
 
-def part_of(stage: Stage, *lines: tuple[str, int]) -> CountablePart:
-    return first_part(segment_of(stage, *lines))
+REFUND_BLOCK = Block.key_of("m", BLOCK_ID)
 
 
-def first_part(segment: Segment) -> CountablePart:
-    return next(countable_parts(ArrivedSegment(segment, NOW, "the key", "f")))
+def arrived(segment: Segment, *blocks: ItemKey) -> ArrivedSegment:
+    return ArrivedSegment(segment, NOW, "the key", "f", blocks=blocks)
+
+
+def part_of(stage: Stage, *lines: tuple[str, int], blocks: Sequence[ItemKey] = ()) -> CountablePart:
+    return next(countable_parts(arrived(segment_of(stage, *lines), *blocks)))
 
 
 @pytest.mark.parametrize(
     ("stage", "line_type", "has_block"),
     [
-        (Stage.CONFIRMED, "refund", True),
-        (Stage.RECONCILED, "refund", True),
-        (Stage.CONFIRMED, "capture", False),
-        (Stage.CONFIRMED, "chargeback", False),
+        (Stage.CONFIRMED, "refund", False),
         (Stage.PAYOUT, "withdrawal", True),
         (Stage.PAYOUT, "withdrawal_reversal", False),
         (Stage.ADJUSTMENT, "adjustment", False),
     ],
 )
-def test_refunds_in_either_stage_and_withdrawals_may_have_a_block(stage, line_type, has_block):
-    amount = -100 if line_type in {"refund", "chargeback", "withdrawal"} else 100
+def test_a_payout_s_block_bears_its_id_and_a_refund_s_are_what_its_record_names(
+    stage, line_type, has_block
+):
+    amount = -100 if line_type in {"refund", "withdrawal"} else 100
     part = part_of(stage, (line_type, amount))
     operation_id = part.mark.key.sk.split("#")[1]
     expected = ItemKey(part.mark.key.pk, f"BLOCK#{operation_id}")
-    assert part.block_key == (expected if has_block else None)
+    assert part.block_keys == ((expected,) if has_block else ())
+    if not has_block:
+        assert part_of(stage, (line_type, amount), blocks=[REFUND_BLOCK]).block_keys == (
+            REFUND_BLOCK,
+        )
 
 
-def test_a_refund_has_its_block_whatever_line_of_it_comes_first():
-    """A marketplace's part of another's leg comes before the leg of its own."""
-    refund = event("refund", "30.00", "1", ("2", "20.00", "1.00"), ("1", "10.00"))
-    contexts = directory(context_of("1", "market"), context_of("2", "seller"))
-    found = split(refund, contexts)
-    assert [segment.lines[0].type for segment in found.segments] == [
-        OperationType.MARKETPLACE_FEE,
-        OperationType.REFUND,
-    ]
-    assert [first_part(segment).block_key for segment in found.segments] == [
-        ItemKey(f"MERCHANT#{merchant}", f"BLOCK#{found.falcon_operation_id}")
-        for merchant in ("market", "seller")
-    ]
-
-
-@pytest.mark.parametrize(("kind", "has_block"), [("refund", True), ("capture", False)])
-def test_a_merchant_who_only_has_a_fee_in_a_refund_may_have_a_block_of_it(kind, has_block):
-    """The id says that it is one, whatever revisions make of its lines."""
-    segment = segment_of(Stage.RECONCILED, ("marketplace_fee", 5))
-    operation_id = operation_id_of_reference("psp-1", OperationType(kind), "ref-0", 2)
-    (line,) = segment.lines
-    revised = replace(
-        segment, lines=(replace(line, falcon_operation_id=operation_id, occurrence=2),), revision=2
-    )
-    assert (first_part(revised).block_key is not None) == has_block
-
-
-REFUND = part_of(Stage.CONFIRMED, ("refund", -1500))
+REFUND = part_of(Stage.CONFIRMED, ("refund", -1500), blocks=[REFUND_BLOCK])
 OWN_BALANCE = next(key for key in REFUND.additions if key.sk.startswith("BALANCE#"))
 
 
 def own_block(**changes: object) -> Block:
     """The block that was made for REFUND, on the balance that it is counted into."""
-    assert REFUND.block_key is not None
     _, shop, currency = OWN_BALANCE.sk.split("#")
     mine = replace(
         EXPIRING,
         purpose=Purpose.REFUND,
-        block_id=REFUND.block_key.sk.removeprefix("BLOCK#"),
-        merchant_id=REFUND.block_key.pk.removeprefix("MERCHANT#"),
+        merchant_id="m",
         balance_shop_id=shop,
         currency=currency,
     )
@@ -269,11 +229,8 @@ def test_what_can_have_no_block_is_left_as_it_is():
     assert settled([part], {}, [NOW]) == [part]
 
 
-def test_where_there_is_no_block_none_may_come_meanwhile():
-    assert settled_by(REFUND, None, NOW) == replace(
-        REFUND,
-        block_write=CheckAbsent(REFUND.block_key),  # type: ignore[arg-type]
-    )
+def test_where_there_is_no_block_nothing_is_ended():
+    assert settled([REFUND], {}, [NOW]) == [REFUND]
 
 
 @pytest.mark.parametrize(
@@ -283,11 +240,11 @@ def test_where_there_is_no_block_none_may_come_meanwhile():
 )
 def test_an_active_block_ends_with_its_operation(blocked, available):
     (counted,), _ = joined([REFUND], {})
-    settled = settled_by(counted, own_block(amount=blocked), NOW)
-    assert settled.block_write == EndBlock(
-        own_block().key, "settled", "2026-11-20T10:20:00Z", REFUND.mark.key.sk
+    (after,) = settled([counted], {REFUND_BLOCK: own_block(amount=blocked)}, [NOW])
+    assert after.block_writes == (
+        EndBlock(REFUND_BLOCK, "settled", "2026-11-20T10:20:00Z", REFUND.mark.key.sk),
     )
-    assert settled.additions[OWN_BALANCE] == {
+    assert after.additions[OWN_BALANCE] == {
         "confirmed": -1500,
         "operations_count": 1,
         "debits_untraced": 1500,
@@ -295,7 +252,7 @@ def test_an_active_block_ends_with_its_operation(blocked, available):
         "blocked": -blocked,
     }
     others = counted.additions.keys() - {OWN_BALANCE}
-    assert {key: settled.additions[key] for key in others} == {
+    assert {key: after.additions[key] for key in others} == {
         key: counted.additions[key] for key in others
     }
     assert "blocked" not in counted.additions[OWN_BALANCE], "the part itself is not changed"
@@ -309,34 +266,32 @@ def test_a_block_on_a_balance_that_is_not_touched_is_left_for_a_transaction_of_i
 
 
 def test_of_two_stages_in_one_transaction_the_first_ends_the_block_and_no_other():
-    traced = part_of(Stage.RECONCILED, ("refund", -1500))
+    traced = part_of(Stage.RECONCILED, ("refund", -1500), blocks=[REFUND_BLOCK])
     block = own_block()
     parts = settled([traced, REFUND], {block.key: block}, [NOW, NOW])
-    assert [type(part.block_write) for part in parts] == [EndBlock, type(None)]
+    assert [len(part.block_writes) for part in parts] == [1, 0]
     assert left_over(parts, [block]) == []
-    none = settled([traced, REFUND], {}, [NOW, NOW])
-    assert [type(part.block_write) for part in none] == [CheckAbsent, type(None)]
 
 
 def test_of_many_balances_the_part_that_touches_the_block_s_ends_it():
     segment = segment_of(Stage.CONFIRMED, *[("refund", -5)] * 30, balances=30)
-    first, second = countable_parts(ArrivedSegment(segment, NOW, "the key", "f"))
+    first, second = countable_parts(arrived(segment, REFUND_BLOCK))
     block = own_block(balance_shop_id="bs-27")
     parts = settled([first, second], {block.key: block}, [NOW, NOW])
-    assert [type(part.block_write) for part in parts] == [type(None), EndBlock]
+    assert [len(part.block_writes) for part in parts] == [0, 1]
     assert left_over(settled([first], {block.key: block}, [NOW]), [block]) == [block]
 
 
 @pytest.mark.parametrize("status", [each for each in BlockStatus if each != BlockStatus.ACTIVE])
 def test_a_block_that_has_ended_is_not_touched(status):
     block = own_block(status=status)
-    assert settled_by(REFUND, block, NOW) == REFUND
+    assert settled([REFUND], {block.key: block}, [NOW]) == [REFUND]
     assert left_over([REFUND], [block]) == []
 
 
 def test_a_block_s_end_stands_between_the_marks_and_what_else_becomes_of_the_operation():
     """Its standing; balance, window and day; and, as it was booked in March, that it is late."""
     (counted,), written = joined([REFUND], {})
-    settled = settled_by(counted, own_block(), NOW)
-    kinds = [type(write) for write in writes_of([settled], written)]
+    (after,) = settled([counted], {REFUND_BLOCK: own_block()}, [NOW])
+    kinds = [type(write) for write in writes_of([after], written)]
     assert kinds == [PutMark, EndBlock, PutStanding, *[AddCounters] * 4]

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from falcon_balances.domain.blocks import Block, Purpose, settled_by
+from falcon_balances.domain.blocks import Block, Purpose, left_over, settled
 from falcon_balances.domain.compact_lines import compact_text
 from falcon_balances.domain.counting import AddCounters, ItemKey, PutMark, PutStanding, TableWrite
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.log_format import log_key
-from falcon_balances.domain.operations import Segment, Stage
+from falcon_balances.domain.operations import OperationType, Segment, Stage
 from falcon_balances.domain.parts import (
     TRANSACTION_BYTES_MAX,
     TRANSACTION_ITEMS_MAX,
@@ -20,6 +20,7 @@ from falcon_balances.domain.parts import (
     transactions,
     writes_of,
 )
+from falcon_balances.domain.sales import SaleKey, SalePart, sale_effect
 from falcon_balances.domain.standing import Standing
 from tests.unit.domain.events import segment_of
 
@@ -318,23 +319,33 @@ def test_a_late_segment_of_many_balances_is_noted_once_and_late_in_each_of_them(
 
 
 def test_a_transaction_has_room_for_all_that_may_come_with_a_segment_of_many_balances():
-    """A late refund with a standing, and its block on a balance of each of its parts."""
+    """A late refund of a sale, with a block on each balance: what has no room ends apart."""
     lines = [("refund", -7)] * 41
     segment = segment_of(Stage.CONFIRMED, *lines, balances=41, booked_at=MARCH)
-    for part, shop in zip(parts_of(segment, window=APRIL), ("bs-3", "bs-30"), strict=True):
-        block = Block(
-            block_id="operation-0",
-            merchant_id="m",
-            balance_shop_id=shop,
-            currency="EUR",
-            amount=7,
-            purpose=Purpose.REFUND,
-            reference="ref-0",
-            requested_by="anna",
-            created_at=MARCH,
-        )
-        settled = settled_by(part, block, APRIL)
-        assert settled.block_write is not None
-        # Room is left for a block on each of its balances.
-        balances = sum(key.sk.startswith("BALANCE#") for key in part.additions)
-        assert len(all_writes([settled])) - 1 + balances <= TRANSACTION_ITEMS_MAX
+    blocks = {
+        block.key: block
+        for n in range(41)
+        for block in [
+            Block(
+                block_id=f"block-{n}",
+                merchant_id="m",
+                balance_shop_id=f"bs-{n}",
+                currency="EUR",
+                amount=7,
+                purpose=Purpose.REFUND,
+                reference="ref-0",
+                requested_by="anna",
+                created_at=MARCH,
+            )
+        ]
+    }
+    sale = SalePart(SaleKey("m", "psp", "sale"), OperationType.REFUND, "EUR", 287)
+    arrived = ArrivedSegment(segment, APRIL, "the key", "f", blocks=tuple(blocks), sale=(sale,))
+    parts, written = joined(countable_parts(arrived), {})
+    parts = settled(parts, blocks, [APRIL, APRIL])
+    first, second = parts
+    effect = sale_effect(first.sale_parts, {})
+    items = writes_of([first], [*written, *effect.writes()])
+    assert len(items) == TRANSACTION_ITEMS_MAX
+    assert [len(part.block_writes) for part in (first, second)] == [23, 17]
+    assert len(left_over(parts, blocks.values())) == 1

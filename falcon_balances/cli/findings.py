@@ -1,0 +1,101 @@
+"""`falcon ops findings`: what does not fit, and who has looked at it."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from falcon_balances.cli import output
+from falcon_balances.cli.errors import InvalidInputError
+from falcon_balances.cli.options import DryRun
+from falcon_balances.cli.output import JsonFlag
+from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
+
+if TYPE_CHECKING:
+    from falcon_balances.adapters.findings import DynamoFindings
+    from falcon_balances.domain.findings import KnownFinding
+
+app = typer.Typer(help="What does not fit: refunds above their sale, …", no_args_is_help=True)
+
+_COLUMNS: Final = ("finding_id", "status", "psp_id", "reference", "opened_at", "amounts")
+_REASON_MAX: Final = 200
+
+
+@app.command("list")
+def list_findings(
+    merchant_id: Annotated[str | None, typer.Option("--merchant", help="Of one merchant.")] = None,
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Those acknowledged, too; needs --merchant.")
+    ] = False,
+    env: EnvOption = LOCAL,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print what nobody has acknowledged yet, of every merchant or of one, the oldest first."""
+    if everything and merchant_id is None:
+        raise InvalidInputError("--all needs --merchant")
+    findings = _findings(find_target(env))
+    found = findings.open() if merchant_id is None else findings.of(merchant_id)
+    _show((each for each in found if everything or each.status == "open"), as_json=as_json)
+
+
+@app.command("acknowledge")
+def acknowledge(
+    finding_id: Annotated[str, typer.Argument(help="As `list` prints it.")],
+    reason: Annotated[str, typer.Option("--reason", help="Up to 200 characters, for auditors.")],
+    by: Annotated[str, typer.Option("--by", help="Who answers for it.")],
+    *,
+    dry_run: DryRun = False,
+    env: EnvOption = LOCAL,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say that somebody has looked at it. With other figures it is open again."""
+    from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415 - not for --help
+    from falcon_balances.contracts.blocks import is_id  # noqa: PLC0415
+    from falcon_balances.domain.findings import finding_key  # noqa: PLC0415
+
+    if not is_id(by):
+        raise InvalidInputError("--by: not of an id's form")
+    if not 0 < len(reason.strip()) <= len(reason) <= _REASON_MAX or not reason.isprintable():
+        raise InvalidInputError("--reason: 1 to 200 characters, without control characters")
+    findings, key = _findings(find_target(env)), finding_key(finding_id)
+    found = None if key is None else findings.find(key)
+    if key is None or found is None:
+        raise InvalidInputError(f"no finding {finding_id[:200]}")
+    if dry_run:
+        output.note("dry run: nothing was acknowledged")
+    elif found.status == "open" and not findings.acknowledge(key, found, by, reason, utc_now()):
+        raise InvalidInputError("the finding has changed meanwhile: list it again")
+    output.single(_document(findings.find(key) or found), as_json=as_json)
+
+
+def _findings(target: Target) -> "DynamoFindings":
+    from falcon_balances.adapters.findings import DynamoFindings  # noqa: PLC0415
+
+    return DynamoFindings(target.client("dynamodb"), target.balances_table)
+
+
+def _document(finding: "KnownFinding") -> dict[str, Any]:
+    """As the API's, with its merchant and who has acknowledged it, and why."""
+    from falcon_balances.contracts.finding_documents import FindingV1  # noqa: PLC0415
+
+    said = {"merchant_id": finding.merchant_id, **FindingV1.of(finding).model_dump(mode="json")}
+    more = {"acknowledged_by": finding.acknowledged_by, "reason": finding.reason}
+    return said | {name: value for name, value in more.items() if value is not None}
+
+
+def _show(found: "Iterable[KnownFinding]", *, as_json: bool) -> None:
+    ordered = sorted(found, key=lambda each: (each.opened_at, each.identity))
+    documents = [_document(each) for each in ordered]
+    if as_json:
+        output.json_lines(documents)
+        return
+    rows = [[*(each[column] for column in _COLUMNS[:-1]), _amounts(each)] for each in documents]
+    output.table(_COLUMNS, rows)
+
+
+def _amounts(document: dict[str, Any]) -> str:
+    return "; ".join(
+        f"{each['currency']} " + ", ".join(f"{name} {n}" for name, n in each["figures"].items())
+        for each in document["amounts"]
+    )

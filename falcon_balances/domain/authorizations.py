@@ -1,0 +1,340 @@
+"""Refund authorizations (design §8): the refund itself, split as it would be now, and set aside.
+
+Every balance that the refund would lower is blocked by that much, and its sale by the whole amount,
+all or nothing. An authorization lies under the refund's own id: one item for each attempt, and one
+that says which attempt is the current one.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from falcon_balances.domain.blocks import (
+    Block,
+    BlockStatus,
+    LoggedMoney,
+    Purpose,
+    block_writes,
+    ending_writes,
+)
+from falcon_balances.domain.counting import (
+    AddCounters,
+    EndBlock,
+    ItemKey,
+    PutMark,
+    PutStanding,
+    TableWrite,
+)
+from falcon_balances.domain.history import BalanceKey
+from falcon_balances.domain.identity import uuid5_text
+from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.operations import OperationType, Segment
+from falcon_balances.domain.sales import (
+    CAPTURES,
+    Sale,
+    SaleKey,
+    SaleOperation,
+    difference,
+    left_name,
+)
+
+EXPIRY_PARTITIONS: Final = 8
+ATTEMPT_MAX: Final = 99
+_HOLDS: Final = {BlockStatus.ACTIVE, BlockStatus.SETTLED}
+
+
+class Debit(NamedTuple):
+    """What a refund takes from a balance, all its lines together; minor units, above zero."""
+
+    merchant_id: str
+    balance: BalanceKey
+    amount: int
+
+
+class Shortfall(NamedTuple):
+    """A balance that has less than the refund would take from it; minor units."""
+
+    merchant_id: str
+    balance_shop_id: str
+    currency: str
+    amount: int
+    available: int
+
+
+class BlockName(NamedTuple):
+    merchant_id: str
+    block_id: str
+
+    @property
+    def key(self) -> ItemKey:
+        return Block.key_of(self.merchant_id, self.block_id)
+
+
+def debits_of(segments: Iterable[Segment]) -> list[Debit]:
+    """The balances that a refund lowers, in the order of its segments; others need no block."""
+    nets: dict[tuple[str, BalanceKey], int] = {}
+    for segment in segments:
+        for line in segment.lines:
+            name = (segment.merchant_id, BalanceKey(line.balance_shop_id, line.currency.code))
+            nets[name] = nets.get(name, 0) + line.amount.minor
+    return [Debit(merchant_id, at, -net) for (merchant_id, at), net in nets.items() if net < 0]
+
+
+def authorization_pk(falcon_operation_id: str) -> str:
+    return f"REFUND#{falcon_operation_id}"
+
+
+def attempt_key(falcon_operation_id: str, attempt: int) -> ItemKey:
+    return ItemKey(authorization_pk(falcon_operation_id), f"ATTEMPT#{attempt:02d}")
+
+
+def current_key(falcon_operation_id: str) -> ItemKey:
+    return ItemKey(authorization_pk(falcon_operation_id), "CURRENT")
+
+
+def authorization_partition(falcon_operation_id: str) -> str:
+    """Of the index of what will expire."""
+    return f"AUTHORIZATIONS#{int(falcon_operation_id[:8], 16) % EXPIRY_PARTITIONS}"
+
+
+def authorization_partitions() -> list[str]:
+    return [f"AUTHORIZATIONS#{number}" for number in range(EXPIRY_PARTITIONS)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorization:
+    """`asked` is what was asked, field by field; `merchant_id` whom the refund names.
+
+    `left` is there where its sale refused it: what there was. `short`: where balances did.
+    """
+
+    falcon_operation_id: str
+    attempt: int
+    merchant_id: str
+    asked: Mapping[str, object]
+    currency: str
+    amount: int
+    requested_by: str
+    created_at: datetime
+    expiry: datetime
+    status: BlockStatus = BlockStatus.ACTIVE
+    sale: SaleKey | None = None
+    sale_is_known: bool = False
+    blocks: tuple[BlockName, ...] = ()
+    left: int | None = None
+    short: tuple[Shortfall, ...] = ()
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+
+    @property
+    def key(self) -> ItemKey:
+        return attempt_key(self.falcon_operation_id, self.attempt)
+
+    @property
+    def operation_item(self) -> ItemKey | None:
+        """What says how much of the sale is set aside for it."""
+        return None if self.sale is None else self.sale.operation_item(self.falcon_operation_id)
+
+    def differs_from(self, other: "Authorization") -> str | None:
+        """The first field that the same attempt, asked again, says differently."""
+        names = dict.fromkeys((*self.asked, *other.asked))
+        return next((n for n in names if self.asked.get(n) != other.asked.get(n)), None)
+
+    def attributes(self) -> dict[str, str | int]:
+        """As it lies in the table; what is absent is left out."""
+        is_active = self.status is BlockStatus.ACTIVE
+        said: dict[str, str | int | None] = {
+            "merchant_id": self.merchant_id,
+            "asked": json.dumps(self.asked, sort_keys=True),
+            "currency": self.currency,
+            "amount": self.amount,
+            "requested_by": self.requested_by,
+            "created_at": rfc3339(self.created_at),
+            "expiry": rfc3339(self.expiry),
+            "status": self.status,
+            "sale": None if self.sale is None else "#".join(self.sale),
+            "sale_is_known": int(self.sale_is_known),
+            "blocks": names_text(self.blocks) or None,
+            "left": self.left,
+            "short": json.dumps(self.short) if self.short else None,
+            "expiring": authorization_partition(self.falcon_operation_id) if is_active else None,
+        }
+        return {name: value for name, value in said.items() if value is not None}
+
+    @classmethod
+    def from_attributes(cls, key: ItemKey, said: Mapping[str, str | int]) -> "Authorization":
+        sale, left, by, at = (said.get(n) for n in ("sale", "left", "ended_by", "ended_at"))
+        return cls(
+            falcon_operation_id=key.pk.removeprefix(authorization_pk("")),
+            attempt=int(key.sk.rpartition("#")[2]),
+            merchant_id=str(said["merchant_id"]),
+            asked=json.loads(str(said["asked"])),
+            currency=str(said["currency"]),
+            amount=int(said["amount"]),
+            requested_by=str(said["requested_by"]),
+            created_at=parse_rfc3339(str(said["created_at"])),
+            expiry=parse_rfc3339(str(said["expiry"])),
+            status=BlockStatus(str(said["status"])),
+            sale=None if sale is None else SaleKey(*str(sale).split("#", 2)),
+            sale_is_known=bool(said["sale_is_known"]),
+            blocks=names_of(str(said.get("blocks", ""))),
+            left=None if left is None else int(left),
+            short=tuple(Shortfall(*each) for each in json.loads(str(said.get("short", "[]")))),
+            ended_at=None if at is None else parse_rfc3339(str(at)),
+            ended_by=None if by is None else str(by),
+        )
+
+
+def names_text(names: Iterable[BlockName]) -> str:
+    """Neither merchants' ids nor blocks' hold a slash or a comma."""
+    return ",".join("/".join(name) for name in names)
+
+
+def names_of(text: str) -> tuple[BlockName, ...]:
+    return tuple(BlockName(*each.split("/")) for each in text.split(",") if each)
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """Which attempt is the current one. It holds money aside while it is active; one that was
+    settled stays the current one for ever.
+    """
+
+    version: int = 0
+    attempt: int = 0
+    status: BlockStatus | None = None
+    blocks: tuple[BlockName, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        return self.status in _HOLDS
+
+    @classmethod
+    def from_attributes(cls, said: Mapping[str, str | int]) -> "Current":
+        if not said:
+            return cls()
+        status = BlockStatus(str(said["status"]))
+        blocks = names_of(str(said.get("blocks", "")))
+        return cls(int(said["version"]), int(said["attempt"]), status, blocks)
+
+
+def refund_block_id(authorization: Authorization, debit: Debit) -> str:
+    """For each attempt and balance another; no PSP or merchant can be called so as to meet it."""
+    name = (authorization.falcon_operation_id, str(authorization.attempt), debit.merchant_id)
+    return uuid5_text("|".join(("refund", *name, *debit.balance)))
+
+
+def blocks_for(authorization: Authorization, debits: Iterable[Debit]) -> list[Block]:
+    """They end with their authorization, so they have no expiry that they could be found by."""
+    return [
+        Block(
+            block_id=refund_block_id(authorization, debit),
+            merchant_id=debit.merchant_id,
+            balance_shop_id=debit.balance.balance_shop_id,
+            currency=debit.balance.currency,
+            amount=debit.amount,
+            purpose=Purpose.REFUND,
+            reference=str(authorization.asked["external_reference"]),
+            requested_by=authorization.requested_by,
+            created_at=authorization.created_at,
+            expiry=authorization.expiry,
+            operation_id=authorization.falcon_operation_id,
+            attempt=authorization.attempt,
+        )
+        for debit in debits
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was read before it was decided; its writes happen only where that still holds."""
+
+    current: Current
+    sale: Sale | None = None
+    operation: SaleOperation | None = None
+
+
+def authorization_writes(
+    authorization: Authorization,
+    blocks: Sequence[Block],
+    seen: Seen,
+    logged: Mapping[ItemKey, LoggedMoney],
+) -> list[TableWrite]:
+    """The attempt, that it is the current one, its sale if it has one, then two for each block."""
+    writes: list[TableWrite] = [
+        PutMark(authorization.key, authorization.attributes()),
+        PutStanding(
+            current_key(authorization.falcon_operation_id),
+            {
+                "version": seen.current.version + 1,
+                "attempt": authorization.attempt,
+                "status": BlockStatus.ACTIVE,
+                "blocks": names_text(authorization.blocks),
+            },
+            seen.current.version,
+        ),
+    ]
+    if authorization.sale is not None:
+        writes += _set_aside(authorization, authorization.sale, seen)
+    for block in blocks:
+        writes += block_writes(block, logged.get(block.balance_key))
+    return writes
+
+
+def _set_aside(authorization: Authorization, sale: SaleKey, seen: Seen) -> list[TableWrite]:
+    """Never more than is left of a sale that is known; of an unknown one only while it is."""
+    key = sale.operation_item(authorization.falcon_operation_id)
+    before = seen.operation or SaleOperation(key, OperationType.REFUND)
+    after = before.holding({authorization.currency: authorization.amount})
+    left = (left_name(authorization.currency), authorization.amount)
+    return [
+        PutStanding(key, after.attributes(), before.version),
+        AddCounters(
+            sale.item,
+            difference(before, after),
+            at_least=left if authorization.sale_is_known else None,
+            none_of=None if authorization.sale_is_known else CAPTURES,
+        ),
+    ]
+
+
+def authorization_end(
+    authorization: Authorization,
+    blocks: Iterable[Block],
+    operation: SaleOperation | None,
+    end: BlockStatus,
+    at: datetime,
+    by: str,
+    *,
+    expired_at: datetime | None = None,
+) -> list[TableWrite]:
+    """One transaction for all of it; `blocks` are those that end with it, as they were read."""
+    stamp = (end, rfc3339(at), by)
+    due = None if expired_at is None else rfc3339(expired_at)
+    writes: list[TableWrite] = [
+        EndBlock(authorization.key, *stamp, due),
+        EndBlock(current_key(authorization.falcon_operation_id), *stamp),
+    ]
+    if authorization.sale is not None and operation is not None and operation.set_aside:
+        after = operation.holding({})
+        writes += [
+            PutStanding(operation.key, after.attributes(), operation.version),
+            AddCounters(authorization.sale.item, difference(operation, after)),
+        ]
+    returned: dict[ItemKey, AddCounters] = {}
+    for block in blocks:
+        if block.status is BlockStatus.ACTIVE:
+            ending, addition = ending_writes(block, end, at, by)
+            writes.append(ending)
+            returned[addition.key] = addition
+    return [*writes, *returned.values()]
+
+
+def refused(
+    authorization: Authorization, *, left: int | None = None, short: Sequence[Shortfall] = ()
+) -> Authorization:
+    return replace(
+        authorization, status=BlockStatus.REFUSED, blocks=(), left=left, short=tuple(short)
+    )

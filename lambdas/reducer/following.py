@@ -1,0 +1,99 @@
+"""What follows once a batch is counted: authorizations are settled, and what does not fit is noted.
+
+All of it is done again when a batch is repeated, and comes to the same.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from falcon_balances.adapters.authorizing import end_authorization, find_authorization
+from falcon_balances.adapters.ports import BalanceStore
+from falcon_balances.contracts.links import ContradictionV1, SettledV1
+from falcon_balances.domain.authorizations import attempt_key
+from falcon_balances.domain.blocks import BlockStatus
+from falcon_balances.domain.counting import ItemKey, mark_sk, merchant_pk
+from falcon_balances.domain.findings import Contradiction
+from falcon_balances.domain.operations import OperationType, Segment, Stage, main_line
+from falcon_balances.domain.parts import CountablePart
+from lambdas.reducer.looking import Looking
+
+
+class Record(Protocol):
+    """What the stream gave; the batch knows more of it."""
+
+    @property
+    def arrived_at(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """An event's first segment, with what its persister found beside its claim."""
+
+    segment: Segment
+    settled: SettledV1 | None
+    contradiction: ContradictionV1 | None
+    record: Record
+
+    @property
+    def mark_key(self) -> ItemKey:
+        sk = mark_sk(self.segment.falcon_operation_id, self.segment.staged)
+        return ItemKey(merchant_pk(self.segment.merchant_id), sk)
+
+    def said(self) -> Contradiction | None:
+        if self.contradiction is None:
+            return None
+        main = main_line(self.segment.lines)
+        operation = (main.falcon_operation_id, main.psp_id, main.external_reference)
+        return self.contradiction.to_contradiction(*operation)
+
+
+class Counted(Protocol):
+    """A batch that is counted."""
+
+    @property
+    def firsts(self) -> list[First]: ...
+    @property
+    def to_look_at(self) -> dict[ItemKey, datetime]: ...
+    def counted(self) -> Iterator[tuple[CountablePart, datetime]]: ...
+    def is_refused_at(self, mark_key: ItemKey) -> bool: ...
+
+
+def follow_up(batch: Counted, store: BalanceStore, wait: Callable[[float], object]) -> None:
+    firsts = [each for each in batch.firsts if not batch.is_refused_at(each.mark_key)]
+    for first in firsts:
+        if first.settled is not None:
+            _settle(first, first.settled, store, wait)
+    looking = Looking(store, wait)
+    looking.at_items(batch.to_look_at | _sales(batch))
+    said = ((each.said(), each.record.arrived_at) for each in firsts)
+    looking.at_contradictions((each, at) for each, at in said if each is not None)
+
+
+def _settle(
+    first: First, settled: SettledV1, store: BalanceStore, wait: Callable[[float], object]
+) -> None:
+    """Each segment ends its own merchant's blocks; with the first end those that none will."""
+    operation_id = first.segment.falcon_operation_id
+    there = find_authorization(attempt_key(operation_id, settled.attempt), store)
+    if there is not None:
+        end_authorization(
+            there,
+            BlockStatus.SETTLED,
+            first.record.arrived_at,
+            first.mark_key.sk,
+            store,
+            names=[each.to_name() for each in settled.blocks],
+            wait=wait,
+        )
+
+
+def _sales(batch: Counted) -> dict[ItemKey, datetime]:
+    """Those that the batch changed: what was traced of a sale changes nothing of it."""
+    return {
+        each.part.sale.item: arrived_at
+        for part, arrived_at in batch.counted()
+        for each in part.sale_parts
+        if each.stage is Stage.CONFIRMED or each.part.type is not OperationType.CAPTURE
+    }
