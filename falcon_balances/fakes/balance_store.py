@@ -16,7 +16,6 @@ from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import (
     AddCounters,
-    CheckAbsent,
     Drop,
     EndBlock,
     ItemKey,
@@ -225,9 +224,8 @@ class MemoryBalanceStore(Interruptible):
 
 
 def _is_met(write: TableWrite, there: Mapping[str, str | int]) -> bool:
-    if isinstance(write, PutMark | CheckAbsent):
-        needs_none = isinstance(write, CheckAbsent) or write.only_if_absent
-        return not (needs_none and there)
+    if isinstance(write, PutMark):
+        return not (write.only_if_absent and there)
     if isinstance(write, PutStanding):
         return there.get("version", 0) == write.seen
     if isinstance(write, PutNewer):
