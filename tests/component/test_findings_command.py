@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.findings import DynamoFindings
 from falcon_balances.cli import findings as command
 from falcon_balances.cli.main import app
 from falcon_balances.domain.counting import ItemKey
@@ -96,7 +97,7 @@ def test_what_changes_afterwards_is_open_again_and_nobody_has_acknowledged_it(fa
 def test_what_changed_while_somebody_looked_at_it_is_not_acknowledged(falcon, aws, monkeypatch):
     [said] = listed(falcon, "--merchant", "m-5553")
     findings = command._findings
-    find = findings(command.find_target("local")).find
+    find = DynamoFindings(client("dynamodb"), BALANCES_TABLE).find
 
     def late(key: ItemKey) -> Any:
         found = find(key)

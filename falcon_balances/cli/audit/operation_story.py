@@ -87,7 +87,8 @@ class _Telling:
 
     def _stages(self, claims: Sequence[ClaimV1], objects: list[Found]) -> list[dict[str, Any]]:
         """A revision after the other. What an event says is what all up to it add up to."""
-        names = {(each.stage, each.revision) for each in (*claims, *objects)}
+        names = {(each.stage, each.revision) for each in claims}
+        names |= {(each.stage, each.revision) for each in objects}
         said = []
         before: dict[Stage, list[BalanceOperation]] = {}
         for stage, revision in sorted(names, key=lambda name: (_STAGES.index(name[0]), name[1])):

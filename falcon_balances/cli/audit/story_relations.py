@@ -45,9 +45,7 @@ def _original(sources: Sources, main: BalanceOperation) -> dict[str, object]:
     if main.type is OperationType.CAPTURE or not main.original_reference:
         return {}
     original: dict[str, object] = {"reference": main.original_reference}
-    sale_id = operation_id_of_reference(
-        main.psp_id, OperationType.CAPTURE, main.original_reference
-    )
+    sale_id = operation_id_of_reference(main.psp_id, OperationType.CAPTURE, main.original_reference)
     known = sale_id if _knows(sources, sale_id) else None
     return {"original": original | {"falcon_operation_id": known}}
 
