@@ -279,8 +279,8 @@ def _standing(operation_id: str, merchant_id: str, rows: Sequence[Row], credited
             sums[name][at] = sums[name].get(at, 0) + int(row[name])
     key = ItemKey(merchant_pk(merchant_id), standing_sk(operation_id))
     names = ("", rows[0]["psp_id"], rows[0]["external_reference"], "")
-    texts = (movements_text(sums[name]) for name in _NETS)
-    return Standing(key, 1, *names, *texts, credited=credited)
+    confirmed, reconciled = (movements_text(sums[name]) for name in _NETS)
+    return Standing(key, 1, *names, confirmed, reconciled, credited)
 
 
 def _sale(key: SaleKey, rows: Sequence[Row]) -> Sale:

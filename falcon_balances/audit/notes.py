@@ -49,7 +49,8 @@ def by_kind(noted: Iterable[Noted]) -> list[KindCount]:
     """In the order of the kinds. A finding in two currencies counts in both."""
     counts: dict[tuple[FindingKind, str | None], int] = {}
     for each in noted:
-        for code in sorted(each.finding.figures) or [None]:
+        codes: list[str | None] = [*sorted(each.finding.figures)]
+        for code in codes or [None]:
             name = (each.finding.kind, code)
             counts[name] = counts.get(name, 0) + 1
     order = list(FindingKind)

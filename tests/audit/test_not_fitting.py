@@ -1,12 +1,16 @@
 """What does not fit is found in the log alone, as the reducer finds it in the table."""
 
+import json
 from itertools import permutations
 
 import pytest
+from typer.testing import CliRunner
 
+from bench.logs import write
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.not_fitting import facts_of
 from falcon_balances.audit.notes import by_kind, notes_of_merchant, notes_of_operation
+from falcon_balances.cli.audit.app import app
 from falcon_balances.domain.sales import SaleKey
 from tests.audit.logs import MemoryLog
 from tests.builders import confirmed, context_of, marketplace, operation_id_of
@@ -47,6 +51,7 @@ def split(kind, shares, amount, reference, **changes):
 
 
 SOLD = split("capture", [("a", "60.00", "6.00"), ("b", "40.00", "4.00")], "100.00", "order 1#1")
+SOLD_ELSEWHERE = SOLD | {"external_reference": "order-2"}
 BACK = split("refund", [("a", "60.00", "7.00")], "60.00", "r-9", original_reference="order 1#1")
 ALL_BACK = BACK | {"splits": [BACK["splits"][0] | {"marketplace_fee": "11.00"}]}
 CORRECTED = adjustment(corrects=operation_id_of(SALE))
@@ -124,3 +129,54 @@ def test_they_are_counted_by_kind_and_currency():
         ("unknown_sale", "EUR", 2),
         ("unknown_sale", "JPY", 1),
     ]
+
+
+# The commands, on a folder
+
+
+@pytest.fixture
+def falcon(tmp_path):
+    ledger = counted(SALE, REFUND, MORE, traced(REFUND, amount="61.00"), SOLD_ELSEWHERE)
+    folder = write(dict(log_of(ledger)._objects), tmp_path)
+
+    def run(*words: str):
+        done = CliRunner().invoke(app, [*words, "--log", str(folder)])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    return run
+
+
+def test_a_merchant_s_explanation_names_them(falcon):
+    words = ("explain", "--merchant", "m-5553")
+    said = json.loads(falcon(*words, "--json"))["does_not_fit"]
+    assert [each["kind"] for each in said] == ["refunded_above_sale", "stages_contradict"]
+    assert said[0]["amounts"][0]["figures"]["refunded"] == "121.00"
+    assert "refunded 121.00" in falcon(*words)
+    past = json.loads(falcon(*words, "--at", "2027-01-01T00:00:00Z", "--json"))
+    assert past["does_not_fit"].startswith("not looked at")
+    assert json.loads(falcon("explain", "--merchant", "m-a", "--json"))["does_not_fit"] == []
+
+
+@pytest.mark.parametrize(
+    ("event", "kinds"),
+    [
+        (SALE, ["refunded_above_sale"]),
+        (REFUND, ["refunded_above_sale", "stages_contradict"]),
+        (MORE, ["refunded_above_sale"]),
+    ],
+)
+def test_an_operation_s_story_names_its_own_and_its_sale_s(falcon, event, kinds):
+    words = ("explain", "--operation", operation_id_of(event))
+    said = json.loads(falcon(*words, "--json"))["does_not_fit"]
+    assert [each["kind"] for each in said] == kinds
+    assert "kind refunded_above_sale" in falcon(*words)
+
+
+def test_the_trial_balance_counts_them(falcon):
+    said = json.loads(falcon("trial-balance", "--json"))["does_not_fit"]
+    counts = [(each["kind"], each["currency"], each["findings"]) for each in said]
+    assert counts == [("refunded_above_sale", "EUR", 1), ("stages_contradict", "EUR", 1)]
+    assert "stages_contradict" in falcon("trial-balance")
+    past = json.loads(falcon("trial-balance", "--at", "2027-01-01T00:00:00Z", "--json"))
+    assert past["does_not_fit"] is None

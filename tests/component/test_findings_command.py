@@ -10,9 +10,12 @@ from typer.testing import CliRunner
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.findings import DynamoFindings
 from falcon_balances.cli import findings as command
+from falcon_balances.cli.audit import naming
 from falcon_balances.cli.main import app
 from falcon_balances.domain.counting import ItemKey
-from tests.builders import confirmed, context_of, raw
+from falcon_balances.domain.sales import SaleKey
+from tests.audit.logs import MemoryLog
+from tests.builders import claim_of, confirmed, context_of, raw
 from tests.component.world import BALANCES_TABLE
 
 REASON = "seen with the PSP, ticket 4711"
@@ -144,6 +147,22 @@ def test_a_reason_that_would_hide_something_and_nobody_are_refused(falcon, reaso
     done = falcon("acknowledge", said["finding_id"], "--reason", reason, "--by", by)
     assert (done.exit_code, done.stdout) == (1, "")
     assert listed(falcon, "--merchant", "m-5553") == [said]
+
+
+def test_an_explanation_names_what_the_table_knows_of_a_merchant_or_an_operation(falcon):
+    target: Any = SimpleNamespace(client=client, balances_table=BALANCES_TABLE)
+    [said] = listed(falcon, "--merchant", "m-5553")
+    falcon("acknowledge", said["finding_id"], *ACKNOWLEDGED)
+    [kept] = listed(falcon, "--merchant", "m-5553", "--all")
+    log = MemoryLog({})
+    assert naming.of_merchant(log, target, "m-5553") == [kept]
+    assert naming.of_merchant(log, target, "m-nobody") == []
+    claim = claim_of(refund(1, "150.00"))
+    [segment] = claim.segments
+    [line] = claim.lines_of(segment)
+    sales = [SaleKey("m-5553", "payu-ro", "sale")]
+    assert naming.of_operation(log, target, line, ["m-5553"], sales) == [kept]
+    assert naming.of_operation(log, target, line, ["m-5553"], []) == []
 
 
 def test_a_dry_run_acknowledges_nothing(falcon):

@@ -12,6 +12,7 @@ from falcon_balances.audit.applied_fees import applied_fees
 from falcon_balances.audit.inclusion import Inclusion, inclusions
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.cli import tracing
+from falcon_balances.cli.audit import naming
 from falcon_balances.cli.audit.story_figures import accounts_of, event_of, standings_of
 from falcon_balances.cli.audit.story_relations import related
 from falcon_balances.cli.audit.story_sources import Found, Sources
@@ -81,6 +82,13 @@ class _Telling:
         document["accounts"] = accounts_of(objects)
         document |= self._of_tables(sorted({each.merchant_id for each in objects}))
         if main is not None:
+            document["does_not_fit"] = naming.of_operation(
+                self._sources.log,
+                self._target,
+                main,
+                sorted({each.merchant_id for each in objects}),
+                [each.sale.to_part().sale for each in claims if each.sale is not None],
+            )
             document |= related(self._sources, objects[0].merchant_id, main, claims)
         document["problems"] = [{"place": p, "what": w} for p, w in sorted(self._problems)]
         return Story(document, sorted(self._problems))
