@@ -207,12 +207,12 @@ class MemoryBalanceStore(Interruptible):
         return frozenset(key for key in marks if key in self.marks)
 
     @interruptible
-    def park(self, digests: Collection[str]) -> None:
-        self.parked |= set(digests)
+    def park(self, names: Collection[str]) -> None:
+        self.parked |= set(names)
 
     @interruptible
-    def unpark(self, digests: Collection[str]) -> None:
-        self.parked -= set(digests)
+    def unpark(self, names: Collection[str]) -> None:
+        self.parked -= set(names)
 
     @interruptible
     def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:
