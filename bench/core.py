@@ -41,6 +41,7 @@ from falcon_balances.domain.parts import (
     transactions,
     writes_of,
 )
+from falcon_balances.domain.sales import SaleOperation, sale_effect
 from falcon_balances.domain.splitting import split
 from falcon_balances.domain.standing import Standing
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
@@ -120,14 +121,21 @@ def _count(records: Sequence[bytes], store: MemoryBalanceStore) -> None:
     parts: list[CountablePart] = []
     for record in read:
         assert not isinstance(record, CutRecordV1)
-        arrived = ArrivedSegment(record.to_segment(), window, record.log_key, record.fingerprint)
+        sale = tuple(each.to_part() for each in record.sale)
+        arrived = ArrivedSegment(
+            record.to_segment(), window, record.log_key, record.fingerprint, sale=sale
+        )
         parts += countable_parts(arrived)
     for group in transactions(parts):
         keys = {part.change.key for part in group if part.change is not None}
-        found = store.items(keys)
-        standings = {key: Standing.from_attributes(key, said) for key, said in found.items()}
+        sales = [each for part in group for each in part.sale_parts]
+        taking = {key for each in sales if (key := each.operation_item) is not None}
+        found = store.items([*keys, *taking])
+        standings = {k: Standing.from_attributes(k, found[k]) for k in keys & found.keys()}
+        seen = {k: SaleOperation.from_attributes(k, found[k]) for k in taking if k in found}
         counted, written = joined(group, standings)
-        assert not store.transact(writes_of(counted, written))
+        effect = sale_effect(sales, seen)
+        assert not store.transact(writes_of(counted, [*written, *effect.writes()]))
 
 
 class InProcessExecutions:

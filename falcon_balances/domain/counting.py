@@ -63,13 +63,6 @@ class AddCounters:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckAbsent:
-    """Nothing is written, but the whole transaction only happens where there is no such item."""
-
-    key: ItemKey
-
-
-@dataclass(frozen=True, slots=True)
 class EndBlock:
     """The one end of a block: only while it is active and, if it expires, not before its time."""
 
@@ -117,9 +110,7 @@ class Drop:
     key: ItemKey
 
 
-TableWrite = (
-    PutMark | AddCounters | CheckAbsent | EndBlock | PutStanding | PutNewer | NoteFound | Drop
-)
+TableWrite = PutMark | AddCounters | EndBlock | PutStanding | PutNewer | NoteFound | Drop
 
 
 def merchant_pk(merchant_id: str) -> str:

@@ -18,7 +18,7 @@ from tests.audit.sealed import objects
 from tests.strategies import few, journals
 
 EVERYTHING = Selection()
-NUMBERS = {"part", "parts"}
+NUMBERS = {"revision", "part", "parts"}
 
 
 def lines_of(log):
@@ -26,9 +26,11 @@ def lines_of(log):
     rows = []
     for key, body in log.items():
         stage, merchant, _, name = key.split("/")
-        part, parts = name.split(".")[1].split("-of-") if "-of-" in name else ("1", "1")
+        _, *said, _ = name.split(".")
+        revision = next((each[1:] for each in said if each.startswith("r")), "1")
+        part, parts = next((each.split("-of-") for each in said if "-of-" in each), ("1", "1"))
         rows += [
-            (stage, merchant.removeprefix("merchant_id="), part, parts, *row.split(","))
+            (stage, merchant.removeprefix("merchant_id="), revision, part, parts, *row.split(","))
             for row in body.decode().splitlines()[1:]
         ]
     return sorted(rows)
@@ -41,7 +43,7 @@ def test_every_line_is_there_once_with_its_key(tmp_path_factory, segments):
     assert write_csv(MemoryLog(log), EVERYTHING, folder / "log.csv") == []
     with (folder / "log.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
-    assert header == ["stage", "merchant_id", "part", "parts", *COLUMNS]
+    assert header == ["stage", "merchant_id", "revision", "part", "parts", *COLUMNS]
     assert sorted(map(tuple, rows)) == lines_of(log)
     assert write_parquet(MemoryLog(log), EVERYTHING, folder / "log.parquet") == []
     place = header.index("amount")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .findings import Problem
-from .keys import KEY
+from .keys import read_key
 
 PARTS_NAMED_MAX = 20
 
@@ -52,8 +52,6 @@ def _misfits(keys: list[str]) -> Iterator[Problem]:
     reads = [_read(key) for key in keys]
     _, first_of, first_day, _ = reads[0]
     for key, (part, of, day, merchant) in zip(keys, reads, strict=True):
-        if not _is_numbered_so(key, part, of):
-            yield Problem(key, "no part of an event is numbered like that")
         if of != first_of:
             yield Problem(key, f"the parts of its event do not fit together: {keys[0]}")
         twins = {parts.setdefault(part, key), merchants.setdefault(merchant, key)} - {key}
@@ -72,16 +70,9 @@ def _missing(keys: list[str]) -> Iterator[Problem]:
         yield Problem(keys[0], f"part {named}{more} of {of} of its event was never sealed")
 
 
-def _is_numbered_so(key: str, part: int, of: int) -> bool:
-    """From 1, without leading zeros; and one that is alone has no number."""
-    if of == 1 and "-of-" not in key:
-        return True
-    return 1 <= part <= of != 1 and key.endswith(f".{part}-of-{of}.csv")
-
-
 def _read(key: str) -> tuple[int, int, str, str]:
     """Part, parts, day and merchant; of no key of the log, nothing is noted."""
-    named = KEY.match(key)
+    named = read_key(key)
     if named is None:
         raise ValueError(key)
     return int(named["part"] or 1), int(named["parts"] or 1), named["day"], named["merchant"]

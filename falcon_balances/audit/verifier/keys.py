@@ -14,7 +14,18 @@ KEY_PATTERN = (
     r"(?(of_a_psp)(?:\.r(?P<revision>[2-9]|[1-9][0-9]))?)"
     r"(\.(?P<part>[1-9][0-9]{0,3})-of-(?P<parts>[1-9][0-9]{0,3}))?\.csv"
 )
-KEY = re.compile(rf"{KEY_PATTERN}\Z")
+_KEY = re.compile(rf"{KEY_PATTERN}\Z")
+
+
+def read_key(key: str) -> re.Match[str] | None:
+    """None of what is no key of the log."""
+    named = _KEY.match(key)
+    return named if named is not None and is_numbered(named) else None
+
+
+def is_numbered(named: re.Match[str]) -> bool:
+    """Whether the part is one of so many, at least two; what is alone has no number."""
+    return named["part"] is None or int(named["part"]) <= int(named["parts"]) > 1
 
 
 def event_of(named: re.Match[str]) -> str:

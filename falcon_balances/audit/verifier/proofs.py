@@ -13,7 +13,7 @@ from .events import Events
 from .files import PROOF_MAX_BYTES, read_plain
 from .findings import NotWrittenSoError, Problem, Verified
 from .hashing import NOT_SIGNED, is_signed, leaf_hash, load_public_key, read_json
-from .keys import KEY, MERCHANT
+from .keys import MERCHANT, read_key
 from .objects import Checked, check_leaves
 from .sums import Standings, Sums, add_all, balances_of
 from .verification import merchant_leaf
@@ -162,7 +162,7 @@ class _ProofCheck:
             self._standings.add(name, stood)
 
     def _note(self, key: str, event: str, place: str) -> None:
-        named = KEY.match(key)
+        named = read_key(key)
         if named is None or named["merchant"] != self._merchant or key in self._proved:
             raise NotWrittenSoError(f"{key[:200]}: of another merchant, or proved twice")
         self._proved.add(key)
