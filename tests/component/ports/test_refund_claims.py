@@ -9,7 +9,7 @@ import pytest
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.ports import ConditionFailed, RefundClaims
 from falcon_balances.adapters.refund_claims import DynamoRefundClaims
-from falcon_balances.domain.counting import AddCounters, ItemKey, PutMark
+from falcon_balances.domain.counting import AddCounters, Drop, ItemKey, PutMark
 from falcon_balances.fakes.storage import MemoryRefundClaims
 from tests.builders import claim_of, confirmed, operation_id_of, reconciled
 from tests.component.world import BALANCES_TABLE, CLAIMS_TABLE
@@ -17,7 +17,6 @@ from tests.component.world import BALANCES_TABLE, CLAIMS_TABLE
 REFUND = confirmed(type="refund", external_reference="r-1")
 ID = operation_id_of(REFUND)
 ATTEMPT = ItemKey(f"REFUND#{ID}", "ATTEMPT#01")
-OTHER = ItemKey("MERCHANT#m-1", "BLOCK#x")
 BALANCE = ItemKey("MERCHANT#m-1", "BALANCE#bs-1#EUR")
 WRITES = [
     PutMark(ATTEMPT, {"status": "active"}),
@@ -85,7 +84,7 @@ def test_what_is_refused_has_an_outcome_for_each_write_and_changes_nothing(refun
 
 def test_the_same_attempt_is_granted_once(refunds):
     assert refunds.port.authorize(ID, WRITES) == ()
-    outcomes = refunds.port.authorize(ID, [*WRITES, PutMark(OTHER, {"status": "active"})])
+    outcomes = refunds.port.authorize(ID, [*WRITES, Drop(ItemKey("MERCHANT#m-1", "X"))])
     assert outcomes is not None
     assert [isinstance(each, ConditionFailed) for each in outcomes] == [True, False, False]
     assert outcomes[0].attributes["status"] == "active"
