@@ -33,7 +33,14 @@ SHOWN = "demo/data"
 SENT = (("confirmed", "confirmed.jsonl"), ("reconciled", "reconciled.jsonl"))
 CAPTURE = ("psp-north", "capture", "order-1001")
 BASKET = "basket-2001"
-FIGURES = ("confirmed", "reconciled", "pending", "available", "operations_count")
+FIGURES = (
+    "confirmed",
+    "reconciled",
+    "pending",
+    "debits_untraced",
+    "available",
+    "operations_count",
+)
 NUMBER_AS_AMOUNT, OTHER_AMOUNT = 1, 2  # lines of wrong.jsonl; the third is a plain repeat
 
 Balances = list[dict[str, Any]]

@@ -115,7 +115,10 @@ def claim_of(document: Document | None = None, *contexts: MerchantContext) -> Cl
     return ClaimV1.of(operation, RECEIVED_AT, event)
 
 
-def records_of(claim: ClaimV1, links: LinksV1 | None = None) -> list[SegmentRecordV1]:
+_NO_LINKS = LinksV1()
+
+
+def records_of(claim: ClaimV1, links: LinksV1 = _NO_LINKS) -> list[SegmentRecordV1]:
     """The segments as claimed, as they lie on the stream."""
     return [SegmentRecordV1.of(claim, segment, links) for segment in claim.segments]
 

@@ -10,7 +10,6 @@ from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import (
     AddCounters,
-    CheckAbsent,
     Drop,
     EndBlock,
     ItemKey,
@@ -48,8 +47,6 @@ def _action(write: TableWrite) -> tuple[str, dict[str, Any]]:
     if isinstance(write, PutMark | PutStanding | PutNewer):
         return "Put", {"Item": _item(write), **_put_if(write)}
     where = {"Key": item_key(write.key)}
-    if isinstance(write, CheckAbsent):
-        return "ConditionCheck", where | _ONLY_IF_ABSENT
     if isinstance(write, Drop):
         return "Delete", where
     return "Update", where | _update(write)

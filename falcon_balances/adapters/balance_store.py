@@ -242,25 +242,25 @@ class DynamoBalanceStore:
         return ShardState(
             shard in found,
             parse_rfc3339(closed_until) if closed_until else None,
-            frozenset(found.get(_PARKED, {}).get("digests", {}).get("SS", ())),
+            frozenset(found.get(_PARKED, {}).get("records", {}).get("SS", ())),
         )
 
     def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
         return frozenset(self._items(marks, "marks"))
 
-    def park(self, digests: Collection[str]) -> None:
-        self._change_parked("ADD", digests)
+    def park(self, names: Collection[str]) -> None:
+        self._change_parked("ADD", names)
 
-    def unpark(self, digests: Collection[str]) -> None:
-        self._change_parked("DELETE", digests)
+    def unpark(self, names: Collection[str]) -> None:
+        self._change_parked("DELETE", names)
 
-    def _change_parked(self, how: str, digests: Collection[str]) -> None:
-        with aws_call(f"{how} {len(digests)} parked records"):
+    def _change_parked(self, how: str, names: Collection[str]) -> None:
+        with aws_call(f"{how} {len(names)} parked records"):
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key=item_key(_PARKED),
-                UpdateExpression=f"{how} digests :digests",
-                ExpressionAttributeValues={":digests": {"SS": sorted(digests)}},
+                UpdateExpression=f"{how} records :names",
+                ExpressionAttributeValues={":names": {"SS": sorted(names)}},
             )
 
     def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:

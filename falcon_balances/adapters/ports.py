@@ -146,7 +146,7 @@ class AvailableNow(NamedTuple):
 
 
 class ShardState(NamedTuple):
-    """Whether the shard was ever read, until when its quarters are closed, and the digests of the
+    """Whether the shard was ever read, until when its quarters are closed, and the names of the
     records of any shard that are parked.
     """
 
@@ -200,10 +200,10 @@ class BalanceStore(Protocol):
     def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
         """Those of at most a hundred marks that there are; strongly consistent."""
 
-    def park(self, digests: Collection[str]) -> None:
+    def park(self, names: Collection[str]) -> None:
         """Note records that wait: no shard meets a cut before they were counted."""
 
-    def unpark(self, digests: Collection[str]) -> None: ...
+    def unpark(self, names: Collection[str]) -> None: ...
 
     def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:
         """Never moves back."""

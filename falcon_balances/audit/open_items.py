@@ -39,13 +39,16 @@ def open_items(
     source: LogSource,
     findings: list[Finding],
     advance: Callable[[int], None] = lambda _objects: None,
+    also: Callable[[pa.Table], object] = lambda _lines: None,
 ) -> list[OpenItem]:
     """What the open figures of all balances consist of; the oldest first.
 
-    What is left out goes to `findings`. Memory grows with the operations in the log.
+    What is left out goes to `findings`. Memory grows with the operations in the log. `also` gets
+    every line, by the schema of an extract, so that the log is read once for both.
     """
     parts = []
     for table in tables_of(source, Selection(), findings, advance):
+        also(table)
         some = table.filter(pc.is_in(table.column("stage"), pa.array(map(str, PSP_STAGES))))
         if len(some):
             parts.append(_nets_of(some.combine_chunks()))

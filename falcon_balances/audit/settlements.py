@@ -14,7 +14,8 @@ from falcon_balances.audit.sums import WIDE
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.reconciliation import SETTLED_TYPES, LoggedOperation, Period
 
-_OF_OPERATION = ["falcon_operation_id", "stage", "currency", "external_reference", "psp_id"]
+_OF_LINE = ["falcon_operation_id", "stage", "currency", "external_reference", "psp_id"]
+_OF_OPERATION = [*_OF_LINE, "merchant_id"]
 
 
 def operations_in(
@@ -43,6 +44,7 @@ def operations_in(
             date.fromisoformat(row["day_min"]),
             row["falcon_operation_id"],
             Stage(row["stage"]),
+            row["merchant_id"],
         )
         for row in rows
     ]
@@ -65,7 +67,8 @@ def _summed(lines: pa.Table) -> pa.Table:
     minor, _ = amounts(column(lines, "amount"))
     table = pa.table(
         {
-            **{name: lines.column(name) for name in _OF_OPERATION},
+            **{name: lines.column(name) for name in _OF_LINE},
+            "merchant_id": _merchants(lines),
             "minor": pa.array(minor).cast(WIDE),
             "day": pc.utf8_slice_codeunits(lines.column("operation_date"), 0, 10),
         }
@@ -74,3 +77,9 @@ def _summed(lines: pa.Table) -> pa.Table:
         [("minor", "sum"), ("day", "min")]
     )
     return summed.rename_columns({"minor_sum": "minor", "day_min": "day"})
+
+
+def _merchants(lines: pa.Table) -> pa.Array:
+    """Of payouts; an operation of a PSP is one, whoever its merchants are."""
+    is_payout = pc.equal(lines.column("stage"), str(Stage.PAYOUT))
+    return pc.if_else(is_payout, lines.column("merchant_id"), "")

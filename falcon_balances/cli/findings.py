@@ -66,7 +66,7 @@ def acknowledge(
         output.note("dry run: nothing was acknowledged")
     elif found.status == "open" and not findings.acknowledge(key, found, by, reason, utc_now()):
         raise InvalidInputError("the finding has changed meanwhile: list it again")
-    output.single(_document(findings.find(key) or found), as_json=as_json)
+    output.single(document(findings.find(key) or found), as_json=as_json)
 
 
 def _findings(target: Target) -> "DynamoFindings":
@@ -75,7 +75,7 @@ def _findings(target: Target) -> "DynamoFindings":
     return DynamoFindings(target.client("dynamodb"), target.balances_table)
 
 
-def _document(finding: "KnownFinding") -> dict[str, Any]:
+def document(finding: "KnownFinding") -> dict[str, Any]:
     """As the API's, with its merchant and who has acknowledged it, and why."""
     from falcon_balances.contracts.finding_documents import FindingV1  # noqa: PLC0415
 
@@ -86,15 +86,15 @@ def _document(finding: "KnownFinding") -> dict[str, Any]:
 
 def _show(found: "Iterable[KnownFinding]", *, as_json: bool) -> None:
     ordered = sorted(found, key=lambda each: (each.opened_at, each.identity))
-    documents = [_document(each) for each in ordered]
+    documents = [document(each) for each in ordered]
     if as_json:
         output.json_lines(documents)
         return
-    rows = [[*(each[column] for column in _COLUMNS[:-1]), _amounts(each)] for each in documents]
+    rows = [[*(each[column] for column in _COLUMNS[:-1]), amounts_said(each)] for each in documents]
     output.table(_COLUMNS, rows)
 
 
-def _amounts(document: dict[str, Any]) -> str:
+def amounts_said(document: dict[str, Any]) -> str:
     return "; ".join(
         f"{each['currency']} " + ", ".join(f"{name} {n}" for name, n in each["figures"].items())
         for each in document["amounts"]

@@ -21,7 +21,7 @@ from falcon_balances.domain.money import Currency
 from falcon_balances.domain.reconciliation import StatementLine
 
 REQUIRED: Final = ("reference", "date")
-COLUMNS: Final = (*REQUIRED, "amount", "credit", "debit", "currency", "psp_id")
+COLUMNS: Final = (*REQUIRED, "amount", "credit", "debit", "currency", "psp_id", "merchant_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class _Csv:
     def _line(self, place: str, fields: Mapping[str, str]) -> StatementLine:
         currency = currency_of(fields.get("currency", self._form.currency or ""))
         reference = reference_of(fields["reference"], "reference")
-        psp_id = fields.get("psp_id")
+        psp_id, merchant_id = fields.get("psp_id"), fields.get("merchant_id")
         return StatementLine(
             place,
             (reference,) if reference else (),
@@ -125,6 +125,7 @@ class _Csv:
             _minor(fields, currency),
             currency.code,
             day_of(fields["date"], "date"),
+            reference_of(merchant_id, "merchant_id") if merchant_id else None,
         )
 
 

@@ -46,7 +46,7 @@ class PersistedMessage(_Step):
     message_id: str
     claim: ClaimV1 | None = None
     earlier: tuple[int, ...] = ()
-    links: LinksV1 | None = None
+    links: LinksV1 = LinksV1()
     rejection: Rejection | None = None
     is_later: bool = False
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.contracts.fresh import Fresh
-from falcon_balances.domain.findings import FindingKind, FindingStatus, KnownFinding
+from falcon_balances.domain.findings import Figures, FindingKind, FindingStatus, KnownFinding
 
 _MODEL = ConfigDict(frozen=True, extra="forbid")
 _OPTIONAL = Field(exclude_if=lambda said: said is None)
@@ -19,6 +19,16 @@ class FindingFiguresV1(BaseModel):
 
     currency: str
     figures: dict[str, str]
+
+
+def finding_figures(figures: Figures) -> tuple[FindingFiguresV1, ...]:
+    """By currency, at full scale."""
+    return tuple(
+        FindingFiguresV1(
+            currency=code, figures={name: scaled(minor, code) for name, minor in said.items()}
+        )
+        for code, said in sorted(figures.items())
+    )
 
 
 class FindingV1(BaseModel):
@@ -48,13 +58,7 @@ class FindingV1(BaseModel):
             psp_id=finding.psp_id,
             reference=finding.reference,
             opened_at=finding.opened_at,
-            amounts=tuple(
-                FindingFiguresV1(
-                    currency=code,
-                    figures={name: scaled(minor, code) for name, minor in said.items()},
-                )
-                for code, said in sorted(finding.figures.items())
-            ),
+            amounts=finding_figures(finding.figures),
             acknowledged_at=finding.acknowledged_at,
         )
 

@@ -24,6 +24,9 @@ def _sent(claim: ClaimV1) -> tuple[SentSalePartV1, ...]:
 _UNLESS_EMPTY = Field(exclude_if=lambda said: not said)
 
 
+_NO_LINKS: Final = LinksV1()
+
+
 class SegmentRecordV1(BaseModel):
     """One segment; the partition key is its merchant_id."""
 
@@ -56,8 +59,7 @@ class SegmentRecordV1(BaseModel):
     """What was set aside for the refund at this merchant."""
 
     @classmethod
-    def of(cls, claim: ClaimV1, segment: ClaimedSegment, links: LinksV1 | None = None) -> Self:
-        links = links or LinksV1()
+    def of(cls, claim: ClaimV1, segment: ClaimedSegment, links: LinksV1 = _NO_LINKS) -> Self:
         is_first = segment.part == 1
         return cls(
             stage=claim.stage,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from falcon_balances.domain.operations import BalanceOperation, OperationType, Stage
+from falcon_balances.domain.operations import Stage
 
 COUNTERS: Final = (
     "confirmed",
@@ -27,7 +27,6 @@ _OF_ONE_STAGE: Final = {
     Stage.PAYOUT: ("withdrawn", -1),
     Stage.ADJUSTMENT: ("adjusted", 1),
 }
-COUNTS_WHEN_CONFIRMED: Final = frozenset({OperationType.REFUND, OperationType.CHARGEBACK})
 LATE: Final = "late_"
 
 
@@ -61,13 +60,6 @@ class AddCounters:
     """Only if this attribute is there, and at least so much."""
     none_of: str | None = None
     """Only if this attribute is not there, or zero."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckAbsent:
-    """Nothing is written, but the whole transaction only happens where there is no such item."""
-
-    key: ItemKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +110,7 @@ class Drop:
     key: ItemKey
 
 
-TableWrite = (
-    PutMark | AddCounters | CheckAbsent | EndBlock | PutStanding | PutNewer | NoteFound | Drop
-)
+TableWrite = PutMark | AddCounters | EndBlock | PutStanding | PutNewer | NoteFound | Drop
 
 
 def merchant_pk(merchant_id: str) -> str:
@@ -178,30 +168,6 @@ def stage_counters(stage: Stage, amount: int, lines: int) -> dict[str, int]:
     """
     name, sign = _OF_ONE_STAGE[stage]
     return {name: sign * amount, "operations_count": lines}
-
-
-def counters_of(stage: Stage, line: BalanceOperation) -> dict[str, int]:
-    """What one line adds to its balance's counters, in minor units (the tables of §4 and §7)."""
-    return counters_of_sum(stage, line.type, line.amount.minor, 1)
-
-
-def counters_of_sum(
-    stage: Stage, line_type: OperationType, amount: int, lines: int
-) -> dict[str, int]:
-    """As `counters_of` for lines of one stage and type whose amounts add up to `amount`."""
-    when_confirmed = line_type in COUNTS_WHEN_CONFIRMED
-    if stage is Stage.CONFIRMED:
-        added = {"confirmed": amount, "available" if when_confirmed else "pending": amount}
-    elif stage is Stage.RECONCILED:
-        added = {"reconciled": amount}
-        if not when_confirmed:
-            added |= {"pending": -amount, "available": amount}
-    elif stage is Stage.PAYOUT:
-        added = {"withdrawn": -amount, "available": amount}
-    else:
-        added = {"adjusted": amount, "available": amount}
-    added["operations_count"] = lines
-    return added
 
 
 def add_to(total: dict[str, int], added: Mapping[str, int]) -> None:

@@ -18,7 +18,10 @@ SETTLED_TYPES: Final = PSP_TYPES | {OperationType.WITHDRAWAL, OperationType.WITH
 
 
 class StatementLine(NamedTuple):
-    """What the other side says. `references`: all that it bears, the likeliest first."""
+    """What the other side says. `references`: all that it bears, the likeliest first.
+
+    `merchant_id`: whose payout it is, where the statement says it.
+    """
 
     place: str
     references: tuple[str, ...]
@@ -26,10 +29,14 @@ class StatementLine(NamedTuple):
     minor: int
     currency: str
     day: date
+    merchant_id: str | None = None
 
 
 class LoggedOperation(NamedTuple):
-    """What the log says of one operation in one stage, over all its merchants, without fees."""
+    """What the log says of one operation in one stage, over all its merchants, without fees.
+
+    `merchant_id`: of a payout or its return, whose ids are unique for each merchant only.
+    """
 
     reference: str
     psp_id: str
@@ -38,6 +45,7 @@ class LoggedOperation(NamedTuple):
     day: date
     falcon_operation_id: str
     stage: Stage
+    merchant_id: str = ""
 
 
 class Difference(StrEnum):
@@ -138,6 +146,7 @@ def logged_operations(segments: Iterable[Segment]) -> list[LoggedOperation]:
                     line.operation_date.date(),
                     line.falcon_operation_id,
                     segment.stage,
+                    segment.merchant_id if segment.stage is Stage.PAYOUT else "",
                 )
     return list(found.values())
 
@@ -147,7 +156,8 @@ def reconcile(
 ) -> Reconciliation:
     """Match what has the same reference, amount and currency, and dates at most `days` apart.
 
-    Ours are expected in the statements where the period has their day; others may match still.
+    Ours are expected in the statements where the period has their day, and where money moved: what
+    was taken back within its stage comes to nothing. Others may match still.
     Neither the order of the lines nor that of the operations matters.
     """
     groups = _Groups(ours)
@@ -162,7 +172,8 @@ def reconcile(
     expected = [
         each
         for each in open_items
-        if each.difference is not Difference.OURS_ONLY or (each.ours and period.has(each.ours.day))
+        if each.difference is not Difference.OURS_ONLY
+        or (each.ours and each.ours.minor and period.has(each.ours.day))
     ]
     sums: dict[str, int] = defaultdict(int)
     for line in pairs:
@@ -207,7 +218,7 @@ class _Group(NamedTuple):
 
 
 class _Groups:
-    """Ours and theirs by reference; and by PSP, where a line says one."""
+    """Ours and theirs by reference; and by PSP, or a payout's merchant, where a line says one."""
 
     def __init__(self, ours: Iterable[LoggedOperation]) -> None:
         self._ours: dict[str, list[LoggedOperation]] = defaultdict(list)
@@ -221,21 +232,25 @@ class _Groups:
 
     def __iter__(self) -> Iterator[_Group]:
         for reference in self._ours.keys() | self._theirs.keys():
-            yield from _by_psp(
-                _Group(self._ours.get(reference, ()), self._theirs.get(reference, ()))
-            )
+            group = _Group(self._ours.get(reference, ()), self._theirs.get(reference, ()))
+            for of_psp in _by_name(group, lambda side: side.psp_id):
+                if any(each.merchant_id for each in of_psp.ours):
+                    yield from _by_name(of_psp, lambda side: side.merchant_id)
+                else:
+                    yield of_psp
 
 
-def _by_psp(group: _Group) -> Iterator[_Group]:
-    named = {line.psp_id for line in group.theirs if line.psp_id is not None}
-    for psp_id in named:
+def _by_name(group: _Group, name: "Callable[[Side], str | None]") -> Iterator[_Group]:
+    """What a line names is looked for there only; lines that name none have what is left."""
+    named = {said for line in group.theirs if (said := name(line)) is not None}
+    for each in named:
         yield _Group(
-            [each for each in group.ours if each.psp_id == psp_id],
-            [line for line in group.theirs if line.psp_id == psp_id],
+            [side for side in group.ours if name(side) == each],
+            [line for line in group.theirs if name(line) == each],
         )
     yield _Group(
-        [each for each in group.ours if each.psp_id not in named],
-        [line for line in group.theirs if line.psp_id is None],
+        [side for side in group.ours if name(side) not in named],
+        [line for line in group.theirs if name(line) is None],
     )
 
 
@@ -280,6 +295,7 @@ def _adds_up(group: _Group, days: int) -> bool:
     dates = [each.day for each in both]
     return (
         len({_direction(each) for each in both}) == 1
+        and len({each.merchant_id for each in group.ours}) == 1
         and (max(dates) - min(dates)).days <= days
         and sum(each.minor for each in group.ours) == sum(line.minor for line in group.theirs)
     )

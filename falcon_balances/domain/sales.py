@@ -21,7 +21,7 @@ from falcon_balances.domain.identity import operation_id_of_reference
 from falcon_balances.domain.operations import OperationType, PspOperation, Stage
 
 TAKING: Final = frozenset({OperationType.REFUND, OperationType.CHARGEBACK})
-_OF_A_SALE: Final = TAKING | {OperationType.CHARGEBACK_REVERSAL}
+OF_A_SALE: Final = TAKING | {OperationType.CHARGEBACK_REVERSAL}
 _FIGURES: Final = (
     "sold",
     "refunded",
@@ -91,7 +91,7 @@ def sale_part(operation: PspOperation, merchant_id: str) -> SalePart | None:
     if operation.type is OperationType.CAPTURE:
         reference: str | None = operation.external_reference
     else:
-        reference = operation.original_reference if operation.type in _OF_A_SALE else None
+        reference = operation.original_reference if operation.type in OF_A_SALE else None
     if reference is None:
         return None
     return SalePart(

@@ -16,7 +16,6 @@ from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import (
     AddCounters,
-    CheckAbsent,
     Drop,
     EndBlock,
     ItemKey,
@@ -208,12 +207,12 @@ class MemoryBalanceStore(Interruptible):
         return frozenset(key for key in marks if key in self.marks)
 
     @interruptible
-    def park(self, digests: Collection[str]) -> None:
-        self.parked |= set(digests)
+    def park(self, names: Collection[str]) -> None:
+        self.parked |= set(names)
 
     @interruptible
-    def unpark(self, digests: Collection[str]) -> None:
-        self.parked -= set(digests)
+    def unpark(self, names: Collection[str]) -> None:
+        self.parked -= set(names)
 
     @interruptible
     def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:
@@ -225,9 +224,8 @@ class MemoryBalanceStore(Interruptible):
 
 
 def _is_met(write: TableWrite, there: Mapping[str, str | int]) -> bool:
-    if isinstance(write, PutMark | CheckAbsent):
-        needs_none = isinstance(write, CheckAbsent) or write.only_if_absent
-        return not (needs_none and there)
+    if isinstance(write, PutMark):
+        return not (write.only_if_absent and there)
     if isinstance(write, PutStanding):
         return there.get("version", 0) == write.seen
     if isinstance(write, PutNewer):

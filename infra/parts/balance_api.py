@@ -151,7 +151,6 @@ class BalanceApi(Construct):
         self.systems.may(
             [
                 "dynamodb:BatchGetItem",
-                "dynamodb:ConditionCheckItem",
                 "dynamodb:PutItem",
                 "dynamodb:UpdateItem",
             ],

@@ -45,13 +45,13 @@ def publish(
     """A message is published when Kinesis has acknowledged each of its records.
 
     Those of earlier revisions are acknowledged before those of a later one are sent: that one is
-    counted after them, and may meet a message of theirs that has died on its way here.
+    counted after them, and may meet a message of theirs that has died on its way here. They have
+    its links: what was set aside for the operation ends with whichever is counted first.
     """
     waves: dict[int, list[StreamEntry]] = {}
     for message in step.messages:
         for claim in _claims_of(message, claims):
-            links = message.links if claim is message.claim else None
-            waves.setdefault(claim.revision, []).extend(_entries(claim, links))
+            waves.setdefault(claim.revision, []).extend(_entries(claim, message.links))
     for _, entries in sorted(waves.items()):
         for start in range(0, len(entries), RECORDS_PER_PUT):
             _publish_all(entries[start : start + RECORDS_PER_PUT], stream, wait)
@@ -81,7 +81,7 @@ def _claims_of(message: PersistedMessage, claims: EventClaims) -> Iterator[Claim
     yield ours
 
 
-def _entries(claim: ClaimV1, links: LinksV1 | None) -> Iterator[StreamEntry]:
+def _entries(claim: ClaimV1, links: LinksV1) -> Iterator[StreamEntry]:
     for segment in claim.segments:
         record = SegmentRecordV1.of(claim, segment, links)
         yield StreamEntry(record.merchant_id, record.model_dump_json().encode())

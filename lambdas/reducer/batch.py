@@ -155,7 +155,7 @@ class Batch:
         """Of what was parked, the records that are counted with this batch."""
         if not parked:
             return frozenset()
-        return parked & {record.digest for _, record in self.parts.values()}
+        return parked & {record.name for _, record in self.parts.values()}
 
 
 Parts = dict[ItemKey, tuple[CountablePart, StreamRecord]]

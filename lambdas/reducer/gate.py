@@ -62,8 +62,8 @@ def park(
     store: BalanceStore,
     quarantine: Quarantine,
 ) -> frozenset[str]:
-    """What is parked now, by digest. Raises TransientError beyond a thousand: the shard waits."""
-    now = parked | {record.digest for record, _ in records}
+    """What is parked now, by name. Raises TransientError beyond a thousand: the shard waits."""
+    now = parked | {record.name for record, _ in records}
     if len(now) > PARKED_MAX:
         raise TransientError(f"more than {PARKED_MAX} records are parked")
     for record, reason in records:

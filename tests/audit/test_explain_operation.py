@@ -18,7 +18,7 @@ from falcon_balances.domain.operations import PayoutRequest, PayoutReturn
 from falcon_balances.domain.splitting import direct_segment
 from tests.audit.sealed import OTHER_KEY, objects, public_key_of, sealed_log, split
 from tests.audit.test_replay import SALE, segments_of
-from tests.builders import confirmed, context_of, fee_of
+from tests.builders import claim_of, confirmed, context_of, fee_of, operation_id_of
 
 EUR = Currency("EUR", 2)
 DATE = parse_rfc3339("2026-11-20T10:00:00Z")
@@ -111,15 +111,50 @@ def test_a_payout_and_its_return_point_at_each_other(tmp_path):
         "amount": Money(500, EUR),
     }
     paid = PayoutRequest(**said, payout_id="p-1", requested_at=DATE)
-    back = PayoutReturn(**said, payout_id="p-1", returned_at=DATE, bank_reference="b-1")
-    segments = [direct_segment(each, each.movement) for each in (paid, back)]
-    sources = Sources(LogFolder(write(objects_of(segments), tmp_path)), None, None, None, None)
-    story = tell(sources, payout_operation_id("m-1", "p-1"))
+    parts = said | {"amount": Money(100, EUR), "returned_at": DATE, "bank_reference": "b-1"}
+    ids = [None, "r-1", "r-2"]
+    backs = [PayoutReturn(**parts, payout_id="p-1", return_id=each) for each in ids]
+    other = PayoutReturn(**parts, payout_id="p-10")
+    segments = [direct_segment(each, each.movement) for each in (paid, *backs, other)]
+    log = write(objects_of(segments), tmp_path)
+    payout_id = payout_operation_id("m-1", "p-1")
+    returns = [payout_return_id("m-1", "p-1", each) for each in ids]
+    assert told(log, payout_id)["returned_by"] == sorted(returns)
+    assert [told(log, each)["returns"] for each in returns] == [payout_id] * 3
+
+
+def told(log, operation_id):
+    story = tell(Sources(LogFolder(log), None, None, None, None), operation_id)
     assert story is not None
-    assert story.document["returned_by"] == payout_return_id("m-1", "p-1")
-    story = tell(sources, payout_return_id("m-1", "p-1"))
-    assert story is not None
-    assert story.document["returns"] == payout_operation_id("m-1", "p-1")
+    return story.document
+
+
+def revised(amount, revision=2, **changes):
+    said = {"revision": revision, "revised_at": f"2026-11-2{revision}T10:00:00Z"}
+    return confirmed(**said | changes, amount=amount)
+
+
+def test_every_revision_is_told_with_what_the_operation_is_then(tmp_path):
+    context = context_of(fees=[fee_of("1.00")])
+    claims = [claim_of(confirmed(), context)]
+    for document in (revised("80.00"), revised("80.00", 3), revised("0", 4)):
+        claims.append(claim_of(document, context).revising(claims[-1]))
+    log = write(bodies_of(*claims), tmp_path)
+    document = told(log, operation_id_of(confirmed()))
+    stages = [(each["revision"], each["event"]["amount"]) for each in document["stages"]]
+    assert stages == [(1, "100.00"), (2, "80.00"), (4, "0.00")], "the third moved nothing"
+    assert [len(each["segments"]) for each in document["stages"]] == [1, 1, 1]
+    [standing] = document["standings"]
+    assert (standing["confirmed"], standing["counted"]) == ("0.00", "0.00")
+    assert document["accounts"] == []
+
+
+def bodies_of(*claims):
+    return {
+        segment.log_key: claim.body_of(segment).encode()
+        for claim in claims
+        for segment in claim.segments
+    }
 
 
 def test_nobody_knows_an_operation_that_there_is_not(tmp_path):
@@ -134,4 +169,16 @@ def test_the_same_reference_of_another_type_is_named(tmp_path):
     assert story is not None
     same = {"chargeback_reversal": reversal[0].falcon_operation_id}
     assert story.document["same_reference"] == same
-    assert story.document["original"].startswith("not looked at: needs the PSP's event")
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_refund_names_its_sale(tmp_path, is_known):
+    sale, refund = confirmed(), confirmed(type="refund", original_reference="sale", amount="1.00")
+    sale["external_reference"] = "sale"
+    segments = [*segments_of(refund), *(segments_of(sale) if is_known else ())]
+    log = write(objects_of(segments), tmp_path)
+    named = operation_id_of(sale) if is_known else None
+    original = {"reference": "sale", "falcon_operation_id": named}
+    assert told(log, operation_id_of(refund))["original"] == original
+    if is_known:
+        assert "original" not in told(log, operation_id_of(sale))

@@ -274,12 +274,12 @@ def test_what_is_no_object_of_the_log_is_named(tmp_path, key):
 
 def test_large_objects_are_read_whole_and_what_is_too_large_is_foreign(tmp_path, monkeypatch):
     [segment] = CAPTURE
-    same = segment.lines[:1] * 500
+    same = segment.lines[:1] * 320
     uuids = expected_uuids("confirmed", segment.merchant_id, same)
     lines = [replace(line, uuid=uuid) for line, uuid in zip(same, uuids, strict=True)]
     root = write({KEY: csv_body(replace(segment, lines=tuple(lines))).encode()}, tmp_path / "log")
     replayed = replay(LogFolder(root), EVERYTHING)
-    assert (replayed.lines, replayed.findings) == (500, [])
+    assert (replayed.lines, replayed.findings) == (320, [])
     monkeypatch.setattr(log_objects, "_OBJECT_BYTES_MAX", 1_000)
     assert replay(LogFolder(root), EVERYTHING).findings == [
         Finding(KEY, "foreign", "cannot be read: too large for an object of the log")

@@ -1,8 +1,10 @@
 """Nobody else's money: a token reaches its own merchant, and of all others not even a trace."""
 
 import json
+import re
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
@@ -528,11 +530,17 @@ def test_systems_routes_without_iam_ask_nothing_of_aws(neighbours, authorizer):
     assert neighbours.calls == []
 
 
+FINGERPRINT = re.compile(r'"fingerprint":"[0-9a-f]{64}",')
+
+
 def test_systems_read_the_merchant_that_the_path_names_and_no_other(neighbours):
     for merchant_id in NEIGHBOURS:
         operations = {id_of(each, *NEIGHBOUR_CONTEXTS) for each in documents_of(merchant_id)}
         for path, query in reads_of(merchant_id):
             neighbours.clear()
             event = http_event("GET", f"/v1/systems/merchants/{merchant_id}{path}", query, iam())
-            assert send(systems, event) == get(path, query, merchant_id=merchant_id)
+            told = send(systems, event)
+            # Only systems see fingerprints.
+            text = FINGERPRINT.sub("", told.text)
+            assert replace(told, text=text) == get(path, query, merchant_id=merchant_id)
             assert all(belongs(key, merchant_id, operations) for key in neighbours.keys)

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.contracts.claims import Rejection
 from falcon_balances.contracts.execution import ExecutionResult, PersistedMessage, PublisherInput
+from falcon_balances.contracts.links import BlockNameV1, LinksV1
 from falcon_balances.domain.errors import RejectionCode, TransientError
 from lambdas.publisher import handler as publisher
 from tests.builders import claim_of, confirmed, context_of, marketplace, records_of
-from tests.component.world import STREAM, lambda_context
+from tests.component.world import CLAIMS_TABLE, STREAM, lambda_context
 
 REFUSAL = Rejection(code=RejectionCode.ID_CONFLICT, reason="external_reference: known already")
 
@@ -67,6 +69,17 @@ def test_a_message_is_published_with_all_its_segments_each_under_its_merchant(aw
     assert [(done.message_id, done.rejection) for done in result.results] == [("message-0", None)]
     found = sorted(aws.published(), key=lambda record: record["merchant_id"])
     assert found == [record.model_dump(mode="json") for record in records]
+
+
+def test_earlier_revisions_are_published_with_what_was_set_aside_for_the_operation(aws):
+    refund = confirmed(type="refund", amount="40.00")
+    first = claim_of(refund)
+    more = {"revision": 2, "revised_at": "2026-11-20T10:19:00Z"}
+    second = claim_of(refund | more).revising(first)
+    DynamoEventClaims(client("dynamodb"), CLAIMS_TABLE).claim(first)
+    links = LinksV1(blocks=(BlockNameV1(merchant_id="m-5553", block_id="block-1"),))
+    publish(PersistedMessage(message_id="message-0", claim=second, earlier=(1,), links=links))
+    assert [record["blocks"] for record in aws.published()] == [["block-1"]]
 
 
 def test_a_refusal_is_handed_on_and_nothing_of_it_published(aws):

@@ -9,11 +9,13 @@ import pytest
 from falcon_balances.domain.operations import Stage
 from lambdas.persister import handler as persister
 from lambdas.persister.deciding import WAIT_MAX
+from tests import builders
 from tests.builders import (
     SENT_AT,
     confirmed,
     context_of,
     cut_of,
+    data_of,
     fee_of,
     marketplace,
     operation_id_of,
@@ -242,13 +244,27 @@ def test_a_revision_that_comes_again_behind_what_it_revises_is_counted(aws):
     assert aws.quarantined() == []
 
 
+def test_a_parked_record_is_met_again_whatever_it_was_linked_with(aws):
+    """Blocks and the other stage are looked up each time that a message is handled."""
+    aws.load(WITH_FEE)
+    assert aws.dispatch(raw(confirmed()), revised("80.00")) == []
+    first, second = record_of(aws, 1), json.loads(record_of(aws, 2))
+    contradiction = {"merchants": ["m-1", "m-2"], "is_open": False, "known": 3}
+    aws.reduce(json.dumps(second, separators=(",", ":")).encode())
+    assert len(aws.stream_item("PARKED")["records"]) == 1
+    again = json.dumps(second | {"contradiction": contradiction}, separators=(",", ":"))
+    aws.reduce(first, again.encode())
+    assert figures(aws)["confirmed"] == 7920
+    assert aws.stream_item("PARKED") == {}
+
+
 def test_what_builds_on_a_parked_revision_is_parked_with_it(aws):
     aws.load(WITH_FEE)
     assert aws.dispatch(raw(confirmed()), revised("80.00"), revised("70.00", 3)) == []
     records = [record_of(aws, revision) for revision in (1, 2, 3)]
     aws.reduce(records[1], records[2])
     assert figures(aws) == {}
-    assert len(aws.stream_item("PARKED")["digests"]) == 2
+    assert len(aws.stream_item("PARKED")["records"]) == 2
     aws.reduce(*records)
     assert figures(aws)["confirmed"] == 6930
 
@@ -257,7 +273,8 @@ def test_a_record_of_a_newer_version_is_parked_and_the_rest_counted(aws):
     aws.load(WITH_FEE)
     assert aws.dispatch(raw(confirmed())) == []
     record = record_of(aws, 1)
-    newer = record.replace(b'"schema_version":"1"', b'"schema_version":"2"', 1)
+    another = data_of(builders.record_of(confirmed(external_reference="order-2")))
+    newer = another.replace(b'"schema_version":"1"', b'"schema_version":"2"', 1)
     cut = cut_of("2026-11-20T10:20:01Z", SHARD).model_dump_json().encode()
     aws.reduce(newer, record, cut)
     assert (figures(aws)["confirmed"], aws.as_of()) == (9900, None)

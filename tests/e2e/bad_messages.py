@@ -64,6 +64,10 @@ BAD_IDS = (
     'a"b',
     "a|b",
 )
+BAD_REFERENCES = (
+    *("", " a", "a ", "a" * 129, "caf\u00e9", "a\tb", "a\n", 'a"b', "a,b", "a\\b", "a|b"),
+    *("=a", "+a", "-a", "@a"),
+)
 BAD_AMOUNTS: tuple[object, ...] = (
     *("0", "0.00", "-1.00", "+1.00", "01.00", ".50", "1.", "1e2", "1_000", "1,000.00", " 1.00"),
     *("1.00\n", "", "abc", "NaN", "\uff11\uff10", "1" * 16, "0x10"),
@@ -72,7 +76,7 @@ BAD_AMOUNTS: tuple[object, ...] = (
 BAD_CURRENCIES = ("EURO", "eur", "ZZZ", "XAU", "XXX", "", "\u20acUR", "EUR ")
 BAD_DATES = (
     *("2026-03-05", "2026-03-05T10:15:30", "2026-03-05 10:15:30Z", "2026-02-30T00:00:00Z"),
-    *("2026-03-05T24:00:00Z", "2026-03-05T10:15:60Z", "2026-03-05T10:15:30.1234567Z"),
+    *("2026-03-05T24:00:00Z", "2026-03-05T10:15:60Z", "2026-03-05T10:15:30.1234567890Z"),
     *("2026-03-05T10:15:30+2:00", "2026-03-05T10:15:30+24:00", "05.03.2026", "", "1772705730"),
     "\uff12026-03-05T10:15:30Z",
 )
@@ -151,6 +155,10 @@ def _fields() -> Iterator[Row]:
     yield _row("mode is a number", "E_SCHEMA", _event(mode=1))
     for field in ("mode", "original_reference", "splits"):
         yield _row(f"{field} is null", "E_SCHEMA", _with(_event(), field, None))
+    yield _row("a first revision", "E_SCHEMA", _event(revision=1, revised_at=DATE))
+    yield _row("a revision without its date", "E_SCHEMA", _event(revision=2))
+    yield _row("a first occurrence", "E_SCHEMA", _event(occurrence=1))
+    yield _row("the date of no sale", "E_SCHEMA", _event(original_date=DATE))
     for mode in ("live", "production", "TEST", ""):
         yield _row(f"mode {mode!r}", "E_MODE", _event(mode=mode))
 
@@ -158,12 +166,15 @@ def _fields() -> Iterator[Row]:
 def _ids() -> Iterator[Row]:
     for bad in BAD_IDS:
         yield _row(f"shop_id {bad!r}", "E_ID", _event(shop_id=bad))
-    for field in ("psp_id", "external_reference", "local_merchant_id", "original_reference"):
+    for bad in BAD_REFERENCES:
+        yield _row(f"external_reference {bad!r}", "E_ID", _event(external_reference=bad))
+    for field in ("psp_id", "local_merchant_id"):
         yield _row(f"{field} with a blank", "E_ID", _with(_event(), field, f"a {field}"))
     for field in ("local_merchant_id", "shop_id"):
         split = _with(part("bad", "7.00"), field, "a b")
         yield _row(f"split's {field}", "E_ID", _event(splits=[split]))
-    document = reconciled(_event(), bank_reference="a b")
+    yield _row("original_reference", "E_ID", _event(type="refund", original_reference="a|b"))
+    document = reconciled(_event(), bank_reference="a,b")
     yield _row("bank_reference", "E_ID", document, "reconciled")
 
 
@@ -198,6 +209,10 @@ def _dates() -> Iterator[Row]:
     late = rfc3339(utc_now() + timedelta(hours=2))  # tests may run long before it is sent
     yield _row("hours ahead", "E_FUTURE", _event(operation_date=late))
     yield _row("far ahead", "E_FUTURE", _event(operation_date="2999-01-01T00:00:00Z"))
+    after = {"type": "refund", "original_date": "2026-03-06T00:00:00Z"}
+    yield _row("a sale after its refund", "E_DATE", _event(**after))
+    early = OPENING | {"revision": 2, "revised_at": "2026-03-04T00:00:00Z"}
+    yield _row("revised before it was made", "E_DATE", early)
     document = reconciled(_event(), reconciled_date=late)
     yield _row("reconciled hours ahead", "E_FUTURE", document, "reconciled")
 
@@ -295,7 +310,8 @@ def _returns() -> Iterator[Row]:
     yield row("a minimum_amount", "E_SCHEMA", minimum_amount="0.10")
     yield row("far ahead", "E_FUTURE", returned_at="2999-01-01T00:00:00Z")
     yield row("never paid", "E_NOT_PAID")
-    yield row("more than was paid", "E_NOT_PAID", payout_id="known", amount="0.51")
+    more = {"payout_id": "known", "return_id": "too-much", "amount": "0.51"}
+    yield row("more than was paid", "E_NOT_PAID", **more)
     other = {"payout_id": "known", "merchant_id": "m-bad-good", "balance_shop_id": "bs-bad-good"}
     yield row("to another balance", "E_NOT_PAID", **other)
     more = {"payout_id": "known", "return_id": "second", "amount": "0.50"}

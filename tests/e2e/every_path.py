@@ -6,17 +6,31 @@ from itertools import count
 from time import monotonic
 from typing import Any
 
+from falcon_balances.adapters.authorizing import find_authorization
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.findings import DynamoFindings
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.cli import api
 from falcon_balances.cli.target import Target
 from falcon_balances.cli.token import merchant_token
+from falcon_balances.domain.authorizations import attempt_key
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import BlockStatus, manual_block_id
 from falcon_balances.domain.cuts import closed_until
+from falcon_balances.domain.findings import FindingKind
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_context import merchants_of
-from tests.builders import confirmed, context_of, operation_id_of, raw, reconciled, shop
+from tests.builders import (
+    claim_of,
+    confirmed,
+    context_of,
+    data_of,
+    operation_id_of,
+    raw,
+    reconciled,
+    records_of,
+    shop,
+)
 from tests.e2e import observed
 
 MERCHANT = context_of().merchant_id
@@ -25,24 +39,39 @@ DATE = "2026-11-20T10:30:00Z"
 FOR_EVER = "2999-01-01T00:00:00Z"
 OWN = f"merchants/{MERCHANT}"
 GOOD, PAIRED = (operation_id_of(confirmed(external_reference=each)) for each in ("good", "other"))
+REVISED = {"revision": 2, "revised_at": "2026-11-20T11:00:00Z"}
+TAKEN_BACK = {"type": "refund", "amount": "1.00"}
+EARLY = operation_id_of(confirmed(external_reference="early"))
+UNMADE = {"external_reference": "unmade", "original_reference": "good"}
+TOO_EARLY = confirmed(external_reference="of-late", original_reference="late", **TAKEN_BACK)
 CONFIRMED = (f"{GOOD}#confirmed", f"{PAIRED}#confirmed")
 SEND_AGAIN_S = 4.0  # a message that failed is hidden for long; the same again is not
-REFUSED = {"confirmed": 2, "reconciled": 1, "stream": 1, "payout": 1, "adjustment": 1}
+REFUSED = {
+    "confirmed": 2,
+    "reconciled": 1,
+    "stream": 1,
+    "parked": 1,
+    "payout": 1,
+    "adjustment": 1,
+}
 
 
 class EveryPath:
-    """Good, repeated, unknown and broken messages in all stages, a record that is not ours, cuts,
-    a merchant who asks, and systems that ask and set money aside. All may be repeated at will.
+    """Good, repeated, revised, unknown and broken messages in all stages, records that are not ours
+    or come too early, what does not fit until its sale comes, cuts, a merchant who asks, and
+    systems that ask and set money aside. All may be repeated at will.
     """
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.token = merchant_token(target, MERCHANT)
         self._store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
+        self._findings = DynamoFindings(target.client("dynamodb"), target.balances_table)
         self._systems: dict[str, int] = {}
         self._numbers = count()
         self._sent_at = 0.0
         self._sealed_again = False
+        self._was_found = False
         self._reconciled = False
         contexts = [context_of(), RISKY]
         directory = DynamoMerchantDirectory(target.client("dynamodb"), target.context_table)
@@ -58,8 +87,10 @@ class EveryPath:
         good = raw(confirmed(external_reference="good"))
         self._send("confirmed", good, b"broken", raw(confirmed(local_merchant_id="nobody")))
         self._send("confirmed", good, raw(confirmed(external_reference="other")))
-        risky = raw(reconciled(external_reference="risky", **shop("risky")))
-        self._send("reconciled", raw(reconciled(external_reference="good")), risky, b"broken")
+        risky = {"external_reference": "risky", **shop("risky")}
+        self._send("confirmed", raw(confirmed(**risky)))
+        good = raw(reconciled(external_reference="good"))
+        self._send("reconciled", good, raw(reconciled(**risky)), b"broken")
         self._send("adjustment", adjustment("1.00"), b"broken")
         self._send("payout", b"broken")
 
@@ -67,8 +98,13 @@ class EveryPath:
         paid = payout("paid", "10.00")
         self._send("payout", paid, paid, payout("too-much", "1000.00"))
         self._send("payout", payout("risky", "10.00", "risky"))
-        refund = confirmed(external_reference="back", type="refund", amount="1.00")
-        self._send("confirmed", raw(refund))
+        self._send("confirmed", raw(confirmed(external_reference="back", **TAKEN_BACK)))
+
+    def _to_stream(self, *records: bytes) -> None:
+        for record in records:
+            self.target.client("kinesis").put_record(
+                StreamName=self.target.stream, Data=record, PartitionKey=MERCHANT
+            )
 
     def _ask_systems(self) -> None:
         own, risky = f"{OWN}/blocks", f"merchants/{RISKY.merchant_id}"
@@ -82,6 +118,9 @@ class EveryPath:
         refund = {"psp_id": RISKY.key.psp_id, "external_reference": "refund", **shop("risky")}
         refund |= {"amount": "1.00", "currency": "EUR"}
         self._ask("refund", "POST", f"{risky}/refund-authorizations", refund)
+        # Of a sale, so that something is set aside of that as well; and nobody makes it.
+        refund |= {**shop("5553"), **UNMADE, "expires_in_seconds": 1}
+        self._ask("unmade", "POST", f"{OWN}/refund-authorizations", refund)
         block_id = manual_block_id(MERCHANT, "block")
         self._ask("shown", "GET", f"{own}/{block_id}")
         self._ask("listed", "GET", own)
@@ -94,6 +133,9 @@ class EveryPath:
             "log": "balances?source=log",
             "operations": "operations",
             "story": f"operations/{PAIRED}",
+            "referenced": "operations?reference=good",
+            "unreconciled": "unreconciled",
+            "findings": "findings",
         }
         if (as_of := self._store.as_of()) is not None:
             reads["past"] = f"balances?at={rfc3339(closed_until(as_of))}"
@@ -104,7 +146,12 @@ class EveryPath:
         number = next(self._numbers)
         self._invoke("sealer")
         self._invoke("reconciler")
-        self._send("payout", payout(f"again-{number}", "0.01"))
+        more = returned("paid", "0.01", return_id=f"again-{number}")
+        self._send("payout", payout(f"again-{number}", "0.01"), more)
+        # A refusal looks for its claim, a refund for what was set aside for it.
+        self._send("confirmed", raw(confirmed(local_merchant_id=f"nobody-{number}")))
+        self._send("confirmed", raw(confirmed(external_reference="back", **TAKEN_BACK)))
+        self._to_stream(f"not ours {number}".encode(), early(f"early-{number}")[0])
         reads = self._reads().values()
         for path in reads:
             observed.ask(self.target, path, self.token)
@@ -159,7 +206,7 @@ class EveryPath:
             self._send_for(missing, has_money=has_money)
         if "as_of" in missing:
             self._invoke("cutter")
-        if "expired" in missing:
+        if {"expired", "let go"} & set(missing):
             self._invoke("expirer")
         if has_money and "sealed" in missing:
             self._seal()
@@ -170,9 +217,7 @@ class EveryPath:
     def _send_for(self, missing: list[str], *, has_money: bool) -> None:
         if not has_money or "refused" in missing:
             self.bring_money()
-            self.target.client("kinesis").put_record(
-                StreamName=self.target.stream, Data=b"not ours", PartitionKey="x"
-            )
+            self._to_stream(b"not ours", early("early")[0])
         elif "payouts" in missing:
             self._spend()
         elif "returned" in missing:
@@ -181,17 +226,29 @@ class EveryPath:
         if has_money and "paired" in missing:
             # What is awaited is there by now, and goes.
             self._send("reconciled", raw(reconciled(external_reference="other")))
+        if has_money and "revised" in missing:
+            less = confirmed(external_reference="good", amount="99.00", **REVISED)
+            self._send("confirmed", raw(less))
+        if has_money and "fits" in missing:
+            fits = TOO_EARLY if not self._is_found() else confirmed(external_reference="late")
+            self._send("confirmed", raw(fits))
+        if "refused" not in missing and "caught up" in missing:
+            self._to_stream(*early("early")[::-1])
 
     def _checks(self) -> dict[str, Callable[[], bool]]:
         return {
             "confirmed": lambda: self._counted(*CONFIRMED) and self._risky().available > 0,
             "paired": lambda: self._counted(f"{PAIRED}#reconciled"),
+            "revised": lambda: self._counted(f"{GOOD}#confirmed.2"),
+            "caught up": lambda: self._counted(f"{EARLY}#confirmed.2"),
+            "fits": self._fits,
             "adjusted": lambda: self._own().adjusted > 0,
             "refused": self._are_refused,
             "payouts": lambda: self._risky().withdrawn > 0 and self._is_paid(),
             "returned": lambda: self._is_paid() and self._own().withdrawn == 0,
             "systems": self._are_answered,
             "expired": lambda: self._blocks().get("expiring") == BlockStatus.EXPIRED,
+            "let go": self._is_let_go,
             "sealed": lambda: self._sealed_again,
             "reconciled": lambda: self._reconciled,
             "as_of": lambda: self._store.as_of() is not None,
@@ -217,6 +274,24 @@ class EveryPath:
     def _blocks(self) -> dict[str, str]:
         return {block.reference: block.status for block in self._store.blocks_of(MERCHANT)}
 
+    def _is_let_go(self) -> bool:
+        """Nobody made the refund that was asked for."""
+        unmade = confirmed(**UNMADE, **TAKEN_BACK)
+        there = find_authorization(attempt_key(operation_id_of(unmade), 1), self._store)
+        return there is not None and there.status is BlockStatus.EXPIRED
+
+    def _is_found(self) -> bool:
+        """From then on for ever: its sale comes, and it goes."""
+        self._was_found = self._was_found or not self._fits_now()
+        return self._was_found
+
+    def _fits(self) -> bool:
+        return self._is_found() and self._fits_now()
+
+    def _fits_now(self) -> bool:
+        found = self._findings.of(MERCHANT)
+        return all(each.kind is not FindingKind.UNKNOWN_SALE for each in found)
+
     def _is_paid(self) -> bool:
         return self._blocks().get("paid") == BlockStatus.SETTLED
 
@@ -232,6 +307,14 @@ class EveryPath:
         return bool(self._systems) and bad == {"too much"}
 
 
+def early(reference: str) -> tuple[bytes, bytes]:
+    """A revision's record, and that of what it revises."""
+    first = claim_of(confirmed(external_reference=reference, amount="2.00"))
+    revised = claim_of(confirmed(external_reference=reference, amount="3.00", **REVISED))
+    [too_early], [before] = records_of(revised.revising(first)), records_of(first)
+    return data_of(too_early), data_of(before)
+
+
 def direct(name: str = "5553", **more: str) -> dict[str, Any]:
     said = {"schema_version": "1", "merchant_id": f"m-{name}", "balance_shop_id": f"bs-{name}-eur"}
     return {**said, "currency": "EUR", **more}
@@ -243,9 +326,9 @@ def payout(payout_id: str, amount: str, name: str = "5553") -> bytes:
     )
 
 
-def returned(payout_id: str, amount: str) -> bytes:
+def returned(payout_id: str, amount: str, **more: str) -> bytes:
     bank = {"type": "return", "returned_at": DATE, "bank_reference": "bank-2"}
-    return raw(direct(payout_id=payout_id, amount=amount, **bank))
+    return raw(direct(payout_id=payout_id, amount=amount, **bank, **more))
 
 
 def adjustment(amount: str) -> bytes:

@@ -45,6 +45,14 @@ def without(document, names):
     return {name: value for name, value in document.items() if name not in names}
 
 
+def for_merchants(document):
+    """Less the fingerprints in stories: they are made of other merchants' amounts too."""
+    shown = without(document, FRESH)
+    if "stages" in shown:
+        shown["stages"] = [without(each, {"fingerprint"}) for each in shown["stages"]]
+    return shown
+
+
 @pytest.mark.parametrize("route", ROUTES)
 def test_every_route_answers_merchants_and_systems_alike(served, asker, route):
     assert len(served.routes(OWN)) == len(ROUTES)
@@ -61,7 +69,7 @@ def test_every_route_answers_merchants_and_systems_alike(served, asker, route):
     assert merchants.document["merchant_id"] == f"m-{OWN}"
     assert merchants.document["as_of"] is not None
     assert merchants.document["lag_seconds"] >= 0
-    assert without(merchants.document, FRESH) == without(systems.document, FRESH)
+    assert without(merchants.document, FRESH) == for_merchants(systems.document)
 
 
 @pytest.mark.parametrize("name", PLAIN)

@@ -225,7 +225,7 @@ def test_an_operation_s_story_is_whole_on_the_stack(auditor):
             assert segment["in_log"]["version_id"] == segment["sealed"]["version_id"]
             assert segment["counted"]["window"]
     assert (said["blocks"], said["corrected_by"]) == ([], [])
-    assert said["pairing"] == "nothing is awaited"
+    assert said["open"] == {}
     moved = {each["account"]: each["amount"] for each in said["accounts"]}
     assert moved == {"bank": "80.00", "fee_income": "-1.25", "merchant_available": "-78.75"}
     assert [each["counted"] for each in said["standings"]] == ["26.50", "8.00", "44.25"]
@@ -240,14 +240,14 @@ def test_a_folder_alone_says_what_it_cannot_say(auditor):
     assert stage["segments"][0]["sealed"]["proof"] == "holds"
     for told in (stage["claim"], stage["segments"][0]["counted"], said["corrected_by"]):
         assert told.startswith("not looked at: needs the environment")
-    assert said["original"].startswith("not looked at: needs the PSP's event")
+    assert said["original"]["reference"] == "order-1001"
     said = auditor.ask(*words, "--log", auditor.log)
     sealed = said["stages"][0]["segments"][0]["sealed"]
     assert sealed == "not looked at: needs --manifests"
     told = auditor.run(*words, "--log", auditor.log)
     assert "debits_untraced: taken already, because the PSP confirmed it" in told
     awaited = auditor.ask(*words)
-    assert awaited["pairing"] == {"m-books": "confirmed_only"}
+    assert awaited["open"] == {"m-books": "confirmed_only"}
 
 
 def test_an_object_that_was_edited_or_is_gone_is_named_by_the_story(auditor):
@@ -359,7 +359,7 @@ def test_the_stack_reconciles_what_arrives_and_has_an_alarm(stack):
     assert (run["open"], run["overdue"]) == (1, 1)
     assert report["open"][0]["difference"] == "different_amount"
     alarms = stack.target.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    assert [each["MetricName"] for each in alarms] == ["NotReconciled"]
+    assert "NotReconciled" in {each["MetricName"] for each in alarms}
 
 
 @pytest.mark.parametrize(

@@ -103,8 +103,10 @@ def test_a_bad_message_lies_in_quarantine_with_its_code_and_raw_bytes(outcome, m
     assert field, rule
 
 
-def test_every_code_of_a_psp_message_is_among_them():
-    assert {message.code for message in BAD} == set(RejectionCode) - {RejectionCode.RECORD}
+def test_every_code_of_a_message_is_among_them():
+    """But for a revision whose predecessor did not come: that takes twenty hours."""
+    others = {RejectionCode.RECORD, RejectionCode.REVISION}
+    assert {message.code for message in BAD} == set(RejectionCode) - others
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -88,7 +88,8 @@ def test_a_refund_is_authorized_confirmed_and_settled(money):
     observed.send(money, "confirmed", [json.dumps(event)])
     observed.drain(money)
     assert available(money) == ("60.00", "0.00")
-    shown = ask(money, "GET", f"blocks/{yes.document['falcon_operation_id']}").document
+    [block] = yes.document["blocks"]
+    shown = ask(money, "GET", f"blocks/{block['block_id']}").document
     assert shown["status"] == "settled"
     late = ask(money, "POST", "refund-authorizations", refund("spend", "r-1", "40.00"))
     assert (late.status, late.document["authorization"]["status"]) == (409, "settled")

@@ -82,7 +82,7 @@ def test_a_payout_is_requested_paid_and_traced(run):
     paid = run(0, *words, "--requested-at", DATE, "--valid-until", FOR_EVER, "--wait")
     assert (paid["state"], paid["block"]["status"]) == ("paid", "settled")
     assert run(0, *words, "--wait") == paid
-    late = ("--requested-at", DATE, "--payout-id", "operated-late")
+    late = ("--requested-at", DATE, "--valid-until", DATE, "--payout-id", "operated-late")
     refused = run(1, *words[:-2], *late, "--wait")
     assert (refused["state"], refused["refused_because"]) == ("refused", "expired")
     assert run(0, "payout", "trace", "m-operated", "operated-1") == paid

@@ -73,7 +73,6 @@ FUNCTIONS = {
     },
     "systems-api": {
         ("dynamodb:BatchGetItem", BALANCES),
-        ("dynamodb:ConditionCheckItem", BALANCES),
         ("dynamodb:PutItem", BALANCES),
         ("dynamodb:UpdateItem", BALANCES),
         ("dynamodb:ConditionCheckItem", "event-claims.Arn"),
@@ -100,9 +99,7 @@ FUNCTIONS = {
         ("kinesis:GetShardIterator", STREAM),
         ("kinesis:ListShards", STREAM),
         ("dynamodb:BatchGetItem", BALANCES),
-        ("dynamodb:ConditionCheckItem", BALANCES),
         ("dynamodb:DeleteItem", BALANCES),
-        ("dynamodb:GetItem", BALANCES),
         ("dynamodb:PutItem", BALANCES),
         ("dynamodb:UpdateItem", BALANCES),
         ("s3:PutObject", f"{QUARANTINE_OBJECTS}stream/*"),

@@ -103,8 +103,8 @@ FAULTS = (
     Fault(
         "publish before PUT",
         "lambdas/persister/handler.py",
-        "    for segment in decided.segments:\n",
-        "    for segment in decided.segments if decided is not message.claim else ():\n",
+        "        for segment in claim.segments:\n",
+        "        for segment in claim.segments if claim is not message.claim else ():\n",
     ),
     Fault(
         "publisher before persister in the state machine",
@@ -115,24 +115,25 @@ FAULTS = (
     Fault(
         "PUT before claim",
         "lambdas/persister/handler.py",
-        "    decided = _decide(claims, message)\n",
+        "    try:\n        decided = decide(claims, message, now)\n",
         "    for segment in message.claim.segments:\n"
         "        body = message.claim.body_of(segment).encode()\n"
         "        ours = LogObject(body, message.claim.log_metadata(segment))\n"
         "        log.append(segment.log_key, ours)\n"
-        "    decided = _decide(claims, message)\n",
+        "    try:\n"
+        "        decided = decide(claims, message, now)\n",
     ),
     Fault(
         "recomputed instead of claimed lines",
-        "lambdas/persister/handler.py",
-        "    return existing\n\n\n@cache",
-        "    return ours\n\n\n@cache",
+        "lambdas/persister/deciding.py",
+        "    return _with_earlier(claims, existing or ours)\n",
+        "    return _with_earlier(claims, ours)\n",
     ),
     Fault(
         "refused although claimed",
-        "lambdas/persister/handler.py",
-        "        if existing is not None and existing.fingerprint == ours.fingerprint:\n",
-        "        if existing is None:\n",
+        "lambdas/persister/deciding.py",
+        "        if existing is None or existing.fingerprint != ours.fingerprint:\n",
+        "        if ours.fingerprint:\n",
     ),
     Fault(
         "mark without condition",
@@ -228,9 +229,9 @@ FAULTS = (
     ),
     Fault(
         "swallowed conflict",
-        "lambdas/persister/handler.py",
-        "    if existing.fingerprint != ours.fingerprint:\n",
-        "    if not existing.fingerprint:\n",
+        "lambdas/persister/deciding.py",
+        "    if existing is not None and existing.fingerprint != ours.fingerprint:\n",
+        "    if existing is not None and not existing.fingerprint:\n",
     ),
     Fault(
         "ignored partial failure",
@@ -283,8 +284,10 @@ FAULTS = (
     Fault(
         "block expired before its time",
         "lambdas/expirer/handler.py",
-        "    expired = 0\n",
-        "    from datetime import timedelta\n    now += timedelta(minutes=1)\n    expired = 0\n",
+        "    for partition in expiry_partitions():\n",
+        "    from datetime import timedelta\n"
+        "    now += timedelta(minutes=1)\n"
+        "    for partition in expiry_partitions():\n",
         first=SPENDING,
     ),
     Fault(
@@ -304,22 +307,16 @@ FAULTS = (
     Fault(
         "a refund's block left where the bank comes first",
         "falcon_balances/domain/parts.py",
-        "        return main.type is OperationType.REFUND\n",
-        "        return main.type is OperationType.REFUND and segment.stage is Stage.CONFIRMED\n",
+        "    return arrived.blocks\n",
+        '    return arrived.blocks if segment.stage.value == "confirmed" else ()\n',
         first=SPENDING,
-    ),
-    Fault(
-        "a refund authorized although the bank has paid it",
-        "falcon_balances/domain/blocks.py",
-        "mark_sk(block.block_id, stage)) for stage in PSP_STAGES)\n",
-        "mark_sk(block.block_id, stage)) for stage in PSP_STAGES[:1])\n",
-        first=REFUNDING,
     ),
     Fault(
         "block settled without its end",
         "falcon_balances/domain/blocks.py",
-        "        part, block_write=ending, additions=",
-        "        part, block_write=None, additions=",
+        "    return replace(part, additions=additions, block_writes=tuple(ends)) "
+        "if ends else part\n",
+        "    return replace(part, additions=additions, block_writes=()) if ends else part\n",
         first=SPENDING,
     ),
     Fault(
@@ -331,20 +328,6 @@ FAULTS = (
         "        if balance.available >= block.amount:\n"
         "            writes[1] = replace(writes[1], available_min=None)\n"
         "        outcomes = store.transact(writes)\n",
-        first=SPENDING,
-    ),
-    Fault(
-        "no condition that a block does not come meanwhile",
-        "falcon_balances/domain/blocks.py",
-        "        return replace(part, block_write=CheckAbsent(part.block_key))\n",
-        "        return part\n",
-        first=SPENDING,
-    ),
-    Fault(
-        "refund authorized after it was counted",
-        "falcon_balances/domain/blocks.py",
-        "    if block.purpose is Purpose.REFUND:\n",
-        "    if block.purpose is Purpose.PAYOUT:\n",
         first=SPENDING,
     ),
     Fault(

@@ -93,6 +93,7 @@ def _explain_merchant(
     as_json: bool,
 ) -> None:
     from falcon_balances.audit.movements import explain as explain_merchant  # noqa: PLC0415 - Arrow
+    from falcon_balances.cli.audit import naming  # noqa: PLC0415
     from falcon_balances.contracts.blocks import is_id  # noqa: PLC0415
 
     if not is_id(merchant_id):
@@ -109,11 +110,18 @@ def _explain_merchant(
     ]
     if balance_shop_id is not None and not balances:
         raise InvalidInputError(f"the log has no balance {balance_shop_id[:64]} of {merchant_id}")
+    not_fitting = None
+    if before is None:
+        target = find_target(env) if log is None or log.startswith(S3) else None
+        not_fitting = naming.of_merchant(log_source(log, env), target, merchant_id)
     if as_json:
-        output.document(_document(merchant_id, before, explained, balances))
+        document = _document(merchant_id, before, explained, balances)
+        document |= {"does_not_fit": naming.NOT_OF_THE_PAST if not_fitting is None else not_fitting}
+        output.document(document)
     else:
         for each in balances:
             _show_balance(merchant_id, each)
+        naming.show(not_fitting or [])
     print_findings(explained.findings, f"{explained.objects} objects, {explained.lines} lines")
 
 

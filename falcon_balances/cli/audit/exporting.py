@@ -50,6 +50,8 @@ def trial_balance(
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415
     from falcon_balances.audit import open_items  # noqa: PLC0415 - Arrow
     from falcon_balances.audit import trial_balance as trial  # noqa: PLC0415
+    from falcon_balances.audit.not_fitting import Facts  # noqa: PLC0415
+    from falcon_balances.audit.notes import by_kind  # noqa: PLC0415
     from falcon_balances.contracts.currencies import scaled  # noqa: PLC0415
     from falcon_balances.domain.ageing import by_age  # noqa: PLC0415
 
@@ -57,12 +59,15 @@ def trial_balance(
     replayed = replay_log(log, env, selection_of(), instant_of(at))
     accounts = [each._asdict() for each in trial.trial_balance(replayed.sums, replayed.agreements)]
     ages = []
+    kinds = None  # not looked at
     left_out: list[Finding] = []
     if exported_path(log) is not None:
-        output.note("how long what is open has been open is told from the log's objects only")
+        output.note("what does not fit, and for how long what is open, is told from objects only")
     elif at is None:
+        facts = Facts()
         with output.progress("open operations", None) as advance:
-            items = open_items.open_items(log_source(log, env), left_out, advance)
+            items = open_items.open_items(log_source(log, env), left_out, advance, facts.add)
+        kinds = [each._asdict() for each in by_kind(facts.all())]
         ages = [
             {
                 "currency": each.currency,
@@ -75,11 +80,11 @@ def trial_balance(
             for each in by_age((item for item in items if item.figure == figure), today)
         ]
     if as_json:
-        output.document({"accounts": accounts, "open": ages})
+        output.document({"accounts": accounts, "open": ages, "does_not_fit": kinds})
     else:
-        for rows in (accounts, ages):
+        for rows in (accounts, ages, kinds):
             if rows:
-                right = ("debit", "credit", "balance", "operations", "amount")
+                right = ("debit", "credit", "balance", "operations", "amount", "findings")
                 output.table(list(rows[0]), [list(row.values()) for row in rows], right=right)
     findings = sorted({*replayed.findings, *left_out})
     print_findings(findings, summary_of(replayed, log))

@@ -12,7 +12,9 @@ from falcon_balances.audit.applied_fees import applied_fees
 from falcon_balances.audit.inclusion import Inclusion, inclusions
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.cli import tracing
+from falcon_balances.cli.audit import naming
 from falcon_balances.cli.audit.story_figures import accounts_of, event_of, standings_of
+from falcon_balances.cli.audit.story_relations import related
 from falcon_balances.cli.audit.story_sources import Found, Sources
 from falcon_balances.cli.target import Target
 from falcon_balances.contracts.claims import ClaimV1
@@ -21,29 +23,19 @@ from falcon_balances.contracts.merchant_contexts import context_document
 from falcon_balances.contracts.operation_documents import LineV1, SetAsideV1
 from falcon_balances.domain.counting import ItemKey, merchant_pk, standing_sk
 from falcon_balances.domain.history import block_ids
-from falcon_balances.domain.identity import (
-    operation_id_of_reference,
-    payout_operation_id,
-    payout_return_id,
-)
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.log_format import merchant_of
 from falcon_balances.domain.merchant_context import ContextKey
 from falcon_balances.domain.operations import (
     PSP_STAGES,
-    PSP_TYPES,
     BalanceOperation,
-    OperationType,
     Stage,
     main_line,
+    staged,
 )
 from falcon_balances.domain.standing import Standing
 
 ENVIRONMENT: Final = "not looked at: needs the environment, without --log FOLDER"
-_ORIGINAL: Final = (
-    "not looked at: needs the PSP's event; claim and log hold of original_reference no more than"
-    " the fingerprint that it is part of"
-)
 _STAGES: Final = list(Stage)
 
 
@@ -85,24 +77,40 @@ class _Telling:
                 "psp_id": main.psp_id,
                 "external_reference": main.external_reference,
             }
-        stages = sorted(
-            {each.stage for each in objects} | {claim.stage for claim in claims}, key=_STAGES.index
-        )
-        document["stages"] = [
-            self._stage(
-                stage,
-                next((claim for claim in claims if claim.stage is stage), None),
-                [each for each in objects if each.stage is stage],
-            )
-            for stage in stages
-        ]
+        document["stages"] = self._stages(claims, objects)
         document["standings"] = standings_of(objects)
         document["accounts"] = accounts_of(objects)
         document |= self._of_tables(sorted({each.merchant_id for each in objects}))
         if main is not None:
-            document |= self._related(objects[0].merchant_id, main)
+            document["does_not_fit"] = naming.of_operation(
+                self._sources.log,
+                self._target,
+                main,
+                sorted({each.merchant_id for each in objects}),
+                [each.sale.to_part().sale for each in claims if each.sale is not None],
+            )
+            document |= related(self._sources, objects[0].merchant_id, main, claims)
         document["problems"] = [{"place": p, "what": w} for p, w in sorted(self._problems)]
         return Story(document, sorted(self._problems))
+
+    def _stages(self, claims: Sequence[ClaimV1], objects: list[Found]) -> list[dict[str, Any]]:
+        """A revision after the other. What an event says is what all up to it add up to."""
+        names = {(each.stage, each.revision) for each in claims}
+        names |= {(each.stage, each.revision) for each in objects}
+        said = []
+        before: dict[Stage, list[BalanceOperation]] = {}
+        for stage, revision in sorted(names, key=lambda name: (_STAGES.index(name[0]), name[1])):
+            own = [each for each in objects if (each.stage, each.revision) == (stage, revision)]
+            so_far = before.setdefault(stage, [])
+            so_far += (line for each in own for line in each.lines)
+            claim = next((e for e in claims if (e.stage, e.revision) == (stage, revision)), None)
+            event = event_of([line for each in own for line in each.lines], so_far)
+            said.append(
+                {"stage": stage.value, "revision": revision, "event": event}
+                | self._claimed(claim, own)
+                | {"segments": [self._segment(each) for each in own]}
+            )
+        return said
 
     def _objects(self, claims: Sequence[ClaimV1], sealed: Iterable[Inclusion]) -> dict[str, Found]:
         found: dict[str, Found] = {}
@@ -185,25 +193,20 @@ class _Telling:
     def _say(self, place: str, what: str) -> None:
         self._problems.append((place, what))
 
-    def _stage(self, stage: Stage, claim: ClaimV1 | None, objects: list[Found]) -> dict[str, Any]:
-        lines = [line for each in objects for line in each.lines]
-        said: dict[str, Any] = {"stage": stage.value, "event": event_of(lines)}
+    def _claimed(self, claim: ClaimV1 | None, objects: list[Found]) -> dict[str, Any]:
         if claim is None:
-            said["claim"] = ENVIRONMENT if self._target is None else "there is none"
-            said["contexts"] = said["claim"]
-        else:
-            said["claim"] = {
-                "fingerprint": claim.fingerprint,
-                "received_at": claim.received_at,
-                **{
-                    name: value
-                    for name in ("state", "available", "corrects")
-                    if (value := getattr(claim, name)) is not None
-                },
-            }
-            said["contexts"] = [self._context(version, lines) for version in claim.context_versions]
-        said["segments"] = [self._segment(each) for each in objects]
-        return said
+            nothing = ENVIRONMENT if self._target is None else "there is none"
+            return {"claim": nothing, "contexts": nothing}
+        names = ("state", "available", "corrects", "reason", "revised_at", "skipped_by")
+        told = {name: value for name in names if (value := getattr(claim, name)) is not None}
+        lines = [line for each in objects for line in each.lines]
+        if claim.truth is not None:
+            # What a later revision's lines change says no fee of its own.
+            lines = [line for each in claim.whole_truth() for line in each.lines]
+        return {
+            "claim": {"fingerprint": claim.fingerprint, "received_at": claim.received_at, **told},
+            "contexts": [self._context(version, lines) for version in claim.context_versions],
+        }
 
     def _context(self, version: str, lines: Sequence[BalanceOperation]) -> dict[str, Any]:
         """`fees_expected` beside `fees_charged`: worked out again from the context in force."""
@@ -268,7 +271,8 @@ class _Telling:
         if self._target is None:
             return ENVIRONMENT
         marks = self._reads(self._target, found.merchant_id).marks_of(self._id)
-        mark = next((each for each in marks if each.stage is found.stage), None)
+        name = staged(found.stage, found.revision)
+        mark = next((each for each in marks if each.staged == name), None)
         if mark is None:
             return "not yet"
         if found.lines and mark.lines != found.lines:
@@ -283,7 +287,7 @@ class _Telling:
     def _of_tables(self, merchants: Sequence[str]) -> dict[str, object]:
         """What only the table of balances knows: block, corrections, and what is awaited."""
         if self._target is None:
-            return dict.fromkeys(("blocks", "corrected_by", "pairing"), ENVIRONMENT)
+            return dict.fromkeys(("blocks", "corrected_by", "open"), ENVIRONMENT)
         store = DynamoBalanceStore(self._target.client("dynamodb"), self._target.balances_table)
         reads = [self._reads(self._target, each) for each in merchants]
         keys = [ItemKey(merchant_pk(each), standing_sk(self._id)) for each in merchants]
@@ -298,36 +302,9 @@ class _Telling:
         return {
             "blocks": [SetAsideV1.of(each).model_dump(mode="json") for each in blocks],
             "corrected_by": sorted({id_ for each in reads for id_ in each.corrections(self._id)}),
-            "pairing": {
+            "open": {
                 key.pk.removeprefix(merchant_pk("")): each.disagreement.value
                 for key, each in standings.items()
                 if each.disagreement is not None
-            }
-            or "nothing is awaited",
+            },
         }
-
-    def _related(self, merchant_id: str, main: BalanceOperation) -> dict[str, object]:
-        reference = main.external_reference
-        if main.type is OperationType.WITHDRAWAL:
-            returned = payout_return_id(merchant_id, reference)
-            return {"returned_by": returned if self._knows(returned) else None}
-        if main.type is OperationType.WITHDRAWAL_REVERSAL:
-            return {"returns": payout_operation_id(merchant_id, reference)}
-        if main.type not in PSP_TYPES:
-            return {}
-        others = {
-            kind: operation_id_of_reference(main.psp_id, kind, reference)
-            for kind in OperationType
-            if kind in PSP_TYPES and kind is not main.type
-        }
-        said: dict[str, object] = {
-            "same_reference": {
-                kind.value: other for kind, other in others.items() if self._knows(other)
-            }
-        }
-        return said if main.type is OperationType.CAPTURE else said | {"original": _ORIGINAL}
-
-    def _knows(self, operation_id: str) -> bool:
-        if self._target is not None:
-            return bool(tracing.claims_of(self._target, operation_id))
-        return any(True for _ in self._sources.log.keys_of(Selection(), operation_id))

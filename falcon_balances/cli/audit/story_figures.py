@@ -37,16 +37,25 @@ _WHY: Final = {
 }
 _ELSEWHERE: Final = "; that stage names other balances"
 
+_EVIDENCE: Final = ("original_reference", "bank_reference", "reason_code", "requested_by")
+
 Nets = dict[Stage, int]
 
 
-def event_of(lines: Sequence[BalanceOperation]) -> object:
-    """What the lines say of it: amounts of a marketplace's parts add up to the event's."""
+def event_of(lines: Sequence[BalanceOperation], so_far: Sequence[BalanceOperation]) -> object:
+    """What the lines of one revision say of it; `so_far`: with those of all revisions before.
+
+    Amounts of a marketplace's parts, and of revisions, add up to the event's.
+    """
     if not lines:
-        return "no line of it is left"
+        return "no line of it is left" if not so_far else "it moves nothing"
     main = main_line(lines)
-    minor = sum(line.amount.minor for line in lines if line.type is main.type)
-    return {
+    minor = sum(
+        line.amount.minor
+        for line in so_far
+        if line.type is main.type and line.currency == main.currency
+    )
+    said = {
         "type": main.type.value,
         "psp_id": main.psp_id,
         "external_reference": main.external_reference,
@@ -54,6 +63,10 @@ def event_of(lines: Sequence[BalanceOperation]) -> object:
         "currency": main.currency.code,
         "date": rfc3339(main.operation_date),
     }
+    more = {name: getattr(main, name) for name in _EVIDENCE}
+    if main.occurrence > 1:
+        more["occurrence"] = str(main.occurrence)
+    return said | {name: text for name, text in more.items() if text}
 
 
 def standings_of(objects: Sequence[Found]) -> list[dict[str, object]]:

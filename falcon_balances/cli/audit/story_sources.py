@@ -6,7 +6,7 @@ from pathlib import Path
 
 from falcon_balances.adapters.manifests import LogVersions, ManifestBucket, SigningKey
 from falcon_balances.audit.inclusion import Inclusion
-from falcon_balances.audit.log_objects import LogSource
+from falcon_balances.audit.log_objects import LogSource, revision_of
 from falcon_balances.audit.verifier.chain import folder_of_manifests
 from falcon_balances.audit.verifier.files import MANIFEST_MAX_BYTES, read_plain
 from falcon_balances.cli.target import Target
@@ -59,6 +59,10 @@ class Found:
     @property
     def stage(self) -> Stage:
         return Stage(self.key.partition("/")[0])
+
+    @property
+    def revision(self) -> int:
+        return revision_of(self.key.rpartition("/")[2])
 
     @property
     def merchant_id(self) -> str:

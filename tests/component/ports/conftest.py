@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
+from moto.dynamodb import responses as moto_responses
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
+from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.adapters.ports import (
     BalanceStore,
     BalanceStream,
     EventClaims,
     MerchantDirectory,
+    MerchantReads,
     Quarantine,
     TransactionLog,
 )
@@ -24,6 +27,7 @@ from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.domain.counting import ItemKey
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from falcon_balances.fakes.storage import (
     MemoryEventClaims,
     MemoryMerchantDirectory,
@@ -31,6 +35,7 @@ from falcon_balances.fakes.storage import (
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
+from tests.component.ports.tables import Tables
 from tests.component.world import (
     BALANCES_TABLE,
     CLAIMS_TABLE,
@@ -166,3 +171,26 @@ def _memory_refusals(fake: MemoryQuarantine) -> list[Refused]:
         for key, versions in sorted(fake.bodies.items())
         for refused in versions
     ]
+
+
+@pytest.fixture(autouse=True)
+def _as_many_items_as_aws_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moto's TransactGetItems still takes 25, as AWS's did until 2022."""
+    monkeypatch.setattr(moto_responses, "TRANSACTION_MAX_ITEMS", 100)
+
+
+@pytest.fixture
+def tables(world, store: ReadableStore, claims: EventClaims) -> Tables:
+    def reads(merchant_id: str) -> MerchantReads:
+        if world:
+            return DynamoMerchantReads(
+                client("dynamodb"), BALANCES_TABLE, CLAIMS_TABLE, merchant_id
+            )
+        return MemoryMerchantReads(store.port, claims, merchant_id)  # type: ignore[arg-type]
+
+    return Tables(store.port, claims, reads)
+
+
+@pytest.fixture
+def reads(tables: Tables) -> MerchantReads:
+    return tables.reads("m-1")

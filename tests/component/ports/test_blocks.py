@@ -17,7 +17,7 @@ from falcon_balances.domain.blocks import (
     expiry_partitions,
     manual_block_id,
 )
-from falcon_balances.domain.counting import AddCounters, CheckAbsent, ItemKey, PutMark
+from falcon_balances.domain.counting import AddCounters, ItemKey, PutMark
 from tests.component.world import utc
 
 NOW = utc("2026-11-20T10:20:00")
@@ -195,18 +195,6 @@ def test_a_block_expires_at_its_time_and_not_before(store, expiry_s, expires):
     writes = ending_writes(mine, BlockStatus.EXPIRED, at, "expirer", expired_at=at)
     assert failed(store.port.transact(writes)) == ([] if expires else [True, False])
     assert store.read(BALANCE)["blocked"] == (0 if expires else 4000)
-
-
-def test_a_check_for_what_must_be_absent_stops_all_or_nothing(store):
-    give(store)
-    check = CheckAbsent(ItemKey("MERCHANT#m-1", "OPERATION#1#confirmed"))
-    assert not store.port.transact([check, AddCounters(BALANCE, {"available": 1})])
-    assert store.read(check.key) is None
-    store.port.transact([PutMark(check.key, {"fingerprint": "f"})])
-    outcomes = store.port.transact([check, AddCounters(BALANCE, {"available": 1})])
-    assert failed(outcomes) == [True, False]
-    assert outcomes[0].attributes["fingerprint"] == "f"
-    assert store.read(BALANCE) == {"available": 10001}
 
 
 def test_due_blocks_are_found_by_partition_and_time_oldest_first(store):

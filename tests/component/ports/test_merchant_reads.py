@@ -1,21 +1,19 @@
 """What a merchant may see of the tables, in memory and in DynamoDB: its own, in order, no more."""
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from moto.dynamodb import responses as moto_responses
 from moto.dynamodb.models import table as moto_table
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
-from falcon_balances.adapters.ports import BalanceStore, EventClaims, MerchantReads, TryAgain
+from falcon_balances.adapters.ports import MerchantReads, TryAgain
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.available import Joint
@@ -31,124 +29,38 @@ from falcon_balances.domain.blocks import (
 from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
+from falcon_balances.domain.history import Day, Figures, Mark, Window
 from falcon_balances.domain.instants import QUARTER, parse_rfc3339
 from falcon_balances.domain.log_format import parse_csv_body
-from falcon_balances.domain.merchant_context import MerchantContext
-from falcon_balances.domain.money import Currency, Money
+from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import Adjustment, Stage
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
 from falcon_balances.domain.standing import Disagreement
-from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
-from falcon_balances.fakes.storage import MemoryQuarantine
-from falcon_balances.fakes.stream import MemoryBalanceStream
-from lambdas.reducer.batch import World, reduce_batch
 from lambdas.reducer.records import StreamRecord
 from tests.builders import (
     RECEIVED_AT,
-    Document,
     claim_of,
-    confirmed,
     context_of,
     data_of,
     marketplace,
     operation_id_of,
-    reconciled,
     records_of,
-    shop,
 )
-from tests.component.conftest import no_wait
-from tests.component.ports.conftest import ReadableStore
+from tests.component.ports.tables import (
+    BS_1,
+    BS_1_JPY,
+    BS_10,
+    CONTEXTS,
+    EUR,
+    Tables,
+    at,
+    capture,
+    reconciliation,
+)
 from tests.component.world import BALANCES_TABLE, CLAIMS_TABLE, utc
 
-EUR, JPY = Currency("EUR", 2), Currency("JPY", 0)
-# m-1 has two shops, one's id the beginning of the other's; so have the merchants beside it.
-CONTEXTS = (
-    context_of("a", merchant_id="m-1", balance_shops={"EUR": "bs-1", "JPY": "bs-1-jpy"}),
-    context_of("b", merchant_id="m-1", balance_shops={"EUR": "bs-10"}),
-    context_of("c", merchant_id="m-10", balance_shops={"EUR": "bs-1", "JPY": "bs-1-jpy"}),
-    context_of("d", merchant_id="m", balance_shops={"EUR": "bs-1"}),
-)
-BS_1, BS_10, BS_1_JPY = (
-    BalanceKey("bs-1", "EUR"),
-    BalanceKey("bs-10", "EUR"),
-    BalanceKey("bs-1-jpy", "JPY"),
-)
 EARLIEST, LATEST = "0", ":"
 UNKNOWN = "00000000-0000-5000-8000-000000000000"
-
-
-def at(time: str):
-    return utc(f"2026-11-20T{time}")
-
-
-def capture(n: int = 1, local: str = "a", **changes) -> Document:
-    """100.00 EUR, confirmed, by default for the first shop of m-1."""
-    return confirmed(**{"external_reference": f"order-{n}", **shop(local), **changes})
-
-
-def reconciliation(n: int = 1, local: str = "a", **changes) -> Document:
-    return reconciled(**{"external_reference": f"order-{n}", **shop(local), **changes})
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """The tables, filled by the product's own reducer, and the reads of each merchant on them."""
-
-    store: BalanceStore
-    claims: EventClaims
-    reads: Callable[[str], MerchantReads]
-    stream: MemoryBalanceStream = field(default_factory=lambda: MemoryBalanceStream(at_noon, 1))
-    shards: Iterator[int] = field(default_factory=itertools.count)
-
-    def claim(self, document: Document, *contexts: MerchantContext) -> ClaimV1:
-        claim = claim_of(document, *contexts or CONTEXTS)
-        self.claims.claim(claim)
-        return claim
-
-    def count(self, time: str, *documents: Document) -> list[SegmentRecordV1]:
-        """What arrived at this time of the day, or at this moment."""
-        records = [record for each in documents for record in records_of(self.claim(each))]
-        self.count_records(time, *records)
-        return records
-
-    def count_records(self, time: str, *records: SegmentRecordV1) -> None:
-        arrived_at = utc(time) if "T" in time else at(time)
-        self.reduce(*(StreamRecord(data_of(record), arrived_at) for record in records))
-
-    def reduce(self, *arrived: StreamRecord) -> None:
-        """Each time from another shard: within one, quarters never go back."""
-        shard_id = f"shard-{next(self.shards)}"
-        self.store.raise_shard_floor(shard_id, None)
-        world = World(self.store, self.stream, MemoryQuarantine(), wait=no_wait)
-        reduce_batch(shard_id, arrived, world)
-
-
-def at_noon():
-    return at("12:00:00")
-
-
-@pytest.fixture(autouse=True)
-def _as_many_items_as_aws_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Moto's TransactGetItems still takes 25, as AWS's did until 2022."""
-    monkeypatch.setattr(moto_responses, "TRANSACTION_MAX_ITEMS", 100)
-
-
-@pytest.fixture
-def tables(world, store: ReadableStore, claims: EventClaims) -> Tables:
-    def reads(merchant_id: str) -> MerchantReads:
-        if world:
-            return DynamoMerchantReads(
-                client("dynamodb"), BALANCES_TABLE, CLAIMS_TABLE, merchant_id
-            )
-        return MemoryMerchantReads(store.port, claims, merchant_id)  # type: ignore[arg-type]
-
-    return Tables(store.port, claims, reads)
-
-
-@pytest.fixture
-def reads(tables: Tables) -> MerchantReads:
-    return tables.reads("m-1")
 
 
 def orders(marks: Sequence[Mark]) -> list[str]:

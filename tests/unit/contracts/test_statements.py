@@ -78,6 +78,11 @@ def test_columns_by_other_names_a_currency_for_all_and_another_delimiter():
     ]
 
 
+def test_a_line_may_say_whose_payout_it_is():
+    text = f"{HEAD.strip()},merchant_id\np-1,1.00,EUR,2026-11-20,m-1\np-1,2.00,EUR,2026-11-20,\n"
+    assert [each.merchant_id for each in read(text).lines] == ["m-1", None]
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from falcon_balances.domain.operations import Stage
@@ -82,6 +82,41 @@ def test_a_capture_and_its_refund_may_bear_one_reference():
     assert not reconcile(both, [theirs(minor=-400), theirs(minor=1000)], Period(), 3).open
     found = reconcile(both, [theirs(minor=999), theirs(minor=-400)], Period(), 3)
     assert said(found) == [("different_amount", "a")]
+
+
+def test_money_that_did_not_move_needs_no_line():
+    assert not reconcile([ours(minor=0)], [], Period(), 3).open
+    assert not reconcile([ours(minor=0)], [theirs(minor=0)], Period(), 3).open
+    assert said(reconcile([ours(minor=0)], [theirs()], Period(), 3)) == [("theirs_only", "a")]
+
+
+def paid(merchant_id, minor):
+    return ours("p-1", -minor, psp_id="")._replace(merchant_id=merchant_id, stage=Stage.PAYOUT)
+
+
+def debit(minor, merchant_id=None):
+    return theirs("p-1", -minor)._replace(merchant_id=merchant_id)
+
+
+@pytest.mark.parametrize(
+    ("lines", "differences"),
+    [
+        ([debit(300), debit(100)], []),
+        ([debit(300, "m-2"), debit(100, "m-1")], []),
+        ([debit(300, "m-2"), debit(100)], []),
+        ([debit(300, "m-1"), debit(100, "m-2")], ["different_amount"] * 2),
+        ([debit(100, "m-3"), debit(300)], ["ours_only", "theirs_only"]),
+        ([debit(100), debit(200), debit(100)], []),
+        ([debit(400)], ["different_amount", "ours_only"]),
+    ],
+)
+def test_a_payout_id_of_two_merchants_is_told_by_merchant_or_else_by_amount(lines, differences):
+    found = reconcile([paid("m-1", 100), paid("m-2", 300)], lines, Period(), 3)
+    assert sorted(difference for difference, _ in said(found)) == differences
+
+
+def test_a_merchant_says_nothing_of_an_operation_that_several_may_share():
+    assert not reconcile([ours()], [theirs()._replace(merchant_id="m-1")], Period(), 3).open
 
 
 def test_the_same_line_again_is_one_too_many():
@@ -201,6 +236,7 @@ def test_a_statement_made_of_the_log_matches_and_one_that_was_changed_does_not(s
         return
     n = data.draw(st.integers(0, len(statement) - 1))
     line = statement[n]
+    assume(line.minor)
     changed = [*statement[:n], line._replace(minor=line.minor + 1), *statement[n + 1 :]]
     assert reconcile(logged, changed, Period(), 0).open
     assert reconcile(logged, statement[:n] + statement[n + 1 :], Period(), 0).open

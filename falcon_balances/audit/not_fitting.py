@@ -1,0 +1,314 @@
+"""What does not fit (design §7), from the log alone: findings, by the rules that the reducer uses.
+
+The log does not say whom an event names, only whose balances it moves: a sale is known here by its
+PSP and reference, and so are the refunds, chargebacks and reversals that name it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from falcon_balances.audit.extracts import tables_of
+from falcon_balances.audit.findings import Finding as Flaw
+from falcon_balances.audit.lines import amounts, column
+from falcon_balances.audit.log_objects import LogSource, Selection
+from falcon_balances.audit.sums import WIDE
+from falcon_balances.domain.counting import ItemKey, merchant_pk, standing_sk
+from falcon_balances.domain.findings import (
+    Finding,
+    FindingKind,
+    findings_of_sale,
+    findings_of_standing,
+)
+from falcon_balances.domain.operations import PSP_STAGES, SIGN_BY_TYPE, OperationType, Stage
+from falcon_balances.domain.sales import (
+    OF_A_SALE,
+    Sale,
+    SaleKey,
+    SalePart,
+    StagedPart,
+    sale_effect,
+)
+from falcon_balances.domain.standing import Standing, movements_text
+
+_OPERATION: Final = "falcon_operation_id"
+_AT: Final = [_OPERATION, "merchant_id"]
+_NAMES: Final = ["psp_id", "external_reference", "original_reference"]
+_KEYS: Final = [*_AT, "balance_shop_id", "currency", "type", *_NAMES]
+_NETS: Final = ("confirmed", "reconciled")
+_LINES: Final = ("confirmed_lines", "reconciled_lines")
+_PARTS_MAX: Final = 64
+_FEE: Final = OperationType.MARKETPLACE_FEE
+_OF_THEMSELVES: Final = pa.array([OperationType.CAPTURE.value, _FEE.value])
+_TAKING: Final = pa.array(sorted(map(str, OF_A_SALE)))
+
+Row = Mapping[str, Any]
+
+
+class Noted(NamedTuple):
+    """A finding, the operation's or its sale's names, and whose balances it touches."""
+
+    finding: Finding
+    psp_id: str
+    reference: str
+    merchants: tuple[str, ...]
+
+
+class Asked(NamedTuple):
+    """Of which operations, and of which sales: `{psp_id}#{reference}`. Each an array of texts."""
+
+    operations: pa.Array
+    sales: pa.Array
+
+
+class Facts:
+    """What every operation comes to, of all or of those `asked` for; memory grows with these."""
+
+    def __init__(self, asked: Asked | None = None) -> None:
+        self._asked = asked
+        self._parts: list[pa.Table] = []
+        self._credited: dict[tuple[str, str], int] = {}
+
+    def add(self, lines: pa.Table) -> None:
+        """Lines by the schema of an extract, of any stage."""
+        stages = lines.column("stage")
+        of_psp = lines.filter(pc.is_in(stages, pa.array([str(each) for each in PSP_STAGES])))
+        if self._asked is not None:
+            is_asked = pc.is_in(of_psp.column(_OPERATION), self._asked.operations)
+            of_a_sale = pc.is_in(_sale_names(of_psp), self._asked.sales)
+            of_psp = of_psp.filter(pc.or_(is_asked, of_a_sale))
+        if len(of_psp):
+            self._parts.append(_nets_of(of_psp.combine_chunks()))
+        if len(self._parts) > _PARTS_MAX:
+            self._parts = [_summed(pa.concat_tables(self._parts), _KEYS)]
+        corrections = pc.and_(
+            pc.equal(stages, str(Stage.ADJUSTMENT)),
+            pc.not_equal(lines.column("original_reference"), ""),
+        )
+        self._correct(lines.filter(corrections))
+
+    def _correct(self, lines: pa.Table) -> None:
+        if self._asked is not None:
+            corrected = lines.column("original_reference")
+            lines = lines.filter(pc.is_in(corrected, self._asked.operations))
+        if not len(lines):
+            return
+        minor, _ = amounts(column(lines.combine_chunks(), "amount"))
+        names = [lines.column(name).to_pylist() for name in ("original_reference", "merchant_id")]
+        for operation_id, merchant_id, amount in zip(*names, minor.tolist(), strict=True):
+            at = (operation_id, merchant_id)
+            self._credited[at] = self._credited.get(at, 0) + amount
+
+    def asked(self) -> Asked:
+        """The operations that these lines are of, and their sales: what must be known of others."""
+        rows = self._rows()
+        return Asked(
+            pc.unique(rows.column(_OPERATION)),
+            pc.unique(_sale_names(rows)),
+        )
+
+    def of_standings(self) -> Iterator[Noted]:
+        """Of an operation at one merchant, as `findings_of_standing` says."""
+        rows = self._rows()
+        differ = pc.not_equal(rows.column("confirmed"), rows.column("reconciled"))
+        both = self._at_merchants()
+        both = both.filter(pc.and_(both.column("confirmed"), both.column("reconciled")))
+        wanted = rows.filter(differ).join(both.select(_AT), _AT, join_type="left semi").select(_AT)
+        credited = pa.table(
+            {
+                _OPERATION: pa.array([each for each, _ in self._credited], pa.string()),
+                "merchant_id": pa.array([each for _, each in self._credited], pa.string()),
+            }
+        )
+        wanted = pa.concat_tables([wanted, credited])
+        for (operation_id, merchant_id), some in _grouped(
+            rows.join(wanted, _AT, None, "left semi")
+        ):
+            credit = self._credited.get((operation_id, merchant_id), 0)
+            standing = _standing(operation_id, merchant_id, some, credit)
+            for finding in findings_of_standing(standing):
+                names = (standing.psp_id, standing.external_reference)
+                yield Noted(finding, *names, (merchant_id,))
+
+    def of_merchants(self) -> Iterator[Noted]:
+        """Operations whose stages name other merchants; each at all of them. A stage that comes to
+        nothing names nobody.
+        """
+        at = self._at_merchants()
+        said = at.append_column(
+            "differs", pc.not_equal(at.column("confirmed"), at.column("reconciled"))
+        )
+        flags = [*_NETS, "differs"]
+        total = said.group_by([_OPERATION], use_threads=False).aggregate(
+            [(name, "any") for name in flags]
+        )
+        is_open = total.column("confirmed_any")
+        for name in ("reconciled_any", "differs_any"):
+            is_open = pc.and_(is_open, total.column(name))
+        wanted = total.filter(is_open).select([_OPERATION])
+        rows = self._rows().join(wanted, [_OPERATION], None, "left semi").sort_by(_OPERATION)
+        for operation_id, group in groupby(rows.to_pylist(), lambda row: row[_OPERATION]):
+            some = list(group)
+            finding = Finding(FindingKind.MERCHANTS_CONTRADICT, operation_id, {})
+            names = (some[0]["psp_id"], some[0]["external_reference"])
+            merchants = sorted({row["merchant_id"] for row in some})
+            for merchant_id in merchants:
+                yield Noted(finding, *names, (merchant_id,))
+
+    def of_sales(self) -> Iterator[Noted]:
+        """As `findings_of_sale` says, of every sale that something was taken of."""
+        rows = self._rows()
+        # A refund that names no sale belongs to none, also where its own reference is a sale's.
+        names_it = pc.not_equal(rows.column("original_reference"), "")
+        of_itself = pc.is_in(rows.column("type"), _OF_THEMSELVES)
+        of_a_sale = pc.and_(pc.is_in(rows.column("type"), _TAKING), names_it)
+        rows = rows.filter(pc.or_(of_itself, of_a_sale))
+        rows = rows.append_column("sale", _sale_names(rows))
+        wanted = pc.unique(_sale_names(self._taking()))
+        rows = rows.filter(pc.is_in(rows.column("sale"), wanted)).sort_by("sale")
+        for name, group in groupby(_row_by_row(rows), lambda row: row["sale"]):
+            psp_id, _, reference = name.partition("#")
+            some = list(group)
+            sale = _sale(SaleKey("", psp_id, reference), some)
+            merchants = tuple(sorted({row["merchant_id"] for row in some}))
+            for finding in findings_of_sale(sale):
+                yield Noted(finding, psp_id, reference, merchants)
+
+    def all(self) -> list[Noted]:
+        return [*self.of_sales(), *self.of_standings(), *self.of_merchants()]
+
+    def _rows(self) -> pa.Table:
+        """Each key once."""
+        empty = pa.schema(
+            [(name, pa.string()) for name in _KEYS]
+            + [(name, WIDE) for name in _NETS]
+            + [(name, pa.int64()) for name in _LINES]
+        ).empty_table()
+        self._parts = [_summed(pa.concat_tables([empty, *self._parts]), _KEYS)]
+        return self._parts[0]
+
+    def _taking(self) -> pa.Table:
+        rows = self._rows()
+        is_taking = pc.is_in(rows.column("type"), _TAKING)
+        return rows.filter(pc.and_(is_taking, pc.not_equal(rows.column("original_reference"), "")))
+
+    def _at_merchants(self) -> pa.Table:
+        """Whether each stage comes to something there."""
+        rows = self._rows()
+        told = pa.table(
+            {name: rows.column(name) for name in _AT}
+            | {name: pc.not_equal(rows.column(name), 0) for name in _NETS}
+        )
+        total = told.group_by(_AT, use_threads=False).aggregate([(each, "any") for each in _NETS])
+        return total.rename_columns({f"{name}_any": name for name in _NETS})
+
+
+def facts_of(
+    source: LogSource,
+    selection: Selection,
+    asked: Asked | None = None,
+    advance: Callable[[int], None] = lambda _objects: None,
+) -> Facts:
+    """One reading of what is selected; what is flawed is left out."""
+    facts = Facts(asked)
+    flaws: list[Flaw] = []
+    for table in tables_of(source, selection, flaws, advance):
+        facts.add(table)
+    return facts
+
+
+def _nets_of(lines: pa.Table) -> pa.Table:
+    minor, _ = amounts(column(lines, "amount"))
+    confirmed = pc.equal(lines.column("stage"), str(Stage.CONFIRMED)).to_numpy()
+    return _summed(
+        pa.table(
+            {name: lines.column(name) for name in _KEYS}
+            | {
+                "confirmed": pa.array(np.where(confirmed, minor, 0)).cast(WIDE),
+                "reconciled": pa.array(np.where(confirmed, 0, minor)).cast(WIDE),
+                "confirmed_lines": pa.array(confirmed.astype(np.int64)),
+                "reconciled_lines": pa.array((~confirmed).astype(np.int64)),
+            }
+        ),
+        _KEYS,
+    )
+
+
+def _summed(table: pa.Table, keys: list[str]) -> pa.Table:
+    """Sums of decimals grow in digits: they are brought back to what holds them."""
+    names = [*_NETS, *_LINES]
+    summed = table.group_by(keys, use_threads=False).aggregate([(name, "sum") for name in names])
+    renamed = summed.rename_columns({f"{name}_sum": name for name in names})
+    return pa.table(
+        {name: renamed.column(name) for name in keys}
+        | {name: renamed.column(name).cast(WIDE) for name in _NETS}
+        | {name: renamed.column(name).cast(pa.int64()) for name in _LINES}
+    )
+
+
+def _sale_names(lines: pa.Table) -> Any:  # noqa: ANN401 - an Arrow array
+    """`{psp_id}#{reference}`: a capture's own reference, else what the line names as its sale."""
+    own, named = lines.column("external_reference"), lines.column("original_reference")
+    is_own = pc.or_(
+        pc.equal(lines.column("type"), OperationType.CAPTURE.value), pc.equal(named, "")
+    )
+    reference = pc.if_else(is_own, own, named)
+    return pc.binary_join_element_wise(lines.column("psp_id"), reference, "#")
+
+
+def _row_by_row(table: pa.Table) -> Iterator[Row]:
+    for batch in table.to_batches(max_chunksize=10_000):
+        yield from batch.to_pylist()
+
+
+def _grouped(table: pa.Table) -> Iterator[tuple[tuple[str, str], list[Row]]]:
+    ordered = table.sort_by([(name, "ascending") for name in _AT])
+    for at, some in groupby(_row_by_row(ordered), lambda row: (row[_AT[0]], row[_AT[1]])):
+        yield at, list(some)
+
+
+def _standing(operation_id: str, merchant_id: str, rows: Sequence[Row], credited: int) -> Standing:
+    sums: dict[str, dict[tuple[str, str, str], int]] = {name: {} for name in _NETS}
+    for row in rows:
+        at = (row["balance_shop_id"], row["currency"], row["type"])
+        for name in _NETS:
+            sums[name][at] = sums[name].get(at, 0) + int(row[name])
+    key = ItemKey(merchant_pk(merchant_id), standing_sk(operation_id))
+    names = ("", rows[0]["psp_id"], rows[0]["external_reference"], "")
+    confirmed, reconciled = (movements_text(sums[name]) for name in _NETS)
+    return Standing(key, 1, *names, confirmed, reconciled, credited)
+
+
+def _sale(key: SaleKey, rows: Sequence[Row]) -> Sale:
+    """As the table would keep it, from what all stages say of it."""
+    types = {
+        row[_OPERATION]: OperationType(row["type"]) for row in rows if row["type"] != _FEE.value
+    }
+    parts: dict[tuple[str, Stage, str], tuple[int, int]] = {}
+    for row in rows:
+        kind = types.get(row[_OPERATION])
+        if kind is None:
+            continue
+        for stage in PSP_STAGES:
+            if row[f"{stage}_lines"]:
+                name = (row[_OPERATION], stage, row["currency"])
+                amount, commission = parts.get(name, (0, 0))
+                minor = int(row[stage.value])
+                if row["type"] == _FEE.value:
+                    # The marketplace's and the seller's are equal, and of other signs.
+                    commission += max(minor, 0)
+                else:
+                    amount += SIGN_BY_TYPE[kind] * minor
+                parts[name] = (amount, commission)
+    seen: set[tuple[str, Stage]] = set()
+    staged: list[StagedPart] = []
+    for (operation_id, stage, code), said in sorted(parts.items()):
+        first = int((operation_id, stage) not in seen)
+        seen.add((operation_id, stage))
+        part = SalePart(key, types[operation_id], code, *said, first)
+        staged.append(StagedPart(part, operation_id, stage))
+    return Sale.from_attributes(key.item, dict(sale_effect(staged, {}).additions.get(key.item, {})))

@@ -1,0 +1,62 @@
+"""Which findings (design §7) concern a merchant or an operation, and how many there are of each."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from falcon_balances.audit.log_objects import LogSource, Selection
+from falcon_balances.audit.not_fitting import Asked, Noted, facts_of
+from falcon_balances.domain.findings import FindingKind
+from falcon_balances.domain.sales import SaleKey
+
+
+def notes_of_merchant(source: LogSource, merchant_id: str) -> list[Noted]:
+    """What concerns a merchant: its own part of the log is read, and then the whole of it for what
+    others have of its operations and their sales. Memory grows with these.
+    """
+    own = facts_of(source, Selection(merchant_id=merchant_id))
+    found = list(own.of_standings())
+    asked = own.asked()
+    if len(asked.operations):
+        others = facts_of(source, Selection(), asked)
+        found += [*others.of_sales(), *others.of_merchants()]
+    return sorted((each for each in found if merchant_id in each.merchants), key=_order)
+
+
+def notes_of_operation(
+    source: LogSource, falcon_operation_id: str, sale: SaleKey | None
+) -> list[Noted]:
+    """What concerns an operation and its sale, whoever's it is: the whole log is read, and nothing
+    else of it held.
+    """
+    sales = [] if sale is None else [f"{sale.psp_id}#{sale.reference}"]
+    asked = Asked(pa.array([falcon_operation_id]), pa.array(sales, pa.string()))
+    facts = facts_of(source, Selection(), asked)
+    subjects = {falcon_operation_id} | ({sale.sale_id} if sale else set())
+    return sorted((each for each in facts.all() if each.finding.subject in subjects), key=_order)
+
+
+class KindCount(NamedTuple):
+    """`currency` is None of what has no amounts."""
+
+    kind: FindingKind
+    currency: str | None
+    findings: int
+
+
+def by_kind(noted: Iterable[Noted]) -> list[KindCount]:
+    """In the order of the kinds. A finding in two currencies counts in both."""
+    counts: dict[tuple[FindingKind, str | None], int] = {}
+    for each in noted:
+        codes: list[str | None] = [*sorted(each.finding.figures)]
+        for code in codes or [None]:
+            name = (each.finding.kind, code)
+            counts[name] = counts.get(name, 0) + 1
+    order = list(FindingKind)
+    names = sorted(counts, key=lambda name: (order.index(name[0]), name[1] or ""))
+    return [KindCount(*name, counts[name]) for name in names]
+
+
+def _order(noted: Noted) -> tuple[str, str, tuple[str, ...]]:
+    return noted.finding.kind, noted.finding.subject, noted.merchants
