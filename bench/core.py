@@ -121,20 +121,27 @@ def _count(records: Sequence[bytes], store: MemoryBalanceStore) -> None:
     parts: list[CountablePart] = []
     for record in read:
         assert not isinstance(record, CutRecordV1)
-        sale = tuple(each.to_part() for each in record.sale)
         arrived = ArrivedSegment(
-            record.to_segment(), window, record.log_key, record.fingerprint, sale=sale
+            record.to_segment(),
+            window,
+            record.log_key,
+            record.fingerprint,
+            sale=tuple(each.to_part() for each in record.sale),
         )
         parts += countable_parts(arrived)
     for group in transactions(parts):
-        keys = {part.change.key for part in group if part.change is not None}
-        sales = [each for part in group for each in part.sale_parts]
-        taking = {key for each in sales if (key := each.operation_item) is not None}
-        found = store.items([*keys, *taking])
-        standings = {k: Standing.from_attributes(k, found[k]) for k in keys & found.keys()}
-        seen = {k: SaleOperation.from_attributes(k, found[k]) for k in taking if k in found}
-        counted, written = joined(group, standings)
-        effect = sale_effect(sales, seen)
+        standings = {part.change.key for part in group if part.change is not None}
+        of_sales = [each for part in group for each in part.sale_parts]
+        operations = {each.operation_item for each in of_sales if each.operation_item is not None}
+        found = store.items(standings | operations)
+        counted, written = joined(
+            group,
+            {key: Standing.from_attributes(key, found[key]) for key in standings & set(found)},
+        )
+        seen = {
+            key: SaleOperation.from_attributes(key, found[key]) for key in operations & set(found)
+        }
+        effect = sale_effect(of_sales, seen)
         assert not store.transact(writes_of(counted, [*written, *effect.writes()]))
 
 

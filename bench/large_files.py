@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from falcon_balances.audit.extracts import CSV_SCHEMA, csv_file, parquet_file
+from falcon_balances.audit.line_grammar import uuids_named
+from falcon_balances.domain.log_grammar import COLUMNS
 from falcon_balances.domain.operations import Stage
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
@@ -39,11 +41,11 @@ def write_large(folder: Path, lines: int) -> tuple[Path, Path]:
 def tables(lines: int) -> Iterator[pa.Table]:
     """Captures with a fee, confirmed and reconciled; every tenth is of two merchants.
 
-    One of eight was traced with another amount, or as a refund.
+    One of eight was traced with another amount or another fee.
     """
     rng = np.random.default_rng(7)
     events = round(lines / _LINES_PER_EVENT)
-    ids = _uuids(rng, events)
+    ids = _texts_of(_random_uuids(rng, events))
     minor = rng.integers(100, 50_000, events)
     first = rng.integers(0, _MERCHANTS, events)
     twofold = np.arange(0, events, 10)
@@ -55,20 +57,34 @@ def tables(lines: int) -> Iterator[pa.Table]:
     order = np.lexsort((event, event % _DAYS, merchant))
     per_table = _LINES_PER_TABLE // 2
     for stage in (Stage.CONFIRMED, Stage.RECONCILED):
-        if stage is Stage.RECONCILED:
-            minor = _traced(minor)
+        amount, fee = _said(stage, minor)
         for start in range(0, len(order), per_table):
             some = order[start : start + per_table]
             which = event[some]
             yield _table(
-                rng, stage, merchant[some], part[some], parts[some], which, ids[which], minor[which]
+                _Events(
+                    stage,
+                    merchant[some],
+                    part[some],
+                    parts[some],
+                    which,
+                    ids[which],
+                    amount[which],
+                    fee[which],
+                )
             )
 
 
-def _traced(minor: Numbers) -> Numbers:
-    """As `bench.logs.traced`."""
+def _said(stage: Stage, minor: Numbers) -> tuple[Numbers, Numbers]:
+    """Amounts and fees; what is reconciled is as `bench.logs.traced` says."""
+    fee = minor // 100 + 1
+    if stage is Stage.CONFIRMED:
+        return minor, fee
     n = np.arange(len(minor)) % 24
-    return np.select([n == 3, n == 11, n == 19], [2 * minor, minor // 2, -minor], minor)  # noqa: PLR2004
+    return (
+        np.select([n == 3, n == 11], [2 * minor, minor // 2], minor),  # noqa: PLR2004
+        np.where(n == 19, 2 * minor, fee),  # noqa: PLR2004
+    )
 
 
 def _parts(
@@ -83,37 +99,53 @@ def _parts(
     return part, parts
 
 
-def _table(
-    rng: np.random.Generator,
-    stage: Stage,
-    merchant: Numbers,
-    part: Numbers,
-    parts: Numbers,
-    event: Numbers,
-    ids: Texts,
-    minor: Numbers,
-) -> pa.Table:
-    count = 2 * len(event)
-    amount = np.empty(count, dtype=np.int64)
-    amount[::2], amount[1::2] = minor, -(minor // 100) - 1
-    owner = np.repeat(merchant, 2)
-    number = pa.array(np.repeat(event, 2)).cast(pa.string())
+class _Events(NamedTuple):
+    """Of one stage; columns of the same length, one for each event and merchant."""
+
+    stage: Stage
+    merchant: Numbers
+    part: Numbers
+    parts: Numbers
+    number: Numbers
+    ids: Texts
+    amount: Numbers
+    fee: Numbers
+
+
+def _table(some: _Events) -> pa.Table:
+    count = 2 * len(some.number)
+    minor = np.empty(count, dtype=np.int64)
+    minor[::2], minor[1::2] = some.amount, -some.fee
+    owner = np.repeat(some.merchant, 2)
+    number = pa.array(np.repeat(some.number, 2)).cast(pa.string())
+    merchants, shops = _named("m-", owner), _named("bs-m-", owner)
+    types = pa.array(["capture", "psp_fee"] * len(some.number))
+    ids = _texts(np.repeat(some.ids, 2, axis=0))
+    stages, nothing = pa.array([str(some.stage)] * count), pa.array([""] * count)
+    # Each line is the first of its merchant, balance and type in its object.
+    names = pc.binary_join_element_wise(ids, stages, merchants, shops, types, "0", "|")
+    is_traced = some.stage is Stage.RECONCILED
     columns = {
-        "stage": pa.array([str(stage)] * count),
-        "merchant_id": _named("m-", owner),
-        "part": np.repeat(part, 2),
-        "parts": np.repeat(parts, 2),
-        "uuid": _texts(_uuids(rng, count)),
+        "stage": stages,
+        "merchant_id": merchants,
+        "revision": pa.array(np.ones(count, dtype=np.int16)),
+        "part": np.repeat(some.part, 2),
+        "parts": np.repeat(some.parts, 2),
+        **dict.fromkeys(COLUMNS, nothing),
+        "uuid": _texts(_texts_of(uuids_named(names))),
         "external_reference": pc.binary_join_element_wise("order", number, "-"),
-        "amount": _decimals(amount).cast(pa.string()),
+        "amount": _decimals(minor).cast(pa.string()),
         "currency": pa.array(["EUR"] * count),
-        "type": pa.array(["capture", "psp_fee"] * len(event)),
-        "falcon_operation_id": _texts(np.repeat(ids, 2, axis=0)),
-        "operation_date": _dates(np.repeat(event % _DAYS, 2)),
+        "type": types,
+        "falcon_operation_id": ids,
+        "operation_date": _dates(np.repeat(some.number % _DAYS, 2)),
         "local_merchant_id": _named("l-m-", owner),
         "shop_id": _named("shop-m-", owner),
-        "balance_shop_id": _named("bs-m-", owner),
+        "balance_shop_id": shops,
         "psp_id": pa.array(["psp-1"] * count),
+        "bank_reference": (
+            pc.binary_join_element_wise("bank", number, "-") if is_traced else nothing
+        ),
     }
     return pa.table(columns).cast(CSV_SCHEMA)
 
@@ -136,12 +168,19 @@ def _decimals(minor: Numbers) -> pa.Decimal128Array:
     )
 
 
-def _uuids(rng: np.random.Generator, count: int) -> Texts:
-    """Rows of 36 characters; of 128 random bits, none comes twice."""
-    digits = _HEX.reshape(256, 2)[rng.integers(0, 256, (count, 16), dtype=np.uint8)]
-    rows = np.full((count, _UUID_LENGTH), ord("-"), dtype=np.uint8)
+def _random_uuids(rng: np.random.Generator, count: int) -> Texts:
+    """Rows of 16 bytes that look like the names' own; of 122 random bits, none comes twice."""
+    rows = rng.integers(0, 256, (count, 16), dtype=np.uint8)
+    rows[:, 6] = rows[:, 6] & 0x0F | 0x50
+    rows[:, 8] = rows[:, 8] & 0x3F | 0x80
+    return rows
+
+
+def _texts_of(uuids: Texts) -> Texts:
+    """Rows of 36 characters."""
+    rows = np.full((len(uuids), _UUID_LENGTH), ord("-"), dtype=np.uint8)
     places = [place for place in range(_UUID_LENGTH) if place not in _DASHES]
-    rows[:, places] = digits.reshape(count, 32)
+    rows[:, places] = _HEX.reshape(256, 2)[uuids].reshape(-1, 32)
     return rows
 
 

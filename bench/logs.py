@@ -20,7 +20,7 @@ def segments(
 ) -> Iterator[Segment]:
     """Captures with a fee, confirmed and reconciled; every tenth is of two merchants.
 
-    Where they are `contradicting`, one of eight was traced with another amount, or as a refund.
+    Where they are `contradicting`, one of eight was traced with another amount or another fee.
     """
     rng = Random(7)  # noqa: S311 - the same log every time
     for n in range(events):
@@ -29,9 +29,10 @@ def segments(
         names = rng.sample(range(merchants), 2 if n % 10 == 0 else 1)
         owners = sorted(f"m-{each}" for each in names)
         minor = rng.randrange(100, 50_000)
+        fee = minor // 100 + 1
         for stage in (Stage.CONFIRMED, Stage.RECONCILED):
             if contradicting and stage is Stage.RECONCILED:
-                minor = traced(n, minor)
+                minor, fee = traced(n, minor)
             for part, owner in enumerate(owners, start=1):
                 lines = tuple(
                     BalanceOperation(
@@ -51,15 +52,20 @@ def segments(
                     )
                     for kind, amount in (
                         (OperationType.CAPTURE, minor),
-                        (OperationType.PSP_FEE, -(minor // 100) - 1),
+                        (OperationType.PSP_FEE, -fee),
                     )
                 )
                 yield Segment(stage, owner, part, len(owners), lines)
 
 
-def traced(n: int, minor: int) -> int:
-    """What is reconciled of the n-th event: the same, unless n is one of eight."""
-    return {3: 2 * minor, 11: minor // 2, 19: -minor}.get(n % 24, minor)
+def traced(n: int, minor: int) -> tuple[int, int]:
+    """What is reconciled of the n-th event, amount and fee: the same, unless n is one of eight.
+
+    A fee above the amount is the one way in which a capture may be worth less than nothing.
+    """
+    fee = minor // 100 + 1
+    others = {3: (2 * minor, fee), 11: (minor // 2, fee), 19: (minor, 2 * minor)}
+    return others.get(n % 24, (minor, fee))
 
 
 def objects_of(segments: Iterable[Segment]) -> dict[str, bytes]:

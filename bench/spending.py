@@ -37,8 +37,10 @@ from falcon_balances.adapters.ports import (
     ContextReader,
     OutcomeTopic,
     PayoutClaims,
+    RefundClaims,
     TransactionLog,
 )
+from falcon_balances.adapters.refund_claims import DynamoRefundClaims
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.execution import SplitterInput, ValidMessage
 from falcon_balances.domain.blocks import Block, LoggedMoney, Purpose, block_writes
@@ -51,6 +53,7 @@ from falcon_balances.fakes.storage import (
     MemoryMerchantDirectory,
     MemoryOutcomeTopic,
     MemoryPayoutClaims,
+    MemoryRefundClaims,
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
@@ -84,6 +87,7 @@ class Doors:
     log: TransactionLog
     stream: BalanceStream
     outcomes: OutcomeTopic
+    refunds: RefundClaims
 
 
 def _on_aws() -> Doors:
@@ -99,20 +103,23 @@ def _on_aws() -> Doors:
         S3TransactionLog(client("s3"), world.LOG_BUCKET),
         KinesisBalanceStream(client("kinesis"), world.STREAM),
         SnsOutcomeTopic(client("sns"), topic),
+        DynamoRefundClaims(dynamodb, world.CLAIMS_TABLE, world.BALANCES_TABLE),
     )
 
 
 def _in_memory() -> Doors:
     store, directory = MemoryBalanceStore(), MemoryMerchantDirectory()
+    claims = MemoryEventClaims()
     directory.contexts[_CONTEXT.key] = [_CONTEXT]
     directory.named |= merchants_of([_CONTEXT])
     return Doors(
         store,
         directory,
-        MemoryPayoutClaims(MemoryEventClaims(), store),
+        MemoryPayoutClaims(claims, store),
         MemoryTransactionLog(),
         MemoryBalanceStream(lambda: events.SENT_AT),
         MemoryOutcomeTopic(),
+        MemoryRefundClaims(claims, store),
     )
 
 
@@ -182,6 +189,7 @@ def _served(doors: Doors) -> Iterator[None]:
     with (
         patch.object(systems, "_store", lambda: doors.store),
         patch.object(systems, "_directory", lambda: doors.directory),
+        patch.object(systems, "_refund_claims", lambda: doors.refunds),
     ):
         yield
 

@@ -13,6 +13,7 @@ from unittest.mock import patch
 from moto import mock_aws
 from moto.dynamodb import models
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import DynamoHandler
 
 from bench.environment import REGION, BatchSizes
 from falcon_balances.adapters.aws import client
@@ -99,7 +100,7 @@ def counted() -> Iterator[Calls]:
 @contextmanager
 def environment(sizes: BatchSizes, histories: dict[ContextKey, ContextHistory]) -> Iterator[None]:
     """Buckets, tables and stream, empty but for the merchants' contexts."""
-    with mock_aws(), _tables_copied_once():
+    with mock_aws(), _tables_copied_once(), _one_call_at_a_time():
         _create_resources(sizes)
         directory = DynamoMerchantDirectory(client("dynamodb"), CONTEXT_TABLE)
         for key, history in histories.items():
@@ -128,6 +129,19 @@ def _tables_copied_once() -> Iterator[None]:
             transact(backend, items)
 
     with patch.object(models.DynamoDBBackend, "transact_write_items", with_one_copy):
+        yield
+
+
+@contextmanager
+def _one_call_at_a_time() -> Iterator[None]:
+    """Moto goes through its dictionaries while another thread's call adds to them."""
+    call_action, lock = DynamoHandler.call_action, Lock()
+
+    def locked(handler: Any) -> Any:  # noqa: ANN401 - moto's
+        with lock:
+            return call_action(handler)
+
+    with patch.object(DynamoHandler, "call_action", locked):
         yield
 
 

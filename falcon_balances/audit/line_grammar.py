@@ -183,23 +183,32 @@ def uuids_follow(
         pc.cast(pa.array(numbers), pa.string()),
         "|",
     )
+    written = np.frombuffer(bytes.fromhex(said[:, _HEX_PLACES].tobytes().decode()), np.uint8)
+    follows: Flags = (written.reshape(-1, _UUID_BYTES) == uuids_named(names)).all(axis=1)
+    return follows
+
+
+def uuids_named(names: pa.StringArray) -> Bytes:
+    """The 16 bytes of the uuid that each of these names makes, as `identity.uuid5_text` does."""
     made = np.frombuffer(_digests(names), np.uint8).reshape(-1, _DIGEST_BYTES)
     made = made[:, :_UUID_BYTES].copy()
     # Version and variant (RFC 9562).
     made[:, 6] = made[:, 6] & 0x0F | 0x50
     made[:, 8] = made[:, 8] & 0x3F | 0x80
-    written = np.frombuffer(bytes.fromhex(said[:, _HEX_PLACES].tobytes().decode()), np.uint8)
-    follows: Flags = (written.reshape(-1, _UUID_BYTES) == made).all(axis=1)
-    return follows
+    return made
 
 
 def _digests(names: pa.StringArray) -> bytes:
     _, offset_buffer, value_buffer = names.buffers()
+    if not len(names):
+        return b""
     offsets = np.frombuffer(offset_buffer, np.int32)[names.offset :][: len(names) + 1].tolist()
-    values = memoryview(value_buffer)
+    # Slices of bytes cost less than those of a view.
+    values = value_buffer.to_pybytes()
+    begun = _NAMED.copy
     digests = []
     for start, end in pairwise(offsets):
-        named = _NAMED.copy()
+        named = begun()
         named.update(values[start:end])
         digests.append(named.digest())
     return b"".join(digests)
