@@ -160,6 +160,7 @@ def test_a_tampered_log_is_never_overwritten_and_its_message_never_acknowledged(
     observed.wait_until(lambda: len(observed.marks(target)) == len(others), what="others counted")
     observed.wait_until(lambda: observed.in_flight(target) == 1, what="only the victim left")
     let_failed_messages_come_back_after(target, 1)
+    give_up_after(target, receives=3)
     observed.wait_until(lambda: observed.in_queue(target, queue.dlq_url) == 1, what="dead letter")
 
     (letter,) = target.client("sqs").receive_message(QueueUrl=queue.dlq_url)["Messages"]
@@ -196,6 +197,14 @@ def let_failed_messages_come_back_after(target, seconds):
     target.client("sqs").set_queue_attributes(
         QueueUrl=target.queues["confirmed"].url, Attributes={"VisibilityTimeout": str(seconds)}
     )
+
+
+def give_up_after(target, receives):
+    """Instead of a day of them."""
+    sqs, url = target.client("sqs"), target.queues["confirmed"].url
+    said = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
+    policy = json.loads(said["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": receives}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
 
 
 def assume(target, name, policy):
