@@ -48,7 +48,7 @@ def test_a_question_says_the_same_identity_and_no_segments(case: Case):
     assert not question.segments
     assert not question.context_versions
     assert question == claim.model_copy(
-        update={"segments": (), "texts": {}, "context_versions": ()}
+        update={"segments": (), "texts": {}, "context_versions": (), "sale": None}
     )
 
 
