@@ -291,10 +291,11 @@ def _as_first_of_its_kind(fields: Fields) -> Fields:
     in_stage = stage if revision == 1 else f"{stage}.{revision}"
     where = (in_stage, fields["merchant_id"], fields["balance_shop_id"], fields["type"])
     named = "|".join((fields["falcon_operation_id"], *where))
-    numbers = range(1, _SAME_KIND_MAX)
-    if any(uuid5_text(f"{named}|{n}") == fields["uuid"] for n in numbers):
-        return fields | {"uuid": uuid5_text(f"{named}|0")}
-    return fields
+    first, uuid = uuid5_text(f"{named}|0"), fields["uuid"]
+    if uuid == first:  # as nearly every line is
+        return fields
+    is_later = any(uuid5_text(f"{named}|{n}") == uuid for n in range(1, _SAME_KIND_MAX))
+    return fields | {"uuid": first} if is_later else fields
 
 
 class _Event:
