@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from falcon_balances.contracts.statement_lines import (
+from falcon_balances.contracts.bank_statement_lines import (
     PROBLEMS_MAX,
     InvalidStatementError,
     Problem,

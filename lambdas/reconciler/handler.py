@@ -11,8 +11,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.bank_statements import LogDays, StatementBucket
 from falcon_balances.adapters.clock import utc_now
-from falcon_balances.adapters.statements import LogDays, StatementBucket
 from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import ReconcilerSettings
 from lambdas.reconciler.reconciling import reconcile_all

@@ -6,11 +6,16 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from falcon_balances.adapters.statements import Account, LogDays, StatementBucket, StatementFile
+from falcon_balances.adapters.bank_statements import (
+    Account,
+    LogDays,
+    StatementBucket,
+    StatementFile,
+)
+from falcon_balances.contracts.bank_statement_lines import InvalidStatementError, Problem
+from falcon_balances.contracts.bank_statements import STATEMENT_BYTES_MAX, read_statement
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.contracts.reconciliation_report import report
-from falcon_balances.contracts.statement_lines import InvalidStatementError, Problem
-from falcon_balances.contracts.statements import STATEMENT_BYTES_MAX, read_statement
 from falcon_balances.domain.operations import Segment, Stage
 from falcon_balances.domain.reconciliation import (
     LoggedOperation,

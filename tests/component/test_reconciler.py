@@ -9,8 +9,8 @@ import pytest
 from moto import mock_aws
 
 from falcon_balances.adapters import statements as adapter
-from falcon_balances.adapters.statements import LogDays, StatementBucket
-from falcon_balances.contracts import statements as contracts
+from falcon_balances.adapters.bank_statements import LogDays, StatementBucket
+from falcon_balances.contracts import bank_statements as contracts
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.domain.log_format import logged_segment
 from falcon_balances.domain.operations import Stage

@@ -19,8 +19,8 @@ from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption
 
 if TYPE_CHECKING:
-    from falcon_balances.contracts.csv_statements import CsvForm
-    from falcon_balances.contracts.statement_lines import Statement
+    from falcon_balances.contracts.bank_statement_lines import Statement
+    from falcon_balances.contracts.bank_statements_csv import CsvForm
     from falcon_balances.domain.operations import Stage
     from falcon_balances.domain.reconciliation import Period
 
@@ -99,8 +99,8 @@ def _stage(name: str) -> "Stage":
 
 
 def _form(columns: list[str] | None, currency: str | None, delimiter: str) -> "CsvForm":
-    from falcon_balances.contracts.csv_statements import COLUMNS, CsvForm  # noqa: PLC0415
-    from falcon_balances.contracts.statement_lines import currency_of  # noqa: PLC0415
+    from falcon_balances.contracts.bank_statement_lines import currency_of  # noqa: PLC0415
+    from falcon_balances.contracts.bank_statements_csv import COLUMNS, CsvForm  # noqa: PLC0415
 
     names = {}
     for each in columns or []:
@@ -120,8 +120,8 @@ def _form(columns: list[str] | None, currency: str | None, delimiter: str) -> "C
 
 def _read(paths: list[Path], form: "CsvForm") -> "list[Statement]":
     """All of them, or exit 1 with everything that is wrong with any."""
-    from falcon_balances.contracts.statement_lines import InvalidStatementError  # noqa: PLC0415
-    from falcon_balances.contracts.statements import (  # noqa: PLC0415
+    from falcon_balances.contracts.bank_statement_lines import InvalidStatementError  # noqa: PLC0415
+    from falcon_balances.contracts.bank_statements import (  # noqa: PLC0415
         STATEMENT_BYTES_MAX,
         read_statement,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import Final
 
-from falcon_balances.contracts.statement_lines import (
+from falcon_balances.contracts.bank_statement_lines import (
     PROBLEMS_MAX,
     InvalidStatementError,
     Problem,

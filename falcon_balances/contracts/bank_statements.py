@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from falcon_balances.contracts.bank_statement_lines import Statement, invalid
+from falcon_balances.contracts.bank_statements_csv import CsvForm, read_csv
 from falcon_balances.contracts.camt053 import read_camt053
-from falcon_balances.contracts.csv_statements import CsvForm, read_csv
-from falcon_balances.contracts.statement_lines import Statement, invalid
 
 STATEMENT_BYTES_MAX: Final = 64 << 20
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from falcon_balances.contracts import statements
-from falcon_balances.contracts.csv_statements import CsvForm
-from falcon_balances.contracts.statement_lines import InvalidStatementError, Statement
-from falcon_balances.contracts.statements import read_statement
+from falcon_balances.contracts import bank_statements
+from falcon_balances.contracts.bank_statement_lines import InvalidStatementError, Statement
+from falcon_balances.contracts.bank_statements import read_statement
+from falcon_balances.contracts.bank_statements_csv import CsvForm
 from falcon_balances.domain.reconciliation import Period, StatementLine
 
 HEAD = "reference,amount,currency,date\n"
@@ -146,7 +146,7 @@ def test_a_file_of_nothing_but_wrong_lines_ends_after_a_hundred():
 
 
 def test_a_file_that_is_too_large_is_refused(monkeypatch):
-    monkeypatch.setattr(statements, "STATEMENT_BYTES_MAX", 1 << 20)
+    monkeypatch.setattr(bank_statements, "STATEMENT_BYTES_MAX", 1 << 20)
     assert problems(b"a" * (2 << 20)) == ["f.csv: larger than 1 MiB"]
 
 
