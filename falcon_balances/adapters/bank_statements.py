@@ -36,7 +36,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class StatementFile:
+class BankStatementFile:
     """`day`: the last that it covers."""
 
     account: Account
@@ -44,7 +44,7 @@ class StatementFile:
     key: str
 
     @classmethod
-    def of(cls, key: str) -> "StatementFile | None":
+    def of(cls, key: str) -> "BankStatementFile | None":
         found = _KEY.match(key)
         if found is None:
             return None
@@ -55,7 +55,7 @@ class StatementFile:
         return cls(Account(Stage(found["stage"]), found["psp_id"] or ""), day, key)
 
 
-class StatementBucket:
+class BankStatementBucket:
     """Statements under `statements/{stage}[/psp_id={psp_id}]/date={day}/`, reports beside them."""
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:

@@ -14,7 +14,7 @@ from falcon_balances.contracts.currencies import find_currency, written_currency
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.money import Currency, minor_units
-from falcon_balances.domain.reconciliation import Period, StatementLine
+from falcon_balances.domain.reconciliation import BankStatementLine, Period
 
 REFERENCE_LENGTH_MAX: Final = 200
 PROBLEMS_MAX: Final = 100
@@ -24,30 +24,30 @@ _LOCAL_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([T ][0-9:.]{5,15})?\Z")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
-class Problem(NamedTuple):
+class BankStatementFlaw(NamedTuple):
     place: str
     reason: str
 
 
-class InvalidStatementError(ValueError):
+class InvalidBankStatementError(ValueError):
     """Nothing of the statement was taken. Reasons name fields, never what they hold."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[BankStatementFlaw]) -> None:
         super().__init__("; ".join(f"{place}: {reason}" for place, reason in problems))
         self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class BankStatement:
     """`period`: what it says of itself. `pending`: entries that are not booked yet, left out."""
 
-    lines: Sequence[StatementLine]
+    lines: Sequence[BankStatementLine]
     period: Period = field(default_factory=Period)
     pending: int = 0
 
 
-def invalid(place: str, reason: str) -> InvalidStatementError:
-    return InvalidStatementError([Problem(place, reason)])
+def invalid(place: str, reason: str) -> InvalidBankStatementError:
+    return InvalidBankStatementError([BankStatementFlaw(place, reason)])
 
 
 def amount_of(text: str, name: str, currency: Currency) -> int:

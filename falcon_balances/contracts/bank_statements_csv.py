@@ -8,9 +8,9 @@ from typing import Final
 
 from falcon_balances.contracts.bank_statement_lines import (
     PROBLEMS_MAX,
-    InvalidStatementError,
-    Problem,
-    Statement,
+    BankStatement,
+    BankStatementFlaw,
+    InvalidBankStatementError,
     amount_of,
     currency_of,
     day_of,
@@ -18,7 +18,7 @@ from falcon_balances.contracts.bank_statement_lines import (
     reference_of,
 )
 from falcon_balances.domain.money import Currency
-from falcon_balances.domain.reconciliation import StatementLine
+from falcon_balances.domain.reconciliation import BankStatementLine
 
 REQUIRED: Final = ("reference", "date")
 COLUMNS: Final = (*REQUIRED, "amount", "credit", "debit", "currency", "psp_id", "merchant_id")
@@ -36,8 +36,8 @@ class CsvForm:
         return self.names.get(column, column)
 
 
-def read_csv(name: str, body: bytes, form: CsvForm) -> Statement:
-    """Raises InvalidStatementError."""
+def read_csv(name: str, body: bytes, form: CsvForm) -> BankStatement:
+    """Raises InvalidBankStatementError."""
     return _Csv(name, body, form).read()
 
 
@@ -46,13 +46,13 @@ class _Csv:
         self._name = name
         self._body = body
         self._form = form
-        self._problems: list[Problem] = []
+        self._problems: list[BankStatementFlaw] = []
 
-    def read(self) -> Statement:
+    def read(self) -> BankStatement:
         # Line ends are CSV's own business: what else Unicode takes for one stays in its field.
         text = StringIO(self._decoded(), newline="")
         rows = csv.reader(text, delimiter=self._form.delimiter, strict=True)
-        lines: list[StatementLine] = []
+        lines: list[BankStatementLine] = []
         try:
             header = [each.strip() for each in next(rows, [])]
             columns = self._columns(header)
@@ -62,8 +62,8 @@ class _Csv:
         except csv.Error as error:
             raise invalid(f"{self._name}:{rows.line_num}", f"not CSV: {error}") from error
         if self._problems:
-            raise InvalidStatementError(self._problems)
-        return Statement(lines)
+            raise InvalidBankStatementError(self._problems)
+        return BankStatement(lines)
 
     def _decoded(self) -> str:
         try:
@@ -103,22 +103,24 @@ class _Csv:
         header: Sequence[str],
         columns: Mapping[str, int],
         row: Sequence[str],
-        lines: list[StatementLine],
+        lines: list[BankStatementLine],
     ) -> None:
         if len(row) != len(header):
-            self._problems.append(Problem(place, f"{len(row)} columns, not {len(header)}"))
+            self._problems.append(
+                BankStatementFlaw(place, f"{len(row)} columns, not {len(header)}")
+            )
             return
         fields = {column: row[at].strip() for column, at in columns.items()}
         try:
             lines.append(self._line(place, fields))
         except ValueError as error:
-            self._problems.append(Problem(place, str(error)))
+            self._problems.append(BankStatementFlaw(place, str(error)))
 
-    def _line(self, place: str, fields: Mapping[str, str]) -> StatementLine:
+    def _line(self, place: str, fields: Mapping[str, str]) -> BankStatementLine:
         currency = currency_of(fields.get("currency", self._form.currency or ""))
         reference = reference_of(fields["reference"], "reference")
         psp_id, merchant_id = fields.get("psp_id"), fields.get("merchant_id")
-        return StatementLine(
+        return BankStatementLine(
             place,
             (reference,) if reference else (),
             None if psp_id is None else reference_of(psp_id, "psp_id"),

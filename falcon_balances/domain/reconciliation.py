@@ -17,7 +17,7 @@ from falcon_balances.domain.operations import PSP_TYPES, OperationType, Segment,
 SETTLED_TYPES: Final = PSP_TYPES | {OperationType.WITHDRAWAL, OperationType.WITHDRAWAL_REVERSAL}
 
 
-class StatementLine(NamedTuple):
+class BankStatementLine(NamedTuple):
     """What the other side says. `references`: all that it bears, the likeliest first.
 
     `merchant_id`: whose payout it is, where the statement says it.
@@ -83,7 +83,7 @@ class OpenItem:
 
     difference: Difference
     ours: LoggedOperation | None
-    theirs: StatementLine | None
+    theirs: BankStatementLine | None
 
     @property
     def currency(self) -> str:
@@ -109,7 +109,7 @@ class OpenItem:
         return next(iter(self.theirs.references), "")
 
     @property
-    def _first(self) -> LoggedOperation | StatementLine:
+    def _first(self) -> LoggedOperation | BankStatementLine:
         first = self.ours or self.theirs
         assert first is not None  # noqa: S101 - one side is there
         return first
@@ -152,7 +152,7 @@ def logged_operations(segments: Iterable[Segment]) -> list[LoggedOperation]:
 
 
 def reconcile(
-    ours: Iterable[LoggedOperation], theirs: Iterable[StatementLine], period: Period, days: int
+    ours: Iterable[LoggedOperation], theirs: Iterable[BankStatementLine], period: Period, days: int
 ) -> Reconciliation:
     """Match what has the same reference, amount and currency, and dates at most `days` apart.
 
@@ -163,7 +163,7 @@ def reconcile(
     groups = _Groups(ours)
     for line in theirs:
         groups.add(line)
-    pairs: list[StatementLine] = []
+    pairs: list[BankStatementLine] = []
     open_items: list[OpenItem] = []
     for group in groups:
         matched, left = _match(group, days)
@@ -214,7 +214,7 @@ class _Group(NamedTuple):
     """What bears one reference."""
 
     ours: Sequence[LoggedOperation]
-    theirs: Sequence[StatementLine]
+    theirs: Sequence[BankStatementLine]
 
 
 class _Groups:
@@ -222,11 +222,11 @@ class _Groups:
 
     def __init__(self, ours: Iterable[LoggedOperation]) -> None:
         self._ours: dict[str, list[LoggedOperation]] = defaultdict(list)
-        self._theirs: dict[str, list[StatementLine]] = defaultdict(list)
+        self._theirs: dict[str, list[BankStatementLine]] = defaultdict(list)
         for each in ours:
             self._ours[each.reference].append(each)
 
-    def add(self, line: StatementLine) -> None:
+    def add(self, line: BankStatementLine) -> None:
         known = (each for each in line.references if each in self._ours)
         self._theirs[next(known, next(iter(line.references), ""))].append(line)
 
@@ -254,7 +254,7 @@ def _by_name(group: _Group, name: "Callable[[Side], str | None]") -> Iterator[_G
     )
 
 
-def _match(group: _Group, days: int) -> tuple[list[StatementLine], list[OpenItem]]:
+def _match(group: _Group, days: int) -> tuple[list[BankStatementLine], list[OpenItem]]:
     """What matches, and what is open."""
     matched, rest = _equal(group, days)
     if _adds_up(rest, days):
@@ -268,11 +268,11 @@ def _match(group: _Group, days: int) -> tuple[list[StatementLine], list[OpenItem
     return matched, open_items
 
 
-def _equal(group: _Group, days: int) -> tuple[list[StatementLine], _Group]:
+def _equal(group: _Group, days: int) -> tuple[list[BankStatementLine], _Group]:
     """Same currency, same amount, and near enough in time."""
-    matched: list[StatementLine] = []
+    matched: list[BankStatementLine] = []
     ours_left: list[LoggedOperation] = []
-    theirs_left: list[StatementLine] = []
+    theirs_left: list[BankStatementLine] = []
     for ours, theirs in _by_key(group, _amount):
         waiting = deque(ours)
         for line in theirs:
@@ -301,7 +301,7 @@ def _adds_up(group: _Group, days: int) -> bool:
     )
 
 
-Side = LoggedOperation | StatementLine
+Side = LoggedOperation | BankStatementLine
 Key = Callable[[Side], Hashable]
 
 
@@ -326,10 +326,12 @@ _LIKENESS: Final[Sequence[tuple[Difference, Key]]] = (
 )
 
 
-def _paired(group: _Group, key: Key) -> tuple[list[tuple[LoggedOperation, StatementLine]], _Group]:
-    pairs: list[tuple[LoggedOperation, StatementLine]] = []
+def _paired(
+    group: _Group, key: Key
+) -> tuple[list[tuple[LoggedOperation, BankStatementLine]], _Group]:
+    pairs: list[tuple[LoggedOperation, BankStatementLine]] = []
     ours_left: list[LoggedOperation] = []
-    theirs_left: list[StatementLine] = []
+    theirs_left: list[BankStatementLine] = []
     for ours, theirs in _by_key(group, key):
         pairs += zip(ours, theirs, strict=False)
         ours_left += ours[len(theirs) :]
@@ -340,7 +342,7 @@ def _paired(group: _Group, key: Key) -> tuple[list[tuple[LoggedOperation, Statem
 def _by_key(group: _Group, key: Key) -> Iterator[_Group]:
     """In order of their days."""
     ours: dict[Hashable, list[LoggedOperation]] = defaultdict(list)
-    theirs: dict[Hashable, list[StatementLine]] = defaultdict(list)
+    theirs: dict[Hashable, list[BankStatementLine]] = defaultdict(list)
     for each in sorted(group.ours, key=lambda side: (side.day, side)):
         ours[key(each)].append(each)
     for line in sorted(group.theirs, key=lambda side: (side.day, side.minor, side.place)):

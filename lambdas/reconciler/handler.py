@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from falcon_balances.adapters.aws import client
-from falcon_balances.adapters.bank_statements import LogDays, StatementBucket
+from falcon_balances.adapters.bank_statements import BankStatementBucket, LogDays
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import ReconcilerSettings
@@ -30,7 +30,7 @@ def _settings() -> ReconcilerSettings:
 def lambda_handler(_event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     settings = _settings()
     run = reconcile_all(
-        StatementBucket(client("s3"), settings.statement_bucket),
+        BankStatementBucket(client("s3"), settings.statement_bucket),
         LogDays(client("s3"), settings.log_bucket),
         today=utc_now().date(),
         days=settings.days,

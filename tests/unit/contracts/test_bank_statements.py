@@ -7,31 +7,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from falcon_balances.contracts import bank_statements
-from falcon_balances.contracts.bank_statement_lines import InvalidStatementError, Statement
-from falcon_balances.contracts.bank_statements import read_statement
+from falcon_balances.contracts.bank_statement_lines import BankStatement, InvalidBankStatementError
+from falcon_balances.contracts.bank_statements import read_bank_statement
 from falcon_balances.contracts.bank_statements_csv import CsvForm
-from falcon_balances.domain.reconciliation import Period, StatementLine
+from falcon_balances.domain.reconciliation import BankStatementLine, Period
 
 HEAD = "reference,amount,currency,date\n"
 DAY = date(2026, 11, 20)
-LINE = StatementLine("f.csv:2", ("0012",), None, 100, "EUR", DAY)
+LINE = BankStatementLine("f.csv:2", ("0012",), None, 100, "EUR", DAY)
 
 
 def read(text, form=None, name="f.csv"):
     body = text if isinstance(text, bytes) else text.encode()
-    return read_statement(name, body, form)
+    return read_bank_statement(name, body, form)
 
 
 def reads_or_refuses(text):
     try:
         read(text)
-    except InvalidStatementError as invalid:
+    except InvalidBankStatementError as invalid:
         return bool(invalid.problems)
     return True
 
 
 def problems(text, form=None):
-    with pytest.raises(InvalidStatementError) as caught:
+    with pytest.raises(InvalidBankStatementError) as caught:
         read(text, form)
     return [f"{each.place}: {each.reason}" for each in caught.value.problems]
 
@@ -53,7 +53,7 @@ def problems(text, form=None):
     ],
 )
 def test_one_line_in_many_forms(text):
-    assert read(text) == Statement([LINE])
+    assert read(text) == BankStatement([LINE])
 
 
 @pytest.mark.parametrize("reference", ["0012", "NA", "1e5", "null", "-", "=1+1", "1.0", "Ünïcode"])
@@ -73,8 +73,8 @@ def test_columns_by_other_names_a_currency_for_all_and_another_delimiter():
         "Booked;Merchant Ref;credit;debit;psp_id\n2026-11-20;a;;15;psp-1\n2026-11-20;b;7;;psp-1\n"
     )
     assert read(text, form).lines == [
-        StatementLine("f.csv:2", ("a",), "psp-1", -15, "JPY", DAY),
-        StatementLine("f.csv:3", ("b",), "psp-1", 7, "JPY", DAY),
+        BankStatementLine("f.csv:2", ("a",), "psp-1", -15, "JPY", DAY),
+        BankStatementLine("f.csv:3", ("b",), "psp-1", 7, "JPY", DAY),
     ]
 
 
@@ -146,7 +146,7 @@ def test_a_file_of_nothing_but_wrong_lines_ends_after_a_hundred():
 
 
 def test_a_file_that_is_too_large_is_refused(monkeypatch):
-    monkeypatch.setattr(bank_statements, "STATEMENT_BYTES_MAX", 1 << 20)
+    monkeypatch.setattr(bank_statements, "BANK_STATEMENT_BYTES_MAX", 1 << 20)
     assert problems(b"a" * (2 << 20)) == ["f.csv: larger than 1 MiB"]
 
 
@@ -199,10 +199,10 @@ def test_a_bank_s_statement_is_its_booked_entries(version):
         entry("9.00", status="<Sts>PDNG</Sts>"),
         version=version,
     )
-    assert read(text) == Statement(
+    assert read(text) == BankStatement(
         [
-            StatementLine("f.csv, statement 1, entry 1", ("0012",), None, 100, "EUR", DAY),
-            StatementLine("f.csv, statement 1, entry 2", ("p-1",), None, -500, "EUR", DAY),
+            BankStatementLine("f.csv, statement 1, entry 1", ("0012",), None, 100, "EUR", DAY),
+            BankStatementLine("f.csv, statement 1, entry 2", ("p-1",), None, -500, "EUR", DAY),
         ],
         Period(DAY, date(2026, 11, 21)),
         pending=1,
