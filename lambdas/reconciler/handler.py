@@ -30,7 +30,7 @@ def _settings() -> ReconcilerSettings:
 def lambda_handler(_event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     settings = _settings()
     run = reconcile_all(
-        BankStatementBucket(client("s3"), settings.statement_bucket),
+        BankStatementBucket(client("s3"), settings.bank_statement_bucket),
         LogDays(client("s3"), settings.log_bucket),
         today=utc_now().date(),
         days=settings.days,
