@@ -11,8 +11,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from falcon_balances.adapters.aws import client
-from falcon_balances.adapters.bank_statements import BankStatementBucket, LogDays
+from falcon_balances.adapters.bank_statements import BankStatementBucket
 from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.log_days import LogDays
 from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import ReconcilerSettings
 from lambdas.reconciler.reconciling import reconcile_all

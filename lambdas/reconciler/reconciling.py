@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from typing import Any
 
 from falcon_balances.adapters.bank_statements import (
-    Account,
+    BankStatementAccount,
     BankStatementBucket,
     BankStatementFile,
-    LogDays,
 )
+from falcon_balances.adapters.log_days import LogDays
 from falcon_balances.contracts.bank_statement_lines import (
     BankStatementFlaw,
     InvalidBankStatementError,
@@ -70,8 +70,8 @@ def reconcile_all(
 
 def _arrived(
     statements: BankStatementBucket, run: ReconcilerRun
-) -> Mapping[Account, Sequence[BankStatementFile]]:
-    files: dict[Account, list[BankStatementFile]] = defaultdict(list)
+) -> Mapping[BankStatementAccount, Sequence[BankStatementFile]]:
+    files: dict[BankStatementAccount, list[BankStatementFile]] = defaultdict(list)
     for key in statements.keys():  # noqa: SIM118 - no mapping
         file = BankStatementFile.of(key)
         if file is None:
@@ -127,7 +127,7 @@ def _period(
     return Period(since, today)
 
 
-def _widest(periods: Mapping[Account, Period], stage: Stage) -> Period:
+def _widest(periods: Mapping[BankStatementAccount, Period], stage: Stage) -> Period:
     of_stage = [period for account, period in periods.items() if account.stage == stage]
     sinces = [period.since for period in of_stage if period.since is not None]
     return Period(min(sinces), of_stage[0].until)

@@ -8,8 +8,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from falcon_balances.adapters import statements as adapter
-from falcon_balances.adapters.bank_statements import BankStatementBucket, LogDays
+from falcon_balances.adapters import log_days
+from falcon_balances.adapters.bank_statements import BankStatementBucket
+from falcon_balances.adapters.log_days import LogDays
 from falcon_balances.contracts import bank_statements as contracts
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.domain.log_format import logged_segment
@@ -188,7 +189,7 @@ def test_a_day_that_is_none_and_a_file_that_is_too_large_are_named(buckets, monk
 def test_an_object_too_large_for_the_log_is_named_and_not_held(buckets, monkeypatch):
     buckets.arrive_all()
     key = next(each for each in buckets.log if each.startswith("reconciled/"))
-    monkeypatch.setattr(adapter, "_OBJECT_BYTES_MAX", 1_000)
+    monkeypatch.setattr(log_days, "_OBJECT_BYTES_MAX", 1_000)
     again = buckets.log[key] + buckets.log[key].split(b"\n", 1)[1] * 10
     buckets.s3.put_object(Bucket=LOG, Key=key, Body=again)
     assert buckets.run().flawed == [key]
