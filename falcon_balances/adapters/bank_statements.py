@@ -51,7 +51,7 @@ class BankStatementFile:
 
 
 class BankStatementBucket:
-    """Bank statements under `statements/{stage}[/psp_id={psp_id}]/date={day}/`, reports beside them."""
+    """Statements lie under `statements/{stage}[/psp_id={psp_id}]/date={day}/`, reports beside."""
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self._s3 = s3
