@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from falcon_balances.adapters.ports import LogTooLargeError
 from falcon_balances.contracts.problems import Problem
 from falcon_balances.domain.errors import IntegrityError, TransientError
-from falcon_balances.domain.history import NotClosedError
+from falcon_balances.domain.history import NotClosedError, NothingCountedError
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.observability import logger
 
@@ -173,6 +173,10 @@ class Api:
         @self.app.exception_handler(InvalidParameterError)  # type: ignore[untyped-decorator]
         def invalid(error: InvalidParameterError) -> Response[str]:
             return self._invalid([_parameter(error.parameter, error.detail)])
+
+        @self.app.exception_handler(NothingCountedError)  # type: ignore[untyped-decorator]
+        def nothing_counted(_error: NothingCountedError) -> Response[str]:
+            return self.problem(Problem.NOT_FOUND)
 
         @self.app.exception_handler(NotClosedError)  # type: ignore[untyped-decorator]
         def not_closed(error: NotClosedError) -> Response[str]:

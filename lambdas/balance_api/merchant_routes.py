@@ -13,6 +13,13 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import BaseModel
 
+from falcon_balances.adapters.merchant_statements import read_statement_page
+from falcon_balances.adapters.operation_pages import (
+    TooManyReferencedError,
+    read_operations,
+    read_referenced,
+)
+from falcon_balances.adapters.past_reads import read_past
 from falcon_balances.adapters.ports import MerchantReads, TransactionLog
 from falcon_balances.contracts.balance_document import BalanceDocumentV1, balance_document
 from falcon_balances.contracts.finding_documents import FindingsV1, FindingV1
@@ -61,6 +68,9 @@ from falcon_balances.domain.history import (
 )
 from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.logged_balances import logged_balances, logged_figures
+from falcon_balances.domain.merchant_statements import stated_balances
+from falcon_balances.domain.operation_filter import OperationFilter
 from falcon_balances.domain.operations import OperationType, main_line
 from falcon_balances.domain.standing import Standing
 from lambdas.balance_api.cursors import Cursors
@@ -75,15 +85,6 @@ from lambdas.balance_api.parameters import (
     order_of,
     quarter_or_none,
     without_page,
-)
-from lambdas.balance_api.reading import (
-    OperationFilter,
-    StatementReader,
-    log_balances,
-    log_figures,
-    read_operations,
-    read_past,
-    read_referenced,
 )
 from lambdas.balance_api.sale_stories import sale_of
 from lambdas.balance_api.turnover import log_turnover, table_turnover
@@ -161,7 +162,7 @@ class MerchantRoutes:
         objects_read = None
         if query.source == "log":
             segments = sources.log.segments_of(merchant_id, sources.log_objects_max)
-            found, objects_read = log_balances(segments, found), len(segments)
+            found, objects_read = logged_balances(segments, found), len(segments)
         found = [each for each in found if balance_shop_id in (None, each.balance_shop_id)]
         if not found:
             raise NotFoundError
@@ -190,7 +191,7 @@ class MerchantRoutes:
             as_of = sources.reads.as_of()
             merchant_id = sources.reads.merchant_id
             segments = sources.log.segments_of(merchant_id, sources.log_objects_max)
-            figures, objects_read = log_figures(segments, at), len(segments)
+            figures, objects_read = logged_figures(segments, at), len(segments)
             if not segments:
                 raise NotFoundError
         else:
@@ -270,13 +271,17 @@ class MerchantRoutes:
             if query.reference is None
             else partial(read_referenced, query.reference)
         )
-        marks, position = read(
-            sources.reads,
-            wanted,
-            query.limit,
-            after=after,
-            newest_first=query.order == "newest_first",
-        )
+        try:
+            marks, position = read(
+                sources.reads,
+                wanted,
+                query.limit,
+                after=after,
+                newest_first=query.order == "newest_first",
+            )
+        except TooManyReferencedError as error:
+            detail = f"borne by more than {error.operations_max} operations: leave it out, and "
+            raise InvalidParameterError("reference", f"{detail}narrow `from`") from None
         if not marks and query.cursor is None:
             self._known(sources)
         following = None if position is None else cursors.write(position)
@@ -374,30 +379,27 @@ class MerchantRoutes:
         cursors = Cursors(f"statements/{month}", merchant_id, without_page(query))
         after = order_of(cursors.read(query.cursor), rfc3339(start), rfc3339(end))
         as_of, past = read_past(sources.reads, start, now)
-        if end > past.closed_until:
-            raise NotClosedError(past.closed_until)
-        opening, closing = past.at(start), past.at(end)
-        keys = [
-            key
-            for key in sorted(closing)
-            if query.balance_shop_id in (None, key.balance_shop_id)
-            and closing[key].operations_count > 0
-        ]
-        if not keys:
+        stated = stated_balances(past, start, end, query.balance_shop_id)
+        if not stated:
             raise NotFoundError
-        lines, position = StatementReader(sources.reads, past, end).page(
-            after, query.limit, query.balance_shop_id
+        lines, position = read_statement_page(
+            sources.reads,
+            past,
+            end,
+            query.limit,
+            after=after,
+            balance_shop_id=query.balance_shop_id,
         )
         following = None if position is None else cursors.write(position)
         headers = self._link(query, following)
         balances = tuple(
             StatementBalanceV1(
-                balance_shop_id=key.balance_shop_id,
-                currency=key.currency,
-                opening=FiguresV1.of(opening[key], key.currency),
-                closing=FiguresV1.of(closing[key], key.currency),
+                balance_shop_id=each.balance.balance_shop_id,
+                currency=each.balance.currency,
+                opening=FiguresV1.of(each.opening, each.balance.currency),
+                closing=FiguresV1.of(each.closing, each.balance.currency),
             )
-            for key in keys
+            for each in stated
         )
         if query.format == "csv":
             name = f"statement-{merchant_id}-{month}.csv".replace(":", "_")

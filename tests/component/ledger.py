@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from falcon_balances.adapters.past_reads import read_past
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.direct_operations import parse_direct_document
@@ -29,7 +30,7 @@ from falcon_balances.fakes.storage import (
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.balance_api import handler as balance_api
-from lambdas.balance_api import reading, systems
+from lambdas.balance_api import systems
 from lambdas.balance_api.merchant_routes import Sources
 from lambdas.persister.linking import links_of
 from lambdas.reducer.batch import World, reduce_batch
@@ -183,7 +184,7 @@ class Ledger:
         patch.setattr(systems, "utc_now", lambda: self.now)
         for routes in (balance_api.routes, systems.routes):
             patch.setattr(routes, "now", lambda: self.now)
-        patch.setattr(reading.read_past, "__defaults__", (_no_wait,))
+        patch.setattr(read_past, "__defaults__", (_no_wait,))
 
 
 FIGURES: Final = (

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 from botocore.exceptions import ClientError
 
+from falcon_balances.adapters import merchant_statements, past_reads
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.event_claims import DynamoEventClaims
@@ -24,7 +25,6 @@ from falcon_balances.domain.operations import Stage
 from falcon_balances.fakes.interruptions import never
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from lambdas.balance_api import handler as balance_api
-from lambdas.balance_api import reading
 from lambdas.reducer import handler as reducer
 from lambdas.reducer.batch import World
 from tests.builders import (
@@ -628,7 +628,7 @@ def test_where_a_balance_shop_has_few_lines_a_page_ends_and_goes_on_with_its_cur
 ):
     trade(traded)
     right = lines_of("2026-10", balance_shop_id="bs-two")
-    monkeypatch.setattr(reading, "MARKS_A_PAGE_MAX", 2)
+    monkeypatch.setattr(merchant_statements, "MARKS_A_PAGE_MAX", 2)
     found = statement_pages("2026-10", 5, balance_shop_id="bs-two")
     assert [line for page in found for line in page["lines"]] == right
     assert [] in [page["lines"] for page in found]
@@ -886,7 +886,7 @@ def test_reads_that_meet_others_writes_are_tried_again_and_in_the_end_503(ledger
         ("/statements/2026-10", {}),
     ]
     for path, query in asked:
-        for conflicts, status in ((reading.ATTEMPTS - 1, 200), (reading.ATTEMPTS, 503)):
+        for conflicts, status in ((past_reads.ATTEMPTS - 1, 200), (past_reads.ATTEMPTS, 503)):
             BusyReads.conflicts = conflicts
             answer = get(path, query)
             assert (answer.status, BusyReads.conflicts) == (status, 0)
@@ -1131,8 +1131,8 @@ class BusyDynamo:
 @pytest.mark.parametrize(
     ("times", "codes", "status"),
     [
-        (reading.ATTEMPTS - 1, ["None", "TransactionConflict"], 200),
-        (reading.ATTEMPTS, ["TransactionConflict"], 503),
+        (past_reads.ATTEMPTS - 1, ["None", "TransactionConflict"], 200),
+        (past_reads.ATTEMPTS, ["TransactionConflict"], 503),
         (1, ["ThrottlingError"], 200),
         (1, ["ProvisionedThroughputExceeded"], 200),
         (1, ["None", "ValidationError"], 503),
@@ -1146,7 +1146,7 @@ def test_of_reads_that_dynamodb_cancels_conflicts_and_throttles_are_tried_again(
         data_of(cut_of("2026-11-20T10:15:10Z", SHARD)), arrived_at=utc("2026-11-20T10:15:10")
     )
     monkeypatch.setattr(balance_api.routes, "now", lambda: utc("2026-11-20T10:15:20"))
-    monkeypatch.setattr(reading.read_past, "__defaults__", (lambda _seconds: None,))
+    monkeypatch.setattr(past_reads.read_past, "__defaults__", (lambda _seconds: None,))
     busy = BusyDynamo(times, *codes)
     monkeypatch.setattr(
         balance_api, "client", lambda name: busy if name == "dynamodb" else client(name)
