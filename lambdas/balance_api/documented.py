@@ -7,18 +7,16 @@ from falcon_balances.contracts.balance_document import BalanceDocumentV1
 from falcon_balances.contracts.blocks import BlockListV1, BlockV1
 from falcon_balances.contracts.finding_documents import FindingsV1
 from falcon_balances.contracts.freshness_document import FreshnessV1
+from falcon_balances.contracts.history_documents import HistoryV1
+from falcon_balances.contracts.merchant_statement_documents import MerchantStatementV1
 from falcon_balances.contracts.operation_documents import (
     OperationPageV1,
     OperationStoryV1,
     UnreconciledV1,
 )
-from falcon_balances.contracts.past_documents import (
-    BalancesAtV1,
-    HistoryV1,
-    StatementV1,
-    TurnoverV1,
-)
+from falcon_balances.contracts.past_balance_documents import BalancesAtV1
 from falcon_balances.contracts.problems import ProblemV1
+from falcon_balances.contracts.turnover_documents import TurnoverV1
 
 _PROBLEM: Final = {"application/problem+json": {"model": ProblemV1}}
 _ETAG: Final = {"ETag": {"description": "For `If-None-Match`.", "schema": {"type": "string"}}}
@@ -100,7 +98,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         "A month's statement",
         "What was counted in the month: opening, lines with running balance, closing. It never "
         "changes, and closing is the next month's opening. As JSON, or as CSV with `format=csv`.",
-        StatementV1,
+        MerchantStatementV1,
         _LINK,
     ),
     "findings": _docs(

@@ -24,6 +24,13 @@ from falcon_balances.adapters.ports import MerchantReads, TransactionLog
 from falcon_balances.contracts.balance_document import BalanceDocumentV1, balance_document
 from falcon_balances.contracts.finding_documents import FindingsV1, FindingV1
 from falcon_balances.contracts.fresh import freshness
+from falcon_balances.contracts.history_documents import BalanceHistoryV1, HistoryV1
+from falcon_balances.contracts.merchant_statement_documents import (
+    MerchantStatementBalanceV1,
+    MerchantStatementLineV1,
+    MerchantStatementV1,
+    merchant_statement_csv,
+)
 from falcon_balances.contracts.operation_documents import (
     OperationPageV1,
     OperationStoryV1,
@@ -35,29 +42,17 @@ from falcon_balances.contracts.operation_documents import (
     age_days,
     unreconciled_sums,
 )
-from falcon_balances.contracts.past_documents import (
-    BalanceHistoryV1,
-    BalancesAtV1,
-    FiguresV1,
-    HistoryV1,
-    LateOperationV1,
-    StatementBalanceV1,
-    StatementLineV1,
-    StatementV1,
-    TurnoverV1,
-    balances_at,
-    statement_csv,
-    turnover_of,
-)
+from falcon_balances.contracts.past_balance_documents import BalancesAtV1, balances_at
 from falcon_balances.contracts.queries import (
     BalancesQuery,
     FindingsQuery,
     HistoryQuery,
+    MerchantStatementQuery,
     OperationsQuery,
-    StatementQuery,
     TurnoverQuery,
     UnreconciledQuery,
 )
+from falcon_balances.contracts.turnover_documents import LateOperationV1, TurnoverV1, turnover_of
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.history import (
     NotClosedError,
@@ -130,7 +125,7 @@ class MerchantRoutes:
             ("/operations", self.operations, OperationsQuery),
             ("/operations/<falcon_operation_id>", self.operation, None),
             ("/turnover", self.turnover, TurnoverQuery),
-            ("/statements/<month>", self.statement, StatementQuery),
+            ("/statements/<month>", self.statement, MerchantStatementQuery),
             ("/unreconciled", self.unreconciled, UnreconciledQuery),
             ("/findings", self.findings, FindingsQuery),
         ):
@@ -369,7 +364,7 @@ class MerchantRoutes:
         self,
         merchant_id: MerchantId,
         month: Annotated[str, Path(description="`YYYY-MM`, UTC.")],
-        query: Annotated[StatementQuery, Query()],
+        query: Annotated[MerchantStatementQuery, Query()],
     ) -> Response[str]:
         sources, now = self._sources_of(merchant_id), self.now()
         try:
@@ -392,20 +387,12 @@ class MerchantRoutes:
         )
         following = None if position is None else cursors.write(position)
         headers = self._link(query, following)
-        balances = tuple(
-            StatementBalanceV1(
-                balance_shop_id=each.balance.balance_shop_id,
-                currency=each.balance.currency,
-                opening=FiguresV1.of(each.opening, each.balance.currency),
-                closing=FiguresV1.of(each.closing, each.balance.currency),
-            )
-            for each in stated
-        )
+        balances = tuple(map(MerchantStatementBalanceV1.of, stated))
         if query.format == "csv":
             name = f"statement-{merchant_id}-{month}.csv".replace(":", "_")
-            body = statement_csv(
+            body = merchant_statement_csv(
                 balances,
-                ((each.mark, each.line, each.running) for each in lines),
+                lines,
                 (start, end),
                 is_first=after is None,
                 is_last=following is None,
@@ -413,15 +400,13 @@ class MerchantRoutes:
             headers = headers | {"Content-Disposition": f'attachment; filename="{name}"'}
             return self._api.text("text/csv; charset=utf-8", body, headers)
         return self._api.answer(
-            StatementV1(
+            MerchantStatementV1(
                 **freshness(merchant_id, as_of, now),
                 month=month,
                 start=rfc3339(start),
                 end=rfc3339(end),
                 balances=balances,
-                lines=tuple(
-                    StatementLineV1.of(each.mark, each.line, each.running) for each in lines
-                ),
+                lines=tuple(map(MerchantStatementLineV1.of, lines)),
                 next_cursor=following,
             ),
             headers=headers,

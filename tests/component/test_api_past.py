@@ -18,7 +18,7 @@ from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.ports import TryAgain
 from falcon_balances.adapters.transaction_log import S3TransactionLog
-from falcon_balances.contracts.past_documents import FiguresV1
+from falcon_balances.contracts.past_balance_documents import FiguresV1
 from falcon_balances.domain.blocks import Block, Purpose, block_writes, manual_block_id
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.operations import Stage
