@@ -18,7 +18,7 @@ HANDLERS: Final = (
     "lambdas.reducer.handler",
     "lambdas.reducer.cuts",
     "lambdas.balance_api.handler",
-    "lambdas.balance_api.systems",
+    "lambdas.systems_api.handler",
     "lambdas.expirer.handler",
     "lambdas.payouts.decider",
     "lambdas.payouts.logger",

@@ -36,7 +36,7 @@ from falcon_balances.domain.instants import QUARTER, rfc3339
 from falcon_balances.domain.operations import PspOperation
 from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts, joined
 from falcon_balances.domain.splitting import split
-from lambdas.balance_api.cursors import Cursors
+from lambdas.api_routes.cursors import Cursors
 
 SIZES: Final = (100, 10_000, 1_000_000)
 ROUNDS: Final = 7

@@ -57,12 +57,12 @@ from falcon_balances.fakes.storage import (
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
-from lambdas.balance_api import systems
-from lambdas.balance_api.blocking import request_block
 from lambdas.payouts.announcer import announce_outcomes
 from lambdas.payouts.decider import World, decide_payouts
 from lambdas.payouts.logger import log_payouts
 from lambdas.publisher.handler import publish
+from lambdas.systems_api import handler as systems
+from lambdas.systems_api.blocking import request_block
 
 REPETITIONS: Final = 500
 HOT_BLOCKS: Final = 200

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from falcon_balances.contracts.authorizations import RefundAuthorizationRequestV1
 from falcon_balances.contracts.blocks import BlockRequestV1
 from falcon_balances.contracts.strictness import ID_PATTERN
-from lambdas.balance_api import handler, systems
+from lambdas.balance_api import handler
+from lambdas.systems_api import handler as systems
 from reference.world import MemoryApi, example_world, operation_id_of, request_of
 
 TITLE: Final = "Falcon Balances"

@@ -17,8 +17,8 @@ from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.observability import logger
 from falcon_balances.settings import BalanceApiSettings
-from lambdas.balance_api.edge import Api
-from lambdas.balance_api.merchant_routes import MerchantRoutes, Sources
+from lambdas.api_routes.edge import Api
+from lambdas.api_routes.merchant_routes import MerchantRoutes, Sources
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -10,7 +10,6 @@ from moto import mock_aws
 from falcon_balances.adapters.aws import client
 from falcon_balances.observability import metrics
 from lambdas.balance_api import handler as balance_api
-from lambdas.balance_api import systems
 from lambdas.dispatcher import handler as dispatcher
 from lambdas.expirer import handler as expirer
 from lambdas.persister import handler as persister
@@ -19,6 +18,7 @@ from lambdas.reducer import cuts
 from lambdas.reducer import handler as reducer
 from lambdas.reducer.batch import World
 from lambdas.splitter import handler as splitter
+from lambdas.systems_api import handler as systems
 from tests.component.ledger import Ledger
 from tests.component.world import ENVIRONMENT, REGION, AwsWorld
 

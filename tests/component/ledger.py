@@ -29,12 +29,12 @@ from falcon_balances.fakes.storage import (
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
+from lambdas.api_routes.merchant_routes import Sources
 from lambdas.balance_api import handler as balance_api
-from lambdas.balance_api import systems
-from lambdas.balance_api.merchant_routes import Sources
 from lambdas.persister.linking import links_of
 from lambdas.reducer.batch import World, reduce_batch
 from lambdas.reducer.records import StreamRecord
+from lambdas.systems_api import handler as systems
 from tests.builders import RECEIVED_AT, Document, claim_of, cut_of, data_of, records_of
 from tests.component.api_calls import MERCHANT, get
 from tests.component.world import ENVIRONMENT, SHARD, utc

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from falcon_balances.contracts.problems import ProblemV1
 from falcon_balances.domain.errors import IntegrityError, TransientError
+from lambdas.api_routes.cursors import Cursors
+from lambdas.api_routes.edge import Route
 from lambdas.balance_api import handler as balance_api
-from lambdas.balance_api import systems
-from lambdas.balance_api.cursors import Cursors
-from lambdas.balance_api.edge import Route
+from lambdas.systems_api import handler as systems
 from tests.builders import confirmed, context_of, reconciled, shop
 from tests.component.api_calls import (
     MERCHANT,

@@ -10,8 +10,9 @@ from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.merchant_context import merchants_of
 from falcon_balances.domain.sales import Sale, SaleKey
 from falcon_balances.fakes.storage import MemoryRefundClaims
-from lambdas.balance_api import authorizing, systems
 from lambdas.expirer.handler import expire_blocks
+from lambdas.systems_api import authorizing
+from lambdas.systems_api import handler as systems
 from tests.builders import (
     Document,
     confirmed,

@@ -31,10 +31,10 @@ from falcon_balances.domain.payouts import payout_block, withdrawal_of
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
-from lambdas.balance_api.blocking import request_block
 from lambdas.expirer.handler import expire_blocks
 from lambdas.reducer.batch import ATTEMPTS, World, reduce_batch
 from lambdas.reducer.records import StreamRecord
+from lambdas.systems_api.blocking import request_block
 from tests.builders import (
     RECEIVED_AT,
     confirmed,

@@ -18,8 +18,9 @@ from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, block_wri
 from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
-from lambdas.balance_api import blocking, systems
 from lambdas.persister.linking import links_of
+from lambdas.systems_api import blocking
+from lambdas.systems_api import handler as systems
 from tests.builders import (
     claim_of,
     confirmed,

@@ -321,7 +321,7 @@ FAULTS = (
     ),
     Fault(
         "block checked, then written",
-        "lambdas/balance_api/blocking.py",
+        "lambdas/systems_api/blocking.py",
         "        outcomes = store.transact(block_writes(block, logged))\n",
         "        (balance,) = store.balances(block.merchant_id)\n"
         "        writes = block_writes(block, logged)\n"

@@ -50,11 +50,11 @@ from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.splitting import context_keys, split
 from falcon_balances.observability import logger
 from falcon_balances.settings import SystemsApiSettings
-from lambdas.balance_api.authorizing import AuthorizationConflictError, request_authorization
-from lambdas.balance_api.blocking import BlockConflictError, release, request_block
-from lambdas.balance_api.documented import SYSTEMS_DOCS
-from lambdas.balance_api.edge import Api
-from lambdas.balance_api.merchant_routes import MerchantRoutes, Sources
+from lambdas.api_routes.documented import SYSTEMS_DOCS
+from lambdas.api_routes.edge import Api
+from lambdas.api_routes.merchant_routes import MerchantRoutes, Sources
+from lambdas.systems_api.authorizing import AuthorizationConflictError, request_authorization
+from lambdas.systems_api.blocking import BlockConflictError, release, request_block
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -68,10 +68,10 @@ from falcon_balances.domain.merchant_statements import stated_balances
 from falcon_balances.domain.operation_filter import OperationFilter
 from falcon_balances.domain.operations import OperationType, main_line
 from falcon_balances.domain.standing import Standing
-from lambdas.balance_api.cursors import Cursors
-from lambdas.balance_api.documented import DOCS
-from lambdas.balance_api.edge import Api, InvalidParameterError
-from lambdas.balance_api.parameters import (
+from lambdas.api_routes.cursors import Cursors
+from lambdas.api_routes.documented import DOCS
+from lambdas.api_routes.edge import Api, InvalidParameterError
+from lambdas.api_routes.parameters import (
     FIRST,
     OPERATION_ID,
     check_range,
@@ -81,8 +81,8 @@ from lambdas.balance_api.parameters import (
     quarter_or_none,
     without_page,
 )
-from lambdas.balance_api.sale_stories import sale_of
-from lambdas.balance_api.turnover import log_turnover, table_turnover
+from lambdas.api_routes.sale_stories import sale_of
+from lambdas.api_routes.turnover import log_turnover, table_turnover
 
 LATE_SHOWN_MAX: Final = 100
 OPEN_MAX: Final = 20_000

@@ -13,7 +13,7 @@ from falcon_balances.domain.findings import FINDING
 from falcon_balances.domain.history import parse_month, parse_quarter
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.operations import Stage
-from lambdas.balance_api.edge import InvalidParameterError
+from lambdas.api_routes.edge import InvalidParameterError
 
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
 OPERATION_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

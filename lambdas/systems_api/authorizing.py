@@ -25,7 +25,7 @@ from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney, spend
 from falcon_balances.domain.counting import AddCounters, ItemKey, PutMark, TableWrite, is_balance
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.sales import Sale, SaleOperation
-from lambdas.balance_api.blocking import ATTEMPTS, delay_s
+from lambdas.systems_api.blocking import ATTEMPTS, delay_s
 
 Wait = Callable[[float], object]
 ReadLog = Callable[[Block], LoggedMoney | None]

@@ -9,8 +9,8 @@ from falcon_balances.adapters.ports import MerchantReads, TransactionLog
 from falcon_balances.contracts.queries import TurnoverQuery
 from falcon_balances.domain.history import last_day_before
 from falcon_balances.domain.operations import Stage
-from lambdas.balance_api.edge import InvalidParameterError
-from lambdas.balance_api.parameters import month_of, zone_of
+from lambdas.api_routes.edge import InvalidParameterError
+from lambdas.api_routes.parameters import month_of, zone_of
 
 Sums = Mapping[tuple[Stage, str], int]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from lambdas.balance_api.edge import InvalidParameterError
+from lambdas.api_routes.edge import InvalidParameterError
 
 _DIGEST_CHARACTERS = 16
 
