@@ -61,6 +61,7 @@ from lambdas.payouts.announcer import announce_outcomes
 from lambdas.payouts.decider import World, decide_payouts
 from lambdas.payouts.logger import log_payouts
 from lambdas.publisher.handler import publish
+from lambdas.systems_api import adapters
 from lambdas.systems_api import handler as systems
 from lambdas.systems_api.blocking import request_block
 
@@ -187,9 +188,9 @@ def _served(doors: Doors) -> Iterator[None]:
     """The systems' API on these doors, with money to spend."""
     doors.store.transact([AddCounters(_BALANCE, {"available": _MUCH, "operations_count": 1})])
     with (
-        patch.object(systems, "_store", lambda: doors.store),
-        patch.object(systems, "_directory", lambda: doors.directory),
-        patch.object(systems, "_refund_claims", lambda: doors.refunds),
+        patch.object(adapters, "store", lambda: doors.store),
+        patch.object(adapters, "directory", lambda: doors.directory),
+        patch.object(adapters, "refund_claims", lambda: doors.refunds),
     ):
         yield
 

@@ -28,7 +28,7 @@ from falcon_balances.fakes.storage import (
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
-from lambdas.api_routes.merchant_routes import Sources
+from lambdas.api_routes.context import Sources
 from lambdas.balance_api import handler
 from lambdas.reducer.batch import World, reduce_batch
 from lambdas.reducer.records import StreamRecord

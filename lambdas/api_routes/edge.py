@@ -1,4 +1,4 @@
-"""The manners of both APIs: routes, methods, query names, problem documents, HEAD and OPTIONS."""
+"""HTTP behaviour that both APIs share: methods, query names, problem documents, HEAD, OPTIONS."""
 
 import json
 import re
@@ -40,10 +40,20 @@ class InvalidParameterError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Route:
+    """`query` and `body` are the models of what it takes, and `operation_id` its OpenAPI name."""
+
     method: str
     rule: str
     path: re.Pattern[str]
-    query: frozenset[str]
+    operation_id: str
+    query: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """The names that may stand in its query."""
+        fields = {} if self.query is None else self.query.model_fields
+        return frozenset(field.alias or name for name, field in fields.items())
 
 
 class Api:
@@ -62,17 +72,20 @@ class Api:
         method: str,
         rule: str,
         handler: Handler,
+        *,
+        operation_id: str,
         query: type[BaseModel] | None = None,
+        body: type[BaseModel] | None = None,
         **docs: Any,  # noqa: ANN401 - handed on to Powertools
     ) -> None:
-        """A handler that takes no query model is not validated: it reads its request itself."""
-        names = frozenset(
-            field.alias or name for name, field in (query.model_fields if query else {}).items()
-        )
+        """A handler that takes no query model is not validated: it reads its request itself.
+
+        `body` is what such a handler reads; it is for OpenAPI.
+        """
         path = re.compile(_PARAMETER.sub("[^/]+", rule))
-        self.routes.append(Route(method, rule, path, names))
+        self.routes.append(Route(method, rule, path, operation_id, query, body))
         docs.setdefault("enable_validation", query is not None)
-        self.app.route(rule, method, **docs)(handler)
+        self.app.route(rule, method, operation_id=operation_id, **docs)(handler)
 
     def handle(self, event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         self._request_id = event["requestContext"].get("requestId", "")
@@ -106,7 +119,7 @@ class Api:
         return self._refused_query(routes, "GET" if method == "HEAD" else method, query)
 
     def _refused_query(self, routes: list[Route], method: str, query: str) -> dict[str, Any] | None:
-        known = next(route.query for route in routes if route.method == method)
+        known = next(route.parameters for route in routes if route.method == method)
         seen: set[str] = set()
         for name, value in parse_qsl(query, keep_blank_values=True):
             detail = None

@@ -1,18 +1,69 @@
-"""A month's turnover by operation date: from the table's days, or added up from the log."""
+"""`/turnover`: a month's turnover by operation date, from the table's days or from the log."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
 from falcon_balances.adapters.ports import MerchantReads, TransactionLog
+from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.queries import TurnoverQuery
+from falcon_balances.contracts.turnover_documents import LateOperationV1, TurnoverV1, turnover_of
 from falcon_balances.domain.history import last_day_before
 from falcon_balances.domain.operations import Stage
+from lambdas.api_routes.context import MerchantId, RouteContext
+from lambdas.api_routes.documented import documented
 from lambdas.api_routes.edge import InvalidParameterError
 from lambdas.api_routes.parameters import month_of, zone_of
 
+LATE_SHOWN_MAX: Final = 100
 Sums = Mapping[tuple[Stage, str], int]
+
+
+class TurnoverRoutes:
+    def __init__(self, context: RouteContext) -> None:
+        self._context = context
+        docs = documented(
+            "A month's turnover by type and currency",
+            "By operation date, in UTC days; in any time zone with `source=log`. Says what it "
+            "learned of after the month had ended.",
+            TurnoverV1,
+        )
+        context.get("/turnover", self.turnover, TurnoverQuery, docs)
+
+    def turnover(
+        self, merchant_id: MerchantId, query: Annotated[TurnoverQuery, Query()]
+    ) -> Response[str]:
+        sources, now = self._context.sources_of(merchant_id), self._context.now()
+        as_of = sources.reads.as_of()
+        if query.source == "log":
+            learned = log_turnover(sources.log, merchant_id, query, sources.log_objects_max)
+        else:
+            learned = table_turnover(sources.reads, query, LATE_SHOWN_MAX + 1)
+        if not learned.sums:
+            self._context.check_known(sources)
+        late = learned.late
+        shown = None if late is None else late[:LATE_SHOWN_MAX]
+        return self._context.api.answer(
+            TurnoverV1(
+                **freshness(merchant_id, as_of, now),
+                month=query.month,
+                time_zone=query.time_zone,
+                source=query.source,
+                objects_read=learned.objects_read,
+                currencies=turnover_of(learned.sums, learned.late_sums, learned.counts),
+                late_operations=(
+                    None
+                    if shown is None
+                    else tuple(LateOperationV1.of_order(order) for order in shown)
+                ),
+                has_more_late_operations=late is not None and len(late) > LATE_SHOWN_MAX,
+            )
+        )
 
 
 @dataclass(slots=True)

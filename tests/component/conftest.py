@@ -18,7 +18,7 @@ from lambdas.reducer import cuts
 from lambdas.reducer import handler as reducer
 from lambdas.reducer.batch import World
 from lambdas.splitter import handler as splitter
-from lambdas.systems_api import handler as systems
+from lambdas.systems_api import adapters as systems_adapters
 from tests.component.ledger import Ledger
 from tests.component.world import ENVIRONMENT, REGION, AwsWorld
 
@@ -56,10 +56,12 @@ def forget_adapters() -> None:
         publisher._adapters,
         reducer._world,
         splitter._directory,
-        systems._directory,
-        systems._log,
-        systems._queues,
-        systems._store,
+        systems_adapters.directory,
+        systems_adapters.log,
+        systems_adapters.queues,
+        systems_adapters.refund_claims,
+        systems_adapters.settings,
+        systems_adapters.store,
     ):
         cached.cache_clear()
 

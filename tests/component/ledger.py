@@ -29,11 +29,12 @@ from falcon_balances.fakes.storage import (
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
-from lambdas.api_routes.merchant_routes import Sources
+from lambdas.api_routes.context import Sources
 from lambdas.balance_api import handler as balance_api
 from lambdas.persister.linking import links_of
 from lambdas.reducer.batch import World, reduce_batch
 from lambdas.reducer.records import StreamRecord
+from lambdas.systems_api import adapters as systems_adapters
 from lambdas.systems_api import handler as systems
 from tests.builders import RECEIVED_AT, Document, claim_of, cut_of, data_of, records_of
 from tests.component.api_calls import MERCHANT, get
@@ -172,16 +173,15 @@ class Ledger:
             patch.setenv(name, value)
         patch.setattr(balance_api, "sources", self.sources)
         patch.setattr(
-            systems,
-            "DynamoMerchantReads",
-            lambda *said: self.reader(self.store, self.claims, said[-1]),
+            systems_adapters,
+            "merchant_reads",
+            lambda merchant_id: self.reader(self.store, self.claims, merchant_id),
         )
-        patch.setattr(systems, "_store", cache(lambda: self.store))
+        patch.setattr(systems_adapters, "store", cache(lambda: self.store))
         refunds = MemoryRefundClaims(self.claims, self.store)
-        patch.setattr(systems, "_refund_claims", cache(lambda: refunds))
-        patch.setattr(systems, "_log", cache(lambda: self.log))
-        patch.setattr(systems, "_directory", cache(lambda: self.directory))
-        patch.setattr(systems, "utc_now", lambda: self.now)
+        patch.setattr(systems_adapters, "refund_claims", cache(lambda: refunds))
+        patch.setattr(systems_adapters, "log", cache(lambda: self.log))
+        patch.setattr(systems_adapters, "directory", cache(lambda: self.directory))
         for routes in (balance_api.routes, systems.routes):
             patch.setattr(routes, "now", lambda: self.now)
         patch.setattr(read_past, "__defaults__", (_no_wait,))

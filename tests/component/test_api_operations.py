@@ -610,7 +610,7 @@ def test_where_nothing_is_awaited_the_list_is_empty_and_of_nobody_not_found(ledg
 
 
 def test_too_many_that_are_awaited_are_422_and_name_the_auditor_s_command(awaited, monkeypatch):
-    monkeypatch.setattr("lambdas.api_routes.merchant_routes.OPEN_MAX", 3)
+    monkeypatch.setattr("lambdas.api_routes.unreconciled.OPEN_MAX", 3)
     answer = get("/unreconciled")
     assert (answer.status, answer.problem) == (422, "invalid-request")
     assert "falcon audit reconcile" in answer.body["detail"]

@@ -11,8 +11,7 @@ from falcon_balances.domain.merchant_context import merchants_of
 from falcon_balances.domain.sales import Sale, SaleKey
 from falcon_balances.fakes.storage import MemoryRefundClaims
 from lambdas.expirer.handler import expire_blocks
-from lambdas.systems_api import authorizing
-from lambdas.systems_api import handler as systems
+from lambdas.systems_api import adapters, authorizing
 from tests.builders import (
     Document,
     confirmed,
@@ -332,7 +331,7 @@ def test_two_at_once_never_take_more_than_is_left(ledger):
         if point == "before MemoryRefundClaims.authorize" and others:
             authorize(others.pop())
 
-    refunds = systems._refund_claims()
+    refunds = adapters.refund_claims()
     assert isinstance(refunds, MemoryRefundClaims)
     refunds.interrupt = interrupt
     answers = [authorize(many[0]), authorize(many[1])]

@@ -19,7 +19,7 @@ from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from lambdas.persister.linking import links_of
-from lambdas.systems_api import blocking
+from lambdas.systems_api import adapters, blocking
 from lambdas.systems_api import handler as systems
 from tests.builders import (
     claim_of,
@@ -115,7 +115,6 @@ def changed(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]
 @pytest.fixture
 def store(aws, monkeypatch):
     """Merchant 5553 with 100.00 EUR available, at 10:20."""
-    monkeypatch.setattr(systems, "utc_now", lambda: NOW)
     monkeypatch.setattr(systems.routes, "now", lambda: NOW)
     monkeypatch.setattr(blocking, "delay_s", lambda _attempt: 0)
     aws.load(context_of(), context_of("other"))
@@ -142,12 +141,12 @@ def fake(world, monkeypatch):
     """A store that can be interrupted; the port's own suite keeps it honest."""
     fake = MemoryBalanceStore()
     fake.transact([AddCounters(BALANCE, {"available": 10000})])
-    monkeypatch.setattr(systems, "_store", cache(lambda: fake))
+    monkeypatch.setattr(adapters, "store", cache(lambda: fake))
     return fake
 
 
 def at(monkeypatch, text: str) -> None:
-    monkeypatch.setattr(systems, "utc_now", lambda: utc(text))
+    monkeypatch.setattr(systems.routes, "now", lambda: utc(text))
 
 
 # Blocks by hand
@@ -623,7 +622,7 @@ def high_risk(world, store, *operations) -> None:
         record = record_of(operation)
         log = S3TransactionLog(client("s3"), LOG_BUCKET)
         log.append(record.log_key, LogObject(record.body.encode(), {}))
-    systems._directory.cache_clear()
+    adapters.directory.cache_clear()
 
 
 @pytest.mark.parametrize("ask", [block, authorize])

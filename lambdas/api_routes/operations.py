@@ -1,0 +1,146 @@
+"""`/operations`: a merchant's operations in the order of counting, and the story of one."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from falcon_balances.adapters.operation_pages import (
+    TooManyReferencedError,
+    read_operations,
+    read_referenced,
+)
+from falcon_balances.contracts.fresh import freshness
+from falcon_balances.contracts.operation_documents import (
+    OperationPageV1,
+    OperationStoryV1,
+    OperationV1,
+    SetAsideV1,
+    StageStoryV1,
+)
+from falcon_balances.contracts.queries import OperationsQuery
+from falcon_balances.domain.history import Mark, block_ids
+from falcon_balances.domain.identity import payout_operation_id
+from falcon_balances.domain.operation_filter import OperationFilter
+from falcon_balances.domain.operations import OperationType, main_line
+from lambdas.api_routes.context import MerchantId, RouteContext
+from lambdas.api_routes.cursors import Cursors
+from lambdas.api_routes.documented import LINK, documented
+from lambdas.api_routes.edge import InvalidParameterError
+from lambdas.api_routes.parameters import OPERATION_ID, order_of, quarter_or_none, without_page
+from lambdas.api_routes.sale_stories import sale_of
+
+
+class OperationRoutes:
+    def __init__(self, context: RouteContext) -> None:
+        self._context = context
+        page = documented(
+            "Operations in the order they were counted",
+            "Paging neither skips nor repeats what was there when it began. `as_of` is that of the "
+            "index that is read, a little behind the one of the balances.",
+            OperationPageV1,
+            LINK,
+        )
+        story = documented(
+            "One operation's whole story",
+            "Its stages with their lines and log keys, when they were counted, the money set aside "
+            "for it, corrections, and the return of a payout.",
+            OperationStoryV1,
+        )
+        context.get("/operations", self.operations, OperationsQuery, page)
+        context.get("/operations/<falcon_operation_id>", self.operation, None, story)
+
+    def operations(
+        self, merchant_id: MerchantId, query: Annotated[OperationsQuery, Query()]
+    ) -> Response[str]:
+        sources, now = self._context.sources_of(merchant_id), self._context.now()
+        wanted = _filter_of(query)
+        cursors = Cursors("operations", merchant_id, without_page(query))
+        after = order_of(cursors.read(query.cursor), *wanted.bounds)
+        as_of = sources.reads.indexed_as_of(now)
+        try:
+            marks, position = _reader_of(query)(
+                sources.reads,
+                wanted,
+                query.limit,
+                after=after,
+                newest_first=query.order == "newest_first",
+            )
+        except TooManyReferencedError as error:
+            detail = f"borne by more than {error.operations_max} operations: leave it out, and "
+            raise InvalidParameterError("reference", f"{detail}narrow `from`") from None
+        if not marks and query.cursor is None:
+            self._context.check_known(sources)
+        following = None if position is None else cursors.write(position)
+        return self._context.api.answer(
+            OperationPageV1(
+                **freshness(merchant_id, as_of, now),
+                operations=tuple(OperationV1.of(mark) for mark in marks),
+                next_cursor=following,
+            ),
+            headers=self._context.link(query, following),
+        )
+
+    def operation(self, merchant_id: MerchantId, falcon_operation_id: str) -> Response[str]:
+        sources, now = self._context.sources_of(merchant_id), self._context.now()
+        reads = sources.reads
+        if not OPERATION_ID.fullmatch(falcon_operation_id):
+            raise NotFoundError
+        as_of = reads.as_of()
+        claims = reads.claims(falcon_operation_id)
+        if not claims:
+            raise NotFoundError
+        marks = {mark.staged: mark for mark in reads.marks_of(falcon_operation_id)}
+        own = next(each for each in claims[0].segments if each.merchant_id == merchant_id)
+        main = main_line(claims[0].lines_of(own))
+        blocks = (reads.block(each) for each in block_ids(falcon_operation_id, marks.values()))
+        return self._context.api.answer(
+            OperationStoryV1(
+                **freshness(merchant_id, as_of, now),
+                falcon_operation_id=falcon_operation_id,
+                type=main.type.value,
+                psp_id=main.psp_id,
+                external_reference=main.external_reference,
+                stages=tuple(
+                    StageStoryV1.of(
+                        claim,
+                        merchant_id,
+                        marks.get(claim.staged),
+                        for_systems=self._context.for_systems,
+                    )
+                    for claim in claims
+                ),
+                blocks=tuple(SetAsideV1.of(block) for block in blocks if block is not None),
+                sale=sale_of(main, reads),
+                corrected_by=tuple(reads.corrections(falcon_operation_id)),
+                returned_by=tuple(each for claim in claims for each in claim.returned_by),
+                returns=(
+                    payout_operation_id(merchant_id, main.external_reference)
+                    if main.type is OperationType.WITHDRAWAL_REVERSAL
+                    else None
+                ),
+            )
+        )
+
+
+def _filter_of(query: OperationsQuery) -> OperationFilter:
+    wanted = OperationFilter(
+        quarter_or_none("from", query.start),
+        quarter_or_none("to", query.end),
+        query.type,
+        query.stage,
+        query.balance_shop_id,
+        query.psp_id,
+    )
+    if wanted.start is not None and wanted.end is not None and wanted.start >= wanted.end:
+        raise InvalidParameterError("to", "must be after `from`")
+    return wanted
+
+
+def _reader_of(query: OperationsQuery) -> Callable[..., tuple[list[Mark], str | None]]:
+    if query.reference is None:
+        return read_operations
+    return partial(read_referenced, query.reference)
