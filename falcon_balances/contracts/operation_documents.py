@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Self, TypedDict
+from typing import Annotated, Any, Self, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.claims import ClaimedSegment, ClaimV1
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.contracts.fresh import Fresh
+from falcon_balances.contracts.operation_story import OperationStory, returned_payout
 from falcon_balances.contracts.sale_documents import SaleStoryV1
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose
@@ -138,9 +139,10 @@ class StageStoryV1(_Described):
     lines: tuple[LineV1, ...]
 
     @classmethod
-    def of(cls, claim: ClaimV1, merchant_id: str, mark: Mark | None, *, for_systems: bool) -> Self:
+    def of(
+        cls, claim: ClaimV1, own: ClaimedSegment, mark: Mark | None, *, for_systems: bool
+    ) -> Self:
         """The merchant's own segment of it: an event may have others, of other merchants."""
-        own = next(each for each in claim.segments if each.merchant_id == merchant_id)
         lines = claim.lines_of(own)
         return cls(
             **_described(main_line(lines)),
@@ -206,6 +208,37 @@ class OperationStoryV1(Fresh):
     corrected_by: tuple[str, ...]
     returned_by: tuple[str, ...]
     returns: str | None
+
+    @classmethod
+    def of(
+        cls,
+        story: OperationStory,
+        merchant_id: str,
+        fresh: dict[str, Any],
+        sale: SaleStoryV1 | None,
+        *,
+        for_systems: bool,
+    ) -> Self:
+        """The merchant's own part of a story that has one; `fresh`: the fields of `Fresh`."""
+        main = story.main
+        assert main is not None  # noqa: S101 - a merchant's part has a segment
+        return cls(
+            **fresh,
+            falcon_operation_id=story.falcon_operation_id,
+            type=main.type.value,
+            psp_id=main.psp_id,
+            external_reference=main.external_reference,
+            stages=tuple(
+                StageStoryV1.of(claim, segment, mark, for_systems=for_systems)
+                for claim in story.claims
+                for segment, mark in story.segments(claim)
+            ),
+            blocks=tuple(map(SetAsideV1.of, story.blocks)),
+            sale=sale,
+            corrected_by=tuple(story.corrected_by),
+            returned_by=tuple(story.returned_by),
+            returns=returned_payout(merchant_id, main),
+        )
 
 
 class MovementV1(BaseModel):

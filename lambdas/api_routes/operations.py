@@ -13,25 +13,22 @@ from falcon_balances.adapters.operation_pages import (
     read_operations,
     read_referenced,
 )
+from falcon_balances.adapters.operation_stories import read_story
+from falcon_balances.adapters.sale_stories import sale_of
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.operation_documents import (
     OperationPageV1,
     OperationStoryV1,
     OperationV1,
-    SetAsideV1,
-    StageStoryV1,
 )
 from falcon_balances.contracts.queries import OperationsQuery
-from falcon_balances.domain.history import Mark, block_ids
-from falcon_balances.domain.identity import payout_operation_id
+from falcon_balances.domain.history import Mark
 from falcon_balances.domain.operation_filter import OperationFilter
-from falcon_balances.domain.operations import OperationType, main_line
 from lambdas.api_routes.context import MerchantId, RouteContext
 from lambdas.api_routes.cursors import Cursors
 from lambdas.api_routes.documented import LINK, documented
 from lambdas.api_routes.edge import InvalidParameterError
 from lambdas.api_routes.parameters import OPERATION_ID, order_of, quarter_or_none, without_page
-from lambdas.api_routes.sale_stories import sale_of
 
 
 class OperationRoutes:
@@ -91,39 +88,17 @@ class OperationRoutes:
             raise NotFoundError
         as_of = reads.as_of()
         claims = reads.claims(falcon_operation_id)
-        if not claims:
+        story = read_story(falcon_operation_id, claims, [merchant_id], lambda _: reads)
+        if story.main is None:
             raise NotFoundError
-        marks = {mark.staged: mark for mark in reads.marks_of(falcon_operation_id)}
-        own = next(each for each in claims[0].segments if each.merchant_id == merchant_id)
-        main = main_line(claims[0].lines_of(own))
-        blocks = (reads.block(each) for each in block_ids(falcon_operation_id, marks.values()))
-        return self._context.api.answer(
-            OperationStoryV1(
-                **freshness(merchant_id, as_of, now),
-                falcon_operation_id=falcon_operation_id,
-                type=main.type.value,
-                psp_id=main.psp_id,
-                external_reference=main.external_reference,
-                stages=tuple(
-                    StageStoryV1.of(
-                        claim,
-                        merchant_id,
-                        marks.get(claim.staged),
-                        for_systems=self._context.for_systems,
-                    )
-                    for claim in claims
-                ),
-                blocks=tuple(SetAsideV1.of(block) for block in blocks if block is not None),
-                sale=sale_of(main, reads),
-                corrected_by=tuple(reads.corrections(falcon_operation_id)),
-                returned_by=tuple(each for claim in claims for each in claim.returned_by),
-                returns=(
-                    payout_operation_id(merchant_id, main.external_reference)
-                    if main.type is OperationType.WITHDRAWAL_REVERSAL
-                    else None
-                ),
-            )
+        document = OperationStoryV1.of(
+            story,
+            merchant_id,
+            freshness(merchant_id, as_of, now),
+            sale_of(story.main, reads),
+            for_systems=self._context.for_systems,
         )
+        return self._context.api.answer(document)
 
 
 def _filter_of(query: OperationsQuery) -> OperationFilter:
