@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from falcon_balances.adapters.aws import aws_call
+from falcon_balances.domain.bank_statement_lines import Period
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.reconciliation import Period
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

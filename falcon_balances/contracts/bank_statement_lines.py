@@ -11,10 +11,10 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from falcon_balances.contracts.currencies import find_currency, written_currency
+from falcon_balances.domain.bank_statement_lines import BankStatementLine, Period
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.money import Currency, minor_units
-from falcon_balances.domain.reconciliation import BankStatementLine, Period
 
 REFERENCE_LENGTH_MAX: Final = 200
 PROBLEMS_MAX: Final = 100

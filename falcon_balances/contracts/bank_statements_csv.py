@@ -17,8 +17,8 @@ from falcon_balances.contracts.bank_statement_lines import (
     invalid,
     reference_of,
 )
+from falcon_balances.domain.bank_statement_lines import BankStatementLine
 from falcon_balances.domain.money import Currency
-from falcon_balances.domain.reconciliation import BankStatementLine
 
 REQUIRED: Final = ("reference", "date")
 COLUMNS: Final = (*REQUIRED, "amount", "credit", "debit", "currency", "psp_id", "merchant_id")

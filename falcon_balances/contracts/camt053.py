@@ -20,7 +20,12 @@ from falcon_balances.contracts.bank_statement_lines import (
     invalid,
     reference_of,
 )
-from falcon_balances.domain.reconciliation import BankStatementLine, Period, following, spanning
+from falcon_balances.domain.bank_statement_lines import (
+    BankStatementLine,
+    Period,
+    following,
+    spanning,
+)
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -7,29 +7,15 @@ is positive, for us as for them. Nothing is matched by likeness: another referen
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from falcon_balances.domain.bank_statement_lines import BankStatementLine, Period
 from falcon_balances.domain.operations import PSP_TYPES, OperationType, Segment, Stage
 
 # What moves money at a bank; fees stay with us, and adjustments are on paper.
 SETTLED_TYPES: Final = PSP_TYPES | {OperationType.WITHDRAWAL, OperationType.WITHDRAWAL_REVERSAL}
-
-
-class BankStatementLine(NamedTuple):
-    """What the other side says. `references`: all that it bears, the likeliest first.
-
-    `merchant_id`: whose payout it is, where the statement says it.
-    """
-
-    place: str
-    references: tuple[str, ...]
-    psp_id: str | None
-    minor: int
-    currency: str
-    day: date
-    merchant_id: str | None = None
 
 
 class LoggedOperation(NamedTuple):
@@ -58,27 +44,7 @@ class Difference(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
-    """Days that the statements cover, `until` left out; None where nothing bounds them."""
-
-    since: date | None = None
-    until: date | None = None
-
-    def has(self, day: date) -> bool:
-        return (self.since is None or day >= self.since) and (
-            self.until is None or day < self.until
-        )
-
-    def widened(self, days: int) -> "Period":
-        """For what one side dates before midnight and the other one after it, or days later."""
-        return Period(
-            None if self.since is None else _moved(self.since, -days),
-            None if self.until is None else _moved(self.until, days),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class OpenItem:
+class UnmatchedItem:
     """What one side has and the other has not, or has otherwise."""
 
     difference: Difference
@@ -126,7 +92,7 @@ class Reconciliation:
 
     matched: int
     sums: Mapping[str, int]
-    open: Sequence[OpenItem]
+    open: Sequence[UnmatchedItem]
 
 
 def logged_operations(segments: Iterable[Segment]) -> list[LoggedOperation]:
@@ -164,7 +130,7 @@ def reconcile(
     for line in theirs:
         groups.add(line)
     pairs: list[BankStatementLine] = []
-    open_items: list[OpenItem] = []
+    open_items: list[UnmatchedItem] = []
     for group in groups:
         matched, left = _match(group, days)
         pairs += matched
@@ -181,33 +147,12 @@ def reconcile(
     return Reconciliation(len(pairs), dict(sorted(sums.items())), sorted(expected, key=_order))
 
 
-def _order(item: OpenItem) -> tuple[object, ...]:
+def _order(item: UnmatchedItem) -> tuple[object, ...]:
     return (item.since, item.reference, item.difference, item.currency, item.minor, _place(item))
 
 
-def _place(item: OpenItem) -> str:
+def _place(item: UnmatchedItem) -> str:
     return "" if item.theirs is None else item.theirs.place
-
-
-def spanning(periods: Sequence[Period]) -> Period:
-    """From the first day of any to the last; unbounded where one of them does not say."""
-    sinces = [each.since for each in periods if each.since is not None]
-    untils = [each.until for each in periods if each.until is not None]
-    every = len(periods) or 1
-    return Period(
-        min(sinces) if len(sinces) == every else None, max(untils) if len(untils) == every else None
-    )
-
-
-def following(day: date) -> date:
-    return _moved(day, 1)
-
-
-def _moved(day: date, days: int) -> date:
-    try:
-        return day + timedelta(days=days)
-    except OverflowError:
-        return date.min if days < 0 else date.max
 
 
 class _Group(NamedTuple):
@@ -240,7 +185,7 @@ class _Groups:
                     yield of_psp
 
 
-def _by_name(group: _Group, name: "Callable[[Side], str | None]") -> Iterator[_Group]:
+def _by_name(group: _Group, name: "Callable[[OursOrTheirs], str | None]") -> Iterator[_Group]:
     """What a line names is looked for there only; lines that name none have what is left."""
     named = {said for line in group.theirs if (said := name(line)) is not None}
     for each in named:
@@ -254,17 +199,17 @@ def _by_name(group: _Group, name: "Callable[[Side], str | None]") -> Iterator[_G
     )
 
 
-def _match(group: _Group, days: int) -> tuple[list[BankStatementLine], list[OpenItem]]:
+def _match(group: _Group, days: int) -> tuple[list[BankStatementLine], list[UnmatchedItem]]:
     """What matches, and what is open."""
     matched, rest = _equal(group, days)
     if _adds_up(rest, days):
         return [*matched, *rest.theirs], []
-    open_items: list[OpenItem] = []
+    open_items: list[UnmatchedItem] = []
     for difference, key in _LIKENESS:
         pairs, rest = _paired(rest, key)
-        open_items += [OpenItem(difference, *pair) for pair in pairs]
-    open_items += [OpenItem(Difference.OURS_ONLY, each, None) for each in rest.ours]
-    open_items += [OpenItem(Difference.THEIRS_ONLY, None, line) for line in rest.theirs]
+        open_items += [UnmatchedItem(difference, *pair) for pair in pairs]
+    open_items += [UnmatchedItem(Difference.OURS_ONLY, each, None) for each in rest.ours]
+    open_items += [UnmatchedItem(Difference.THEIRS_ONLY, None, line) for line in rest.theirs]
     return matched, open_items
 
 
@@ -289,7 +234,7 @@ def _equal(group: _Group, days: int) -> tuple[list[BankStatementLine], _Group]:
 
 def _adds_up(group: _Group, days: int) -> bool:
     """One that the other side has in pieces: all of one currency and sign, and near in time."""
-    both: list[Side] = [*group.ours, *group.theirs]
+    both: list[OursOrTheirs] = [*group.ours, *group.theirs]
     if not group.ours or not group.theirs or min(len(group.ours), len(group.theirs)) > 1:
         return False
     dates = [each.day for each in both]
@@ -301,19 +246,19 @@ def _adds_up(group: _Group, days: int) -> bool:
     )
 
 
-Side = LoggedOperation | BankStatementLine
-Key = Callable[[Side], Hashable]
+OursOrTheirs = LoggedOperation | BankStatementLine
+Key = Callable[[OursOrTheirs], Hashable]
 
 
-def _amount(side: Side) -> Hashable:
+def _amount(side: OursOrTheirs) -> Hashable:
     return side.currency, side.minor
 
 
-def _direction(side: Side) -> Hashable:
+def _direction(side: OursOrTheirs) -> Hashable:
     return side.currency, _sign(side)
 
 
-def _sign(side: Side) -> int:
+def _sign(side: OursOrTheirs) -> int:
     return (side.minor > 0) - (side.minor < 0)
 
 

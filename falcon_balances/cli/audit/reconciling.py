@@ -21,8 +21,8 @@ from falcon_balances.cli.target import LOCAL, EnvOption
 if TYPE_CHECKING:
     from falcon_balances.contracts.bank_statement_lines import BankStatement
     from falcon_balances.contracts.bank_statements_csv import CsvForm
+    from falcon_balances.domain.bank_statement_lines import Period
     from falcon_balances.domain.operations import Stage
-    from falcon_balances.domain.reconciliation import Period
 
 DAYS = 3
 
@@ -149,7 +149,7 @@ def _period(since: str | None, until: str | None, statements: "list[BankStatemen
     """As given; else as all statements say. A period out of the lines would shrink with them."""
     from datetime import date  # noqa: PLC0415
 
-    from falcon_balances.domain.reconciliation import Period, spanning  # noqa: PLC0415
+    from falcon_balances.domain.bank_statement_lines import Period, spanning  # noqa: PLC0415
 
     selection_of(since=since, until=until)
     said = spanning([each.period for each in statements])

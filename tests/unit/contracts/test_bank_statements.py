@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from falcon_balances.contracts import bank_statements
 from falcon_balances.contracts.bank_statement_lines import BankStatement
 from falcon_balances.contracts.bank_statements_csv import CsvForm
-from falcon_balances.domain.reconciliation import BankStatementLine
+from falcon_balances.domain.bank_statement_lines import BankStatementLine
 from tests.unit.contracts.bank_files import problems, read, reads_or_refuses
 
 HEAD = "reference,amount,currency,date\n"

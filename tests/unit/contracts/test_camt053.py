@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from falcon_balances.contracts.bank_statement_lines import BankStatement
-from falcon_balances.domain.reconciliation import BankStatementLine, Period
+from falcon_balances.domain.bank_statement_lines import BankStatementLine, Period
 from tests.unit.contracts.bank_files import problems, read, reads_or_refuses
 
 DAY = date(2026, 11, 20)

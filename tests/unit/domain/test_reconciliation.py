@@ -6,15 +6,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from falcon_balances.domain.bank_statement_lines import BankStatementLine, Period, spanning
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.reconciliation import (
-    BankStatementLine,
     Difference,
     LoggedOperation,
-    Period,
     logged_operations,
     reconcile,
-    spanning,
 )
 from tests.strategies import few, journals
 
