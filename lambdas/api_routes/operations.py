@@ -16,11 +16,8 @@ from falcon_balances.adapters.operation_pages import (
 from falcon_balances.adapters.operation_stories import read_story
 from falcon_balances.adapters.sale_stories import sale_of
 from falcon_balances.contracts.fresh import freshness
-from falcon_balances.contracts.operation_documents import (
-    OperationPageV1,
-    OperationStoryV1,
-    OperationV1,
-)
+from falcon_balances.contracts.operation_documents import OperationPageV1, OperationV1
+from falcon_balances.contracts.operation_story_documents import OperationStoryV1
 from falcon_balances.contracts.queries import OperationsQuery
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.operation_filter import OperationFilter

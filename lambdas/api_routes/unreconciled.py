@@ -6,13 +6,13 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from falcon_balances.contracts.fresh import freshness
-from falcon_balances.contracts.operation_documents import (
+from falcon_balances.contracts.queries import UnreconciledQuery
+from falcon_balances.contracts.unreconciled_documents import (
     UnreconciledOperationV1,
     UnreconciledV1,
     age_days,
     unreconciled_sums,
 )
-from falcon_balances.contracts.queries import UnreconciledQuery
 from falcon_balances.domain.standing import Standing
 from lambdas.api_routes.context import MerchantId, RouteContext
 from lambdas.api_routes.cursors import Cursors

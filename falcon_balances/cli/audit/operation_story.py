@@ -16,8 +16,9 @@ from falcon_balances.cli.audit.story_relations import related
 from falcon_balances.cli.audit.story_sources import Found, Sources
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
-from falcon_balances.contracts.operation_documents import LineV1, SetAsideV1
+from falcon_balances.contracts.operation_documents import LineV1
 from falcon_balances.contracts.operation_story import OperationStory
+from falcon_balances.contracts.operation_story_documents import SetAsideV1
 from falcon_balances.domain.counting import ItemKey, merchant_pk, standing_sk
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.log_format import merchant_of
