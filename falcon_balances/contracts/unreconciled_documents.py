@@ -109,14 +109,17 @@ def age_days(standing: Standing, now: datetime) -> int:
 
 
 class UnreconciledSumV1(BaseModel):
-    """Sums of a PSP's operations of one standing: what each stage says, and what follows of it."""
+    """Sums of a PSP's operations of one standing: what each stage says, and what follows of it.
+
+    `open_operations`: how many operations are summed.
+    """
 
     model_config = _MODEL
 
     psp_id: str
     currency: str
     standing: Disagreement
-    operations_count: int
+    open_operations: int
     confirmed: str
     reconciled: str
     pending: str
@@ -151,7 +154,7 @@ def unreconciled_sums(standings: Iterable[Standing]) -> tuple[UnreconciledSumV1,
         for currency, sums in _sums_by_currency(standing).items():
             name = (standing.psp_id, currency, _disagreement(standing))
             total = totals.setdefault(name, Counter())
-            total["operations_count"] += 1
+            total["open_operations"] += 1
             for figure, amount in sums.items():
                 total[figure] += amount
     return tuple(
@@ -159,7 +162,7 @@ def unreconciled_sums(standings: Iterable[Standing]) -> tuple[UnreconciledSumV1,
             psp_id=psp_id,
             currency=currency,
             standing=standing,
-            operations_count=total["operations_count"],
+            open_operations=total["open_operations"],
             **{name: scaled(total[name], currency) for name in _SUMMED},
         )
         for (psp_id, currency, standing), total in sorted(totals.items())

@@ -527,7 +527,7 @@ def test_sums_are_by_psp_currency_and_standing_over_all_of_it(awaited):
             "psp_id": psp_id,
             "currency": "EUR",
             "standing": standing,
-            "operations_count": 1,
+            "open_operations": 1,
             "confirmed": confirmed_sum,
             "reconciled": reconciled_sum,
             "pending": pending,
@@ -577,7 +577,7 @@ def test_an_open_refund_says_who_has_not_confirmed_what_was_taken(ledger):
 def test_only_what_is_old_enough_is_told_and_summed(awaited, days, references):
     body = unreconciled(older_than_days=days)
     assert [reference for reference, _, _ in told(body)] == references
-    assert sum(each["operations_count"] for each in body["sums"]) == len(references)
+    assert sum(each["open_operations"] for each in body["sums"]) == len(references)
     assert body["older_than_days"] == days
 
 
