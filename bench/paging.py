@@ -31,12 +31,12 @@ from falcon_balances.adapters.balance_items import transact_item
 from falcon_balances.adapters.balance_store import STREAM_PK, cut_sk
 from falcon_balances.adapters.operation_pages import MARKS_A_PAGE_MAX
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.cursors import Cursors
 from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.domain.instants import QUARTER, rfc3339
 from falcon_balances.domain.operations import PspOperation
 from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts, joined
 from falcon_balances.domain.splitting import split
-from lambdas.api_routes.cursors import Cursors
 
 SIZES: Final = (100, 10_000, 1_000_000)
 ROUNDS: Final = 7

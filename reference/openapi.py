@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 from unittest.mock import patch
@@ -209,30 +210,20 @@ def _add_example(world: MemoryApi, path: str, method: str, operation: dict[str, 
     )
 
 
-def served_by(world: MemoryApi) -> Any:  # noqa: ANN401 - unittest's patcher
+@contextmanager
+def served_by(world: MemoryApi) -> Iterator[None]:
     """Both APIs answer from this world while it lasts."""
-    return _Patches(
-        [
-            patch.object(handler, "sources", world.sources),
-            patch.object(systems, "sources", world.sources),
-            patch.object(adapters, "store", lambda: world.store),
-            patch.object(adapters, "refund_claims", lambda: world.refunds),
-            patch.object(adapters, "log", lambda: world.log),
-            patch.object(adapters, "directory", lambda: world.directory),
-            patch.object(handler.routes, "now", lambda: world.now),
-            patch.object(systems.routes, "now", lambda: world.now),
-        ]
-    )
-
-
-class _Patches:
-    def __init__(self, patches: list[Any]) -> None:
-        self._patches = patches
-
-    def __enter__(self) -> None:
-        for each in self._patches:
-            each.start()
-
-    def __exit__(self, *_error: object) -> None:
-        for each in reversed(self._patches):
-            each.stop()
+    with ExitStack() as patches:
+        for api in (handler, systems):
+            patches.enter_context(patch.object(api, "sources", world.sources))
+            patches.enter_context(patch.object(api.routes, "now", lambda: world.now))
+        patches.enter_context(
+            patch.multiple(
+                adapters,
+                store=lambda: world.store,
+                refund_claims=lambda: world.refunds,
+                log=lambda: world.log,
+                directory=lambda: world.directory,
+            )
+        )
+        yield

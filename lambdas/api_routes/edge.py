@@ -14,6 +14,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from pydantic import BaseModel
 
 from falcon_balances.adapters.ports import LogTooLargeError
+from falcon_balances.contracts.cursors import InvalidCursorError
 from falcon_balances.contracts.problems import Problem
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.history import NotClosedError, NothingCountedError
@@ -65,7 +66,8 @@ class Api:
         self.app = APIGatewayHttpResolver(enable_validation=True)
         self.routes: list[Route] = []
         self._request_id = ""
-        self._answer_errors()
+        self._answer_refusals()
+        self._answer_missing_data()
 
     def add(
         self,
@@ -172,11 +174,15 @@ class Api:
     def _invalid(self, errors: list[dict[str, str]]) -> Response[str]:
         return self.problem(Problem.INVALID, detail=_summary(errors), errors=errors)
 
-    def _answer_errors(self) -> None:
-        """404 for what is unknown, 503 when data cannot be had: never a zero, never a trace."""
+    def _answer_refusals(self) -> None:
+        """404 for what is unknown, 422 for what is invalid."""
 
         @self.app.not_found
         def not_found(_error: NotFoundError) -> Response[str]:
+            return self.problem(Problem.NOT_FOUND)
+
+        @self.app.exception_handler(NothingCountedError)  # type: ignore[untyped-decorator]
+        def nothing_counted(_error: NothingCountedError) -> Response[str]:
             return self.problem(Problem.NOT_FOUND)
 
         @self.app.exception_handler(RequestValidationError)  # type: ignore[untyped-decorator]
@@ -187,9 +193,12 @@ class Api:
         def invalid(error: InvalidParameterError) -> Response[str]:
             return self._invalid([_parameter(error.parameter, error.detail)])
 
-        @self.app.exception_handler(NothingCountedError)  # type: ignore[untyped-decorator]
-        def nothing_counted(_error: NothingCountedError) -> Response[str]:
-            return self.problem(Problem.NOT_FOUND)
+        @self.app.exception_handler(InvalidCursorError)  # type: ignore[untyped-decorator]
+        def invalid_cursor(error: InvalidCursorError) -> Response[str]:
+            return self._invalid([_parameter("cursor", str(error))])
+
+    def _answer_missing_data(self) -> None:
+        """404 for what is not closed, 503 when data cannot be had: never a zero, never a trace."""
 
         @self.app.exception_handler(NotClosedError)  # type: ignore[untyped-decorator]
         def not_closed(error: NotClosedError) -> Response[str]:

@@ -5,11 +5,11 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from falcon_balances.contracts.cursors import Cursors
 from falcon_balances.contracts.finding_documents import FindingsV1, FindingV1
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.queries import FindingsQuery
 from lambdas.api_routes.context import MerchantId, RouteContext
-from lambdas.api_routes.cursors import Cursors
 from lambdas.api_routes.documented import LINK, documented
 from lambdas.api_routes.parameters import finding_after, without_page
 

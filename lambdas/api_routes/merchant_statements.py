@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from falcon_balances.adapters.merchant_statements import read_statement_page
 from falcon_balances.adapters.past_reads import read_past
+from falcon_balances.contracts.cursors import Cursors
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.merchant_statement_documents import (
     MerchantStatementBalanceV1,
@@ -21,7 +22,6 @@ from falcon_balances.domain.history import parse_month
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_statements import stated_balances
 from lambdas.api_routes.context import MerchantId, RouteContext
-from lambdas.api_routes.cursors import Cursors
 from lambdas.api_routes.documented import LINK, documented
 from lambdas.api_routes.parameters import order_of, without_page
 

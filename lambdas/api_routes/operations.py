@@ -15,6 +15,7 @@ from falcon_balances.adapters.operation_pages import (
 )
 from falcon_balances.adapters.operation_stories import read_story
 from falcon_balances.adapters.sale_stories import sale_of
+from falcon_balances.contracts.cursors import Cursors
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.operation_documents import OperationPageV1, OperationV1
 from falcon_balances.contracts.operation_story_documents import OperationStoryV1
@@ -22,7 +23,6 @@ from falcon_balances.contracts.queries import OperationsQuery
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.operation_filter import OperationFilter
 from lambdas.api_routes.context import MerchantId, RouteContext
-from lambdas.api_routes.cursors import Cursors
 from lambdas.api_routes.documented import LINK, documented
 from lambdas.api_routes.edge import InvalidParameterError
 from lambdas.api_routes.parameters import OPERATION_ID, order_of, quarter_or_none, without_page

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel
 
+from falcon_balances.contracts.cursors import InvalidCursorError
 from falcon_balances.contracts.queries import HISTORY_DAYS_MAX
 from falcon_balances.domain.findings import FINDING
 from falcon_balances.domain.history import parse_month, parse_quarter
@@ -64,14 +65,14 @@ def order_of(position: str | None, start: str, end: str) -> str | None:
     except ValueError:
         is_ours = False
     if not is_ours or window[-1] + booked[-1] != "ZZ":
-        raise InvalidParameterError("cursor", "not one of this merchant, route and query")
+        raise InvalidCursorError
     return position
 
 
 def finding_after(position: str | None) -> str | None:
     """A cursor that somebody made up may hold anything."""
     if position is not None and not _FINDING.fullmatch(position):
-        raise InvalidParameterError("cursor", "not one of this merchant, route and query")
+        raise InvalidCursorError
     return position
 
 

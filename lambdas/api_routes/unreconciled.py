@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from falcon_balances.contracts.cursors import Cursors
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.queries import UnreconciledQuery
 from falcon_balances.contracts.unreconciled_documents import (
@@ -15,7 +16,6 @@ from falcon_balances.contracts.unreconciled_documents import (
 )
 from falcon_balances.domain.standing import Standing
 from lambdas.api_routes.context import MerchantId, RouteContext
-from lambdas.api_routes.cursors import Cursors
 from lambdas.api_routes.documented import LINK, documented
 from lambdas.api_routes.edge import InvalidParameterError
 from lambdas.api_routes.parameters import without_page

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from falcon_balances.contracts.cursors import Cursors
 from falcon_balances.contracts.problems import ProblemV1
 from falcon_balances.domain.errors import IntegrityError, TransientError
-from lambdas.api_routes.cursors import Cursors
 from lambdas.api_routes.edge import Route
 from lambdas.balance_api import handler as balance_api
 from lambdas.systems_api import handler as systems

@@ -14,9 +14,9 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.adapters.transaction_log import S3TransactionLog
+from falcon_balances.contracts.cursors import Cursors
 from falcon_balances.domain.identity import payout_return_id
 from falcon_balances.domain.operations import Stage
-from lambdas.api_routes.cursors import Cursors
 from lambdas.api_routes.edge import Route
 from lambdas.balance_api import handler as balance_api
 from lambdas.systems_api import handler as systems

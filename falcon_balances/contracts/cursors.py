@@ -1,4 +1,4 @@
-"""Cursors: where a page ended, bound to the merchant, the route and the query it was made for."""
+"""Cursors say where a page ended, bound to the merchant, route and query they were made for."""
 
 import binascii
 import json
@@ -6,16 +6,22 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Final
 
-from lambdas.api_routes.edge import InvalidParameterError
+_DIGEST_CHARACTERS: Final = 16
 
-_DIGEST_CHARACTERS = 16
+
+class InvalidCursorError(ValueError):
+    """The cursor was cut, altered, made up, or made for another merchant, route or query."""
+
+    def __init__(self) -> None:
+        super().__init__("not one of this merchant, route and query")
 
 
 @dataclass(frozen=True, slots=True)
 class Cursors:
-    """A digest tells cursors that were cut, altered or taken from elsewhere. It is no secret: who
-    makes one up gets no further than their own operations, for keys come from the token alone.
+    """A digest detects cursors that were cut, altered or taken from elsewhere. It is no secret:
+    whoever makes one up reads only their own operations, because keys come from the token alone.
     """
 
     route: str
@@ -27,7 +33,7 @@ class Cursors:
         return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     def read(self, cursor: str | None) -> str | None:
-        """Raises InvalidParameterError."""
+        """Raises InvalidCursorError."""
         if cursor is None:
             return None
         try:
@@ -36,9 +42,9 @@ class Cursors:
             text = ""
         digest, position = text[:_DIGEST_CHARACTERS], text[_DIGEST_CHARACTERS:]
         if not position or digest != self._digest(position) or self.write(position) != cursor:
-            raise InvalidParameterError("cursor", "not one of this merchant, route and query")
+            raise InvalidCursorError
         return position
 
     def _digest(self, position: str) -> str:
-        said = [self.route, self.merchant_id, dict(sorted(self.query.items())), position]
-        return sha256(json.dumps(said, default=str).encode()).hexdigest()[:_DIGEST_CHARACTERS]
+        bound = [self.route, self.merchant_id, dict(sorted(self.query.items())), position]
+        return sha256(json.dumps(bound, default=str).encode()).hexdigest()[:_DIGEST_CHARACTERS]
