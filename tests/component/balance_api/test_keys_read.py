@@ -36,9 +36,9 @@ from tests.component.api_calls import (
     send,
     token_of,
 )
+from tests.component.balance_api.crowd import METHODS, READS, capture_of, path_of, query_of
 from tests.component.ledger import adjustment, any_claim_of, id_of, payout, payout_return
 from tests.component.spying import Asked, Key, asked_of_aws
-from tests.component.test_api_nobody_elses import METHODS, READS, capture_of, path_of, query_of
 from tests.component.world import (
     BALANCES_TABLE,
     CLAIMS_TABLE,

@@ -18,7 +18,7 @@ from tests.builders import (
     reconciled,
 )
 from tests.component.api_calls import MERCHANT, Answer, get
-from tests.component.balance_api.test_operations import CONTEXTS, listed
+from tests.component.balance_api.listing import CONTEXTS, listed
 from tests.component.ledger import (
     Ledger,
     adjustment,

@@ -14,12 +14,11 @@ from tests.builders import (
     Document,
     claim_of,
     confirmed,
-    context_of,
-    fee_of,
     reconciled,
     shop,
 )
-from tests.component.api_calls import MERCHANT, get, pages
+from tests.component.api_calls import get, pages
+from tests.component.balance_api.listing import CONTEXTS, Seen, listed, seen
 from tests.component.ledger import (
     MINUTE,
     SECOND,
@@ -27,21 +26,6 @@ from tests.component.ledger import (
     id_of,
 )
 from tests.component.world import utc
-
-CONTEXTS = (
-    context_of(fees=[fee_of("1.00")]),
-    context_of("5554", merchant_id=MERCHANT, psp_id="other-psp", balance_shops={"EUR": "bs-two"}),
-    context_of("market"),
-)
-Seen = tuple[str, str]
-
-
-def seen(body: dict[str, Any]) -> list[Seen]:
-    return [(each["falcon_operation_id"], each["stage"]) for each in body["operations"]]
-
-
-def listed(**query: object) -> list[Seen]:
-    return [each for body in pages("/operations", query) for each in seen(body)]
 
 
 def many(references: Iterator[int], how_many: int, random: Random) -> list[Document]:

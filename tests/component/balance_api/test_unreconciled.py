@@ -11,7 +11,7 @@ from tests.builders import (
     shop,
 )
 from tests.component.api_calls import get, pages
-from tests.component.balance_api.test_operations import CONTEXTS
+from tests.component.balance_api.listing import CONTEXTS
 from tests.component.ledger import (
     MINUTE,
     adjustment,
