@@ -1,13 +1,14 @@
 """The merchant statement, as the API answers with it: JSON, or CSV (design §8)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_balances.contracts.fresh import Fresh
 from falcon_balances.contracts.past_balance_documents import FiguresV1, figures_at_scale
+from falcon_balances.domain.history import BalanceKey, Figures
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_statements import StatedBalance, StatedLine
 from falcon_balances.domain.operations import Stage
@@ -99,9 +100,30 @@ class MerchantStatementV1(Fresh):
     lines: tuple[MerchantStatementLineV1, ...]
     next_cursor: str | None
 
+    @classmethod
+    def of(
+        cls,
+        fresh: dict[str, Any],
+        period: tuple[datetime, datetime],
+        stated: Iterable[StatedBalance],
+        lines: Iterable[StatedLine],
+        next_cursor: str | None,
+    ) -> Self:
+        """One page of it; `period` is a month, `fresh` the fields of `Fresh`."""
+        start, end = map(rfc3339, period)
+        return cls(
+            **fresh,
+            month=start[:7],
+            start=start,
+            end=end,
+            balances=tuple(map(MerchantStatementBalanceV1.of, stated)),
+            lines=tuple(map(MerchantStatementLineV1.of, lines)),
+            next_cursor=next_cursor,
+        )
+
 
 def merchant_statement_csv(
-    balances: Iterable[MerchantStatementBalanceV1],
+    stated: Sequence[StatedBalance],
     lines: Iterable[StatedLine],
     period: tuple[datetime, datetime],
     *,
@@ -114,10 +136,10 @@ def merchant_statement_csv(
     """
     rows = [",".join(_CSV_COLUMNS)] if is_first else []
     if is_first:
-        rows += [_balance_row("opening", each, each.opening, period[0]) for each in balances]
+        rows += [_balance_row("opening", each.balance, each.opening, period[0]) for each in stated]
     rows += [_line_row(each) for each in lines]
     if is_last:
-        rows += [_balance_row("closing", each, each.closing, period[1]) for each in balances]
+        rows += [_balance_row("closing", each.balance, each.closing, period[1]) for each in stated]
     return "".join(f"{row}\n" for row in rows)
 
 
@@ -141,11 +163,9 @@ _FIGURE_COLUMNS = tuple(FiguresV1.model_fields)
 _CSV_COLUMNS = ("row", "at", "balance_shop_id", "currency", *_LINE_COLUMNS, *_FIGURE_COLUMNS)
 
 
-def _balance_row(
-    row: str, balance: MerchantStatementBalanceV1, figures: FiguresV1, at: datetime
-) -> str:
-    start = (row, rfc3339(at), balance.balance_shop_id, balance.currency)
-    return ",".join([*start, *("" for _ in _LINE_COLUMNS), *_figures_of(figures)])
+def _balance_row(row: str, balance: BalanceKey, figures: Figures, at: datetime) -> str:
+    start = (row, rfc3339(at), *balance)
+    return ",".join([*start, *("" for _ in _LINE_COLUMNS), *_cells(figures, balance.currency)])
 
 
 def _line_row(stated: StatedLine) -> str:
@@ -172,10 +192,10 @@ def _line_row(stated: StatedLine) -> str:
             str(line.occurrence),
             line.original_reference,
             line.bank_reference,
-            *map(str, figures_at_scale(stated.running, code).values()),
+            *_cells(stated.running, code),
         )
     )
 
 
-def _figures_of(figures: FiguresV1) -> list[str]:
-    return [str(getattr(figures, name)) for name in _FIGURE_COLUMNS]
+def _cells(figures: Figures, currency: str) -> list[str]:
+    return [str(value) for value in figures_at_scale(figures, currency).values()]

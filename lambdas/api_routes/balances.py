@@ -1,7 +1,9 @@
 """`/balances`: a merchant's balances, now or at an earlier moment."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
@@ -12,7 +14,7 @@ from falcon_balances.contracts.balance_document import BalanceDocumentV1, balanc
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.past_balance_documents import BalancesAtV1, balances_at
 from falcon_balances.contracts.queries import BalancesQuery
-from falcon_balances.domain.history import parse_quarter
+from falcon_balances.domain.history import BalanceKey, Figures, parse_quarter
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.logged_balances import logged_balances, logged_figures
 from lambdas.api_routes.context import BalanceShopId, MerchantId, RouteContext, Sources
@@ -83,34 +85,47 @@ class BalanceRoutes:
     def _balances_at(
         self, sources: Sources, balance_shop_id: str | None, query: BalancesQuery, text: str
     ) -> Response[str]:
-        now, objects_read = self._context.now(), None
-        if query.source == "log":
-            at = instant_of("at", text, parse_rfc3339)
-            as_of = sources.reads.as_of()
-            merchant_id = sources.reads.merchant_id
-            segments = sources.log.segments_of(merchant_id, sources.log_objects_max)
-            figures, objects_read = logged_figures(segments, at), len(segments)
-            if not segments:
-                raise NotFoundError
-        else:
-            at = instant_of("at", text, parse_quarter)
-            as_of, past = read_past(sources.reads, at, now)
-            figures = past.at(at)
+        now = self._context.now()
+        past = (
+            _from_log(sources, text) if query.source == "log" else _from_table(sources, text, now)
+        )
         # A balance that began later was not there: else a closed quarter's answer would grow.
         figures = {
             key: value
-            for key, value in figures.items()
+            for key, value in past.figures.items()
             if balance_shop_id in (None, key.balance_shop_id) and value.operations_count
         }
         if not figures and balance_shop_id is not None:
             raise NotFoundError
         return self._context.api.answer(
             BalancesAtV1(
-                **freshness(sources.reads.merchant_id, as_of, now),
-                at=rfc3339(at),
+                **freshness(sources.reads.merchant_id, past.as_of, now),
+                at=rfc3339(past.at),
                 by="operation_date" if query.source == "log" else "counting",
                 source=query.source,
-                objects_read=objects_read,
+                objects_read=past.objects_read,
                 balances=balances_at(figures),
             )
         )
+
+
+class _PastBalances(NamedTuple):
+    at: datetime
+    as_of: datetime | None
+    figures: Mapping[BalanceKey, Figures]
+    objects_read: int | None = None
+
+
+def _from_log(sources: Sources, text: str) -> _PastBalances:
+    at = instant_of("at", text, parse_rfc3339)
+    as_of = sources.reads.as_of()
+    segments = sources.log.segments_of(sources.reads.merchant_id, sources.log_objects_max)
+    if not segments:
+        raise NotFoundError
+    return _PastBalances(at, as_of, logged_figures(segments, at), len(segments))
+
+
+def _from_table(sources: Sources, text: str, now: datetime) -> _PastBalances:
+    at = instant_of("at", text, parse_quarter)
+    as_of, past = read_past(sources.reads, at, now)
+    return _PastBalances(at, as_of, past.at(at))

@@ -12,8 +12,6 @@ from falcon_balances.adapters.past_reads import read_past
 from falcon_balances.contracts.cursors import Cursors
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.merchant_statement_documents import (
-    MerchantStatementBalanceV1,
-    MerchantStatementLineV1,
     MerchantStatementV1,
     merchant_statement_csv,
 )
@@ -47,47 +45,31 @@ class MerchantStatementRoutes:
         query: Annotated[MerchantStatementQuery, Query()],
     ) -> Response[str]:
         sources, now = self._context.sources_of(merchant_id), self._context.now()
-        start, end = _period_of(month)
+        start, end = period = _period_of(month)
         cursors = Cursors(f"statements/{month}", merchant_id, without_page(query))
         after = order_of(cursors.read(query.cursor), rfc3339(start), rfc3339(end))
         as_of, past = read_past(sources.reads, start, now)
         stated = stated_balances(past, start, end, query.balance_shop_id)
         if not stated:
             raise NotFoundError
+        shop = query.balance_shop_id
         lines, position = read_statement_page(
-            sources.reads,
-            past,
-            end,
-            query.limit,
-            after=after,
-            balance_shop_id=query.balance_shop_id,
+            sources.reads, past, end, query.limit, after=after, balance_shop_id=shop
         )
         following = None if position is None else cursors.write(position)
         headers = self._context.link(query, following)
-        balances = tuple(map(MerchantStatementBalanceV1.of, stated))
         if query.format == "csv":
-            name = f"statement-{merchant_id}-{month}.csv".replace(":", "_")
-            body = merchant_statement_csv(
-                balances,
-                lines,
-                (start, end),
-                is_first=after is None,
-                is_last=following is None,
-            )
-            headers = headers | {"Content-Disposition": f'attachment; filename="{name}"'}
+            is_first, is_last = after is None, following is None
+            body = merchant_statement_csv(stated, lines, period, is_first=is_first, is_last=is_last)
+            headers |= _attachment(f"statement-{merchant_id}-{month}.csv")
             return self._context.api.text("text/csv; charset=utf-8", body, headers)
-        return self._context.api.answer(
-            MerchantStatementV1(
-                **freshness(merchant_id, as_of, now),
-                month=month,
-                start=rfc3339(start),
-                end=rfc3339(end),
-                balances=balances,
-                lines=tuple(map(MerchantStatementLineV1.of, lines)),
-                next_cursor=following,
-            ),
-            headers=headers,
-        )
+        fresh = freshness(merchant_id, as_of, now)
+        document = MerchantStatementV1.of(fresh, period, stated, lines, following)
+        return self._context.api.answer(document, headers=headers)
+
+
+def _attachment(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name.replace(":", "_")}"'}
 
 
 def _period_of(month: str) -> tuple[datetime, datetime]:
