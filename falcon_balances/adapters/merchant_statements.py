@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
+from falcon_balances.adapters.operation_pages import MARKS_A_PAGE_MAX, MARKS_A_QUERY
 from falcon_balances.adapters.ports import MerchantReads
-from falcon_balances.contracts.queries import LIMIT_MAX
 from falcon_balances.domain.history import Mark, Past
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_statements import (
@@ -15,10 +14,6 @@ from falcon_balances.domain.merchant_statements import (
     first_quarter,
     statement_page,
 )
-
-_MARKS_A_QUERY: Final = LIMIT_MAX + 1
-# Where few operations have a line of the wanted balance shop, a page ends here.
-MARKS_A_PAGE_MAX: Final = 10 * _MARKS_A_QUERY
 
 
 def read_statement_page(
@@ -39,7 +34,7 @@ def _marks(reads: MerchantReads, start: datetime, end: datetime) -> Iterator[Mar
     position = None
     while True:
         page = reads.marks(
-            rfc3339(start), rfc3339(end), after=position, newest_first=False, limit=_MARKS_A_QUERY
+            rfc3339(start), rfc3339(end), after=position, newest_first=False, limit=MARKS_A_QUERY
         )
         yield from (_with_all_effects(reads, mark) for mark in page.marks)
         if page.is_last:

@@ -8,7 +8,7 @@ from falcon_balances.domain.history import Mark
 from falcon_balances.domain.operation_filter import OperationFilter
 
 MARKS_A_QUERY: Final = LIMIT_MAX + 1  # the one more tells whether there are more
-# Where a filter lets little through, a page ends here, and goes on with its cursor.
+# Where a filter lets little through, a page ends here, and its cursor goes on from there.
 MARKS_A_PAGE_MAX: Final = 10 * MARKS_A_QUERY
 # What bears one reference is read operation by operation.
 REFERENCED_MAX: Final = 50
