@@ -44,9 +44,10 @@ from falcon_balances.adapters.refund_claims import DynamoRefundClaims
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.execution import SplitterInput, ValidMessage
 from falcon_balances.domain.blocks import Block, LoggedMoney, Purpose, block_writes
-from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.merchant_context import merchants_of
 from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import (
     MemoryEventClaims,

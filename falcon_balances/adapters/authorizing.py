@@ -15,9 +15,9 @@ from falcon_balances.domain.authorizations import (
     authorization_end,
 )
 from falcon_balances.domain.blocks import Block, BlockStatus
-from falcon_balances.domain.counting import ItemKey
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.sales import SaleOperation
+from falcon_balances.domain.table_keys import ItemKey
 
 ATTEMPTS: Final = 8
 _FIRST_DELAY_S: Final = 0.05

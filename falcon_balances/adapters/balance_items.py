@@ -8,20 +8,20 @@ from falcon_balances.adapters.ports import ConditionFailed, TryAgain, WriteOutco
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.counting import (
+from falcon_balances.domain.errors import IntegrityError, TransientError
+from falcon_balances.domain.findings import KnownFinding
+from falcon_balances.domain.instants import parse_rfc3339
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import (
     AddCounters,
     Drop,
     EndBlock,
-    ItemKey,
     NoteFound,
     PutMark,
     PutNewer,
     PutStanding,
     TableWrite,
 )
-from falcon_balances.domain.errors import IntegrityError, TransientError
-from falcon_balances.domain.findings import KnownFinding
-from falcon_balances.domain.instants import parse_rfc3339
 
 _TRY_AGAIN: Final = {
     "TransactionConflict",

@@ -20,17 +20,17 @@ from falcon_balances.adapters.ports import AvailableNow, ShardState, WriteOutcom
 from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.counting import (
+from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.table_keys import (
     ItemKey,
-    TableWrite,
     block_sk,
     correction_sk,
     mark_sk,
     merchant_pk,
 )
-from falcon_balances.domain.cuts import Cut
-from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.table_writes import TableWrite
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,7 +8,6 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.balance_items import item_key, read_finding
-from falcon_balances.domain.counting import ItemKey, merchant_pk
 from falcon_balances.domain.findings import (
     FINDING,
     FindingStatus,
@@ -16,6 +15,7 @@ from falcon_balances.domain.findings import (
     finding_partitions,
 )
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.table_keys import ItemKey, merchant_pk
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

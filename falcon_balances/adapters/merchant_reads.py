@@ -22,8 +22,16 @@ from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.compact_lines import lines_of_text
-from falcon_balances.domain.counting import (
-    LATE,
+from falcon_balances.domain.counting import LATE
+from falcon_balances.domain.effects import Effect, read_effect
+from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.findings import FINDING, KnownFinding
+from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
+from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.operations import Stage, read_staged
+from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation, sale_operation_sk
+from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import (
     ItemKey,
     balance_sk,
     block_sk,
@@ -35,14 +43,6 @@ from falcon_balances.domain.counting import (
     standing_sk,
     window_sk,
 )
-from falcon_balances.domain.effects import Effect, read_effect
-from falcon_balances.domain.errors import IntegrityError
-from falcon_balances.domain.findings import FINDING, KnownFinding
-from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
-from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.operations import Stage, read_staged
-from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation, sale_operation_sk
-from falcon_balances.domain.standing import Standing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

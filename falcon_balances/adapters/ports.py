@@ -14,7 +14,6 @@ from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.domain.authorizations import Authorization, Current
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.counting import ItemKey, TableWrite
 from falcon_balances.domain.cuts import Cut, Shard
 from falcon_balances.domain.effects import Effect
 from falcon_balances.domain.findings import KnownFinding
@@ -23,6 +22,8 @@ from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, 
 from falcon_balances.domain.operations import Segment
 from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation
 from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import TableWrite
 
 
 class EventClaims(Protocol):

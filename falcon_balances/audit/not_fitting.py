@@ -17,7 +17,6 @@ from falcon_balances.audit.findings import Finding as Flaw
 from falcon_balances.audit.lines import amounts, column
 from falcon_balances.audit.log_objects import LogSource, Selection
 from falcon_balances.audit.sums import WIDE
-from falcon_balances.domain.counting import ItemKey, merchant_pk, standing_sk
 from falcon_balances.domain.findings import (
     Finding,
     FindingKind,
@@ -34,6 +33,7 @@ from falcon_balances.domain.sales import (
     sale_effect,
 )
 from falcon_balances.domain.standing import Standing, movements_text
+from falcon_balances.domain.table_keys import ItemKey, merchant_pk, standing_sk
 
 _OPERATION: Final = "falcon_operation_id"
 _AT: Final = [_OPERATION, "merchant_id"]

@@ -3,8 +3,8 @@
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.cli.target import Target
-from falcon_balances.domain.counting import ItemKey, merchant_pk, standing_sk
 from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import ItemKey, merchant_pk, standing_sk
 
 
 def check_credit(target: Target, merchant_id: str, corrects: str) -> None:

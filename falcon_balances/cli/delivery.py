@@ -16,10 +16,10 @@ from falcon_balances.cli.stages import StageName
 from falcon_balances.cli.target import LOCAL, Target
 from falcon_balances.contracts.decoding import decode
 from falcon_balances.contracts.staged_operations import parse_document
-from falcon_balances.domain.counting import mark_sk, merchant_pk
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.operations import PspOperation, Stage, staged
+from falcon_balances.domain.table_keys import mark_sk, merchant_pk
 
 _KEYS_PER_GET = 100
 # Payouts that were refused for lack of money, or given up: nothing of them is ever counted.

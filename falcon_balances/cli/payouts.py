@@ -12,10 +12,10 @@ from falcon_balances.cli.target import Target
 from falcon_balances.contracts.blocks import BlockV1
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.counting import ItemKey, block_sk, merchant_pk
 from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payouts import PayoutState, giving_up
+from falcon_balances.domain.table_keys import ItemKey, block_sk, merchant_pk
 
 _ATTEMPTS = 5
 

@@ -19,14 +19,6 @@ from falcon_balances.domain.blocks import (
     block_writes,
     ending_writes,
 )
-from falcon_balances.domain.counting import (
-    AddCounters,
-    EndBlock,
-    ItemKey,
-    PutMark,
-    PutStanding,
-    TableWrite,
-)
 from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.identity import uuid5_text
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
@@ -38,6 +30,14 @@ from falcon_balances.domain.sales import (
     SaleOperation,
     difference,
     left_name,
+)
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import (
+    AddCounters,
+    EndBlock,
+    PutMark,
+    PutStanding,
+    TableWrite,
 )
 
 EXPIRY_PARTITIONS: Final = 8

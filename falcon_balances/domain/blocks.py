@@ -10,20 +10,22 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from falcon_balances.domain.counting import (
-    AddCounters,
-    EndBlock,
+from falcon_balances.domain.counting import add_to
+from falcon_balances.domain.identity import uuid5_text
+from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.parts import CountablePart, blocks_with
+from falcon_balances.domain.table_keys import (
     ItemKey,
-    PutMark,
-    TableWrite,
-    add_to,
     balance_sk,
     block_sk,
     merchant_pk,
 )
-from falcon_balances.domain.identity import uuid5_text
-from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.parts import CountablePart, blocks_with
+from falcon_balances.domain.table_writes import (
+    AddCounters,
+    EndBlock,
+    PutMark,
+    TableWrite,
+)
 
 EXPIRY_MAX: Final = timedelta(days=30)
 # Blocks that will expire lie in these partitions of the index, to be found without a scan.

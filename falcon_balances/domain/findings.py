@@ -10,18 +10,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from falcon_balances.domain.counting import (
+from falcon_balances.domain.counting import add_to
+from falcon_balances.domain.sales import Sale, SaleFigures
+from falcon_balances.domain.standing import Disagreement, Standing, nets_of
+from falcon_balances.domain.table_keys import ItemKey, merchant_pk
+from falcon_balances.domain.table_writes import (
     Drop,
-    ItemKey,
     NoteFound,
     PutMark,
     PutNewer,
     TableWrite,
-    add_to,
-    merchant_pk,
 )
-from falcon_balances.domain.sales import Sale, SaleFigures
-from falcon_balances.domain.standing import Disagreement, Standing, nets_of
 
 # Open findings lie in these partitions of the index, for operators to find without a scan.
 FINDING_PARTITIONS: Final = 8

@@ -12,25 +12,7 @@ from typing import Final
 
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.compact_lines import compact_text
-from falcon_balances.domain.counting import (
-    LATE,
-    AddCounters,
-    ItemKey,
-    PutMark,
-    TableWrite,
-    add_to,
-    balance_sk,
-    block_id_of,
-    block_sk,
-    correction_sk,
-    late_sk,
-    mark_sk,
-    merchant_pk,
-    referenced_by,
-    stage_counters,
-    standing_sk,
-    window_sk,
-)
+from falcon_balances.domain.counting import LATE, add_to, stage_counters
 from falcon_balances.domain.effects import Effect, effect_text
 from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.instants import rfc3339
@@ -50,6 +32,20 @@ from falcon_balances.domain.standing import (
     nets_of,
     standing_after,
 )
+from falcon_balances.domain.table_keys import (
+    ItemKey,
+    balance_sk,
+    block_id_of,
+    block_sk,
+    correction_sk,
+    late_sk,
+    mark_sk,
+    merchant_pk,
+    referenced_by,
+    standing_sk,
+    window_sk,
+)
+from falcon_balances.domain.table_writes import AddCounters, PutMark, TableWrite
 
 # TransactWriteItems takes 100 items and 4 MB; the design stays below the second with 3 MB.
 TRANSACTION_ITEMS_MAX: Final = 100

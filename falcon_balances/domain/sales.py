@@ -9,16 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from falcon_balances.domain.counting import (
-    AddCounters,
-    ItemKey,
-    PutStanding,
-    TableWrite,
-    add_to,
-    merchant_pk,
-)
+from falcon_balances.domain.counting import add_to
 from falcon_balances.domain.identity import operation_id_of_reference
 from falcon_balances.domain.operations import OperationType, PspOperation, Stage
+from falcon_balances.domain.table_keys import ItemKey, merchant_pk
+from falcon_balances.domain.table_writes import AddCounters, PutStanding, TableWrite
 
 TAKING: Final = frozenset({OperationType.REFUND, OperationType.CHARGEBACK})
 OF_A_SALE: Final = TAKING | {OperationType.CHARGEBACK_REVERSAL}

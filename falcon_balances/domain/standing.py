@@ -11,15 +11,10 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 
 from falcon_balances.domain.available import Joint, agreement
-from falcon_balances.domain.counting import (
-    ItemKey,
-    PutStanding,
-    TableWrite,
-    merchant_pk,
-    referenced_by,
-)
 from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.table_keys import ItemKey, merchant_pk, referenced_by
+from falcon_balances.domain.table_writes import PutStanding, TableWrite
 
 
 class Disagreement(StrEnum):

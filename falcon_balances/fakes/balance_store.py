@@ -14,22 +14,20 @@ from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.counting import (
+from falcon_balances.domain.counting import add_to
+from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.parts import TRANSACTION_ITEMS_MAX
+from falcon_balances.domain.table_keys import ItemKey, block_sk, merchant_pk
+from falcon_balances.domain.table_writes import (
     AddCounters,
     Drop,
     EndBlock,
-    ItemKey,
     NoteFound,
     PutMark,
     PutNewer,
     PutStanding,
     TableWrite,
-    add_to,
-    block_sk,
-    merchant_pk,
 )
-from falcon_balances.domain.cuts import Cut
-from falcon_balances.domain.parts import TRANSACTION_ITEMS_MAX
 from falcon_balances.fakes.interruptions import Interrupt, Interruptible, interruptible, never
 
 

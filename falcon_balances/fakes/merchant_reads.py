@@ -9,7 +9,13 @@ from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.counting import (
+from falcon_balances.domain.effects import Effect, read_effect
+from falcon_balances.domain.findings import KnownFinding
+from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
+from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation, sale_operation_sk
+from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import (
     ItemKey,
     balance_sk,
     block_sk,
@@ -21,12 +27,6 @@ from falcon_balances.domain.counting import (
     standing_sk,
     window_sk,
 )
-from falcon_balances.domain.effects import Effect, read_effect
-from falcon_balances.domain.findings import KnownFinding
-from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
-from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation, sale_operation_sk
-from falcon_balances.domain.standing import Standing
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interruptible, interruptible
 from falcon_balances.fakes.storage import MemoryEventClaims

@@ -17,8 +17,8 @@ from falcon_balances.domain.blocks import (
     ending_writes,
     spendable,
 )
-from falcon_balances.domain.counting import PutMark
 from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.table_writes import PutMark
 
 ATTEMPTS: Final = 12
 _FIRST_DELAY_S: Final = 0.02

@@ -44,10 +44,10 @@ from falcon_balances.contracts.freshness_document import freshness_document
 from falcon_balances.contracts.problems import Problem
 from falcon_balances.domain.authorizations import Authorization, attempt_key, debits_of
 from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney
-from falcon_balances.domain.counting import ItemKey, block_sk, merchant_pk
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.splitting import context_keys, split
+from falcon_balances.domain.table_keys import ItemKey, block_sk, merchant_pk
 from falcon_balances.observability import logger
 from falcon_balances.settings import SystemsApiSettings
 from lambdas.balance_api.authorizing import AuthorizationConflictError, request_authorization

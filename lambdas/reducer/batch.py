@@ -23,7 +23,6 @@ from falcon_balances.contracts.stream_records import (
     parse_stream_record,
 )
 from falcon_balances.domain.blocks import Block, BlockStatus, ending_writes, left_over, settled
-from falcon_balances.domain.counting import ItemKey, TableWrite, is_balance
 from falcon_balances.domain.cuts import Cut, closed_until, is_believable, newest, window_of
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode, TransientError
 from falcon_balances.domain.findings import is_notable
@@ -37,6 +36,8 @@ from falcon_balances.domain.parts import (
 )
 from falcon_balances.domain.sales import SaleOperation, sale_effect
 from falcon_balances.domain.standing import Standing, written_standings
+from falcon_balances.domain.table_keys import ItemKey, is_balance
+from falcon_balances.domain.table_writes import TableWrite
 from falcon_balances.observability import logger, metrics
 from lambdas.reducer.following import First, follow_up
 from lambdas.reducer.gate import Awaiting, awaiting, park, without_predecessor

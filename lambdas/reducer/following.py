@@ -13,10 +13,10 @@ from falcon_balances.adapters.ports import BalanceStore
 from falcon_balances.contracts.links import ContradictionV1, SettledV1
 from falcon_balances.domain.authorizations import attempt_key
 from falcon_balances.domain.blocks import BlockStatus
-from falcon_balances.domain.counting import ItemKey, mark_sk, merchant_pk
 from falcon_balances.domain.findings import Contradiction
 from falcon_balances.domain.operations import OperationType, Segment, Stage, main_line
 from falcon_balances.domain.parts import CountablePart
+from falcon_balances.domain.table_keys import ItemKey, mark_sk, merchant_pk
 from lambdas.reducer.looking import Looking
 
 

@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 from falcon_balances.adapters.ports import BalanceStore, Quarantine, QuarantinedBody
 from falcon_balances.contracts.stream_records import SegmentRecordV1
-from falcon_balances.domain.counting import ItemKey, mark_sk, merchant_pk
 from falcon_balances.domain.errors import RejectionCode, TransientError
 from falcon_balances.domain.operations import Segment, staged
+from falcon_balances.domain.table_keys import ItemKey, mark_sk, merchant_pk
 from falcon_balances.observability import logger, metrics
 from lambdas.reducer.records import StreamRecord
 

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Final
 
 from falcon_balances.adapters.ports import BalanceStore, TryAgain
-from falcon_balances.domain.counting import ItemKey, PutMark, TableWrite
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.findings import (
     Contradiction,
@@ -24,6 +23,8 @@ from falcon_balances.domain.findings import (
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import PutMark, TableWrite
 from falcon_balances.observability import metrics
 
 ATTEMPTS: Final = 6

@@ -11,11 +11,12 @@ from falcon_balances.contracts.execution import MessageResult, SplitterInput, Va
 from falcon_balances.contracts.payouts import PayoutLoggerInput, PayoutOutcomeV1
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney
-from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.identity import event_document, payout_operation_id
 from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.operations import PayoutRequest, Stage
 from falcon_balances.domain.payouts import giving_up, payout_block
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import never
 from falcon_balances.fakes.storage import (

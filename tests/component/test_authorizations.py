@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.merchant_context import merchants_of
 from falcon_balances.domain.sales import Sale, SaleKey
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.storage import MemoryRefundClaims
 from lambdas.balance_api import authorizing, systems
 from lambdas.expirer.handler import expire_blocks

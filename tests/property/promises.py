@@ -12,7 +12,6 @@ from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.contracts.stream_records import SegmentRecordV1, parse_stream_record
 from falcon_balances.domain.balances import fold
 from falcon_balances.domain.compact_lines import lines_of_text
-from falcon_balances.domain.counting import ItemKey, balance_sk, mark_sk, merchant_pk
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.instants import quarter_of, rfc3339
@@ -30,6 +29,12 @@ from falcon_balances.domain.operations import (
     staged,
 )
 from falcon_balances.domain.payouts import PayoutState
+from falcon_balances.domain.table_keys import (
+    ItemKey,
+    balance_sk,
+    mark_sk,
+    merchant_pk,
+)
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream

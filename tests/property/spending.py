@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose
-from falcon_balances.domain.counting import ItemKey, mark_sk, merchant_pk
 from falcon_balances.domain.errors import RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payouts import Outcome, PayoutState, outcome_id, rejection_id
+from falcon_balances.domain.table_keys import ItemKey, mark_sk, merchant_pk
 from tests.property.promises import Promises
 
 _ENDED_AS = {

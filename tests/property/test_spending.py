@@ -13,11 +13,11 @@ from falcon_balances.contracts.authorizations import RefundAuthorizationRequestV
 from falcon_balances.contracts.blocks import BlockRequestV1
 from falcon_balances.domain.authorizations import Authorization, attempt_key, debits_of
 from falcon_balances.domain.blocks import BlockStatus, manual_block_id
-from falcon_balances.domain.counting import ItemKey, block_sk, merchant_pk
 from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payouts import giving_up
 from falcon_balances.domain.splitting import split
+from falcon_balances.domain.table_keys import ItemKey, block_sk, merchant_pk
 from lambdas.balance_api.authorizing import AuthorizationConflictError, request_authorization
 from lambdas.balance_api.blocking import BlockConflictError, release, request_block
 from lambdas.expirer.handler import expire_blocks

@@ -21,7 +21,6 @@ from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.contracts.merchant_contexts import context_document
 from falcon_balances.contracts.operation_documents import LineV1, SetAsideV1
-from falcon_balances.domain.counting import ItemKey, merchant_pk, standing_sk
 from falcon_balances.domain.history import block_ids
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.log_format import merchant_of
@@ -34,6 +33,7 @@ from falcon_balances.domain.operations import (
     staged,
 )
 from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import ItemKey, merchant_pk, standing_sk
 
 ENVIRONMENT: Final = "not looked at: needs the environment, without --log FOLDER"
 _STAGES: Final = list(Stage)

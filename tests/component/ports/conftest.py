@@ -24,8 +24,8 @@ from falcon_balances.adapters.ports import (
 )
 from falcon_balances.adapters.quarantine import S3Quarantine
 from falcon_balances.adapters.transaction_log import S3TransactionLog
-from falcon_balances.domain.counting import ItemKey
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from falcon_balances.fakes.storage import (

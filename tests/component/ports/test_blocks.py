@@ -17,7 +17,8 @@ from falcon_balances.domain.blocks import (
     expiry_partitions,
     manual_block_id,
 )
-from falcon_balances.domain.counting import AddCounters, ItemKey, PutMark
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters, PutMark
 from tests.component.world import utc
 
 NOW = utc("2026-11-20T10:20:00")

@@ -26,7 +26,6 @@ from falcon_balances.domain.blocks import (
     ending_writes,
     manual_block_id,
 )
-from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.history import Day, Figures, Mark, Window
@@ -36,6 +35,8 @@ from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import Adjustment, Stage
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
 from falcon_balances.domain.standing import Disagreement
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from lambdas.reducer.records import StreamRecord
 from tests.builders import (
     RECEIVED_AT,

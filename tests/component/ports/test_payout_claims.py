@@ -14,12 +14,13 @@ from falcon_balances.adapters.ports import ConditionFailed, PayoutClaims, TryAga
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.blocks import Block, BlockStatus, block_writes
-from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.operations import PayoutRequest, PayoutReturn, Stage
 from falcon_balances.domain.payouts import PayoutState, giving_up, payout_block, withdrawal_of
 from falcon_balances.domain.splitting import split_direct
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryEventClaims, MemoryPayoutClaims
 from tests.builders import RECEIVED_AT, claim_of

@@ -26,17 +26,17 @@ from falcon_balances.domain.authorizations import (
     refused,
 )
 from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney, Purpose
-from falcon_balances.domain.counting import (
-    AddCounters,
-    EndBlock,
-    PutMark,
-    PutStanding,
-)
 from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.identity import uuid5_text
 from falcon_balances.domain.parts import TRANSACTION_ITEMS_MAX
 from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation
 from falcon_balances.domain.splitting import split
+from falcon_balances.domain.table_writes import (
+    AddCounters,
+    EndBlock,
+    PutMark,
+    PutStanding,
+)
 from tests.builders import context_of, fee_of, histories_of, marketplace, operation_of
 
 NOW = datetime(2026, 11, 20, 10, 20, tzinfo=UTC)

@@ -19,13 +19,6 @@ from falcon_balances.domain.blocks import (
     settled,
     spendable,
 )
-from falcon_balances.domain.counting import (
-    AddCounters,
-    EndBlock,
-    ItemKey,
-    PutMark,
-    PutStanding,
-)
 from falcon_balances.domain.operations import Segment, Stage
 from falcon_balances.domain.parts import (
     ArrivedSegment,
@@ -33,6 +26,13 @@ from falcon_balances.domain.parts import (
     countable_parts,
     joined,
     writes_of,
+)
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import (
+    AddCounters,
+    EndBlock,
+    PutMark,
+    PutStanding,
 )
 from tests.unit.domain.events import segment_of
 

@@ -6,7 +6,6 @@ import pytest
 
 from falcon_balances.domain.blocks import Block, Purpose, left_over, settled
 from falcon_balances.domain.compact_lines import compact_text
-from falcon_balances.domain.counting import AddCounters, ItemKey, PutMark, PutStanding, TableWrite
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.log_format import log_key
 from falcon_balances.domain.operations import OperationType, Segment, Stage
@@ -22,6 +21,13 @@ from falcon_balances.domain.parts import (
 )
 from falcon_balances.domain.sales import SaleKey, SalePart, sale_effect
 from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import (
+    AddCounters,
+    PutMark,
+    PutStanding,
+    TableWrite,
+)
 from tests.unit.domain.events import segment_of
 
 ARRIVED_AT = datetime(2026, 3, 5, 10, 30, tzinfo=UTC)

@@ -4,7 +4,6 @@ from itertools import permutations
 
 import pytest
 
-from falcon_balances.domain.counting import ItemKey
 from falcon_balances.domain.operations import OperationType, Stage
 from falcon_balances.domain.sales import (
     Sale,
@@ -17,6 +16,7 @@ from falcon_balances.domain.sales import (
     sale_effect,
     sale_part,
 )
+from falcon_balances.domain.table_keys import ItemKey
 from tests.builders import confirmed, marketplace, operation_of
 
 SALE = SaleKey("m-1", "psp", "order 1#2")
