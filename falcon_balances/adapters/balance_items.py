@@ -11,7 +11,7 @@ from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.findings import KnownFinding
 from falcon_balances.domain.instants import parse_rfc3339
-from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey
 from falcon_balances.domain.table_writes import (
     AddCounters,
     Drop,
@@ -216,7 +216,7 @@ def outcome_of(reason: Mapping[str, Any]) -> WriteOutcome:
 
 
 def read_balance(item: Mapping[str, Any]) -> Balance:
-    _, balance_shop_id, code = item["sk"]["S"].split("#")
+    balance_shop_id, code = BalanceKey.parse(item["sk"]["S"])
     currency = written_currency(code)
     if currency is None:
         raise IntegrityError(f"balance in an unknown currency: {item['sk']['S']}")

@@ -140,10 +140,10 @@ def _merchant_key(merchant_id: str) -> str:
 
 def _merchant(item: Mapping[str, Any]) -> Merchant:
     balances = (text.split("|") for text in item.get("balances", {}).get("SS", ()))
-    risky = (text.split("|") for text in item.get("high_risk_keys", {}).get("SS", ()))
+    risky = item.get("high_risk_keys", {}).get("SS", ())
     return Merchant(
         frozenset((shop, code) for shop, code in balances),
-        frozenset(ContextKey(*parts) for parts in risky),
+        frozenset(map(ContextKey.parse, risky)),
     )
 
 

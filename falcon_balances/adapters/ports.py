@@ -14,15 +14,17 @@ from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.domain.authorizations import Authorization, Current
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
+from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.cuts import Cut, Shard
 from falcon_balances.domain.effects import Effect
 from falcon_balances.domain.findings import KnownFinding
-from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
+from falcon_balances.domain.history import Day, Figures, Mark, Window
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 from falcon_balances.domain.operations import Segment
-from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sales import Sale, SaleOperation
 from falcon_balances.domain.standing import Standing
-from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey
 from falcon_balances.domain.table_writes import TableWrite
 
 
@@ -252,8 +254,8 @@ class MerchantReads(Protocol):
     def days(self, first: str, last: str) -> Sequence[Day]:
         """From the first UTC day to the last, both included; oldest first."""
 
-    def late(self, month: str, limit: int) -> Sequence[str]:
-        """The orders of marks that were counted after the month they are booked in, by when."""
+    def late(self, month: str, limit: int) -> Sequence[CountedOrder]:
+        """Of marks that were counted after the month they are booked in, by when."""
 
     def marks(
         self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int

@@ -16,10 +16,11 @@ from falcon_balances.cli.stages import StageName
 from falcon_balances.cli.target import LOCAL, Target
 from falcon_balances.contracts.decoding import decode
 from falcon_balances.contracts.staged_operations import parse_document
+from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.operations import PspOperation, Stage, staged
-from falcon_balances.domain.table_keys import mark_sk, merchant_pk
+from falcon_balances.domain.table_keys import merchant_pk
 
 _KEYS_PER_GET = 100
 # Payouts that were refused for lack of money, or given up: nothing of them is ever counted.
@@ -154,7 +155,7 @@ class Delivery:
             marks[operation_id, claim["fingerprint"]["S"]] = [
                 (
                     merchant_pk(segment["M"]["merchant_id"]["S"]),
-                    mark_sk(operation_id, claim["stage"]["S"]),
+                    MarkKey(operation_id, claim["stage"]["S"]).sk,
                 )
                 for segment in claim["segments"]["L"]
             ]

@@ -15,7 +15,7 @@ from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payouts import PayoutState, giving_up
-from falcon_balances.domain.table_keys import ItemKey, block_sk, merchant_pk
+from falcon_balances.domain.table_keys import BlockKey, ItemKey, merchant_pk
 
 _ATTEMPTS = 5
 
@@ -105,7 +105,7 @@ def _claim(target: Target, merchant_id: str, payout_id: str) -> ClaimV1:
 
 def _block(target: Target, claim: ClaimV1) -> Block | None:
     for segment in claim.segments:
-        key = ItemKey(merchant_pk(segment.merchant_id), block_sk(claim.falcon_operation_id))
+        key = ItemKey(merchant_pk(segment.merchant_id), BlockKey(claim.falcon_operation_id).sk)
         return _store(target).blocks([key]).get(key)
     return None
 

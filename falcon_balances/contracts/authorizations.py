@@ -27,7 +27,7 @@ from falcon_balances.domain.authorizations import ATTEMPT_MAX, Authorization, Sh
 from falcon_balances.domain.blocks import Block, BlockStatus
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import OperationType, PspOperation, Stage
-from falcon_balances.domain.sales import SaleKey
+from falcon_balances.domain.sale_keys import SaleKey
 
 REFUND_EXPIRY_S: Final = 7 * 24 * 3600  # where the caller names none
 _NOT_OF_THE_REFUND: Final = {"expires_in_seconds", "attempt"}

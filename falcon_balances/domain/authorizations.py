@@ -19,19 +19,12 @@ from falcon_balances.domain.blocks import (
     block_writes,
     ending_writes,
 )
-from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.identity import uuid5_text
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.operations import OperationType, Segment
-from falcon_balances.domain.sales import (
-    CAPTURES,
-    Sale,
-    SaleKey,
-    SaleOperation,
-    difference,
-    left_name,
-)
-from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sales import CAPTURES, Sale, SaleOperation, difference, left_name
+from falcon_balances.domain.table_keys import AttemptKey, BalanceKey, ItemKey, current_key
 from falcon_balances.domain.table_writes import (
     AddCounters,
     EndBlock,
@@ -82,18 +75,6 @@ def debits_of(segments: Iterable[Segment]) -> list[Debit]:
     return [Debit(merchant_id, at, -net) for (merchant_id, at), net in nets.items() if net < 0]
 
 
-def authorization_pk(falcon_operation_id: str) -> str:
-    return f"REFUND#{falcon_operation_id}"
-
-
-def attempt_key(falcon_operation_id: str, attempt: int) -> ItemKey:
-    return ItemKey(authorization_pk(falcon_operation_id), f"ATTEMPT#{attempt:02d}")
-
-
-def current_key(falcon_operation_id: str) -> ItemKey:
-    return ItemKey(authorization_pk(falcon_operation_id), "CURRENT")
-
-
 def authorization_partition(falcon_operation_id: str) -> str:
     """Of the index of what will expire."""
     return f"AUTHORIZATIONS#{int(falcon_operation_id[:8], 16) % EXPIRY_PARTITIONS}"
@@ -130,7 +111,7 @@ class Authorization:
 
     @property
     def key(self) -> ItemKey:
-        return attempt_key(self.falcon_operation_id, self.attempt)
+        return AttemptKey(self.falcon_operation_id, self.attempt).item
 
     @property
     def operation_item(self) -> ItemKey | None:
@@ -154,7 +135,7 @@ class Authorization:
             "created_at": rfc3339(self.created_at),
             "expiry": rfc3339(self.expiry),
             "status": self.status,
-            "sale": None if self.sale is None else "#".join(self.sale),
+            "sale": None if self.sale is None else self.sale.text,
             "sale_is_known": int(self.sale_is_known),
             "blocks": names_text(self.blocks) or None,
             "left": self.left,
@@ -165,10 +146,11 @@ class Authorization:
 
     @classmethod
     def from_attributes(cls, key: ItemKey, said: Mapping[str, str | int]) -> "Authorization":
+        attempt = AttemptKey.parse(key)
         sale, left, by, at = (said.get(n) for n in ("sale", "left", "ended_by", "ended_at"))
         return cls(
-            falcon_operation_id=key.pk.removeprefix(authorization_pk("")),
-            attempt=int(key.sk.rpartition("#")[2]),
+            falcon_operation_id=attempt.falcon_operation_id,
+            attempt=attempt.attempt,
             merchant_id=str(said["merchant_id"]),
             asked=json.loads(str(said["asked"])),
             currency=str(said["currency"]),
@@ -177,7 +159,7 @@ class Authorization:
             created_at=parse_rfc3339(str(said["created_at"])),
             expiry=parse_rfc3339(str(said["expiry"])),
             status=BlockStatus(str(said["status"])),
-            sale=None if sale is None else SaleKey(*str(sale).split("#", 2)),
+            sale=None if sale is None else SaleKey.parse_text(str(sale)),
             sale_is_known=bool(said["sale_is_known"]),
             blocks=names_of(str(said.get("blocks", ""))),
             left=None if left is None else int(left),

@@ -15,10 +15,11 @@ from falcon_balances.domain.identity import uuid5_text
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.parts import CountablePart, blocks_with
 from falcon_balances.domain.table_keys import (
+    BalanceKey,
+    BlockKey,
     ItemKey,
-    balance_sk,
-    block_sk,
     merchant_pk,
+    parse_merchant_pk,
 )
 from falcon_balances.domain.table_writes import (
     AddCounters,
@@ -80,7 +81,7 @@ class Block:
 
     @staticmethod
     def key_of(merchant_id: str, block_id: str) -> ItemKey:
-        return ItemKey(merchant_pk(merchant_id), block_sk(block_id))
+        return ItemKey(merchant_pk(merchant_id), BlockKey(block_id).sk)
 
     @property
     def key(self) -> ItemKey:
@@ -89,7 +90,7 @@ class Block:
     @property
     def balance_key(self) -> ItemKey:
         return ItemKey(
-            merchant_pk(self.merchant_id), balance_sk(self.balance_shop_id, self.currency)
+            merchant_pk(self.merchant_id), BalanceKey(self.balance_shop_id, self.currency).sk
         )
 
     @property
@@ -143,7 +144,7 @@ class Block:
         operation_id, attempt = said.get("operation_id"), said.get("attempt")
         return cls(
             block_id=str(said["block_id"]),
-            merchant_id=key.pk.removeprefix(merchant_pk("")),
+            merchant_id=parse_merchant_pk(key.pk),
             balance_shop_id=str(said["balance_shop_id"]),
             currency=str(said["currency"]),
             amount=int(said["amount"]),

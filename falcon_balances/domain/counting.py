@@ -23,7 +23,6 @@ _OF_ONE_STAGE: Final = {
     Stage.PAYOUT: ("withdrawn", -1),
     Stage.ADJUSTMENT: ("adjusted", 1),
 }
-LATE: Final = "late_"
 
 
 def stage_counters(stage: Stage, amount: int, lines: int) -> dict[str, int]:

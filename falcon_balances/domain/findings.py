@@ -13,7 +13,7 @@ from typing import Final
 from falcon_balances.domain.counting import add_to
 from falcon_balances.domain.sales import Sale, SaleFigures
 from falcon_balances.domain.standing import Disagreement, Standing, nets_of
-from falcon_balances.domain.table_keys import ItemKey, merchant_pk
+from falcon_balances.domain.table_keys import FindingKey, ItemKey, merchant_pk, parse_merchant_pk
 from falcon_balances.domain.table_writes import (
     Drop,
     NoteFound,
@@ -74,7 +74,7 @@ class Finding:
 
     @property
     def sk(self) -> str:
-        return finding_sk(self.kind, self.subject)
+        return FindingKey(self.kind, self.subject).sk
 
     @property
     def text(self) -> str:
@@ -98,10 +98,6 @@ def figures_of(text: str) -> Figures:
     return figures
 
 
-def finding_sk(kind: str, subject: str) -> str:
-    return f"{FINDING}{kind}#{subject}"
-
-
 def finding_id(merchant_id: str, kind: str, subject: str) -> str:
     """Neither kind nor subject holds a colon, merchants' ids may."""
     return f"{merchant_id}:{kind}:{subject}"
@@ -113,7 +109,7 @@ def finding_key(identity: str) -> ItemKey | None:
     subject = identity.rpartition(":")[2]
     if not merchant_id or not subject or rest not in set(FindingKind):
         return None
-    return ItemKey(merchant_pk(merchant_id), finding_sk(rest, subject))
+    return ItemKey(merchant_pk(merchant_id), FindingKey(rest, subject).sk)
 
 
 def finding_partition(pk: str) -> str:
@@ -142,7 +138,7 @@ class KnownFinding:
 
     @property
     def sk(self) -> str:
-        return finding_sk(self.kind, self.subject)
+        return FindingKey(self.kind, self.subject).sk
 
     @property
     def is_shown(self) -> bool:
@@ -158,10 +154,10 @@ class KnownFinding:
 
     @classmethod
     def from_attributes(cls, key: ItemKey, said: Mapping[str, str | int]) -> "KnownFinding":
-        _, kind, subject = key.sk.split("#")
+        kind, subject = FindingKey.parse(key.sk)
         by, at, reason = (said.get(n) for n in ("acknowledged_by", "acknowledged_at", "reason"))
         return cls(
-            key.pk.removeprefix(merchant_pk("")),
+            parse_merchant_pk(key.pk),
             FindingKind(kind),
             subject,
             FindingStatus(str(said["status"])),
@@ -237,7 +233,7 @@ def contradiction_writes(said: Contradiction, opened_at: str) -> list[TableWrite
     """For each merchant one, each of its own: they lie in different partitions."""
     writes: list[TableWrite] = []
     for merchant_id in said.merchants:
-        sk = finding_sk(FindingKind.MERCHANTS_CONTRADICT, said.falcon_operation_id)
+        sk = FindingKey(FindingKind.MERCHANTS_CONTRADICT, said.falcon_operation_id).sk
         key = ItemKey(merchant_pk(merchant_id), sk)
         attributes = _attributes(key, said.psp_id, said.reference, opened_at)
         if not said.is_open:

@@ -12,9 +12,9 @@ from typing import Final
 
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.compact_lines import compact_text
-from falcon_balances.domain.counting import LATE, add_to, stage_counters
+from falcon_balances.domain.counted_order import CountedOrder, LateKey, MarkKey
+from falcon_balances.domain.counting import add_to, stage_counters
 from falcon_balances.domain.effects import Effect, effect_text
-from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import (
     PSP_STAGES,
@@ -33,17 +33,16 @@ from falcon_balances.domain.standing import (
     standing_after,
 )
 from falcon_balances.domain.table_keys import (
+    BalanceKey,
+    BlockKey,
+    CorrectionKey,
+    DayCounter,
+    DayKey,
     ItemKey,
-    balance_sk,
-    block_id_of,
-    block_sk,
-    correction_sk,
-    late_sk,
-    mark_sk,
+    ReferenceKey,
+    StandingKey,
+    WindowKey,
     merchant_pk,
-    referenced_by,
-    standing_sk,
-    window_sk,
 )
 from falcon_balances.domain.table_writes import AddCounters, PutMark, TableWrite
 
@@ -124,7 +123,7 @@ def _part(
     for balance, lines in group.items():
         additions |= _additions(arrived, balance, lines)
     if number == 0:
-        additions |= _late(arrived, mark)
+        additions |= _late(arrived, mark.key.pk)
     if segment.stage in PSP_STAGES:
         change: Change | None = _change(segment, group)
     else:
@@ -153,7 +152,7 @@ def _credit(arrived: ArrivedSegment) -> Change | None:
         return None
     segment = arrived.segment
     return Change(
-        key=ItemKey(merchant_pk(segment.merchant_id), standing_sk(arrived.corrects)),
+        key=ItemKey(merchant_pk(segment.merchant_id), StandingKey(arrived.corrects).sk),
         stage=segment.stage,
         revision=1,
         movements="",
@@ -170,17 +169,17 @@ def _correction(arrived: ArrivedSegment) -> dict[ItemKey, Mapping[str, int]]:
     if arrived.corrects is None:
         return {}
     segment = arrived.segment
-    sk = correction_sk(arrived.corrects, segment.falcon_operation_id)
+    sk = CorrectionKey(arrived.corrects, segment.falcon_operation_id).sk
     key = ItemKey(merchant_pk(segment.merchant_id), sk)
     return {key: {"operations_count": len(segment.lines)}}
 
 
-def _late(arrived: ArrivedSegment, mark: PutMark) -> dict[ItemKey, Mapping[str, int]]:
+def _late(arrived: ArrivedSegment, pk: str) -> dict[ItemKey, Mapping[str, int]]:
     if not _is_late(arrived):
         return {}
     month = rfc3339(arrived.segment.booked_at)[:7]
-    sk = late_sk(month, str(mark.attributes["counted_order"]))
-    return {ItemKey(mark.key.pk, sk): {"operations_count": len(arrived.segment.lines)}}
+    key = ItemKey(pk, LateKey(month, _order(arrived)).sk)
+    return {key: {"operations_count": len(arrived.segment.lines)}}
 
 
 def _is_late(arrived: ArrivedSegment) -> bool:
@@ -207,7 +206,7 @@ def _change(segment: Segment, group: Mapping[BalanceKey, Sequence[BalanceOperati
     movements = movements_text(sums)
     nets = dict.fromkeys(group, 0) | nets_of(movements)
     return Change(
-        key=ItemKey(merchant_pk(segment.merchant_id), standing_sk(segment.falcon_operation_id)),
+        key=ItemKey(merchant_pk(segment.merchant_id), StandingKey(segment.falcon_operation_id).sk),
         stage=segment.stage,
         revision=segment.revision,
         movements=movements,
@@ -226,31 +225,43 @@ def _block_keys(arrived: ArrivedSegment) -> tuple[ItemKey, ...]:
     """
     segment = arrived.segment
     if main_line(segment.lines).type is OperationType.WITHDRAWAL:
-        return (ItemKey(merchant_pk(segment.merchant_id), block_sk(segment.falcon_operation_id)),)
+        return (
+            ItemKey(merchant_pk(segment.merchant_id), BlockKey(segment.falcon_operation_id).sk),
+        )
     return arrived.blocks
 
 
 def _mark(arrived: ArrivedSegment, number: int) -> PutMark:
     segment = arrived.segment
-    sk = mark_sk(segment.falcon_operation_id, segment.staged)
-    key = ItemKey(merchant_pk(segment.merchant_id), f"{sk}#{number}" if number else sk)
+    sk = MarkKey(segment.falcon_operation_id, segment.staged, number).sk
+    key = ItemKey(merchant_pk(segment.merchant_id), sk)
     attributes = {"fingerprint": arrived.fingerprint, "log_key": arrived.log_key}
     if number == 0:
-        window = rfc3339(arrived.window)
-        order = (window, rfc3339(segment.booked_at), segment.falcon_operation_id, segment.staged)
+        order = _order(arrived)
         attributes |= {
             "lines": compact_text(segment.lines),
-            "window": window,
+            "window": order.window,
             "merchant_id": segment.merchant_id,
-            "counted_order": "#".join(order),
+            "counted_order": order.text,
         }
         if arrived.corrects is not None:
             attributes["corrects"] = arrived.corrects
         if arrived.blocks:
-            attributes["blocks"] = ",".join(block_id_of(key) for key in arrived.blocks)
+            ids = (BlockKey.parse(key.sk).block_id for key in arrived.blocks)
+            attributes["blocks"] = ",".join(ids)
         if reference := _searched_for(segment):
-            attributes["referenced"] = referenced_by(segment.merchant_id, reference)
+            attributes["referenced"] = ReferenceKey(segment.merchant_id, reference).text
     return PutMark(key, attributes)
+
+
+def _order(arrived: ArrivedSegment) -> CountedOrder:
+    segment = arrived.segment
+    return CountedOrder(
+        rfc3339(arrived.window),
+        rfc3339(segment.booked_at),
+        segment.falcon_operation_id,
+        segment.staged,
+    )
 
 
 def _searched_for(segment: Segment) -> str:
@@ -269,24 +280,27 @@ def _additions(
     arrived: ArrivedSegment, balance: BalanceKey, lines: Sequence[BalanceOperation]
 ) -> dict[ItemKey, Mapping[str, int]]:
     stage = arrived.segment.stage
-    by_type: dict[str, int] = {}
-    for line in lines:
-        name = f"{stage}_{line.type}"
-        by_type[name] = by_type.get(name, 0) + line.amount.minor
-    amount = sum(by_type.values())
+    amount = sum(line.amount.minor for line in lines)
     counters = stage_counters(stage, amount, len(lines))
     if stage not in PSP_STAGES:
         counters["available"] = amount
-    if _is_late(arrived):
-        by_type |= {f"{LATE}{name}": amount for name, amount in by_type.items()}
-    by_type["operations_count"] = len(lines)
     pk = merchant_pk(arrived.segment.merchant_id)
     day = rfc3339(arrived.segment.booked_at)[:10]
     return {
-        ItemKey(pk, balance_sk(*balance)): counters,
-        ItemKey(pk, window_sk(rfc3339(arrived.window), *balance)): counters,
-        ItemKey(pk, f"DAY#{day}#{balance.balance_shop_id}#{balance.currency}"): by_type,
+        ItemKey(pk, balance.sk): counters,
+        ItemKey(pk, WindowKey(rfc3339(arrived.window), balance).sk): counters,
+        ItemKey(pk, DayKey(day, balance).sk): _by_type(arrived, lines),
     }
+
+
+def _by_type(arrived: ArrivedSegment, lines: Sequence[BalanceOperation]) -> dict[str, int]:
+    """What the day's sums get; what is late is summed up for itself too."""
+    counters: dict[str, int] = {}
+    for line in lines:
+        for is_late in (False, True) if _is_late(arrived) else (False,):
+            name = DayCounter(arrived.segment.stage, line.type.value, is_late).name
+            counters[name] = counters.get(name, 0) + line.amount.minor
+    return counters | {"operations_count": len(lines)}
 
 
 def joined(
@@ -315,9 +329,9 @@ def _joined(part: CountablePart, effect: Effect) -> CountablePart:
     additions = dict(part.additions)
     pk = part.mark.key.pk
     for balance, joint in effect.items():
-        key = ItemKey(pk, balance_sk(*balance))
+        key = ItemKey(pk, balance.sk)
         counters = {**additions[key], **joint.counters()}
-        additions[key] = additions[ItemKey(pk, window_sk(part.window, *balance))] = counters
+        additions[key] = additions[ItemKey(pk, WindowKey(part.window, balance).sk)] = counters
     mark = _with_effect(part.mark, effect)
     return replace(part, mark=mark, additions=additions)
 

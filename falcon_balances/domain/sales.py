@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from falcon_balances.domain.counting import add_to
-from falcon_balances.domain.identity import operation_id_of_reference
 from falcon_balances.domain.operations import OperationType, PspOperation, Stage
-from falcon_balances.domain.table_keys import ItemKey, merchant_pk
+from falcon_balances.domain.sale_keys import SaleKey, SaleOperationKey
+from falcon_balances.domain.table_keys import ItemKey, key_fields
 from falcon_balances.domain.table_writes import AddCounters, PutStanding, TableWrite
 
 TAKING: Final = frozenset({OperationType.REFUND, OperationType.CHARGEBACK})
@@ -31,36 +31,6 @@ _FIGURES: Final = (
 # Every operation of a sale counts it up, so that what was found in it can be told from what is.
 VERSION: Final = "version"
 CAPTURES: Final = "captures"
-
-
-class SaleKey(NamedTuple):
-    """Ids hold no `#`, references may: so the reference is what is left of the sort key."""
-
-    merchant_id: str
-    psp_id: str
-    reference: str
-
-    @property
-    def item(self) -> ItemKey:
-        return ItemKey(merchant_pk(self.merchant_id), f"SALE#{self.psp_id}#{self.reference}")
-
-    @property
-    def sale_id(self) -> str:
-        """The falcon_operation_id of the first capture under this reference."""
-        return operation_id_of_reference(self.psp_id, OperationType.CAPTURE, self.reference)
-
-    def operation_item(self, falcon_operation_id: str) -> ItemKey:
-        sk = sale_operation_sk(self.sale_id, falcon_operation_id)
-        return ItemKey(merchant_pk(self.merchant_id), sk)
-
-    @classmethod
-    def of_item(cls, key: ItemKey) -> "SaleKey":
-        _, psp_id, reference = key.sk.split("#", 2)
-        return cls(key.pk.removeprefix(merchant_pk("")), psp_id, reference)
-
-
-def sale_operation_sk(sale_id: str, falcon_operation_id: str) -> str:
-    return f"SALE_OPERATION#{sale_id}#{falcon_operation_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +102,7 @@ def _amounts_text(amounts: Amounts) -> str:
 
 
 def _amounts(text: str) -> Amounts:
-    parts = (each.split("#") for each in text.split(",") if each)
+    parts = (key_fields(each, 3) for each in text.split(",") if each)
     return {code: Taken(int(amount), int(commission)) for code, amount, commission in parts}
 
 
@@ -151,7 +121,7 @@ class SaleOperation:
 
     @property
     def falcon_operation_id(self) -> str:
-        return self.key.sk.rpartition("#")[2]
+        return SaleOperationKey.parse(self.key.sk).falcon_operation_id
 
     def larger(self, currency: str) -> Taken:
         return self._of_stages(currency, max)
@@ -223,7 +193,7 @@ class SaleOperation:
 
     @classmethod
     def from_attributes(cls, key: ItemKey, said: Mapping[str, str | int]) -> "SaleOperation":
-        aside = (each.split("#") for each in str(said.get("set_aside", "")).split(",") if each)
+        aside = str(said.get("set_aside", "")).split(",")
         return cls(
             key,
             OperationType(str(said["operation_type"])),
@@ -233,7 +203,7 @@ class SaleOperation:
                 for stage in (Stage.CONFIRMED, Stage.RECONCILED)
                 if stage.value in said
             },
-            {code: int(amount) for code, amount in aside},
+            {code: int(n) for code, n in (key_fields(each, 2) for each in aside if each)},
         )
 
 
@@ -279,7 +249,7 @@ class Sale:
     def from_attributes(cls, key: ItemKey, said: Mapping[str, str | int]) -> "Sale":
         codes = {name.partition("_")[0] for name in said if name[:3].isupper()}
         return cls(
-            SaleKey.of_item(key),
+            SaleKey.parse(key),
             int(said.get(VERSION, 0)),
             int(said.get(CAPTURES, 0)),
             int(said.get("chargebacks", 0)),

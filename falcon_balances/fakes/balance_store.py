@@ -17,7 +17,14 @@ from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import add_to
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.parts import TRANSACTION_ITEMS_MAX
-from falcon_balances.domain.table_keys import ItemKey, block_sk, merchant_pk
+from falcon_balances.domain.table_keys import (
+    ATTEMPTS,
+    BLOCKS,
+    BalanceKey,
+    ItemKey,
+    is_balance,
+    merchant_pk,
+)
 from falcon_balances.domain.table_writes import (
     AddCounters,
     Drop,
@@ -121,7 +128,7 @@ class MemoryBalanceStore(Interruptible):
         due = [
             Authorization.from_attributes(key, said)
             for key, said in self.marks.items()
-            if key.sk.startswith("ATTEMPT#") and said.get("expiring") == partition
+            if key.sk.startswith(ATTEMPTS) and said.get("expiring") == partition
         ]
         return sorted((each for each in due if each.expiry <= now), key=lambda each: each.expiry)
 
@@ -144,7 +151,7 @@ class MemoryBalanceStore(Interruptible):
         return [
             Block.from_attributes(key, said)
             for key, said in self.marks.items()
-            if key.sk.startswith(block_sk(""))
+            if key.sk.startswith(BLOCKS)
         ]
 
     @interruptible
@@ -154,9 +161,10 @@ class MemoryBalanceStore(Interruptible):
     def balances_of(self, merchant_id: str) -> list[Balance]:
         found = []
         for key, counters in self.counters.items():
-            kind, balance_shop_id, code = key.sk.split("#")[:3]
-            currency = written_currency(code)
-            if key.pk == merchant_pk(merchant_id) and kind == "BALANCE" and currency:
+            if key.pk != merchant_pk(merchant_id) or not is_balance(key):
+                continue
+            balance_shop_id, code = BalanceKey.parse(key.sk)
+            if currency := written_currency(code):
                 since = self.negative_since.get(key)
                 found.append(Balance.from_counters(balance_shop_id, currency, counters, since))
         return found

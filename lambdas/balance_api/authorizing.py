@@ -18,13 +18,12 @@ from falcon_balances.domain.authorizations import (
     Shortfall,
     authorization_writes,
     blocks_for,
-    current_key,
     refused,
 )
 from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney, spendable
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.sales import Sale, SaleOperation
-from falcon_balances.domain.table_keys import ItemKey, is_balance
+from falcon_balances.domain.table_keys import ItemKey, current_key, is_balance
 from falcon_balances.domain.table_writes import AddCounters, PutMark, TableWrite
 from lambdas.balance_api.blocking import ATTEMPTS, delay_s
 

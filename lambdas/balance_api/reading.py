@@ -14,20 +14,14 @@ from falcon_balances.adapters.ports import MerchantReads, TryAgain
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.contracts.queries import LIMIT_MAX
 from falcon_balances.domain.balances import Balance, fold
+from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.counting import stage_counters
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import (
-    BalanceKey,
-    Figures,
-    Mark,
-    NotClosedError,
-    Past,
-    Window,
-    quarters,
-)
-from falcon_balances.domain.instants import QUARTER, quarter_of, rfc3339
+from falcon_balances.domain.history import Figures, Mark, NotClosedError, Past, Window, quarters
+from falcon_balances.domain.instants import QUARTER, parse_rfc3339, quarter_of, rfc3339
 from falcon_balances.domain.operations import BalanceOperation, Segment
+from falcon_balances.domain.table_keys import BalanceKey
 from lambdas.balance_api.edge import InvalidParameterError
 
 ITEMS_AT_ONCE_MAX: Final = 100  # of TransactGetItems
@@ -289,7 +283,7 @@ class StatementReader:
 
 
 def _window_of(order: str) -> datetime:
-    return datetime.fromisoformat(order.partition("#")[0])
+    return parse_rfc3339(CountedOrder.parse(order).window)
 
 
 def log_balances(segments: Sequence[Segment], live: Sequence[Balance]) -> list[Balance]:

@@ -10,9 +10,10 @@ from typing import Final, NamedTuple
 
 from falcon_balances.adapters.ports import BalanceStore, Quarantine, QuarantinedBody
 from falcon_balances.contracts.stream_records import SegmentRecordV1
+from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.errors import RejectionCode, TransientError
 from falcon_balances.domain.operations import Segment, staged
-from falcon_balances.domain.table_keys import ItemKey, mark_sk, merchant_pk
+from falcon_balances.domain.table_keys import ItemKey, merchant_pk
 from falcon_balances.observability import logger, metrics
 from lambdas.reducer.records import StreamRecord
 
@@ -37,8 +38,8 @@ def awaiting(
     if ours.after is None:
         return None
     pk, operation_id = merchant_pk(segment.merchant_id), segment.falcon_operation_id
-    predecessor = ItemKey(pk, mark_sk(operation_id, staged(segment.stage, ours.after)))
-    mark = ItemKey(pk, mark_sk(operation_id, segment.staged))
+    predecessor = ItemKey(pk, MarkKey(operation_id, staged(segment.stage, ours.after)).sk)
+    mark = ItemKey(pk, MarkKey(operation_id, segment.staged).sk)
     return Awaiting(record, mark, predecessor, predecessor in before)
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.merchant_context import merchants_of
-from falcon_balances.domain.sales import Sale, SaleKey
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.storage import MemoryRefundClaims

@@ -24,10 +24,9 @@ from falcon_balances.domain.authorizations import (
 )
 from falcon_balances.domain.blocks import Block, BlockStatus
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.operations import PayoutRequest, Stage
 from falcon_balances.domain.payouts import payout_block, withdrawal_of
-from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey
 from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryQuarantine

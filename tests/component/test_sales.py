@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from falcon_balances.domain.sales import Sale, SaleKey
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import TableWrite
 from tests.builders import Document, confirmed, context_of, marketplace, operation_id_of, reconciled

@@ -137,7 +137,7 @@ FAULTS = (
     ),
     Fault(
         "mark without condition",
-        "falcon_balances/domain/counting.py",
+        "falcon_balances/domain/table_writes.py",
         "    only_if_absent: bool = True\n",
         "    only_if_absent: bool = False\n",
     ),

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from falcon_balances.adapters.ports import BalanceStore, EventClaims, MerchantReads
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.stream_records import SegmentRecordV1
-from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.money import Currency
+from falcon_balances.domain.table_keys import BalanceKey
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.reducer.batch import World, reduce_batch

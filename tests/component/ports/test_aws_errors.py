@@ -22,9 +22,8 @@ from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.execution import SplitterInput
 from falcon_balances.domain.cuts import Cut, Shard
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey
 from falcon_balances.domain.table_writes import PutMark
 from tests.builders import claim_of, context_of
 from tests.component.world import utc

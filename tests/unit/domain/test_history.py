@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from falcon_balances.domain.history import (
-    BalanceKey,
     Figures,
     NotClosedError,
     Past,
@@ -17,6 +16,7 @@ from falcon_balances.domain.history import (
     quarters,
 )
 from falcon_balances.domain.instants import QUARTER, parse_rfc3339, rfc3339
+from falcon_balances.domain.table_keys import BalanceKey
 from tests.strategies import date_texts, few
 
 NAMES = [field.name for field in fields(Figures)]

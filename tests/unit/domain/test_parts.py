@@ -19,7 +19,8 @@ from falcon_balances.domain.parts import (
     transactions,
     writes_of,
 )
-from falcon_balances.domain.sales import SaleKey, SalePart, sale_effect
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sales import SalePart, sale_effect
 from falcon_balances.domain.standing import Standing
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import (

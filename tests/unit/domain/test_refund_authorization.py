@@ -12,13 +12,11 @@ from falcon_balances.domain.authorizations import (
     Debit,
     Seen,
     Shortfall,
-    attempt_key,
     authorization_end,
     authorization_partition,
     authorization_partitions,
     authorization_writes,
     blocks_for,
-    current_key,
     debits_of,
     names_of,
     names_text,
@@ -26,11 +24,12 @@ from falcon_balances.domain.authorizations import (
     refused,
 )
 from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney, Purpose
-from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.identity import uuid5_text
 from falcon_balances.domain.parts import TRANSACTION_ITEMS_MAX
-from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sales import Sale, SaleOperation
 from falcon_balances.domain.splitting import split
+from falcon_balances.domain.table_keys import AttemptKey, BalanceKey, current_key
 from falcon_balances.domain.table_writes import (
     AddCounters,
     EndBlock,
@@ -152,7 +151,7 @@ def test_it_is_all_set_aside_at_once_while_what_was_read_still_holds():
     ours = authorized(sale_is_known=True)
     seen = Seen(Current(4, 1, BlockStatus.EXPIRED), KNOWN)
     attempt, current, operation, sale, *blocks = authorization_writes(ours, BLOCKS, seen, {})
-    assert attempt == PutMark(attempt_key(OPERATION, 1), ours.attributes())
+    assert attempt == PutMark(AttemptKey(OPERATION, 1).item, ours.attributes())
     assert isinstance(current, PutStanding)
     assert (current.key, current.seen) == (current_key(OPERATION), 4)
     assert Current.from_attributes(current.attributes) == Current(
@@ -199,7 +198,7 @@ def test_all_of_it_ends_in_one_transaction_and_only_while_it_is_active():
     )
     ends = [each for each in writes if isinstance(each, EndBlock)]
     assert [each.key for each in ends] == [
-        attempt_key(OPERATION, 1),
+        AttemptKey(OPERATION, 1).item,
         current_key(OPERATION),
         *(block.key for block in BLOCKS),
     ]
@@ -219,7 +218,7 @@ def test_what_has_ended_of_it_is_not_ended_again():
         authorized(), settled, nothing_aside, BlockStatus.RELEASED, NOW, "anna"
     )
     assert [each.key for each in writes] == [
-        attempt_key(OPERATION, 1),
+        AttemptKey(OPERATION, 1).item,
         current_key(OPERATION),
         BLOCKS[1].key,
         BLOCKS[1].balance_key,
