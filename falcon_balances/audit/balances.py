@@ -2,24 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from falcon_balances.audit.standings import NOTHING, BalanceId
 from falcon_balances.audit.sums import Sum, SumKey
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.available import Agreement
 from falcon_balances.domain.balances import Balance
-from falcon_balances.domain.counting import COUNTERS
+from falcon_balances.domain.counting import BY_STAGE, COUNTERS
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.money import Currency, at_full_scale, minor_units
-from falcon_balances.domain.operations import Stage
-
-_BY_STAGE: Final = {
-    Stage.CONFIRMED: ("confirmed", 1),
-    Stage.RECONCILED: ("reconciled", 1),
-    Stage.PAYOUT: ("withdrawn", -1),
-    Stage.ADJUSTMENT: ("adjusted", 1),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +34,8 @@ def balances_of(
     counters: dict[BalanceId, dict[str, int]] = {}
     for key, total in sums.items():
         balance = counters.setdefault(key.balance, dict.fromkeys(COUNTERS, 0))
-        name, sign = _BY_STAGE[key.stage]
-        balance[name] += sign * total.minor
+        counted = BY_STAGE[key.stage]
+        balance[counted.figure] += counted.sign * total.minor
         balance["operations_count"] += total.lines
     for each, figures in counters.items():
         figures.update(_joint(each, figures, agreements.get(each, NOTHING)))

@@ -1,10 +1,39 @@
-"""Counting (design §7): which figures of a balance the lines of each stage add to."""
+"""Counting (design §7): which figures of a balance the lines of each stage add to.
+
+The other figures follow from both stages of an operation together: `domain/available.py`.
+"""
 
 from collections.abc import Mapping
-from typing import Final
+from enum import Enum
+from typing import Final, NamedTuple
 
 from falcon_balances.domain.operations import Stage
 
+
+class Available(Enum):
+    """What makes the money of a line available, or takes it."""
+
+    BY_BOTH_STAGES = "as the confirmed and the reconciled stage say together"
+    AT_ONCE = "the line itself"
+
+
+class Counted(NamedTuple):
+    """How the lines of a stage are counted."""
+
+    figure: str
+    """The figure that adds them up."""
+    sign: int
+    """-1 where the figure says what went out, and the lines are negative."""
+    available: Available
+
+
+BY_STAGE: Final[Mapping[Stage, Counted]] = {
+    Stage.CONFIRMED: Counted("confirmed", 1, Available.BY_BOTH_STAGES),
+    Stage.RECONCILED: Counted("reconciled", 1, Available.BY_BOTH_STAGES),
+    Stage.PAYOUT: Counted("withdrawn", -1, Available.AT_ONCE),
+    Stage.ADJUSTMENT: Counted("adjusted", 1, Available.AT_ONCE),
+}
+# All that an item of the table counts for a balance, or for a balance in a quarter of an hour.
 COUNTERS: Final = (
     "confirmed",
     "reconciled",
@@ -17,21 +46,17 @@ COUNTERS: Final = (
     "available",
     "operations_count",
 )
-_OF_ONE_STAGE: Final = {
-    Stage.CONFIRMED: ("confirmed", 1),
-    Stage.RECONCILED: ("reconciled", 1),
-    Stage.PAYOUT: ("withdrawn", -1),
-    Stage.ADJUSTMENT: ("adjusted", 1),
-}
 
 
 def stage_counters(stage: Stage, amount: int, lines: int) -> dict[str, int]:
-    """What lines of one stage that add up to `amount` add whatever the other stage says.
+    """What `lines` lines that add up to `amount` add, whatever another stage says."""
+    counted = BY_STAGE[stage]
+    return {counted.figure: counted.sign * amount, "operations_count": lines}
 
-    The joint figures, and `available` with them, follow from both (`domain/available.py`).
-    """
-    name, sign = _OF_ONE_STAGE[stage]
-    return {name: sign * amount, "operations_count": lines}
+
+def available_at_once(stage: Stage, amount: int) -> int:
+    """What lines that add up to `amount` add to `available`, whatever another stage says."""
+    return amount if BY_STAGE[stage].available is Available.AT_ONCE else 0
 
 
 def add_to(total: dict[str, int], added: Mapping[str, int]) -> None:

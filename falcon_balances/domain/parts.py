@@ -13,7 +13,7 @@ from typing import Final
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.compact_lines import compact_text
 from falcon_balances.domain.counted_order import CountedOrder, LateKey, MarkKey
-from falcon_balances.domain.counting import add_to, stage_counters
+from falcon_balances.domain.counting import add_to, available_at_once, stage_counters
 from falcon_balances.domain.effects import Effect, effect_text
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import (
@@ -21,6 +21,7 @@ from falcon_balances.domain.operations import (
     BalanceOperation,
     OperationType,
     Segment,
+    Stage,
     main_line,
 )
 from falcon_balances.domain.sales import SalePart, StagedPart
@@ -128,7 +129,7 @@ def _part(
         change: Change | None = _change(segment, group)
     else:
         additions |= _correction(arrived)
-        mark = _with_effect(mark, _effect_of_one_stage(group))
+        mark = _with_effect(mark, _effect_of_one_stage(segment.stage, group))
         change = _credit(arrived)
     return CountablePart(
         mark,
@@ -188,10 +189,11 @@ def _is_late(arrived: ArrivedSegment) -> bool:
     return (arrived.window.year, arrived.window.month) > (booked.year, booked.month)
 
 
-def _effect_of_one_stage(group: Mapping[BalanceKey, Sequence[BalanceOperation]]) -> Effect:
-    """What a payout or an adjustment moves is available at once: nobody else has a say in it."""
+def _effect_of_one_stage(
+    stage: Stage, group: Mapping[BalanceKey, Sequence[BalanceOperation]]
+) -> Effect:
     return {
-        balance: Joint(available=sum(line.amount.minor for line in lines))
+        balance: Joint(available=available_at_once(stage, sum(line.amount.minor for line in lines)))
         for balance, lines in group.items()
     }
 
@@ -282,8 +284,8 @@ def _additions(
     stage = arrived.segment.stage
     amount = sum(line.amount.minor for line in lines)
     counters = stage_counters(stage, amount, len(lines))
-    if stage not in PSP_STAGES:
-        counters["available"] = amount
+    if at_once := available_at_once(stage, amount):
+        counters["available"] = at_once
     pk = merchant_pk(arrived.segment.merchant_id)
     day = rfc3339(arrived.segment.booked_at)[:10]
     return {
