@@ -14,6 +14,7 @@ from falcon_balances.domain.authorizations import (
     BlockName,
     authorization_end,
 )
+from falcon_balances.domain.block_expiry import is_due
 from falcon_balances.domain.blocks import Block, BlockStatus
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.sales import SaleOperation
@@ -56,7 +57,7 @@ def end_authorization(
     for attempt in range(ATTEMPTS):
         if authorization.status is not BlockStatus.ACTIVE:
             return authorization
-        if expired_at is not None and authorization.expiry > expired_at:
+        if expired_at is not None and not is_due(authorization.expiry, expired_at):
             return authorization
         blocks = blocks_of(authorization, store, names)
         operation = _operation_of(authorization, store)

@@ -6,10 +6,10 @@ What is decided here is plain writes; conditions of one transaction keep `availa
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
+from falcon_balances.domain.block_expiry import expiry_partition
 from falcon_balances.domain.counting import add_to
 from falcon_balances.domain.identity import uuid5_text
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
@@ -27,10 +27,6 @@ from falcon_balances.domain.table_writes import (
     PutMark,
     TableWrite,
 )
-
-EXPIRY_MAX: Final = timedelta(days=30)
-# Blocks that will expire lie in these partitions of the index, to be found without a scan.
-EXPIRY_PARTITIONS: Final = 8
 
 
 class Purpose(StrEnum):
@@ -213,14 +209,6 @@ def spendable(balance: Mapping[str, str | int], logged: LoggedMoney | None = Non
 def manual_block_id(merchant_id: str, key: str) -> str:
     """Payouts and refunds have their falcon_operation_id for this, people have a key."""
     return uuid5_text(f"block|{merchant_id}|{key}")
-
-
-def expiry_partition(block_id: str) -> str:
-    return f"BLOCKS#{int(block_id[:8], 16) % EXPIRY_PARTITIONS}"
-
-
-def expiry_partitions() -> list[str]:
-    return [f"BLOCKS#{number}" for number in range(EXPIRY_PARTITIONS)]
 
 
 def block_writes(block: Block, logged: LoggedMoney | None = None) -> list[TableWrite]:

@@ -37,13 +37,18 @@ class AddCounters:
 
 @dataclass(frozen=True, slots=True)
 class EndBlock:
-    """The one end of a block: only while it is active and, if it expires, not before its time."""
+    """The one end of a block: only while it is active and, if it expires, from its expiry on."""
 
     key: ItemKey
     status: str
     ended_at: str
     ended_by: str
     expired_at: str | None = None
+
+    def holds(self, there: Mapping[str, str | int]) -> bool:
+        """Whether a block as it lies in the table may end like this; times sort as texts."""
+        is_due = self.expired_at is None or str(there.get("expiry", "~")) <= self.expired_at
+        return there.get("status") == "active" and is_due
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from falcon_balances.adapters.ports import (
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.balances import Balance
+from falcon_balances.domain.block_expiry import is_due
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import add_to
 from falcon_balances.domain.cuts import Cut
@@ -130,7 +131,8 @@ class MemoryBalanceStore(Interruptible):
             for key, said in self.marks.items()
             if key.sk.startswith(ATTEMPTS) and said.get("expiring") == partition
         ]
-        return sorted((each for each in due if each.expiry <= now), key=lambda each: each.expiry)
+        found = (each for each in due if is_due(each.expiry, now))
+        return sorted(found, key=lambda each: each.expiry)
 
     @interruptible
     def blocks_of(self, merchant_id: str) -> Sequence[Block]:
@@ -143,7 +145,7 @@ class MemoryBalanceStore(Interruptible):
             for block in self._all_blocks()
             if self.marks[block.key].get("expiring") == partition
             and block.expiry is not None
-            and block.expiry <= now
+            and is_due(block.expiry, now)
         ]
         return sorted(due, key=lambda block: str(block.expiry))
 
@@ -244,8 +246,7 @@ def _may_update(
 ) -> bool:
     match write:
         case EndBlock():
-            is_due = write.expired_at is None or str(there.get("expiry", "~")) <= write.expired_at
-            return there.get("status") == "active" and is_due
+            return write.holds(there)
         case NoteFound():
             return there.get("version") == write.version
         case Drop():

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from falcon_balances.adapters.ports import ConditionFailed
+from falcon_balances.domain.block_expiry import expiry_partition, expiry_partitions
 from falcon_balances.domain.blocks import (
     Block,
     BlockStatus,
@@ -13,8 +14,6 @@ from falcon_balances.domain.blocks import (
     Purpose,
     block_writes,
     ending_writes,
-    expiry_partition,
-    expiry_partitions,
     manual_block_id,
 )
 from falcon_balances.domain.table_keys import ItemKey

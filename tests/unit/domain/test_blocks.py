@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from falcon_balances.domain.block_expiry import expiry_partition, expiry_partitions
 from falcon_balances.domain.blocks import (
     Block,
     BlockStatus,
@@ -11,8 +12,6 @@ from falcon_balances.domain.blocks import (
     Purpose,
     block_writes,
     ending_writes,
-    expiry_partition,
-    expiry_partitions,
     left_over,
     logged_blocks,
     manual_block_id,
