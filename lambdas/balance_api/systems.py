@@ -42,10 +42,11 @@ from falcon_balances.contracts.blocks import BlockListV1, BlockRequestV1, BlockV
 from falcon_balances.contracts.decoding import decode_numbers
 from falcon_balances.contracts.freshness_document import freshness_document
 from falcon_balances.contracts.problems import Problem
-from falcon_balances.domain.authorizations import Authorization, debits_of
+from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.merchant_context import Merchant
+from falcon_balances.domain.refund_authorization import debits_of
 from falcon_balances.domain.splitting import context_keys, split
 from falcon_balances.domain.table_keys import AttemptKey, BlockKey, ItemKey, merchant_pk
 from falcon_balances.observability import logger

@@ -13,19 +13,17 @@ from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.links import BlockNameV1, LinksV1, SettledV1
 from falcon_balances.contracts.staged_operations import parse_document
-from falcon_balances.domain.authorizations import (
-    Authorization,
-    BlockName,
-    Current,
+from falcon_balances.domain.authorizations import Authorization, BlockName, Current
+from falcon_balances.domain.blocks import Block, BlockStatus
+from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.operations import PayoutRequest, Stage
+from falcon_balances.domain.payouts import payout_block, withdrawal_of
+from falcon_balances.domain.refund_authorization import (
     Debit,
     Seen,
     authorization_writes,
     blocks_for,
 )
-from falcon_balances.domain.blocks import Block, BlockStatus
-from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.operations import PayoutRequest, Stage
-from falcon_balances.domain.payouts import payout_block, withdrawal_of
 from falcon_balances.domain.table_keys import BalanceKey, ItemKey
 from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
