@@ -16,7 +16,8 @@ from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, merchants_of
 from falcon_balances.domain.operations import DirectOperation, PayoutRequest, Stage
-from falcon_balances.domain.payouts import PayoutState, payout_block
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.payouts import payout_block
 from falcon_balances.domain.splitting import split, split_direct
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads

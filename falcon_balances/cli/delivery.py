@@ -20,12 +20,10 @@ from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.operations import PspOperation, Stage, staged
+from falcon_balances.domain.payout_states import DECIDED_AGAINST, UNDER_WAY
 from falcon_balances.domain.table_keys import merchant_pk
 
 _KEYS_PER_GET = 100
-# Payouts that were refused for lack of money, or given up: nothing of them is ever counted.
-_DECIDED_AGAINST = ("refused", "given_up")
-_UNDER_WAY = ("decided", "logging")
 _POLL_S = 0.3
 _EMPTY_LOOKS = 10
 
@@ -148,9 +146,9 @@ class Delivery:
         for claim in claims:
             operation_id = claim["falcon_operation_id"]["S"]
             state = claim.get("state", {}).get("S")
-            if state in _DECIDED_AGAINST:
+            if state in DECIDED_AGAINST:
                 decided_against.add((operation_id, claim["fingerprint"]["S"]))
-            if state in _DECIDED_AGAINST + _UNDER_WAY:
+            if state in DECIDED_AGAINST | UNDER_WAY:
                 continue
             marks[operation_id, claim["fingerprint"]["S"]] = [
                 (

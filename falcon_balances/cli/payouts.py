@@ -14,7 +14,8 @@ from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.payouts import PayoutState, giving_up
+from falcon_balances.domain.payout_states import GIVE_UP
+from falcon_balances.domain.payouts import giving_up
 from falcon_balances.domain.table_keys import BlockKey, ItemKey, merchant_pk
 
 _ATTEMPTS = 5
@@ -75,17 +76,15 @@ def give_up(
     """
     claim = _claim(target, merchant_id, payout_id)
     for _ in range(_ATTEMPTS):
-        if claim.state == PayoutState.GIVEN_UP:
+        if claim.state == GIVE_UP.target:
             break
         block = _block(target, claim)
-        if claim.state != PayoutState.DECIDED or block is None:
+        if claim.state != GIVE_UP.source or block is None:
             raise InvalidInputError(f"the payout is {claim.state}: it cannot be given up")
         if dry_run:
             break
-        step = giving_up(block, utc_now(), by)
-        outcomes = _claims(target).move(
-            claim.falcon_operation_id, step.source, step.target, step.writes
-        )
+        writes = giving_up(block, utc_now(), by)
+        outcomes = _claims(target).move(claim.falcon_operation_id, *GIVE_UP, writes)
         if not outcomes:
             _store(target).set_negative_since(block.balance_key, None)
         elif not isinstance(outcomes[0], ConditionFailed):

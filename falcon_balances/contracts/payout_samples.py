@@ -8,7 +8,8 @@ from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.errors import RejectionCode
 from falcon_balances.domain.operations import PayoutRequest, PayoutReturn, Stage
-from falcon_balances.domain.payouts import PayoutState, Refusal, withdrawal_of
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.payouts import Refusal, withdrawal_of
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
 
 Document = dict[str, Any]

@@ -18,7 +18,7 @@ from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 from falcon_balances.domain.operations import PSP_STAGES, Segment, Stage
-from falcon_balances.domain.payouts import PayoutState
+from falcon_balances.domain.payout_states import PayoutState
 from falcon_balances.domain.table_keys import current_key
 from falcon_balances.domain.table_writes import TableWrite
 from falcon_balances.fakes.balance_store import MemoryBalanceStore

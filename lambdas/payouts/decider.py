@@ -44,14 +44,8 @@ from falcon_balances.domain.identity import fingerprint, payout_operation_id
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.operations import DirectOperation, PayoutRequest, PayoutReturn, Stage
-from falcon_balances.domain.payouts import (
-    PayoutState,
-    Refusal,
-    is_expired,
-    payable,
-    payout_block,
-    withdrawal_of,
-)
+from falcon_balances.domain.payout_states import UNDER_WAY, PayoutState
+from falcon_balances.domain.payouts import Refusal, is_expired, payable, payout_block, withdrawal_of
 from falcon_balances.domain.splitting import check_balance, split_direct
 from falcon_balances.settings import PayoutDeciderSettings
 
@@ -62,7 +56,6 @@ if TYPE_CHECKING:
 # to the same balances, then for requests that come a moment behind their returns.
 CONTENTION_DELAYS_S: Final = tuple(0.05 * 2**n for n in range(7))
 RETURN_DELAYS_S: Final = (1.5,) * 5
-_UNDER_WAY: Final = {PayoutState.DECIDED, PayoutState.LOGGING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +188,7 @@ def _settled_payout(operation_id: str, world: World, patience: _Patience) -> Cla
     """Messages come in any order: a request sent just before its return may be a moment behind."""
     while True:
         payout = world.claims.find(operation_id, Stage.PAYOUT)
-        if payout is not None and payout.state not in _UNDER_WAY:
+        if payout is not None and payout.state not in UNDER_WAY:
             return payout
         delay_s = next(patience.returns, None)
         if delay_s is None:
@@ -228,7 +221,7 @@ def _paid(returned: PayoutReturn, world: World, patience: _Patience) -> tuple[st
     """The payout's falcon_operation_id and what was paid, in minor units. `paid` is final."""
     operation_id = payout_operation_id(returned.merchant_id, returned.payout_id)
     payout = _settled_payout(operation_id, world, patience)
-    if payout is not None and payout.state in _UNDER_WAY:
+    if payout is not None and payout.state in UNDER_WAY:
         raise TransientError(f"payout {payout.falcon_operation_id} is {payout.state}")
     if payout is None or payout.state != PayoutState.PAID:
         raise RejectedOperation(RejectionCode.NOT_PAID, "payout_id: no such payout was paid")

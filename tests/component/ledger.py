@@ -15,7 +15,8 @@ from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.instants import quarter_of, rfc3339
 from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.operations import DirectOperation, PayoutRequest, Stage
-from falcon_balances.domain.payouts import PayoutState, withdrawal_of
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.payouts import withdrawal_of
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads

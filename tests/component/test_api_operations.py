@@ -13,7 +13,8 @@ from falcon_balances.domain.blocks import BlockStatus, block_writes, ending_writ
 from falcon_balances.domain.identity import payout_operation_id, payout_return_id
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import PayoutRequest, Stage
-from falcon_balances.domain.payouts import PayoutState, payout_block
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.payouts import payout_block
 from lambdas.balance_api.reading import MARKS_A_PAGE_MAX
 from tests.builders import (
     Document,

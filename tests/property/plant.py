@@ -191,7 +191,7 @@ FAULTS = (
     ),
     Fault(
         "two authorizations above the sale",
-        "falcon_balances/domain/authorizations.py",
+        "falcon_balances/domain/refund_authorization.py",
         "            at_least=left if authorization.sale_is_known else None,\n",
         "            at_least=None,\n",
         first=("tests/component/test_authorizations.py",),
@@ -218,14 +218,14 @@ FAULTS = (
     Fault(
         "an operation not noted as late",
         "falcon_balances/domain/parts.py",
-        "        additions |= _late(arrived, mark)\n",
+        "        additions |= _late(arrived, mark.key.pk)\n",
         "        pass\n",
     ),
     Fault(
         "what is late not told apart in its day",
         "falcon_balances/domain/parts.py",
-        '        by_type |= {f"{LATE}{name}": amount for name, amount in by_type.items()}\n',
-        "        pass\n",
+        "        for is_late in (False, True) if _is_late(arrived) else (False,):\n",
+        "        for is_late in (False,):\n",
     ),
     Fault(
         "swallowed conflict",
@@ -299,9 +299,9 @@ FAULTS = (
     ),
     Fault(
         "payout given up after logging",
-        "falcon_balances/domain/payouts.py",
-        "    return GivingUp(PayoutState.DECIDED,",
-        "    return GivingUp(PayoutState.LOGGING,",
+        "falcon_balances/domain/payout_states.py",
+        "GIVE_UP: Final = Move(PayoutState.DECIDED,",
+        "GIVE_UP: Final = Move(PayoutState.LOGGING,",
         first=SPENDING,
     ),
     Fault(
@@ -332,9 +332,9 @@ FAULTS = (
     ),
     Fault(
         "block settled without the condition that it is active",
-        "falcon_balances/fakes/balance_store.py",
-        '            return there.get("status") == "active" and is_due\n',
-        "            return is_due\n",
+        "falcon_balances/domain/table_writes.py",
+        '        return there.get("status") == "active" and is_due\n',
+        "        return is_due\n",
         first=SPENDING,
     ),
     Fault(

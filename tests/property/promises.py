@@ -29,7 +29,7 @@ from falcon_balances.domain.operations import (
     read_staged,
     staged,
 )
-from falcon_balances.domain.payouts import PayoutState
+from falcon_balances.domain.payout_states import PayoutState
 from falcon_balances.domain.table_keys import BalanceKey, ItemKey, merchant_pk
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryQuarantine

@@ -8,7 +8,8 @@ from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.errors import RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.payouts import Outcome, PayoutState, outcome_id, rejection_id
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.payouts import Outcome, outcome_id, rejection_id
 from falcon_balances.domain.table_keys import ItemKey, merchant_pk
 from tests.property.promises import Promises
 

@@ -11,11 +11,13 @@ from hypothesis.stateful import initialize, rule
 from falcon_balances.adapters.authorizing import end_authorization, find_authorization
 from falcon_balances.contracts.authorizations import RefundAuthorizationRequestV1
 from falcon_balances.contracts.blocks import BlockRequestV1
-from falcon_balances.domain.authorizations import Authorization, debits_of
+from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.blocks import BlockStatus, manual_block_id
 from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.payout_states import GIVE_UP
 from falcon_balances.domain.payouts import giving_up
+from falcon_balances.domain.refund_authorization import debits_of
 from falcon_balances.domain.splitting import split
 from falcon_balances.domain.table_keys import AttemptKey, BlockKey, ItemKey, merchant_pk
 from lambdas.balance_api.authorizing import AuthorizationConflictError, request_authorization
@@ -256,8 +258,8 @@ class SpendingMachine(Machine):
         key = ItemKey(merchant_pk("m-ann"), BlockKey(operation_id).sk)
         block = self.pipeline.store.blocks([key]).get(key)
         if block is not None:
-            up = giving_up(block, self.pipeline.now, "tester")
-            self.pipeline.payouts.move(operation_id, up.source, up.target, up.writes)
+            writes = giving_up(block, self.pipeline.now, "tester")
+            self.pipeline.payouts.move(operation_id, *GIVE_UP, writes)
 
     @rule(stage=st.sampled_from(Stage), batch_size=st.integers(1, 4), schedule=SCHEDULE)
     def dispatch(self, stage: Stage, batch_size: int, schedule: list[Any]) -> None:
