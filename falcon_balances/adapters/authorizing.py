@@ -9,6 +9,7 @@ from time import sleep
 from typing import Final
 
 from falcon_balances.adapters.ports import BalanceStore
+from falcon_balances.adapters.retries import delays
 from falcon_balances.domain.authorizations import (
     Authorization,
     BlockName,
@@ -54,7 +55,7 @@ def end_authorization(
     `names`: the blocks that end with it, where its refund's segments end the others. Raises
     TransientError where others were faster all the time.
     """
-    for attempt in range(ATTEMPTS):
+    for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
         if authorization.status is not BlockStatus.ACTIVE:
             return authorization
         if expired_at is not None and not is_due(authorization.expiry, expired_at):
@@ -68,7 +69,7 @@ def end_authorization(
             for block in blocks:
                 store.set_negative_since(block.balance_key, None)
             return replace(authorization, status=end, ended_at=at, ended_by=by)
-        wait(_FIRST_DELAY_S * 2**attempt)
+        wait(delay_s)
         authorization = find_authorization(authorization.key, store) or authorization
     raise TransientError(f"authorization {authorization.falcon_operation_id} not ended")
 

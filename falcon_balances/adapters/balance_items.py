@@ -23,7 +23,9 @@ from falcon_balances.domain.table_writes import (
     TableWrite,
 )
 
-_TRY_AGAIN: Final = {
+# Those cancellation reasons that say nothing about what was asked: the same may succeed later.
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CancellationReason.html
+TRY_AGAIN_CODES: Final = {
     "TransactionConflict",
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
@@ -210,7 +212,7 @@ def outcome_of(reason: Mapping[str, Any]) -> WriteOutcome:
         return None
     if code == "ConditionalCheckFailed":
         return ConditionFailed(untyped(reason.get("Item", {})))
-    if code in _TRY_AGAIN:
+    if code in TRY_AGAIN_CODES:
         return TryAgain()
     raise TransientError(f"count: {code}")
 

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.balance_items import (
+    TRY_AGAIN_CODES,
     read_balance,
     read_block,
     read_finding,
@@ -66,7 +67,6 @@ if TYPE_CHECKING:
 # An index follows its table within a fraction of a second; AWS gives no bound, so we give it this.
 INDEX_DELAY: Final = timedelta(seconds=10)
 _CUTS_A_PAGE: Final = 10
-_TRY_AGAIN: Final = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
 class DynamoMerchantReads:
@@ -123,7 +123,7 @@ class DynamoMerchantReads:
                 if error_code(error) != "TransactionCanceledException":
                     raise
                 reasons: Any = error.response["CancellationReasons"]
-                if {reason.get("Code") for reason in reasons} & _TRY_AGAIN:
+                if {reason.get("Code") for reason in reasons} & TRY_AGAIN_CODES:
                     return TryAgain()
                 raise
         items = [each.get("Item", {}) for each in answer["Responses"]]

@@ -25,7 +25,7 @@ from falcon_balances.domain.refund_authorization import (
 )
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters, PutMark, TableWrite
-from lambdas.balance_api.blocking import ATTEMPTS, delay_s
+from lambdas.balance_api.blocking import contention_delays
 
 Wait = Callable[[float], object]
 ReadLog = Callable[[Block], LoggedMoney | None]
@@ -64,7 +64,7 @@ def request_authorization(
     AuthorizationConflictError where the attempt was asked for with another value, another attempt
     holds money, or the refund is claimed in a stage.
     """
-    for attempt in range(ATTEMPTS):
+    for delay_s in contention_delays():
         items = store.items(items_to_see(asked))
         if asked.key in items:
             return _same(asked, items[asked.key], store)
@@ -82,7 +82,7 @@ def request_authorization(
         no = refusal(grant, _failed(writes, outcomes), logged)
         if no is not None and not store.transact([PutMark(no.key, no.attributes())]):
             return Held(no, is_new=True)
-        wait(delay_s(attempt))
+        wait(delay_s)
     raise TransientError(f"refund {asked.falcon_operation_id}: others were faster all the time")
 
 

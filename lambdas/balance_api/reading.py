@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from random import uniform
 from time import sleep
 from typing import Final
 
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from falcon_balances.adapters.ports import MerchantReads, TryAgain
+from falcon_balances.adapters.retries import delays
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.contracts.queries import LIMIT_MAX
 from falcon_balances.domain.balances import Balance, fold
@@ -67,11 +67,11 @@ def read_past(
 def _at_once(
     reads: MerchantReads, balances: Sequence[BalanceKey], starts: Sequence[datetime], wait: Wait
 ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]]:
-    for attempt in range(ATTEMPTS):
+    for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S, is_spread=True):
         found = reads.at_once(balances, starts)
         if not isinstance(found, TryAgain):
             return found
-        wait(uniform(0.5, 1.0) * _FIRST_DELAY_S * 2**attempt)  # noqa: S311 - no secret
+        wait(delay_s)
     raise TransientError(f"balances of {reads.merchant_id}: others were writing all the time")
 
 

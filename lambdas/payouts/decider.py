@@ -28,6 +28,7 @@ from falcon_balances.adapters.ports import (
     PayoutClaims,
     WriteOutcome,
 )
+from falcon_balances.adapters.retries import delays
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.claims import ClaimV1, Rejection
 from falcon_balances.contracts.execution import SplitterInput, ValidMessage
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 
 # How long one execution waits in all, well under its task's time-out: first for others who write
 # to the same balances, then for requests that come a moment behind their returns.
-CONTENTION_DELAYS_S: Final = tuple(0.05 * 2**n for n in range(7))
+CONTENTION_DELAYS_S: Final = tuple(delays(7, 0.05))
 RETURN_DELAYS_S: Final = (1.5,) * 5
 
 

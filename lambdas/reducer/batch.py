@@ -17,6 +17,7 @@ from falcon_balances.adapters.ports import (
     TryAgain,
     WriteOutcome,
 )
+from falcon_balances.adapters.retries import delays
 from falcon_balances.contracts.stream_records import (
     CutRecordV1,
     NewerRecordError,
@@ -237,7 +238,7 @@ def _count(group: Sequence[CountablePart], batch: Batch, world: World) -> None:
     # Refused whole: of a segment in several parts, only the first may have a counterpart. It is in
     # the same transaction as the others or in one before theirs.
     pending = [part for part in group if not batch.is_refused(part)]
-    for attempt in range(ATTEMPTS):
+    for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
         if not pending:
             return
         # A block may come or end meanwhile: then the transaction fails, and it is read again.
@@ -249,7 +250,7 @@ def _count(group: Sequence[CountablePart], batch: Batch, world: World) -> None:
             return
         pending = _not_yet_counted(pending, outcomes, batch, world)
         if any(isinstance(outcome, TryAgain) for outcome in outcomes):
-            world.wait(_FIRST_DELAY_S * 2**attempt)
+            world.wait(delay_s)
     if pending:
         raise TransientError(f"{len(pending)} segments not counted after {ATTEMPTS} attempts")
 
@@ -316,7 +317,7 @@ def _companions(
 def _end_left_over(batch: Batch, world: World) -> None:
     """Once their operations are counted, whether now or by an attempt before this one."""
     for key, part in batch.left_over.items():
-        for attempt in range(ATTEMPTS):
+        for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
             block = world.store.blocks([key]).get(key)
             if block is None or block.status is not BlockStatus.ACTIVE:
                 break
@@ -325,7 +326,7 @@ def _end_left_over(batch: Batch, world: World) -> None:
             if not world.store.transact(ending):
                 world.store.set_negative_since(block.balance_key, None)
                 break
-            world.wait(_FIRST_DELAY_S * 2**attempt)
+            world.wait(delay_s)
         else:
             raise TransientError(f"{key.sk} not ended after {ATTEMPTS} attempts")
 

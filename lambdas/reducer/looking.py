@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from falcon_balances.adapters.ports import BalanceStore, TryAgain
+from falcon_balances.adapters.retries import delays
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.findings import (
     Contradiction,
@@ -47,7 +48,7 @@ class Looking:
                 self._at(key, said, rfc3339(touched[key]))
 
     def _at(self, key: ItemKey, said: Mapping[str, str | int], opened_at: str) -> None:
-        for attempt in range(ATTEMPTS):
+        for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
             subject, found = _look(key, said)
             writes = finding_writes(subject, found, opened_at)
             if not writes:
@@ -55,7 +56,7 @@ class Looking:
             if not self.store.transact(writes):
                 _count(sum(isinstance(write, PutMark) for write in writes))
                 return
-            self.wait(_FIRST_DELAY_S * 2**attempt)
+            self.wait(delay_s)
             said = self.store.items([key])[key]
         raise TransientError(f"{key.sk}: changed all the time while it was looked at")
 
@@ -67,11 +68,11 @@ class Looking:
 
     def _put(self, write: TableWrite) -> bool:
         """False where as much or more is known already."""
-        for attempt in range(ATTEMPTS):
+        for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
             outcomes: Sequence[object] = self.store.transact([write])
             if not any(isinstance(each, TryAgain) for each in outcomes):
                 return not outcomes
-            self.wait(_FIRST_DELAY_S * 2**attempt)
+            self.wait(delay_s)
         raise TransientError(f"{write.key.sk}: others were writing all the time")
 
 

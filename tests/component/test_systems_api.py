@@ -117,7 +117,7 @@ def store(aws, monkeypatch):
     """Merchant 5553 with 100.00 EUR available, at 10:20."""
     monkeypatch.setattr(systems, "utc_now", lambda: NOW)
     monkeypatch.setattr(systems.routes, "now", lambda: NOW)
-    monkeypatch.setattr(blocking, "delay_s", lambda _attempt: 0)
+    monkeypatch.setattr(blocking, "contention_delays", lambda: [0] * blocking.ATTEMPTS)
     aws.load(context_of(), context_of("other"))
     store = DynamoBalanceStore(client("dynamodb"), BALANCES_TABLE)
     store.transact([AddCounters(BALANCE, {"available": 10000, "operations_count": 1})])
