@@ -31,7 +31,8 @@ from falcon_balances.fakes.storage import (
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.balance_api import handler, systems
 from lambdas.balance_api.merchant_routes import Sources
-from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 
 NOW: Final = parse_rfc3339("2026-12-01T10:20:41Z")
@@ -51,7 +52,7 @@ class MemoryApi:
         self.log = MemoryTransactionLog()
         self.directory = MemoryMerchantDirectory()
         self.store.floors[_SHARD] = None
-        self._reducing = World(
+        self._reducing = ReducerPorts(
             self.store,
             MemoryBalanceStream(lambda: self.now, shard_count=1),
             MemoryQuarantine(),

@@ -16,12 +16,12 @@ from falcon_balances.adapters.balance_items import (
     read_block,
     transact_item,
 )
-from falcon_balances.adapters.ports import AvailableNow, ShardState, WriteOutcome
+from falcon_balances.adapters.ports import AvailableNow, WriteOutcome
 from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counted_order import MarkKey
-from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.cuts import Cut, ShardState
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.table_keys import (

@@ -15,7 +15,7 @@ from falcon_balances.domain.authorizations import Authorization, Current
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counted_order import CountedOrder
-from falcon_balances.domain.cuts import Cut, Shard
+from falcon_balances.domain.cuts import Cut, Shard, ShardState
 from falcon_balances.domain.effects import Effect
 from falcon_balances.domain.findings import KnownFinding
 from falcon_balances.domain.history import Day, Figures, Mark, Window
@@ -148,16 +148,6 @@ class AvailableNow(NamedTuple):
     negative_since: datetime | None
 
 
-class ShardState(NamedTuple):
-    """Whether the shard was ever read, until when its quarters are closed, and the names of the
-    records of any shard that are parked.
-    """
-
-    is_known: bool
-    closed_until: datetime | None
-    parked: frozenset[str] = frozenset()
-
-
 class BalanceStore(Protocol):
     def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
         """All of the writes or none. Empty if they happened, else an outcome for each write."""
@@ -198,7 +188,7 @@ class BalanceStore(Protocol):
     def complete_cut(self, cut_at: datetime, now: datetime) -> None:
         """Note when `as_of` came to this cut: the first time stays."""
 
-    def shard_state(self, shard_id: str) -> "ShardState": ...
+    def shard_state(self, shard_id: str) -> ShardState: ...
 
     def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
         """Those of at most a hundred marks that there are; strongly consistent."""

@@ -3,20 +3,14 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
-from falcon_balances.adapters.ports import (
-    AvailableNow,
-    ConditionFailed,
-    ShardState,
-    TryAgain,
-    WriteOutcome,
-)
+from falcon_balances.adapters.ports import AvailableNow, ConditionFailed, TryAgain, WriteOutcome
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.block_expiry import is_due
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import add_to
-from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.cuts import Cut, ShardState
 from falcon_balances.domain.parts import TRANSACTION_ITEMS_MAX
 from falcon_balances.domain.table_keys import (
     ATTEMPTS,

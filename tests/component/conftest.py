@@ -17,7 +17,7 @@ from lambdas.persister import handler as persister
 from lambdas.publisher import handler as publisher
 from lambdas.reducer import cuts
 from lambdas.reducer import handler as reducer
-from lambdas.reducer.batch import World
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.splitter import handler as splitter
 from tests.component.ledger import Ledger
 from tests.component.world import ENVIRONMENT, REGION, AwsWorld
@@ -73,7 +73,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsWorld]:
     world = AwsWorld()
     monkeypatch.setattr(dispatcher, "StepFunctionsExecutions", lambda *_: world.executions)
     monkeypatch.setattr(publisher.publish, "__defaults__", (no_wait,))
-    monkeypatch.setattr(reducer, "World", partial(World, wait=no_wait))
+    monkeypatch.setattr(reducer, "ReducerPorts", partial(ReducerPorts, wait=no_wait))
     forget_adapters()
     metrics.clear_metrics()
     with mock_aws():

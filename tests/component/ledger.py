@@ -33,7 +33,8 @@ from lambdas.balance_api import handler as balance_api
 from lambdas.balance_api import reading, systems
 from lambdas.balance_api.merchant_routes import Sources
 from lambdas.persister.linking import links_of
-from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from tests.builders import RECEIVED_AT, Document, claim_of, cut_of, data_of, records_of
 from tests.component.api_calls import MERCHANT, get
@@ -143,7 +144,7 @@ class Ledger:
 
     def reduce(self, *records: bytes) -> None:
         self.batches.append((self.now, records))
-        world = World(self.store, self.stream, self.quarantine, _no_wait, lambda: self.now)
+        world = ReducerPorts(self.store, self.stream, self.quarantine, _no_wait, lambda: self.now)
         reduce_batch(SHARD, [StreamRecord(data, self.now) for data in records], world)
         assert self.quarantine.bodies == {}
 

@@ -33,8 +33,8 @@ from lambdas.payouts.announcer import announce_outcomes
 from lambdas.payouts.decider import World, decide_payouts
 from lambdas.payouts.logger import log_payouts
 from lambdas.publisher.handler import publish
-from lambdas.reducer.batch import World as ReducerWorld
 from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from tests.builders import RECEIVED_AT, Document
 from tests.component.conftest import no_wait
@@ -165,7 +165,7 @@ class Paying:
     def count(self) -> dict[str, int]:
         """The reducer gets the whole stream; what the balance is then."""
         [(shard_id, shard)] = self.stream.by_id.items()
-        world = ReducerWorld(self.store, self.stream, MemoryQuarantine(), wait=no_wait)
+        world = ReducerPorts(self.store, self.stream, MemoryQuarantine(), wait=no_wait)
         reduce_batch(shard_id, [StreamRecord(each.data, NOW) for each in shard.records], world)
         named = ("available", "blocked", "withdrawn")
         return {name: self.store.counters[BALANCE].get(name, 0) for name in named}

@@ -31,7 +31,9 @@ from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.balance_api.blocking import request_block
 from lambdas.expirer.handler import expire_blocks
-from lambdas.reducer.batch import ATTEMPTS, World, reduce_batch
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.counting import ATTEMPTS
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from tests.builders import (
     RECEIVED_AT,
@@ -103,7 +105,7 @@ class Counting:
 
     def reduce(self, *records: bytes, at: datetime = ARRIVED_AT) -> None:
         stream = MemoryBalanceStream(lambda: at)
-        world = World(self.store, stream, self.quarantine, wait=no_wait)
+        world = ReducerPorts(self.store, stream, self.quarantine, wait=no_wait)
         reduce_batch(next(iter(stream.by_id)), [StreamRecord(r, at) for r in records], world)
 
     def request(self, block: Block) -> None:

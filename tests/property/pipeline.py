@@ -42,8 +42,9 @@ from lambdas.payouts.decider import decide_payouts
 from lambdas.payouts.logger import log_payouts
 from lambdas.persister.handler import persist
 from lambdas.publisher.handler import publish
-from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.batch import reduce_batch
 from lambdas.reducer.cuts import put_cuts
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from lambdas.splitter.handler import split_messages
 
@@ -215,7 +216,7 @@ class Pipeline:
             return None
         batch = held.records[start : start + batch_size]
         self.being_read.add(shard_id)
-        world = World(
+        world = ReducerPorts(
             self.store,
             self.stream,
             self.quarantine,

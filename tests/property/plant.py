@@ -70,8 +70,8 @@ FAULTS = (
     Fault(
         "cuts met while records are parked",
         "lambdas/reducer/batch.py",
-        "    if not _still_parked(batch, state, world):\n",
-        "    if _still_parked(batch, state, world) in (True, False):\n",
+        "    if not _still_parked(batch, state, ports):\n",
+        "    if _still_parked(batch, state, ports) in (True, False):\n",
         first=REVISING,
     ),
     Fault(
@@ -170,7 +170,7 @@ FAULTS = (
     ),
     Fault(
         "a window that goes back within a shard",
-        "lambdas/reducer/batch.py",
+        "lambdas/reducer/batch_as_read.py",
         "        self.floor = window = window_of(",
         "        window = window_of(",
     ),
@@ -249,12 +249,12 @@ FAULTS = (
         "cut met before what lies before it is counted",
         "lambdas/reducer/batch.py",
         "    for group in transactions(part for part, _ in batch.parts.values()):\n"
-        "        _count(group, batch, world)\n",
+        "        count(group, batch, ports)\n",
         "    for cut in batch.cuts:\n"
-        "        if world.store.meet_cut(cut, shard_id).issuperset(cut.shards):\n"
-        "            world.store.advance_as_of(cut.cut_at)\n"
+        "        if is_complete(cut, ports.store.meet_cut(cut, shard_id)):\n"
+        "            ports.store.advance_as_of(cut.cut_at)\n"
         "    for group in transactions(part for part, _ in batch.parts.values()):\n"
-        "        _count(group, batch, world)\n",
+        "        count(group, batch, ports)\n",
     ),
     Fault(
         "a closed quarter counted into",
@@ -264,7 +264,7 @@ FAULTS = (
     ),
     Fault(
         "the floor of a split shard's parents forgotten",
-        "lambdas/reducer/batch.py",
+        "falcon_balances/domain/cuts.py",
         "    pending = list(parents[shard_id])\n",
         "    pending: list[str] = []\n",
         first=SPLITTING,

@@ -34,7 +34,8 @@ from falcon_balances.domain.table_keys import BalanceKey, ItemKey, merchant_pk
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
-from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from tests.property.agreement import (
     check_effects_add_up,
@@ -317,7 +318,7 @@ class Promises:
             for held in world.stream.by_id.values()
             for record in reversed(held.records)
         ]
-        replayed = World(store, stream, MemoryQuarantine(), wait=lambda _delay_s: None)
+        replayed = ReducerPorts(store, stream, MemoryQuarantine(), wait=lambda _delay_s: None)
         for _ in range(REVISIONS_MAX):
             reduce_batch(next(iter(stream.by_id)), records * 2, replayed)
         assert store.parked == set(), "counted, but parked as well"
