@@ -60,9 +60,9 @@ from falcon_balances.fakes.storage import (
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.balance_api import systems
 from lambdas.balance_api.blocking import request_block
-from lambdas.payouts.announcer import announce_outcomes
-from lambdas.payouts.decider import World, decide_payouts
-from lambdas.payouts.logger import log_payouts
+from lambdas.payout_announcer.handler import announce_outcomes
+from lambdas.payout_decider.handler import DeciderPorts, decide_payouts
+from lambdas.payout_logger.handler import log_payouts
 from lambdas.publisher.handler import publish
 
 REPETITIONS: Final = 500
@@ -168,7 +168,7 @@ def _payout(doors: Doors, n: int) -> None:
         "valid_until": "2999-01-01T00:00:00Z",
     }
     message = ValidMessage(message_id="1", received_at="2026-03-05T10:00:00Z", event=event)
-    deciding = World(doors.payouts, lambda _block: LoggedMoney(0, 0), events.SENT_AT)
+    deciding = DeciderPorts(doors.payouts, lambda _block: LoggedMoney(0, 0), events.SENT_AT)
     step = SplitterInput(stage=Stage.PAYOUT, messages=(message,))
     decided = decide_payouts(step, doors.directory, deciding)
     logged = log_payouts(decided, doors.payouts, doors.log)

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.ports import LogObject, LogTooLargeError, TransactionLog
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.operations import Segment, Stage
@@ -31,6 +32,13 @@ def append_once(log: TransactionLog, key: str, logged: LogObject) -> None:
     if not log.append(key, logged) and log.read(key).body != logged.body:
         metrics.add_metric(name="LogMismatch", unit="Count", value=1)
         raise IntegrityError(f"other bytes in the log under {key}")
+
+
+def append_claimed(log: TransactionLog, claim: ClaimV1) -> None:
+    """All that a claim says. Raises IntegrityError where other bytes are there already."""
+    for segment in claim.segments:
+        logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
+        append_once(log, segment.log_key, logged)
 
 
 class S3TransactionLog:

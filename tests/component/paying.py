@@ -29,9 +29,9 @@ from falcon_balances.fakes.storage import (
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
-from lambdas.payouts.announcer import announce_outcomes
-from lambdas.payouts.decider import World, decide_payouts
-from lambdas.payouts.logger import log_payouts
+from lambdas.payout_announcer.handler import announce_outcomes
+from lambdas.payout_decider.handler import DeciderPorts, decide_payouts
+from lambdas.payout_logger.handler import log_payouts
 from lambdas.publisher.handler import publish
 from lambdas.reducer.batch import reduce_batch
 from lambdas.reducer.ports import ReducerPorts
@@ -121,7 +121,7 @@ class Paying:
             for n, document in enumerate(documents)
         ]
         step = SplitterInput(stage=Stage.PAYOUT, messages=tuple(messages))
-        world = World(self.claims, self.read_log, NOW, self._wait)
+        world = DeciderPorts(self.claims, self.read_log, NOW, self._wait)
         return over_json(decide_payouts(over_json(step), self.directory, world))
 
     def record(self, decided: PayoutLoggerInput) -> PayoutLoggerInput:

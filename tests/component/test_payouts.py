@@ -11,7 +11,7 @@ from falcon_balances.domain.payouts import payout_block
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.interruptions import never
-from lambdas.payouts.decider import CONTENTION_DELAYS_S, RETURN_DELAYS_S
+from lambdas.payout_decider.handler import CONTENTION_DELAYS_S, RETURN_DELAYS_S
 from tests.builders import RECEIVED_AT
 from tests.component.paying import BALANCE, ID, NOW, Paying, parsed, request, returned
 

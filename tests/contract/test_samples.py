@@ -39,7 +39,7 @@ from falcon_balances.fakes.storage import (
     MemoryMerchantDirectory,
     MemoryPayoutClaims,
 )
-from lambdas.payouts.decider import World, decide_payouts
+from lambdas.payout_decider.handler import DeciderPorts, decide_payouts
 from lambdas.persister.deciding import WAIT_MAX, decide
 
 CONTEXTS = [
@@ -94,7 +94,7 @@ def process_payout(raw: bytes) -> None:
     )
     step = SplitterInput(stage=Stage.PAYOUT, messages=(message,))
     claims = MemoryPayoutClaims(MemoryEventClaims(), MemoryBalanceStore())
-    world = World(claims, read_log=lambda _block: LoggedMoney(0, 0), now=SENT_AT)
+    world = DeciderPorts(claims, read_log=lambda _block: LoggedMoney(0, 0), now=SENT_AT)
     (decided,) = decide_payouts(step, directory, world).messages
     if decided.rejection is not None:
         raise RejectedOperation(decided.rejection.code, decided.rejection.reason)

@@ -103,8 +103,8 @@ FAULTS = (
     Fault(
         "publish before PUT",
         "lambdas/persister/handler.py",
-        "        for segment in claim.segments:\n",
-        "        for segment in claim.segments if claim is not message.claim else ():\n",
+        "        append_claimed(log, claim)\n",
+        "        if claim is not message.claim:\n            append_claimed(log, claim)\n",
     ),
     Fault(
         "publisher before persister in the state machine",
@@ -116,6 +116,7 @@ FAULTS = (
         "PUT before claim",
         "lambdas/persister/handler.py",
         "    try:\n        decided = decide(claims, message, now)\n",
+        "    from falcon_balances.adapters.ports import LogObject\n"
         "    for segment in message.claim.segments:\n"
         "        body = message.claim.body_of(segment).encode()\n"
         "        ours = LogObject(body, message.claim.log_metadata(segment))\n"
@@ -339,14 +340,14 @@ FAULTS = (
     ),
     Fault(
         "payout decided again on a retry",
-        "lambdas/payouts/decider.py",
+        "lambdas/payout_decider/handler.py",
         "        if isinstance(found, ClaimV1):\n            return found\n",
         "        if isinstance(found, ClaimV1):\n            return ours\n",
         first=SPENDING,
     ),
     Fault(
         "an outcome not announced",
-        "lambdas/payouts/announcer.py",
+        "lambdas/payout_announcer/handler.py",
         "        topic.announce(outcome)\n",
         "        if message.rejection is None:\n            topic.announce(outcome)\n",
         first=SPENDING,

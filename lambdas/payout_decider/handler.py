@@ -60,7 +60,7 @@ RETURN_DELAYS_S: Final = (1.5,) * 5
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class DeciderPorts:
     """What the decider works on. `read_log` is asked about merchants of high risk only."""
 
     claims: PayoutClaims
@@ -78,7 +78,7 @@ class _Patience:
 
 
 def decide_payouts(
-    step: SplitterInput, directory: ContextReader, world: World
+    step: SplitterInput, directory: ContextReader, ports: DeciderPorts
 ) -> PayoutLoggerInput:
     patience = _Patience(iter(CONTENTION_DELAYS_S), iter(RETURN_DELAYS_S))
     operations = [_direct(message) for message in step.messages]
@@ -88,7 +88,7 @@ def decide_payouts(
         said = {"message_id": message.message_id, "event": message.event}
         merchant = merchants.get(operation.merchant_id)
         try:
-            claim = _decide(message, operation, merchant, world, patience)
+            claim = _decide(message, operation, merchant, ports, patience)
         except RejectedOperation as rejected:
             decided.append(DecidedMessage(**said, rejection=Rejection.of(rejected)))
         else:
@@ -119,7 +119,7 @@ def _decide(
     message: ValidMessage,
     operation: DirectOperation,
     merchant: Merchant | None,
-    world: World,
+    ports: DeciderPorts,
     patience: _Patience,
 ) -> ClaimV1:
     """The claim in force, of whatever content."""
@@ -127,30 +127,30 @@ def _decide(
     if isinstance(operation, PayoutRequest):
         asked = ClaimV1.of(operation, message.received_at)
         is_high_risk = merchant is not None and merchant.is_high_risk
-        return _decide_request(asked, operation, world, patience, is_high_risk=is_high_risk)
+        return _decide_request(asked, operation, ports, patience, is_high_risk=is_high_risk)
     assert isinstance(operation, PayoutReturn)  # noqa: S101 - the stage has no others
     asked = ClaimV1.of(operation, message.received_at, split_direct(operation, merchant))
-    return _decide_return(asked, operation, world, patience)
+    return _decide_return(asked, operation, ports, patience)
 
 
 def _decide_request(
     asked: ClaimV1,
     request: PayoutRequest,
-    world: World,
+    ports: DeciderPorts,
     patience: _Patience,
     *,
     is_high_risk: bool,
 ) -> ClaimV1:
     """The claim in force. Not enough is recorded too, so that it stays so on every retry."""
-    if is_expired(request, parse_rfc3339(asked.received_at), world.now):
-        return _refused(asked, world.claims, refusal=Refusal.EXPIRED)
+    if is_expired(request, parse_rfc3339(asked.received_at), ports.now):
+        return _refused(asked, ports.claims, refusal=Refusal.EXPIRED)
     amount = request.amount.minor
     while True:
         event = withdrawal_of(request, amount)
         ours = ClaimV1.of(request, asked.received_at, event, state=PayoutState.DECIDED)
-        block = payout_block(request, amount, world.now)
-        logged = world.read_log(block) if is_high_risk else None
-        found = world.claims.decide(ours, block_writes(block, logged))
+        block = payout_block(request, amount, ports.now)
+        logged = ports.read_log(block) if is_high_risk else None
+        found = ports.claims.decide(ours, block_writes(block, logged))
         if found is None:
             return ours
         if isinstance(found, ClaimV1):
@@ -160,12 +160,12 @@ def _decide_request(
             delay_s = next(patience.contention, None)
             if delay_s is None:
                 raise TransientError(f"payout {asked.falcon_operation_id} not decided")
-            world.wait(delay_s)
+            ports.wait(delay_s)
             continue
         less = payable(request, available)
         if less is None:
             scaled = str(replace(request.amount, minor=available))
-            return _refused(asked, world.claims, available=scaled)
+            return _refused(asked, ports.claims, available=scaled)
         amount = less
 
 
@@ -185,25 +185,25 @@ def _short_of(
     return spendable(short.attributes, logged) if isinstance(short, ConditionFailed) else None
 
 
-def _settled_payout(operation_id: str, world: World, patience: _Patience) -> ClaimV1 | None:
+def _settled_payout(operation_id: str, ports: DeciderPorts, patience: _Patience) -> ClaimV1 | None:
     """Messages come in any order: a request sent just before its return may be a moment behind."""
     while True:
-        payout = world.claims.find(operation_id, Stage.PAYOUT)
+        payout = ports.claims.find(operation_id, Stage.PAYOUT)
         if payout is not None and payout.state not in UNDER_WAY:
             return payout
         delay_s = next(patience.returns, None)
         if delay_s is None:
             return payout
-        world.wait(delay_s)
+        ports.wait(delay_s)
 
 
 def _decide_return(
-    asked: ClaimV1, returned: PayoutReturn, world: World, patience: _Patience
+    asked: ClaimV1, returned: PayoutReturn, ports: DeciderPorts, patience: _Patience
 ) -> ClaimV1:
     """The claim in force. What came back already is looked at where it is added to, not before."""
-    payout_id, paid = _paid(returned, world, patience)
+    payout_id, paid = _paid(returned, ports, patience)
     while True:
-        there = world.claims.claim_return(asked, payout_id, returned.amount.minor, paid)
+        there = ports.claims.claim_return(asked, payout_id, returned.amount.minor, paid)
         if there is None:
             return asked
         if isinstance(there, ClaimV1):
@@ -215,13 +215,13 @@ def _decide_return(
         delay_s = next(patience.contention, None)
         if delay_s is None:
             raise TransientError(f"return {asked.falcon_operation_id} not decided")
-        world.wait(delay_s)
+        ports.wait(delay_s)
 
 
-def _paid(returned: PayoutReturn, world: World, patience: _Patience) -> tuple[str, int]:
+def _paid(returned: PayoutReturn, ports: DeciderPorts, patience: _Patience) -> tuple[str, int]:
     """The payout's falcon_operation_id and what was paid, in minor units. `paid` is final."""
     operation_id = payout_operation_id(returned.merchant_id, returned.payout_id)
-    payout = _settled_payout(operation_id, world, patience)
+    payout = _settled_payout(operation_id, ports, patience)
     if payout is not None and payout.state in UNDER_WAY:
         raise TransientError(f"payout {payout.falcon_operation_id} is {payout.state}")
     if payout is None or payout.state != PayoutState.PAID:
@@ -254,5 +254,5 @@ def _adapters() -> tuple[ContextReader, PayoutClaims, Callable[[Block], LoggedMo
 def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     step = SplitterInput.model_validate(event)
     directory, claims, read_log = _adapters()
-    world = World(claims, read_log, utc_now())
-    return decide_payouts(step, directory, world).model_dump(mode="json")
+    ports = DeciderPorts(claims, read_log, utc_now())
+    return decide_payouts(step, directory, ports).model_dump(mode="json")

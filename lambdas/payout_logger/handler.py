@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
-from falcon_balances.adapters.ports import ConditionFailed, LogObject, PayoutClaims, TransactionLog
-from falcon_balances.adapters.transaction_log import S3TransactionLog, append_once
+from falcon_balances.adapters.ports import ConditionFailed, PayoutClaims, TransactionLog
+from falcon_balances.adapters.transaction_log import S3TransactionLog, append_claimed
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import PersistedMessage, PublisherInput
 from falcon_balances.contracts.payouts import (
@@ -61,9 +61,7 @@ def _log(message: DecidedMessage, log: TransactionLog) -> PersistedMessage:
     claim = message.claim
     if claim is None or claim.state in DECIDED_AGAINST:
         return PersistedMessage(message_id=message.message_id, rejection=message.rejection)
-    for segment in claim.segments:
-        logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
-        append_once(log, segment.log_key, logged)
+    append_claimed(log, claim)
     return PersistedMessage(message_id=message.message_id, claim=claim)
 
 
