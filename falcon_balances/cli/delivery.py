@@ -8,10 +8,10 @@ from time import monotonic, sleep
 from typing import Any
 
 from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.event_topic import MESSAGE_BYTES_MAX
 from falcon_balances.cli import output
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.cli.files import FileLine
-from falcon_balances.cli.publishing import MESSAGE_BYTES_MAX
 from falcon_balances.cli.stages import StageName
 from falcon_balances.cli.target import LOCAL, Target
 from falcon_balances.contracts.decoding import decode

@@ -142,10 +142,10 @@ def _refuse_wrong(file: Path, lines: list[FileLine], stage: StageName, env: str)
 
 
 def _publish(target: Target, stage: StageName, texts: list[str]) -> None:
-    from falcon_balances.cli import publishing  # noqa: PLC0415
+    from falcon_balances.adapters import event_topic  # noqa: PLC0415
 
     with output.progress(f"publishing to {stage}", len(texts)) as advance:
-        publishing.publish(target.client("sns"), target.topic(stage.value), texts, advance)
+        event_topic.publish(target.client("sns"), target.topic(stage.value), texts, advance)
 
 
 def _print_result(result: dict[str, Any], *, as_json: bool) -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from falcon_balances.adapters import event_topic
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.event_claims import DynamoEventClaims
-from falcon_balances.cli import publishing
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.cli.target import STAGES, Target
 from falcon_balances.cli.tracing import revisions
@@ -138,4 +138,4 @@ def send_again(target: Target, refused: Sequence[Refused]) -> None:
         except UnicodeDecodeError:
             raise InvalidInputError(f"{each.key}: not UTF-8, which SNS cannot carry") from None
         topic = target.topic(each.stage)
-        publishing.publish(target.client("sns"), topic, [text], lambda _count: None)
+        event_topic.publish(target.client("sns"), topic, [text], lambda _count: None)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from falcon_balances.cli.clients import AwsClient
+from falcon_balances.adapters.sessions import AwsClient
 from falcon_balances.cli.embedded.assembly import Asset, StackArtifact
 from falcon_balances.cli.errors import AwsError
 
