@@ -16,13 +16,13 @@ from falcon_balances.adapters.balance_items import (
     read_block,
     transact_item,
 )
+from falcon_balances.adapters.batch_get import batch_get
 from falcon_balances.adapters.ports import AvailableNow, WriteOutcome
 from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.cuts import Cut, ShardState
-from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.table_keys import (
     AS_OF_KEY,
@@ -41,7 +41,6 @@ from falcon_balances.domain.table_writes import TableWrite
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_BATCH_GET_ATTEMPTS: Final = 5
 # A cut that lapsed is of no use after a day; one that was completed tells how far the stream was
 # counted when the reducer last moved, however long it has stood still.
 _CUT_KEPT: Final = timedelta(days=30)
@@ -79,20 +78,9 @@ class DynamoBalanceStore:
         }
 
     def _items(self, keys: Collection[ItemKey], kind: str) -> dict[ItemKey, dict[str, Any]]:
-        """One BatchGetItem, unless DynamoDB leaves some of it for another."""
-        pending: Any = {
-            self._table: {"Keys": [item_key(key) for key in keys], "ConsistentRead": True}
-        }
-        found: dict[ItemKey, dict[str, Any]] = {}
         with aws_call(f"{len(keys)} {kind}"):
-            for _ in range(_BATCH_GET_ATTEMPTS):
-                answer = self._dynamodb.batch_get_item(RequestItems=pending)
-                for item in answer["Responses"].get(self._table, []):
-                    found[ItemKey(item["pk"]["S"], item["sk"]["S"])] = dict(item)
-                pending = answer.get("UnprocessedKeys")
-                if not pending:
-                    return found
-        raise TransientError(f"{kind}: keys left unprocessed")
+            items = batch_get(self._dynamodb, self._table, [item_key(key) for key in keys])
+            return {ItemKey(item["pk"]["S"], item["sk"]["S"]): item for item in items}
 
     def set_negative_since(self, key: ItemKey, since: datetime | None) -> None:
         update, condition = "SET negative_since = :since", "available < :zero AND NOT"

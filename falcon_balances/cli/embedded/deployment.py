@@ -1,4 +1,7 @@
-"""Brings a cloud assembly into the embedded AWS: bootstrap, assets, one stack after the other."""
+"""Brings a cloud assembly into the embedded AWS: bootstrap, assets, one stack after the other.
+
+The one module beside the adapters that calls AWS: what it does is of no use elsewhere.
+"""
 
 import io
 import json
