@@ -13,9 +13,10 @@ from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
 from falcon_balances.domain.blocks import block_writes
 from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.direct_operations import DirectOperation, PayoutRequest
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, merchants_of
-from falcon_balances.domain.operations import DirectOperation, PayoutRequest, Stage
+from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payout_states import PayoutState
 from falcon_balances.domain.payouts import payout_block
 from falcon_balances.domain.splitting import split, split_direct

@@ -17,19 +17,17 @@ from falcon_balances.domain.compact_lines import (
     rows_of,
     texts_of,
 )
+from falcon_balances.domain.direct_operations import Adjustment, PayoutRequest, StagedOperation
 from falcon_balances.domain.errors import IntegrityError, RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import SCHEMA_VERSION, falcon_operation_id, fingerprint
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.log_format import body_of_rows, csv_body, log_key
 from falcon_balances.domain.operations import (
-    Adjustment,
     BalanceOperation,
     OperationType,
-    PayoutRequest,
     PspOperation,
     Segment,
     Stage,
-    StagedOperation,
     staged,
 )
 from falcon_balances.domain.payouts import Refusal

@@ -7,9 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from falcon_balances.contracts.claims import ClaimV1, Rejection
 from falcon_balances.contracts.execution import MessageResult, PublisherInput
 from falcon_balances.contracts.staged_operations import parse_document
+from falcon_balances.domain.direct_operations import DirectOperation, PayoutReturn
 from falcon_balances.domain.errors import RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
-from falcon_balances.domain.operations import DirectOperation, PayoutReturn, Stage
+from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payout_states import UNDER_WAY, PayoutState
 from falcon_balances.domain.payouts import Outcome, Refusal, outcome_id, rejection_id
 

@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import Final
 
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, ending_writes
+from falcon_balances.domain.direct_operations import PayoutRequest
 from falcon_balances.domain.errors import RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id, uuid5_text
 from falcon_balances.domain.money import Money
-from falcon_balances.domain.operations import PayoutRequest
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
 from falcon_balances.domain.table_writes import TableWrite
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from falcon_balances.domain.direct_operations import Adjustment, DirectOperation, PayoutReturn
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import balance_operation_uuid, falcon_operation_id
 from falcon_balances.domain.log_grammar import AMOUNT_DIGITS_MAX
@@ -16,11 +17,8 @@ from falcon_balances.domain.merchant_context import (
 from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import (
     SIGN_BY_TYPE,
-    Adjustment,
     BalanceOperation,
-    DirectOperation,
     OperationType,
-    PayoutReturn,
     PspOperation,
     ReconciledOperation,
     Segment,

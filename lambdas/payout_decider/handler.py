@@ -35,6 +35,7 @@ from falcon_balances.contracts.execution import SplitterInput, ValidMessage
 from falcon_balances.contracts.payouts import DecidedMessage, PayoutLoggerInput
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.blocks import Block, LoggedMoney, block_writes, spendable
+from falcon_balances.domain.direct_operations import DirectOperation, PayoutRequest, PayoutReturn
 from falcon_balances.domain.errors import (
     IntegrityError,
     RejectedOperation,
@@ -44,7 +45,7 @@ from falcon_balances.domain.errors import (
 from falcon_balances.domain.identity import fingerprint, payout_operation_id
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.merchant_context import Merchant
-from falcon_balances.domain.operations import DirectOperation, PayoutRequest, PayoutReturn, Stage
+from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payout_states import UNDER_WAY, PayoutState
 from falcon_balances.domain.payouts import Refusal, is_expired, payable, payout_block, withdrawal_of
 from falcon_balances.domain.splitting import check_balance, split_direct

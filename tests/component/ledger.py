@@ -11,10 +11,11 @@ import pytest
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.direct_operations import parse_direct_document
+from falcon_balances.domain.direct_operations import DirectOperation, PayoutRequest
 from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.instants import quarter_of, rfc3339
 from falcon_balances.domain.merchant_context import MerchantContext
-from falcon_balances.domain.operations import DirectOperation, PayoutRequest, Stage
+from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payout_states import PayoutState
 from falcon_balances.domain.payouts import withdrawal_of
 from falcon_balances.domain.splitting import SplitEvent, direct_segment

@@ -11,9 +11,10 @@ from falcon_balances.contracts.execution import MessageResult, SplitterInput, Va
 from falcon_balances.contracts.payouts import PayoutLoggerInput, PayoutOutcomeV1
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney
+from falcon_balances.domain.direct_operations import PayoutRequest
 from falcon_balances.domain.identity import event_document, payout_operation_id
 from falcon_balances.domain.merchant_context import Merchant
-from falcon_balances.domain.operations import PayoutRequest, Stage
+from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payout_states import GIVE_UP
 from falcon_balances.domain.payouts import giving_up, payout_block
 from falcon_balances.domain.table_keys import ItemKey

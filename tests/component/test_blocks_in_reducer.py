@@ -15,8 +15,9 @@ from falcon_balances.contracts.links import BlockNameV1, LinksV1, SettledV1
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.authorizations import Authorization, BlockName, Current
 from falcon_balances.domain.blocks import Block, BlockStatus
+from falcon_balances.domain.direct_operations import PayoutRequest
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.operations import PayoutRequest, Stage
+from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payouts import payout_block, withdrawal_of
 from falcon_balances.domain.refund_authorization import (
     Debit,

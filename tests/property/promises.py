@@ -13,6 +13,7 @@ from falcon_balances.contracts.stream_records import SegmentRecordV1, parse_stre
 from falcon_balances.domain.balances import fold
 from falcon_balances.domain.compact_lines import lines_of_text
 from falcon_balances.domain.counted_order import MarkKey
+from falcon_balances.domain.direct_operations import StagedOperation
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.instants import quarter_of, rfc3339
@@ -25,7 +26,6 @@ from falcon_balances.domain.operations import (
     PspOperation,
     Segment,
     Stage,
-    StagedOperation,
     read_staged,
     staged,
 )

@@ -27,12 +27,13 @@ from falcon_balances.domain.blocks import (
     manual_block_id,
 )
 from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.direct_operations import Adjustment
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.history import Day, Figures, Mark, Window
 from falcon_balances.domain.instants import QUARTER, parse_rfc3339
 from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.money import Money
-from falcon_balances.domain.operations import Adjustment, Stage
+from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
 from falcon_balances.domain.standing import Disagreement
 from falcon_balances.domain.table_keys import ItemKey

@@ -14,9 +14,10 @@ from falcon_balances.adapters.ports import ConditionFailed, PayoutClaims, TryAga
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.blocks import Block, BlockStatus, block_writes
+from falcon_balances.domain.direct_operations import PayoutRequest, PayoutReturn
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.merchant_context import Merchant
-from falcon_balances.domain.operations import PayoutRequest, PayoutReturn, Stage
+from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payout_states import PayoutState
 from falcon_balances.domain.payouts import giving_up, payout_block, withdrawal_of
 from falcon_balances.domain.splitting import split_direct
