@@ -33,17 +33,12 @@ from falcon_balances.contracts.stream_records import (
 )
 from falcon_balances.domain.instants import quarter_of
 from falcon_balances.domain.operations import PspOperation, Stage
-from falcon_balances.domain.parts import (
-    ArrivedSegment,
-    CountablePart,
-    countable_parts,
-    joined,
-    transactions,
-    writes_of,
-)
-from falcon_balances.domain.sales import SaleOperation, sale_effect
+from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts
+from falcon_balances.domain.sale_operations import SaleOperation
+from falcon_balances.domain.sales import sale_effect
 from falcon_balances.domain.splitting import split
 from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.transactions import joined, transactions, writes_of
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import (
     MemoryAuthorizations,

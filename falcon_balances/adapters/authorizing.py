@@ -10,15 +10,11 @@ from typing import Final
 
 from falcon_balances.adapters.ports import BalanceStore
 from falcon_balances.adapters.retries import delays
-from falcon_balances.domain.authorizations import (
-    Authorization,
-    BlockName,
-    authorization_end,
-)
+from falcon_balances.domain.authorizations import Authorization, BlockName, authorization_end
 from falcon_balances.domain.block_expiry import is_due
 from falcon_balances.domain.blocks import Block, BlockStatus
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.sales import SaleOperation
+from falcon_balances.domain.sale_operations import SaleOperation
 from falcon_balances.domain.table_keys import ItemKey
 
 ATTEMPTS: Final = 8

@@ -9,8 +9,8 @@ from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.errors import IntegrityError, TransientError
-from falcon_balances.domain.findings import KnownFinding
 from falcon_balances.domain.instants import parse_rfc3339
+from falcon_balances.domain.known_findings import KnownFinding
 from falcon_balances.domain.table_keys import BalanceKey, ItemKey
 from falcon_balances.domain.table_writes import (
     AddCounters,

@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.balance_items import item_key, read_finding
-from falcon_balances.domain.findings import FindingStatus, KnownFinding, finding_partitions
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.known_findings import FindingStatus, KnownFinding, finding_partitions
 from falcon_balances.domain.table_keys import FINDINGS, ItemKey, merchant_pk
 
 if TYPE_CHECKING:

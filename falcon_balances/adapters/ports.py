@@ -17,12 +17,13 @@ from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.cuts import Cut, Shard, ShardState
 from falcon_balances.domain.effects import Effect
-from falcon_balances.domain.findings import KnownFinding
 from falcon_balances.domain.history import Day, Figures, Mark, Window
+from falcon_balances.domain.known_findings import KnownFinding
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 from falcon_balances.domain.operations import Segment
 from falcon_balances.domain.sale_keys import SaleKey
-from falcon_balances.domain.sales import Sale, SaleOperation
+from falcon_balances.domain.sale_operations import SaleOperation
+from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.standing import Standing
 from falcon_balances.domain.table_keys import BalanceKey, ItemKey
 from falcon_balances.domain.table_writes import TableWrite

@@ -25,7 +25,8 @@ from falcon_balances.domain.findings import (
 )
 from falcon_balances.domain.operations import PSP_STAGES, SIGN_BY_TYPE, OperationType, Stage
 from falcon_balances.domain.sale_keys import SaleKey
-from falcon_balances.domain.sales import OF_A_SALE, Sale, SalePart, StagedPart, sale_effect
+from falcon_balances.domain.sale_parts import OF_A_SALE, SalePart, StagedPart
+from falcon_balances.domain.sales import Sale, sale_effect
 from falcon_balances.domain.standing import Standing, movements_text
 from falcon_balances.domain.table_keys import ItemKey, StandingKey, merchant_pk
 

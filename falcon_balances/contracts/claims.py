@@ -32,7 +32,7 @@ from falcon_balances.domain.operations import (
 )
 from falcon_balances.domain.payouts import Refusal
 from falcon_balances.domain.revising import MerchantTruth, Revision, Truth, revise, truth_of
-from falcon_balances.domain.sales import SalePart, sale_change
+from falcon_balances.domain.sale_parts import SalePart, sale_change
 from falcon_balances.domain.splitting import SplitEvent
 
 # Over all revisions of an operation: a claim names each, and an event names 41 at most.

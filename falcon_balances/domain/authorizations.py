@@ -12,21 +12,12 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from falcon_balances.domain.block_expiry import authorization_partition
-from falcon_balances.domain.blocks import (
-    Block,
-    BlockStatus,
-    ending_writes,
-)
+from falcon_balances.domain.blocks import Block, BlockStatus, ending_writes
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.sale_keys import SaleKey
-from falcon_balances.domain.sales import SaleOperation, difference
+from falcon_balances.domain.sale_operations import SaleOperation, difference
 from falcon_balances.domain.table_keys import AttemptKey, ItemKey, current_key
-from falcon_balances.domain.table_writes import (
-    AddCounters,
-    EndBlock,
-    PutStanding,
-    TableWrite,
-)
+from falcon_balances.domain.table_writes import AddCounters, EndBlock, PutStanding, TableWrite
 
 ATTEMPT_MAX: Final = 99
 _HOLDS: Final = {BlockStatus.ACTIVE, BlockStatus.SETTLED}

@@ -13,7 +13,7 @@ from falcon_balances.domain.block_expiry import expiry_partition
 from falcon_balances.domain.counting import add_to
 from falcon_balances.domain.identity import uuid5_text
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.parts import CountablePart, blocks_with
+from falcon_balances.domain.parts import CountablePart
 from falcon_balances.domain.table_keys import (
     BalanceKey,
     BlockKey,
@@ -21,12 +21,8 @@ from falcon_balances.domain.table_keys import (
     merchant_pk,
     parse_merchant_pk,
 )
-from falcon_balances.domain.table_writes import (
-    AddCounters,
-    EndBlock,
-    PutMark,
-    TableWrite,
-)
+from falcon_balances.domain.table_writes import AddCounters, EndBlock, PutMark, TableWrite
+from falcon_balances.domain.transactions import blocks_with
 
 
 class Purpose(StrEnum):

@@ -4,16 +4,16 @@ A segment is counted whole, or in parts of 24 balances in its own order: the sam
 whatever blocks there are, each part with a mark of its own.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain, islice
+from itertools import islice
 from typing import Final
 
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.compact_lines import compact_text
 from falcon_balances.domain.counted_order import CountedOrder, LateKey, MarkKey
-from falcon_balances.domain.counting import add_to, available_at_once, stage_counters
+from falcon_balances.domain.counting import available_at_once, stage_counters
 from falcon_balances.domain.effects import Effect, effect_text
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import (
@@ -24,14 +24,11 @@ from falcon_balances.domain.operations import (
     Stage,
     main_line,
 )
-from falcon_balances.domain.sales import SalePart, StagedPart
+from falcon_balances.domain.sale_parts import SalePart, StagedPart
 from falcon_balances.domain.standing import (
     Change,
-    Standing,
-    effect_of,
     movements_text,
     nets_of,
-    standing_after,
 )
 from falcon_balances.domain.table_keys import (
     BalanceKey,
@@ -45,20 +42,12 @@ from falcon_balances.domain.table_keys import (
     WindowKey,
     merchant_pk,
 )
-from falcon_balances.domain.table_writes import AddCounters, PutMark, TableWrite
+from falcon_balances.domain.table_writes import PutMark, TableWrite
 
-# TransactWriteItems takes 100 items and 4 MB; the design stays below the second with 3 MB.
-TRANSACTION_ITEMS_MAX: Final = 100
-TRANSACTION_BYTES_MAX: Final = 3_000_000
 # Four items for each: BALANCE, WINDOW, DAY and a block of the operation on it. Besides these a part
 # has its mark, its standing, a note where it is late, its sale and what it took of that: 101, so
 # that one or two blocks of a part that has all of it end in transactions of their own.
 BALANCES_PER_PART: Final = 24
-_ITEM_BYTES: Final = (
-    700  # keys, counters and names of an item besides a segment's lines, rounded up
-)
-# Both stages of an operation in 41 balances, three types in each, ids of 64 characters.
-_STANDING_BYTES: Final = 25_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +118,7 @@ def _part(
         change: Change | None = _change(segment, group)
     else:
         additions |= _correction(arrived)
-        mark = _with_effect(mark, _effect_of_one_stage(segment.stage, group))
+        mark = with_effect(mark, _effect_of_one_stage(segment.stage, group))
         change = _credit(arrived)
     return CountablePart(
         mark,
@@ -274,7 +263,7 @@ def _searched_for(segment: Segment) -> str:
     return main.original_reference if segment.stage in PSP_STAGES else main.external_reference
 
 
-def _with_effect(mark: PutMark, effect: Effect) -> PutMark:
+def with_effect(mark: PutMark, effect: Effect) -> PutMark:
     return PutMark(mark.key, {**mark.attributes, "effect": effect_text(effect)})
 
 
@@ -303,103 +292,3 @@ def _by_type(arrived: ArrivedSegment, lines: Sequence[BalanceOperation]) -> dict
             name = DayCounter(arrived.segment.stage, line.type.value, is_late).name
             counters[name] = counters.get(name, 0) + line.amount.minor
     return counters | {"operations_count": len(lines)}
-
-
-def joined(
-    parts: Iterable[CountablePart], seen: Mapping[ItemKey, Standing]
-) -> tuple[list[CountablePart], list[TableWrite]]:
-    """The parts with what they add to the joint figures, counted in this order on the standings
-    that were `seen`; and each standing once, as it is after all of them.
-
-    One that is counted already changes nothing that matters: its mark stops the transaction.
-    """
-    now: dict[ItemKey, Standing] = {}
-    counted = []
-    for part in parts:
-        change = part.change
-        if change is None:
-            counted.append(part)
-            continue
-        before = now.get(change.key) or seen.get(change.key)
-        now[change.key] = standing_after(change, before)
-        is_of_a_psp = change.stage in PSP_STAGES
-        counted.append(_joined(part, effect_of(change, before)) if is_of_a_psp else part)
-    return counted, [standing.written(seen.get(key)) for key, standing in now.items()]
-
-
-def _joined(part: CountablePart, effect: Effect) -> CountablePart:
-    additions = dict(part.additions)
-    pk = part.mark.key.pk
-    for balance, joint in effect.items():
-        key = ItemKey(pk, balance.sk)
-        counters = {**additions[key], **joint.counters()}
-        additions[key] = additions[ItemKey(pk, WindowKey(part.window, balance).sk)] = counters
-    mark = _with_effect(part.mark, effect)
-    return replace(part, mark=mark, additions=additions)
-
-
-def transactions(parts: Iterable[CountablePart]) -> Iterator[list[CountablePart]]:
-    """Parts grouped so that each group fits one transaction, merged additions counted once.
-
-    Parts are taken by merchant, for those share items. Repeats must have been dropped before.
-    """
-    group: list[CountablePart] = []
-    keys: set[ItemKey] = set()
-    size = 0
-    for part in sorted(parts, key=lambda part: part.mark.key.pk):
-        touched = _touched(part)
-        together = keys | touched
-        more = _bytes_of(part) + (len(together) - len(keys)) * _ITEM_BYTES
-        is_full = len(together) + len(group) + 1 > TRANSACTION_ITEMS_MAX
-        if group and (is_full or size + more > TRANSACTION_BYTES_MAX):
-            yield group
-            group, size, together = [], 0, touched
-            more = _bytes_of(part) + len(touched) * _ITEM_BYTES
-        group.append(part)
-        keys = together
-        size += more
-    if group:
-        yield group
-
-
-def _touched(part: CountablePart) -> set[ItemKey]:
-    """All items but its mark. A block ends only where the part touches the block's balance."""
-    touched = set(part.additions)
-    if part.change is not None:
-        touched.add(part.change.key)
-    for each in part.sale_parts:
-        touched.add(each.part.sale.item)
-        if each.operation_item is not None:
-            touched.add(each.operation_item)
-    room = TRANSACTION_ITEMS_MAX - 1 - len(touched)
-    return touched | set(part.block_keys[:room])
-
-
-def blocks_with(part: CountablePart) -> tuple[ItemKey, ...]:
-    """Those of its blocks that its transaction has room for: of 24 balances, two may be left."""
-    return tuple(key for key in part.block_keys if key in _touched(part))
-
-
-def _bytes_of(part: CountablePart) -> int:
-    standing = 0 if part.change is None else _STANDING_BYTES
-    effect = len(part.additions) * _ITEM_BYTES
-    return _ITEM_BYTES + len(str(part.mark.attributes.get("lines", ""))) + standing + effect
-
-
-def writes_of(
-    group: Sequence[CountablePart], standings: Sequence[TableWrite] = ()
-) -> list[TableWrite]:
-    """One transaction's writes: every mark, then every item once with its merged additions.
-
-    `standings` are those of the group's operations.
-    """
-    merged: dict[ItemKey, dict[str, int]] = {}
-    for part in group:
-        for key, counters in part.additions.items():
-            add_to(merged.setdefault(key, {}), counters)
-    return [
-        *(part.mark for part in group),
-        *chain.from_iterable(part.block_writes for part in group),
-        *standings,
-        *(AddCounters(key, counters) for key, counters in merged.items()),
-    ]

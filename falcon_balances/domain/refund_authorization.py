@@ -27,7 +27,8 @@ from falcon_balances.domain.blocks import (
 from falcon_balances.domain.identity import uuid5_text
 from falcon_balances.domain.operations import OperationType, Segment
 from falcon_balances.domain.sale_keys import SaleKey
-from falcon_balances.domain.sales import CAPTURES, Sale, SaleOperation, difference, left_name
+from falcon_balances.domain.sale_operations import SaleOperation, difference
+from falcon_balances.domain.sales import CAPTURES, Sale, left_name
 from falcon_balances.domain.table_keys import BalanceKey, ItemKey, current_key
 from falcon_balances.domain.table_writes import AddCounters, PutMark, PutStanding, TableWrite
 

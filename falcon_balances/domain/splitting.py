@@ -24,7 +24,7 @@ from falcon_balances.domain.operations import (
     Segment,
     staged,
 )
-from falcon_balances.domain.sales import SalePart, sale_part
+from falcon_balances.domain.sale_parts import SalePart, sale_part
 
 _MINOR_END = 10**AMOUNT_DIGITS_MAX
 

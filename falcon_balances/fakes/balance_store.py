@@ -11,7 +11,6 @@ from falcon_balances.domain.block_expiry import is_due
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import add_to
 from falcon_balances.domain.cuts import Cut, ShardState
-from falcon_balances.domain.parts import TRANSACTION_ITEMS_MAX
 from falcon_balances.domain.table_keys import (
     ATTEMPTS,
     BLOCKS,
@@ -30,6 +29,7 @@ from falcon_balances.domain.table_writes import (
     PutStanding,
     TableWrite,
 )
+from falcon_balances.domain.transactions import TRANSACTION_ITEMS_MAX
 from falcon_balances.fakes.interruptions import Interrupt, Interruptible, interruptible, never
 
 

@@ -19,11 +19,12 @@ from falcon_balances.domain.counted_order import (
     operation_referenced,
 )
 from falcon_balances.domain.effects import Effect, read_effect
-from falcon_balances.domain.findings import KnownFinding
 from falcon_balances.domain.history import Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.known_findings import KnownFinding
 from falcon_balances.domain.sale_keys import SaleKey, operations_of_sale
-from falcon_balances.domain.sales import Sale, SaleOperation
+from falcon_balances.domain.sale_operations import SaleOperation
+from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.standing import Standing
 from falcon_balances.domain.table_keys import (
     FINDINGS,

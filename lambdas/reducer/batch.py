@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from falcon_balances.contracts.stream_records import NewerRecordError
 from falcon_balances.domain.cuts import ShardState, inherited_floor, is_complete
 from falcon_balances.domain.errors import RejectedOperation, TransientError
-from falcon_balances.domain.parts import transactions
+from falcon_balances.domain.transactions import transactions
 from falcon_balances.observability import metrics
 from lambdas.reducer.batch_as_read import Batch
 from lambdas.reducer.counting import count, end_left_over, note_negative

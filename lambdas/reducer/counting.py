@@ -9,11 +9,13 @@ from falcon_balances.adapters.retries import delays
 from falcon_balances.domain.blocks import Block, BlockStatus, ending_writes, left_over, settled
 from falcon_balances.domain.errors import RejectedOperation, TransientError
 from falcon_balances.domain.findings import is_notable
-from falcon_balances.domain.parts import CountablePart, joined, writes_of
-from falcon_balances.domain.sales import SaleOperation, sale_effect
+from falcon_balances.domain.parts import CountablePart
+from falcon_balances.domain.sale_operations import SaleOperation
+from falcon_balances.domain.sales import sale_effect
 from falcon_balances.domain.standing import Standing, written_standings
 from falcon_balances.domain.table_keys import ItemKey, is_balance
 from falcon_balances.domain.table_writes import TableWrite
+from falcon_balances.domain.transactions import joined, writes_of
 from falcon_balances.observability import metrics
 from lambdas.reducer.batch_as_read import Batch, check_same
 from lambdas.reducer.ports import ReducerPorts, refuse

@@ -13,7 +13,7 @@ from falcon_balances.adapters.ports import BalanceStore
 from falcon_balances.contracts.links import ContradictionV1, SettledV1
 from falcon_balances.domain.blocks import BlockStatus
 from falcon_balances.domain.counted_order import MarkKey
-from falcon_balances.domain.findings import Contradiction
+from falcon_balances.domain.known_findings import Contradiction
 from falcon_balances.domain.operations import OperationType, Segment, Stage, main_line
 from falcon_balances.domain.parts import CountablePart
 from falcon_balances.domain.table_keys import AttemptKey, ItemKey, merchant_pk

@@ -12,16 +12,14 @@ from typing import Final
 from falcon_balances.adapters.ports import BalanceStore, TryAgain
 from falcon_balances.adapters.retries import delays
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.findings import (
+from falcon_balances.domain.findings import Finding, findings_of_sale, findings_of_standing
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.known_findings import (
     Contradiction,
-    Finding,
     Subject,
     contradiction_writes,
     finding_writes,
-    findings_of_sale,
-    findings_of_standing,
 )
-from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.standing import Standing
 from falcon_balances.domain.table_keys import ItemKey

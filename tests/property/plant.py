@@ -165,7 +165,7 @@ FAULTS = (
     ),
     Fault(
         "two stages in one batch not counted upon each other",
-        "falcon_balances/domain/parts.py",
+        "falcon_balances/domain/transactions.py",
         "        before = now.get(change.key) or seen.get(change.key)\n",
         "        before = seen.get(change.key)\n",
     ),

@@ -19,20 +19,10 @@ from falcon_balances.domain.blocks import (
     spendable,
 )
 from falcon_balances.domain.operations import Segment, Stage
-from falcon_balances.domain.parts import (
-    ArrivedSegment,
-    CountablePart,
-    countable_parts,
-    joined,
-    writes_of,
-)
+from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts
 from falcon_balances.domain.table_keys import ItemKey
-from falcon_balances.domain.table_writes import (
-    AddCounters,
-    EndBlock,
-    PutMark,
-    PutStanding,
-)
+from falcon_balances.domain.table_writes import AddCounters, EndBlock, PutMark, PutStanding
+from falcon_balances.domain.transactions import joined, writes_of
 from tests.unit.domain.events import segment_of
 
 NOW = datetime(2026, 11, 20, 10, 20, tzinfo=UTC)

@@ -17,7 +17,6 @@ from falcon_balances.domain.authorizations import (
 from falcon_balances.domain.block_expiry import authorization_partition, authorization_partitions
 from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney, Purpose
 from falcon_balances.domain.identity import uuid5_text
-from falcon_balances.domain.parts import TRANSACTION_ITEMS_MAX
 from falcon_balances.domain.refund_authorization import (
     Debit,
     Seen,
@@ -34,15 +33,12 @@ from falcon_balances.domain.refund_authorization import (
     seen_of,
 )
 from falcon_balances.domain.sale_keys import SaleKey
-from falcon_balances.domain.sales import Sale, SaleOperation
+from falcon_balances.domain.sale_operations import SaleOperation
+from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.splitting import split
 from falcon_balances.domain.table_keys import AttemptKey, BalanceKey, current_key
-from falcon_balances.domain.table_writes import (
-    AddCounters,
-    EndBlock,
-    PutMark,
-    PutStanding,
-)
+from falcon_balances.domain.table_writes import AddCounters, EndBlock, PutMark, PutStanding
+from falcon_balances.domain.transactions import TRANSACTION_ITEMS_MAX
 from tests.builders import context_of, fee_of, histories_of, marketplace, operation_of
 
 NOW = datetime(2026, 11, 20, 10, 20, tzinfo=UTC)

@@ -6,16 +6,9 @@ import pytest
 
 from falcon_balances.domain.operations import OperationType, Stage
 from falcon_balances.domain.sale_keys import SaleKey
-from falcon_balances.domain.sales import (
-    Sale,
-    SaleOperation,
-    SalePart,
-    StagedPart,
-    difference,
-    sale_change,
-    sale_effect,
-    sale_part,
-)
+from falcon_balances.domain.sale_operations import SaleOperation, difference
+from falcon_balances.domain.sale_parts import SalePart, StagedPart, sale_change, sale_part
+from falcon_balances.domain.sales import Sale, sale_effect
 from falcon_balances.domain.table_keys import ItemKey
 from tests.builders import confirmed, marketplace, operation_of
 
