@@ -25,6 +25,7 @@ from bench.world import Calls
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
+from falcon_balances.adapters.directory_ports import ContextReader
 from falcon_balances.adapters.merchant_directory import (
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
@@ -34,7 +35,6 @@ from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
 from falcon_balances.adapters.ports import (
     BalanceStore,
     BalanceStream,
-    ContextReader,
     OutcomeTopic,
     PayoutClaims,
     RefundClaims,

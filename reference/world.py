@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.context_samples import CONTEXT_SAMPLES
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
-from falcon_balances.contracts.samples import CONTEXT_SAMPLES
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
 from falcon_balances.domain.blocks import block_writes

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.batch_get import batch_get
-from falcon_balances.adapters.ports import ContextReader
+from falcon_balances.adapters.directory_ports import ContextReader
 from falcon_balances.contracts.merchant_contexts import context_document, parse_merchant_context
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 

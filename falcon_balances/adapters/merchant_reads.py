@@ -16,12 +16,12 @@ from falcon_balances.adapters.balance_items import (
     untyped,
 )
 from falcon_balances.adapters.event_claims import read_claim
+from falcon_balances.adapters.merchant_items import numbers, read_day, read_mark, read_window
 from falcon_balances.adapters.ports import MarkPage, TryAgain
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.compact_lines import lines_of_text
 from falcon_balances.domain.counted_order import (
     CountedOrder,
     LateKey,
@@ -31,11 +31,9 @@ from falcon_balances.domain.counted_order import (
     operation_referenced,
 )
 from falcon_balances.domain.effects import Effect, read_effect
-from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.history import Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.known_findings import KnownFinding
-from falcon_balances.domain.operations import Stage, read_staged
 from falcon_balances.domain.sale_keys import SaleKey, operations_of_sale
 from falcon_balances.domain.sale_operations import SaleOperation
 from falcon_balances.domain.sales import Sale
@@ -51,8 +49,6 @@ from falcon_balances.domain.table_keys import (
     BlockKey,
     CorrectionKey,
     CutKey,
-    DayCounter,
-    DayKey,
     ItemKey,
     ReferenceKey,
     WindowKey,
@@ -129,17 +125,17 @@ class DynamoMerchantReads:
                 raise
         items = [each.get("Item", {}) for each in answer["Responses"]]
         figures = {
-            balance: Figures.of(_numbers(item))
+            balance: Figures.of(numbers(item))
             for balance, item in zip(balances, items, strict=False)
         }
-        return figures, [_window(item) for item in items[len(balances) :] if item]
+        return figures, [read_window(item) for item in items[len(balances) :] if item]
 
     def windows(self, start: datetime, end: datetime) -> Sequence[Window]:
         first, last = windows_from(rfc3339(start)), windows_from(rfc3339(end))
-        return [_window(item) for item in self._between(first, last)]
+        return [read_window(item) for item in self._between(first, last)]
 
     def days(self, first: str, last: str) -> Sequence[Day]:
-        return [_day(item) for item in self._between(days_from(first), f"{days_from(last)}~")]
+        return [read_day(item) for item in self._between(days_from(first), f"{days_from(last)}~")]
 
     def late(self, month: str, limit: int) -> Sequence[CountedOrder]:
         items = self._all(late_in(month), limit)
@@ -165,13 +161,13 @@ class DynamoMerchantReads:
                 Limit=limit,
                 **more,
             )
-        marks = [_mark(item) for item in answer["Items"]]
+        marks = [read_mark(item) for item in answer["Items"]]
         return MarkPage(marks, is_last="LastEvaluatedKey" not in answer)
 
     def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
         items = self._all(marks_of(falcon_operation_id))
         # A segment of many balances is counted in parts; the first part's mark is the segment's.
-        return [_mark(item) for item in items if "lines" in item]
+        return [read_mark(item) for item in items if "lines" in item]
 
     def effect_of(self, mark: Mark) -> Effect:
         """A query: the first part's mark does not know what the others added."""
@@ -288,54 +284,3 @@ class DynamoMerchantReads:
             "merchant_id": {"S": self.merchant_id},
             "counted_order": {"S": order},
         }
-
-
-def _numbers(item: Mapping[str, Any]) -> dict[str, int]:
-    return {name: int(value["N"]) for name, value in item.items() if "N" in value}
-
-
-def _window(item: Mapping[str, Any]) -> Window:
-    start, balance = WindowKey.parse(item["sk"]["S"])
-    return Window(parse_rfc3339(start), balance, Figures.of(_numbers(item)))
-
-
-def _day(item: Mapping[str, Any]) -> Day:
-    return day_of(DayKey.parse(item["sk"]["S"]), _numbers(item))
-
-
-def day_of(key: DayKey, counters: Mapping[str, int]) -> Day:
-    sums: dict[tuple[Stage, str], int] = {}
-    late: dict[tuple[Stage, str], int] = {}
-    for name, value in counters.items():
-        if name != "operations_count":
-            counter = DayCounter.parse(name)
-            target = late if counter.is_late else sums
-            target[counter.stage, counter.type] = value
-    return Day(key.day, key.balance, sums, late, counters.get("operations_count", 0))
-
-
-def _mark(item: Mapping[str, Any]) -> Mark:
-    return mark_of(ItemKey(item["pk"]["S"], item["sk"]["S"]), untyped(item))
-
-
-def mark_of(key: ItemKey, said: Mapping[str, str | int]) -> Mark:
-    """Raises IntegrityError for a mark that the reducer would not have written."""
-    corrects = said.get("corrects")
-    try:
-        operation_id, staged, _ = MarkKey.parse(key.sk)
-        stage, revision = read_staged(staged)
-        return Mark(
-            falcon_operation_id=operation_id,
-            stage=stage,
-            revision=revision,
-            window=parse_rfc3339(str(said["window"])),
-            order=str(said["counted_order"]),
-            log_key=str(said["log_key"]),
-            fingerprint=str(said["fingerprint"]),
-            lines=lines_of_text(str(said["lines"])),
-            effect=read_effect(str(said["effect"])),
-            corrects=None if corrects is None else str(corrects),
-            blocks=tuple(each for each in str(said.get("blocks", "")).split(",") if each),
-        )
-    except (KeyError, ValueError) as error:
-        raise IntegrityError(f"{key.sk}: {error}") from error

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from falcon_balances.contracts.claims import ClaimV1
-from falcon_balances.contracts.execution import ExecutionResult, SplitterInput
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.domain.authorizations import Authorization, Current
 from falcon_balances.domain.balances import Balance
@@ -19,7 +18,6 @@ from falcon_balances.domain.cuts import Cut, Shard, ShardState
 from falcon_balances.domain.effects import Effect
 from falcon_balances.domain.history import Day, Figures, Mark, Window
 from falcon_balances.domain.known_findings import KnownFinding
-from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 from falcon_balances.domain.operations import Segment
 from falcon_balances.domain.sale_keys import SaleKey
 from falcon_balances.domain.sale_operations import SaleOperation
@@ -286,55 +284,3 @@ class MerchantReads(Protocol):
 
     def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
         """Of all stages and revisions, in their order; none that does not name the merchant."""
-
-
-class ContextReader(Protocol):
-    def histories(self, keys: Collection[ContextKey]) -> Mapping[ContextKey, ContextHistory]:
-        """The versions of each key that is known, oldest first."""
-
-    def merchants(self, merchant_ids: Collection[str]) -> Mapping[str, Merchant]:
-        """The merchants that some context names."""
-
-    def context_of(
-        self, key: ContextKey, merchant_id: str
-    ) -> tuple[ContextHistory, Merchant | None]:
-        """One key's versions, oldest first, and one merchant, in one read."""
-
-
-class MerchantDirectory(ContextReader, Protocol):
-    def name_merchant(self, merchant_id: str, merchant: Merchant) -> None:
-        """Add to what is known of a merchant; nothing is ever taken away."""
-
-    def replace(self, key: ContextKey, seen: ContextHistory, history: ContextHistory) -> bool:
-        """Set a key's versions if they are still those `seen`; False if another was faster."""
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantinedBody:
-    """Raw bytes that were refused. `source` is a stage, or `stream`; `received_at` is UTC."""
-
-    source: str
-    body: bytes
-    code: str
-    reason: str
-    received_at: datetime
-
-
-class Quarantine(Protocol):
-    def put(self, refused: QuarantinedBody) -> None: ...
-
-
-class Executions(Protocol):
-    def run(self, step: SplitterInput) -> ExecutionResult:
-        """Split, persist and publish; raises TransientError unless all of it was done."""
-
-
-@dataclass(frozen=True, slots=True)
-class FailedMessage:
-    receipt_handle: str
-    delay_s: int
-
-
-class MessageQueue(Protocol):
-    def return_after(self, failed: Sequence[FailedMessage]) -> None:
-        """Let messages that failed come back after their delays."""

@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from falcon_balances.adapters.aws import aws_call
-from falcon_balances.adapters.ports import QuarantinedBody
+from falcon_balances.adapters.stage_ports import QuarantinedBody
 from falcon_balances.domain.instants import rfc3339
 
 if TYPE_CHECKING:

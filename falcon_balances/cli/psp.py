@@ -36,10 +36,13 @@ def sample(
     as_json: JsonFlag = False,  # noqa: ARG001 - JSON Lines are what a sample is
 ) -> None:
     """Print sample events of a stage as JSON Lines, or the merchants that they need."""
-    from falcon_balances.contracts import samples  # noqa: PLC0415 - pydantic: not for --help
+    from falcon_balances.contracts import (  # noqa: PLC0415 - pydantic: not for --help
+        context_samples,
+        samples,
+    )
 
     if merchants:
-        output.json_lines(samples.CONTEXT_SAMPLES.values())
+        output.json_lines(context_samples.CONTEXT_SAMPLES.values())
         return
     output.json_lines(
         document

@@ -4,8 +4,9 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from falcon_balances.contracts.claims import ClaimV1, Rejection
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import MessageResult, PublisherInput
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.direct_operations import DirectOperation, PayoutReturn
 from falcon_balances.domain.errors import RejectionCode

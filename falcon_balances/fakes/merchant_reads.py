@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from falcon_balances.adapters.merchant_reads import INDEX_DELAY, day_of, mark_of
+from falcon_balances.adapters.merchant_items import day_of, mark_of
+from falcon_balances.adapters.merchant_reads import INDEX_DELAY
 from falcon_balances.adapters.ports import MarkPage, TryAgain
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.available import Joint

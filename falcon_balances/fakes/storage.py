@@ -6,10 +6,10 @@ from falcon_balances.adapters.ports import (
     ConditionFailed,
     LogObject,
     LogTooLargeError,
-    QuarantinedBody,
     WriteOutcome,
 )
 from falcon_balances.adapters.quarantine import quarantine_key
+from falcon_balances.adapters.stage_ports import QuarantinedBody
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.contracts.payouts import PayoutOutcomeV1

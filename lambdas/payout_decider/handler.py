@@ -16,23 +16,20 @@ from typing import TYPE_CHECKING, Any, Final
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.directory_ports import ContextReader
 from falcon_balances.adapters.logged_money import logged_money
 from falcon_balances.adapters.merchant_directory import (
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
 )
 from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
-from falcon_balances.adapters.ports import (
-    ConditionFailed,
-    ContextReader,
-    PayoutClaims,
-    WriteOutcome,
-)
+from falcon_balances.adapters.ports import ConditionFailed, PayoutClaims, WriteOutcome
 from falcon_balances.adapters.retries import delays
 from falcon_balances.adapters.transaction_log import S3TransactionLog
-from falcon_balances.contracts.claims import ClaimV1, Rejection
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import SplitterInput, ValidMessage
 from falcon_balances.contracts.payouts import DecidedMessage, PayoutLoggerInput
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.blocks import Block, LoggedMoney, block_writes, spendable
 from falcon_balances.domain.direct_operations import DirectOperation, PayoutRequest, PayoutReturn

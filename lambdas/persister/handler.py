@@ -20,13 +20,13 @@ from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.ports import Authorizations, EventClaims, TransactionLog
 from falcon_balances.adapters.refund_claims import DynamoAuthorizations
 from falcon_balances.adapters.transaction_log import S3TransactionLog, append_claimed
-from falcon_balances.contracts.claims import Rejection
 from falcon_balances.contracts.execution import (
     PersistedMessage,
     PersisterInput,
     PublisherInput,
     SplitMessage,
 )
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.observability import metrics
 from falcon_balances.settings import PersisterSettings

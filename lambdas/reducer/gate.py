@@ -8,7 +8,8 @@ parked: its bytes go to quarantine, the rest is counted, and no cut is met befor
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from falcon_balances.adapters.ports import BalanceStore, Quarantine, QuarantinedBody
+from falcon_balances.adapters.ports import BalanceStore
+from falcon_balances.adapters.stage_ports import Quarantine, QuarantinedBody
 from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.errors import RejectionCode, TransientError

@@ -6,7 +6,8 @@ from datetime import datetime
 from time import sleep
 
 from falcon_balances.adapters.clock import utc_now
-from falcon_balances.adapters.ports import BalanceStore, BalanceStream, Quarantine, QuarantinedBody
+from falcon_balances.adapters.ports import BalanceStore, BalanceStream
+from falcon_balances.adapters.stage_ports import Quarantine, QuarantinedBody
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.observability import logger, metrics
 from lambdas.reducer.records import StreamRecord

@@ -10,12 +10,12 @@ from pydantic import BaseModel
 
 from falcon_balances.contracts.balance_document import BalanceDocumentV1
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.context_samples import CONTEXT_SAMPLES
 from falcon_balances.contracts.execution import SplitMessage, SplitterInput, ValidMessage
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.contracts.refused_samples import refused_samples
 from falcon_balances.contracts.samples import (
-    CONTEXT_SAMPLES,
     CONTRACT_BY_STAGE,
     DIRECT_SAMPLES,
     EVENT_SAMPLES,

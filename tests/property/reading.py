@@ -11,7 +11,7 @@ from unittest.mock import patch
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from hypothesis import currently_in_test_context, event
 
-from falcon_balances.adapters.merchant_reads import mark_of
+from falcon_balances.adapters.merchant_items import mark_of
 from falcon_balances.domain.balances import fold
 from falcon_balances.domain.counting import stage_counters
 from falcon_balances.domain.cuts import closed_until

@@ -16,8 +16,9 @@ from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.executions import StepFunctionsExecutions
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
-from falcon_balances.adapters.ports import LogObject, QuarantinedBody, StreamEntry
+from falcon_balances.adapters.ports import LogObject, StreamEntry
 from falcon_balances.adapters.quarantine import S3Quarantine
+from falcon_balances.adapters.stage_ports import QuarantinedBody
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.execution import SplitterInput
 from falcon_balances.domain.cuts import Cut, Shard

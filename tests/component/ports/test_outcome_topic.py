@@ -14,8 +14,9 @@ from jsonschema import Draft202012Validator
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.outcome_topic import SnsOutcomeTopic
 from falcon_balances.adapters.ports import OutcomeTopic
-from falcon_balances.contracts.claims import ClaimV1, Rejection
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.direct_operations import PayoutRequest, PayoutReturn
 from falcon_balances.domain.errors import RejectionCode, TransientError
