@@ -26,7 +26,7 @@ class Difference:
 def balances_of(
     sums: Mapping[SumKey, Sum], agreements: Mapping[BalanceId, Agreement]
 ) -> dict[BalanceId, Balance]:
-    """Nothing in the log is blocked: `available` is before blocks.
+    """Nothing in the log is blocked.
 
     `agreements` are of the operations whose stages differ. Raises IntegrityError where lines and
     operations do not add up to the same.
@@ -90,7 +90,7 @@ def _figures(balance: Balance | None) -> dict[str, str]:
         return {}
     exponent = balance.currency.exponent
     figures = {name: getattr(balance, name) for name in COUNTERS}
-    figures["available"] += balance.blocked
+    figures["available"] = balance.available_before_blocks
     return {
         name: str(value) if name == "operations_count" else at_full_scale(value, exponent)
         for name, value in figures.items()

@@ -53,7 +53,7 @@ def figures_at_scale(figures: Figures, currency: str) -> dict[str, Any]:
         "debits_untraced": scaled(figures.debits_untraced, currency),
         "withdrawn": scaled(figures.withdrawn, currency),
         "adjusted": scaled(figures.adjusted, currency),
-        "available_before_blocks": scaled(figures.available, currency),
+        "available_before_blocks": scaled(figures.available_before_blocks, currency),
         "operations_count": figures.operations_count,
     }
 

@@ -13,7 +13,8 @@ from falcon_balances.domain.operations import PSP_STAGES, Segment
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """All figures in minor units of `currency`, signed; `available` already lacks `blocked`.
+    """All figures in minor units of `currency`, signed. `available` lacks what is `blocked`; where
+    a balance is made of the log, nothing is.
 
     `negative_since`, while `available` is below zero: when what took it there reached the stream.
     """
@@ -32,6 +33,11 @@ class Balance:
     available: int = 0
     operations_count: int = 0
     negative_since: datetime | None = None
+
+    @property
+    def available_before_blocks(self) -> int:
+        """As if nothing were set aside."""
+        return self.available + self.blocked
 
     @classmethod
     def from_counters(
