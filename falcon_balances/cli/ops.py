@@ -195,12 +195,12 @@ def give_up(
     as_json: JsonFlag = False,
 ) -> None:
     """Give a payout up that was decided but never reached the log; its money is free again."""
-    from falcon_balances.cli import payouts  # noqa: PLC0415 - not for --help
+    from falcon_balances.cli import payout_outcomes  # noqa: PLC0415 - not for --help
     from falcon_balances.contracts.blocks import is_id  # noqa: PLC0415
 
     if not is_id(by):
         raise InvalidInputError("--by: not of an id's form")
     if dry_run:
         output.note("dry run: nothing was given up")
-    result = payouts.give_up(find_target(env), merchant_id, payout_id, by, dry_run=dry_run)
-    payouts.show(result, as_json=as_json)
+    result = payout_outcomes.give_up(find_target(env), merchant_id, payout_id, by, dry_run=dry_run)
+    payout_outcomes.show(result, as_json=as_json)
