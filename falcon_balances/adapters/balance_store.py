@@ -52,7 +52,11 @@ class DynamoBalanceStore:
         self._table = table
 
     def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
-        """One TransactWriteItems. No client token: marks, not tokens, make it count once."""
+        """One TransactWriteItems, of a hundred items and each item once at most.
+
+        No client token, which DynamoDB forgets after ten minutes: marks make it count once.
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+        """
         with aws_call(f"count {len(writes)} items"):
             try:
                 self._dynamodb.transact_write_items(
@@ -127,6 +131,10 @@ class DynamoBalanceStore:
         ]
 
     def _due(self, partition: str, now: datetime) -> list[dict[str, Any]]:
+        """By an index, which follows the table a moment later: what has ended meanwhile may be
+        among it still, so each end has its own condition.
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
+        """
         with aws_call(f"what is due of {partition}"):
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
@@ -198,7 +206,9 @@ class DynamoBalanceStore:
         self._raise_time(AS_OF_KEY, "as_of", rfc3339(cut_at))
 
     def meet_cut(self, cut: Cut, shard_id: str) -> frozenset[str]:
-        """Idempotent: a set of the shards that have met it."""
+        """Idempotent: ADD puts the shard into a set, and the answer has what all shards put there.
+        Of two shards that meet it at once, whichever is written later sees both.
+        """
         with aws_call(f"meet cut {rfc3339(cut.cut_at)} in {shard_id}"):
             answer = self._dynamodb.update_item(
                 TableName=self._table,

@@ -10,7 +10,8 @@ from falcon_balances.domain.errors import TransientError
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
-_ENTRIES_MAX = 10  # of PublishBatch
+# Of PublishBatch: https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
+_ENTRIES_MAX = 10
 MESSAGE_BYTES_MAX = 256 * 1024  # of a message, and of all messages of a batch
 _CONCURRENT = 4
 _ATTEMPTS = 3

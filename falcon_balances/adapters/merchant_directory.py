@@ -47,7 +47,9 @@ class DynamoMerchantDirectory:
         return (_history(context) if context else ()), (_merchant(merchant) if merchant else None)
 
     def name_merchant(self, merchant_id: str, merchant: Merchant) -> None:
-        """One UpdateItem that adds to sets: the same again changes nothing."""
+        """One UpdateItem that adds to sets: the same again changes nothing, and of two loads at
+        once neither takes away what the other said.
+        """
         said = {
             "balances": sorted("|".join(balance) for balance in merchant.balances),
             "high_risk_keys": sorted(str(key) for key in merchant.high_risk_keys),

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # An index follows its table within a fraction of a second; AWS gives no bound, so we give it this.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
 INDEX_DELAY: Final = timedelta(seconds=10)
 _CUTS_A_PAGE: Final = 10
 
@@ -106,7 +107,10 @@ class DynamoMerchantReads:
     def at_once(
         self, balances: Sequence[BalanceKey], starts: Sequence[datetime]
     ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]] | TryAgain:
-        """One TransactGetItems, the only read that no counting transaction can come between."""
+        """One TransactGetItems, the only read that no counting transaction can come between: a
+        query is read-committed item by item, and may see half of one.
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
+        """
         sks = [balance.sk for balance in balances]
         sks += [WindowKey(rfc3339(start), each).sk for each in balances for start in starts]
         with aws_call(f"{len(sks)} items of {self.merchant_id} at once"):

@@ -47,9 +47,11 @@ class S3TransactionLog:
         self._bucket = bucket
 
     def append(self, key: str, logged: LogObject) -> bool:
-        """A conditional PUT. 412 says only that something lies there: False.
+        """A conditional PUT. 412 says only that something lies there, which may be our own bytes
+        from before an answer was lost: False.
 
         409, another write under way, is TransientError like anything else that S3 refuses.
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
         with aws_call(f"append {key}"):
             try:

@@ -23,6 +23,7 @@ from falcon_balances.domain.table_keys import (
 from falcon_balances.domain.table_writes import AddCounters, TableWrite
 
 # TransactWriteItems takes 100 items and 4 MB; the design stays below the second with 3 MB.
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 TRANSACTION_ITEMS_MAX: Final = 100
 TRANSACTION_BYTES_MAX: Final = 3_000_000
 _ITEM_BYTES: Final = (

@@ -32,7 +32,8 @@ from falcon_balances.settings import PublisherSettings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-RECORDS_PER_PUT: Final = 500  # of PutRecords
+# Of https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
+RECORDS_PER_PUT: Final = 500
 ATTEMPTS: Final = 5
 _FIRST_DELAY_S: Final = 0.1
 

@@ -16,7 +16,12 @@ from lambdas.reducer.records import StreamRecord
 
 
 def reduce_batch(shard_id: str, records: Sequence[StreamRecord], ports: ReducerPorts) -> None:
-    """Count everything before meeting any cut: a cut says that all before it is in."""
+    """Count everything before meeting any cut: a cut says that all before it is in.
+
+    Lambda gives a shard's records in their order, and one batch of a shard at a time; a batch that
+    fails comes again. So every step may be done twice, and none may be left out.
+    https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
+    """
     metrics.add_metric(name="RecordsRead", unit="Count", value=len(records))
     state = _state(shard_id, ports)
     batch = Batch(state.closed_until)
@@ -37,6 +42,8 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], ports: ReducerP
     # Only now: a batch that is repeated until it is counted should not refuse again each time.
     for record, why in not_ours:
         refuse(record, why, ports)
+    # Before the cuts: once one is complete, readers take its quarters for closed, so no later batch
+    # of this shard may count into them.
     if batch.floor != state.closed_until:
         ports.store.raise_shard_floor(shard_id, batch.floor)
     if not _still_parked(batch, state, ports):

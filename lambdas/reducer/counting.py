@@ -34,7 +34,8 @@ def count(group: Sequence[CountablePart], batch: Batch, ports: ReducerPorts) -> 
         if not pending:
             return
         # A block may come or end meanwhile: then the transaction fails, and it is read again.
-        # So it is with a standing that another reducer has moved.
+        # So it is with a standing that another reducer has moved: an operation's segments at one
+        # merchant are all in one shard, except around a resharding.
         pending, standings = _as_they_stand(pending, batch, ports)
         outcomes = ports.store.transact(writes_of(pending, standings))
         if not outcomes:

@@ -18,7 +18,8 @@ from falcon_balances.domain.table_keys import ItemKey, merchant_pk
 from falcon_balances.observability import logger, metrics
 from lambdas.reducer.records import StreamRecord
 
-# They lie in one item. With more, no shard goes on until somebody has looked.
+# They lie in one item, of 400 KB at most. With more, no shard goes on until somebody has looked.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 PARKED_MAX: Final = 1_000
 _KEYS_PER_GET: Final = 100  # of BatchGetItem
 
