@@ -41,7 +41,8 @@ from lambdas.dispatcher.dispatching import dispatch
 from lambdas.dispatcher.handler import queued_messages
 from lambdas.persister.handler import CONCURRENT_MESSAGES, persist
 from lambdas.publisher.handler import publish
-from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from lambdas.splitter.handler import split_messages
 
@@ -153,7 +154,7 @@ class _Reducer:
     def __init__(self, sizes: BatchSizes, quarantine: S3Quarantine) -> None:
         self._sizes = sizes
         self._mapping = world.StreamReader()
-        self._world = World(
+        self._world = ReducerPorts(
             DynamoBalanceStore(client("dynamodb"), world.BALANCES_TABLE),
             KinesisBalanceStream(client("kinesis"), world.STREAM),
             quarantine,
