@@ -3,15 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from random import uniform
 from time import sleep
 from typing import Final
 
 from falcon_balances.adapters.ports import MerchantReads, TryAgain
+from falcon_balances.adapters.retries import delays
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.history import (
-    BalanceKey,
     Figures,
     NotClosedError,
     NothingCountedError,
@@ -20,6 +19,7 @@ from falcon_balances.domain.history import (
     quarters,
 )
 from falcon_balances.domain.instants import QUARTER, quarter_of
+from falcon_balances.domain.table_keys import BalanceKey
 
 ITEMS_AT_ONCE_MAX: Final = 100  # of TransactGetItems
 ATTEMPTS: Final = 8
@@ -58,11 +58,11 @@ def read_past(
 def _at_once(
     reads: MerchantReads, balances: Sequence[BalanceKey], starts: Sequence[datetime], wait: Wait
 ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]]:
-    for attempt in range(ATTEMPTS):
+    for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S, is_spread=True):
         found = reads.at_once(balances, starts)
         if not isinstance(found, TryAgain):
             return found
-        wait(uniform(0.5, 1.0) * _FIRST_DELAY_S * 2**attempt)  # noqa: S311 - no secret
+        wait(delay_s)
     raise TransientError(
         f"balances of {reads.merchant_id}: gave up after {ATTEMPTS} conflicting transactions"
     )

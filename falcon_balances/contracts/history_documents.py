@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from falcon_balances.contracts.fresh import Fresh
 from falcon_balances.contracts.past_balance_documents import FiguresV1
 from falcon_balances.contracts.turnover_documents import SumV1, sums_at_scale
-from falcon_balances.domain.history import BalanceKey, Day, Past
+from falcon_balances.domain.history import Day, Past
 from falcon_balances.domain.instants import QUARTER, rfc3339
+from falcon_balances.domain.table_keys import BalanceKey
 
 _MODEL = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 

@@ -8,10 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_balances.contracts.fresh import Fresh
 from falcon_balances.contracts.past_balance_documents import FiguresV1, figures_at_scale
-from falcon_balances.domain.history import BalanceKey, Figures
+from falcon_balances.domain.history import Figures
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_statements import StatedBalance, StatedLine
 from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.table_keys import BalanceKey
 
 _MODEL = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 

@@ -13,6 +13,7 @@ from falcon_balances.contracts.sale_documents import SaleStoryV1
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.operations import Stage, main_line
 
 _MODEL = ConfigDict(frozen=True, extra="forbid")
@@ -58,7 +59,7 @@ class StageStoryV1(Described):
 
 def _since_when(context_version: str) -> str:
     """Without the hashes: a merchant could try out which `risk` gives its own."""
-    versions = (each.partition("#")[0] for each in context_version.split(","))
+    versions = map(MerchantContext.since_when, context_version.split(","))
     return ",".join(dict.fromkeys(versions))
 
 

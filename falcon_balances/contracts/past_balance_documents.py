@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.contracts.fresh import Fresh
 from falcon_balances.contracts.queries import Source
-from falcon_balances.domain.history import BalanceKey, Figures
+from falcon_balances.domain.history import Figures
+from falcon_balances.domain.table_keys import BalanceKey
 
 _MODEL = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 ObjectsRead = Annotated[
@@ -48,7 +49,7 @@ def figures_at_scale(figures: Figures, currency: str) -> dict[str, Any]:
         "debits_untraced": scaled(figures.debits_untraced, currency),
         "withdrawn": scaled(figures.withdrawn, currency),
         "adjusted": scaled(figures.adjusted, currency),
-        "available_before_blocks": scaled(figures.available, currency),
+        "available_before_blocks": scaled(figures.available_before_blocks, currency),
         "operations_count": figures.operations_count,
     }
 

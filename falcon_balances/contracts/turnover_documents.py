@@ -9,6 +9,7 @@ from falcon_balances.contracts.currencies import scaled
 from falcon_balances.contracts.fresh import Fresh
 from falcon_balances.contracts.past_balance_documents import ObjectsRead
 from falcon_balances.contracts.queries import Source
+from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.operations import Stage, read_staged
 
 _MODEL = ConfigDict(frozen=True, extra="forbid")
@@ -50,15 +51,14 @@ class LateOperationV1(BaseModel):
     counted_in: str
 
     @classmethod
-    def of_order(cls, order: str) -> Self:
-        window, booked, operation_id, said = order.split("#")
-        stage, revision = read_staged(said)
+    def of_order(cls, order: CountedOrder) -> Self:
+        stage, revision = read_staged(order.staged)
         return cls(
-            falcon_operation_id=operation_id,
+            falcon_operation_id=order.falcon_operation_id,
             stage=stage,
             revision=revision,
-            operation_date=booked,
-            counted_in=window,
+            operation_date=order.booked_at,
+            counted_in=order.window,
         )
 
 

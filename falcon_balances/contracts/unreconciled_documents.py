@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.contracts.fresh import Fresh
 from falcon_balances.domain.available import Joint
-from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.standing import Disagreement, Standing, movements_of
+from falcon_balances.domain.table_keys import BalanceKey
 
 _MODEL = ConfigDict(frozen=True, extra="forbid")
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from falcon_balances.domain.balances import Balance, fold
-from falcon_balances.domain.history import BalanceKey, Figures
+from falcon_balances.domain.history import Figures
 from falcon_balances.domain.operations import Segment
+from falcon_balances.domain.table_keys import BalanceKey
 
 
 def logged_balances(segments: Sequence[Segment], live: Sequence[Balance]) -> list[Balance]:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.counting import stage_counters
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import BalanceKey, Figures, Mark, NotClosedError, Past
-from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.history import Figures, Mark, NotClosedError, Past
+from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.operations import BalanceOperation
+from falcon_balances.domain.table_keys import BalanceKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def first_quarter(past: Past, after: str | None) -> datetime:
     """Where the marks of a page begin: with the quarter of its first line, because the windows say
     what a balance was only where a quarter begins.
     """
-    return past.since if after is None else datetime.fromisoformat(after.partition("#")[0])
+    return past.since if after is None else parse_rfc3339(CountedOrder.parse(after).window)
 
 
 def statement_page(

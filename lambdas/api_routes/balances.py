@@ -14,9 +14,10 @@ from falcon_balances.contracts.balance_document import BalanceDocumentV1, balanc
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.past_balance_documents import BalancesAtV1, balances_at
 from falcon_balances.contracts.queries import BalancesQuery
-from falcon_balances.domain.history import BalanceKey, Figures, parse_quarter
+from falcon_balances.domain.history import Figures, parse_quarter
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.logged_balances import logged_balances, logged_figures
+from falcon_balances.domain.table_keys import BalanceKey
 from lambdas.api_routes.context import BalanceShopId, MerchantId, RouteContext, Sources
 from lambdas.api_routes.documented import ETAG, documented
 from lambdas.api_routes.parameters import instant_of

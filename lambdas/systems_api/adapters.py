@@ -4,18 +4,13 @@ from functools import cache
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.directory_ports import ContextReader
 from falcon_balances.adapters.merchant_directory import (
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
 )
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
-from falcon_balances.adapters.ports import (
-    BalanceStore,
-    ContextReader,
-    MerchantReads,
-    RefundClaims,
-    TransactionLog,
-)
+from falcon_balances.adapters.ports import BalanceStore, MerchantReads, RefundClaims, TransactionLog
 from falcon_balances.adapters.queues import SqsQueues
 from falcon_balances.adapters.refund_claims import DynamoRefundClaims
 from falcon_balances.adapters.transaction_log import S3TransactionLog

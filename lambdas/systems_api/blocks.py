@@ -9,11 +9,10 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from falcon_balances.adapters.authorizing import end_authorization, find_authorization
 from falcon_balances.contracts.blocks import BlockListV1, BlockRequestV1, BlockV1, is_id
 from falcon_balances.contracts.problems import Problem
-from falcon_balances.domain.authorizations import attempt_key
 from falcon_balances.domain.blocks import Block, BlockStatus
-from falcon_balances.domain.counting import ItemKey, block_sk, merchant_pk
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.merchant_context import Merchant
+from falcon_balances.domain.table_keys import AttemptKey, BlockKey, ItemKey, merchant_pk
 from lambdas.api_routes.context import RouteContext
 from lambdas.api_routes.documented import answered, created
 from lambdas.systems_api import adapters
@@ -91,7 +90,7 @@ class BlockRoutes:
         caller = caller_of(self._api, merchant_id, block_id)
         block = _find(merchant_id, block_id)
         if block.operation_id is not None and block.attempt is not None:
-            self._release_refund(attempt_key(block.operation_id, block.attempt), caller)
+            self._release_refund(AttemptKey(block.operation_id, block.attempt).item, caller)
             block = _find(merchant_id, block_id)
         block = release(block, caller, self._context.now(), adapters.store())
         return self._api.answer(BlockV1.of(block))
@@ -144,7 +143,7 @@ def _with_balance(merchant_id: str, balance_shop_id: str, currency: str) -> Merc
 
 
 def _find(merchant_id: str, block_id: str) -> Block:
-    key = ItemKey(merchant_pk(merchant_id), block_sk(block_id))
+    key = ItemKey(merchant_pk(merchant_id), BlockKey(block_id).sk)
     block = adapters.store().blocks([key]).get(key)
     if block is None:
         raise NotFoundError

@@ -10,10 +10,11 @@ from falcon_balances.contracts.authorizations import (
     RefundAuthorizationV1,
 )
 from falcon_balances.contracts.problems import Problem
-from falcon_balances.domain.authorizations import Authorization, debits_of
+from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.blocks import Block, LoggedMoney
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.merchant_context import Merchant
+from falcon_balances.domain.refund_authorization import debits_of
 from falcon_balances.domain.splitting import context_keys, split
 from lambdas.api_routes.context import RouteContext
 from lambdas.api_routes.documented import created

@@ -11,27 +11,21 @@ from unittest.mock import patch
 from hypothesis import currently_in_test_context, event
 
 from falcon_balances.adapters import merchant_statements, operation_pages
-from falcon_balances.adapters.merchant_reads import mark_of
+from falcon_balances.adapters.merchant_items import mark_of
 from falcon_balances.adapters.merchant_statements import read_statement_page
 from falcon_balances.adapters.operation_pages import read_operations
 from falcon_balances.adapters.past_reads import read_past
 from falcon_balances.domain.balances import fold
-from falcon_balances.domain.counting import ItemKey, is_balance, merchant_pk, stage_counters
+from falcon_balances.domain.counting import stage_counters
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import (
-    BalanceKey,
-    Figures,
-    Mark,
-    NotClosedError,
-    NothingCountedError,
-    Past,
-)
+from falcon_balances.domain.history import Figures, Mark, NotClosedError, NothingCountedError, Past
 from falcon_balances.domain.instants import QUARTER, quarter_of
 from falcon_balances.domain.logged_balances import logged_balances, logged_figures
 from falcon_balances.domain.merchant_statements import StatedLine
 from falcon_balances.domain.operation_filter import OperationFilter
 from falcon_balances.domain.operations import BalanceOperation, Segment
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey, is_balance, merchant_pk
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from tests.property.actors import TaskDiedError
 from tests.property.agreement import open_operations

@@ -19,7 +19,6 @@ from falcon_balances.contracts.log_objects import FlawedObjectError, read_strict
 from falcon_balances.contracts.operation_documents import LineV1
 from falcon_balances.contracts.operation_story import OperationStory
 from falcon_balances.contracts.operation_story_documents import SetAsideV1
-from falcon_balances.domain.counting import ItemKey, merchant_pk, standing_sk
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.log_format import merchant_of
 from falcon_balances.domain.operations import (
@@ -30,6 +29,7 @@ from falcon_balances.domain.operations import (
     staged,
 )
 from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import ItemKey, StandingKey, merchant_pk, parse_merchant_pk
 
 ENVIRONMENT: Final = "not looked at: needs the environment, without --log FOLDER"
 _STAGES: Final = list(Stage)
@@ -257,14 +257,14 @@ class _Telling:
         if self._target is None or self._told is None:
             return dict.fromkeys(("blocks", "corrected_by", "open"), ENVIRONMENT)
         store = DynamoBalanceStore(self._target.client("dynamodb"), self._target.balances_table)
-        keys = [ItemKey(merchant_pk(each), standing_sk(self._id)) for each in merchants]
+        keys = [ItemKey(merchant_pk(each), StandingKey(self._id).sk) for each in merchants]
         found = store.items(keys)
         standings = {key: Standing.from_attributes(key, said) for key, said in found.items()}
         return {
             "blocks": [SetAsideV1.of(each).model_dump(mode="json") for each in self._told.blocks],
             "corrected_by": self._told.corrected_by,
             "open": {
-                key.pk.removeprefix(merchant_pk("")): each.disagreement.value
+                parse_merchant_pk(key.pk): each.disagreement.value
                 for key, each in standings.items()
                 if each.disagreement is not None
             },

@@ -7,7 +7,7 @@ from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.audit.applied_fees import applied_fees
 from falcon_balances.cli.target import Target
 from falcon_balances.contracts.merchant_contexts import context_document
-from falcon_balances.domain.merchant_context import ContextKey, MerchantContext
+from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.operations import BalanceOperation
 
 PlaceAndProblem = tuple[str, str]
@@ -33,7 +33,7 @@ def contexts_of(
 
 
 def _context(target: Target, version: str) -> MerchantContext | None:
-    key = ContextKey(*version.partition("@")[0].split("|"))
+    key = MerchantContext.key_of_claimed(version)
     directory = DynamoMerchantDirectory(target.client("dynamodb"), target.context_table)
     history = directory.histories([key]).get(key, ())
     return next((each for each in history if each.claimed_as == version), None)

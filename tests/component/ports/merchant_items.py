@@ -12,10 +12,10 @@ from falcon_balances.domain.blocks import (
     Purpose,
     manual_block_id,
 )
+from falcon_balances.domain.direct_operations import Adjustment
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.money import Money
-from falcon_balances.domain.operations import Adjustment
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
 from tests.builders import (
     RECEIVED_AT,

@@ -12,11 +12,12 @@ from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.adapters.ports import MerchantReads, TryAgain
-from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import QUARTER
 from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from lambdas.reducer.records import StreamRecord
 from tests.builders import (
     claim_of,

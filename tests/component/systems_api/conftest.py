@@ -6,7 +6,7 @@ import pytest
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
-from falcon_balances.domain.counting import AddCounters
+from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from lambdas.systems_api import adapters, blocking
 from lambdas.systems_api import handler as systems
@@ -23,7 +23,7 @@ from tests.component.world import (
 def store(aws, monkeypatch):
     """Merchant 5553 with 100.00 EUR available, at 10:20."""
     monkeypatch.setattr(systems.routes, "now", lambda: NOW)
-    monkeypatch.setattr(blocking, "delay_s", lambda _attempt: 0)
+    monkeypatch.setattr(blocking, "contention_delays", lambda: [0] * blocking.ATTEMPTS)
     aws.load(context_of(), context_of("other"))
     store = DynamoBalanceStore(client("dynamodb"), BALANCES_TABLE)
     store.transact([AddCounters(BALANCE, {"available": 10000, "operations_count": 1})])

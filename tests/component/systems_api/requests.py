@@ -4,7 +4,8 @@ import json
 from base64 import b64encode
 from typing import Any
 
-from falcon_balances.domain.counting import AddCounters, ItemKey
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from lambdas.systems_api import handler as systems
 from tests.builders import (
     confirmed,

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from falcon_balances.domain.counting import AddCounters, ItemKey
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from tests.component.api_calls import PROBLEM, REQUEST_ID
 from tests.component.systems_api.requests import (
     AUTHORIZATIONS,

@@ -5,7 +5,7 @@ import pytest
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.adapters.transaction_log import S3TransactionLog
-from falcon_balances.domain.counting import AddCounters
+from falcon_balances.domain.table_writes import AddCounters
 from lambdas.systems_api import adapters
 from tests.builders import (
     confirmed,

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, block_writes, ending_writes
-from falcon_balances.domain.counting import AddCounters
 from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.table_writes import AddCounters
 from lambdas.systems_api import blocking
 from tests.component.api_calls import NOT_FOUND, PROBLEM
 from tests.component.systems_api.requests import (

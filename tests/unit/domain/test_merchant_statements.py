@@ -8,7 +8,7 @@ import pytest
 
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import BalanceKey, Figures, Mark, NotClosedError, Past, Window
+from falcon_balances.domain.history import Figures, Mark, NotClosedError, Past, Window
 from falcon_balances.domain.instants import QUARTER, parse_rfc3339, quarter_of, rfc3339
 from falcon_balances.domain.merchant_statements import (
     MerchantStatementPage,
@@ -20,6 +20,7 @@ from falcon_balances.domain.merchant_statements import (
 )
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import BalanceOperation, OperationType, Stage
+from falcon_balances.domain.table_keys import BalanceKey
 
 EUR = Currency("EUR", 2)
 BS_1, BS_2 = BalanceKey("bs-1", "EUR"), BalanceKey("bs-2", "EUR")
@@ -71,7 +72,7 @@ MARKS = [
 
 
 def figures(adjusted: int, count: int) -> Figures:
-    return Figures(adjusted=adjusted, available=adjusted, operations_count=count)
+    return Figures(adjusted=adjusted, available_before_blocks=adjusted, operations_count=count)
 
 
 OPENING = {BS_1: figures(1_000, 9), BS_2: figures(0, 0)}
