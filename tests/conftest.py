@@ -3,11 +3,14 @@
 import os
 from collections import Counter
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import Phase, settings
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
 
 os.environ |= {  # noqa: TID251 - before the functions under test are imported
     "LOG_LEVEL": "CRITICAL",
@@ -39,13 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item._id = replace(item.id, params=str(number))
 
 
-class OneWorkerPerStack(LoadScopeScheduling):
-    """Of several workers one runs a whole file; and one alone all that shares the embedded AWS."""
+@pytest.hookimpl(optionalhook=True)  # of xdist, which `-p no:xdist` leaves out
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadScopeScheduling":
+    from tests.scheduling import OneWorkerPerStack
 
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "e2e" if file.startswith("tests/e2e/") else file
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerPerStack:
     return OneWorkerPerStack(config, log)
