@@ -19,6 +19,9 @@ os.environ |= {  # noqa: TID251 - before the functions under test are imported
     "POWERTOOLS_SERVICE_NAME": "test",
 }
 
+# Of what tests start as processes: without bytecode each compiles all its libraries anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # noqa: TID251
+
 # How thorough the property test of the whole path is; other property tests say it themselves.
 settings.register_profile("quick", max_examples=200, deadline=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None, derandomize=True)
