@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,8 @@ os.environ |= {  # noqa: TID251 - before the functions under test are imported
     "POWERTOOLS_SERVICE_NAME": "test",
 }
 
+USE_SCHEMATHESIS = ("test_openapi.py", "test_typed_client.py")
+
 # Of what tests start as processes: without bytecode each compiles all its libraries anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # noqa: TID251
 
@@ -29,6 +32,15 @@ settings.register_profile("long", max_examples=10_000, deadline=None)
 # To see whether a planted fault is found: no time is spent on making the example smaller.
 settings.register_profile("planted", settings.get_profile("thorough"), phases=[Phase.generate])
 settings.load_profile("thorough" if "CI" in os.environ else "quick")  # noqa: TID251
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> None:
+    """Schemathesis' plugin takes two seconds to load: only the files that use it wait for it."""
+    if module_path.name in USE_SCHEMATHESIS:
+        from schemathesis.pytest import plugin
+
+        if not parent.config.pluginmanager.is_registered(plugin):
+            parent.config.pluginmanager.register(plugin, "schemathesis")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
