@@ -3,9 +3,9 @@
 from tests.property.faults.fault import Fault
 
 # Splitting a shard at just the wrong moment is too rare to wait for: a test does it on purpose.
-SPLITTING = ("tests/component/test_reducer_cuts.py",)
+CUTTING = ("tests/component/test_reducer_cuts.py",)
 # Two reducers at one operation, each with another segment of it: records in order never bring that.
-COUNTING = ("tests/component/test_reducer.py",)
+COUNTING = ("tests/component/test_reducer_standings.py",)
 REVISING = ("tests/component/test_revisions.py",)
 
 COUNTING_FAULTS = (
@@ -116,6 +116,36 @@ COUNTING_FAULTS = (
         "lambdas/reducer/batch.py",
         "    pending = list(parents[shard_id])\n",
         "    pending: list[str] = []\n",
-        first=SPLITTING,
+        first=CUTTING,
+    ),
+    Fault(
+        "behind a cut of its own batch a record counted in a closed quarter",
+        "lambdas/reducer/batch.py",
+        "        self.floor = window = window_of(record.arrived_at, self.floor)\n",
+        "        window = window_of(record.arrived_at, None if self.cuts else self.floor)\n"
+        "        self.floor = newest([self.floor, window])\n",
+        first=CUTTING,
+    ),
+    Fault(
+        "before a cut of its own batch a record counted behind it",
+        "lambdas/reducer/batch.py",
+        "    for record in records:\n        try:\n",
+        "    for record in sorted(records, key=lambda each: b'\"cut\"' not in each.data):\n"
+        "        try:\n",
+        first=CUTTING,
+    ),
+    Fault(
+        "every record of a batch taken as arrived with its first one",
+        "lambdas/reducer/batch.py",
+        "    arrived = [batch.record_of(part).arrived_at for part in parts]\n",
+        "    arrived = [batch.record_of(parts[0]).arrived_at for _ in parts]\n",
+        first=("tests/component/test_batch_order.py",),
+    ),
+    Fault(
+        "other lines under the fingerprint that was counted",
+        "lambdas/reducer/batch.py",
+        '_SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines", "corrects")\n',
+        '_SAID_BY_THE_RECORD: Final = ("fingerprint",)\n',
+        first=("tests/component/test_reducer.py",),
     ),
 )

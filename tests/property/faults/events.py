@@ -86,6 +86,7 @@ EVENTS_FAULTS = (
         "lambdas/persister/deciding.py",
         "        if existing is None or existing.fingerprint != ours.fingerprint:\n",
         "        if ours.fingerprint:\n",
+        first=("tests/component/test_persister.py",),
     ),
     Fault(
         "swallowed conflict",
@@ -116,5 +117,35 @@ EVENTS_FAULTS = (
         "lambdas/dispatcher/dispatching.py",
         "        if len(chunk) > 1:\n",
         "        if len(chunk) > 100:\n",
+    ),
+    Fault(
+        "lines numbered by merchant instead of by balance",
+        "falcon_balances/domain/splitting.py",
+        "        n = numbers.get(number_key, 0)\n        numbers[number_key] = n + 1\n",
+        '        of_merchant = (merchant_id, "", line_type)\n'
+        "        n = numbers.get(of_merchant, 0)\n"
+        "        numbers[of_merchant] = n + 1\n",
+        first=("tests/unit/domain/test_identity.py",),
+    ),
+    Fault(
+        "an internal failure of the stream taken as acknowledged",
+        "falcon_balances/adapters/balance_stream.py",
+        'if record.get("ErrorCode")]\n',
+        'if "Throughput" in record.get("ErrorCode", "")]\n',
+        first=("tests/component/test_publisher.py",),
+    ),
+    Fault(
+        "a merchant's log read without one of its stages",
+        "falcon_balances/adapters/transaction_log.py",
+        "            for stage in Stage:\n",
+        "            for stage in (Stage.CONFIRMED, Stage.RECONCILED, Stage.PAYOUT):\n",
+        first=("tests/component/ports/test_transaction_log.py",),
+    ),
+    Fault(
+        "other bytes in the log under our fingerprint taken as ours",
+        "falcon_balances/adapters/transaction_log.py",
+        "log.read(key).body != logged.body:\n",
+        'log.read(key).metadata.get("fingerprint") != logged.metadata["fingerprint"]:\n',
+        first=("tests/component/test_persister.py",),
     ),
 )

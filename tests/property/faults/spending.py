@@ -3,6 +3,7 @@
 from tests.property.faults.fault import Fault
 
 SPENDING = ("tests/property/test_races.py", "tests/property/test_spending.py")
+NEGATIVE = ("tests/component/test_negative_since.py",)
 
 SPENDING_FAULTS = (
     Fault(
@@ -116,5 +117,33 @@ SPENDING_FAULTS = (
         "        created_at=now,\n",
         "        created_at=now,\n        expiry=now,\n",
         first=SPENDING,
+    ),
+    Fault(
+        "a balance left negative by the expirer of its block",
+        "lambdas/expirer/handler.py",
+        "    store.set_negative_since(block.balance_key, None)\n    return True\n",
+        "    return True\n",
+        first=NEGATIVE,
+    ),
+    Fault(
+        "a balance left negative by the release of its block",
+        "lambdas/balance_api/blocking.py",
+        "            store.set_negative_since(block.balance_key, None)\n",
+        "",
+        first=NEGATIVE,
+    ),
+    Fault(
+        "a balance left negative by the end of its authorization",
+        "falcon_balances/adapters/authorizing.py",
+        "                store.set_negative_since(block.balance_key, None)\n",
+        "                pass\n",
+        first=NEGATIVE,
+    ),
+    Fault(
+        "a balance left negative by a refund that is counted on another",
+        "lambdas/reducer/batch.py",
+        "                world.store.set_negative_since(block.balance_key, None)\n",
+        "",
+        first=NEGATIVE,
     ),
 )
