@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from lambdas.reducer import cuts
 from lambdas.reducer import handler as reducer
 from lambdas.reducer.batch import World
 from lambdas.splitter import handler as splitter
+from tests.component.buckets import Buckets
 from tests.component.ledger import Ledger
 from tests.component.world import ENVIRONMENT, REGION, AwsWorld
 
@@ -88,3 +90,12 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> Ledger:
     fakes = Ledger()
     fakes.serve(monkeypatch)
     return fakes
+
+
+@pytest.fixture
+def buckets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Buckets]:
+    """Log and manifests on moto, empty."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        yield Buckets(tmp_path)
