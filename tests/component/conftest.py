@@ -1,6 +1,7 @@
 """Fixtures of the component tests: the functions with their environment, AWS on moto."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,14 +69,20 @@ def forget_adapters() -> None:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsWorld]:
+    with aws_world(monkeypatch) as world:
+        yield world
+
+
+@contextmanager
+def aws_world(patch: pytest.MonkeyPatch) -> Iterator[AwsWorld]:
     """All resources, empty, and every function ready to be called on them."""
     for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "false")  # an empty flush is a warning
+        patch.setenv(name, value)
+    patch.setenv("POWERTOOLS_METRICS_DISABLED", "false")  # an empty flush is a warning
     world = AwsWorld()
-    monkeypatch.setattr(dispatcher, "StepFunctionsExecutions", lambda *_: world.executions)
-    monkeypatch.setattr(publisher.publish, "__defaults__", (no_wait,))
-    monkeypatch.setattr(reducer, "World", partial(World, wait=no_wait))
+    patch.setattr(dispatcher, "StepFunctionsExecutions", lambda *_: world.executions)
+    patch.setattr(publisher.publish, "__defaults__", (no_wait,))
+    patch.setattr(reducer, "World", partial(World, wait=no_wait))
     forget_adapters()
     metrics.clear_metrics()
     with mock_aws():
