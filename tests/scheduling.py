@@ -2,10 +2,13 @@
 
 from xdist.scheduler import LoadScopeScheduling
 
+# The embedded AWS, and the synthesized templates, of which there shall be one of each.
+SHARED = ("tests/e2e/", "tests/infra/")
+
 
 class OneWorkerPerStack(LoadScopeScheduling):
-    """One worker runs a whole file, and one worker alone all files that share the embedded AWS."""
+    """One worker runs a whole file, and one alone all files of a folder that shares something."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "e2e" if file.startswith("tests/e2e/") else file
+        return next((folder for folder in SHARED if file.startswith(folder)), file)
