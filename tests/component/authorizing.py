@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.counting import ItemKey
 from falcon_balances.domain.merchant_context import merchants_of
 from falcon_balances.domain.sales import Sale, SaleKey
+from falcon_balances.domain.table_keys import ItemKey
 from lambdas.balance_api import authorizing
+from lambdas.balance_api.blocking import ATTEMPTS
 from tests.builders import (
     Document,
     confirmed,
@@ -82,6 +83,6 @@ def sold(monkeypatch: pytest.MonkeyPatch) -> Ledger:
     ledger.directory.contexts |= {context.key: [context] for context in CONTEXTS}
     ledger.directory.named |= merchants_of(CONTEXTS)
     ledger.serve(monkeypatch)
-    monkeypatch.setattr(authorizing, "delay_s", lambda _attempt: 0)
+    monkeypatch.setattr(authorizing, "contention_delays", lambda: [0] * ATTEMPTS)
     ledger.count(SOLD, traced(SOLD))
     return ledger

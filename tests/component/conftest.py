@@ -13,13 +13,13 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.observability import metrics
 from lambdas.balance_api import handler as balance_api
 from lambdas.balance_api import systems
+from lambdas.cutter import handler as cutter
 from lambdas.dispatcher import handler as dispatcher
 from lambdas.expirer import handler as expirer
 from lambdas.persister import handler as persister
 from lambdas.publisher import handler as publisher
-from lambdas.reducer import cuts
 from lambdas.reducer import handler as reducer
-from lambdas.reducer.batch import World
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.splitter import handler as splitter
 from tests.component.buckets import Buckets
 from tests.component.ledger import Ledger
@@ -51,7 +51,7 @@ def forget_adapters() -> None:
     """As in a new process: settings are read again."""
     for cached in (
         balance_api._settings,
-        cuts._stream,
+        cutter._stream,
         dispatcher._adapters,
         dispatcher._queue,
         expirer._store,
@@ -82,7 +82,7 @@ def aws_world(patch: pytest.MonkeyPatch) -> Iterator[AwsWorld]:
     world = AwsWorld()
     patch.setattr(dispatcher, "StepFunctionsExecutions", lambda *_: world.executions)
     patch.setattr(publisher.publish, "__defaults__", (no_wait,))
-    patch.setattr(reducer, "World", partial(World, wait=no_wait))
+    patch.setattr(reducer, "ReducerPorts", partial(ReducerPorts, wait=no_wait))
     forget_adapters()
     metrics.clear_metrics()
     with mock_aws():

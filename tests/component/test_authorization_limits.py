@@ -2,7 +2,8 @@
 
 import pytest
 
-from falcon_balances.domain.counting import AddCounters, ItemKey
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.storage import MemoryRefundClaims
 from lambdas.balance_api import systems
 from tests.builders import (

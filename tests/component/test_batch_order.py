@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from falcon_balances.domain.counting import ItemKey
 from falcon_balances.domain.payouts import payout_block
+from falcon_balances.domain.table_keys import ItemKey
 from tests.builders import confirmed, context_of, data_of, record_of, shop
 from tests.component.counting_blocks import (
     BALANCE,

@@ -7,18 +7,15 @@ import pytest
 from falcon_balances.adapters.authorizing import find_authorization
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
-from falcon_balances.domain.authorizations import (
-    BlockName,
-    Current,
-    Seen,
-    authorization_writes,
-)
+from falcon_balances.domain.authorizations import BlockName, Current
 from falcon_balances.domain.blocks import BlockStatus
-from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.payouts import payout_block
+from falcon_balances.domain.refund_authorization import Seen, authorization_writes
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from lambdas.balance_api.blocking import request_block
-from lambdas.reducer.batch import ATTEMPTS
+from lambdas.reducer.counting import ATTEMPTS
 from tests.builders import (
     confirmed,
     data_of,

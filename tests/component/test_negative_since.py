@@ -7,14 +7,11 @@ from datetime import timedelta
 import pytest
 
 from falcon_balances.adapters.authorizing import end_authorization, find_authorization
-from falcon_balances.domain.authorizations import (
-    BlockName,
-    Current,
-    Seen,
-    authorization_writes,
-)
+from falcon_balances.domain.authorizations import BlockName, Current
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, manual_block_id
-from falcon_balances.domain.counting import AddCounters, ItemKey
+from falcon_balances.domain.refund_authorization import Seen, authorization_writes
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from lambdas.balance_api.blocking import release, request_block
 from lambdas.expirer.handler import expire_blocks

@@ -6,7 +6,7 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.compact_lines import compact_text
-from falcon_balances.domain.counting import ItemKey
+from falcon_balances.domain.table_keys import ItemKey
 from tests.builders import (
     confirmed,
     data_of,

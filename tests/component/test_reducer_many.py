@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from falcon_balances.domain.counting import TableWrite
+from falcon_balances.domain.table_writes import TableWrite
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from lambdas.reducer import handler as reducer
 from tests.builders import (

@@ -19,13 +19,13 @@ COUNTING_FAULTS = (
     Fault(
         "cuts met while records are parked",
         "lambdas/reducer/batch.py",
-        "    if not _still_parked(batch, state, world):\n",
-        "    if _still_parked(batch, state, world) in (True, False):\n",
+        "    if not _still_parked(batch, state, ports):\n",
+        "    if _still_parked(batch, state, ports) in (True, False):\n",
         first=REVISING,
     ),
     Fault(
         "mark without condition",
-        "falcon_balances/domain/counting.py",
+        "falcon_balances/domain/table_writes.py",
         "    only_if_absent: bool = True\n",
         "    only_if_absent: bool = False\n",
     ),
@@ -52,13 +52,13 @@ COUNTING_FAULTS = (
     ),
     Fault(
         "two stages in one batch not counted upon each other",
-        "falcon_balances/domain/parts.py",
+        "falcon_balances/domain/transactions.py",
         "        before = now.get(change.key) or seen.get(change.key)\n",
         "        before = seen.get(change.key)\n",
     ),
     Fault(
         "a window that goes back within a shard",
-        "lambdas/reducer/batch.py",
+        "lambdas/reducer/batch_as_read.py",
         "        self.floor = window = window_of(",
         "        window = window_of(",
     ),
@@ -85,25 +85,25 @@ COUNTING_FAULTS = (
     Fault(
         "an operation not noted as late",
         "falcon_balances/domain/parts.py",
-        "        additions |= _late(arrived, mark)\n",
+        "        additions |= _late(arrived, mark.key.pk)\n",
         "        pass\n",
     ),
     Fault(
         "what is late not told apart in its day",
         "falcon_balances/domain/parts.py",
-        '        by_type |= {f"{LATE}{name}": amount for name, amount in by_type.items()}\n',
-        "        pass\n",
+        "        for is_late in (False, True) if _is_late(arrived) else (False,):\n",
+        "        for is_late in (False,):\n",
     ),
     Fault(
         "cut met before what lies before it is counted",
         "lambdas/reducer/batch.py",
         "    for group in transactions(part for part, _ in batch.parts.values()):\n"
-        "        _count(group, batch, world)\n",
+        "        count(group, batch, ports)\n",
         "    for cut in batch.cuts:\n"
-        "        if world.store.meet_cut(cut, shard_id).issuperset(cut.shards):\n"
-        "            world.store.advance_as_of(cut.cut_at)\n"
+        "        if is_complete(cut, ports.store.meet_cut(cut, shard_id)):\n"
+        "            ports.store.advance_as_of(cut.cut_at)\n"
         "    for group in transactions(part for part, _ in batch.parts.values()):\n"
-        "        _count(group, batch, world)\n",
+        "        count(group, batch, ports)\n",
     ),
     Fault(
         "a closed quarter counted into",
@@ -113,14 +113,14 @@ COUNTING_FAULTS = (
     ),
     Fault(
         "the floor of a split shard's parents forgotten",
-        "lambdas/reducer/batch.py",
+        "falcon_balances/domain/cuts.py",
         "    pending = list(parents[shard_id])\n",
         "    pending: list[str] = []\n",
         first=CUTTING,
     ),
     Fault(
         "behind a cut of its own batch a record counted in a closed quarter",
-        "lambdas/reducer/batch.py",
+        "lambdas/reducer/batch_as_read.py",
         "        self.floor = window = window_of(record.arrived_at, self.floor)\n",
         "        window = window_of(record.arrived_at, None if self.cuts else self.floor)\n"
         "        self.floor = newest([self.floor, window])\n",
@@ -136,14 +136,14 @@ COUNTING_FAULTS = (
     ),
     Fault(
         "every record of a batch taken as arrived with its first one",
-        "lambdas/reducer/batch.py",
+        "lambdas/reducer/counting.py",
         "    arrived = [batch.record_of(part).arrived_at for part in parts]\n",
         "    arrived = [batch.record_of(parts[0]).arrived_at for _ in parts]\n",
         first=("tests/component/test_batch_order.py",),
     ),
     Fault(
         "other lines under the fingerprint that was counted",
-        "lambdas/reducer/batch.py",
+        "lambdas/reducer/batch_as_read.py",
         '_SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines", "corrects")\n',
         '_SAID_BY_THE_RECORD: Final = ("fingerprint",)\n',
         first=("tests/component/test_reducer.py",),

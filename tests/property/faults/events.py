@@ -55,8 +55,8 @@ EVENTS_FAULTS = (
     Fault(
         "publish before PUT",
         "lambdas/persister/handler.py",
-        "        for segment in claim.segments:\n",
-        "        for segment in claim.segments if claim is not message.claim else ():\n",
+        "        append_claimed(log, claim)\n",
+        "        if claim is not message.claim:\n            append_claimed(log, claim)\n",
     ),
     Fault(
         "publisher before persister in the state machine",
@@ -68,6 +68,7 @@ EVENTS_FAULTS = (
         "PUT before claim",
         "lambdas/persister/handler.py",
         "    try:\n        decided = decide(claims, message, now)\n",
+        "    from falcon_balances.adapters.ports import LogObject\n"
         "    for segment in message.claim.segments:\n"
         "        body = message.claim.body_of(segment).encode()\n"
         "        ours = LogObject(body, message.claim.log_metadata(segment))\n"
