@@ -45,7 +45,7 @@ def test_conflicts_without_end_give_the_batch_back_uncounted(aws, monkeypatch):
 
 
 def test_a_batch_that_failed_half_way_counts_the_rest_when_it_comes_back(aws, monkeypatch):
-    batch = [segment(n) for n in range(200)]
+    batch = [segment(n) for n in range(40)]
     dynamodb = disturb(monkeypatch, DisturbedDynamo())
     passed = dynamodb.transact_write_items
 
@@ -58,11 +58,11 @@ def test_a_batch_that_failed_half_way_counts_the_rest_when_it_comes_back(aws, mo
     monkeypatch.setattr(dynamodb, "transact_write_items", fail_after_the_first)
     with pytest.raises(TransientError):
         aws.reduce(*batch)
-    assert 0 < aws.balance()["operations_count"] < 200
+    assert 0 < aws.balance()["operations_count"] < 40
     monkeypatch.setattr(dynamodb, "transact_write_items", passed)
     aws.reduce(*batch)
-    assert aws.balance()["operations_count"] == 200
-    assert aws.balance()["confirmed"] == 200 * 10000
+    assert aws.balance()["operations_count"] == 40
+    assert aws.balance()["confirmed"] == 40 * 10000
 
 
 def test_a_conflict_at_the_last_attempt_that_another_has_counted_is_no_failure(aws, monkeypatch):

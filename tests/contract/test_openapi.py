@@ -144,6 +144,7 @@ def thoroughly(examples: int) -> Any:
     )
 
 
+@pytest.mark.no_cover  # thousands of requests, through code that other tests go through too
 @GOOD.parametrize()
 @thoroughly(EXAMPLES)
 def test_no_answer_is_outside_its_schema(
@@ -153,6 +154,7 @@ def test_no_answer_is_outside_its_schema(
         answers.note(case, ask(case, world))
 
 
+@pytest.mark.no_cover
 @ANY.parametrize()
 @thoroughly(EXAMPLES // 10)
 def test_no_answer_to_anything_at_all_is_outside_its_schema(
