@@ -23,7 +23,7 @@ from falcon_balances.contracts.merchant_contexts import context_document
 from falcon_balances.contracts.operation_documents import LineV1, SetAsideV1
 from falcon_balances.domain.history import block_ids
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.log_format import merchant_of
+from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.operations import (
     PSP_STAGES,
