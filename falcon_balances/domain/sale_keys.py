@@ -35,7 +35,7 @@ class SaleKey(NamedTuple):
         return f"{self.psp_id}#{self.reference}"
 
     @classmethod
-    def parse_name(cls, name: str, merchant_id: str = "") -> Self:
+    def parse_name(cls, name: str, merchant_id: str) -> Self:
         return cls(merchant_id, *key_fields(name, 2))
 
     @property
