@@ -6,7 +6,8 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.ports import LogObject, LogTooLargeError
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.domain.errors import IntegrityError, TransientError
-from falcon_balances.domain.log_format import csv_body, log_key
+from falcon_balances.domain.log_format import csv_body
+from falcon_balances.domain.log_keys import log_key
 from falcon_balances.domain.operations import Stage
 from tests.builders import confirmed, context_of, reconciled, record_of, records_of, shop
 from tests.component.ledger import adjustment, any_claim_of, payout, payout_return
