@@ -10,8 +10,8 @@ from pydantic.functional_validators import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from falcon_balances.contracts.currencies import find_currency, scaled
+from falcon_balances.contracts.formats import ID_PATTERN
 from falcon_balances.contracts.strictness import (
-    ID_PATTERN,
     Amount,
     CurrencyCode,
     Id,

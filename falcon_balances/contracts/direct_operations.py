@@ -9,6 +9,7 @@ from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from falcon_balances.contracts.currencies import written_currency
+from falcon_balances.contracts.formats import UUID_PATTERN
 from falcon_balances.contracts.psp_operations import MODES
 from falcon_balances.contracts.strictness import (
     Amount,
@@ -49,9 +50,7 @@ Reason = Annotated[
 ]
 FalconOperationId = Annotated[
     str,
-    StringConstraints(
-        pattern="^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
-    ),
+    StringConstraints(pattern=UUID_PATTERN),
 ]
 
 
@@ -152,7 +151,7 @@ def _payout_request(
         minor = minor_units(said.minimum_amount, currency.exponent, "minimum_amount")
         minimum = Money(minor, currency)
     if minimum is not None and minimum.minor > shared["amount"].minor:
-        raise RejectedOperation(RejectionCode.AMOUNT, "minimum_amount: above amount")
+        raise RejectedOperation(RejectionCode.AMOUNT, "minimum_amount: must not be above amount")
     requested_at, valid_until = _request_dates(said, latest)
     if said.mode not in (None, *MODES):
         raise RejectedOperation(RejectionCode.MODE, "mode: must be test or live")
@@ -176,7 +175,9 @@ def _request_dates(
     if said.valid_until is not None:
         valid_until = parse_date(said.valid_until, "valid_until")
         if valid_until < requested_at:
-            raise RejectedOperation(RejectionCode.DATE, "valid_until: before requested_at")
+            raise RejectedOperation(
+                RejectionCode.DATE, "valid_until: must not be before requested_at"
+            )
     return _date(said.requested_at, "requested_at", latest), valid_until
 
 
@@ -184,6 +185,7 @@ def _date(text: str, field: str, latest: datetime | None) -> datetime:
     date = parse_date(text, field)
     if latest is not None and date > latest:
         raise RejectedOperation(
-            RejectionCode.FUTURE, f"{field}: more than 15 minutes after the message was sent"
+            RejectionCode.FUTURE,
+            f"{field}: must not be later than 15 minutes after the message was sent",
         )
     return date

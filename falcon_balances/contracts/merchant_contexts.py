@@ -6,8 +6,8 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from falcon_balances.contracts.currencies import ever_accepted
+from falcon_balances.contracts.formats import CURRENCY_PATTERN
 from falcon_balances.contracts.strictness import (
-    CURRENCY_PATTERN,
     AmountOrZero,
     DateText,
     Id,
@@ -87,12 +87,14 @@ def parse_merchant_context(document: Mapping[str, object]) -> MerchantContext:
 def _fee(fee: FeeV1, path: str) -> Fee:
     percent = minor_units(fee.percent, PERCENT_DECIMALS, f"{path}.percent")
     if percent > 100 * 10**PERCENT_DECIMALS:
-        raise RejectedOperation(RejectionCode.AMOUNT, f"{path}.percent: above 100")
+        raise RejectedOperation(RejectionCode.AMOUNT, f"{path}.percent: must not be above 100")
     minimum = _minor_by_currency(fee.min, f"{path}.min")
     maximum = _minor_by_currency(fee.max, f"{path}.max")
     for code in sorted(minimum.keys() & maximum.keys()):
         if minimum[code] > maximum[code]:
-            raise RejectedOperation(RejectionCode.AMOUNT, f"{path}.min.{code}: above max")
+            raise RejectedOperation(
+                RejectionCode.AMOUNT, f"{path}.min.{code}: must not be above max"
+            )
     return Fee(
         on=OperationType(fee.on),
         percent_millionths=percent,

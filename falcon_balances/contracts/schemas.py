@@ -19,6 +19,7 @@ from falcon_balances.contracts.direct_operations import (
     PayoutRequestV1,
     PayoutReturnV1,
 )
+from falcon_balances.contracts.formats import AMOUNT_PATTERN
 from falcon_balances.contracts.merchant_contexts import MerchantContextV1
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.contracts.psp_operations import ConfirmedOperationV1, ReconciledOperationV1
@@ -32,7 +33,6 @@ from falcon_balances.contracts.samples import accepted_samples, as_json
 from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
 from falcon_balances.contracts.strictness import (
     ABOVE_ZERO,
-    AMOUNT_PATTERN,
     ZERO_IN_A_REVISION,
     StrictModel,
 )

@@ -20,14 +20,18 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from falcon_balances.contracts.currencies import find_currency, written_currency
+from falcon_balances.contracts.formats import (
+    AMOUNT_PATTERN,
+    CURRENCY_PATTERN,
+    FINGERPRINT_PATTERN,
+    ID_PATTERN,
+    REFERENCE_PATTERN,
+    WORDS,
+    expected,
+)
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.instants import RFC3339_PATTERN, parse_rfc3339
-from falcon_balances.domain.log_grammar import ID, REFERENCE
 
-ID_PATTERN: Final = f"^{ID}$"
-REFERENCE_PATTERN: Final = f"^{REFERENCE}$"
-AMOUNT_PATTERN: Final = r"^(0|[1-9][0-9]{0,14})(\.[0-9]+)?$"
-CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
 _AMOUNT_FIELDS: Final = frozenset(
     {"amount", "minimum_amount", "marketplace_fee", "percent", "fixed", "min", "max"}
 )
@@ -70,7 +74,7 @@ def _written_currency(code: str) -> str:
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Reference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
-Fingerprint = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+Fingerprint = Annotated[str, StringConstraints(pattern=FINGERPRINT_PATTERN)]
 AmountOrZero = Annotated[str, StringConstraints(pattern=AMOUNT_PATTERN)]
 Amount = Annotated[AmountOrZero, AfterValidator(_above_zero)]
 AmountOfTruth = Annotated[
@@ -112,7 +116,7 @@ class StrictModel(BaseModel):
     def from_document(cls, document: Mapping[str, object]) -> Self:
         """Raises RejectedOperation with the code that is looked for first."""
         if document.get("schema_version") != "1":
-            raise RejectedOperation(RejectionCode.VERSION, "schema_version: must be 1")
+            raise RejectedOperation(RejectionCode.VERSION, 'schema_version: must be "1"')
         return cls.validated(document)
 
     @classmethod
@@ -146,23 +150,29 @@ def _code(error: ErrorDetails) -> RejectionCode:
         return RejectionCode.SCHEMA
     if names[-1] == _KEY:
         return RejectionCode.CURRENCY  # the keys of our maps are currencies
-    if names[-1] in _AMOUNT_FIELDS or (len(names) > 1 and names[-2] in _AMOUNT_FIELDS):
+    if _names_amount(names):
         return RejectionCode.AMOUNT
     if kind == "string_pattern_mismatch":
         return RejectionCode.CURRENCY if names[-1] == "currency" else RejectionCode.ID
     return RejectionCode.SCHEMA
 
 
+def _names_amount(names: Sequence[str]) -> bool:
+    return not _AMOUNT_FIELDS.isdisjoint(names[-2:])
+
+
 def _reason(error: ErrorDetails) -> str:
-    said = ".".join(_sayable(part) for part in error["loc"] if part != _KEY) or "message"
+    field = ".".join(_sayable(part) for part in error["loc"] if part != _KEY) or "message"
+    return f"{field}: {_expectation(error)}"
+
+
+def _expectation(error: ErrorDetails) -> str:
     kind = error["type"]
-    if kind == "missing":
-        return f"{said}: missing"
-    if kind == "extra_forbidden":
-        return f"{said}: no such field"
-    if kind.startswith("E_"):
-        return f"{said}: {error['msg']}"
-    return f"{said}: not of the form that the contract gives it"
+    if kind.startswith("E_") or kind == "null":
+        return error["msg"]
+    if kind == "string_type" and _names_amount([str(part) for part in error["loc"]]):
+        return f"must be a JSON string: {WORDS[AMOUNT_PATTERN]}"
+    return expected(error)
 
 
 def _sayable(part: object) -> str:
@@ -180,8 +190,11 @@ def parse_date(text: str, field: str) -> datetime:
         date = parse_rfc3339(text)
     except ValueError:
         raise RejectedOperation(
-            RejectionCode.DATE, f"{field}: not RFC 3339 with an offset, or no such time"
+            RejectionCode.DATE,
+            f"{field}: must be an existing time in RFC 3339 with an offset",
         ) from None
     if date.year < YEAR_MIN:
-        raise RejectedOperation(RejectionCode.DATE, f"{field}: before the year {YEAR_MIN}")
+        raise RejectedOperation(
+            RejectionCode.DATE, f"{field}: must not be before the year {YEAR_MIN}"
+        )
     return date

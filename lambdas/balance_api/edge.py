@@ -1,4 +1,4 @@
-"""The manners of both APIs: routes, methods, query names, problem documents, HEAD and OPTIONS."""
+"""HTTP behaviour shared by both APIs: routes, methods, query names, problems, HEAD, OPTIONS."""
 
 import json
 import re
@@ -14,6 +14,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from pydantic import BaseModel
 
 from falcon_balances.adapters.ports import LogTooLargeError
+from falcon_balances.contracts.formats import expected
 from falcon_balances.contracts.problems import Problem
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.history import NotClosedError
@@ -30,7 +31,7 @@ Handler = Callable[..., Response[str]]
 
 
 class InvalidParameterError(Exception):
-    """A query parameter that its form alone could not refuse."""
+    """A query parameter whose value is refused although its format is right."""
 
     def __init__(self, parameter: str, detail: str) -> None:
         super().__init__(f"{parameter}: {detail}")
@@ -87,7 +88,7 @@ class Api:
         return answer | {"body": ""} if method == "HEAD" else answer
 
     def _refused_at_sight(self, method: str, event: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What needs no look at who asks: the same for everybody."""
+        """Refusals that do not depend on the caller."""
         path, query = event["rawPath"], event.get("rawQueryString", "")
         if len(path) > PATH_CHARACTERS_MAX or len(query) > QUERY_CHARACTERS_MAX:
             return _plain(self.problem(Problem.TOO_LARGE))
@@ -111,11 +112,11 @@ class Api:
         for name, value in parse_qsl(query, keep_blank_values=True):
             detail = None
             if name not in known:
-                detail = "no such parameter here"
+                detail = "unknown parameter"
             elif name in seen:
-                detail = "comes twice"
-            elif not value or "," in value:  # which the gateway would read as several
-                detail = "not of the form that it must have"
+                detail = "must be given only once"
+            elif not value or "," in value:  # the gateway reads a comma as several values
+                detail = "must not be empty or contain a comma"
             seen.add(name)
             if detail is not None:
                 return _plain(self._invalid([_parameter(name, detail)]))
@@ -160,7 +161,7 @@ class Api:
         return self.problem(Problem.INVALID, detail=_summary(errors), errors=errors)
 
     def _answer_errors(self) -> None:
-        """404 for what is unknown, 503 when data cannot be had: never a zero, never a trace."""
+        """Unknown things answer 404, unreadable data 503: never a zero, never a stack trace."""
 
         @self.app.not_found
         def not_found(_error: NotFoundError) -> Response[str]:
@@ -177,24 +178,25 @@ class Api:
         @self.app.exception_handler(NotClosedError)  # type: ignore[untyped-decorator]
         def not_closed(error: NotClosedError) -> Response[str]:
             until = None if error.closed_until is None else rfc3339(error.closed_until)
-            detail = "What is asked for is not complete yet: quarters of an hour are closed until "
-            return self.problem(
-                Problem.NOT_CLOSED, detail=f"{detail}{until or 'none yet'}.", closed_until=until
-            )
+            closed = "no quarter of an hour is closed yet"
+            if until is not None:
+                closed = f"quarters of an hour are closed until {until}"
+            detail = f"The requested period is not complete yet: {closed}."
+            return self.problem(Problem.NOT_CLOSED, detail=detail, closed_until=until)
 
         @self.app.exception_handler(LogTooLargeError)  # type: ignore[untyped-decorator]
         def log_too_large(error: LogTooLargeError) -> Response[str]:
             command = f"falcon audit replay --merchant {error.merchant_id}"
             return self.problem(
                 Problem.LOG_TOO_LARGE,
-                detail=f"More than {error.objects_max} log objects: use `{command}`.",
+                detail=f"The log has more than {error.objects_max} objects: use `{command}`.",
                 objects_max=error.objects_max,
                 command=command,
             )
 
         @self.app.exception_handler([TransientError, IntegrityError])  # type: ignore[untyped-decorator]
         def unavailable(error: TransientError | IntegrityError) -> Response[str]:
-            logger.error("data cannot be had", error=str(error))
+            logger.error("the data cannot be read", error=str(error))
             return self.problem(Problem.UNAVAILABLE, headers={"Retry-After": "1"})
 
 
@@ -210,20 +212,20 @@ def _response(
 
 
 def _plain(response: Response[str]) -> dict[str, Any]:
-    """As the gateway takes it, where no route has been looked for."""
+    """The answer in the gateway's shape, for refusals before routing."""
     headers = {name: str(value) for name, value in response.headers.items()}
     return {"statusCode": response.status_code, "headers": headers, "body": response.body}
 
 
 def _parameter(name: str, detail: str) -> dict[str, str]:
-    """Names are repeated only where they are harmless to read."""
+    """A name that could hold markup or control characters is not repeated."""
     said = name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,40}", name) else "(unknown name)"
     return {"parameter": said, "in": "query", "detail": detail}
 
 
 def _of_pydantic(error: Mapping[str, Any]) -> dict[str, str]:
     names = [str(part) for part in error["loc"] if part not in {"query", "path"}]
-    return _parameter(names[0] if names else "", str(error["msg"]))
+    return _parameter(names[0] if names else "", expected(error))
 
 
 def _summary(errors: list[dict[str, str]]) -> str:

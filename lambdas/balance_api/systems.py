@@ -40,6 +40,7 @@ from falcon_balances.contracts.authorizations import (
 )
 from falcon_balances.contracts.blocks import BlockListV1, BlockRequestV1, BlockV1, is_id
 from falcon_balances.contracts.decoding import decode_numbers
+from falcon_balances.contracts.formats import ID_PATTERN, WORDS
 from falcon_balances.contracts.freshness_document import freshness_document
 from falcon_balances.contracts.problems import Problem
 from falcon_balances.domain.authorizations import Authorization, attempt_key, debits_of
@@ -69,9 +70,7 @@ def create_block(merchant_id: str) -> Response[str]:
     caller = _caller(merchant_id)
     key = api.app.current_event.headers.get("idempotency-key", "")
     if not is_id(key):
-        raise RejectedOperation(
-            RejectionCode.ID, "Idempotency-Key: missing, or not of an id's form"
-        )
+        raise RejectedOperation(RejectionCode.ID, f"Idempotency-Key: must be {WORDS[ID_PATTERN]}")
     asked = BlockRequestV1.validated(_body())
     merchant = _with_balance(merchant_id, asked.balance_shop_id, asked.currency)
     block = asked.to_block(merchant_id, key, caller, utc_now())
@@ -119,7 +118,7 @@ def authorize_refund(merchant_id: str) -> Response[str]:
     event = split(refund, _directory().histories(context_keys(refund)))
     if event.named_merchant_id != merchant_id:
         raise RejectedOperation(
-            RejectionCode.UNKNOWN_MERCHANT, "local_merchant_id, shop_id: not this merchant's"
+            RejectionCode.UNKNOWN_MERCHANT, "local_merchant_id, shop_id: belong to another merchant"
         )
     debits = debits_of(event.segments)
     merchants = _directory().merchants(sorted({each.merchant_id for each in debits}))
@@ -176,7 +175,7 @@ def _with_balance(merchant_id: str, balance_shop_id: str, currency: str) -> Merc
     if not merchant.has(balance_shop_id, currency):
         raise RejectedOperation(
             RejectionCode.NO_BALANCE_SHOP,
-            "balance_shop_id, currency: the merchant has no such balance shop in this currency",
+            "balance_shop_id, currency: the merchant has no balance of this shop in this currency",
         )
     return merchant
 
@@ -214,9 +213,9 @@ def _insufficient(block: Block) -> Response[str]:
     return api.problem(
         Problem.INSUFFICIENT,
         field="amount",
-        errors=[{"pointer": "/amount", "detail": "more than is available"}],
-        detail=f"amount: more than the {document.available} {document.currency} that were "
-        "available when this was first asked",
+        errors=[{"pointer": "/amount", "detail": "exceeds what is available"}],
+        detail=f"amount: exceeds the {document.available} {document.currency} that were "
+        "available when this was first requested",
         available=document.available,
         currency=document.currency,
         block=document.model_dump(mode="json"),

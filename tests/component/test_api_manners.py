@@ -1,6 +1,7 @@
 """The manners of both APIs: whatever is asked, an answer that says what was wrong and no more."""
 
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -80,6 +81,10 @@ def ask(handler: Any, method: str, path: str, query: Query = "", **headers: str)
     return send(handler, event)
 
 
+# Of a regular expression, or of pydantic's own words: a problem says what is expected.
+PATTERN_SHOWN = re.compile(r"[\\^$]|\[[A-Za-z0-9]|Input should|String should")
+
+
 def is_well_mannered(answer: Answer) -> bool:
     """What every answer is, whatever was asked."""
     assert answer.headers["X-Request-Id"] == REQUEST_ID
@@ -92,6 +97,7 @@ def is_well_mannered(answer: Answer) -> bool:
         problem = ProblemV1.model_validate(answer.body)
         assert problem.request_id == REQUEST_ID
         assert "Traceback" not in answer.text
+        assert not PATTERN_SHOWN.search(f"{problem.detail} {problem.errors}")
     else:
         assert answer.headers["Cache-Control"] == "no-store"
     return True
@@ -364,6 +370,7 @@ def test_a_value_of_the_wrong_form_is_422_names_the_parameter_and_is_not_said_ba
         assert (answer.status, answer.problem) == (422, "invalid-request")
         assert answer.named == [name]
         assert len(value) < 3 or value not in answer.body["detail"]
+        assert is_well_mannered(answer)
 
 
 def with_value(asked: object, path: str, query: dict[str, object]) -> Answer:
