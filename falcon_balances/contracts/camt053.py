@@ -46,18 +46,18 @@ def read_camt053(name: str, body: bytes) -> Statement:
     try:
         root: Element = fromstring(body, forbid_dtd=True)
     except DefusedXmlException as error:
-        raise invalid(name, "XML with a document type: nothing that a bank sends") from error
+        raise invalid(name, "XML must not have a document type declaration") from error
     except (ParseError, LookupError, ValueError) as error:
         raise invalid(name, f"not XML: {error}") from error
     if not root.tag.startswith(_NAMESPACE):
-        raise invalid(name, "XML, but no camt.053")
+        raise invalid(name, "XML, but not camt.053")
     lines: list[StatementLine] = []
     problems: list[Problem] = []
     periods: list[Period] = []
     pending = 0
     statements = root.findall("{*}BkToCstmrStmt/{*}Stmt")
     if not statements:
-        raise invalid(name, "no statement in it")
+        raise invalid(name, "the file holds no statement")
     for number, element in enumerate(statements, start=1):
         one = _BankStatement(f"{name}, statement {number}", element)
         problems += one.read()
@@ -101,7 +101,7 @@ class _BankStatement:
             self.pending += 1
             return
         if status != _BOOKED:
-            raise ValueError("Sts: not one of BOOK, PDNG, INFO, FUTR")
+            raise ValueError("Sts: must be BOOK, PDNG, INFO or FUTR")
         minor, code = _signed(entry, entry.find("{*}Amt"))
         booked = _text(entry, "{*}BookgDt/{*}Dt") or _text(entry, "{*}BookgDt/{*}DtTm")
         day = day_of(booked, "BookgDt")
@@ -119,7 +119,7 @@ class _BankStatement:
                 amount = each.find("{*}AmtDtls/{*}TxAmt/{*}Amt")
             part, part_code = _signed(each, amount, entry)
             if part_code != code:
-                raise ValueError(f"transaction {number}: of another currency than its entry")
+                raise ValueError(f"transaction {number}: its currency differs from its entry's")
             parts.append(
                 StatementLine(
                     f"{place}, transaction {number}",
@@ -168,11 +168,11 @@ def _signed(
     if not indicator and entry is not None:
         indicator = _text(entry, "{*}CdtDbtInd")
     if indicator not in _SIGNS:
-        raise ValueError("CdtDbtInd: neither CRDT nor DBIT")
+        raise ValueError("CdtDbtInd: must be CRDT or DBIT")
     currency = currency_of(amount.get("Ccy", ""))
     minor = amount_of((amount.text or "").strip(), "Amt", currency)
     if minor < 0:
-        raise ValueError("Amt: CdtDbtInd says the sign, so the amount has none")
+        raise ValueError("Amt: must not have a sign: CdtDbtInd gives it")
     return minor * _SIGNS[indicator], currency.code
 
 

@@ -239,7 +239,7 @@ class ClaimV1(BaseModel):
         """
         if self.dated < predecessor.dated:
             raise RejectedOperation(
-                RejectionCode.DATE, "revised_at: before the date of an earlier revision"
+                RejectionCode.DATE, "revised_at: must not be before the date of an earlier revision"
             )
         truth = self.whole_truth()
         said = Revision(

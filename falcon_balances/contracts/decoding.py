@@ -25,9 +25,9 @@ def decode(raw: bytes) -> dict[str, object]:
         )
     value, has_repeated_key = _parse(raw)
     if not isinstance(value, dict):
-        raise RejectedOperation(RejectionCode.JSON, "message: not a JSON object")
+        raise RejectedOperation(RejectionCode.JSON, "message: must be one JSON object")
     if has_repeated_key:
-        raise RejectedOperation(RejectionCode.DUP_KEY, "message: a key comes twice in one object")
+        raise RejectedOperation(RejectionCode.DUP_KEY, "message: an object has the same key twice")
     # Each level takes a bracket. A plain event has one, and need not be walked through.
     if raw.count(b"{") + raw.count(b"[") > NESTING_MAX and _is_too_deep(value):
         raise _too_deep()
@@ -63,7 +63,9 @@ def _parse(raw: bytes) -> tuple[object, bool]:
         # The parser gives up hundreds of levels down, far beyond our limit; what is no object
         # would have been refused as such before its depth was looked at.
         if not text.lstrip(" \t\r\n").startswith("{"):
-            raise RejectedOperation(RejectionCode.JSON, "message: not a JSON object") from None
+            raise RejectedOperation(
+                RejectionCode.JSON, "message: must be one JSON object"
+            ) from None
         raise _too_deep() from None
     except ValueError as error:
         raise _no_json() from error
@@ -71,7 +73,7 @@ def _parse(raw: bytes) -> tuple[object, bool]:
 
 
 def _no_json() -> RejectedOperation:
-    return RejectedOperation(RejectionCode.JSON, "message: not JSON in UTF-8")
+    return RejectedOperation(RejectionCode.JSON, "message: must be JSON in UTF-8")
 
 
 def _refuse_constant(name: str) -> NoReturn:

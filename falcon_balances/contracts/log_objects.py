@@ -17,12 +17,12 @@ def read_strictly(key: str, body: bytes) -> Segment:
     Raises FlawedObjectError.
     """
     if len(body) > BODY_BYTES_MAX:
-        raise FlawedObjectError("larger than any object of the log")
+        raise FlawedObjectError("larger than a log object can be")
     try:
         text = body.decode("ascii")
     except UnicodeDecodeError as error:
         number = body.count(b"\n", 0, error.start) + 1
-        raise FlawedObjectError(f"line {number}: a character that no field has") from error
+        raise FlawedObjectError(f"line {number}: a character that no field may contain") from error
     try:
         segment = logged_segment(key, text)
     except ValueError as error:
@@ -38,5 +38,5 @@ def _flaw(line: BalanceOperation) -> str | None:
     if currency is None:
         return "unknown currency"
     if currency != line.amount.currency:
-        return "an amount that is not at its currency's full scale"
+        return "amount is not written with all decimals of its currency"
     return None

@@ -98,9 +98,9 @@ class ConfirmedOperationV1(StrictModel):
     @classmethod
     def misfit(cls, document: Mapping[str, object]) -> str | None:
         if ("revision" in document) != ("revised_at" in document):
-            return "revision, revised_at: one without the other"
+            return "revision, revised_at: must be given together"
         if "original_date" in document and str(document.get("type")) in _WITHOUT_ORIGINAL:
-            return "original_date: an operation of this type has no original"
+            return "original_date: not allowed: operations of this type have no original"
         return None
 
 
@@ -171,20 +171,26 @@ def _dates(said: ConfirmedOperationV1, latest: datetime | None) -> dict[str, dat
         if (text := getattr(said, field, None)) is not None
     }
     if "original_date" in dates and dates["original_date"] > dates["operation_date"]:
-        raise RejectedOperation(RejectionCode.DATE, "original_date: after operation_date")
+        raise RejectedOperation(
+            RejectionCode.DATE, "original_date: must not be after operation_date"
+        )
     for field, date in dates.items():
         if latest is not None and date > latest:
             raise RejectedOperation(
-                RejectionCode.FUTURE, f"{field}: more than 15 minutes after the message was sent"
+                RejectionCode.FUTURE,
+                f"{field}: must not be later than 15 minutes after the message was sent",
             )
     return dates
 
 
 def _check_split_sum(amount: Money, splits: tuple[Split, ...]) -> None:
     if splits and sum(part.amount.minor for part in splits) != amount.minor:
-        raise RejectedOperation(RejectionCode.SPLIT_SUM, "splits: amounts do not add up to amount")
+        raise RejectedOperation(
+            RejectionCode.SPLIT_SUM, "splits: the amounts must add up to amount"
+        )
     for n, part in enumerate(splits):
         if part.marketplace_fee is not None and part.marketplace_fee.minor > part.amount.minor:
             raise RejectedOperation(
-                RejectionCode.SPLIT_SUM, f"splits.{n}.marketplace_fee: above the split's amount"
+                RejectionCode.SPLIT_SUM,
+                f"splits.{n}.marketplace_fee: must not be above the split's amount",
             )

@@ -20,7 +20,7 @@ def parse_message(raw: bytes, stage: Stage, *, mode: Mode, sent_at: datetime) ->
     """
     operation = parse_document(decode(raw), stage, latest=sent_at + FUTURE_TOLERANCE)
     if getattr(operation, "mode", None) not in (None, mode):
-        raise RejectedOperation(RejectionCode.MODE, f"mode: this environment takes {mode} only")
+        raise RejectedOperation(RejectionCode.MODE, f"mode: this environment accepts {mode} only")
     return operation
 
 

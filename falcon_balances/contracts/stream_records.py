@@ -145,9 +145,11 @@ def parse_stream_record(data: bytes) -> SegmentRecordV1 | CutRecordV1:
         return _RECORD.validate_json(data, strict=True)
     except ValidationError as error:
         if _VERSION.match(data):
-            raise NewerRecordError("schema_version: newer than this system knows") from error
+            raise NewerRecordError(
+                "schema_version: newer than this version of the code can read"
+            ) from error
         raise _not_ours("record") from error
 
 
 def _not_ours(field: str) -> RejectedOperation:
-    return RejectedOperation(RejectionCode.RECORD, f"{field}: not as this system writes it")
+    return RejectedOperation(RejectionCode.RECORD, f"{field}: differs from what this system writes")

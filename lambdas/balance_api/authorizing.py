@@ -29,7 +29,7 @@ from lambdas.balance_api.blocking import ATTEMPTS, delay_s
 
 Wait = Callable[[float], object]
 ReadLog = Callable[[Block], LoggedMoney | None]
-_CLAIMED: Final = "this refund has been claimed already"
+_CLAIMED: Final = "an operation for this refund was already accepted"
 
 
 class AuthorizationConflictError(Exception):
@@ -119,10 +119,12 @@ def _same(asked: Authorization, said: Mapping[str, str | int], store: BalanceSto
     held = Held(there, blocks_of(there, store))
     field = asked.differs_from(there)
     if field is not None:
-        detail = "this attempt was asked for before with another value"
+        detail = "this attempt was already requested with a different value"
         raise AuthorizationConflictError(field, detail, held)
     if there.status not in (BlockStatus.ACTIVE, BlockStatus.REFUSED):
-        raise AuthorizationConflictError("attempt", f"the authorization is {there.status}", held)
+        raise AuthorizationConflictError(
+            "attempt", f"the authorization is already {there.status}", held
+        )
     return held
 
 

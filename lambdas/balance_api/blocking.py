@@ -68,7 +68,7 @@ def _decided(
     if isinstance(there, ConditionFailed):
         return _same(block, Block.from_attributes(block.key, there.attributes))
     if any(isinstance(each, ConditionFailed) for each in counted):
-        raise BlockConflictError("external_reference", "this refund has been counted already")
+        raise BlockConflictError("external_reference", "this refund was already counted")
     if isinstance(short, ConditionFailed):
         available = spendable(short.attributes, logged)
         if available is not None and available < block.amount:
@@ -90,7 +90,7 @@ def _refuse(refused: Block, store: BalanceStore) -> Block | None:
 def _same(asked: Block, there: Block) -> Block:
     field = asked.differs_from(there)
     if field is not None:
-        raise BlockConflictError(field, "this key was used before with another value", there)
+        raise BlockConflictError(field, "this key was already used with a different value", there)
     return there
 
 
@@ -101,11 +101,13 @@ def release(block: Block, by: str, now: datetime, store: BalanceStore, wait: Wai
     """
     for attempt in range(ATTEMPTS):
         if block.purpose is Purpose.PAYOUT:
-            raise BlockConflictError("purpose", "a payout's block ends with its payout", block)
+            raise BlockConflictError(
+                "purpose", "a payout's block cannot be released: it ends with its payout", block
+            )
         if block.status is BlockStatus.RELEASED:
             return block
         if block.status is not BlockStatus.ACTIVE:
-            raise BlockConflictError("status", f"the block is {block.status}", block)
+            raise BlockConflictError("status", f"the block is already {block.status}", block)
         outcomes = store.transact(ending_writes(block, BlockStatus.RELEASED, now, by))
         if not outcomes:
             store.set_negative_since(block.balance_key, None)

@@ -36,7 +36,9 @@ class Cursors:
             text = ""
         digest, position = text[:_DIGEST_CHARACTERS], text[_DIGEST_CHARACTERS:]
         if not position or digest != self._digest(position) or self.write(position) != cursor:
-            raise InvalidParameterError("cursor", "not one of this merchant, route and query")
+            raise InvalidParameterError(
+                "cursor", "must be the next_cursor of a page of this merchant, route and query"
+            )
         return position
 
     def _digest(self, position: str) -> str:

@@ -1,4 +1,4 @@
-"""What OpenAPI says of each read: summaries, answers, and the problems that may come instead."""
+"""OpenAPI texts of each route: summary, description, answers and problems."""
 
 from typing import Any, Final
 
@@ -21,21 +21,26 @@ from falcon_balances.contracts.past_documents import (
 from falcon_balances.contracts.problems import ProblemV1
 
 _PROBLEM: Final = {"application/problem+json": {"model": ProblemV1}}
-_ETAG: Final = {"ETag": {"description": "For `If-None-Match`.", "schema": {"type": "string"}}}
+_ETAG: Final = {
+    "ETag": {"description": "To send as `If-None-Match`.", "schema": {"type": "string"}}
+}
 _LINK: Final = {
-    "Link": {"description": '`rel="next"`, if there is more.', "schema": {"type": "string"}}
+    "Link": {
+        "description": 'The next page as `rel="next"`; absent on the last page.',
+        "schema": {"type": "string"},
+    }
 }
 
 
 def problem_answers(*statuses: int) -> dict[int, dict[str, Any]]:
     said = {
-        400: "Malformed: no JSON, or not UTF-8",
-        404: "Unknown, another's, or not closed yet",
-        405: "A method that this address does not know",
-        409: "What holds now does not allow it",
-        413: "Too large",
-        422: "Invalid: `errors` name the parameters or fields",
-        503: "The data cannot be had now",
+        400: "Malformed: the body must be one JSON object in UTF-8",
+        404: "Not found: unknown, not yours, or not closed yet",
+        405: "Method not allowed here",
+        409: "Conflicts with the current state",
+        413: "Path or query too long",
+        422: "Invalid: `errors` names the parameters or fields",
+        503: "The data cannot be read now: try again",
     }
     return {status: {"description": said[status], "content": _PROBLEM} for status in statuses}
 
@@ -60,61 +65,65 @@ def _docs(
 
 
 _BALANCES: Final = _docs(
-    "The balances, now or as they were",
-    "All money of the merchant. With `at`, as it was; with `source=log`, added up from the "
-    "transaction log instead of the table.",
+    "A merchant's balances, now or at a point in time",
+    "Every balance of the merchant. With `at`, as it was then; with `source=log`, added up "
+    "from the transaction log instead of the table.",
     BalanceDocumentV1 | BalancesAtV1,
     _ETAG,
 )
-_BALANCES["responses"][304] = {"description": "What you know is still so", "headers": _ETAG}
+_BALANCES["responses"][304] = {
+    "description": "Not changed since the ETag that you sent",
+    "headers": _ETAG,
+}
 
 DOCS: Final[dict[str, dict[str, Any]]] = {
     "balances": _BALANCES,
-    "balance": _BALANCES | {"summary": "One balance, now or as it was"},
+    "balance": _BALANCES | {"summary": "One balance, now or at a point in time"},
     "history": _docs(
-        "A balance's history in quarters of an hour",
-        "Opening and closing of every quarter in which something was counted, and daily sums by "
-        "type, which are of operation dates.",
+        "A balance's history by quarter of an hour",
+        "Opening and closing figures of every quarter in which something was counted, and daily "
+        "sums by type and operation date.",
         HistoryV1,
     ),
     "operations": _docs(
-        "Operations in the order they were counted",
-        "Paging neither skips nor repeats what was there when it began. `as_of` is that of the "
-        "index that is read, a little behind the one of the balances.",
+        "Operations in the order in which they were counted",
+        "Pages neither skip nor repeat an operation that existed when paging began. `as_of` is the "
+        "time of the index that is read, shortly behind that of the balances.",
         OperationPageV1,
         _LINK,
     ),
     "operation": _docs(
-        "One operation's whole story",
-        "Its stages with their lines and log keys, when they were counted, the money set aside "
-        "for it, corrections, and the return of a payout.",
+        "Everything known about one operation",
+        "Its stages with lines, log keys and the time of counting; the money set aside for it; "
+        "corrections; the return of a payout.",
         OperationStoryV1,
     ),
     "turnover": _docs(
         "A month's turnover by type and currency",
-        "By operation date, in UTC days; in any time zone with `source=log`. Says what it learned "
-        "of after the month had ended.",
+        "By operation date in UTC days, or in any time zone with `source=log`. Names what was "
+        "counted after the month had ended.",
         TurnoverV1,
     ),
     "statement": _docs(
         "A month's statement",
-        "What was counted in the month: opening, lines with running balance, closing. It never "
-        "changes, and closing is the next month's opening. As JSON, or as CSV with `format=csv`.",
+        "What was counted in the month: opening balance, lines with running balance, closing "
+        "balance. It never changes, and its closing balance is the next month's opening balance. "
+        "JSON, or CSV with `format=csv`.",
         StatementV1,
         _LINK,
     ),
     "findings": _docs(
-        "What does not fit",
-        "Refunds above their sale, in another currency or of an unknown sale, stages that "
-        "contradict each other, and the like: facts that were counted, and that a person should "
-        "look at. What fits again is not listed any more.",
+        "Operations that do not fit together",
+        "Refunds above their sale, in another currency than it or of an unknown sale, stages that "
+        "contradict each other, and similar. These operations were counted; a person should check "
+        "them. An entry disappears when its operations fit together again.",
         FindingsV1,
         _LINK,
     ),
     "unreconciled": _docs(
-        "What awaits reconciliation",
-        "Confirmed without reconciled, reconciled without confirmed, and pairs that differ; with "
-        "age, and sums by PSP.",
+        "Operations that are not reconciled",
+        "Operations that are confirmed but not reconciled, reconciled but not confirmed, or whose "
+        "two stages differ; with their age, and sums by PSP.",
         UnreconciledV1,
         _LINK,
     ),
@@ -130,30 +139,35 @@ def _answers(model: Any, *statuses: int) -> dict[int, dict[str, Any]]:  # noqa: 
 
 def _created(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a model
     answers = _answers(model, 400, 409, 422)
-    return {"responses": {201: {**answers[200], "description": "Set aside now"}, **answers}}
+    return {
+        "responses": {
+            201: {**answers[200], "description": "The money was set aside now"},
+            **answers,
+        }
+    }
 
 
 SYSTEMS_DOCS: Final[dict[str, dict[str, Any]]] = {
     "show_freshness": {
-        "summary": "How far the balances are, and what waits before them",
+        "summary": "How up to date the balances are, and what is still queued",
         "responses": _answers(FreshnessV1),
     },
     "create_block": {
         "summary": "Set money aside",
-        "description": "Decided once under the `Idempotency-Key`: asked again, the same answer.",
+        "description": "Decided once per `Idempotency-Key`: the same request gets the same answer.",
         **_created(BlockV1),
     },
     "list_blocks": {"summary": "A merchant's blocks", "responses": _answers(BlockListV1)},
     "show_block": {"summary": "One block", "responses": _answers(BlockV1)},
     "release_block": {
-        "summary": "Give back what was set aside",
+        "summary": "Release a block",
         "responses": _answers(BlockV1, 409),
     },
     "authorize_refund": {
-        "summary": "May this refund be made?",
-        "description": "The refund itself, split as it would be now: yes with a block for each "
-        "balance that it will lower, or no with what was available, or left of its sale. Decided "
-        "once for each `attempt`.",
+        "summary": "Authorize a refund",
+        "description": "The body describes the refund, which is split as it would be now. If it is "
+        "authorized, a block is made for each balance that it will lower; if it is refused, the "
+        "answer says what was available, or what is left of its sale. Decided once per `attempt`.",
         **_created(RefundAuthorizationV1),
     },
 }

@@ -60,7 +60,7 @@ def read_past(
     # One more than the clock says: the windows are of Kinesis' clock.
     still_open = quarters(closed, quarter_of(now) + QUARTER)
     if len(still_open) >= ITEMS_AT_ONCE_MAX:
-        raise TransientError(f"nothing was closed for {len(still_open)} quarters of an hour")
+        raise TransientError(f"the last {len(still_open)} quarters of an hour are not closed")
     closing: dict[BalanceKey, Figures] = {}
     for group in _batched(balances, ITEMS_AT_ONCE_MAX // (1 + len(still_open))):
         figures, since_closing = _at_once(reads, group, still_open, wait)
@@ -161,7 +161,9 @@ def read_referenced(
     """
     ids = reads.referenced(reference, REFERENCED_MAX + 1)
     if len(ids) > REFERENCED_MAX:
-        detail = f"borne by more than {REFERENCED_MAX} operations: leave it out, and narrow `from`"
+        detail = (
+            f"more than {REFERENCED_MAX} operations have it: omit it, and narrow `from` and `to`"
+        )
         raise InvalidParameterError("reference", detail)
     start, end = wanted.bounds
     marks = sorted(

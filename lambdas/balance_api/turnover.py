@@ -33,7 +33,7 @@ class Turnover:
 
 def table_turnover(reads: MerchantReads, query: TurnoverQuery, late_max: int) -> Turnover:
     if query.time_zone != "UTC":
-        raise InvalidParameterError("time_zone", "another than UTC needs `source=log`")
+        raise InvalidParameterError("time_zone", "a time zone other than UTC requires `source=log`")
     start, end = month_of("month", query.month)
     learned = Turnover(late=reads.late(query.month, late_max))
     for day in reads.days(start.date().isoformat(), last_day_before(end)):

@@ -117,7 +117,7 @@ def _direct(message: ValidMessage) -> DirectOperation:
 def _conflict(operation: DirectOperation) -> Rejection:
     named = "payout_id, return_id" if isinstance(operation, PayoutReturn) else "payout_id"
     return Rejection(
-        code=RejectionCode.ID_CONFLICT, reason=f"{named}: known already, with another content"
+        code=RejectionCode.ID_CONFLICT, reason=f"{named}: already known with different content"
     )
 
 
@@ -216,7 +216,8 @@ def _decide_return(
             return there
         if isinstance(there, ConditionFailed):
             raise RejectedOperation(
-                RejectionCode.NOT_PAID, "amount: more than was paid and has not come back yet"
+                RejectionCode.NOT_PAID,
+                "amount: must not exceed what was paid and has not been returned",
             )
         delay_s = next(patience.contention, None)
         if delay_s is None:
@@ -231,7 +232,9 @@ def _paid(returned: PayoutReturn, world: World, patience: _Patience) -> tuple[st
     if payout is not None and payout.state in _UNDER_WAY:
         raise TransientError(f"payout {payout.falcon_operation_id} is {payout.state}")
     if payout is None or payout.state != PayoutState.PAID:
-        raise RejectedOperation(RejectionCode.NOT_PAID, "payout_id: no such payout was paid")
+        raise RejectedOperation(
+            RejectionCode.NOT_PAID, "payout_id: no payout with this id was paid"
+        )
     (line,) = payout.lines_of(payout.segments[0])
     if (line.balance_shop_id, line.currency) != (
         returned.balance_shop_id,

@@ -170,7 +170,7 @@ def test_a_move_before_anything_was_counted_says_so_and_a_change_of_status_is_no
         ),
         (
             context(fees=[FEE | {"min": {"EUR": "2"}, "max": {"EUR": "1"}}]),
-            "E_AMOUNT fees.0.min.EUR: above max",
+            "E_AMOUNT fees.0.min.EUR: must not be above max",
         ),
     ],
 )
