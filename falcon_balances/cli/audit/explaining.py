@@ -79,7 +79,7 @@ def _check_options(
     for name, value in wrong.items():
         if value is not None:
             other = "--operation" if operation is None else "--merchant"
-            raise typer.BadParameter(f"{name} goes with {other} only")
+            raise typer.BadParameter(f"{name} requires {other}")
 
 
 def _explain_merchant(
@@ -97,19 +97,21 @@ def _explain_merchant(
     from falcon_balances.contracts.blocks import is_id  # noqa: PLC0415
 
     if not is_id(merchant_id):
-        raise InvalidInputError("--merchant: no merchant has such an id")
+        raise InvalidInputError("--merchant: not a valid merchant id")
     before = instant_of(at)
     with output.progress("objects", None) as advance:
         explained = explain_merchant(log_source(log, env), merchant_id, before, top, advance)
     if not explained.objects and not explained.findings:
-        raise InvalidInputError(f"the log has nothing of a merchant {merchant_id}")
+        raise InvalidInputError(f"the log holds no object of merchant {merchant_id}")
     balances = [
         each
         for each in explained.balances
         if balance_shop_id in (None, each.balance.balance_shop_id)
     ]
     if balance_shop_id is not None and not balances:
-        raise InvalidInputError(f"the log has no balance {balance_shop_id[:64]} of {merchant_id}")
+        raise InvalidInputError(
+            f"the log holds no balance {balance_shop_id[:64]} of merchant {merchant_id}"
+        )
     not_fitting = None
     if before is None:
         target = find_target(env) if log is None or log.startswith(S3) else None
@@ -143,7 +145,7 @@ def _explain_operation(
     try:
         operation_id = operation_id_of([operation])
     except InvalidInputError as error:
-        said = f"--operation: {operation[:80]} is no falcon_operation_id"
+        said = f"--operation: {operation[:80]} is not a falcon_operation_id"
         raise InvalidInputError(said) from error
     source = log_source(log, env)
     target = versions = None
@@ -157,7 +159,7 @@ def _explain_operation(
     except (NotWrittenSoError, OSError) as error:
         raise InvalidInputError(str(error)) from error
     if story is None:
-        raise InvalidInputError(f"no operation {operation_id} is known here")
+        raise InvalidInputError(f"operation {operation_id} is not known here")
     if as_json:
         output.document(story.document)
     else:
@@ -272,7 +274,7 @@ def _show_balance(merchant_id: str, explained: "ExplainedBalance") -> None:
         said = _composition(figure, exponent)
         rows, remainder = said["movements"], said["remainder"]
         if not rows and not remainder["movements"]:
-            output.line(f"{name}: nothing moved it")
+            output.line(f"{name}: no line changed it")
             continue
         output.line(f"{name} {at_full_scale(figure.minor, exponent)} consists of")
         if rows:

@@ -35,7 +35,7 @@ from falcon_balances.domain.operations import (
 )
 from falcon_balances.domain.standing import Standing
 
-ENVIRONMENT: Final = "not looked at: needs the environment, without --log FOLDER"
+ENVIRONMENT: Final = "not checked: requires the environment, without --log FOLDER"
 _STAGES: Final = list(Stage)
 
 
@@ -119,7 +119,7 @@ class _Telling:
                 found[segment.log_key] = Found(segment.log_key, claim, segment)
         for each in sealed:
             if merchant_of(each.key) is None:
-                self._say(each.key, "sealed, and no key of the log")
+                self._say(each.key, "sealed, but not a key of the log")
                 continue
             known = found.setdefault(each.key, Found(each.key))
             if known.sealed is not None:
@@ -169,9 +169,9 @@ class _Telling:
         except FlawedObjectError as flaw:
             self._say(found.key, f"flawed: {flaw}")
         if claimed is not None and found.body != claimed:
-            self._say(found.key, "its bytes are not those that were claimed")
+            self._say(found.key, "its bytes differ from the claim")
         if self._target is not None and found.claim is None:
-            self._say(found.key, "it is in the log, and no claim says so")
+            self._say(found.key, "it is in the log, but no claim names it")
         self._compare_sealed(found, found.body)
 
     def _compare_sealed(self, found: Found, body: bytes) -> None:
@@ -195,7 +195,7 @@ class _Telling:
 
     def _claimed(self, claim: ClaimV1 | None, objects: list[Found]) -> dict[str, Any]:
         if claim is None:
-            nothing = ENVIRONMENT if self._target is None else "there is none"
+            nothing = ENVIRONMENT if self._target is None else "none"
             return {"claim": nothing, "contexts": nothing}
         names = ("state", "available", "corrects", "reason", "revised_at", "skipped_by")
         told = {name: value for name in names if (value := getattr(claim, name)) is not None}
@@ -219,14 +219,14 @@ class _Telling:
         context = next((each for each in history if each.claimed_as == version), None)
         said: dict[str, Any] = {"version": version}
         if context is None:
-            self._say(version, "the context table has no such version")
+            self._say(version, "the context table does not hold this version")
             return said
         said["merchant_id"] = context.merchant_id
         applied = applied_fees(context, lines)
         if applied is None:
             return said
         if applied.expected != applied.charged:
-            self._say(version, "the fee is not the one that its context charges")
+            self._say(version, "the fee differs from what its context charges")
         documents: Any = context_document(context)["fees"]
         fees = [
             document
@@ -253,11 +253,11 @@ class _Telling:
     def _sealed(self, sealed: Inclusion | None) -> object:
         if sealed is None:
             if self._target is None and self._sources.manifests is None:
-                return "not looked at: needs --manifests"
+                return "not checked: requires --manifests"
             return "in no manifest yet"
         proof = "does not hold" if sealed.problem else "holds"
         if sealed.is_signed is None:
-            proof += "; its signature was not looked at: needs --public-key"
+            proof += "; its signature was not checked: requires --public-key"
         return {
             "manifest": sealed.sequence,
             "root": sealed.root,
@@ -276,7 +276,7 @@ class _Telling:
         if mark is None:
             return "not yet"
         if found.lines and mark.lines != found.lines:
-            self._say(found.key, "what was counted is not what it says")
+            self._say(found.key, "its lines differ from what was counted")
         return {"window": rfc3339(mark.window), "order": mark.order}
 
     def _reads(self, target: Target, merchant_id: str) -> DynamoMerchantReads:

@@ -43,7 +43,7 @@ def log_source(log: str | None, env: str) -> "LogSource":
         return LogBucket(target.client("s3"), bucket)
     folder = Path(log)
     if not folder.is_dir():
-        raise InvalidInputError(f"--log: {log} is no folder")
+        raise InvalidInputError(f"--log: {log} is not a folder")
     return LogFolder(folder)
 
 

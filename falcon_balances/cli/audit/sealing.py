@@ -43,7 +43,7 @@ def seal(*, env: EnvOption = LOCAL, as_json: JsonFlag = False) -> None:
         as_json=as_json,
     )
     if said["odd"] or said["flawed"] or said["unaccounted"]:
-        output.fail("the log holds what it should not")
+        output.fail("the log holds flawed objects or foreign keys")
         raise typer.Exit(EXIT_MISMATCH)
 
 
@@ -186,4 +186,4 @@ def _show(done: "Verified", *, as_json: bool) -> None:
     if done.problems:
         output.fail(f"{len(done.problems)} problems")
         raise typer.Exit(EXIT_MISMATCH)
-    output.note("nothing is wrong with it")
+    output.note("no problem found")
