@@ -166,7 +166,7 @@ def test_a_move_before_anything_was_counted_says_so_and_a_change_of_status_is_no
         ),
         (
             context(fees=[FEE | {"fixed": {"JPY": "1.0"}}]),
-            "E_SCALE fees.0.fixed.JPY: more decimals",
+            "E_SCALE fees.0.fixed.JPY: must have at most 0 decimals",
         ),
         (
             context(fees=[FEE | {"min": {"EUR": "2"}, "max": {"EUR": "1"}}]),
