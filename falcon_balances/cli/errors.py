@@ -92,7 +92,7 @@ def _aws_text(error: Exception) -> str:
                 f"{answer.get('Code', 'unknown error')}: {answer.get('Message', '')}"
             )
         case aws.NoCredentialsError() | aws.PartialCredentialsError() | aws.NoRegionError():
-            return f"set the usual AWS environment: {error}"
+            return f"set AWS credentials and region: {error}"
         case aws.ConnectionError() | aws.HTTPClientError():
             return f"AWS cannot be reached: {error}"
         case _:

@@ -50,4 +50,4 @@ def _publish_batch(sns: AwsClient, topic_arn: str, batch: list[str]) -> int:
         pending = {each["Id"]: pending[each["Id"]] for each in failed}
         if not pending:
             return len(batch)
-    raise AwsError(f"SNS did not take {len(pending)} messages: {failed[0].get('Code')}")
+    raise AwsError(f"SNS refused {len(pending)} of the messages: {failed[0].get('Code')}")

@@ -66,5 +66,5 @@ class Sending:
         for refusal in result.pop("quarantine"):
             raise InvalidInputError(f"{refusal['code']} {refusal['reason']}")
         if result["pending"]:
-            raise AwsError(f"the message is still on its way after {self.wait_s:g} s")
+            raise AwsError(f"the message is still pending after {self.wait_s:g} s")
         return result

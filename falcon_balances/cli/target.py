@@ -20,7 +20,7 @@ EnvOption = Annotated[
 ]
 
 _ENV = re.compile(r"[a-z][a-z0-9-]{0,19}")
-_DOWN = "no embedded AWS is up: run falcon local up"
+_DOWN = "no embedded AWS is running: run falcon local up"
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Target:
 
     def topic(self, stage: str) -> str:
         if stage not in self.topics:
-            raise InvalidInputError(f"{self.env} has no topic for the stage {stage}")
+            raise InvalidInputError(f"environment {self.env} has no topic for stage {stage}")
         return self.topics[stage]
 
     def as_document(self) -> dict[str, object]:
@@ -104,7 +104,7 @@ class Target:
 def find_target(env: str = LOCAL) -> Target:
     """The environment of that name; fails clearly when it is down, absent or out of reach."""
     if not _ENV.fullmatch(env):
-        raise InvalidInputError("an environment's name has lower-case letters, digits and dashes")
+        raise InvalidInputError("--env: must be lower-case letters, digits and dashes")
     return local_target(homes.current()) if env == LOCAL else _account_target(env)
 
 
@@ -143,7 +143,9 @@ def _stack_outputs(session: AwsSession, name: str) -> list[dict[str, str]]:
     except ClientError as err:
         # CloudFormation has no error code of its own for a stack that is not there.
         if "does not exist" in err.response["Error"].get("Message", ""):
-            raise InvalidInputError(f"there is no stack {name} in {session.region_name}") from err
+            raise InvalidInputError(
+                f"stack {name} does not exist in {session.region_name}"
+            ) from err
         raise
     outputs: list[dict[str, str]] = stacks[0].get("Outputs", [])
     return outputs

@@ -137,7 +137,7 @@ def test_a_key_that_gets_another_merchant_is_said_with_what_the_old_balance_hold
         *("bs-old", "100.00"),
         "20.00",
     )
-    assert f"warning: {KEY} belongs to m-new from {LATER} on" in done.stderr
+    assert f"warning: {KEY}: belongs to m-new from {LATER} on" in done.stderr
     assert "m-old keeps what was counted before: bs-old: available 100.00 EUR" in done.stderr
     assert "pending 20.00" in done.stderr
     again = load(moved, options=())

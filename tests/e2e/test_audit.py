@@ -203,7 +203,7 @@ def test_a_balance_is_explained_by_bucket_and_folder_alike(auditor):
     assert [each.partition("/")[0] for each in largest["log_keys"]] == ["confirmed", "reconciled"]
     assert all((auditor.log / each).is_file() for each in largest["log_keys"])
     assert consists["remainder"] == {"movements": 1, "amount": "-40.00"}
-    assert "the remainder: 1 movements, -40.00" in auditor.run(*words)
+    assert "the remainder: 1 movement, -40.00" in auditor.run(*words)
     assert auditor.ask(*words, "--at", "2025-11-04T00:00:00Z")["balances"][0]["available"] == "0.00"
 
 
@@ -372,7 +372,7 @@ def test_the_stack_reconciles_what_arrives_and_has_an_alarm(stack):
         (("replay", "--log", "s3://no-such-bucket"), "NoSuchBucket"),
         (("reconcile", "--statement", "nowhere.csv"), "nowhere.csv"),
         (("reconcile", "--statement", str(DATA / "reconciled.jsonl")), "no column for reference"),
-        (("explain", "--merchant", "m-nobody"), "nothing of a merchant m-nobody"),
+        (("explain", "--merchant", "m-nobody"), "holds no object of merchant m-nobody"),
         (("explain", "--merchant", "../m"), "no merchant has such an id"),
         (("explain", "--merchant", "m-books", "--balance", "bs-no"), "no balance bs-no"),
         (("explain", "--operation", "not-a-uuid"), "not-a-uuid is not a falcon_operation_id"),

@@ -21,16 +21,21 @@ _TOP_MAX = 10_000
 def explain(
     *,
     merchant: Annotated[
-        str | None, typer.Option("--merchant", help="What its balances consist of.")
+        str | None,
+        typer.Option("--merchant", help="Show what this merchant's balances consist of."),
     ] = None,
     operation: Annotated[
-        str | None, typer.Option("--operation", help="The story of this falcon_operation_id.")
+        str | None,
+        typer.Option("--operation", help="Show everything about this falcon_operation_id."),
     ] = None,
     balance: Annotated[
         str | None, typer.Option("--balance", help="Only this balance shop of the merchant.")
     ] = None,
     top: Annotated[
-        int, typer.Option("--top", min=0, max=_TOP_MAX, help="So many of the largest movements.")
+        int,
+        typer.Option(
+            "--top", min=0, max=_TOP_MAX, help="How many of the largest movements to show."
+        ),
     ] = 10,
     at: AtOption = None,
     log: LogOption = None,
@@ -38,14 +43,14 @@ def explain(
         Path | None,
         typer.Option(
             "--manifests",
-            help="A folder; without it the environment's bucket.",
+            help="A folder; the environment's bucket by default.",
             exists=True,
             file_okay=False,
         ),
     ] = None,
     public_key: Annotated[
         Path | None,
-        typer.Option("--public-key", help="PEM or DER.", exists=True, dir_okay=False),
+        typer.Option("--public-key", help="A file, PEM or DER.", exists=True, dir_okay=False),
     ] = None,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
@@ -124,7 +129,10 @@ def _explain_merchant(
         for each in balances:
             _show_balance(merchant_id, each)
         naming.show(not_fitting or [])
-    print_findings(explained.findings, f"{explained.objects} objects, {explained.lines} lines")
+    print_findings(
+        explained.findings,
+        f"{output.count(explained.objects, 'object')}, {output.count(explained.lines, 'line')}",
+    )
 
 
 def _explain_operation(
@@ -167,7 +175,7 @@ def _explain_operation(
     for place, what in story.problems:
         output.warn(f"{place}: {what}")
     if story.problems:
-        output.fail(f"{len(story.problems)} problems")
+        output.fail(output.count(len(story.problems), "problem"))
         raise typer.Exit(EXIT_MISMATCH)
 
 
@@ -281,4 +289,5 @@ def _show_balance(merchant_id: str, explained: "ExplainedBalance") -> None:
             shown = [each | {"types": ", ".join(each["types"])} for each in rows]
             cells = [[each[column] for column in columns] for each in shown]
             output.table(columns, cells, right=amounts)
-        output.line(f"  the remainder: {remainder['movements']} movements, {remainder['amount']}")
+        movements = output.count(remainder["movements"], "movement")
+        output.line(f"  the remainder: {movements}, {remainder['amount']}")
