@@ -1,6 +1,7 @@
-"""camt.053 (ISO 20022 BankToCustomerStatement): the booked entries of a bank's statement.
+"""Reads camt.053 (ISO 20022 BankToCustomerStatement): the booked entries of a bank statement.
 
-https://www.iso20022.org/catalogue-messages - any version, for what is read is in all of them.
+https://www.iso20022.org/catalogue-messages - any version: the elements that are read exist in all
+of them.
 """
 
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 _NAMESPACE: Final = "{urn:iso:std:iso:20022:tech:xsd:camt.053."
 _SIGNS: Final = {"CRDT": 1, "DBIT": -1}
-# What banks write where there is no reference.
+# Banks write these where an entry has no reference.
 _NO_REFERENCE: Final = {"", "NOTPROVIDED", "NONREF", "NOTGIVEN"}
 _REFERENCES: Final = (
     "{*}Refs/{*}EndToEndId",
@@ -42,7 +43,7 @@ _NOT_BOOKED: Final = ("PDNG", "INFO", "FUTR")
 
 
 def read_camt053(name: str, body: bytes) -> Statement:
-    """Raises InvalidStatementError, also where amounts do not add up to what they should."""
+    """The statement of the file. Raises InvalidStatementError, also where amounts do not add up."""
     try:
         root: Element = fromstring(body, forbid_dtd=True)
     except DefusedXmlException as error:
@@ -135,7 +136,9 @@ class _BankStatement:
         self.lines += parts
 
     def _check_balances(self) -> None:
-        """What was there and what was booked is what is there: so no entry is missing."""
+        """Checks opening balance plus booked entries against the closing balance, so no entry is
+        missing.
+        """
         found: dict[str, tuple[int, str]] = {}
         for balance in self._element.findall("{*}Bal"):
             kind = _text(balance, "{*}Tp/{*}CdOrPrtry/{*}Cd")
@@ -177,7 +180,7 @@ def _signed(
 
 
 def _references(element: "Element", paths: tuple[str, ...]) -> tuple[str, ...]:
-    """In this order, each once."""
+    """The references of an entry, in order of preference, each once."""
     found = [
         reference_of((each.text or "").strip(), path.rpartition("}")[2])
         for path in paths

@@ -1,4 +1,4 @@
-"""One object of the log, looked at closely: is it, byte for byte, what the log's writer writes?"""
+"""Reads one log object strictly: its bytes must be exactly what the log's writer writes."""
 
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.log_format import logged_segment
@@ -7,12 +7,12 @@ from falcon_balances.domain.operations import BalanceOperation, Segment
 
 
 class FlawedObjectError(ValueError):
-    """Says the line, where there is one, and what is wrong; never what the line holds."""
+    """The wrong line's number, if there is one, and its fault; never the line's contents."""
 
 
 def read_strictly(key: str, body: bytes) -> Segment:
-    """The segment, only if key and body are as the log's grammar says: then there is no other way
-    to write it.
+    """The segment in an object whose key and body follow the log's grammar, which allows one way to
+    write each segment.
 
     Raises FlawedObjectError.
     """

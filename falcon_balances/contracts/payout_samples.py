@@ -1,4 +1,4 @@
-"""Published samples of what a payout system sends beside the plain ones, and of what it hears."""
+"""Published samples of a payout system's further messages, and of the outcomes that it receives."""
 
 from collections.abc import Iterator
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What may be asked for in a query string: names, forms and bounds, as OpenAPI shows them."""
+"""Query parameters of the API: names, formats and limits, as OpenAPI shows them."""
 
 from typing import Annotated, Final, Literal
 
