@@ -85,7 +85,9 @@ def request_authorization(
         if no is not None and not store.transact([PutMark(no.key, no.attributes())]):
             return Held(no, is_new=True)
         wait(delay_s(attempt))
-    raise TransientError(f"refund {asked.falcon_operation_id}: others were faster all the time")
+    raise TransientError(
+        f"refund {asked.falcon_operation_id}: gave up after {ATTEMPTS} conflicting transactions"
+    )
 
 
 def _keys(asked: Authorization) -> list[ItemKey]:

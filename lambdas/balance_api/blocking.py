@@ -57,7 +57,9 @@ def request_block(
         if decided is not None:
             return decided
         wait(delay_s(attempt))
-    raise TransientError(f"block {block.block_id}: others were faster {ATTEMPTS} times")
+    raise TransientError(
+        f"block {block.block_id}: gave up after {ATTEMPTS} conflicting transactions"
+    )
 
 
 def _decided(
@@ -116,7 +118,9 @@ def release(block: Block, by: str, now: datetime, store: BalanceStore, wait: Wai
             block = Block.from_attributes(block.key, outcomes[0].attributes)
         elif any(isinstance(outcome, TryAgain) for outcome in outcomes):
             wait(delay_s(attempt))
-    raise TransientError(f"release of {block.block_id}: others were faster {ATTEMPTS} times")
+    raise TransientError(
+        f"release of {block.block_id}: gave up after {ATTEMPTS} conflicting transactions"
+    )
 
 
 def delay_s(attempt: int) -> float:

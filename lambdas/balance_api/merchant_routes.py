@@ -436,7 +436,7 @@ class MerchantRoutes:
         if len(found) > OPEN_MAX:
             raise InvalidParameterError(
                 "older_than_days",
-                f"more than {OPEN_MAX} operations are open: use `falcon audit reconcile`",
+                f"more than {OPEN_MAX} operations are open: use `falcon audit trial-balance`",
             )
         if not found:
             self._known(sources)

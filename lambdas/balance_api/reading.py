@@ -78,7 +78,9 @@ def _at_once(
         if not isinstance(found, TryAgain):
             return found
         wait(uniform(0.5, 1.0) * _FIRST_DELAY_S * 2**attempt)  # noqa: S311 - no secret
-    raise TransientError(f"balances of {reads.merchant_id}: others were writing all the time")
+    raise TransientError(
+        f"balances of {reads.merchant_id}: gave up after {ATTEMPTS} conflicting reads"
+    )
 
 
 def _batched(balances: Sequence[BalanceKey], size: int) -> Iterator[list[BalanceKey]]:
@@ -286,7 +288,7 @@ class StatementReader:
             if begins > start:
                 break
         raise TransientError(
-            f"the index of {self._reads.merchant_id} is not complete before {rfc3339(start)}"
+            f"the index of {self._reads.merchant_id} has not caught up before {rfc3339(start)}"
         )
 
 

@@ -187,7 +187,7 @@ def _short_of(
     """What is available, where it was not enough; None where others were faster."""
     there, short = outcomes
     if isinstance(there, ConditionFailed):
-        raise IntegrityError(f"a block without a claim: {operation_id}")
+        raise IntegrityError(f"block {operation_id} has no claim")
     return spendable(short.attributes, logged) if isinstance(short, ConditionFailed) else None
 
 

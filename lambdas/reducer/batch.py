@@ -220,7 +220,7 @@ def _state(shard_id: str, world: World) -> ShardState:
         return state
     parents = {shard.shard_id: shard.parents for shard in world.stream.shards()}
     if shard_id not in parents:
-        raise TransientError(f"{shard_id} is not among the stream's shards")
+        raise TransientError(f"the stream has no shard {shard_id}")
     pending = list(parents[shard_id])
     floors: list[datetime | None] = []
     while pending:
@@ -254,7 +254,9 @@ def _count(group: Sequence[CountablePart], batch: Batch, world: World) -> None:
         if any(isinstance(outcome, TryAgain) for outcome in outcomes):
             world.wait(_FIRST_DELAY_S * 2**attempt)
     if pending:
-        raise TransientError(f"{len(pending)} segments not counted after {ATTEMPTS} attempts")
+        raise TransientError(
+            f"{len(pending)} of the segments were not counted in {ATTEMPTS} attempts"
+        )
 
 
 def _note_negative(batch: Batch, world: World) -> None:
@@ -330,7 +332,7 @@ def _end_left_over(batch: Batch, world: World) -> None:
                 break
             world.wait(_FIRST_DELAY_S * 2**attempt)
         else:
-            raise TransientError(f"{key.sk} not ended after {ATTEMPTS} attempts")
+            raise TransientError(f"{key.sk} was not ended in {ATTEMPTS} attempts")
 
 
 def _not_yet_counted(
