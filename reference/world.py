@@ -7,16 +7,18 @@ from urllib.parse import parse_qsl
 
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.context_samples import CONTEXT_SAMPLES
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
-from falcon_balances.contracts.samples import CONTEXT_SAMPLES
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
 from falcon_balances.domain.blocks import block_writes
 from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.direct_operations import DirectOperation, PayoutRequest
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, merchants_of
-from falcon_balances.domain.operations import DirectOperation, PayoutRequest, Stage
-from falcon_balances.domain.payouts import PayoutState, payout_block
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.payouts import payout_block
 from falcon_balances.domain.splitting import split, split_direct
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
@@ -30,7 +32,8 @@ from falcon_balances.fakes.storage import (
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.balance_api import handler, systems
 from lambdas.balance_api.merchant_routes import Sources
-from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 
 NOW: Final = parse_rfc3339("2026-12-01T10:20:41Z")
@@ -50,7 +53,7 @@ class MemoryApi:
         self.log = MemoryTransactionLog()
         self.directory = MemoryMerchantDirectory()
         self.store.floors[_SHARD] = None
-        self._reducing = World(
+        self._reducing = ReducerPorts(
             self.store,
             MemoryBalanceStream(lambda: self.now, shard_count=1),
             MemoryQuarantine(),

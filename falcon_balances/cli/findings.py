@@ -13,7 +13,7 @@ from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
 
 if TYPE_CHECKING:
     from falcon_balances.adapters.findings import DynamoFindings
-    from falcon_balances.domain.findings import KnownFinding
+    from falcon_balances.domain.known_findings import KnownFinding
 
 app = typer.Typer(
     help="Operations that do not fit together: list, acknowledge.", no_args_is_help=True
@@ -57,7 +57,7 @@ def acknowledge(
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415 - not for --help
     from falcon_balances.contracts.blocks import is_id  # noqa: PLC0415
     from falcon_balances.contracts.formats import ID_PATTERN, WORDS  # noqa: PLC0415
-    from falcon_balances.domain.findings import finding_key  # noqa: PLC0415
+    from falcon_balances.domain.known_findings import finding_key  # noqa: PLC0415
 
     if not is_id(by):
         raise InvalidInputError(f"--by: must be {WORDS[ID_PATTERN]}")

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,9 @@ from falcon_balances.cli.options import (
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.stages import StageName
 from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
+
+if TYPE_CHECKING:
+    from falcon_balances.adapters.quarantine import QuarantineReader
 
 app = typer.Typer(
     help="For operators: quarantine, findings, adjustments, stuck payouts.", no_args_is_help=True
@@ -70,18 +73,15 @@ def _prefix(source: str | None, on: date | None) -> str:
 
 
 def _refused(target: Target, prefix: str) -> Iterator[dict[str, Any]]:
-    s3 = target.client("s3")
-    pages = s3.get_paginator("list_object_versions").paginate(
-        Bucket=target.quarantine_bucket, Prefix=prefix
-    )
-    for page in pages:
-        for version in page.get("Versions", []):
-            head = s3.head_object(
-                Bucket=target.quarantine_bucket,
-                Key=version["Key"],
-                VersionId=version["VersionId"],
-            )
-            yield {"key": version["Key"], "version": version["VersionId"], **head["Metadata"]}
+    reader = _reader(target)
+    for key, version in reader.versions(prefix):
+        yield {"key": key, "version": version, **reader.said_of(key, version)}
+
+
+def _reader(target: Target) -> "QuarantineReader":
+    from falcon_balances.adapters.quarantine import QuarantineReader  # noqa: PLC0415 - for --help
+
+    return QuarantineReader(target.client("s3"), target.quarantine_bucket)
 
 
 @quarantine.command("show")
@@ -93,17 +93,15 @@ def show(
 ) -> None:
     """Print one refused body with its code and reason."""
     target = find_target(env)
-    s3 = target.client("s3")
-    try:
-        answer = s3.get_object(Bucket=target.quarantine_bucket, Key=key)
-    except s3.exceptions.NoSuchKey:
-        raise InvalidInputError("unknown key in quarantine") from None
-    body: bytes = answer["Body"].read()
+    found = _reader(target).read(key)
+    if found is None:
+        raise InvalidInputError("unknown key in quarantine")
+    body, said = found
     if as_json:
-        document = {"key": key, **answer["Metadata"]}
+        document = {"key": key, **said}
         output.document({**document, "body_base64": base64.b64encode(body).decode()})
         return
-    output.pairs({"key": key, **answer["Metadata"]})
+    output.pairs({"key": key, **said})
     output.line(body.decode("utf-8", "backslashreplace"))
 
 
@@ -214,7 +212,7 @@ def give_up(
     as_json: JsonFlag = False,
 ) -> None:
     """Give up a payout that was decided but never logged, and release its money."""
-    from falcon_balances.cli import payouts  # noqa: PLC0415 - not for --help
+    from falcon_balances.cli import payout_outcomes  # noqa: PLC0415 - not for --help
     from falcon_balances.contracts.blocks import is_id  # noqa: PLC0415
     from falcon_balances.contracts.formats import ID_PATTERN, WORDS  # noqa: PLC0415
 
@@ -222,5 +220,5 @@ def give_up(
         raise InvalidInputError(f"--by: must be {WORDS[ID_PATTERN]}")
     if dry_run:
         output.note("dry run: nothing was given up")
-    result = payouts.give_up(find_target(env), merchant_id, payout_id, by, dry_run=dry_run)
-    payouts.show(result, as_json=as_json)
+    result = payout_outcomes.give_up(find_target(env), merchant_id, payout_id, by, dry_run=dry_run)
+    payout_outcomes.show(result, as_json=as_json)

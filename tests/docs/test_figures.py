@@ -29,7 +29,7 @@ from lambdas.balance_api.reading import MARKS_A_PAGE_MAX
 from lambdas.dispatcher.dispatching import EXECUTION_S_MAX
 from lambdas.dispatcher.handler import _FIRST_RETURN_S, _LAST_RETURN_S
 from lambdas.persister.deciding import WAIT_MAX
-from lambdas.reducer.batch import ATTEMPTS
+from lambdas.reducer.counting import ATTEMPTS
 from lambdas.sealer.sealing import OBJECT_BYTES_MAX
 from tests.docs.pages import ROOT, pages
 

@@ -35,15 +35,15 @@ from falcon_balances.fakes.storage import (
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from falcon_balances.settings import DispatcherSettings
+from lambdas.cutter.handler import put_cuts
 from lambdas.dispatcher.dispatching import QueuedMessage, dispatch
-from lambdas.payouts.announcer import announce_outcomes
-from lambdas.payouts.decider import World as DecidingWorld
-from lambdas.payouts.decider import decide_payouts
-from lambdas.payouts.logger import log_payouts
+from lambdas.payout_announcer.handler import announce_outcomes
+from lambdas.payout_decider.handler import DeciderPorts, decide_payouts
+from lambdas.payout_logger.handler import log_payouts
 from lambdas.persister.handler import persist
 from lambdas.publisher.handler import publish
-from lambdas.reducer.batch import World, reduce_batch
-from lambdas.reducer.cuts import put_cuts
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from lambdas.splitter.handler import split_messages
 
@@ -187,7 +187,7 @@ class Pipeline:
             answer = persist(persisting, self.claims, self.log, self.authorizations, self.now)
         elif name == "PayoutDecider":
             decide = SplitterInput.model_validate(document)
-            deciding = DecidingWorld(
+            deciding = DeciderPorts(
                 self.payouts,
                 lambda block: logged_money(block, self.store, self.log),
                 self.now,
@@ -215,7 +215,7 @@ class Pipeline:
             return None
         batch = held.records[start : start + batch_size]
         self.being_read.add(shard_id)
-        world = World(
+        world = ReducerPorts(
             self.store,
             self.stream,
             self.quarantine,
