@@ -18,7 +18,7 @@ HANDLERS: Final = (
     "lambdas.reducer.handler",
     "lambdas.cutter.handler",
     "lambdas.balance_api.handler",
-    "lambdas.balance_api.systems",
+    "lambdas.systems_api.handler",
     "lambdas.expirer.handler",
     "lambdas.payout_decider.handler",
     "lambdas.payout_logger.handler",

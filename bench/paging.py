@@ -19,7 +19,9 @@ from bench.core import measure
 from bench.results import Bound, Column, Result, Row
 from bench.wire import Answer, answered, recorded
 from falcon_balances.adapters.balance_items import transact_item
+from falcon_balances.adapters.operation_pages import MARKS_A_PAGE_MAX
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.cursors import Cursors
 from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.domain.instants import QUARTER, rfc3339
 from falcon_balances.domain.operations import PspOperation
@@ -27,8 +29,6 @@ from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countabl
 from falcon_balances.domain.splitting import split
 from falcon_balances.domain.table_keys import STREAM_PK, CutKey
 from falcon_balances.domain.transactions import joined
-from lambdas.balance_api.cursors import Cursors
-from lambdas.balance_api.reading import MARKS_A_PAGE_MAX
 
 SIZES: Final = (100, 10_000, 1_000_000)
 ROUNDS: Final = 7

@@ -58,12 +58,13 @@ from falcon_balances.fakes.storage import (
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
-from lambdas.balance_api import systems
-from lambdas.balance_api.blocking import request_block
 from lambdas.payout_announcer.handler import announce_outcomes
 from lambdas.payout_decider.handler import DeciderPorts, decide_payouts
 from lambdas.payout_logger.handler import log_payouts
 from lambdas.publisher.handler import publish
+from lambdas.systems_api import adapters
+from lambdas.systems_api import handler as systems
+from lambdas.systems_api.blocking import request_block
 
 REPETITIONS: Final = 500
 HOT_BLOCKS: Final = 200
@@ -188,9 +189,9 @@ def _served(doors: Doors) -> Iterator[None]:
     """The systems' API on these doors, with money to spend."""
     doors.store.transact([AddCounters(_BALANCE, {"available": _MUCH, "operations_count": 1})])
     with (
-        patch.object(systems, "_store", lambda: doors.store),
-        patch.object(systems, "_directory", lambda: doors.directory),
-        patch.object(systems, "_refund_claims", lambda: doors.refunds),
+        patch.object(adapters, "store", lambda: doors.store),
+        patch.object(adapters, "directory", lambda: doors.directory),
+        patch.object(adapters, "refund_claims", lambda: doors.refunds),
     ):
         yield
 

@@ -30,11 +30,12 @@ from falcon_balances.fakes.storage import (
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
-from lambdas.balance_api import handler, systems
-from lambdas.balance_api.merchant_routes import Sources
+from lambdas.api_routes.context import Sources
+from lambdas.balance_api import handler
 from lambdas.reducer.batch import reduce_batch
 from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
+from lambdas.systems_api import handler as systems
 
 NOW: Final = parse_rfc3339("2026-12-01T10:20:41Z")
 CALLER: Final = "arn:aws:sts::123456789012:assumed-role/refunds/worker"

@@ -10,6 +10,7 @@ import pytest
 
 from falcon_balances.adapters.merchant_directory import CACHED_S
 from falcon_balances.adapters.merchant_reads import INDEX_DELAY
+from falcon_balances.adapters.operation_pages import MARKS_A_PAGE_MAX
 from falcon_balances.audit.verifier import files
 from falcon_balances.audit.verifier.objects import COUNT_MAX
 from falcon_balances.cli.audit.reconciling import DAYS
@@ -23,9 +24,8 @@ from infra.environments import ENVIRONMENTS
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.stage import CHUNK_BUDGET_BYTES
 from infra.parts.stage_queue import RETENTION
-from lambdas.balance_api.edge import PATH_CHARACTERS_MAX, QUERY_CHARACTERS_MAX
-from lambdas.balance_api.merchant_routes import LATE_SHOWN_MAX
-from lambdas.balance_api.reading import MARKS_A_PAGE_MAX
+from lambdas.api_routes.edge import PATH_CHARACTERS_MAX, QUERY_CHARACTERS_MAX
+from lambdas.api_routes.turnover import LATE_SHOWN_MAX
 from lambdas.dispatcher.dispatching import EXECUTION_S_MAX
 from lambdas.dispatcher.handler import _FIRST_RETURN_S, _LAST_RETURN_S
 from lambdas.persister.deciding import WAIT_MAX
