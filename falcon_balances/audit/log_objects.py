@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from falcon_balances.adapters.aws import aws_call
-from falcon_balances.domain.log_grammar import PARTITION, is_object_name
+from falcon_balances.domain.log_keys import PARTITION, is_object_name, merchant_prefix
 from falcon_balances.domain.operations import Stage
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Partition(NamedTuple):
     day: str
 
     def __str__(self) -> str:
-        return f"{self.stage}/merchant_id={self.merchant_id}/date={self.day}"
+        return f"{merchant_prefix(self.stage, self.merchant_id)}date={self.day}"
 
     @classmethod
     def of(cls, prefix: str) -> "Partition | None":

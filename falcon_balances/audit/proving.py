@@ -7,7 +7,7 @@ from typing import Any
 
 from falcon_balances.audit.verifier.files import MANIFEST_MAX_BYTES, read_plain
 from falcon_balances.domain.errors import IntegrityError
-from falcon_balances.domain.log_format import merchant_of
+from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.merkle import leaf_hash, levels_of, path_of
 
 

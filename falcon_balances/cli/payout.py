@@ -17,6 +17,7 @@ from falcon_balances.cli.options import (
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.stages import StageName
 from falcon_balances.cli.target import LOCAL, EnvOption, find_target
+from falcon_balances.domain.payout_states import PayoutState
 
 app = typer.Typer(help="Payouts: request, trace.", no_args_is_help=True)
 
@@ -67,7 +68,7 @@ def request(
     if wait and not dry_run:
         result = payout_outcomes.story(find_target(env), merchant_id, payout_id)
     payout_outcomes.show(result, as_json=as_json)
-    if result.get("state", "paid") != "paid":
+    if result.get("state", PayoutState.PAID) != PayoutState.PAID:
         raise InvalidInputError(f"the payout is {result['state']}")
 
 

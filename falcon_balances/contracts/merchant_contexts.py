@@ -19,13 +19,9 @@ from falcon_balances.contracts.strictness import (
     unknown_currency,
 )
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.fees import PERCENT_DECIMALS, Fee
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.merchant_context import (
-    PERCENT_DECIMALS,
-    ContextKey,
-    Fee,
-    MerchantContext,
-)
+from falcon_balances.domain.merchant_context import ContextKey, MerchantContext
 from falcon_balances.domain.money import at_full_scale, minor_units
 from falcon_balances.domain.operations import OperationType
 

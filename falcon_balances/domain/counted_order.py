@@ -4,7 +4,7 @@ from typing import Final, NamedTuple, Self
 
 from falcon_balances.domain.instants import parse_rfc3339, quarter_of, rfc3339
 from falcon_balances.domain.operations import read_staged
-from falcon_balances.domain.table_keys import STANDINGS, StandingKey, fields_after, key_fields
+from falcon_balances.domain.table_keys import STANDING_KEYS, StandingKey, fields_after, key_fields
 
 
 class MarkKey(NamedTuple):
@@ -33,12 +33,12 @@ class MarkKey(NamedTuple):
         return found
 
 
-MARKS: Final = "OPERATION#"
+MARK_KEYS: Final = "OPERATION#"
 
 
 def marks_of(falcon_operation_id: str) -> str:
     """How the sort keys of all its marks begin: of every stage, revision and part."""
-    return f"{MARKS}{falcon_operation_id}#"
+    return f"{MARK_KEYS}{falcon_operation_id}#"
 
 
 class CountedOrder(NamedTuple):
@@ -95,6 +95,6 @@ def operation_referenced(sk: str) -> str:
     """The falcon_operation_id that an item of the index by reference is about: the item is a
     standing or a mark. Raises ValueError.
     """
-    if sk.startswith(STANDINGS):
+    if sk.startswith(STANDING_KEYS):
         return StandingKey.parse(sk).falcon_operation_id
     return MarkKey.parse(sk).falcon_operation_id

@@ -9,18 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import add, sub
-from typing import NamedTuple, Self
+from typing import Self
 
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.instants import QUARTER, parse_rfc3339, quarter_of
 from falcon_balances.domain.operations import BalanceOperation, Stage, staged
+from falcon_balances.domain.table_keys import BalanceKey
 
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])\Z")
-
-
-class BalanceKey(NamedTuple):
-    balance_shop_id: str
-    currency: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The transaction log's bytes (design §6): keys and CSV bodies, the same for the same segment."""
+"""The transaction log's bytes (design §6): CSV bodies, the same for the same segment."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,12 +13,10 @@ from falcon_balances.domain.log_grammar import (
     FIELDS,
     HEADER,
     LINES_MAX,
-    NAME,
-    PARTITION,
     SAME_IN_A_FIRST_REVISION,
     SAME_IN_AN_OBJECT,
-    is_object_name,
 )
+from falcon_balances.domain.log_keys import LogKey
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import (
     PSP_STAGES,
@@ -30,7 +28,6 @@ from falcon_balances.domain.operations import (
     Stage,
 )
 
-_KEY: Final = re.compile(f"{PARTITION}/{NAME}")
 # One pattern for a whole row: nearly every row is right, and is looked at once.
 _ROWS: Final = {
     kind: re.compile(",".join(f"(?:{pattern})" for pattern in fields.values()))
@@ -39,17 +36,6 @@ _ROWS: Final = {
 _TYPES: Final[dict[str, OperationType]] = {each.value: each for each in OperationType}
 _TYPE: Final = COLUMNS.index("type")
 _MINOR_END: Final = 10**AMOUNT_DIGITS_MAX
-
-
-def log_key(segment: Segment) -> str:
-    """`{stage}/merchant_id=…/date=…/{operation_id}.csv`, with revision and part where there are."""
-    revision = f".r{segment.revision}" if segment.revision > 1 else ""
-    part = f".{segment.part}-of-{segment.parts}" if segment.parts > 1 else ""
-    day = rfc3339(segment.booked_at)[:10]
-    return (
-        f"{segment.stage}/merchant_id={segment.merchant_id}/date={day}/"
-        f"{segment.falcon_operation_id}{revision}{part}.csv"
-    )
 
 
 def csv_body(segment: Segment) -> str:
@@ -159,19 +145,16 @@ def logged_segment(key: str, body: str) -> Segment:
     All but one thing: whether an amount is at its currency's full scale is looked at by who knows
     the currencies (`contracts/log_objects.py`).
     """
-    named = _KEY.fullmatch(key)
-    if named is None or not is_object_name(key.rpartition("/")[2], named["stage"]):
-        raise ValueError("not a key of the log")
-    stage = Stage(named["stage"])
+    named = LogKey.parse(key)
     segment = Segment(
-        stage,
-        named["merchant_id"],
-        int(named["part"] or 1),
-        int(named["parts"] or 1),
-        tuple(_parse_row(number, row, (stage,)) for number, row in rows_of(body)),
-        revision=int(named["revision"] or 1),
+        named.stage,
+        named.merchant_id,
+        named.part,
+        named.parts,
+        tuple(_parse_row(number, row, (named.stage,)) for number, row in rows_of(body)),
+        revision=named.revision,
     )
-    if log_key(segment) != key:
+    if LogKey.of(segment) != named:
         raise ValueError("line 2: its operation or day differs from the key's")
     _check_lines(segment)
     return segment
@@ -198,14 +181,6 @@ def _check_lines(segment: Segment) -> None:
 def _said(line: BalanceOperation, name: str) -> object:
     """Of a currency its code: how many decimals an amount has is looked at for itself."""
     return line.currency.code if name == "currency" else getattr(line, name)
-
-
-def merchant_of(key: str) -> str | None:
-    """Whose log object a key is; None for what is no key of the log."""
-    named = _KEY.fullmatch(key)
-    if named is None or not is_object_name(key.rpartition("/")[2], named["stage"]):
-        return None
-    return named["merchant_id"]
 
 
 def expected_uuids(stage: str, merchant_id: str, lines: Sequence[BalanceOperation]) -> list[str]:

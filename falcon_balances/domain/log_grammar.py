@@ -5,11 +5,10 @@ the fast replay. Only the stand-alone verifier has its own. What the writer woul
 nowhere.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
-from falcon_balances.domain.operations import PSP_STAGES, TYPES_BY_STAGE, OperationType, Stage
+from falcon_balances.domain.operations import TYPES_BY_STAGE, OperationType, Stage
 
 COLUMNS: Final = (
     "uuid",
@@ -110,22 +109,3 @@ SAME_IN_AN_OBJECT: Final = (
     "requested_by",
 )
 SAME_IN_A_FIRST_REVISION: Final = ("currency", "original_reference", "bank_reference")
-
-PARTITION: Final = (
-    f"(?P<stage>{'|'.join(Stage)})/merchant_id=(?P<merchant_id>{ID})/"
-    "date=(?P<day>[2-9][0-9]{3}-[0-9]{2}-[0-9]{2})"
-)
-_NUMBER: Final = "[1-9][0-9]{0,3}"
-NAME: Final = (
-    rf"(?P<operation>{UUID})(\.r(?P<revision>{REPETITION}))?"
-    rf"(\.(?P<part>{_NUMBER})-of-(?P<parts>{_NUMBER}))?\.csv"
-)
-_NAME: Final = re.compile(NAME)
-
-
-def is_object_name(name: str, stage: str) -> bool:
-    """The last part of a key: operation, revision, and which part of how many."""
-    named = _NAME.fullmatch(name)
-    if named is None or (named["revision"] and stage not in PSP_STAGES):
-        return False
-    return named["part"] is None or int(named["part"]) <= int(named["parts"]) > 1

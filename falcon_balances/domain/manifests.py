@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple, Self
 
 from falcon_balances.domain.errors import IntegrityError
-from falcon_balances.domain.log_format import merchant_of
+from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.merkle import leaf_hash, root_of
 from falcon_balances.domain.money import at_full_scale
 from falcon_balances.domain.operations import Segment

@@ -3,22 +3,20 @@
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import chain, pairwise
 from operator import attrgetter
 from typing import Final, Literal, NamedTuple, Self
 
+from falcon_balances.domain.fees import Fee
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import OperationType
 
-PERCENT_DECIMALS: Final = 6
 NOTICE: Final = timedelta(minutes=20)
 VERSIONS_MAX: Final = 200  # of one key, with their forms, which lie in one item
 _SHORT_HASH: Final = 16  # S3 keeps 2 KB of metadata, and a segment may rest on 41 contexts
-_WHOLE: Final = 100 * 10**PERCENT_DECIMALS
 REFUSED_WHEN_INACTIVE: Final = frozenset({OperationType.CAPTURE, OperationType.CASHBACK})
 
 
@@ -38,43 +36,6 @@ class ContextKey(NamedTuple):
         if len(fields) != len(cls._fields) or "" in fields:
             raise ValueError("expected a PSP, a merchant and a shop with | between them")
         return cls(*fields)
-
-
-@dataclass(frozen=True, slots=True)
-class Fee:
-    """`percent_millionths`: 1.00 % is 1_000_000. The other figures are minor units by currency."""
-
-    on: OperationType
-    percent_millionths: int
-    fixed: Mapping[str, int] = field(default_factory=dict)
-    minimum: Mapping[str, int] = field(default_factory=dict)
-    maximum: Mapping[str, int] = field(default_factory=dict)
-    type: OperationType = OperationType.PSP_FEE
-
-    def of(self, leg: Money) -> Money | None:
-        """Percent of the leg plus fixed, rounded half up once, then held between min and max.
-
-        What comes to nothing makes no line: None.
-        """
-        code = leg.currency.code
-        minor = (2 * leg.minor * self.percent_millionths + _WHOLE) // (2 * _WHOLE)
-        minor += self.fixed.get(code, 0)
-        minor = max(minor, self.minimum.get(code, minor))
-        minor = min(minor, self.maximum.get(code, minor))
-        return Money(minor, leg.currency) if minor else None
-
-    def widens(self, narrower: "Fee", added: frozenset[str]) -> bool:
-        """Whether this is the same fee, but for what it says of the currencies `added`."""
-        return replace(self, fixed={}, minimum={}, maximum={}) == replace(
-            narrower, fixed={}, minimum={}, maximum={}
-        ) and all(
-            old.items() <= new.items() and new.keys() - old.keys() <= added
-            for old, new in (
-                (narrower.fixed, self.fixed),
-                (narrower.minimum, self.minimum),
-                (narrower.maximum, self.maximum),
-            )
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from falcon_balances.audit.findings import REPEATED
 from falcon_balances.audit.log_objects import LogFolder, Selection
 from falcon_balances.audit.movements import FIGURES, explain
 from falcon_balances.audit.replay import replay
-from falcon_balances.domain.log_format import log_key
+from falcon_balances.domain.log_keys import log_key
 from falcon_balances.domain.operations import OperationType, Stage
 from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog

@@ -50,14 +50,23 @@ from tests.audit.test_replay import balances_in
 EVENTS = 4_550  # 10,010 objects
 PLACES = 50
 MANIFESTS = 12
-# One at a time takes minutes: all fifty in CI.
+# One at a time takes longer: all fifty in CI.
 PLACES_ALONE = PLACES if "CI" in os.environ else 5  # noqa: TID251 - as tests/conftest.py does
+# Hundreds of checks of thousands of objects, by lines that other tests run too.
+MANY_TIMES = pytest.mark.no_cover
 
 
 @pytest.fixture(scope="module")
 def sealed(tmp_path_factory) -> SealedLog:
     """Ten thousand objects, in twelve manifests."""
     return sealed_log(tmp_path_factory.mktemp("sealed") / "s", split(objects(EVENTS), MANIFESTS))
+
+
+@pytest.fixture(scope="module")
+def fewer(tmp_path_factory) -> SealedLog:
+    """A thousand objects, in twelve manifests too: for what is checked hundreds of times."""
+    some = split(objects(EVENTS // 10), MANIFESTS)
+    return sealed_log(tmp_path_factory.mktemp("fewer") / "s", some)
 
 
 def check(sealed: SealedLog, **options) -> set[str]:
@@ -401,6 +410,7 @@ def test_money_comes_in_by_both_and_goes_out_by_either(confirmed, reconciled, co
     assert counted == reconciled - said["unapplied"] - said["debits_untraced"]
 
 
+@MANY_TIMES
 @pytest.mark.parametrize("tampering", IN_THE_LOG)
 def test_fifty_places_at_once_are_all_found(sealed, tampering):
     rng = Random(tampering.__name__)
@@ -417,6 +427,7 @@ def test_fifty_places_at_once_are_all_found(sealed, tampering):
     assert check(sealed) == set()
 
 
+@MANY_TIMES
 @pytest.mark.parametrize("tampering", [*IN_THE_LOG, the_last_manifest_dropped])
 def test_a_single_place_is_found_and_nothing_else(sealed, tampering):
     rng = Random(tampering.__name__ + "alone")
@@ -428,13 +439,14 @@ def test_a_single_place_is_found_and_nothing_else(sealed, tampering):
             assert {each for each in found - expected if not each.endswith(".jsonl")} == set()
 
 
+@MANY_TIMES
 @pytest.mark.parametrize("tampering", OF_MANIFESTS)
-def test_what_is_done_to_a_manifest_is_found_wherever_it_is(sealed, tampering):
+def test_what_is_done_to_a_manifest_is_found_wherever_it_is(fewer, tampering):
     rng = Random(tampering.__name__)
     for _ in range(PLACES_ALONE):
         with ExitStack() as stack:
-            expected = tampering(sealed, rng, stack)
-            found = check(sealed, log=None, versions=None)
+            expected = tampering(fewer, rng, stack)
+            found = check(fewer, log=None, versions=None)
             assert expected & found, (expected, found)
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from falcon_balances.cli.embedded.home import Home
 from falcon_balances.cli.target import Target, local_target
-from tests.e2e.api_world import Served, serve
+from tests.e2e.api_world import OWN, Served, serve
+from tests.e2e.asking import Asker
 from tests.e2e.events import Document, jsonl
 from tests.e2e.paid_out import PaidOut, pay_out
 
@@ -107,6 +108,13 @@ def served(
         assert falcon("merchants", "load", file).returncode == 0
 
     return serve(stack, load)
+
+
+@pytest.fixture(scope="module")
+def asker(served: Served) -> Iterator[Asker]:
+    """With the token of `OWN`."""
+    with Asker(served.target, served.tokens[OWN]) as asker:
+        yield asker
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from falcon_balances.contracts.operation_documents import LineV1
 from falcon_balances.contracts.operation_story import OperationStory
 from falcon_balances.contracts.operation_story_documents import SetAsideV1
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.log_format import merchant_of
+from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.operations import (
     PSP_STAGES,
     BalanceOperation,
@@ -28,6 +28,7 @@ from falcon_balances.domain.operations import (
     main_line,
     staged,
 )
+from falcon_balances.domain.payout_states import PayoutState
 from falcon_balances.domain.standing import Standing
 from falcon_balances.domain.table_keys import ItemKey, StandingKey, merchant_pk, parse_merchant_pk
 
@@ -187,7 +188,7 @@ class _Telling:
     def _say_missing(self, found: Found) -> None:
         """What is only decided, or on its way, is not logged yet; what was sealed was there."""
         state = None if found.claim is None else found.claim.state
-        if found.sealed is not None or state in (None, "paid"):
+        if found.sealed is not None or state in (None, PayoutState.PAID):
             self._say(found.key, "it is not in the log")
 
     def _say(self, place: str, what: str) -> None:

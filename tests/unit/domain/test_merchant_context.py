@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from falcon_balances.domain.fees import Fee
 from falcon_balances.domain.merchant_context import (
     NOTICE,
     VERSIONS_MAX,
     ContextKey,
-    Fee,
     MerchantContext,
     extended,
     handovers,

@@ -337,7 +337,7 @@ def test_another_attempt_waits_for_the_one_that_holds_money(status, conflict):
         ({"status": BlockStatus.REFUSED}, None),
         ({"status": BlockStatus.EXPIRED}, ("attempt", "the authorization is already expired")),
         (
-            {"asked": ASKED.asked | {"amount": "41.00"}},
+            {"asked": {**ASKED.asked, "amount": "41.00"}},
             ("amount", "this attempt was already requested with a different value"),
         ),
     ],
