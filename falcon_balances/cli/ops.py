@@ -187,7 +187,7 @@ def adjust(
 
     if direction == "credit" and corrects is not None:
         adjustments.check_credit(find_target(env), merchant_id, corrects)
-    balance = single.Balance(merchant_id, balance_shop_id, amount, currency)
+    balance = single.NamedBalance(merchant_id, balance_shop_id, amount, currency)
     event = balance.event(
         adjustment_id=adjustment_id,
         direction=direction,

@@ -56,7 +56,7 @@ def request(
     from falcon_balances.cli import payout_outcomes, single  # noqa: PLC0415
     from falcon_balances.domain.instants import rfc3339  # noqa: PLC0415
 
-    balance = single.Balance(merchant_id, balance_shop_id, amount, currency)
+    balance = single.NamedBalance(merchant_id, balance_shop_id, amount, currency)
     event = balance.event(
         payout_id=payout_id,
         requested_at=requested_at or rfc3339(utc_now()),

@@ -16,7 +16,7 @@ from falcon_balances.domain.identity import falcon_operation_id
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class NamedBalance:
     """Whose balance a payout or an adjustment names, and how much."""
 
     merchant_id: str
