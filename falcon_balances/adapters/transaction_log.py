@@ -32,7 +32,7 @@ def append_once(log: TransactionLog, key: str, logged: LogObject) -> None:
     """
     if not log.append(key, logged) and log.read(key).body != logged.body:
         metrics.add_metric(name="LogMismatch", unit="Count", value=1)
-        raise IntegrityError(f"other bytes in the log under {key}")
+        raise IntegrityError(f"the log holds different bytes under {key}")
 
 
 def append_claimed(log: TransactionLog, claim: ClaimV1) -> None:

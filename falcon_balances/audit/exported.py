@@ -267,7 +267,7 @@ def _row_of(file: str, number: int, fields: Fields | str) -> _Row:
         raise FlawedObjectError(fields)
     for name, text in fields.items():
         if not _TEXT.match(text):
-            raise FlawedObjectError(f"{name}: a character that no field has")
+            raise FlawedObjectError(f"{name}: a character that no field may contain")
     date, operation_id = fields["operation_date"], fields["falcon_operation_id"]
     prefix = f"{fields['stage']}/merchant_id={fields['merchant_id']}/date={date[:_DAY_LENGTH]}"
     partition = Partition.of(prefix)
@@ -324,7 +324,7 @@ class _Event:
         absent = [str(part) for part in range(1, of + 1) if part not in self._seen]
         if not absent:
             return self._findings
-        detail = f"line {line.number}: part {', '.join(absent)} of {of} is nowhere"
+        detail = f"line {line.number}: missing: part {', '.join(absent)} of {of}"
         return [*self._findings, Finding(line.key, PART_MISSING, detail)]
 
 
@@ -392,7 +392,7 @@ def _check_uuids(
     ]
     said = uuids(column(table, "uuid"))
     if not uuids_follow(table, said, places, which.reshape(-1), numbers).all():
-        raise NotAsWrittenError("a uuid that is not made of what its line says")
+        raise NotAsWrittenError("uuid is not derived from the line")
 
 
 def _owners(

@@ -112,13 +112,13 @@ def _parsed(batches: Sequence[ObjectBatch]) -> tuple[pa.Table, Numbers]:
     for batch in batches:
         for body in batch.bodies:
             if not body.startswith(_HEADER) or not body.endswith(b"\n"):
-                raise NotAsWrittenError("header or line end missing")
+                raise NotAsWrittenError("the header or the final line end is missing")
             if len(body) > BODY_BYTES_MAX:
-                raise NotAsWrittenError("larger than any object of the log")
+                raise NotAsWrittenError("larger than a log object can be")
             bodies.append(body[len(_HEADER) :])
             counts.append(body.count(b"\n") - 1)
     if not all(counts):
-        raise NotAsWrittenError("an object without lines")
+        raise NotAsWrittenError("the object has no lines")
     if max(counts, default=0) > LINES_MAX:
         raise NotAsWrittenError(f"more than {LINES_MAX} lines")
     lines = np.array(counts, dtype=np.int64)
@@ -130,7 +130,7 @@ def _parsed(batches: Sequence[ObjectBatch]) -> tuple[pa.Table, Numbers]:
 
 def _parse(blob: bytes, lines: int) -> pa.Table:
     if blob.translate(None, _ALLOWED):
-        raise NotAsWrittenError("a character that no field has")
+        raise NotAsWrittenError("a character that no field may contain")
     try:
         table = csv.read_csv(
             pa.BufferReader(blob),
@@ -175,7 +175,7 @@ def _check_grammar(table: pa.Table, batches: Sequence[ObjectBatch], lines: Numbe
     said = uuids(column(table, "uuid"))
     which = np.repeat(place_of_object, lines)
     if not uuids_follow(table, said, places, which, numbers).all():
-        raise NotAsWrittenError("a uuid that is not made of what its line says")
+        raise NotAsWrittenError("uuid is not derived from the line")
 
 
 def _places(
@@ -193,7 +193,7 @@ def _minor_of(table: pa.Table) -> Numbers:
     """In minor units, each at its currency's full scale. Raises NotAsWrittenError."""
     minor, decimals = amounts(column(table, "amount"))
     if (decimals != exponents_of(column(table, "currency"))).any():
-        raise NotAsWrittenError("an amount that is not at its currency's full scale")
+        raise NotAsWrittenError("amount is not written with all decimals of its currency")
     return minor
 
 
@@ -234,14 +234,14 @@ def column(table: pa.Table, name: str) -> pa.Array:
 def amounts(texts: pa.StringArray) -> tuple[Numbers, Numbers]:
     """Minor units and numbers of decimals, exact. Raises NotAsWrittenError for any other form."""
     if _bytes_of(texts).translate(None, _NUMERIC):
-        raise NotAsWrittenError("an amount that is no number")
+        raise NotAsWrittenError("amount is not a number")
     point = pc.find_substring(texts, ".").to_numpy()
     length = pc.binary_length(texts).to_numpy().astype(np.int64)
     try:
         digits = pc.replace_substring(texts, ".", "", max_replacements=1)
         minor: Numbers = pc.cast(digits, pa.int64()).to_numpy()
     except pa.ArrowInvalid as invalid:
-        raise NotAsWrittenError("an amount that is no number") from invalid
+        raise NotAsWrittenError("amount is not a number") from invalid
     decimals: Numbers = np.where(point < 0, 0, length - 1 - point)
     # `007.00`, `.5` and `-0.00` have another length than what they say is written with.
     size = np.abs(minor)
@@ -249,7 +249,7 @@ def amounts(texts: pa.StringArray) -> tuple[Numbers, Numbers]:
     written = np.maximum(np.searchsorted(powers, size, side="right") + 1, decimals + 1)
     written = written + (minor < 0) + (decimals > 0)
     if (written != length).any():
-        raise NotAsWrittenError("an amount that is written in another way")
+        raise NotAsWrittenError("amount is not in canonical form")
     return minor, decimals
 
 
@@ -277,7 +277,7 @@ def fixed_width(texts: pa.StringArray, width: int) -> Bytes:
         return np.zeros((0, width), dtype=np.uint8)
     offsets = np.frombuffer(offset_buffer, np.int32)[texts.offset : texts.offset + len(texts) + 1]
     if (np.diff(offsets) != width).any():
-        raise NotAsWrittenError(f"a field that should have {width} characters")
+        raise NotAsWrittenError(f"a field must have {width} characters")
     first, last = int(offsets[0]), int(offsets[-1])
     return np.frombuffer(value_buffer, np.uint8)[first:last].reshape(-1, width)
 
@@ -321,13 +321,13 @@ def _check_places(table: pa.Table, batches: Sequence[ObjectBatch], lines: Number
     said = np.frombuffer(names, np.uint8).reshape(-1, UUID_LENGTH)
     operations = fixed_width(column(table, "falcon_operation_id"), UUID_LENGTH)
     if (operations != np.repeat(said, lines, axis=0)).any():
-        raise NotAsWrittenError("a line of another operation than its key's")
+        raise NotAsWrittenError("the line's operation differs from the key's")
     days = np.frombuffer(
         b"".join(batch.partition.day.encode() * len(batch.names) for batch in batches), np.uint8
     ).reshape(-1, _DAY_LENGTH)
     dates = instants(column(table, "operation_date"))[:, :_DAY_LENGTH]
     if (dates != np.repeat(days, lines, axis=0)).any():
-        raise NotAsWrittenError("a line of another day than its key's")
+        raise NotAsWrittenError("the line's day differs from the key's")
 
 
 def instants(texts: pa.StringArray) -> Bytes:

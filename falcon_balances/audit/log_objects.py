@@ -22,7 +22,7 @@ _OBJECTS_PER_BATCH: Final = 4_000
 _BATCH_BYTES: Final = 16 << 20
 # An event has forty splits at most, so an object a few hundred lines.
 _OBJECT_BYTES_MAX: Final = 4 << 20
-_TOO_LARGE: Final = "too large for an object of the log"
+_TOO_LARGE: Final = "larger than a log object can be"
 # No link is followed, and nothing that never ends is waited for.
 _PLAIN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _READ_BYTES: Final = 1 << 14  # a buffer so small is given back at once; few objects are larger
@@ -64,7 +64,7 @@ class Foreign(NamedTuple):
     """Something that lies among the log's objects and is none of them."""
 
     key: str
-    reason: str = "no object of the log"
+    reason: str = "not a key of the log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,7 @@ def _read(folder: int, name: str) -> bytes:
 
 
 def _rest(file: int) -> bytes:
-    """Raises OSError for what is larger than any object of the log."""
+    """Raises OSError for what is larger than a log object can be."""
     with os.fdopen(os.dup(file), "rb") as opened:
         rest = opened.read(_OBJECT_BYTES_MAX)
         if opened.read(1):

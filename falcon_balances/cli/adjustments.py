@@ -17,6 +17,6 @@ def check_credit(target: Target, merchant_id: str, corrects: str) -> None:
     said = store.items([key]).get(key)
     if said is not None and Standing.from_attributes(key, said).awaits_money:
         raise InvalidInputError(
-            "--corrects: this operation has pending or unapplied money, which a credit does not"
-            " settle; the missing event, or a revision, does"
+            "--corrects: this operation has pending or unapplied money: send the missing event or a"
+            " revision instead, or the money would be counted twice"
         )

@@ -36,13 +36,13 @@ def texts_of(lines: Sequence[FileLine]) -> list[str]:
     for line in lines:
         if len(line.raw) > MESSAGE_BYTES_MAX:
             raise InvalidInputError(
-                f"line {line.number}: over 256 KiB, which SNS cannot carry; nothing was sent"
+                f"line {line.number}: larger than 256 KiB, the maximum of SNS; nothing was sent"
             )
         try:
             texts.append(line.raw.decode())
         except UnicodeDecodeError:
             raise InvalidInputError(
-                f"line {line.number}: not UTF-8, which SNS cannot carry; nothing was sent"
+                f"line {line.number}: not UTF-8, which SNS requires; nothing was sent"
             ) from None
     return texts
 

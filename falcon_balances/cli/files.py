@@ -12,7 +12,7 @@ from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.domain.errors import RejectedOperation
 
 FileArgument = Annotated[
-    Path, typer.Argument(help="JSON Lines.", exists=True, dir_okay=False, readable=True)
+    Path, typer.Argument(help="A file of JSON Lines.", exists=True, dir_okay=False, readable=True)
 ]
 _SAID_MAX = 20
 T = TypeVar("T")
@@ -62,5 +62,5 @@ def refuse(path: Path, wrong: Sequence[WrongLine], consequence: str) -> None:
         return
     for line in wrong[:_SAID_MAX]:
         output.note(f"{path}:{line.line}: {line.code} {line.reason}")
-    said = "1 line is" if len(wrong) == 1 else f"{len(wrong)} lines are"
+    said = output.count(len(wrong), "line is", "lines are")
     raise InvalidInputError(f"{said} wrong in {path}; {consequence}")

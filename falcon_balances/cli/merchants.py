@@ -25,11 +25,11 @@ if TYPE_CHECKING:
         MerchantContext,
     )
 
-app = typer.Typer(help="Who a PSP's merchants are: load and show.", no_args_is_help=True)
+app = typer.Typer(help="Merchant contexts: load, show.", no_args_is_help=True)
 
 _CONCURRENT = 8
 _RACES_MAX = 3
-_RACED = "another load was faster with the same key; other keys may have been loaded"
+_RACED = "another load changed the same key at the same time; other keys may have been loaded"
 _SAYABLE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z")
 _KEY_FIELDS: Final = ("psp_id", "local_merchant_id", "shop_id")
 _NO_MONEY: Final = frozenset({"balance_shop_id", "currency", "operations_count", "negative_since"})
@@ -54,7 +54,7 @@ class Added:
 
 @app.command("load")
 def load(file: FileArgument, *, env: EnvOption = LOCAL, as_json: JsonFlag = False) -> None:
-    """Add the versions in FILE; all of them, or none when a line is wrong."""
+    """Add the context versions in FILE: all of them, or none if a line is wrong."""
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415 - pydantic: not for --help
 
     contexts = _read(file)
@@ -86,7 +86,7 @@ def load(file: FileArgument, *, env: EnvOption = LOCAL, as_json: JsonFlag = Fals
 @app.command("show")
 def show(
     merchant_id: Annotated[
-        str | None, typer.Argument(help="Only the contexts of this merchant.")
+        str | None, typer.Argument(help="Only contexts of this merchant.")
     ] = None,
     *,
     env: EnvOption = LOCAL,
@@ -102,7 +102,7 @@ def show(
         if merchant_id in (None, version.merchant_id)
     ]
     if merchant_id is not None and not versions:
-        raise InvalidInputError(f"no merchant context names {merchant_id[:80]}")
+        raise InvalidInputError(f"no merchant context belongs to merchant {merchant_id[:80]}")
     documents = [context_document(version) for version in versions]
     if as_json:
         output.json_lines(documents)
@@ -192,7 +192,7 @@ def _said_of(moved: Mapping[str, Any]) -> str:
     ]
     key = ", ".join(f"{name} {moved[name]}" for name in _KEY_FIELDS)
     return (
-        f"{key} belongs to {moved['new_merchant_id']} from {moved['effective_from']} on;"
+        f"{key}: belongs to {moved['new_merchant_id']} from {moved['effective_from']} on;"
         f" {moved['old_merchant_id']} keeps what was counted before: "
         + ("; ".join(balances) or "nothing was counted yet")
     )
@@ -260,7 +260,7 @@ def _write(file: Path, directory: "DynamoMerchantDirectory", plan: Plan) -> Adde
                 return Added.between(seen, history)
             # Somebody else loaded the same key meanwhile: decide again on what is there now.
             seen, history, _ = _plan(file, directory, numbered, utc_now(), _RACED)[key]
-        raise AwsError(f"the contexts of {key} keep changing under this load; run it again")
+        raise AwsError(f"other loads keep changing the contexts of {key}; run this load again")
 
     # First: a balance without a context does no harm, a context without its balance would refuse.
     named = merchants_of(context for _, _, numbered in plan.values() for _, context in numbered)

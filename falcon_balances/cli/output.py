@@ -94,6 +94,11 @@ def _shown(value: object) -> str:
             return str(value)
 
 
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 line`, `2 lines`; `many` where the plural is not made with an s."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
 def note(text: str) -> None:
     _message(text)
 

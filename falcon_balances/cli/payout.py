@@ -28,17 +28,22 @@ def request(
     balance_shop_id: BalanceShopArgument,
     amount: AmountArgument,
     currency: CurrencyArgument,
-    payout_id: Annotated[str, typer.Option("--payout-id", help="Of this merchant; paid once.")],
+    payout_id: Annotated[
+        str,
+        typer.Option("--payout-id", help="The merchant's id for this payout, which is paid once."),
+    ],
     *,
     minimum_amount: Annotated[
-        str | None, typer.Option("--minimum", help="Pay what there is, if at least this.")
+        str | None, typer.Option("--minimum", help="Pay what is available, if it is at least this.")
     ] = None,
     requested_at: Annotated[
-        str | None, typer.Option("--requested-at", help="RFC 3339. Now when absent.")
+        str | None, typer.Option("--requested-at", help="A time in RFC 3339; now by default.")
     ] = None,
     valid_until: Annotated[
         str | None,
-        typer.Option("--valid-until", help="RFC 3339. Three days after it was asked when absent."),
+        typer.Option(
+            "--valid-until", help="A time in RFC 3339; three days after the request by default."
+        ),
     ] = None,
     wait: WaitOption = False,
     timeout_s: TimeoutOption = 120,
@@ -46,12 +51,12 @@ def request(
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Publish a payout request; with --wait, say what was decided."""
+    """Publish a payout request; with --wait, show the decision."""
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415 - not for --help
     from falcon_balances.cli import payout_outcomes, single  # noqa: PLC0415
     from falcon_balances.domain.instants import rfc3339  # noqa: PLC0415
 
-    balance = single.Balance(merchant_id, balance_shop_id, amount, currency)
+    balance = single.NamedBalance(merchant_id, balance_shop_id, amount, currency)
     event = balance.event(
         payout_id=payout_id,
         requested_at=requested_at or rfc3339(utc_now()),
@@ -70,12 +75,12 @@ def request(
 @app.command("trace")
 def trace(
     merchant_id: MerchantArgument,
-    payout_id: Annotated[str, typer.Argument(help="As its request says it.")],
+    payout_id: Annotated[str, typer.Argument(help="The payout_id of its request.")],
     *,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Say what became of a payout: decision, block, log object, counting, and its returns."""
+    """Show what became of a payout: decision, block, log object, counting, returns."""
     from falcon_balances.cli import payout_outcomes  # noqa: PLC0415 - not for --help
 
     said = payout_outcomes.story(find_target(env), merchant_id, payout_id)

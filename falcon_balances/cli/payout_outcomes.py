@@ -92,14 +92,16 @@ def give_up(
             continue
         claim = _claim(target, merchant_id, payout_id)
     else:
-        raise AwsError("others write to this balance all the time; try again")
+        raise AwsError(f"gave up after {_ATTEMPTS} conflicting transactions; try again")
     return story(target, merchant_id, payout_id)
 
 
 def _claim(target: Target, merchant_id: str, payout_id: str) -> ClaimV1:
     claim = _claims(target).find(payout_operation_id(merchant_id, payout_id), Stage.PAYOUT)
     if claim is None:
-        raise InvalidInputError(f"no payout {payout_id[:80]} of this merchant was ever decided")
+        raise InvalidInputError(
+            f"payout {payout_id[:80]} is not known for this merchant: never received, or rejected"
+        )
     return claim
 
 

@@ -46,10 +46,12 @@ def find_refused(target: Target, key: str) -> Refused:
     """Raises InvalidInputError for a key that is not in the quarantine of a stage."""
     stage = key.partition("/")[0]
     if stage not in STAGES:
-        raise InvalidInputError(f"{key}: only what came to a stage's topic can be sent again")
+        raise InvalidInputError(
+            f"{key}: only messages of a stage can be sent again, not stream records"
+        )
     found = _quarantine(target).read(key)
     if found is None:
-        raise InvalidInputError(f"{key}: no such key in the quarantine")
+        raise InvalidInputError(f"{key}: unknown key in quarantine")
     body, said = found
     return Refused(key, stage, body, said["code"], _operation(body, stage))
 
@@ -124,7 +126,9 @@ def skip_missing(target: Target, refused: Refused, by: str) -> list[int]:
     for number in range(len(known) + 1, operation.revision):
         empty = ClaimV1.skipping(before, asked, by, now)
         if claims.claim(empty) is not None:
-            raise InvalidInputError(f"revision {number} was claimed meanwhile: release it again")
+            raise InvalidInputError(
+                f"revision {number} arrived meanwhile: release the message again"
+            )
         before = empty
         skipped.append(number)
     return skipped
@@ -136,6 +140,6 @@ def send_again(target: Target, refused: Sequence[Refused]) -> None:
         try:
             text = each.body.decode()
         except UnicodeDecodeError:
-            raise InvalidInputError(f"{each.key}: not UTF-8, which SNS cannot carry") from None
+            raise InvalidInputError(f"{each.key}: not UTF-8, which SNS requires") from None
         topic = target.topic(each.stage)
         event_topic.publish(target.client("sns"), topic, [text], lambda _count: None)

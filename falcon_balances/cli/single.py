@@ -16,7 +16,7 @@ from falcon_balances.domain.identity import falcon_operation_id
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class NamedBalance:
     """Whose balance a payout or an adjustment names, and how much."""
 
     merchant_id: str
@@ -67,5 +67,5 @@ class Sending:
         for refusal in result.pop("quarantine"):
             raise InvalidInputError(f"{refusal['code']} {refusal['reason']}")
         if result["pending"]:
-            raise AwsError(f"the message is still on its way after {self.wait_s:g} s")
+            raise AwsError(f"the message is still pending after {self.wait_s:g} s")
         return result

@@ -26,7 +26,7 @@ EnvOption = Annotated[
 ]
 
 _ENV = re.compile(r"[a-z][a-z0-9-]{0,19}")
-_DOWN = "no embedded AWS is up: run falcon local up"
+_DOWN = "no embedded AWS is running: run falcon local up"
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Target:
 
     def topic(self, stage: str) -> str:
         if stage not in self.topics:
-            raise InvalidInputError(f"{self.env} has no topic for the stage {stage}")
+            raise InvalidInputError(f"environment {self.env} has no topic for stage {stage}")
         return self.topics[stage]
 
     def as_document(self) -> dict[str, object]:
@@ -110,7 +110,7 @@ class Target:
 def find_target(env: str = LOCAL) -> Target:
     """The environment of that name; fails clearly when it is down, absent or out of reach."""
     if not _ENV.fullmatch(env):
-        raise InvalidInputError("an environment's name has lower-case letters, digits and dashes")
+        raise InvalidInputError("--env: must be lower-case letters, digits and dashes")
     return local_target(homes.current()) if env == LOCAL else _account_target(env)
 
 
@@ -130,7 +130,7 @@ def _account_target(env: str) -> Target:
         name = f"falcon-balances-{env}-{part}"
         found = stack_outputs(session, name)
         if found is None:
-            raise InvalidInputError(f"there is no stack {name} in {session.region_name}")
+            raise InvalidInputError(f"stack {name} does not exist in {session.region_name}")
         outputs |= found
     return target_from_outputs(
         outputs,

@@ -18,13 +18,13 @@ _MERCHANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
 
 
 def token(
-    merchant_id: Annotated[str, typer.Argument(help="The merchant whose token it is.")],
+    merchant_id: Annotated[str, typer.Argument(help="The merchant's id.")],
     *,
     as_json: JsonFlag = False,
 ) -> None:
     """Print an ID token for a merchant (embedded AWS only)."""
     if not _MERCHANT_ID.fullmatch(merchant_id):
-        raise InvalidInputError(f"no merchant id: {merchant_id[:80]!r}")
+        raise InvalidInputError(f"not a valid merchant id: {merchant_id[:80]!r}")
     id_token = merchant_token(find_target(), merchant_id)
     if as_json:
         output.document({"merchant_id": merchant_id, "id_token": id_token})

@@ -65,7 +65,7 @@ def inherited_floor(
     """
     parents = {shard.shard_id: shard.parents for shard in shards}
     if shard_id not in parents:
-        raise ValueError(f"{shard_id} is not among the stream's shards")
+        raise ValueError(f"the stream has no shard {shard_id}")
     pending = list(parents[shard_id])
     floors: list[datetime | None] = []
     while pending:

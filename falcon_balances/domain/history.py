@@ -167,7 +167,7 @@ def parse_quarter(text: str) -> datetime:
     """RFC 3339 with an offset; raises ValueError unless a quarter of an hour begins then."""
     instant = parse_rfc3339(text)
     if quarter_of(instant) != instant:
-        raise ValueError("not the beginning of a quarter of an hour")
+        raise ValueError("must be the start of a quarter of an hour: minute 00, 15, 30 or 45")
     return instant
 
 
@@ -175,7 +175,7 @@ def parse_month(text: str) -> tuple[datetime, datetime]:
     """`YYYY-MM`: its first instant in UTC, and the next month's. Raises ValueError."""
     match = _MONTH.match(text)
     if match is None:
-        raise ValueError("not YYYY-MM")
+        raise ValueError("must be a month as YYYY-MM")
     year, month = int(match[1]), int(match[2])
     end_year, end_month = (year, month + 1) if month < 12 else (year + 1, 1)  # noqa: PLR2004
     return datetime(year, month, 1, tzinfo=UTC), datetime(end_year, end_month, 1, tzinfo=UTC)

@@ -21,12 +21,12 @@ def parse_rfc3339(text: str) -> datetime:
     them) and for what falls outside the years 1 to 9999 in UTC.
     """
     if not _RFC3339.match(text):
-        raise ValueError("not RFC 3339 with an offset")
+        raise ValueError("must be RFC 3339 with an offset, such as 2026-11-20T10:15:30Z")
     offset = text[_SECONDS_END:].lstrip(".0123456789").upper()
     try:
         return datetime.fromisoformat(text[:_SECONDS_END] + offset).astimezone(UTC)
     except OverflowError as overflow:
-        raise ValueError("outside the calendar") from overflow
+        raise ValueError("must lie in the years 1 to 9999, in UTC") from overflow
 
 
 @lru_cache(maxsize=4096)  # one event writes the same few dates again and again

@@ -81,7 +81,7 @@ def rows_of(body: str) -> list[tuple[int, str]]:
     """Without the header, each with the number of its line. Raises ValueError."""
     header, *rows = body.removesuffix("\n").split("\n")
     if header != HEADER or not rows or not body.endswith("\n"):
-        raise ValueError("header or line end missing")
+        raise ValueError("the header or the final line end is missing")
     if len(rows) > LINES_MAX:
         raise ValueError(f"more than {LINES_MAX} lines")
     return list(enumerate(rows, start=2))
@@ -90,13 +90,13 @@ def rows_of(body: str) -> list[tuple[int, str]]:
 def _parse_row(number: int, row: str, stages: Sequence[Stage]) -> BalanceOperation:
     fields = row.split(",")
     if len(fields) != len(COLUMNS):
-        raise ValueError(f"line {number}: {len(fields)} columns")
+        raise ValueError(f"line {number}: must have {len(COLUMNS)} columns, has {len(fields)}")
     line_type = _TYPES.get(fields[_TYPE])
     if line_type is None:
-        raise ValueError(f"line {number}: type")
+        raise ValueError(f"line {number}: unknown type")
     known = [stage for stage in stages if line_type in TYPES_BY_STAGE[stage]]
     if not known:
-        raise ValueError(f"line {number}: a type that its stage does not have")
+        raise ValueError(f"line {number}: type does not exist in this stage")
     if not any(_ROWS[stage, line_type].fullmatch(row) for stage in known):
         raise ValueError(f"line {number}: {_wrong_field(fields, FIELDS[known[-1], line_type])}")
     try:
@@ -107,7 +107,8 @@ def _parse_row(number: int, row: str, stages: Sequence[Stage]) -> BalanceOperati
 
 def _wrong_field(fields: Sequence[str], patterns: Mapping[str, str]) -> str:
     named = zip(patterns.items(), fields, strict=True)
-    return next(name for (name, pattern), text in named if not re.fullmatch(pattern, text))
+    wrong = next(name for (name, pattern), text in named if not re.fullmatch(pattern, text))
+    return f"{wrong} does not match its required format"
 
 
 def line_of(fields: Sequence[str], line_type: OperationType) -> BalanceOperation:
@@ -118,7 +119,7 @@ def line_of(fields: Sequence[str], line_type: OperationType) -> BalanceOperation
     whole, _, fraction = amount.partition(".")
     minor = int(whole + fraction)
     if not 0 < abs(minor) < _MINOR_END:
-        raise ValueError(f"an amount of zero, or of more than {AMOUNT_DIGITS_MAX} digits")
+        raise ValueError(f"amount is zero, or has more than {AMOUNT_DIGITS_MAX} digits")
     return BalanceOperation(
         uuid=fields[0],
         external_reference=fields[1],
@@ -154,7 +155,7 @@ def logged_segment(key: str, body: str) -> Segment:
         revision=named.revision,
     )
     if LogKey.of(segment) != named:
-        raise ValueError("line 2: another operation or day than its key's")
+        raise ValueError("line 2: its operation or day differs from the key's")
     _check_lines(segment)
     return segment
 
@@ -163,18 +164,18 @@ def _check_lines(segment: Segment) -> None:
     """What lines have to do with each other, and with their key."""
     first, *_ = segment.lines
     if segment.stage not in PSP_STAGES and len(segment.lines) > 1:
-        raise ValueError("line 3: a second line, where an event has one")
+        raise ValueError("line 3: an event of this stage has only one line")
     is_first_revision = segment.revision == 1
     same = SAME_IN_AN_OBJECT + (SAME_IN_A_FIRST_REVISION if is_first_revision else ())
     uuids = expected_uuids(segment.staged, segment.merchant_id, segment.lines)
     for number, (line, uuid) in enumerate(zip(segment.lines, uuids, strict=True), start=2):
         for name in same:
             if _said(line, name) != _said(first, name):
-                raise ValueError(f"line {number}: another {name} than line 2's")
+                raise ValueError(f"line {number}: {name} differs from line 2")
         if is_first_revision and line.amount.minor * SIGN_BY_TYPE[line.type] < 0:
-            raise ValueError(f"line {number}: a sign that its type does not have")
+            raise ValueError(f"line {number}: amount has the wrong sign for its type")
         if line.uuid != uuid:
-            raise ValueError(f"line {number}: its uuid is not made of what it says")
+            raise ValueError(f"line {number}: uuid is not derived from the line")
 
 
 def _said(line: BalanceOperation, name: str) -> object:

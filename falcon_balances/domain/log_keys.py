@@ -62,7 +62,7 @@ class LogKey(NamedTuple):
         """Raises ValueError for what is no key of the log."""
         named = _OF_A_KEY.fullmatch(key)
         if named is None or not is_object_name(key.rpartition("/")[2], named["stage"]):
-            raise ValueError("no key of the log")
+            raise ValueError("not a key of the log")
         return cls(
             Stage(named["stage"]),
             named["merchant_id"],

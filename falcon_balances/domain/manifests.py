@@ -80,7 +80,7 @@ class SealedObject:
         if not isinstance(read, str) and any(
             abs(line.amount.minor) >= _MINOR_MAX for line in read.lines
         ):
-            read = "an amount that is too large to be added up"
+            read = "an amount is too large to add up"
         if isinstance(read, str):
             return cls(key, version_id, len(body), digest, {}, read)
         totals: Totals = {}
@@ -154,7 +154,9 @@ class Sealed:
             del said["schema_version"]
             head = Head(**said)
             if head.line() != first or root_of(map(leaf_hash, leaves)).hex() != head.root:
-                raise IntegrityError("the last manifest is not as it was written")
+                raise IntegrityError(
+                    "the last manifest's head is not canonical, or its root is wrong"
+                )
             documents = [json.loads(leaf) for leaf in leaves]
             objects = documents[0]["objects_total"]
             merchants = {
@@ -163,7 +165,7 @@ class Sealed:
                 if each["leaf"] == "merchant"
             }
         except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise IntegrityError("the last manifest is none") from error
+            raise IntegrityError("the last manifest cannot be parsed") from error
         return cls(head, objects, merchants)
 
 
@@ -195,7 +197,7 @@ def signed_head(manifest: bytes) -> tuple[bytes, bytes]:
             return head, b64decode(written[1], validate=True)
     except binascii.Error:
         pass
-    raise IntegrityError("the last manifest bears no signature")
+    raise IntegrityError("the last manifest has no signature")
 
 
 def manifest_key(sequence: int) -> str:

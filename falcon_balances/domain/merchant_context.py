@@ -182,7 +182,9 @@ def extended(
                 "effective_from: already loaded with other content; only currencies can be added"
             )
         if not known and history and version.effective_from < now + NOTICE:
-            raise ValueError("effective_from: a later version starts 20 minutes from now or later")
+            raise ValueError(
+                "effective_from: a later version must start at least 20 minutes from now"
+            )
         known.append(version)
     longer = list(chain.from_iterable(forms[moment] for moment in sorted(forms)))
     if len(longer) > VERSIONS_MAX:

@@ -93,12 +93,13 @@ def check_balance(operation: DirectOperation, merchant: Merchant | None) -> None
     """Raises RejectedOperation (E_UNKNOWN_MERCHANT, E_NO_BALANCE_SHOP)."""
     if merchant is None:
         raise RejectedOperation(
-            RejectionCode.UNKNOWN_MERCHANT, "merchant_id: no merchant context names it"
+            RejectionCode.UNKNOWN_MERCHANT,
+            "merchant_id: unknown merchant: no merchant context names it",
         )
     if not merchant.has(operation.balance_shop_id, operation.amount.currency.code):
         raise RejectedOperation(
             RejectionCode.NO_BALANCE_SHOP,
-            "balance_shop_id, currency: the merchant has no such balance shop in this currency",
+            "balance_shop_id, currency: the merchant has no balance of this shop in this currency",
         )
 
 
@@ -150,7 +151,8 @@ def _contexts_of(
     code = operation.amount.currency.code
     if any(code not in context.balance_shops for context in contexts.values()):
         raise RejectedOperation(
-            RejectionCode.NO_BALANCE_SHOP, "currency: the merchant has no balance shop in it"
+            RejectionCode.NO_BALANCE_SHOP,
+            "currency: the merchant has no balance shop in this currency",
         )
     return contexts
 
@@ -206,7 +208,8 @@ def _segments(
         uuid = balance_operation_uuid(operation_id, in_stage, *number_key, n)
         if abs(amount.minor) >= _MINOR_END:
             raise RejectedOperation(
-                RejectionCode.AMOUNT, f"amount: a fee of more than {AMOUNT_DIGITS_MAX} digits"
+                RejectionCode.AMOUNT,
+                f"amount: leads to a fee of more than {AMOUNT_DIGITS_MAX} digits",
             )
         lines.setdefault(merchant_id, []).append(
             BalanceOperation(

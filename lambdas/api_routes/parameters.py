@@ -43,14 +43,14 @@ def zone_of(name: str, text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones is no zone
-        raise InvalidParameterError(name, "no such IANA time zone") from None
+        raise InvalidParameterError(name, "unknown IANA time zone") from None
 
 
 def check_range(start: datetime, end: datetime) -> None:
     if start >= end:
         raise InvalidParameterError("to", "must be after `from`")
     if end - start > timedelta(days=HISTORY_DAYS_MAX):
-        raise InvalidParameterError("from", f"more than {HISTORY_DAYS_MAX} days before `to`")
+        raise InvalidParameterError("from", f"must be at most {HISTORY_DAYS_MAX} days before `to`")
 
 
 def order_of(position: str | None, start: str, end: str) -> str | None:

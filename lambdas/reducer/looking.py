@@ -56,7 +56,7 @@ class Looking:
                 return
             self.wait(delay_s)
             said = self.store.items([key])[key]
-        raise TransientError(f"{key.sk}: changed all the time while it was looked at")
+        raise TransientError(f"{key.sk}: gave up after {ATTEMPTS} conflicting transactions")
 
     def at_contradictions(self, said: Iterable[tuple[Contradiction, datetime]]) -> None:
         for contradiction, arrived_at in said:
@@ -71,7 +71,7 @@ class Looking:
             if not any(isinstance(each, TryAgain) for each in outcomes):
                 return not outcomes
             self.wait(delay_s)
-        raise TransientError(f"{write.key.sk}: others were writing all the time")
+        raise TransientError(f"{write.key.sk}: gave up after {ATTEMPTS} conflicting transactions")
 
 
 def _look(key: ItemKey, said: Mapping[str, str | int]) -> tuple[Subject, list[Finding]]:

@@ -577,12 +577,12 @@ def an_object(merchant: str = "m-1", day: str = "2026-11-20", part: str = "") ->
 @pytest.mark.parametrize(
     ("some", "wrong", "what"),
     [
-        ([an_object(), an_object("m-2")], 1, "lies in the log already"),
-        ([an_object(), an_object(day="2026-11-21")], 1, "lies in the log already"),
+        ([an_object(), an_object("m-2")], 1, "is already in the log"),
+        ([an_object(), an_object(day="2026-11-21")], 1, "is already in the log"),
         (
             [an_object(part=".1-of-2"), an_object("m-2", part=".2-of-2"), an_object("m-3")],
             2,
-            "do not fit together",
+            "its number of parts",
         ),
         (
             [
@@ -591,24 +591,24 @@ def an_object(merchant: str = "m-1", day: str = "2026-11-20", part: str = "") ->
                 an_object("m-3", part=".1-of-2"),
             ],
             2,
-            "lies in the log already",
+            "is already in the log",
         ),
         (
             [an_object(part=".1-of-2"), an_object(part=".2-of-2")],
             1,
-            "lies in the log already",
+            "is already in the log",
         ),
         (
             [an_object(part=".1-of-2"), an_object("m-2", "2026-11-21", ".2-of-2")],
             1,
-            "another day",
+            "a different day",
         ),
         (
             [an_object(part=".1-of-2"), an_object("m-2", part=".3-of-2")],
             1,
-            "no key of the log",
+            "not a key of the log",
         ),
-        ([an_object(part=".1-of-2"), an_object("m-2", part=".2-of-3")], 1, "do not fit together"),
+        ([an_object(part=".1-of-2"), an_object("m-2", part=".2-of-3")], 1, "its number of parts"),
     ],
 )
 def test_an_event_that_lies_there_twice_or_does_not_fit_is_found(
@@ -849,7 +849,7 @@ def test_a_gap_among_manifests_is_one_problem_however_long(small):
     (small.manifests / name_of(3)).rename(small.manifests / "99999999.jsonl")
     done = verify(None, small.manifests, small.public_key)
     assert (
-        Problem(name_of(3), "missing, and all from there to 99999998.jsonl: 99999996")
+        Problem(name_of(3), "missing, with all up to 99999998.jsonl: 99999996 manifests")
         in done.problems
     )
     assert len(done.problems) < 5
@@ -933,14 +933,14 @@ def test_the_twin_of_a_signature_is_as_good_and_changes_nothing(small):
 )
 def test_no_proof_is_made_of_what_is_no_manifest(small, tmp_path, text):
     (small.manifests / name_of(2)).write_bytes(text)
-    with pytest.raises(InvalidInputError, match=r"00000002\.jsonl is no manifest"):
+    with pytest.raises(InvalidInputError, match=r"00000002\.jsonl is not a manifest"):
         command.prove("m-1", small.manifests, tmp_path / "proof.json")
 
 
 def test_a_proof_is_made_of_all_manifests_and_written_to_a_file(small, tmp_path):
     with pytest.raises(InvalidInputError, match="directory"):
         command.prove("m-1", small.manifests, tmp_path)
-    with pytest.raises(InvalidInputError, match="nothing of merchant"):
+    with pytest.raises(InvalidInputError, match="no object of merchant"):
         command.prove("m-99", small.manifests, tmp_path / "proof.json")
     (small.manifests / name_of(2)).unlink()
     with pytest.raises(InvalidInputError, match=r"00000002\.jsonl is missing"):

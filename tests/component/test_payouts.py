@@ -173,7 +173,7 @@ OTHER_CONTENTS = [
 def test_another_content_under_a_known_payout_id_is_refused(paying, available, changes):
     paying.give(available - 10000)
     paying.run(request())
-    conflict = ("E_ID_CONFLICT", "payout_id: known already, with another content")
+    conflict = ("E_ID_CONFLICT", "payout_id: already known with different content")
     assert paying.refusal(request(**changes)) == conflict
     assert paying.topic.announced[-1].first == FirstRequestV1(
         outcome="accepted" if available else "refused",
@@ -258,10 +258,10 @@ def test_the_same_payout_id_at_two_merchants_is_two_payouts(paying):
     assert paying.store.counters[other]["available"] == 5900
 
 
-NO_MERCHANT = ("E_UNKNOWN_MERCHANT", "merchant_id: no merchant context names it")
+NO_MERCHANT = ("E_UNKNOWN_MERCHANT", "merchant_id: unknown merchant: no merchant context names it")
 NO_BALANCE = (
     "E_NO_BALANCE_SHOP",
-    "balance_shop_id, currency: the merchant has no such balance shop in this currency",
+    "balance_shop_id, currency: the merchant has no balance of this shop in this currency",
 )
 
 

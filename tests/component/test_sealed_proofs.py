@@ -39,7 +39,7 @@ def test_a_merchant_s_proof_shows_all_of_its_own_and_nothing_of_others(buckets, 
             each for each in done.balances if each["merchant_id"] == merchant
         ]
         assert checked.objects == sum(f"merchant_id={merchant}/" in key for key in some)
-    with pytest.raises(IntegrityError, match="nothing of merchant"):
+    with pytest.raises(IntegrityError, match="no object of merchant"):
         prove("m-9", files)
 
 

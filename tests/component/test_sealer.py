@@ -103,7 +103,8 @@ def test_what_is_not_as_the_log_writes_it_is_sealed_with_its_flaw(buckets):
     done = buckets.verify()
     assert {each.place for each in done.problems} == {key, stranger}
     assert all(
-        "flawed when it was sealed" in each.what or "no key" in each.what for each in done.problems
+        "flawed when it was sealed" in each.what or "not a key" in each.what
+        for each in done.problems
     )
 
 

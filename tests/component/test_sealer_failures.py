@@ -63,13 +63,13 @@ def test_who_dies_before_the_answer_has_told_of_what_it_sealed(buckets):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("none at all", "bears no signature"),
+        ("none at all", "has no signature"),
         ("a signature that is none", "not signed"),
         ("somebody else's", "not signed"),
         ("a long head", "not signed"),
-        ("an earlier one", "another manifest"),
-        ("leaves of another", "not as it was written"),
-        ("a number too high", "99999999.jsonl is there, and manifest 2 is not"),
+        ("an earlier one", "another sequence in its head"),
+        ("leaves of another", "not canonical, or its root is wrong"),
+        ("a number too high", "99999999.jsonl exists, but manifest 2 is missing"),
     ],
 )
 def test_nothing_is_built_on_a_manifest_that_the_sealer_did_not_write(buckets, name, said):

@@ -203,7 +203,7 @@ def test_a_balance_is_explained_by_bucket_and_folder_alike(auditor):
     assert [each.partition("/")[0] for each in largest["log_keys"]] == ["confirmed", "reconciled"]
     assert all((auditor.log / each).is_file() for each in largest["log_keys"])
     assert consists["remainder"] == {"movements": 1, "amount": "-40.00"}
-    assert "the remainder: 1 movements, -40.00" in auditor.run(*words)
+    assert "the remainder: 1 movement, -40.00" in auditor.run(*words)
     assert auditor.ask(*words, "--at", "2025-11-04T00:00:00Z")["balances"][0]["available"] == "0.00"
 
 
@@ -229,7 +229,7 @@ def test_an_operation_s_story_is_whole_on_the_stack(auditor):
     moved = {each["account"]: each["amount"] for each in said["accounts"]}
     assert moved == {"bank": "80.00", "fee_income": "-1.25", "merchant_available": "-78.75"}
     assert [each["counted"] for each in said["standings"]] == ["26.50", "8.00", "44.25"]
-    assert {each["why"][0] for each in said["standings"]} == {"both stages say the same"}
+    assert {each["why"][0] for each in said["standings"]} == {"both stages agree"}
 
 
 def test_a_folder_alone_says_what_it_cannot_say(auditor):
@@ -239,11 +239,11 @@ def test_a_folder_alone_says_what_it_cannot_say(auditor):
     (stage,) = said["stages"]
     assert stage["segments"][0]["sealed"]["proof"] == "holds"
     for told in (stage["claim"], stage["segments"][0]["counted"], said["corrected_by"]):
-        assert told.startswith("not looked at: needs the environment")
+        assert told.startswith("not checked: requires the environment")
     assert said["original"]["reference"] == "order-1001"
     said = auditor.ask(*words, "--log", auditor.log)
     sealed = said["stages"][0]["segments"][0]["sealed"]
-    assert sealed == "not looked at: needs --manifests"
+    assert sealed == "not checked: requires --manifests"
     told = auditor.run(*words, "--log", auditor.log)
     assert "debits_untraced: taken already, because the PSP confirmed it" in told
     awaited = auditor.ask(*words)
@@ -282,10 +282,10 @@ def test_a_claim_that_is_missing_is_named_by_the_story(auditor):
             said = auditor.ask("explain", "--operation", captured, exit_code=3)
             assert len(said["problems"]) == len(removed)
             assert {each["what"] for each in said["problems"]} == {
-                "it is in the log, and no claim says so"
+                "it is in the log, but no claim names it"
             }
             told = {each["stage"]: each["claim"] for each in said["stages"]}
-            assert told[stage] == "there is none"
+            assert told[stage] == "none"
     finally:
         for item in removed:
             dynamodb.put_item(TableName=target.claims_table, Item=item)
@@ -365,17 +365,17 @@ def test_the_stack_reconciles_what_arrives_and_has_an_alarm(stack):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("replay", "--log", "nowhere"), "is no folder"),
+        (("replay", "--log", "nowhere"), "is not a folder"),
         (("replay", "--stage", "settled"), "--stage"),
         (("replay", "--from", "2026-02-30"), "--from"),
         (("replay", "--at", "yesterday"), "--at"),
         (("replay", "--log", "s3://no-such-bucket"), "NoSuchBucket"),
         (("reconcile", "--statement", "nowhere.csv"), "nowhere.csv"),
         (("reconcile", "--statement", str(DATA / "reconciled.jsonl")), "no column for reference"),
-        (("explain", "--merchant", "m-nobody"), "nothing of a merchant m-nobody"),
+        (("explain", "--merchant", "m-nobody"), "holds no object of merchant m-nobody"),
         (("explain", "--merchant", "../m"), "no merchant has such an id"),
         (("explain", "--merchant", "m-books", "--balance", "bs-no"), "no balance bs-no"),
-        (("explain", "--operation", "not-a-uuid"), "not-a-uuid is no falcon_operation_id"),
+        (("explain", "--operation", "not-a-uuid"), "not-a-uuid is not a falcon_operation_id"),
         (("explain", "--operation", f"{0:08}-0000-5000-8000-{0:012}"), "no operation"),
     ],
 )

@@ -165,9 +165,9 @@ def read_object_leaf(leaf: bytes) -> dict[str, Any]:
     """What names an object and its bytes is right in it; not yet what it counts."""
     document = read_json(leaf)
     if document.get("leaf") != "object" or not OBJECT_FIELDS <= set(document) <= FLAWED_FIELDS:
-        raise NotWrittenSoError("no leaf of an object")
+        raise NotWrittenSoError("not the leaf of an object")
     if not all(type(document[name]) is str for name in ("key", "version_id", "sha256")):
-        raise NotWrittenSoError("a field of the leaf has another type")
+        raise NotWrittenSoError("a field of the leaf has the wrong type")
     return document
 
 
@@ -175,14 +175,14 @@ def sums_of_leaf(document: Mapping[str, Any]) -> Sums:
     """Raises NotWrittenSoError for what does not count as the format says."""
     size, lines, written = document["size"], document["lines"], document["sums"]
     if type(size) is not int or type(lines) is not int or type(written) is not list:
-        raise NotWrittenSoError("a field of the leaf has another type")
+        raise NotWrittenSoError("a field of the leaf has the wrong type")
     if not 0 <= size < COUNT_MAX or not 0 <= lines < COUNT_MAX:
-        raise NotWrittenSoError("a count that no object has")
+        raise NotWrittenSoError("a count is out of range")
     sums = dict(map(read_sum, written))
     if len(sums) != len(written) or sum(count for _, _, count in sums.values()) != lines:
-        raise NotWrittenSoError("its sums are not of as many lines, or one comes twice")
+        raise NotWrittenSoError("its sums do not cover its lines, or one is given twice")
     if "flaw" in document and (lines or type(document["flaw"]) is not str):
-        raise NotWrittenSoError("what is flawed adds up to nothing")
+        raise NotWrittenSoError("a flawed object must not have lines or sums")
     return sums
 
 
@@ -195,9 +195,9 @@ def read_sum(written: Sequence[Any]) -> Item:
             and type(lines) is int
         )
     except (TypeError, ValueError) as error:
-        raise NotWrittenSoError("a sum of another form") from error
+        raise NotWrittenSoError("a sum does not have the required form") from error
     if not right or not 1 <= lines < COUNT_MAX:
-        raise NotWrittenSoError("a sum of another form")
+        raise NotWrittenSoError("a sum does not have the required form")
     return (shop, currency, stage, kind), (*read_amount(amount, SUM_MAX), lines)
 
 
@@ -205,11 +205,11 @@ def read_amount(text: str, limit: int) -> tuple[int, int]:
     """Minor units and decimals. Raises NotWrittenSoError."""
     written = AMOUNT.match(text)
     if written is None:
-        raise NotWrittenSoError("an amount of another form")
+        raise NotWrittenSoError("an amount does not have the required form")
     whole, fraction = written.groups("")
     minor = int(whole + fraction)
     if abs(minor) >= limit:
-        raise NotWrittenSoError("an amount of more digits than there are")
+        raise NotWrittenSoError("an amount has too many digits")
     return minor, len(fraction)
 
 
@@ -226,7 +226,7 @@ def check_object(
     """
     key = sealed["key"]
     if named is None:
-        checked.problems.append(Problem(key, "sealed, and no key of the log"))
+        checked.problems.append(Problem(key, "sealed, but not a key of the log"))
         return False
     try:
         body = read_plain(f"{log}/{key}", OBJECT_MAX_BYTES, NO_LINK)
@@ -269,9 +269,11 @@ def lines_of_body(named: re.Match[str], body: bytes) -> list[Item]:
     rows = [fields_of(number, row, stage) for number, row in enumerate(rows_of(body), start=2)]
     check_same(rows, revised=revised)
     if stage in {"payout", "adjustment"} and len(rows) > 1:
-        raise NotWrittenSoError("line 3: an event of this stage has one line")
+        raise NotWrittenSoError("line 3: an event of this stage has only one line")
     if rows[0][5] != operation or rows[0][6][:10] != day or not is_date(rows[0][6]):
-        raise NotWrittenSoError("line 2: another operation or day than its key's, or no day")
+        raise NotWrittenSoError(
+            "line 2: its operation or day differs from the key's, or the day does not exist"
+        )
     lines: list[Item] = []
     numbers: dict[tuple[str, str], int] = {}
     for number, fields in enumerate(rows, start=2):
@@ -281,13 +283,15 @@ def lines_of_body(named: re.Match[str], body: bytes) -> list[Item]:
         except NotWrittenSoError as error:
             raise NotWrittenSoError(f"line {number}: {error}") from error
         if DECIMALS.get(currency) != decimals:
-            raise NotWrittenSoError(f"line {number}: no currency has such amounts")
+            raise NotWrittenSoError(
+                f"line {number}: unknown currency, or amount does not have its decimals"
+            )
         check_sign(number, stage, kind, minor, revised=revised)
         each = shop, kind
         n = numbers.get(each, 0)
         numbers[each] = n + 1
         if uuid != line_uuid(f"{prefix}|{shop}|{kind}|{n}"):
-            raise NotWrittenSoError(f"line {number}: its uuid is not made of what it says")
+            raise NotWrittenSoError(f"line {number}: uuid is not derived from the line")
         lines.append(((shop, currency, stage, kind), (minor, decimals, 1)))
     return lines
 

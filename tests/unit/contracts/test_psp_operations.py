@@ -71,7 +71,7 @@ def test_the_bank_fields_belong_to_reconciled_operations_and_to_no_others(field)
     assert code_of(message(RECONCILED, **{field: ABSENT}), Stage.RECONCILED) == "E_SCHEMA"
     rejected = rejection(message(**{field: RECONCILED[field]}))
     assert rejected is not None
-    assert (rejected.code, rejected.reason) == ("E_SCHEMA", f"{field}: no such field")
+    assert (rejected.code, rejected.reason) == ("E_SCHEMA", f"{field}: unknown field")
 
 
 @pytest.mark.parametrize("field", [*REQUIRED, *OPTIONAL, "splits"])

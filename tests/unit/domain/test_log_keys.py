@@ -83,5 +83,5 @@ OF_CAPTURE = OF_PAYOUT.replace("payout", "confirmed")
 )
 def test_what_we_would_not_have_written_is_no_key(key):
     assert merchant_of(key) is None
-    with pytest.raises(ValueError, match="no key of the log"):
+    with pytest.raises(ValueError, match="not a key of the log"):
         LogKey.parse(key)
