@@ -90,8 +90,8 @@ def document() -> dict[str, Any]:
         _mend_parameters(operation)
         if name.endswith(("_balances", "_balance")):
             operation["parameters"].append(dict(_IF_NONE_MATCH))
-        if _ROUTES[name].body is not None:
-            _add_body(_ROUTES[name].body, name, operation, schemas)
+        if (body := _ROUTES[name].body) is not None:
+            _add_body(body, name, operation, schemas)
         if name == "systems_create_block":
             operation["parameters"].append(dict(_IDEMPOTENCY_KEY))
         _mend_answers(operation)

@@ -12,7 +12,6 @@ from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.authorizations import Authorization, BlockName, Current
 from falcon_balances.domain.blocks import Block, BlockStatus
 from falcon_balances.domain.direct_operations import PayoutRequest
-from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payouts import withdrawal_of
 from falcon_balances.domain.refund_authorization import (
@@ -21,7 +20,7 @@ from falcon_balances.domain.refund_authorization import (
     authorization_writes,
     blocks_for,
 )
-from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey
 from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryQuarantine
