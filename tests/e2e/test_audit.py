@@ -245,7 +245,7 @@ def test_a_folder_alone_says_what_it_cannot_say(auditor):
     sealed = said["stages"][0]["segments"][0]["sealed"]
     assert sealed == "not checked: requires --manifests"
     told = auditor.run(*words, "--log", auditor.log)
-    assert "debits_untraced: taken already, because the PSP confirmed it" in told
+    assert "debits_untraced: already deducted because the PSP confirmed it" in told
     awaited = auditor.ask(*words)
     assert awaited["open"] == {"m-books": "confirmed_only"}
 
@@ -373,10 +373,10 @@ def test_the_stack_reconciles_what_arrives_and_has_an_alarm(stack):
         (("reconcile", "--statement", "nowhere.csv"), "nowhere.csv"),
         (("reconcile", "--statement", str(DATA / "reconciled.jsonl")), "no column for reference"),
         (("explain", "--merchant", "m-nobody"), "holds no object of merchant m-nobody"),
-        (("explain", "--merchant", "../m"), "no merchant has such an id"),
+        (("explain", "--merchant", "../m"), "not a valid merchant id"),
         (("explain", "--merchant", "m-books", "--balance", "bs-no"), "no balance bs-no"),
         (("explain", "--operation", "not-a-uuid"), "not-a-uuid is not a falcon_operation_id"),
-        (("explain", "--operation", f"{0:08}-0000-5000-8000-{0:012}"), "no operation"),
+        (("explain", "--operation", f"{0:08}-0000-5000-8000-{0:012}"), "is not known here"),
     ],
 )
 def test_wrong_input_is_said(auditor, arguments, said):
