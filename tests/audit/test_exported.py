@@ -12,10 +12,17 @@ from typer.testing import CliRunner
 
 from bench.large_files import write_large
 from bench.logs import objects_of, segments
-from falcon_balances.audit import exported, exported_files
+from falcon_balances.audit import (
+    exported,
+    exported_columns,
+    exported_csv,
+    exported_files,
+    exported_parquet,
+    exported_parts,
+)
 from falcon_balances.audit.balances import balances_of
 from falcon_balances.audit.exported import replay_exported
-from falcon_balances.audit.exported_files import NotExportedError
+from falcon_balances.audit.exported_blocks import NotExportedError
 from falcon_balances.audit.extracts import PARQUET_SCHEMA, write_csv, write_parquet
 from falcon_balances.audit.findings import Finding
 from falcon_balances.audit.line_grammar import NotAsWrittenError
@@ -88,7 +95,7 @@ def test_it_gives_what_the_objects_give(tmp_path_factory, segments):
 def test_lines_looked_at_one_by_one_give_the_same(tmp_path_factory, segments):
     log, folder = objects_of(segments), tmp_path_factory.mktemp("exported")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exported, "_columns_of", _refuse)
+        patch.setattr(exported, "columns_of_block", _refuse)
         for suffix in WRITERS:
             replayed = replay_exported(export(log, folder, suffix), EVERYTHING)
             assert replayed.sums == replay(MemoryLog(log), EVERYTHING).sums
@@ -100,7 +107,7 @@ def test_stages_that_contradict_are_joined_as_the_definition_says(
     tmp_path, suffix, one_by_one, monkeypatch
 ):
     if one_by_one:
-        monkeypatch.setattr(exported, "_columns_of", _refuse)
+        monkeypatch.setattr(exported, "columns_of_block", _refuse)
     contradicting = world(300 if one_by_one else 2_000, 3)
     replayed = replay_exported(export(objects_of(contradicting), tmp_path, suffix), EVERYTHING)
     assert balances_of(replayed.sums, replayed.agreements) == defined(contradicting)
@@ -117,7 +124,7 @@ def test_it_is_narrowed_as_the_objects_are(
     tmp_path, suffix, selection, before, one_by_one, monkeypatch
 ):
     if one_by_one:
-        monkeypatch.setattr(exported, "_columns_of", _refuse)
+        monkeypatch.setattr(exported, "columns_of_block", _refuse)
     said = replay(MemoryLog(LOG), selection, before)
     replayed = replay_exported(export(LOG, tmp_path, suffix), selection, before)
     assert (replayed.sums, replayed.lines, replayed.findings) == (said.sums, said.lines, [])
@@ -126,8 +133,8 @@ def test_it_is_narrowed_as_the_objects_are(
 def test_blocks_change_nothing(tmp_path, monkeypatch):
     path = export(LOG, tmp_path)
     whole = replay_exported(path, EVERYTHING)
-    monkeypatch.setattr(exported_files, "_BLOCK_BYTES", 1_000)
-    monkeypatch.setattr(exported, "_PARTS_HELD_MAX", 3)
+    monkeypatch.setattr(exported_csv, "_BLOCK_BYTES", 1_000)
+    monkeypatch.setattr(exported_parts, "_PARTS_HELD_MAX", 3)
     advanced: list[int] = []
     assert replay_exported(path, EVERYTHING, advance=advanced.append) == whole
     assert len(advanced) > 50
@@ -215,9 +222,9 @@ def test_equal_hashes_of_different_ids_are_no_repeats(tmp_path, suffix, monkeypa
     said = replay(MemoryLog(LOG), EVERYTHING)
     path = export(LOG, tmp_path, suffix)
     monkeypatch.setattr(exported, "hash_of", lambda _uuid: 7)
-    monkeypatch.setattr(exported, "hashes_of", lambda rows: rows[:, 0].astype("u8") * 0 + 7)
+    monkeypatch.setattr(exported_columns, "hashes_of", lambda rows: rows[:, 0].astype("u8") * 0 + 7)
     monkeypatch.setattr(SeenHashes, "repeated", lambda _seen: frozenset({7}))
-    monkeypatch.setattr(exported, "_columns_of", _refuse)
+    monkeypatch.setattr(exported, "columns_of_block", _refuse)
     replayed = replay_exported(path, EVERYTHING)
     assert (replayed.sums, replayed.findings) == (said.sums, [])
 
@@ -235,8 +242,8 @@ def test_an_event_that_lacks_a_part_is_found(tmp_path, suffix):
 
 
 def test_lines_in_any_order_lack_no_part(tmp_path, monkeypatch):
-    monkeypatch.setattr(exported_files, "_BLOCK_BYTES", 1_000)
-    monkeypatch.setattr(exported, "_PARTS_HELD_MAX", 3)
+    monkeypatch.setattr(exported_csv, "_BLOCK_BYTES", 1_000)
+    monkeypatch.setattr(exported_parts, "_PARTS_HELD_MAX", 3)
     path = changed(export(LOG, tmp_path), lambda lines: [lines[0], *sorted(lines[1:])[::-1]])
     replayed = replay_exported(path, EVERYTHING)
     assert replayed.findings == []
@@ -379,7 +386,7 @@ def test_a_parquet_that_is_cut_off_or_damaged_is_refused(tmp_path):
 
 def test_a_row_group_too_large_to_be_ours_is_refused(tmp_path, monkeypatch):
     path = export(LOG, tmp_path, "parquet")
-    monkeypatch.setattr(exported_files, "_GROUP_LINES_MAX", 10)
+    monkeypatch.setattr(exported_parquet, "_GROUP_LINES_MAX", 10)
     with pytest.raises(NotExportedError, match="row group 0"):
         replay_exported(path, EVERYTHING)
 
