@@ -26,7 +26,8 @@ from falcon_balances.audit.log_lines import Line, moved, take_back
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.repeats import SeenHashes, hash_of
 from falcon_balances.audit.replay import Replayed
-from falcon_balances.audit.standings import Standings, rows_of, rows_of_lines
+from falcon_balances.audit.standing_rows import rows_of, rows_of_lines
+from falcon_balances.audit.standings import Standings
 from falcon_balances.audit.sums import Sum, SumKey, SumTable
 from falcon_balances.contracts.log_objects import FlawedObjectError
 

@@ -28,14 +28,14 @@ from falcon_balances.audit.log_lines import (
 from falcon_balances.audit.log_objects import Foreign, LogSource, ObjectBatch, Selection
 from falcon_balances.audit.processes import CAN_FORK, from_all
 from falcon_balances.audit.repeats import SeenHashes, hash_of
-from falcon_balances.audit.standings import (
+from falcon_balances.audit.standing_rows import (
     NO_ROWS,
     BalanceId,
     StandingRows,
-    Standings,
     rows_of,
     rows_of_lines,
 )
+from falcon_balances.audit.standings import Standings
 from falcon_balances.audit.sums import Sum, SumKey, SumTable
 from falcon_balances.contracts.log_objects import FlawedObjectError
 from falcon_balances.domain.available import Agreement

@@ -10,7 +10,7 @@ from falcon_balances.audit.findings import Finding
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.open_items import OPEN_FIGURES, OpenItem, open_items
 from falcon_balances.audit.replay import replay
-from falcon_balances.audit.standings import BalanceId
+from falcon_balances.audit.standing_rows import BalanceId
 from falcon_balances.audit.trial_balance import trial_balance
 from falcon_balances.domain.accounts import OF_MERCHANTS, Account
 from falcon_balances.domain.ageing import AgeRow, by_age

@@ -16,7 +16,7 @@ from falcon_balances.audit.findings import Finding
 from falcon_balances.audit.log_objects import LogFolder, ObjectBatch, Selection
 from falcon_balances.audit.repeats import SeenHashes
 from falcon_balances.audit.replay import replay
-from falcon_balances.audit.standings import BalanceId
+from falcon_balances.audit.standing_rows import BalanceId
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.log_format import csv_body, expected_uuids
