@@ -20,18 +20,16 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 
 from bench.logs import objects_of, write
 from falcon_balances.audit.log_objects import LogFolder
-from falcon_balances.audit.verifier import objects as verifier_objects
+from falcon_balances.audit.verifier import leaves as verifier_leaves
 from falcon_balances.audit.verifier import verification
-from falcon_balances.audit.verifier.findings import NotWrittenSoError, Problem
-from falcon_balances.audit.verifier.objects import (
-    LINE_MAX,
-    Checked,
+from falcon_balances.audit.verifier.findings import Discrepancy, NotWrittenSoError
+from falcon_balances.audit.verifier.leaves import (
+    CheckedLeaves,
     check_leaves,
     is_as_expected,
-    line_uuid,
-    read_amount,
     read_object_leaf,
 )
+from falcon_balances.audit.verifier.objects import LINE_MAX, line_uuid, read_amount
 from falcon_balances.audit.verifier.proofs import check_proof
 from falcon_balances.audit.verifier.sums import FIGURES, weighed
 from falcon_balances.audit.verifier.verification import verify
@@ -631,7 +629,9 @@ def test_an_object_that_was_flawed_when_it_was_sealed_is_named_without_the_log_t
     (key,) = an_object()
     leaf = SealedObject.of(key, "v", b"x", "line 1: header").leaf()
     checked = check_leaves(None, "00000001.jsonl", 3, [leaf])
-    assert checked.problems == [Problem(key, "it was flawed when it was sealed: line 1: header")]
+    assert checked.problems == [
+        Discrepancy(key, "it was flawed when it was sealed: line 1: header")
+    ]
 
 
 # What is no file that can be read, or none that a leaf could be
@@ -694,11 +694,11 @@ def test_a_leaf_that_is_written_in_another_way_is_none(sealed, change):
         if b'"lines":2' in each and b'"leaf":"object"' in each
     )
     assert read_object_leaf(leaf)
-    assert is_as_expected(str(sealed.log), 3, leaf, Checked(b""), {})
+    assert is_as_expected(str(sealed.log), 3, leaf, CheckedLeaves(b""), {})
     changed = leaf.replace(*change)
     with pytest.raises(NotWrittenSoError):
         read_object_leaf(changed)
-    assert not is_as_expected(str(sealed.log), 3, changed, Checked(b""), {})
+    assert not is_as_expected(str(sealed.log), 3, changed, CheckedLeaves(b""), {})
 
 
 def test_taking_a_leaf_apart_comes_to_what_comparing_it_does(sealed, monkeypatch):
@@ -706,7 +706,7 @@ def test_taking_a_leaf_apart_comes_to_what_comparing_it_does(sealed, monkeypatch
     others = sum(b'"leaf":"object"' not in each for each in leaves)
     compared = check_leaves(str(sealed.log), name_of(2), 3, leaves, others)
     assert compared.objects == len(leaves) - others
-    monkeypatch.setattr(verifier_objects, "is_as_expected", lambda *_: False)
+    monkeypatch.setattr(verifier_leaves, "is_as_expected", lambda *_: False)
     assert check_leaves(str(sealed.log), name_of(2), 3, leaves, others) == compared
 
 
@@ -747,7 +747,7 @@ def test_a_leaf_is_as_expected_only_where_its_object_says_what_the_log_can_hold(
     unescaped = leaf.replace(json.dumps(shop).encode(), f'"{shop}"'.encode())
     is_sound = shop == "bs"
     for each in (leaf, unescaped):
-        assert is_as_expected(str(tmp_path), 3, each, Checked(b""), {}) is is_sound
+        assert is_as_expected(str(tmp_path), 3, each, CheckedLeaves(b""), {}) is is_sound
     problems = check_leaves(str(tmp_path), name_of(1), 3, [leaf]).problems
     assert [each.place for each in problems] == ([] if is_sound else [key])
     unread = check_leaves(str(tmp_path), name_of(1), 3, [unescaped]).unread
@@ -837,7 +837,7 @@ def test_a_gap_among_manifests_is_one_problem_however_long(small):
     (small.manifests / name_of(3)).rename(small.manifests / "99999999.jsonl")
     done = verify(None, small.manifests, small.public_key)
     assert (
-        Problem(name_of(3), "missing, and all from there to 99999998.jsonl: 99999996")
+        Discrepancy(name_of(3), "missing, and all from there to 99999998.jsonl: 99999996")
         in done.problems
     )
     assert len(done.problems) < 5
