@@ -9,6 +9,7 @@ from moto import mock_aws
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.observability import metrics
+from inprocess.aws import REGION
 from lambdas.balance_api import handler as balance_api
 from lambdas.balance_api import systems
 from lambdas.dispatcher import handler as dispatcher
@@ -20,7 +21,7 @@ from lambdas.reducer import handler as reducer
 from lambdas.reducer.batch import World
 from lambdas.splitter import handler as splitter
 from tests.component.ledger import Ledger
-from tests.component.world import ENVIRONMENT, REGION, AwsWorld
+from tests.component.world import ENVIRONMENT, AwsWorld
 
 
 def no_wait(_seconds: float) -> None:

@@ -16,6 +16,7 @@ from falcon_balances.adapters.ports import LogObject
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.domain.identity import payout_return_id
 from falcon_balances.domain.operations import Stage
+from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE, LOG_BUCKET
 from lambdas.balance_api import handler as balance_api
 from lambdas.balance_api import systems
 from lambdas.balance_api.cursors import Cursors
@@ -44,14 +45,7 @@ from tests.component.api_calls import (
 )
 from tests.component.ledger import adjustment, any_claim_of, id_of, payout, payout_return
 from tests.component.spying import Asked, Key, asked_of_aws
-from tests.component.world import (
-    BALANCES_TABLE,
-    CLAIMS_TABLE,
-    LOG_BUCKET,
-    SHARD,
-    lambda_context,
-    utc,
-)
+from tests.component.world import SHARD, lambda_context, utc
 
 METHODS: Final = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 # Thirty of them; the last six never had anything.

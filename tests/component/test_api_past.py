@@ -23,6 +23,7 @@ from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.operations import Stage
 from falcon_balances.fakes.interruptions import never
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
+from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE, LOG_BUCKET
 from lambdas.balance_api import handler as balance_api
 from lambdas.balance_api import reading
 from lambdas.reducer import handler as reducer
@@ -52,14 +53,7 @@ from tests.component.ledger import (
     minor,
     payout,
 )
-from tests.component.world import (
-    BALANCES_TABLE,
-    CLAIMS_TABLE,
-    LOG_BUCKET,
-    SHARD,
-    AwsWorld,
-    utc,
-)
+from tests.component.world import SHARD, AwsWorld, utc
 
 # One balance shop in two currencies, one of a second local merchant, and a marketplace's.
 CONTEXTS = (

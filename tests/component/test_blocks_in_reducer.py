@@ -31,6 +31,7 @@ from falcon_balances.domain.payouts import payout_block, withdrawal_of
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
+from inprocess.aws import BALANCES_TABLE
 from lambdas.balance_api.blocking import request_block
 from lambdas.expirer.handler import expire_blocks
 from lambdas.reducer.batch import ATTEMPTS, World, reduce_batch
@@ -46,7 +47,7 @@ from tests.builders import (
 )
 from tests.builders import claim_of as claim_of_event
 from tests.component.conftest import no_wait
-from tests.component.world import ARRIVED_AT, BALANCES_TABLE, utc
+from tests.component.world import ARRIVED_AT, utc
 
 NOW = utc("2026-11-20T10:20:00")
 BALANCE = ItemKey("MERCHANT#m-5553", "BALANCE#bs-5553-eur#EUR")

@@ -18,9 +18,10 @@ from falcon_balances.domain.blocks import (
 from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from inprocess.aws import BALANCES_TABLE
 from lambdas.expirer import handler as expirer
 from lambdas.expirer.handler import expire_blocks
-from tests.component.world import BALANCES_TABLE, lambda_context, utc
+from tests.component.world import lambda_context, utc
 
 NOW = utc("2026-11-20T10:20:00")
 DUE = NOW + timedelta(hours=1)

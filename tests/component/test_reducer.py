@@ -15,6 +15,7 @@ from falcon_balances.domain.compact_lines import compact_text
 from falcon_balances.domain.counting import ItemKey, TableWrite
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from inprocess.aws import BALANCES_TABLE
 from lambdas.reducer import handler as reducer
 from tests.builders import (
     claim_of,
@@ -29,7 +30,7 @@ from tests.builders import (
     records_of,
 )
 from tests.component.disturbed import DisturbedDynamo
-from tests.component.world import BALANCES_TABLE, utc
+from tests.component.world import utc
 
 WITH_FEE = context_of(fees=[fee_of("1.00")])
 ONCE = {"confirmed": 10000, "pending": 10000, "operations_count": 1}

@@ -18,6 +18,7 @@ from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, block_wri
 from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE, LOG_BUCKET
 from lambdas.balance_api import blocking, systems
 from lambdas.persister.linking import links_of
 from tests.builders import (
@@ -32,14 +33,7 @@ from tests.builders import (
     shop,
 )
 from tests.component.api_calls import NOT_FOUND, PROBLEM, REQUEST_ID
-from tests.component.world import (
-    BALANCES_TABLE,
-    CLAIMS_TABLE,
-    LOG_BUCKET,
-    event_file,
-    lambda_context,
-    utc,
-)
+from tests.component.world import event_file, lambda_context, utc
 
 ROOT = "/v1/systems/merchants/m-5553"
 BLOCKS, AUTHORIZATIONS = f"{ROOT}/blocks", f"{ROOT}/refund-authorizations"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("falcon_balances", "lambdas", "state_machines", "tests", "pyproject.toml")
+COPIED = ("falcon_balances", "lambdas", "inprocess", "state_machines", "tests", "pyproject.toml")
 PATH = ("tests/property/test_pipeline.py",)
 SPENDING = ("tests/property/test_races.py", "tests/property/test_spending.py")
 READING = ("tests/property/test_reading.py",)

@@ -36,6 +36,7 @@ from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import Adjustment, Stage
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
 from falcon_balances.domain.standing import Disagreement
+from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE
 from lambdas.reducer.records import StreamRecord
 from tests.builders import (
     RECEIVED_AT,
@@ -57,7 +58,7 @@ from tests.component.ports.tables import (
     capture,
     reconciliation,
 )
-from tests.component.world import BALANCES_TABLE, CLAIMS_TABLE, utc
+from tests.component.world import utc
 
 EARLIEST, LATEST = "0", ":"
 UNKNOWN = "00000000-0000-5000-8000-000000000000"

@@ -7,8 +7,8 @@ from falcon_balances.adapters.ports import LogObject, LogTooLargeError
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.log_format import csv_body, log_key
+from inprocess.aws import LOG_BUCKET
 from tests.builders import confirmed, context_of, reconciled, record_of, shop
-from tests.component.world import LOG_BUCKET
 
 KEY = "confirmed/merchant_id=m-1/date=2026-11-20/673d679f-05b5-5e9f-acf0-6e2e1c604768.csv"
 FIRST = LogObject(b"header\nline\n", {"fingerprint": "f" * 64, "context_version": "v1"})
