@@ -22,7 +22,7 @@ from unittest.mock import patch
 
 from botocore import xform_name
 
-from bench import events, world
+from bench import world
 from bench.core import measure
 from bench.environment import BatchSizes
 from bench.results import Bound, Column, Result, Row
@@ -41,6 +41,7 @@ from falcon_balances.domain.operations import PspOperation, Stage
 from falcon_balances.domain.splitting import split
 from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import BalanceApiSettings
+from generated import events
 from lambdas.balance_api import handler
 from lambdas.reducer.batch import World, reduce_batch
 from lambdas.reducer.records import StreamRecord

@@ -23,11 +23,11 @@ from bench.audit_rivals import (
     SHA256SUM,
     VERIFY,
 )
-from bench.logs import objects_of, segments, write
 from bench.programs import Measured, measure
 from bench.results import Bound, Column, Result, Row
 from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.domain.manifests import Sealed, SealedObject, seal
+from generated.logs import objects_of, segments, write
 
 EVENTS: Final = 45_500  # 100,100 objects of two lines
 MILLION_EVENTS: Final = 455_000

@@ -5,10 +5,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from bench.embedded import stack_of_its_own
-from bench.logs import objects_of, segments
 from bench.results import Column, Result
 from falcon_balances.audit.log_objects import CONCURRENT_GETS, LogBucket, Selection
 from falcon_balances.audit.replay import replay
+from generated.logs import objects_of, segments
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

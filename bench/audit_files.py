@@ -7,14 +7,14 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from bench.audit_rivals import LEDGERS, large_files
-from bench.large_files import write_large
-from bench.logs import objects_of, segments, write
 from bench.programs import measure
 from bench.results import Bound, Column, Result, Row
 from falcon_balances.audit.dialects import Beancount, Hledger
 from falcon_balances.audit.extracts import write_parquet
 from falcon_balances.audit.journals import write_journal
 from falcon_balances.audit.log_objects import LogFolder, Selection
+from generated.large_files import write_large
+from generated.logs import objects_of, segments, write
 
 LINES: Final = 5_000_000
 LEDGER_EVENTS: Final = 40_000  # a ledger takes a minute for what replay does in half a second

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
-from bench import events, world
+from bench import world
 from bench.core import dispatcher_settings, sqs_events
 from bench.environment import BatchSizes
 from bench.results import Bound, Column, Result, Row
@@ -37,6 +37,7 @@ from falcon_balances.contracts.execution import (
     SplitterInput,
 )
 from falcon_balances.observability import metrics
+from generated import events
 from lambdas.dispatcher.dispatching import dispatch
 from lambdas.dispatcher.handler import queued_messages
 from lambdas.persister.handler import CONCURRENT_MESSAGES, persist

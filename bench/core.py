@@ -14,7 +14,6 @@ from time import perf_counter, process_time
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
-from bench import events
 from bench.environment import BatchSizes
 from bench.results import Bound, Column, Result, Row
 from falcon_balances.adapters.ports import LogObject
@@ -55,6 +54,7 @@ from falcon_balances.fakes.storage import (
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from falcon_balances.observability import metrics
 from falcon_balances.settings import DispatcherSettings
+from generated import events
 from lambdas.dispatcher.dispatching import dispatch
 from lambdas.dispatcher.handler import queued_messages
 from lambdas.persister.handler import persist

@@ -16,7 +16,6 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, Final
 
-from bench import events
 from bench.environment import BatchSizes, inherited
 from bench.results import Bound, Column, Result, Row
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
@@ -39,6 +38,7 @@ from falcon_balances.domain.parts import (
     writes_of,
 )
 from falcon_balances.domain.splitting import split
+from generated import events
 
 MESSAGES: Final = 500
 MERCHANTS: Final = 100

@@ -13,7 +13,6 @@ from functools import cache
 from statistics import median
 from typing import Any, Final
 
-from bench import events
 from bench.api import (
     AS_OF,
     CUTS,
@@ -35,6 +34,7 @@ from falcon_balances.domain.instants import QUARTER, rfc3339
 from falcon_balances.domain.operations import PspOperation
 from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts, joined
 from falcon_balances.domain.splitting import split
+from generated import events
 from lambdas.balance_api.cursors import Cursors
 from lambdas.balance_api.reading import MARKS_A_PAGE_MAX
 

@@ -17,7 +17,7 @@ from time import perf_counter, process_time
 from typing import Any, Final
 from unittest.mock import patch
 
-from bench import events, world
+from bench import world
 from bench.embedded import stack_of_its_own
 from bench.environment import BatchSizes
 from bench.results import Bound, Column, Result, Row
@@ -57,6 +57,7 @@ from falcon_balances.fakes.storage import (
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
+from generated import events
 from lambdas.balance_api import systems
 from lambdas.balance_api.blocking import request_block
 from lambdas.payouts.announcer import announce_outcomes

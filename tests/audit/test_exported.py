@@ -10,8 +10,6 @@ from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 from typer.testing import CliRunner
 
-from bench.large_files import write_large
-from bench.logs import objects_of, segments
 from falcon_balances.audit import (
     exported,
     exported_columns,
@@ -33,6 +31,8 @@ from falcon_balances.cli.audit.app import app
 from falcon_balances.domain.log_format import expected_uuids
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import Stage
+from generated.large_files import write_large
+from generated.logs import objects_of, segments
 from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog
 from tests.audit.sealed import objects

@@ -5,7 +5,6 @@ from datetime import date
 
 import pytest
 
-from bench.logs import objects_of
 from falcon_balances.audit.findings import Finding
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.open_items import OPEN_FIGURES, OpenFigure, open_items
@@ -15,6 +14,7 @@ from falcon_balances.audit.trial_balance import trial_balance
 from falcon_balances.domain.accounts import OF_MERCHANTS, Account
 from falcon_balances.domain.ageing import AgeRow, by_age
 from falcon_balances.domain.log_format import expected_uuids
+from generated.logs import objects_of
 from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog
 from tests.audit.sealed import objects

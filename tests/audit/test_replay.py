@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.logs import objects_of, write
 from falcon_balances.audit import log_lines, log_objects, sums
 from falcon_balances.audit import replay as replaying
 from falcon_balances.audit.balances import balances_of
@@ -23,6 +22,7 @@ from falcon_balances.domain.log_format import csv_body, expected_uuids
 from falcon_balances.domain.log_grammar import HEADER
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import Segment, Stage
+from generated.logs import objects_of, write
 from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog, Objects
 from tests.builders import claim_of, confirmed, context_of, fee_of, marketplace, reconciled

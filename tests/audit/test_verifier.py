@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
-from bench.logs import objects_of, write
 from falcon_balances.audit.log_objects import LogFolder
 from falcon_balances.audit.verifier import leaves as verifier_leaves
 from falcon_balances.audit.verifier import verification
@@ -40,6 +39,7 @@ from falcon_balances.domain.identity import balance_operation_uuid
 from falcon_balances.domain.log_grammar import HEADER
 from falcon_balances.domain.manifests import SealedObject
 from falcon_balances.domain.operations import OperationType, Segment, Stage
+from generated.logs import objects_of, write
 from tests.audit.definition import defined, world
 from tests.audit.logs import Objects
 from tests.audit.sealed import OTHER_KEY, SealedLog, objects, public_key_of, sealed_log, sign, split

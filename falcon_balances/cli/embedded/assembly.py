@@ -33,6 +33,7 @@ _NO_INPUT = frozenset(
         "docs",
         "bench",
         "demo",
+        "generated",
         "inprocess",
         "build",
         "node_modules",
