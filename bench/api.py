@@ -43,7 +43,8 @@ from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import BalanceApiSettings
 from generated import events
 from lambdas.balance_api import handler
-from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 
 EVENTS: Final = 400
@@ -170,7 +171,7 @@ def _count_events() -> str:
             reconciled = said.falcon_operation_id
     stream = KinesisBalanceStream(client("kinesis"), world.STREAM)
     quarantine = S3Quarantine(client("s3"), world.QUARANTINE_BUCKET)
-    reduce_batch(_SHARD, records, World(store, stream, quarantine))
+    reduce_batch(_SHARD, records, ReducerPorts(store, stream, quarantine))
     metrics.clear_metrics()
     for minutes in reversed(range(CUTS)):
         cut = Cut(AS_OF - timedelta(minutes=minutes), (_SHARD,))

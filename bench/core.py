@@ -32,17 +32,12 @@ from falcon_balances.contracts.stream_records import (
 )
 from falcon_balances.domain.instants import quarter_of
 from falcon_balances.domain.operations import PspOperation, Stage
-from falcon_balances.domain.parts import (
-    ArrivedSegment,
-    CountablePart,
-    countable_parts,
-    joined,
-    transactions,
-    writes_of,
-)
-from falcon_balances.domain.sales import SaleOperation, sale_effect
+from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts
+from falcon_balances.domain.sale_operations import SaleOperation
+from falcon_balances.domain.sales import sale_effect
 from falcon_balances.domain.splitting import split
 from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.transactions import joined, transactions, writes_of
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import (
     MemoryAuthorizations,
@@ -59,7 +54,8 @@ from lambdas.dispatcher.dispatching import dispatch
 from lambdas.dispatcher.handler import queued_messages
 from lambdas.persister.handler import persist
 from lambdas.publisher.handler import publish
-from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from lambdas.splitter.handler import split_messages
 
@@ -223,7 +219,7 @@ def whole_functions(
         failed = dispatch(queued_messages(batch), settings, executions, quarantine, lambda: 300.0)
         assert not failed
         metrics.clear_metrics()  # as at the end of an invocation
-    world = World(MemoryBalanceStore(), stream, quarantine)
+    world = ReducerPorts(MemoryBalanceStore(), stream, quarantine)
     for shard_id, shard in stream.by_id.items():
         for start in range(0, len(shard.records), sizes.stream_records):
             arrived = shard.records[start : start + sizes.stream_records]

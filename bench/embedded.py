@@ -30,14 +30,9 @@ from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.instants import quarter_of
 from falcon_balances.domain.operations import PspOperation
-from falcon_balances.domain.parts import (
-    ArrivedSegment,
-    countable_parts,
-    joined,
-    transactions,
-    writes_of,
-)
+from falcon_balances.domain.parts import ArrivedSegment, countable_parts
 from falcon_balances.domain.splitting import split
+from falcon_balances.domain.transactions import joined, transactions, writes_of
 from generated import events
 
 MESSAGES: Final = 500

@@ -16,13 +16,13 @@ HANDLERS: Final = (
     "lambdas.persister.handler",
     "lambdas.publisher.handler",
     "lambdas.reducer.handler",
-    "lambdas.reducer.cuts",
+    "lambdas.cutter.handler",
     "lambdas.balance_api.handler",
     "lambdas.balance_api.systems",
     "lambdas.expirer.handler",
-    "lambdas.payouts.decider",
-    "lambdas.payouts.logger",
-    "lambdas.payouts.announcer",
+    "lambdas.payout_decider.handler",
+    "lambdas.payout_logger.handler",
+    "lambdas.payout_announcer.handler",
 )
 REPETITIONS: Final = 5
 ABOVE_CLIENT_MS_MAX: Final = 300

@@ -27,13 +27,14 @@ from bench.core import measure
 from bench.results import Bound, Column, Result, Row
 from bench.wire import Answer, answered, recorded
 from falcon_balances.adapters.balance_items import transact_item
-from falcon_balances.adapters.balance_store import STREAM_PK, cut_sk
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.domain.instants import QUARTER, rfc3339
 from falcon_balances.domain.operations import PspOperation
-from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts, joined
+from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts
 from falcon_balances.domain.splitting import split
+from falcon_balances.domain.table_keys import STREAM_PK, CutKey
+from falcon_balances.domain.transactions import joined
 from generated import events
 from lambdas.balance_api.cursors import Cursors
 from lambdas.balance_api.reading import MARKS_A_PAGE_MAX
@@ -177,7 +178,7 @@ def _cut(minutes: int) -> dict[str, Any]:
     cut_at = AS_OF - timedelta(minutes=minutes)
     return {
         "pk": {"S": STREAM_PK},
-        "sk": {"S": cut_sk(cut_at)},
+        "sk": {"S": CutKey(rfc3339(cut_at)).item.sk},
         "met": {"SS": ["shardId-000000000000"]},
         "completed_at": {"S": rfc3339(cut_at + 2 * _SECOND)},
         "expires_at": {"N": "1777716000"},

@@ -25,6 +25,7 @@ from bench.world import Calls
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
+from falcon_balances.adapters.directory_ports import ContextReader
 from falcon_balances.adapters.merchant_directory import (
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
@@ -34,7 +35,6 @@ from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
 from falcon_balances.adapters.ports import (
     BalanceStore,
     BalanceStream,
-    ContextReader,
     OutcomeTopic,
     PayoutClaims,
     RefundClaims,
@@ -44,9 +44,10 @@ from falcon_balances.adapters.refund_claims import DynamoRefundClaims
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.execution import SplitterInput, ValidMessage
 from falcon_balances.domain.blocks import Block, LoggedMoney, Purpose, block_writes
-from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.merchant_context import merchants_of
 from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import (
     MemoryEventClaims,
@@ -60,9 +61,9 @@ from falcon_balances.fakes.stream import MemoryBalanceStream
 from generated import events
 from lambdas.balance_api import systems
 from lambdas.balance_api.blocking import request_block
-from lambdas.payouts.announcer import announce_outcomes
-from lambdas.payouts.decider import World, decide_payouts
-from lambdas.payouts.logger import log_payouts
+from lambdas.payout_announcer.handler import announce_outcomes
+from lambdas.payout_decider.handler import DeciderPorts, decide_payouts
+from lambdas.payout_logger.handler import log_payouts
 from lambdas.publisher.handler import publish
 
 REPETITIONS: Final = 500
@@ -168,7 +169,7 @@ def _payout(doors: Doors, n: int) -> None:
         "valid_until": "2999-01-01T00:00:00Z",
     }
     message = ValidMessage(message_id="1", received_at="2026-03-05T10:00:00Z", event=event)
-    deciding = World(doors.payouts, lambda _block: LoggedMoney(0, 0), events.SENT_AT)
+    deciding = DeciderPorts(doors.payouts, lambda _block: LoggedMoney(0, 0), events.SENT_AT)
     step = SplitterInput(stage=Stage.PAYOUT, messages=(message,))
     decided = decide_payouts(step, doors.directory, deciding)
     logged = log_payouts(decided, doors.payouts, doors.log)

@@ -17,14 +17,13 @@ from falcon_balances.contracts.execution import (
 )
 from falcon_balances.contracts.payouts import PayoutLoggerInput
 from inprocess.places import Places
-from lambdas.payouts.announcer import announce_outcomes
-from lambdas.payouts.decider import World as DecidingWorld
-from lambdas.payouts.decider import decide_payouts
-from lambdas.payouts.logger import log_payouts
+from lambdas.payout_announcer.handler import announce_outcomes
+from lambdas.payout_decider.handler import DeciderPorts, decide_payouts
+from lambdas.payout_logger.handler import log_payouts
 from lambdas.persister.handler import Run, persist
 from lambdas.publisher.handler import publish
-from lambdas.reducer.batch import World as ReducingWorld
 from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from lambdas.splitter.handler import split_messages
 
@@ -62,7 +61,7 @@ class Functions:
     def reduce(self, shard_id: str, records: Iterable[tuple[bytes, datetime]]) -> None:
         """One batch of the stream; each record with the time at which it arrived."""
         at = self.places
-        world = ReducingWorld(at.store, at.stream, at.quarantine, wait=self.wait, now=self.now)
+        world = ReducerPorts(at.store, at.stream, at.quarantine, wait=self.wait, now=self.now)
         reduce_batch(shard_id, [StreamRecord(*each) for each in records], world)
 
 
@@ -81,7 +80,7 @@ def _publish(on: Functions, step: PublisherInput) -> BaseModel:
 
 def _decide(on: Functions, step: SplitterInput) -> BaseModel:
     at = on.places
-    deciding = DecidingWorld(
+    deciding = DeciderPorts(
         at.payouts, lambda block: logged_money(block, at.store, at.log), on.now(), wait=on.wait
     )
     return decide_payouts(step, at.directory, deciding)

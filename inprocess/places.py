@@ -4,18 +4,18 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from falcon_balances.adapters.directory_ports import ContextReader
 from falcon_balances.adapters.ports import (
     Authorizations,
     BalanceStore,
     BalanceStream,
-    ContextReader,
     EventClaims,
     OutcomeTopic,
     PayoutClaims,
-    Quarantine,
     RefundClaims,
     TransactionLog,
 )
+from falcon_balances.adapters.stage_ports import Quarantine
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interrupt, never
 from falcon_balances.fakes.storage import (

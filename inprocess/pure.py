@@ -13,20 +13,15 @@ from falcon_balances.contracts.stream_records import (
     SegmentRecordV1,
     parse_stream_record,
 )
+from falcon_balances.domain.direct_operations import DirectOperation, PayoutRequest, StagedOperation
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
-from falcon_balances.domain.operations import DirectOperation, PayoutRequest, StagedOperation
-from falcon_balances.domain.parts import (
-    ArrivedSegment,
-    CountablePart,
-    countable_parts,
-    joined,
-    transactions,
-    writes_of,
-)
-from falcon_balances.domain.payouts import PayoutState
-from falcon_balances.domain.sales import SaleOperation, sale_effect
+from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.sale_operations import SaleOperation
+from falcon_balances.domain.sales import sale_effect
 from falcon_balances.domain.splitting import split, split_direct
 from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.transactions import joined, transactions, writes_of
 
 
 def claim_of(

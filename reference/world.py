@@ -6,15 +6,16 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.context_samples import CONTEXT_SAMPLES
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
-from falcon_balances.contracts.samples import CONTEXT_SAMPLES
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.contracts.stream_records import CutRecordV1
 from falcon_balances.domain.blocks import block_writes
 from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.direct_operations import PayoutRequest
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.merchant_context import merchants_of
-from falcon_balances.domain.operations import PayoutRequest, Stage
+from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payouts import payout_block
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from inprocess.functions import Functions

@@ -9,15 +9,13 @@ from time import sleep
 from typing import Final
 
 from falcon_balances.adapters.ports import BalanceStore
-from falcon_balances.domain.authorizations import (
-    Authorization,
-    BlockName,
-    authorization_end,
-)
+from falcon_balances.adapters.retries import delays
+from falcon_balances.domain.authorizations import Authorization, BlockName, authorization_end
+from falcon_balances.domain.block_expiry import is_due
 from falcon_balances.domain.blocks import Block, BlockStatus
-from falcon_balances.domain.counting import ItemKey
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.sales import SaleOperation
+from falcon_balances.domain.sale_operations import SaleOperation
+from falcon_balances.domain.table_keys import ItemKey
 
 ATTEMPTS: Final = 8
 _FIRST_DELAY_S: Final = 0.05
@@ -53,10 +51,10 @@ def end_authorization(
     `names`: the blocks that end with it, where its refund's segments end the others. Raises
     TransientError where others were faster all the time.
     """
-    for attempt in range(ATTEMPTS):
+    for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
         if authorization.status is not BlockStatus.ACTIVE:
             return authorization
-        if expired_at is not None and authorization.expiry > expired_at:
+        if expired_at is not None and not is_due(authorization.expiry, expired_at):
             return authorization
         blocks = blocks_of(authorization, store, names)
         operation = _operation_of(authorization, store)
@@ -67,7 +65,7 @@ def end_authorization(
             for block in blocks:
                 store.set_negative_since(block.balance_key, None)
             return replace(authorization, status=end, ended_at=at, ended_by=by)
-        wait(_FIRST_DELAY_S * 2**attempt)
+        wait(delay_s)
         authorization = find_authorization(authorization.key, store) or authorization
     raise TransientError(f"authorization {authorization.falcon_operation_id} not ended")
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT_S: Final = 2
 # A synchronous execution answers when it ends: longer than the state machine's own timeout.
+# https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartSyncExecution.html
 _READ_TIMEOUT_S: Final = {"stepfunctions": 100}
 _READ_TIMEOUT_DEFAULT_S: Final = 10
 # The dispatcher plans the time for one execution, and repeats what failed by itself.

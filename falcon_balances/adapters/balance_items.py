@@ -8,22 +8,24 @@ from falcon_balances.adapters.ports import ConditionFailed, TryAgain, WriteOutco
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.counting import (
+from falcon_balances.domain.errors import IntegrityError, TransientError
+from falcon_balances.domain.instants import parse_rfc3339
+from falcon_balances.domain.known_findings import KnownFinding
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey
+from falcon_balances.domain.table_writes import (
     AddCounters,
     Drop,
     EndBlock,
-    ItemKey,
     NoteFound,
     PutMark,
     PutNewer,
     PutStanding,
     TableWrite,
 )
-from falcon_balances.domain.errors import IntegrityError, TransientError
-from falcon_balances.domain.findings import KnownFinding
-from falcon_balances.domain.instants import parse_rfc3339
 
-_TRY_AGAIN: Final = {
+# Those cancellation reasons that say nothing about what was asked: the same may succeed later.
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CancellationReason.html
+TRY_AGAIN_CODES: Final = {
     "TransactionConflict",
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
@@ -210,13 +212,13 @@ def outcome_of(reason: Mapping[str, Any]) -> WriteOutcome:
         return None
     if code == "ConditionalCheckFailed":
         return ConditionFailed(untyped(reason.get("Item", {})))
-    if code in _TRY_AGAIN:
+    if code in TRY_AGAIN_CODES:
         return TryAgain()
     raise TransientError(f"count: {code}")
 
 
 def read_balance(item: Mapping[str, Any]) -> Balance:
-    _, balance_shop_id, code = item["sk"]["S"].split("#")
+    balance_shop_id, code = BalanceKey.parse(item["sk"]["S"])
     currency = written_currency(code)
     if currency is None:
         raise IntegrityError(f"balance in an unknown currency: {item['sk']['S']}")

@@ -16,28 +16,31 @@ from falcon_balances.adapters.balance_items import (
     read_block,
     transact_item,
 )
-from falcon_balances.adapters.ports import AvailableNow, ShardState, WriteOutcome
+from falcon_balances.adapters.batch_get import batch_get
+from falcon_balances.adapters.ports import AvailableNow, WriteOutcome
 from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.counting import (
-    ItemKey,
-    TableWrite,
-    block_sk,
-    correction_sk,
-    mark_sk,
-    merchant_pk,
-)
-from falcon_balances.domain.cuts import Cut
-from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.counted_order import MarkKey
+from falcon_balances.domain.cuts import Cut, ShardState
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.table_keys import (
+    AS_OF_KEY,
+    BALANCES,
+    BLOCKS,
+    PARKED_KEY,
+    CutKey,
+    ItemKey,
+    ShardKey,
+    corrections_of,
+    merchant_pk,
+    parse_merchant_pk,
+)
+from falcon_balances.domain.table_writes import TableWrite
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-STREAM_PK: Final = "STREAM"
-_PARKED: Final = ItemKey(STREAM_PK, "PARKED")
-_BATCH_GET_ATTEMPTS: Final = 5
 # A cut that lapsed is of no use after a day; one that was completed tells how far the stream was
 # counted when the reducer last moved, however long it has stood still.
 _CUT_KEPT: Final = timedelta(days=30)
@@ -49,7 +52,11 @@ class DynamoBalanceStore:
         self._table = table
 
     def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
-        """One TransactWriteItems. No client token: marks, not tokens, make it count once."""
+        """One TransactWriteItems, of a hundred items and each item once at most.
+
+        No client token, which DynamoDB forgets after ten minutes: marks make it count once.
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+        """
         with aws_call(f"count {len(writes)} items"):
             try:
                 self._dynamodb.transact_write_items(
@@ -75,20 +82,9 @@ class DynamoBalanceStore:
         }
 
     def _items(self, keys: Collection[ItemKey], kind: str) -> dict[ItemKey, dict[str, Any]]:
-        """One BatchGetItem, unless DynamoDB leaves some of it for another."""
-        pending: Any = {
-            self._table: {"Keys": [item_key(key) for key in keys], "ConsistentRead": True}
-        }
-        found: dict[ItemKey, dict[str, Any]] = {}
         with aws_call(f"{len(keys)} {kind}"):
-            for _ in range(_BATCH_GET_ATTEMPTS):
-                answer = self._dynamodb.batch_get_item(RequestItems=pending)
-                for item in answer["Responses"].get(self._table, []):
-                    found[ItemKey(item["pk"]["S"], item["sk"]["S"])] = dict(item)
-                pending = answer.get("UnprocessedKeys")
-                if not pending:
-                    return found
-        raise TransientError(f"{kind}: keys left unprocessed")
+            items = batch_get(self._dynamodb, self._table, [item_key(key) for key in keys])
+            return {ItemKey(item["pk"]["S"], item["sk"]["S"]): item for item in items}
 
     def set_negative_since(self, key: ItemKey, since: datetime | None) -> None:
         update, condition = "SET negative_since = :since", "available < :zero AND NOT"
@@ -117,7 +113,7 @@ class DynamoBalanceStore:
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :block)",
                 ExpressionAttributeValues={
                     ":pk": {"S": merchant_pk(merchant_id)},
-                    ":block": {"S": block_sk("")},
+                    ":block": {"S": BLOCKS},
                 },
                 ConsistentRead=True,
             )
@@ -135,6 +131,10 @@ class DynamoBalanceStore:
         ]
 
     def _due(self, partition: str, now: datetime) -> list[dict[str, Any]]:
+        """By an index, which follows the table a moment later: what has ended meanwhile may be
+        among it still, so each end has its own condition.
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
+        """
         with aws_call(f"what is due of {partition}"):
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
@@ -154,7 +154,7 @@ class DynamoBalanceStore:
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :balance)",
                 ExpressionAttributeValues={
                     ":pk": {"S": merchant_pk(merchant_id)},
-                    ":balance": {"S": "BALANCE#"},
+                    ":balance": {"S": BALANCES},
                 },
                 ConsistentRead=True,
             )
@@ -166,16 +166,16 @@ class DynamoBalanceStore:
             pages = self._dynamodb.get_paginator("scan").paginate(
                 TableName=self._table,
                 FilterExpression="begins_with(sk, :balance)",
-                ExpressionAttributeValues={":balance": {"S": "BALANCE#"}},
+                ExpressionAttributeValues={":balance": {"S": BALANCES}},
                 ConsistentRead=True,
             )
             for page in pages:
                 for item in page["Items"]:
-                    yield item["pk"]["S"].removeprefix(merchant_pk("")), read_balance(item)
+                    yield parse_merchant_pk(item["pk"]["S"]), read_balance(item)
 
     def mark(self, merchant_id: str, falcon_operation_id: str, staged: str) -> dict[str, str]:
         """The attributes of a segment's mark; empty while it is not counted."""
-        sk = mark_sk(falcon_operation_id, staged)
+        sk = MarkKey(falcon_operation_id, staged).sk
         with aws_call(f"mark of {sk}"):
             answer = self._dynamodb.get_item(
                 TableName=self._table,
@@ -186,7 +186,7 @@ class DynamoBalanceStore:
 
     def corrections(self, merchant_id: str, falcon_operation_id: str) -> list[str]:
         """The falcon_operation_ids of the adjustments that correct an operation."""
-        prefix = correction_sk(falcon_operation_id, "")
+        prefix = corrections_of(falcon_operation_id)
         with aws_call(f"corrections of {falcon_operation_id}"):
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
@@ -200,17 +200,19 @@ class DynamoBalanceStore:
             return [item["sk"]["S"].removeprefix(prefix) for p in pages for item in p["Items"]]
 
     def as_of(self) -> datetime | None:
-        return self._read_time("AS_OF", "as_of")[1]
+        return self._read_time(AS_OF_KEY, "as_of")
 
     def advance_as_of(self, cut_at: datetime) -> None:
-        self._raise_time("AS_OF", "as_of", rfc3339(cut_at))
+        self._raise_time(AS_OF_KEY, "as_of", rfc3339(cut_at))
 
     def meet_cut(self, cut: Cut, shard_id: str) -> frozenset[str]:
-        """Idempotent: a set of the shards that have met it."""
+        """Idempotent: ADD puts the shard into a set, and the answer has what all shards put there.
+        Of two shards that meet it at once, whichever is written later sees both.
+        """
         with aws_call(f"meet cut {rfc3339(cut.cut_at)} in {shard_id}"):
             answer = self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_stream_key(cut_sk(cut.cut_at)),
+                Key=item_key(CutKey(rfc3339(cut.cut_at)).item),
                 UpdateExpression="SET expires_at = :expires ADD met :shard",
                 ExpressionAttributeValues={
                     ":expires": _expiry(cut.cut_at),
@@ -224,7 +226,7 @@ class DynamoBalanceStore:
         with aws_call(f"complete cut {rfc3339(cut_at)}"):
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_stream_key(cut_sk(cut_at)),
+                Key=item_key(CutKey(rfc3339(cut_at)).item),
                 UpdateExpression=(
                     "SET expires_at = :expires, completed_at = if_not_exists(completed_at, :now)"
                 ),
@@ -236,13 +238,13 @@ class DynamoBalanceStore:
 
     def shard_state(self, shard_id: str) -> ShardState:
         """One BatchGetItem, before each batch."""
-        shard = ItemKey(STREAM_PK, f"SHARD#{shard_id}")
-        found = self._items([shard, _PARKED], "items of the stream")
+        shard = ShardKey(shard_id).item
+        found = self._items([shard, PARKED_KEY], "items of the stream")
         closed_until = found.get(shard, {}).get("closed_until", {}).get("S", "")
         return ShardState(
             shard in found,
             parse_rfc3339(closed_until) if closed_until else None,
-            frozenset(found.get(_PARKED, {}).get("records", {}).get("SS", ())),
+            frozenset(found.get(PARKED_KEY, {}).get("records", {}).get("SS", ())),
         )
 
     def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
@@ -258,30 +260,30 @@ class DynamoBalanceStore:
         with aws_call(f"{how} {len(names)} parked records"):
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=item_key(_PARKED),
+                Key=item_key(PARKED_KEY),
                 UpdateExpression=f"{how} records :names",
                 ExpressionAttributeValues={":names": {"SS": sorted(names)}},
             )
 
     def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:
         floor = "" if closed_until is None else rfc3339(closed_until)
-        self._raise_time(f"SHARD#{shard_id}", "closed_until", floor)
+        self._raise_time(ShardKey(shard_id).item, "closed_until", floor)
 
-    def _read_time(self, sk: str, attribute: str) -> tuple[bool, datetime | None]:
-        with aws_call(f"read {sk}"):
+    def _read_time(self, key: ItemKey, attribute: str) -> datetime | None:
+        with aws_call(f"read {key.sk}"):
             answer = self._dynamodb.get_item(
-                TableName=self._table, Key=_stream_key(sk), ConsistentRead=True
+                TableName=self._table, Key=item_key(key), ConsistentRead=True
             )
         text = answer.get("Item", {}).get(attribute, {}).get("S", "")
-        return "Item" in answer, parse_rfc3339(text) if text else None
+        return parse_rfc3339(text) if text else None
 
-    def _raise_time(self, sk: str, attribute: str, value: str) -> None:
+    def _raise_time(self, key: ItemKey, attribute: str, value: str) -> None:
         """RFC 3339 in UTC sorts as text; an older value loses without an error."""
-        with aws_call(f"raise {sk}"):
+        with aws_call(f"raise {key.sk}"):
             try:
                 self._dynamodb.update_item(
                     TableName=self._table,
-                    Key=_stream_key(sk),
+                    Key=item_key(key),
                     UpdateExpression="SET #time = :value",
                     ConditionExpression="attribute_not_exists(#time) OR #time < :value",
                     ExpressionAttributeNames={"#time": attribute},
@@ -292,13 +294,5 @@ class DynamoBalanceStore:
                     raise
 
 
-def cut_sk(cut_at: datetime) -> str:
-    return f"CUT#{rfc3339(cut_at)}"
-
-
 def _expiry(cut_at: datetime) -> Any:  # noqa: ANN401 - boto3's union
     return {"N": str(int((cut_at + _CUT_KEPT).timestamp()))}
-
-
-def _stream_key(sk: str) -> dict[str, Any]:
-    return {"pk": {"S": STREAM_PK}, "sk": {"S": sk}}

@@ -17,7 +17,10 @@ class KinesisBalanceStream:
         self._stream = stream
 
     def publish(self, entries: Sequence[StreamEntry]) -> Sequence[int]:
-        """One PutRecords: it answers 200 even where it took only a part."""
+        """One PutRecords, of five hundred records at most. It answers 200 even where it took only a
+        part, and promises no order among records: who needs one sends in turn.
+        https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
+        """
         with aws_call(f"publish {len(entries)} records"):
             answer = self._kinesis.put_records(
                 StreamName=self._stream,
@@ -50,6 +53,9 @@ class KinesisBalanceStream:
         ]
 
     def put_cut(self, shard: Shard, data: bytes) -> None:
+        # By its hash key, so that the cut comes behind all that this shard took before. Where it
+        # was split meanwhile, a child that covers the key takes it.
+        # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecord.html
         with aws_call(f"cut into {shard.shard_id}"):
             self._kinesis.put_record(
                 StreamName=self._stream,

@@ -8,14 +8,9 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.balance_items import item_key, read_finding
-from falcon_balances.domain.counting import ItemKey, merchant_pk
-from falcon_balances.domain.findings import (
-    FINDING,
-    FindingStatus,
-    KnownFinding,
-    finding_partitions,
-)
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.known_findings import FindingStatus, KnownFinding, finding_partitions
+from falcon_balances.domain.table_keys import FINDINGS, ItemKey, merchant_pk
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -42,7 +37,7 @@ class DynamoFindings:
             KeyConditionExpression="pk = :pk AND begins_with(sk, :finding)",
             ExpressionAttributeValues={
                 ":pk": {"S": merchant_pk(merchant_id)},
-                ":finding": {"S": FINDING},
+                ":finding": {"S": FINDINGS},
             },
             ConsistentRead=True,
         )

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _CHUNK_BYTES: Final = 1 << 20
-_SIGNED_BYTES_MAX: Final = 4_096  # KMS takes no longer text
+# KMS takes no longer text: https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html
+_SIGNED_BYTES_MAX: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -143,6 +144,7 @@ def _firsts(versions: Iterable[ObjectVersion], odd: set[str]) -> Iterator[Object
 
     A listing has the versions of a key one after the other, and the newest first: that order
     holds within a second too, which their times do not.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
     """
     for key, group in groupby(versions, attrgetter("key")):
         *second, first = deque(group, maxlen=2)

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
-from falcon_balances.adapters.ports import ContextReader
+from falcon_balances.adapters.batch_get import batch_get
+from falcon_balances.adapters.directory_ports import ContextReader
 from falcon_balances.contracts.merchant_contexts import context_document, parse_merchant_context
-from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_KEYS_PER_GET: Final = 100  # of BatchGetItem
-_ATTEMPTS: Final = 5
 # A new version starts 20 minutes after it is loaded, so this is early enough. A currency that was
 # added to a known version is unknown for as long at most: until then E_NO_BALANCE_SHOP.
 CACHED_S: Final = 60
@@ -31,23 +29,12 @@ class DynamoMerchantDirectory:
 
     def histories(self, keys: Collection[ContextKey]) -> Mapping[ContextKey, ContextHistory]:
         """One BatchGetItem per hundred keys, strongly consistent."""
-        found: dict[ContextKey, ContextHistory] = {}
-        wanted = list(keys)
-        for start in range(0, len(wanted), _KEYS_PER_GET):
-            for item in self._items(wanted[start : start + _KEYS_PER_GET]):
-                history = _history(item)
-                found[history[0].key] = history
-        return found
+        histories = map(_history, self._items(keys))
+        return {history[0].key: history for history in histories}
 
     def merchants(self, merchant_ids: Collection[str]) -> Mapping[str, Merchant]:
-        found: dict[str, Merchant] = {}
-        wanted = list(merchant_ids)
-        for start in range(0, len(wanted), _KEYS_PER_GET):
-            keys = [_merchant_key(each) for each in wanted[start : start + _KEYS_PER_GET]]
-            for item in self._items(keys):
-                merchant_id = item["context_key"]["S"].removeprefix(_merchant_key(""))
-                found[merchant_id] = _merchant(item)
-        return found
+        keys = {_merchant_key(each): each for each in merchant_ids}
+        return {keys[item["context_key"]["S"]]: _merchant(item) for item in self._items(list(keys))}
 
     def context_of(
         self, key: ContextKey, merchant_id: str
@@ -60,7 +47,9 @@ class DynamoMerchantDirectory:
         return (_history(context) if context else ()), (_merchant(merchant) if merchant else None)
 
     def name_merchant(self, merchant_id: str, merchant: Merchant) -> None:
-        """One UpdateItem that adds to sets: the same again changes nothing."""
+        """One UpdateItem that adds to sets: the same again changes nothing, and of two loads at
+        once neither takes away what the other said.
+        """
         said = {
             "balances": sorted("|".join(balance) for balance in merchant.balances),
             "high_risk_keys": sorted(str(key) for key in merchant.high_risk_keys),
@@ -77,21 +66,9 @@ class DynamoMerchantDirectory:
             )
 
     def _items(self, keys: Collection[ContextKey | str]) -> list[dict[str, Any]]:
-        pending: Any = {
-            self._table: {
-                "Keys": [{"context_key": {"S": str(key)}} for key in keys],
-                "ConsistentRead": True,
-            }
-        }
-        items: list[dict[str, Any]] = []
+        wanted = [{"context_key": {"S": str(key)}} for key in keys]
         with aws_call(f"contexts of {len(keys)} merchants"):
-            for _ in range(_ATTEMPTS):
-                answer = self._dynamodb.batch_get_item(RequestItems=pending)
-                items += answer["Responses"].get(self._table, [])
-                pending = answer.get("UnprocessedKeys")
-                if not pending:
-                    return items
-        raise TransientError("merchant contexts: keys left unprocessed")
+            return list(batch_get(self._dynamodb, self._table, wanted))
 
     def replace(self, key: ContextKey, seen: ContextHistory, history: ContextHistory) -> bool:
         """Forms of versions are only ever added, and each is kept, so their number grows with every
@@ -140,10 +117,10 @@ def _merchant_key(merchant_id: str) -> str:
 
 def _merchant(item: Mapping[str, Any]) -> Merchant:
     balances = (text.split("|") for text in item.get("balances", {}).get("SS", ()))
-    risky = (text.split("|") for text in item.get("high_risk_keys", {}).get("SS", ()))
+    risky = item.get("high_risk_keys", {}).get("SS", ())
     return Merchant(
         frozenset((shop, code) for shop, code in balances),
-        frozenset(ContextKey(*parts) for parts in risky),
+        frozenset(map(ContextKey.parse, risky)),
     )
 
 

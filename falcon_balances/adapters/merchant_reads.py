@@ -9,48 +9,62 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.balance_items import (
+    TRY_AGAIN_CODES,
     read_balance,
     read_block,
     read_finding,
     untyped,
 )
-from falcon_balances.adapters.balance_store import STREAM_PK
 from falcon_balances.adapters.event_claims import read_claim
+from falcon_balances.adapters.merchant_items import numbers, read_day, read_mark, read_window
 from falcon_balances.adapters.ports import MarkPage, TryAgain
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.compact_lines import lines_of_text
-from falcon_balances.domain.counting import (
-    LATE,
-    ItemKey,
-    balance_sk,
-    block_sk,
-    correction_sk,
-    late_sk,
-    mark_sk,
-    merchant_pk,
-    referenced_by,
-    standing_sk,
-    window_sk,
+from falcon_balances.domain.counted_order import (
+    CountedOrder,
+    LateKey,
+    MarkKey,
+    late_in,
+    marks_of,
+    operation_referenced,
 )
 from falcon_balances.domain.effects import Effect, read_effect
-from falcon_balances.domain.errors import IntegrityError
-from falcon_balances.domain.findings import FINDING, KnownFinding
-from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
+from falcon_balances.domain.history import Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.operations import Stage, read_staged
-from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation, sale_operation_sk
+from falcon_balances.domain.known_findings import KnownFinding
+from falcon_balances.domain.sale_keys import SaleKey, operations_of_sale
+from falcon_balances.domain.sale_operations import SaleOperation
+from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import (
+    AS_OF_KEY,
+    BALANCES,
+    CUTS,
+    FINDINGS,
+    STANDINGS,
+    STREAM_PK,
+    BalanceKey,
+    BlockKey,
+    CorrectionKey,
+    CutKey,
+    ItemKey,
+    ReferenceKey,
+    WindowKey,
+    corrections_of,
+    days_from,
+    merchant_pk,
+    windows_from,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # An index follows its table within a fraction of a second; AWS gives no bound, so we give it this.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
 INDEX_DELAY: Final = timedelta(seconds=10)
 _CUTS_A_PAGE: Final = 10
-_TRY_AGAIN: Final = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
 class DynamoMerchantReads:
@@ -66,7 +80,7 @@ class DynamoMerchantReads:
         self.merchant_id = merchant_id
 
     def as_of(self) -> datetime | None:
-        item = self._get(STREAM_PK, "AS_OF")
+        item = self._get(*AS_OF_KEY)
         return parse_rfc3339(item["as_of"]["S"]) if item else None
 
     def indexed_as_of(self, now: datetime) -> datetime | None:
@@ -76,7 +90,7 @@ class DynamoMerchantReads:
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :cut)",
-                ExpressionAttributeValues={":pk": {"S": STREAM_PK}, ":cut": {"S": "CUT#"}},
+                ExpressionAttributeValues={":pk": {"S": STREAM_PK}, ":cut": {"S": CUTS}},
                 ScanIndexForward=False,
                 ConsistentRead=True,
                 PaginationConfig={"PageSize": _CUTS_A_PAGE},
@@ -84,18 +98,21 @@ class DynamoMerchantReads:
             for item in (each for page in pages for each in page["Items"]):
                 completed_at = item.get("completed_at", {}).get("S")
                 if completed_at is not None and completed_at <= latest:
-                    return parse_rfc3339(item["sk"]["S"].removeprefix("CUT#"))
+                    return parse_rfc3339(CutKey.parse(item["sk"]["S"]).cut_at)
         return None
 
     def balances(self) -> Sequence[Balance]:
-        return [read_balance(item) for item in self._all("BALANCE#")]
+        return [read_balance(item) for item in self._all(BALANCES)]
 
     def at_once(
         self, balances: Sequence[BalanceKey], starts: Sequence[datetime]
     ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]] | TryAgain:
-        """One TransactGetItems, the only read that no counting transaction can come between."""
-        sks = [balance_sk(*balance) for balance in balances]
-        sks += [window_sk(rfc3339(start), *each) for each in balances for start in starts]
+        """One TransactGetItems, the only read that no counting transaction can come between: a
+        query is read-committed item by item, and may see half of one.
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
+        """
+        sks = [balance.sk for balance in balances]
+        sks += [WindowKey(rfc3339(start), each).sk for each in balances for start in starts]
         with aws_call(f"{len(sks)} items of {self.merchant_id} at once"):
             try:
                 answer = self._dynamodb.transact_get_items(
@@ -107,27 +124,26 @@ class DynamoMerchantReads:
                 if error_code(error) != "TransactionCanceledException":
                     raise
                 reasons: Any = error.response["CancellationReasons"]
-                if {reason.get("Code") for reason in reasons} & _TRY_AGAIN:
+                if {reason.get("Code") for reason in reasons} & TRY_AGAIN_CODES:
                     return TryAgain()
                 raise
         items = [each.get("Item", {}) for each in answer["Responses"]]
         figures = {
-            balance: Figures.of(_numbers(item))
+            balance: Figures.of(numbers(item))
             for balance, item in zip(balances, items, strict=False)
         }
-        return figures, [_window(item) for item in items[len(balances) :] if item]
+        return figures, [read_window(item) for item in items[len(balances) :] if item]
 
     def windows(self, start: datetime, end: datetime) -> Sequence[Window]:
-        # `WINDOW#{end}` sorts before every window that begins then, for those go on with `#`.
-        between = (f"WINDOW#{rfc3339(start)}", f"WINDOW#{rfc3339(end)}")
-        return [_window(item) for item in self._between(*between)]
+        first, last = windows_from(rfc3339(start)), windows_from(rfc3339(end))
+        return [read_window(item) for item in self._between(first, last)]
 
     def days(self, first: str, last: str) -> Sequence[Day]:
-        return [_day(item) for item in self._between(f"DAY#{first}", f"DAY#{last}~")]
+        return [read_day(item) for item in self._between(days_from(first), f"{days_from(last)}~")]
 
-    def late(self, month: str, limit: int) -> Sequence[str]:
-        prefix = late_sk(month, "")
-        return [item["sk"]["S"].removeprefix(prefix) for item in self._all(prefix, limit)]
+    def late(self, month: str, limit: int) -> Sequence[CountedOrder]:
+        items = self._all(late_in(month), limit)
+        return [LateKey.parse(item["sk"]["S"]).order for item in items]
 
     def marks(
         self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
@@ -149,17 +165,17 @@ class DynamoMerchantReads:
                 Limit=limit,
                 **more,
             )
-        marks = [_mark(item) for item in answer["Items"]]
+        marks = [read_mark(item) for item in answer["Items"]]
         return MarkPage(marks, is_last="LastEvaluatedKey" not in answer)
 
     def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
-        items = self._all(mark_sk(falcon_operation_id, ""))
+        items = self._all(marks_of(falcon_operation_id))
         # A segment of many balances is counted in parts; the first part's mark is the segment's.
-        return [_mark(item) for item in items if "lines" in item]
+        return [read_mark(item) for item in items if "lines" in item]
 
     def effect_of(self, mark: Mark) -> Effect:
         """A query: the first part's mark does not know what the others added."""
-        sk = mark_sk(mark.falcon_operation_id, mark.staged)
+        sk = MarkKey(mark.falcon_operation_id, mark.staged).sk
         effect: dict[BalanceKey, Joint] = {}
         # A later revision's `.` comes after the `#` of the parts.
         for item in self._between(sk, f"{sk}#~"):
@@ -167,16 +183,16 @@ class DynamoMerchantReads:
         return effect
 
     def block(self, block_id: str) -> Block | None:
-        item = self._get(self._pk, block_sk(block_id))
+        item = self._get(self._pk, BlockKey(block_id).sk)
         return read_block(item) if item else None
 
     def corrections(self, falcon_operation_id: str) -> Sequence[str]:
-        prefix = correction_sk(falcon_operation_id, "")
-        return [item["sk"]["S"].removeprefix(prefix) for item in self._all(prefix)]
+        items = self._all(corrections_of(falcon_operation_id))
+        return [CorrectionKey.parse(item["sk"]["S"]).falcon_operation_id for item in items]
 
     def open_standings(self, limit: int) -> Sequence[Standing]:
         items = self._query(
-            "begins_with(sk, :a)", {":a": {"S": standing_sk("")}}, index=("by-open", "open")
+            "begins_with(sk, :a)", {":a": {"S": STANDINGS}}, index=("by-open", "open")
         )
         return [
             Standing.from_attributes(ItemKey(self._pk, item["sk"]["S"]), untyped(item))
@@ -184,7 +200,7 @@ class DynamoMerchantReads:
         ]
 
     def referenced(self, reference: str, limit: int) -> Sequence[str]:
-        sought = {":a": {"S": referenced_by(self.merchant_id, reference)}}
+        sought = {":a": {"S": ReferenceKey(self.merchant_id, reference).text}}
         with aws_call(f"operations of {self.merchant_id} by reference"):
             answer = self._dynamodb.query(
                 TableName=self._table,
@@ -194,7 +210,7 @@ class DynamoMerchantReads:
                 # An operation has an item for each of its stages and revisions at most.
                 Limit=limit,
             )
-        ids = (item["sk"]["S"].split("#")[1] for item in answer["Items"])
+        ids = (operation_referenced(item["sk"]["S"]) for item in answer["Items"])
         return list(dict.fromkeys(ids))
 
     def sale(self, key: SaleKey) -> Sale | None:
@@ -205,11 +221,11 @@ class DynamoMerchantReads:
     def sale_operations(self, sale_id: str, limit: int) -> Sequence[SaleOperation]:
         return [
             SaleOperation.from_attributes(ItemKey(self._pk, item["sk"]["S"]), untyped(item))
-            for item in self._all(sale_operation_sk(sale_id, ""), limit)
+            for item in self._all(operations_of_sale(sale_id), limit)
         ]
 
     def findings(self, after: str | None, limit: int) -> Sequence[KnownFinding]:
-        items = self._between(FINDING if after is None else f"{after}~", f"{FINDING}~")
+        items = self._between(FINDINGS if after is None else f"{after}~", f"{FINDINGS}~")
         found = map(read_finding, items)
         return list(islice((each for each in found if each.is_shown), limit))
 
@@ -268,61 +284,7 @@ class DynamoMerchantReads:
         return {"pk": {"S": self._pk}, "sk": {"S": sk}}
 
     def _index_key(self, order: str) -> dict[str, Any]:
-        _, _, operation_id, staged = order.split("#")
-        return self._key(mark_sk(operation_id, staged)) | {
+        return self._key(CountedOrder.parse(order).mark.sk) | {
             "merchant_id": {"S": self.merchant_id},
             "counted_order": {"S": order},
         }
-
-
-def _numbers(item: Mapping[str, Any]) -> dict[str, int]:
-    return {name: int(value["N"]) for name, value in item.items() if "N" in value}
-
-
-def _window(item: Mapping[str, Any]) -> Window:
-    _, start, balance_shop_id, currency = item["sk"]["S"].split("#")
-    balance = BalanceKey(balance_shop_id, currency)
-    return Window(parse_rfc3339(start), balance, Figures.of(_numbers(item)))
-
-
-def _day(item: Mapping[str, Any]) -> Day:
-    _, date, balance_shop_id, currency = item["sk"]["S"].split("#")
-    return day_of(date, BalanceKey(balance_shop_id, currency), _numbers(item))
-
-
-def day_of(date: str, balance: BalanceKey, counters: Mapping[str, int]) -> Day:
-    sums: dict[tuple[Stage, str], int] = {}
-    late: dict[tuple[Stage, str], int] = {}
-    for name, value in counters.items():
-        if name != "operations_count":
-            target = late if name.startswith(LATE) else sums
-            stage, _, kind = name.removeprefix(LATE).partition("_")
-            target[Stage(stage), kind] = value
-    return Day(date, balance, sums, late, counters.get("operations_count", 0))
-
-
-def _mark(item: Mapping[str, Any]) -> Mark:
-    return mark_of(ItemKey(item["pk"]["S"], item["sk"]["S"]), untyped(item))
-
-
-def mark_of(key: ItemKey, said: Mapping[str, str | int]) -> Mark:
-    """Raises IntegrityError for a mark that the reducer would not have written."""
-    _, operation_id, staged = key.sk.split("#")
-    corrects = said.get("corrects")
-    try:
-        stage, revision = read_staged(staged)
-        return Mark(
-            falcon_operation_id=operation_id,
-            stage=stage,
-            revision=revision,
-            window=parse_rfc3339(str(said["window"])),
-            order=str(said["counted_order"]),
-            log_key=str(said["log_key"]),
-            fingerprint=str(said["fingerprint"]),
-            lines=lines_of_text(str(said["lines"])),
-            effect=read_effect(str(said["effect"])),
-            corrects=None if corrects is None else str(corrects),
-            blocks=tuple(each for each in str(said.get("blocks", "")).split(",") if each),
-        )
-    except (KeyError, ValueError) as error:
-        raise IntegrityError(f"{key.sk}: {error}") from error

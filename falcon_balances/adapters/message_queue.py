@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from falcon_balances.adapters.aws import aws_call
-from falcon_balances.adapters.ports import FailedMessage
+from falcon_balances.adapters.stage_ports import FailedMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

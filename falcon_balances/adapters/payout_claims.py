@@ -10,9 +10,9 @@ from falcon_balances.adapters.balance_items import outcome_of, transact_item
 from falcon_balances.adapters.event_claims import DynamoEventClaims, claim_item, read_claim
 from falcon_balances.adapters.ports import ConditionFailed, WriteOutcome
 from falcon_balances.contracts.claims import ClaimV1
-from falcon_balances.domain.counting import TableWrite
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.payouts import PayoutState
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.table_writes import TableWrite
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

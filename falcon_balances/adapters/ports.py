@@ -9,20 +9,22 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from falcon_balances.contracts.claims import ClaimV1
-from falcon_balances.contracts.execution import ExecutionResult, SplitterInput
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.domain.authorizations import Authorization, Current
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.counting import ItemKey, TableWrite
-from falcon_balances.domain.cuts import Cut, Shard
+from falcon_balances.domain.counted_order import CountedOrder
+from falcon_balances.domain.cuts import Cut, Shard, ShardState
 from falcon_balances.domain.effects import Effect
-from falcon_balances.domain.findings import KnownFinding
-from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
-from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
+from falcon_balances.domain.history import Day, Figures, Mark, Window
+from falcon_balances.domain.known_findings import KnownFinding
 from falcon_balances.domain.operations import Segment
-from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sale_operations import SaleOperation
+from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey
+from falcon_balances.domain.table_writes import TableWrite
 
 
 class EventClaims(Protocol):
@@ -145,16 +147,6 @@ class AvailableNow(NamedTuple):
     negative_since: datetime | None
 
 
-class ShardState(NamedTuple):
-    """Whether the shard was ever read, until when its quarters are closed, and the names of the
-    records of any shard that are parked.
-    """
-
-    is_known: bool
-    closed_until: datetime | None
-    parked: frozenset[str] = frozenset()
-
-
 class BalanceStore(Protocol):
     def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
         """All of the writes or none. Empty if they happened, else an outcome for each write."""
@@ -195,7 +187,7 @@ class BalanceStore(Protocol):
     def complete_cut(self, cut_at: datetime, now: datetime) -> None:
         """Note when `as_of` came to this cut: the first time stays."""
 
-    def shard_state(self, shard_id: str) -> "ShardState": ...
+    def shard_state(self, shard_id: str) -> ShardState: ...
 
     def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
         """Those of at most a hundred marks that there are; strongly consistent."""
@@ -251,8 +243,8 @@ class MerchantReads(Protocol):
     def days(self, first: str, last: str) -> Sequence[Day]:
         """From the first UTC day to the last, both included; oldest first."""
 
-    def late(self, month: str, limit: int) -> Sequence[str]:
-        """The orders of marks that were counted after the month they are booked in, by when."""
+    def late(self, month: str, limit: int) -> Sequence[CountedOrder]:
+        """Of marks that were counted after the month they are booked in, by when."""
 
     def marks(
         self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
@@ -292,55 +284,3 @@ class MerchantReads(Protocol):
 
     def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
         """Of all stages and revisions, in their order; none that does not name the merchant."""
-
-
-class ContextReader(Protocol):
-    def histories(self, keys: Collection[ContextKey]) -> Mapping[ContextKey, ContextHistory]:
-        """The versions of each key that is known, oldest first."""
-
-    def merchants(self, merchant_ids: Collection[str]) -> Mapping[str, Merchant]:
-        """The merchants that some context names."""
-
-    def context_of(
-        self, key: ContextKey, merchant_id: str
-    ) -> tuple[ContextHistory, Merchant | None]:
-        """One key's versions, oldest first, and one merchant, in one read."""
-
-
-class MerchantDirectory(ContextReader, Protocol):
-    def name_merchant(self, merchant_id: str, merchant: Merchant) -> None:
-        """Add to what is known of a merchant; nothing is ever taken away."""
-
-    def replace(self, key: ContextKey, seen: ContextHistory, history: ContextHistory) -> bool:
-        """Set a key's versions if they are still those `seen`; False if another was faster."""
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantinedBody:
-    """Raw bytes that were refused. `source` is a stage, or `stream`; `received_at` is UTC."""
-
-    source: str
-    body: bytes
-    code: str
-    reason: str
-    received_at: datetime
-
-
-class Quarantine(Protocol):
-    def put(self, refused: QuarantinedBody) -> None: ...
-
-
-class Executions(Protocol):
-    def run(self, step: SplitterInput) -> ExecutionResult:
-        """Split, persist and publish; raises TransientError unless all of it was done."""
-
-
-@dataclass(frozen=True, slots=True)
-class FailedMessage:
-    receipt_handle: str
-    delay_s: int
-
-
-class MessageQueue(Protocol):
-    def return_after(self, failed: Sequence[FailedMessage]) -> None:
-        """Let messages that failed come back after their delays."""

@@ -22,6 +22,12 @@ _LOOK_BACK: Final = timedelta(minutes=10)
 _PERIOD_S: Final = 60
 
 
+def messages_in(sqs: "SQSClient", url: str) -> int:
+    """About how many: those that wait, are being worked on, or will come back."""
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_COUNTS))
+    return sum(int(answer["Attributes"][name]) for name in _COUNTS)
+
+
 class SqsQueues:
     """`urls`: of each stage its queue, and its dead-letter queue."""
 
@@ -50,8 +56,7 @@ class SqsQueues:
 
     def _count(self, url: str) -> int:
         with aws_call("messages of a queue"):
-            answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_COUNTS))
-        return sum(int(answer["Attributes"][name]) for name in _COUNTS)
+            return messages_in(self._sqs, url)
 
     def _ages(self, now: datetime) -> dict[str, int]:
         """By stage; a stage of which CloudWatch knows nothing is left out."""

@@ -13,9 +13,10 @@ from falcon_balances.adapters.balance_items import (
     transact_item,
 )
 from falcon_balances.adapters.ports import ConditionFailed, WriteOutcome
-from falcon_balances.domain.authorizations import Current, current_key
-from falcon_balances.domain.counting import TableWrite
+from falcon_balances.domain.authorizations import Current
 from falcon_balances.domain.operations import PSP_STAGES
+from falcon_balances.domain.table_keys import current_key
+from falcon_balances.domain.table_writes import TableWrite
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.ports import LogObject, LogTooLargeError, TransactionLog
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.operations import Segment, Stage
@@ -33,15 +34,24 @@ def append_once(log: TransactionLog, key: str, logged: LogObject) -> None:
         raise IntegrityError(f"other bytes in the log under {key}")
 
 
+def append_claimed(log: TransactionLog, claim: ClaimV1) -> None:
+    """All that a claim says. Raises IntegrityError where other bytes are there already."""
+    for segment in claim.segments:
+        logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
+        append_once(log, segment.log_key, logged)
+
+
 class S3TransactionLog:
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self._s3 = s3
         self._bucket = bucket
 
     def append(self, key: str, logged: LogObject) -> bool:
-        """A conditional PUT. 412 says only that something lies there: False.
+        """A conditional PUT. 412 says only that something lies there, which may be our own bytes
+        from before an answer was lost: False.
 
         409, another write under way, is TransientError like anything else that S3 refuses.
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
         with aws_call(f"append {key}"):
             try:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from falcon_balances.audit.standing_rows import BalanceId
 from falcon_balances.audit.standings import NOTHING
@@ -10,17 +9,9 @@ from falcon_balances.audit.sums import Sum, SumKey
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.available import Agreement
 from falcon_balances.domain.balances import Balance
-from falcon_balances.domain.counting import COUNTERS
+from falcon_balances.domain.counting import BY_STAGE, COUNTERS
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.money import Currency, at_full_scale, minor_units
-from falcon_balances.domain.operations import Stage
-
-_BY_STAGE: Final = {
-    Stage.CONFIRMED: ("confirmed", 1),
-    Stage.RECONCILED: ("reconciled", 1),
-    Stage.PAYOUT: ("withdrawn", -1),
-    Stage.ADJUSTMENT: ("adjusted", 1),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +27,7 @@ class Difference:
 def balances_of(
     sums: Mapping[SumKey, Sum], agreements: Mapping[BalanceId, Agreement]
 ) -> dict[BalanceId, Balance]:
-    """Nothing in the log is blocked: `available` is before blocks.
+    """Nothing in the log is blocked.
 
     `agreements` are of the operations whose stages differ. Raises IntegrityError where lines and
     operations do not add up to the same.
@@ -44,8 +35,8 @@ def balances_of(
     counters: dict[BalanceId, dict[str, int]] = {}
     for key, total in sums.items():
         balance = counters.setdefault(key.balance, dict.fromkeys(COUNTERS, 0))
-        name, sign = _BY_STAGE[key.stage]
-        balance[name] += sign * total.minor
+        counted = BY_STAGE[key.stage]
+        balance[counted.figure] += counted.sign * total.minor
         balance["operations_count"] += total.lines
     for each, figures in counters.items():
         figures.update(_joint(each, figures, agreements.get(each, NOTHING)))
@@ -100,7 +91,7 @@ def _figures(balance: Balance | None) -> dict[str, str]:
         return {}
     exponent = balance.currency.exponent
     figures = {name: getattr(balance, name) for name in COUNTERS}
-    figures["available"] += balance.blocked
+    figures["available"] = balance.available_before_blocks
     return {
         name: str(value) if name == "operations_count" else at_full_scale(value, exponent)
         for name, value in figures.items()

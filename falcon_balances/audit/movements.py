@@ -57,7 +57,7 @@ class Composition:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedBalance:
-    """`balance.available` is before blocks. `figures` by the names in FIGURES."""
+    """`balance` is made of the log, so nothing of it is blocked. `figures` by names in FIGURES."""
 
     balance: Balance
     figures: Mapping[str, Composition]

@@ -17,7 +17,6 @@ from falcon_balances.audit.findings import Finding as Flaw
 from falcon_balances.audit.lines import amounts, column
 from falcon_balances.audit.log_objects import LogSource, Selection
 from falcon_balances.audit.sums import WIDE
-from falcon_balances.domain.counting import ItemKey, merchant_pk, standing_sk
 from falcon_balances.domain.findings import (
     Finding,
     FindingKind,
@@ -25,15 +24,11 @@ from falcon_balances.domain.findings import (
     findings_of_standing,
 )
 from falcon_balances.domain.operations import PSP_STAGES, SIGN_BY_TYPE, OperationType, Stage
-from falcon_balances.domain.sales import (
-    OF_A_SALE,
-    Sale,
-    SaleKey,
-    SalePart,
-    StagedPart,
-    sale_effect,
-)
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sale_parts import OF_A_SALE, SalePart, StagedPart
+from falcon_balances.domain.sales import Sale, sale_effect
 from falcon_balances.domain.standing import Standing, movements_text
+from falcon_balances.domain.table_keys import ItemKey, StandingKey, merchant_pk
 
 _OPERATION: Final = "falcon_operation_id"
 _AT: Final = [_OPERATION, "merchant_id"]
@@ -171,12 +166,12 @@ class Facts:
         wanted = pc.unique(_sale_names(self._taking()))
         rows = rows.filter(pc.is_in(rows.column("sale"), wanted)).sort_by("sale")
         for name, group in groupby(_row_by_row(rows), lambda row: row["sale"]):
-            psp_id, _, reference = name.partition("#")
+            key = SaleKey.parse_name(name)
             some = list(group)
-            sale = _sale(SaleKey("", psp_id, reference), some)
+            sale = _sale(key, some)
             merchants = tuple(sorted({row["merchant_id"] for row in some}))
             for finding in findings_of_sale(sale):
-                yield Noted(finding, psp_id, reference, merchants)
+                yield Noted(finding, key.psp_id, key.reference, merchants)
 
     def all(self) -> list[Noted]:
         return [*self.of_sales(), *self.of_standings(), *self.of_merchants()]
@@ -277,7 +272,7 @@ def _standing(operation_id: str, merchant_id: str, rows: Sequence[Row], credited
         at = (row["balance_shop_id"], row["currency"], row["type"])
         for name in _NETS:
             sums[name][at] = sums[name].get(at, 0) + int(row[name])
-    key = ItemKey(merchant_pk(merchant_id), standing_sk(operation_id))
+    key = ItemKey(merchant_pk(merchant_id), StandingKey(operation_id).sk)
     names = ("", rows[0]["psp_id"], rows[0]["external_reference"], "")
     confirmed, reconciled = (movements_text(sums[name]) for name in _NETS)
     return Standing(key, 1, *names, confirmed, reconciled, credited)

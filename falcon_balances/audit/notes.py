@@ -8,7 +8,7 @@ import pyarrow as pa
 from falcon_balances.audit.log_objects import LogSource, Selection
 from falcon_balances.audit.not_fitting import Asked, Noted, facts_of
 from falcon_balances.domain.findings import FindingKind
-from falcon_balances.domain.sales import SaleKey
+from falcon_balances.domain.sale_keys import SaleKey
 
 
 def notes_of_merchant(source: LogSource, merchant_id: str) -> list[Noted]:
@@ -30,7 +30,7 @@ def notes_of_operation(
     """What concerns an operation and its sale, whoever's it is: the whole log is read, and nothing
     else of it held.
     """
-    sales = [] if sale is None else [f"{sale.psp_id}#{sale.reference}"]
+    sales = [] if sale is None else [sale.name]
     asked = Asked(pa.array([falcon_operation_id]), pa.array(sales, pa.string()))
     facts = facts_of(source, Selection(), asked)
     subjects = {falcon_operation_id} | ({sale.sale_id} if sale else set())

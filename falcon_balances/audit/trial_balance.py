@@ -59,7 +59,7 @@ def _postings(
         booked.setdefault(key.balance, []).append(Booked(key.stage, key.type, total.minor))
     for each, balance in balances_of(sums, agreements).items():
         # Of all operations: those that agree add to what is counted, and to nothing else.
-        counted = balance.available + balance.withdrawn - balance.adjusted
+        counted = balance.available_before_blocks + balance.withdrawn - balance.adjusted
         agreed = agreements.get(each, NOTHING)._replace(counted=counted)
         for account, minor in postings(booked[each], agreed):
             yield each, account, minor

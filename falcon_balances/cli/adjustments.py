@@ -3,8 +3,8 @@
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.cli.target import Target
-from falcon_balances.domain.counting import ItemKey, merchant_pk, standing_sk
 from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import ItemKey, StandingKey, merchant_pk
 
 
 def check_credit(target: Target, merchant_id: str, corrects: str) -> None:
@@ -13,7 +13,7 @@ def check_credit(target: Target, merchant_id: str, corrects: str) -> None:
     then it would be there twice.
     """
     store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
-    key = ItemKey(merchant_pk(merchant_id), standing_sk(corrects))
+    key = ItemKey(merchant_pk(merchant_id), StandingKey(corrects).sk)
     said = store.items([key]).get(key)
     if said is not None and Standing.from_attributes(key, said).awaits_money:
         raise InvalidInputError(

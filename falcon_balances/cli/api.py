@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from falcon_balances.cli.clients import account_session
+from falcon_balances.adapters.sessions import signed
 from falcon_balances.cli.errors import AwsError, CliError, InvalidInputError
 from falcon_balances.cli.target import LOCAL, Target
 
@@ -74,22 +74,9 @@ def _problem(error: urllib.error.HTTPError) -> dict[str, Any]:
 def _signed(
     target: Target, method: str, url: str, data: bytes | None, headers: Mapping[str, str]
 ) -> dict[str, str]:
-    """Signature version 4, for the service that the gateway goes by."""
-    from botocore.auth import SigV4Auth  # noqa: PLC0415 - a third of a second
-    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-    from botocore.credentials import Credentials  # noqa: PLC0415
-    from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
-
-    credentials = (
-        Credentials(target.access_key_id, target.secret_access_key)
-        if target.access_key_id and target.secret_access_key
-        else account_session(target.region).get_credentials()
-    )
-    if credentials is None:
-        raise NoCredentialsError
-    request = AWSRequest(method=method, url=url, data=data, headers=dict(headers))
-    SigV4Auth(credentials, "execute-api", target.region).add_auth(request)
-    return dict(request.headers.items())
+    own = target.access_key_id and target.secret_access_key
+    key = (target.access_key_id or "", target.secret_access_key or "") if own else None
+    return signed(method, url, data, headers, region=target.region, key=key)
 
 
 def _opener(target: Target) -> urllib.request.OpenerDirector:

@@ -8,23 +8,24 @@ from time import monotonic, sleep
 from typing import Any
 
 from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.deliveries import DynamoDeliveries
+from falcon_balances.adapters.event_topic import MESSAGE_BYTES_MAX
+from falcon_balances.adapters.quarantine import QuarantineReader
+from falcon_balances.adapters.queues import messages_in
 from falcon_balances.cli import output
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.cli.files import FileLine
-from falcon_balances.cli.publishing import MESSAGE_BYTES_MAX
 from falcon_balances.cli.stages import StageName
 from falcon_balances.cli.target import LOCAL, Target
 from falcon_balances.contracts.decoding import decode
 from falcon_balances.contracts.staged_operations import parse_document
-from falcon_balances.domain.counting import mark_sk, merchant_pk
+from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.operations import PspOperation, Stage, staged
+from falcon_balances.domain.payout_states import DECIDED_AGAINST, UNDER_WAY
+from falcon_balances.domain.table_keys import ItemKey, merchant_pk
 
-_KEYS_PER_GET = 100
-# Payouts that were refused for lack of money, or given up: nothing of them is ever counted.
-_DECIDED_AGAINST = ("refused", "given_up")
-_UNDER_WAY = ("decided", "logging")
 _POLL_S = 0.3
 _EMPTY_LOOKS = 10
 
@@ -133,40 +134,21 @@ class Delivery:
         looked_for = {
             (each.operation_id, each.staged)
             for each in self.awaited
-            if each.operation_id and not each.is_counted
+            if each.operation_id and each.staged and not each.is_counted
         }
-        claims = self._get(
-            self.target.claims_table,
-            [
-                {"falcon_operation_id": {"S": operation_id}, "stage": {"S": in_stage}}
-                for operation_id, in_stage in sorted(looked_for)
-            ],
+        deliveries = DynamoDeliveries(
+            self.target.client("dynamodb"), self.target.claims_table, self.target.balances_table
         )
-        marks: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        marks: dict[tuple[str, str], set[ItemKey]] = {}
         decided_against = set()
-        for claim in claims:
-            operation_id = claim["falcon_operation_id"]["S"]
-            state = claim.get("state", {}).get("S")
-            if state in _DECIDED_AGAINST:
-                decided_against.add((operation_id, claim["fingerprint"]["S"]))
-            if state in _DECIDED_AGAINST + _UNDER_WAY:
-                continue
-            marks[operation_id, claim["fingerprint"]["S"]] = [
-                (
-                    merchant_pk(segment["M"]["merchant_id"]["S"]),
-                    mark_sk(operation_id, claim["stage"]["S"]),
-                )
-                for segment in claim["segments"]["L"]
-            ]
-        wanted = {key for keys in marks.values() for key in keys}
-        there = {
-            (item["pk"]["S"], item["sk"]["S"])
-            for item in self._get(
-                self.target.balances_table,
-                [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in sorted(wanted)],
-                projection="pk, sk",
-            )
-        }
+        for claim in deliveries.claimed(looked_for):
+            identity = (claim.falcon_operation_id, claim.fingerprint)
+            if claim.state in DECIDED_AGAINST:
+                decided_against.add(identity)
+            if claim.state not in DECIDED_AGAINST | UNDER_WAY:
+                sk = MarkKey(claim.falcon_operation_id, claim.staged).sk
+                marks[identity] = {ItemKey(merchant_pk(each), sk) for each in claim.merchant_ids}
+        there = deliveries.counted(set().union(*marks.values()))
         for each in self.awaited:
             identity = (each.operation_id or "", each.fingerprint or "")
             each.is_decided_against = identity in decided_against
@@ -175,46 +157,23 @@ class Delivery:
             if keys is not None and there.issuperset(keys):
                 each.is_counted = True
 
-    def _get(
-        self, table: str, keys: list[dict[str, Any]], projection: str | None = None
-    ) -> Iterator[dict[str, Any]]:
-        dynamodb = self.target.client("dynamodb")
-        more = {"ProjectionExpression": projection} if projection else {}
-        for start in range(0, len(keys), _KEYS_PER_GET):
-            pending: Any = {
-                table: {"Keys": keys[start : start + _KEYS_PER_GET], "ConsistentRead": True, **more}
-            }
-            while pending:
-                answer = dynamodb.batch_get_item(RequestItems=pending)
-                yield from answer["Responses"].get(table, [])
-                pending = answer.get("UnprocessedKeys")
-
     def _refusals(self) -> Iterator[tuple[tuple[str, str], str]]:
         """((key, version), key) of what came to the stage's quarantine yesterday or later."""
-        s3 = self.target.client("s3")
         today = utc_now().date()
         for day in (today - timedelta(days=1), today, today + timedelta(days=1)):
-            pages = s3.get_paginator("list_object_versions").paginate(
-                Bucket=self.target.quarantine_bucket, Prefix=f"{self.stage.value}/date={day}/"
-            )
-            for page in pages:
-                for version in page.get("Versions", []):
-                    yield (version["Key"], version["VersionId"]), version["Key"]
+            for version in self._quarantine.versions(f"{self.stage.value}/date={day}/"):
+                yield version, version[0]
 
     def _read_refusal(self, key: str) -> Mapping[str, str]:
-        head = self.target.client("s3").head_object(Bucket=self.target.quarantine_bucket, Key=key)
-        return {"code": head["Metadata"]["code"], "reason": head["Metadata"]["reason"]}
+        said = self._quarantine.said_of(key)
+        return {"code": said["code"], "reason": said["reason"]}
+
+    @property
+    def _quarantine(self) -> QuarantineReader:
+        return QuarantineReader(self.target.client("s3"), self.target.quarantine_bucket)
 
     def _queued(self) -> int:
-        attributes = self.target.client("sqs").get_queue_attributes(
-            QueueUrl=self.target.queues[self.stage.value].url,
-            AttributeNames=[
-                "ApproximateNumberOfMessages",
-                "ApproximateNumberOfMessagesNotVisible",
-                "ApproximateNumberOfMessagesDelayed",
-            ],
-        )["Attributes"]
-        return sum(map(int, attributes.values()))
+        return messages_in(self.target.client("sqs"), self.target.queues[self.stage.value].url)
 
 
 def _awaited(line: FileLine, stage: StageName) -> Awaited:

@@ -13,7 +13,7 @@ from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
 
 if TYPE_CHECKING:
     from falcon_balances.adapters.findings import DynamoFindings
-    from falcon_balances.domain.findings import KnownFinding
+    from falcon_balances.domain.known_findings import KnownFinding
 
 app = typer.Typer(help="What does not fit: refunds above their sale, …", no_args_is_help=True)
 
@@ -52,7 +52,7 @@ def acknowledge(
     """Say that somebody has looked at it. With other figures it is open again."""
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415 - not for --help
     from falcon_balances.contracts.blocks import is_id  # noqa: PLC0415
-    from falcon_balances.domain.findings import finding_key  # noqa: PLC0415
+    from falcon_balances.domain.known_findings import finding_key  # noqa: PLC0415
 
     if not is_id(by):
         raise InvalidInputError("--by: not of an id's form")

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,9 @@ from falcon_balances.cli.options import (
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.stages import StageName
 from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
+
+if TYPE_CHECKING:
+    from falcon_balances.adapters.quarantine import QuarantineReader
 
 app = typer.Typer(help="For operators.", no_args_is_help=True)
 quarantine = typer.Typer(help="What was refused: raw bytes, code, reason.", no_args_is_help=True)
@@ -64,18 +67,15 @@ def _prefix(source: str | None, on: date | None) -> str:
 
 
 def _refused(target: Target, prefix: str) -> Iterator[dict[str, Any]]:
-    s3 = target.client("s3")
-    pages = s3.get_paginator("list_object_versions").paginate(
-        Bucket=target.quarantine_bucket, Prefix=prefix
-    )
-    for page in pages:
-        for version in page.get("Versions", []):
-            head = s3.head_object(
-                Bucket=target.quarantine_bucket,
-                Key=version["Key"],
-                VersionId=version["VersionId"],
-            )
-            yield {"key": version["Key"], "version": version["VersionId"], **head["Metadata"]}
+    reader = _reader(target)
+    for key, version in reader.versions(prefix):
+        yield {"key": key, "version": version, **reader.said_of(key, version)}
+
+
+def _reader(target: Target) -> "QuarantineReader":
+    from falcon_balances.adapters.quarantine import QuarantineReader  # noqa: PLC0415 - for --help
+
+    return QuarantineReader(target.client("s3"), target.quarantine_bucket)
 
 
 @quarantine.command("show")
@@ -87,17 +87,15 @@ def show(
 ) -> None:
     """Print one refused body with its code and reason."""
     target = find_target(env)
-    s3 = target.client("s3")
-    try:
-        answer = s3.get_object(Bucket=target.quarantine_bucket, Key=key)
-    except s3.exceptions.NoSuchKey:
-        raise InvalidInputError("no such key in the quarantine") from None
-    body: bytes = answer["Body"].read()
+    found = _reader(target).read(key)
+    if found is None:
+        raise InvalidInputError("no such key in the quarantine")
+    body, said = found
     if as_json:
-        document = {"key": key, **answer["Metadata"]}
+        document = {"key": key, **said}
         output.document({**document, "body_base64": base64.b64encode(body).decode()})
         return
-    output.pairs({"key": key, **answer["Metadata"]})
+    output.pairs({"key": key, **said})
     output.line(body.decode("utf-8", "backslashreplace"))
 
 
@@ -197,12 +195,12 @@ def give_up(
     as_json: JsonFlag = False,
 ) -> None:
     """Give a payout up that was decided but never reached the log; its money is free again."""
-    from falcon_balances.cli import payouts  # noqa: PLC0415 - not for --help
+    from falcon_balances.cli import payout_outcomes  # noqa: PLC0415 - not for --help
     from falcon_balances.contracts.blocks import is_id  # noqa: PLC0415
 
     if not is_id(by):
         raise InvalidInputError("--by: not of an id's form")
     if dry_run:
         output.note("dry run: nothing was given up")
-    result = payouts.give_up(find_target(env), merchant_id, payout_id, by, dry_run=dry_run)
-    payouts.show(result, as_json=as_json)
+    result = payout_outcomes.give_up(find_target(env), merchant_id, payout_id, by, dry_run=dry_run)
+    payout_outcomes.show(result, as_json=as_json)

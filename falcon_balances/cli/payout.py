@@ -47,7 +47,7 @@ def request(
 ) -> None:
     """Publish a payout request; with --wait, say what was decided."""
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415 - not for --help
-    from falcon_balances.cli import payouts, single  # noqa: PLC0415
+    from falcon_balances.cli import payout_outcomes, single  # noqa: PLC0415
     from falcon_balances.domain.instants import rfc3339  # noqa: PLC0415
 
     balance = single.Balance(merchant_id, balance_shop_id, amount, currency)
@@ -60,8 +60,8 @@ def request(
     sending = single.Sending(env=env, dry_run=dry_run, wait_s=timeout_s if wait else None)
     result = sending.send(StageName.PAYOUT, event)
     if wait and not dry_run:
-        result = payouts.story(find_target(env), merchant_id, payout_id)
-    payouts.show(result, as_json=as_json)
+        result = payout_outcomes.story(find_target(env), merchant_id, payout_id)
+    payout_outcomes.show(result, as_json=as_json)
     if result.get("state", "paid") != "paid":
         raise InvalidInputError(f"the payout is {result['state']}")
 
@@ -75,6 +75,7 @@ def trace(
     as_json: JsonFlag = False,
 ) -> None:
     """Say what became of a payout: decision, block, log object, counting, and its returns."""
-    from falcon_balances.cli import payouts  # noqa: PLC0415 - not for --help
+    from falcon_balances.cli import payout_outcomes  # noqa: PLC0415 - not for --help
 
-    payouts.show(payouts.story(find_target(env), merchant_id, payout_id), as_json=as_json)
+    said = payout_outcomes.story(find_target(env), merchant_id, payout_id)
+    payout_outcomes.show(said, as_json=as_json)

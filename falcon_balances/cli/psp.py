@@ -36,10 +36,13 @@ def sample(
     as_json: JsonFlag = False,  # noqa: ARG001 - JSON Lines are what a sample is
 ) -> None:
     """Print sample events of a stage as JSON Lines, or the merchants that they need."""
-    from falcon_balances.contracts import samples  # noqa: PLC0415 - pydantic: not for --help
+    from falcon_balances.contracts import (  # noqa: PLC0415 - pydantic: not for --help
+        context_samples,
+        samples,
+    )
 
     if merchants:
-        output.json_lines(samples.CONTEXT_SAMPLES.values())
+        output.json_lines(context_samples.CONTEXT_SAMPLES.values())
         return
     output.json_lines(
         document
@@ -142,10 +145,10 @@ def _refuse_wrong(file: Path, lines: list[FileLine], stage: StageName, env: str)
 
 
 def _publish(target: Target, stage: StageName, texts: list[str]) -> None:
-    from falcon_balances.cli import publishing  # noqa: PLC0415
+    from falcon_balances.adapters import event_topic  # noqa: PLC0415
 
     with output.progress(f"publishing to {stage}", len(texts)) as advance:
-        publishing.publish(target.client("sns"), target.topic(stage.value), texts, advance)
+        event_topic.publish(target.client("sns"), target.topic(stage.value), texts, advance)
 
 
 def _print_result(result: dict[str, Any], *, as_json: bool) -> None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from falcon_balances.adapters import event_topic
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.event_claims import DynamoEventClaims
-from falcon_balances.cli import publishing
+from falcon_balances.adapters.quarantine import QuarantineReader
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.cli.target import STAGES, Target
 from falcon_balances.cli.tracing import revisions
@@ -47,13 +48,15 @@ def find_refused(target: Target, key: str) -> Refused:
     stage = key.partition("/")[0]
     if stage not in STAGES:
         raise InvalidInputError(f"{key}: only what came to a stage's topic can be sent again")
-    s3 = target.client("s3")
-    try:
-        answer = s3.get_object(Bucket=target.quarantine_bucket, Key=key)
-    except s3.exceptions.NoSuchKey:
-        raise InvalidInputError(f"{key}: no such key in the quarantine") from None
-    body: bytes = answer["Body"].read()
-    return Refused(key, stage, body, answer["Metadata"]["code"], _operation(body, stage))
+    found = _quarantine(target).read(key)
+    if found is None:
+        raise InvalidInputError(f"{key}: no such key in the quarantine")
+    body, said = found
+    return Refused(key, stage, body, said["code"], _operation(body, stage))
+
+
+def _quarantine(target: Target) -> QuarantineReader:
+    return QuarantineReader(target.client("s3"), target.quarantine_bucket)
 
 
 def _operation(body: bytes, stage: str) -> PspOperation | None:
@@ -86,24 +89,20 @@ def behind(target: Target, first: Refused) -> list[Refused]:
 
 
 def _waiting_since(target: Target, first: Refused) -> Iterator[Refused]:
-    s3 = target.client("s3")
+    quarantine = _quarantine(target)
     for looked_at, key in enumerate(_keys_since(target, first), start=1):
         if looked_at > LOOKED_AT_MAX:
             raise InvalidInputError(
                 f"more than {LOOKED_AT_MAX} messages were refused since: name the keys to release"
             )
-        head = s3.head_object(Bucket=target.quarantine_bucket, Key=key)
-        if head["Metadata"]["code"] == RejectionCode.REVISION:
+        if quarantine.said_of(key)["code"] == RejectionCode.REVISION:
             yield find_refused(target, key)
 
 
 def _keys_since(target: Target, first: Refused) -> Iterator[str]:
     day = first.received_on
     while day <= utc_now().date() + timedelta(days=1):
-        pages = target.client("s3").get_paginator("list_objects_v2")
-        prefix = f"{first.stage}/date={day}/"
-        for page in pages.paginate(Bucket=target.quarantine_bucket, Prefix=prefix):
-            yield from (each["Key"] for each in page.get("Contents", []))
+        yield from _quarantine(target).keys(f"{first.stage}/date={day}/")
         day += timedelta(days=1)
 
 
@@ -138,4 +137,4 @@ def send_again(target: Target, refused: Sequence[Refused]) -> None:
         except UnicodeDecodeError:
             raise InvalidInputError(f"{each.key}: not UTF-8, which SNS cannot carry") from None
         topic = target.topic(each.stage)
-        publishing.publish(target.client("sns"), topic, [text], lambda _count: None)
+        event_topic.publish(target.client("sns"), topic, [text], lambda _count: None)

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from time import monotonic
 from typing import Any
 
+from falcon_balances.adapters import event_topic
 from falcon_balances.adapters.clock import utc_now
-from falcon_balances.cli import delivery, output, publishing
+from falcon_balances.cli import delivery, output
 from falcon_balances.cli.errors import AwsError, InvalidInputError
 from falcon_balances.cli.files import FileLine
 from falcon_balances.cli.stages import StageName, parse_line
@@ -59,7 +60,7 @@ class Sending:
         waiting = None if self.wait_s is None else delivery.Delivery(target, stage, lines)
         begun = monotonic()
         topic = target.topic(stage.value)
-        publishing.publish(target.client("sns"), topic, [text], lambda _count: None)
+        event_topic.publish(target.client("sns"), topic, [text], lambda _count: None)
         if waiting is None or self.wait_s is None:
             return {}
         result = waiting.wait_for_all(begun + self.wait_s)

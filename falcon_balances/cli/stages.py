@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from falcon_balances.domain.operations import StagedOperation
+    from falcon_balances.domain.direct_operations import StagedOperation
 
 
 class StageName(StrEnum):

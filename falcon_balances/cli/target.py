@@ -7,7 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from falcon_balances.cli.clients import AwsClient, AwsSession, account_session, local_client
+from falcon_balances.adapters.sessions import (
+    AwsClient,
+    account_id,
+    account_session,
+    local_client,
+    stack_outputs,
+)
 from falcon_balances.cli.embedded import home as homes
 from falcon_balances.cli.embedded import process
 from falcon_balances.cli.errors import AwsError, InvalidInputError
@@ -119,34 +125,22 @@ def local_target(home: homes.Home) -> Target:
 
 def _account_target(env: str) -> Target:
     session = account_session()
-    outputs = {
-        output["OutputKey"]: output["OutputValue"]
-        for part in ("data", "pipeline")
-        for output in _stack_outputs(session, f"falcon-balances-{env}-{part}")
-    }
+    outputs: dict[str, str] = {}
+    for part in ("data", "pipeline"):
+        name = f"falcon-balances-{env}-{part}"
+        found = stack_outputs(session, name)
+        if found is None:
+            raise InvalidInputError(f"there is no stack {name} in {session.region_name}")
+        outputs |= found
     return target_from_outputs(
         outputs,
         env=env,
         endpoint_url=None,
         region=session.region_name,
-        account_id=session.client("sts").get_caller_identity()["Account"],
+        account_id=account_id(session),
         access_key_id=None,
         secret_access_key=None,
     )
-
-
-def _stack_outputs(session: AwsSession, name: str) -> list[dict[str, str]]:
-    from botocore.exceptions import ClientError  # noqa: PLC0415
-
-    try:
-        stacks = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-    except ClientError as err:
-        # CloudFormation has no error code of its own for a stack that is not there.
-        if "does not exist" in err.response["Error"].get("Message", ""):
-            raise InvalidInputError(f"there is no stack {name} in {session.region_name}") from err
-        raise
-    outputs: list[dict[str, str]] = stacks[0].get("Outputs", [])
-    return outputs
 
 
 def target_from_outputs(

@@ -8,14 +8,13 @@ from typing import Annotated
 
 import typer
 
+from falcon_balances.adapters.user_pool import UserPool
 from falcon_balances.cli import output
-from falcon_balances.cli.clients import AwsClient
 from falcon_balances.cli.errors import AwsError, InvalidInputError
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import Target, find_target
 
 _MERCHANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
-_ATTRIBUTE = "custom:merchant_id"
 
 
 def token(
@@ -38,36 +37,11 @@ def merchant_token(target: Target, merchant_id: str) -> str:
 
     Safe to repeat and to run side by side: the password is the same each time.
     """
-    cognito = target.client("cognito-idp")
-    _ensure_user(cognito, target.user_pool_id, merchant_id)
-    password = _password(target, merchant_id)
-    cognito.admin_set_user_password(
-        UserPoolId=target.user_pool_id, Username=merchant_id, Password=password, Permanent=True
-    )
-    answer = cognito.admin_initiate_auth(
-        UserPoolId=target.user_pool_id,
-        ClientId=target.client_id,
-        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-        AuthParameters={"USERNAME": merchant_id, "PASSWORD": password},
-    )
-    id_token: str = answer["AuthenticationResult"]["IdToken"]
-    return id_token
-
-
-def _ensure_user(cognito: AwsClient, user_pool_id: str, merchant_id: str) -> None:
-    try:
-        cognito.admin_create_user(
-            UserPoolId=user_pool_id,
-            Username=merchant_id,
-            UserAttributes=[{"Name": _ATTRIBUTE, "Value": merchant_id}],
-            MessageAction="SUPPRESS",
-        )
-    except cognito.exceptions.UsernameExistsException:
-        user = cognito.admin_get_user(UserPoolId=user_pool_id, Username=merchant_id)
-        attributes = {each["Name"]: each["Value"] for each in user["UserAttributes"]}
-        # A pool may take `M-1` and `m-1` for one user; merchants are told apart by case.
-        if attributes.get(_ATTRIBUTE) != merchant_id:
-            raise AwsError(f"the user {merchant_id} belongs to another merchant") from None
+    pool = UserPool(target.client("cognito-idp"), target.user_pool_id, target.client_id)
+    # A pool may take `M-1` and `m-1` for one user; merchants are told apart by case.
+    if pool.ensure_user(merchant_id) != merchant_id:
+        raise AwsError(f"the user {merchant_id} belongs to another merchant")
+    return pool.sign_in(merchant_id, _password(target, merchant_id))
 
 
 def _password(target: Target, merchant_id: str) -> str:

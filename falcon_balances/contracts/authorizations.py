@@ -1,7 +1,7 @@
 """Refund authorizations: what systems ask, and what they are answered (design §8)."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,12 +24,12 @@ from falcon_balances.contracts.strictness import (
     StrictModel,
 )
 from falcon_balances.domain.authorizations import ATTEMPT_MAX, Authorization, Shortfall
+from falcon_balances.domain.block_expiry import refund_expiry_of
 from falcon_balances.domain.blocks import Block, BlockStatus
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import OperationType, PspOperation, Stage
-from falcon_balances.domain.sales import SaleKey
+from falcon_balances.domain.sale_keys import SaleKey
 
-REFUND_EXPIRY_S: Final = 7 * 24 * 3600  # where the caller names none
 _NOT_OF_THE_REFUND: Final = {"expires_in_seconds", "attempt"}
 
 
@@ -82,7 +82,7 @@ class RefundAuthorizationRequestV1(StrictModel):
         return said
 
     def expiry(self, now: datetime) -> datetime:
-        return now + timedelta(seconds=self.expires_in_seconds or REFUND_EXPIRY_S)
+        return refund_expiry_of(now, self.expires_in_seconds)
 
 
 class ShortfallV1(BaseModel):

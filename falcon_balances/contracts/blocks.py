@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
@@ -18,8 +18,8 @@ from falcon_balances.contracts.strictness import (
     Optionally,
     StrictModel,
 )
+from falcon_balances.domain.block_expiry import EXPIRY_MAX, expiry_of
 from falcon_balances.domain.blocks import (
-    EXPIRY_MAX,
     Block,
     BlockStatus,
     Purpose,
@@ -57,8 +57,7 @@ class _RequestV1(StrictModel):
         return minor_units(self.amount, currency.exponent)
 
     def expiry(self, now: datetime) -> datetime | None:
-        seconds = self.expires_in_seconds
-        return None if seconds is None else now + timedelta(seconds=seconds)
+        return expiry_of(now, self.expires_in_seconds)
 
 
 class BlockRequestV1(_RequestV1):

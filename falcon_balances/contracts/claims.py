@@ -7,9 +7,14 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from falcon_balances.contracts.claimed import (
+    ClaimedSegment,
+    ClaimedTruth,
+    RequestedPayoutV1,
+    claimed_segment,
+)
 from falcon_balances.contracts.links import SalePartV1
-from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
-from falcon_balances.contracts.strictness import Fingerprint, Id
+from falcon_balances.contracts.strictness import Fingerprint
 from falcon_balances.domain.compact_lines import (
     Texts,
     fields_of_rows,
@@ -17,78 +22,26 @@ from falcon_balances.domain.compact_lines import (
     rows_of,
     texts_of,
 )
+from falcon_balances.domain.direct_operations import Adjustment, PayoutRequest, StagedOperation
 from falcon_balances.domain.errors import IntegrityError, RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import SCHEMA_VERSION, falcon_operation_id, fingerprint
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.log_format import body_of_rows, csv_body, log_key
+from falcon_balances.domain.log_format import body_of_rows
 from falcon_balances.domain.operations import (
-    Adjustment,
     BalanceOperation,
     OperationType,
-    PayoutRequest,
     PspOperation,
     Segment,
     Stage,
-    StagedOperation,
     staged,
 )
 from falcon_balances.domain.payouts import Refusal
 from falcon_balances.domain.revising import MerchantTruth, Revision, Truth, revise, truth_of
-from falcon_balances.domain.sales import SalePart, sale_change
+from falcon_balances.domain.sale_parts import SalePart, sale_change
 from falcon_balances.domain.splitting import SplitEvent
 
 # Over all revisions of an operation: a claim names each, and an event names 41 at most.
 MERCHANTS_MAX: Final = 400
-
-
-class ClaimedSegment(BaseModel):
-    """A segment as decided: where it lies in the log, and what its lines have of their own."""
-
-    # Claims are kept for ever: code must be able to read what a later version added to them.
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    merchant_id: Id
-    part: int
-    parts: int
-    context_version: str
-    log_key: str
-    rows: tuple[str, ...]
-    after: Annotated[int | None, Field(exclude_if=lambda said: said is None)] = None
-    """The last earlier revision that has a segment at this merchant, if there is one."""
-
-
-class ClaimedTruth(BaseModel):
-    """What an operation does to a merchant, all in all, as of a revision."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    merchant_id: Id
-    context_version: str
-    rows: tuple[str, ...]
-
-
-class RequestedPayoutV1(BaseModel):
-    """What a payout request asked for: all that is kept of one that was refused."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    payout_id: Id
-    merchant_id: Id
-    balance_shop_id: Id
-    amount: str
-    currency: str
-    requested_at: str
-
-    @classmethod
-    def of(cls, request: PayoutRequest) -> Self:
-        return cls(
-            payout_id=request.payout_id,
-            merchant_id=request.merchant_id,
-            balance_shop_id=request.balance_shop_id,
-            amount=str(request.amount),
-            currency=request.amount.currency.code,
-            requested_at=rfc3339(request.requested_at),
-        )
 
 
 class ClaimV1(BaseModel):
@@ -198,7 +151,7 @@ class ClaimV1(BaseModel):
         return self.model_copy(
             update={
                 "texts": texts,
-                "segments": tuple(_claimed(each, texts) for each in segments),
+                "segments": tuple(claimed_segment(each, texts) for each in segments),
                 "truth": None
                 if truth is None
                 else tuple(
@@ -331,35 +284,3 @@ def _revised_at(operation: StagedOperation) -> str | None:
 
 def _part_of(sale: SalePartV1 | None) -> SalePart | None:
     return None if sale is None else sale.to_part()
-
-
-def _claimed(segment: Segment, texts: Texts) -> ClaimedSegment:
-    key = log_key(segment)
-    try:
-        read_strictly(key, csv_body(segment).encode())
-    except FlawedObjectError as error:
-        raise IntegrityError(f"{key}: {error}") from error
-    return ClaimedSegment(
-        merchant_id=segment.merchant_id,
-        part=segment.part,
-        parts=segment.parts,
-        context_version=segment.context_version,
-        log_key=key,
-        rows=tuple(rows_of(segment.lines, texts)),
-    )
-
-
-class Rejection(BaseModel):
-    """An operation's refusal on its way back to the dispatcher."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    code: RejectionCode
-    reason: str
-
-    def raised(self) -> RejectedOperation:
-        return RejectedOperation(self.code, self.reason)
-
-    @classmethod
-    def of(cls, rejected: RejectedOperation) -> Self:
-        return cls(code=rejected.code, reason=rejected.reason)

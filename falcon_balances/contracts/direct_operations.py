@@ -20,15 +20,15 @@ from falcon_balances.contracts.strictness import (
     WrittenCurrencyCode,
     parse_date,
 )
-from falcon_balances.domain.errors import RejectedOperation, RejectionCode
-from falcon_balances.domain.money import Currency, Money, minor_units
-from falcon_balances.domain.operations import (
+from falcon_balances.domain.direct_operations import (
     Adjustment,
     DirectOperation,
     PayoutRequest,
     PayoutReturn,
-    Stage,
 )
+from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.money import Currency, Money, minor_units
+from falcon_balances.domain.operations import Stage
 
 REASON_CHARACTERS_MAX: Final = 200
 

@@ -2,8 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from falcon_balances.contracts.claims import ClaimV1, Rejection
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.links import LinksV1
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.domain.operations import Stage
 
 

@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.contracts.fresh import Fresh
-from falcon_balances.domain.findings import Figures, FindingKind, FindingStatus, KnownFinding
+from falcon_balances.domain.findings import Figures, FindingKind
+from falcon_balances.domain.known_findings import FindingStatus, KnownFinding
 
 _MODEL = ConfigDict(frozen=True, extra="forbid")
 _OPTIONAL = Field(exclude_if=lambda said: said is None)

@@ -6,9 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_balances.contracts.strictness import Id
 from falcon_balances.domain.authorizations import BlockName
-from falcon_balances.domain.findings import Contradiction
+from falcon_balances.domain.known_findings import Contradiction
 from falcon_balances.domain.operations import OperationType
-from falcon_balances.domain.sales import SaleKey, SalePart
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sale_parts import SalePart
 
 # Kept for ever in claims: code must be able to read what a later version added.
 _KEPT = ConfigDict(frozen=True, extra="ignore")

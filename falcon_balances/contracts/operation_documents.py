@@ -13,10 +13,12 @@ from falcon_balances.contracts.fresh import Fresh
 from falcon_balances.contracts.sale_documents import SaleStoryV1
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose
-from falcon_balances.domain.history import BalanceKey, Mark
+from falcon_balances.domain.history import Mark
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.operations import BalanceOperation, Stage, main_line
 from falcon_balances.domain.standing import Disagreement, Standing, movements_of
+from falcon_balances.domain.table_keys import BalanceKey
 
 _MODEL = ConfigDict(frozen=True, extra="forbid")
 Optional = Field(exclude_if=lambda said: said is None)
@@ -159,7 +161,7 @@ class StageStoryV1(_Described):
 
 def _since_when(context_version: str) -> str:
     """Without the hashes: a merchant could try out which `risk` gives its own."""
-    versions = (each.partition("#")[0] for each in context_version.split(","))
+    versions = map(MerchantContext.since_when, context_version.split(","))
     return ",".join(dict.fromkeys(versions))
 
 

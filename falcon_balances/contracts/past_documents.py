@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.contracts.fresh import Fresh
 from falcon_balances.contracts.queries import Source
-from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Past
+from falcon_balances.domain.counted_order import CountedOrder
+from falcon_balances.domain.history import Day, Figures, Mark, Past
 from falcon_balances.domain.instants import QUARTER, rfc3339
 from falcon_balances.domain.operations import BalanceOperation, Stage, read_staged
+from falcon_balances.domain.table_keys import BalanceKey
 
 _MODEL = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 ObjectsRead = Annotated[
@@ -51,7 +53,7 @@ def figures_at_scale(figures: Figures, currency: str) -> dict[str, Any]:
         "debits_untraced": scaled(figures.debits_untraced, currency),
         "withdrawn": scaled(figures.withdrawn, currency),
         "adjusted": scaled(figures.adjusted, currency),
-        "available_before_blocks": scaled(figures.available, currency),
+        "available_before_blocks": scaled(figures.available_before_blocks, currency),
         "operations_count": figures.operations_count,
     }
 
@@ -272,15 +274,14 @@ class LateOperationV1(BaseModel):
     counted_in: str
 
     @classmethod
-    def of_order(cls, order: str) -> Self:
-        window, booked, operation_id, said = order.split("#")
-        stage, revision = read_staged(said)
+    def of_order(cls, order: CountedOrder) -> Self:
+        stage, revision = read_staged(order.staged)
         return cls(
-            falcon_operation_id=operation_id,
+            falcon_operation_id=order.falcon_operation_id,
             stage=stage,
             revision=revision,
-            operation_date=booked,
-            counted_in=window,
+            operation_date=order.booked_at,
+            counted_in=order.window,
         )
 
 

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from falcon_balances.contracts.claims import ClaimV1, Rejection
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.contracts.staged_operations import parse_document
+from falcon_balances.domain.direct_operations import PayoutRequest, PayoutReturn
 from falcon_balances.domain.errors import RejectionCode
-from falcon_balances.domain.operations import PayoutRequest, PayoutReturn, Stage
-from falcon_balances.domain.payouts import PayoutState, Refusal, withdrawal_of
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.payouts import Refusal, withdrawal_of
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
 
 Document = dict[str, Any]

@@ -4,13 +4,16 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from falcon_balances.contracts.claims import ClaimV1, Rejection
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import MessageResult, PublisherInput
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.contracts.staged_operations import parse_document
+from falcon_balances.domain.direct_operations import DirectOperation, PayoutReturn
 from falcon_balances.domain.errors import RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
-from falcon_balances.domain.operations import DirectOperation, PayoutReturn, Stage
-from falcon_balances.domain.payouts import Outcome, PayoutState, Refusal, outcome_id, rejection_id
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.payout_states import UNDER_WAY, PayoutState
+from falcon_balances.domain.payouts import Outcome, Refusal, outcome_id, rejection_id
 
 
 class _Step(BaseModel):
@@ -59,7 +62,7 @@ class FirstRequestV1(BaseModel):
 
     @classmethod
     def of(cls, claim: ClaimV1) -> Self:
-        outcome = None if claim.state in _OPEN else _outcome(claim)
+        outcome = None if claim.state in UNDER_WAY else _outcome(claim)
         amount = claimed_amount(claim) if outcome in _MOVED else None
         said = {"received_at": claim.received_at, "amount": amount}
         if claim.requested is None:
@@ -159,7 +162,6 @@ def claimed_amount(claim: ClaimV1) -> str:
     return str(line.amount).removeprefix("-")
 
 
-_OPEN: Final = {PayoutState.DECIDED, PayoutState.LOGGING}
 _MOVED: Final = {Outcome.ACCEPTED, Outcome.RETURNED}
 _AGAINST: Final = {
     PayoutState.REFUSED: Outcome.REFUSED,

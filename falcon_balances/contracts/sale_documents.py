@@ -7,7 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sale_operations import SaleOperation
+from falcon_balances.domain.sales import Sale
 
 _MODEL = ConfigDict(frozen=True, extra="forbid")
 _OPTIONAL = Field(exclude_if=lambda said: said is None)

@@ -6,10 +6,11 @@ No real people or companies. Once published, an accepted sample never changes: a
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from falcon_balances.contracts.balance_document import BalanceDocumentV1, balance_document
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.context_samples import CONTEXT_SAMPLES, Document
 from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
 from falcon_balances.contracts.payout_samples import payout_samples
@@ -20,50 +21,8 @@ from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.operations import PspOperation, Stage
 from falcon_balances.domain.splitting import SplitEvent, split
 
-Document = dict[str, Any]
-
 # When the sample messages were sent: E_FUTURE is looked for against it.
 SENT_AT: Final = datetime(2026, 11, 20, 10, 15, 30, tzinfo=UTC)
-
-
-def _context(psp_id: str, local: str, merchant_id: str, currency: str, *fees: Document) -> Document:
-    return {
-        "schema_version": "1",
-        "psp_id": psp_id,
-        "local_merchant_id": local,
-        "shop_id": f"shop-{local}",
-        "merchant_id": merchant_id,
-        "balance_shops": {currency: f"bs-{merchant_id}-{currency.lower()}"},
-        "status": "active",
-        "effective_from": "2026-01-01T00:00:00Z",
-        "fees": list(fees),
-    }
-
-
-def _fee(percent: str, on: str = "capture", **amounts: Mapping[str, str]) -> Document:
-    return {"type": "psp_fee", "on": on, "percent": percent, **amounts}
-
-
-CONTEXT_SAMPLES: Final[dict[str, Document]] = {
-    "book-shop": _context("demo-psp-ro", "5553", "m-books", "EUR", _fee("1.00")),
-    "ticket-shop": _context(
-        "demo-psp-ro",
-        "5560",
-        "m-tickets",
-        "EUR",
-        _fee("1.50", fixed={"EUR": "0.10"}, min={"EUR": "0.25"}, max={"EUR": "20.00"}),
-        _fee("0.00", on="refund", fixed={"EUR": "0.30"}),
-    )
-    | {"risk": "high"},
-    "yen-shop": _context("demo-psp-jp", "6000", "m-yen", "JPY", _fee("3.60")),
-    "dinar-shop": _context(
-        "demo-psp-bh", "6100", "m-dinar", "BHD", _fee("2.25", fixed={"BHD": "0.100"})
-    ),
-    "marketplace": _context("demo-psp-ro", "9000", "m-market", "EUR"),
-    "seller-of-crafts": _context("demo-psp-ro", "9001", "m-crafts", "EUR", _fee("1.50")),
-    "seller-of-toys": _context("demo-psp-ro", "9002", "m-toys", "EUR"),
-    "closed-shop": _context("demo-psp-ro", "7000", "m-closed", "EUR") | {"status": "inactive"},
-}
 
 
 def an_event(

@@ -7,8 +7,9 @@ from typing import Final
 from falcon_balances.contracts.decoding import decode
 from falcon_balances.contracts.direct_operations import parse_direct_document
 from falcon_balances.contracts.psp_operations import Mode, parse_psp_document
+from falcon_balances.domain.direct_operations import StagedOperation
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
-from falcon_balances.domain.operations import PSP_STAGES, Stage, StagedOperation
+from falcon_balances.domain.operations import PSP_STAGES, Stage
 
 FUTURE_TOLERANCE: Final = timedelta(minutes=15)
 

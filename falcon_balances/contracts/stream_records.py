@@ -6,7 +6,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from falcon_balances.contracts.claims import ClaimedSegment, ClaimV1
+from falcon_balances.contracts.claimed import ClaimedSegment
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.links import ContradictionV1, LinksV1, SentSalePartV1, SettledV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.contracts.strictness import Fingerprint, Id

@@ -6,51 +6,21 @@ that says which attempt is the current one.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from falcon_balances.domain.blocks import (
-    Block,
-    BlockStatus,
-    LoggedMoney,
-    Purpose,
-    block_writes,
-    ending_writes,
-)
-from falcon_balances.domain.counting import (
-    AddCounters,
-    EndBlock,
-    ItemKey,
-    PutMark,
-    PutStanding,
-    TableWrite,
-)
-from falcon_balances.domain.history import BalanceKey
-from falcon_balances.domain.identity import uuid5_text
+from falcon_balances.domain.block_expiry import authorization_partition
+from falcon_balances.domain.blocks import Block, BlockStatus, ending_writes
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.operations import OperationType, Segment
-from falcon_balances.domain.sales import (
-    CAPTURES,
-    Sale,
-    SaleKey,
-    SaleOperation,
-    difference,
-    left_name,
-)
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sale_operations import SaleOperation, difference
+from falcon_balances.domain.table_keys import AttemptKey, ItemKey, current_key
+from falcon_balances.domain.table_writes import AddCounters, EndBlock, PutStanding, TableWrite
 
-EXPIRY_PARTITIONS: Final = 8
 ATTEMPT_MAX: Final = 99
 _HOLDS: Final = {BlockStatus.ACTIVE, BlockStatus.SETTLED}
-
-
-class Debit(NamedTuple):
-    """What a refund takes from a balance, all its lines together; minor units, above zero."""
-
-    merchant_id: str
-    balance: BalanceKey
-    amount: int
 
 
 class Shortfall(NamedTuple):
@@ -70,37 +40,6 @@ class BlockName(NamedTuple):
     @property
     def key(self) -> ItemKey:
         return Block.key_of(self.merchant_id, self.block_id)
-
-
-def debits_of(segments: Iterable[Segment]) -> list[Debit]:
-    """The balances that a refund lowers, in the order of its segments; others need no block."""
-    nets: dict[tuple[str, BalanceKey], int] = {}
-    for segment in segments:
-        for line in segment.lines:
-            name = (segment.merchant_id, BalanceKey(line.balance_shop_id, line.currency.code))
-            nets[name] = nets.get(name, 0) + line.amount.minor
-    return [Debit(merchant_id, at, -net) for (merchant_id, at), net in nets.items() if net < 0]
-
-
-def authorization_pk(falcon_operation_id: str) -> str:
-    return f"REFUND#{falcon_operation_id}"
-
-
-def attempt_key(falcon_operation_id: str, attempt: int) -> ItemKey:
-    return ItemKey(authorization_pk(falcon_operation_id), f"ATTEMPT#{attempt:02d}")
-
-
-def current_key(falcon_operation_id: str) -> ItemKey:
-    return ItemKey(authorization_pk(falcon_operation_id), "CURRENT")
-
-
-def authorization_partition(falcon_operation_id: str) -> str:
-    """Of the index of what will expire."""
-    return f"AUTHORIZATIONS#{int(falcon_operation_id[:8], 16) % EXPIRY_PARTITIONS}"
-
-
-def authorization_partitions() -> list[str]:
-    return [f"AUTHORIZATIONS#{number}" for number in range(EXPIRY_PARTITIONS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +69,7 @@ class Authorization:
 
     @property
     def key(self) -> ItemKey:
-        return attempt_key(self.falcon_operation_id, self.attempt)
+        return AttemptKey(self.falcon_operation_id, self.attempt).item
 
     @property
     def operation_item(self) -> ItemKey | None:
@@ -154,7 +93,7 @@ class Authorization:
             "created_at": rfc3339(self.created_at),
             "expiry": rfc3339(self.expiry),
             "status": self.status,
-            "sale": None if self.sale is None else "#".join(self.sale),
+            "sale": None if self.sale is None else self.sale.text,
             "sale_is_known": int(self.sale_is_known),
             "blocks": names_text(self.blocks) or None,
             "left": self.left,
@@ -165,10 +104,11 @@ class Authorization:
 
     @classmethod
     def from_attributes(cls, key: ItemKey, said: Mapping[str, str | int]) -> "Authorization":
+        attempt = AttemptKey.parse(key)
         sale, left, by, at = (said.get(n) for n in ("sale", "left", "ended_by", "ended_at"))
         return cls(
-            falcon_operation_id=key.pk.removeprefix(authorization_pk("")),
-            attempt=int(key.sk.rpartition("#")[2]),
+            falcon_operation_id=attempt.falcon_operation_id,
+            attempt=attempt.attempt,
             merchant_id=str(said["merchant_id"]),
             asked=json.loads(str(said["asked"])),
             currency=str(said["currency"]),
@@ -177,7 +117,7 @@ class Authorization:
             created_at=parse_rfc3339(str(said["created_at"])),
             expiry=parse_rfc3339(str(said["expiry"])),
             status=BlockStatus(str(said["status"])),
-            sale=None if sale is None else SaleKey(*str(sale).split("#", 2)),
+            sale=None if sale is None else SaleKey.parse_text(str(sale)),
             sale_is_known=bool(said["sale_is_known"]),
             blocks=names_of(str(said.get("blocks", ""))),
             left=None if left is None else int(left),
@@ -220,86 +160,6 @@ class Current:
         return cls(int(said["version"]), int(said["attempt"]), status, blocks)
 
 
-def refund_block_id(authorization: Authorization, debit: Debit) -> str:
-    """For each attempt and balance another; no PSP or merchant can be called so as to meet it."""
-    name = (authorization.falcon_operation_id, str(authorization.attempt), debit.merchant_id)
-    return uuid5_text("|".join(("refund", *name, *debit.balance)))
-
-
-def blocks_for(authorization: Authorization, debits: Iterable[Debit]) -> list[Block]:
-    """They end with their authorization, so they have no expiry that they could be found by."""
-    return [
-        Block(
-            block_id=refund_block_id(authorization, debit),
-            merchant_id=debit.merchant_id,
-            balance_shop_id=debit.balance.balance_shop_id,
-            currency=debit.balance.currency,
-            amount=debit.amount,
-            purpose=Purpose.REFUND,
-            reference=str(authorization.asked["external_reference"]),
-            requested_by=authorization.requested_by,
-            created_at=authorization.created_at,
-            expiry=authorization.expiry,
-            operation_id=authorization.falcon_operation_id,
-            attempt=authorization.attempt,
-        )
-        for debit in debits
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What was read before it was decided; its writes happen only where that still holds."""
-
-    current: Current
-    sale: Sale | None = None
-    operation: SaleOperation | None = None
-
-
-def authorization_writes(
-    authorization: Authorization,
-    blocks: Sequence[Block],
-    seen: Seen,
-    logged: Mapping[ItemKey, LoggedMoney],
-) -> list[TableWrite]:
-    """The attempt, that it is the current one, its sale if it has one, then two for each block."""
-    writes: list[TableWrite] = [
-        PutMark(authorization.key, authorization.attributes()),
-        PutStanding(
-            current_key(authorization.falcon_operation_id),
-            {
-                "version": seen.current.version + 1,
-                "attempt": authorization.attempt,
-                "status": BlockStatus.ACTIVE,
-                "blocks": names_text(authorization.blocks),
-            },
-            seen.current.version,
-        ),
-    ]
-    if authorization.sale is not None:
-        writes += _set_aside(authorization, authorization.sale, seen)
-    for block in blocks:
-        writes += block_writes(block, logged.get(block.balance_key))
-    return writes
-
-
-def _set_aside(authorization: Authorization, sale: SaleKey, seen: Seen) -> list[TableWrite]:
-    """Never more than is left of a sale that is known; of an unknown one only while it is."""
-    key = sale.operation_item(authorization.falcon_operation_id)
-    before = seen.operation or SaleOperation(key, OperationType.REFUND)
-    after = before.holding({authorization.currency: authorization.amount})
-    left = (left_name(authorization.currency), authorization.amount)
-    return [
-        PutStanding(key, after.attributes(), before.version),
-        AddCounters(
-            sale.item,
-            difference(before, after),
-            at_least=left if authorization.sale_is_known else None,
-            none_of=None if authorization.sale_is_known else CAPTURES,
-        ),
-    ]
-
-
 def authorization_end(
     authorization: Authorization,
     blocks: Iterable[Block],
@@ -330,11 +190,3 @@ def authorization_end(
             writes.append(ending)
             returned[addition.key] = addition
     return [*writes, *returned.values()]
-
-
-def refused(
-    authorization: Authorization, *, left: int | None = None, short: Sequence[Shortfall] = ()
-) -> Authorization:
-    return replace(
-        authorization, status=BlockStatus.REFUSED, blocks=(), left=left, short=tuple(short)
-    )

@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Self
 
 from falcon_balances.domain.available import Joint, agreement
-from falcon_balances.domain.counting import COUNTERS, add_to, stage_counters
+from falcon_balances.domain.counting import COUNTERS, add_to, available_at_once, stage_counters
 from falcon_balances.domain.money import Currency
 from falcon_balances.domain.operations import PSP_STAGES, Segment
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """All figures in minor units of `currency`, signed; `available` already lacks `blocked`.
+    """All figures in minor units of `currency`, signed. `available` lacks what is `blocked`; where
+    a balance is made of the log, nothing is.
 
     `negative_since`, while `available` is below zero: when what took it there reached the stream.
     """
@@ -32,6 +33,11 @@ class Balance:
     available: int = 0
     operations_count: int = 0
     negative_since: datetime | None = None
+
+    @property
+    def available_before_blocks(self) -> int:
+        """As if nothing were set aside."""
+        return self.available + self.blocked
 
     @classmethod
     def from_counters(
@@ -61,11 +67,10 @@ def fold(segments: Iterable[Segment]) -> dict[tuple[str, str, str], dict[str, in
             key = (segment.merchant_id, line.balance_shop_id, line.currency.code)
             total = totals.setdefault(key, dict.fromkeys(COUNTERS, 0))
             add_to(total, stage_counters(stage, minor, 1))
+            total["available"] += available_at_once(stage, minor)
             if stage in PSP_STAGES:
                 of_operation = nets.setdefault((key, operation_id), [0, 0])
                 of_operation[PSP_STAGES.index(stage)] += minor
-            else:
-                total["available"] += minor
     for (key, _), (confirmed, reconciled) in nets.items():
         joint = Joint.between(agreement(0, 0), agreement(confirmed, reconciled))
         add_to(totals[key], joint.counters())

@@ -6,28 +6,23 @@ What is decided here is plain writes; conditions of one transaction keep `availa
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
-from falcon_balances.domain.counting import (
-    AddCounters,
-    EndBlock,
-    ItemKey,
-    PutMark,
-    TableWrite,
-    add_to,
-    balance_sk,
-    block_sk,
-    merchant_pk,
-)
+from falcon_balances.domain.block_expiry import expiry_partition
+from falcon_balances.domain.counting import add_to
 from falcon_balances.domain.identity import uuid5_text
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.parts import CountablePart, blocks_with
-
-EXPIRY_MAX: Final = timedelta(days=30)
-# Blocks that will expire lie in these partitions of the index, to be found without a scan.
-EXPIRY_PARTITIONS: Final = 8
+from falcon_balances.domain.parts import CountablePart
+from falcon_balances.domain.table_keys import (
+    BalanceKey,
+    BlockKey,
+    ItemKey,
+    merchant_pk,
+    parse_merchant_pk,
+)
+from falcon_balances.domain.table_writes import AddCounters, EndBlock, PutMark, TableWrite
+from falcon_balances.domain.transactions import blocks_with
 
 
 class Purpose(StrEnum):
@@ -78,7 +73,7 @@ class Block:
 
     @staticmethod
     def key_of(merchant_id: str, block_id: str) -> ItemKey:
-        return ItemKey(merchant_pk(merchant_id), block_sk(block_id))
+        return ItemKey(merchant_pk(merchant_id), BlockKey(block_id).sk)
 
     @property
     def key(self) -> ItemKey:
@@ -87,7 +82,7 @@ class Block:
     @property
     def balance_key(self) -> ItemKey:
         return ItemKey(
-            merchant_pk(self.merchant_id), balance_sk(self.balance_shop_id, self.currency)
+            merchant_pk(self.merchant_id), BalanceKey(self.balance_shop_id, self.currency).sk
         )
 
     @property
@@ -141,7 +136,7 @@ class Block:
         operation_id, attempt = said.get("operation_id"), said.get("attempt")
         return cls(
             block_id=str(said["block_id"]),
-            merchant_id=key.pk.removeprefix(merchant_pk("")),
+            merchant_id=parse_merchant_pk(key.pk),
             balance_shop_id=str(said["balance_shop_id"]),
             currency=str(said["currency"]),
             amount=int(said["amount"]),
@@ -210,14 +205,6 @@ def spendable(balance: Mapping[str, str | int], logged: LoggedMoney | None = Non
 def manual_block_id(merchant_id: str, key: str) -> str:
     """Payouts and refunds have their falcon_operation_id for this, people have a key."""
     return uuid5_text(f"block|{merchant_id}|{key}")
-
-
-def expiry_partition(block_id: str) -> str:
-    return f"BLOCKS#{int(block_id[:8], 16) % EXPIRY_PARTITIONS}"
-
-
-def expiry_partitions() -> list[str]:
-    return [f"BLOCKS#{number}" for number in range(EXPIRY_PARTITIONS)]
 
 
 def block_writes(block: Block, logged: LoggedMoney | None = None) -> list[TableWrite]:

@@ -1,9 +1,13 @@
-"""Cuts and windows (design §7): how far the stream is counted, and which quarters are closed."""
+"""Cuts and windows (design §7): how far the stream is counted, and which quarters are closed.
 
-from collections.abc import Sequence
+A cut is met in a shard once everything before it there is counted, and nothing is parked. Met in
+all its shards, it is complete.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from falcon_balances.domain.instants import quarter_of
 
@@ -31,6 +35,46 @@ class Cut:
 
     cut_at: datetime
     shards: tuple[str, ...]
+
+
+class ShardState(NamedTuple):
+    """Whether any reducer ever read the shard, until when its quarters are closed, and the names of
+    the records of any shard that are parked.
+    """
+
+    is_known: bool
+    closed_until: datetime | None
+    parked: frozenset[str] = frozenset()
+
+
+def is_complete(cut: Cut, met: Collection[str]) -> bool:
+    """Cut completion: all that reached the stream before `cut_at` is counted, so `as_of` may move
+    there. `met`: the shards in which everything before the cut is durably counted.
+
+    The cut waits for the shards that were open when it was taken, whatever became of them since.
+    """
+    return set(cut.shards).issubset(met)
+
+
+def inherited_floor(
+    shard_id: str, shards: Iterable[Shard], state_of: Callable[[str], ShardState]
+) -> datetime | None:
+    """Until when quarters are closed in a shard that is read for the first time: the newest that
+    its parents closed. A parent that no reducer ever read held nothing: its own parents speak
+    for it. Raises ValueError where the shard is not among the stream's.
+    """
+    parents = {shard.shard_id: shard.parents for shard in shards}
+    if shard_id not in parents:
+        raise ValueError(f"{shard_id} is not among the stream's shards")
+    pending = list(parents[shard_id])
+    floors: list[datetime | None] = []
+    while pending:
+        parent = pending.pop()
+        state = state_of(parent)
+        floors.append(state.closed_until)
+        if not state.is_known:
+            pending.extend(parents.get(parent, ()))
+    return newest(floors)
 
 
 def is_believable(cut: Cut, arrived_at: datetime) -> bool:

@@ -7,7 +7,7 @@ and history never work it out again.
 from collections.abc import Mapping
 
 from falcon_balances.domain.available import Joint
-from falcon_balances.domain.history import BalanceKey
+from falcon_balances.domain.table_keys import BalanceKey, key_fields
 
 Effect = Mapping[BalanceKey, Joint]
 
@@ -24,8 +24,6 @@ def read_effect(text: str) -> dict[BalanceKey, Joint]:
     """As `effect_text` wrote it; raises ValueError for anything else."""
     effect: dict[BalanceKey, Joint] = {}
     for each in text.split(","):
-        balance_shop_id, currency, *changes = each.split("#")
-        if len(changes) != len(Joint._fields):
-            raise ValueError("effect: five changes expected")
+        balance_shop_id, currency, *changes = key_fields(each, 2 + len(Joint._fields))
         effect[BalanceKey(balance_shop_id, currency)] = Joint(*map(int, changes))
     return effect

@@ -1,7 +1,7 @@
 """What a balance was (design §7): figures at the borders of closed quarters, periods, marks.
 
 `balance at T = balance now - windows since T`, for every T up to which quarters are closed: exact,
-and the same for ever. Blocks are no part of it, so `available` here is before blocks.
+and the same for ever. Blocks are no part of it.
 """
 
 import re
@@ -25,7 +25,7 @@ class BalanceKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Minor units, signed. `available` is before blocks: nothing set aside is taken off."""
+    """Minor units, signed. `available_before_blocks`: nothing set aside is taken off."""
 
     confirmed: int = 0
     reconciled: int = 0
@@ -35,12 +35,12 @@ class Figures:
     debits_untraced: int = 0
     withdrawn: int = 0
     adjusted: int = 0
-    available: int = 0
+    available_before_blocks: int = 0
     operations_count: int = 0
 
     @classmethod
     def of(cls, counters: Mapping[str, int]) -> Self:
-        """`blocked` among the counters is given back to `available`."""
+        """Of the table's counters, whose `available` lacks what is `blocked`."""
         get = counters.get
         return cls(
             get("confirmed", 0),
@@ -71,7 +71,7 @@ class Figures:
             self.debits_untraced,
             self.withdrawn,
             self.adjusted,
-            self.available,
+            self.available_before_blocks,
             self.operations_count,
         )
 

@@ -7,17 +7,15 @@ from hashlib import sha1, sha256
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.operations import (
+from falcon_balances.domain.direct_operations import (
     Adjustment,
     DirectOperation,
-    OperationType,
     PayoutRequest,
     PayoutReturn,
-    ReconciledOperation,
-    Split,
     StagedOperation,
 )
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.operations import OperationType, ReconciledOperation, Split
 
 NAMESPACE: Final[UUID] = uuid5(NAMESPACE_URL, "urn:falcon:balances")
 _NAMESPACE_BYTES: Final = NAMESPACE.bytes

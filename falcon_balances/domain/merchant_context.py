@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import chain, pairwise
 from operator import attrgetter
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Self
 
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.money import Money
@@ -30,6 +30,14 @@ class ContextKey(NamedTuple):
     def __str__(self) -> str:
         """No id holds a `|`, so two keys never read alike."""
         return "|".join(self)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError for what `str` does not write."""
+        fields = text.split("|")
+        if len(fields) != len(cls._fields) or "" in fields:
+            raise ValueError("expected a PSP, a merchant and a shop with | between them")
+        return cls(*fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +124,20 @@ class MerchantContext:
         """How a claim names it: `{key}@{effective_from}#{hash}`."""
         return f"{self.key}@{rfc3339(self.effective_from)}#{self.content_hash}"
 
+    @staticmethod
+    def key_of_claimed(claimed_as: str) -> ContextKey:
+        """Raises ValueError for what `claimed_as` does not write."""
+        return ContextKey.parse(claimed_as.partition("@")[0])
+
     @property
     def logged_as(self) -> str:
         """How a log object's metadata names it: `{effective_from}#{16 digits of the hash}`."""
         return f"{rfc3339(self.effective_from)}#{self.content_hash[:_SHORT_HASH]}"
+
+    @staticmethod
+    def since_when(logged_as: str) -> str:
+        """The `effective_from` that `logged_as` names; empty where it names none."""
+        return logged_as.partition("#")[0]
 
     def widens(self, narrower: "MerchantContext") -> bool:
         """Whether this says the same, but for more currencies (design §4).

@@ -4,65 +4,50 @@ A segment is counted whole, or in parts of 24 balances in its own order: the sam
 whatever blocks there are, each part with a mark of its own.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain, islice
+from itertools import islice
 from typing import Final
 
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.compact_lines import compact_text
-from falcon_balances.domain.counting import (
-    LATE,
-    AddCounters,
-    ItemKey,
-    PutMark,
-    TableWrite,
-    add_to,
-    balance_sk,
-    block_id_of,
-    block_sk,
-    correction_sk,
-    late_sk,
-    mark_sk,
-    merchant_pk,
-    referenced_by,
-    stage_counters,
-    standing_sk,
-    window_sk,
-)
+from falcon_balances.domain.counted_order import CountedOrder, LateKey, MarkKey
+from falcon_balances.domain.counting import available_at_once, stage_counters
 from falcon_balances.domain.effects import Effect, effect_text
-from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import (
     PSP_STAGES,
     BalanceOperation,
     OperationType,
     Segment,
+    Stage,
     main_line,
 )
-from falcon_balances.domain.sales import SalePart, StagedPart
+from falcon_balances.domain.sale_parts import SalePart, StagedPart
 from falcon_balances.domain.standing import (
     Change,
-    Standing,
-    effect_of,
     movements_text,
     nets_of,
-    standing_after,
 )
+from falcon_balances.domain.table_keys import (
+    BalanceKey,
+    BlockKey,
+    CorrectionKey,
+    DayCounter,
+    DayKey,
+    ItemKey,
+    ReferenceKey,
+    StandingKey,
+    WindowKey,
+    merchant_pk,
+)
+from falcon_balances.domain.table_writes import PutMark, TableWrite
 
-# TransactWriteItems takes 100 items and 4 MB; the design stays below the second with 3 MB.
-TRANSACTION_ITEMS_MAX: Final = 100
-TRANSACTION_BYTES_MAX: Final = 3_000_000
 # Four items for each: BALANCE, WINDOW, DAY and a block of the operation on it. Besides these a part
 # has its mark, its standing, a note where it is late, its sale and what it took of that: 101, so
 # that one or two blocks of a part that has all of it end in transactions of their own.
 BALANCES_PER_PART: Final = 24
-_ITEM_BYTES: Final = (
-    700  # keys, counters and names of an item besides a segment's lines, rounded up
-)
-# Both stages of an operation in 41 balances, three types in each, ids of 64 characters.
-_STANDING_BYTES: Final = 25_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +113,12 @@ def _part(
     for balance, lines in group.items():
         additions |= _additions(arrived, balance, lines)
     if number == 0:
-        additions |= _late(arrived, mark)
+        additions |= _late(arrived, mark.key.pk)
     if segment.stage in PSP_STAGES:
         change: Change | None = _change(segment, group)
     else:
         additions |= _correction(arrived)
-        mark = _with_effect(mark, _effect_of_one_stage(group))
+        mark = with_effect(mark, _effect_of_one_stage(segment.stage, group))
         change = _credit(arrived)
     return CountablePart(
         mark,
@@ -157,7 +142,7 @@ def _credit(arrived: ArrivedSegment) -> Change | None:
         return None
     segment = arrived.segment
     return Change(
-        key=ItemKey(merchant_pk(segment.merchant_id), standing_sk(arrived.corrects)),
+        key=ItemKey(merchant_pk(segment.merchant_id), StandingKey(arrived.corrects).sk),
         stage=segment.stage,
         revision=1,
         movements="",
@@ -174,17 +159,17 @@ def _correction(arrived: ArrivedSegment) -> dict[ItemKey, Mapping[str, int]]:
     if arrived.corrects is None:
         return {}
     segment = arrived.segment
-    sk = correction_sk(arrived.corrects, segment.falcon_operation_id)
+    sk = CorrectionKey(arrived.corrects, segment.falcon_operation_id).sk
     key = ItemKey(merchant_pk(segment.merchant_id), sk)
     return {key: {"operations_count": len(segment.lines)}}
 
 
-def _late(arrived: ArrivedSegment, mark: PutMark) -> dict[ItemKey, Mapping[str, int]]:
+def _late(arrived: ArrivedSegment, pk: str) -> dict[ItemKey, Mapping[str, int]]:
     if not _is_late(arrived):
         return {}
     month = rfc3339(arrived.segment.booked_at)[:7]
-    sk = late_sk(month, str(mark.attributes["counted_order"]))
-    return {ItemKey(mark.key.pk, sk): {"operations_count": len(arrived.segment.lines)}}
+    key = ItemKey(pk, LateKey(month, _order(arrived)).sk)
+    return {key: {"operations_count": len(arrived.segment.lines)}}
 
 
 def _is_late(arrived: ArrivedSegment) -> bool:
@@ -193,10 +178,11 @@ def _is_late(arrived: ArrivedSegment) -> bool:
     return (arrived.window.year, arrived.window.month) > (booked.year, booked.month)
 
 
-def _effect_of_one_stage(group: Mapping[BalanceKey, Sequence[BalanceOperation]]) -> Effect:
-    """What a payout or an adjustment moves is available at once: nobody else has a say in it."""
+def _effect_of_one_stage(
+    stage: Stage, group: Mapping[BalanceKey, Sequence[BalanceOperation]]
+) -> Effect:
     return {
-        balance: Joint(available=sum(line.amount.minor for line in lines))
+        balance: Joint(available=available_at_once(stage, sum(line.amount.minor for line in lines)))
         for balance, lines in group.items()
     }
 
@@ -211,7 +197,7 @@ def _change(segment: Segment, group: Mapping[BalanceKey, Sequence[BalanceOperati
     movements = movements_text(sums)
     nets = dict.fromkeys(group, 0) | nets_of(movements)
     return Change(
-        key=ItemKey(merchant_pk(segment.merchant_id), standing_sk(segment.falcon_operation_id)),
+        key=ItemKey(merchant_pk(segment.merchant_id), StandingKey(segment.falcon_operation_id).sk),
         stage=segment.stage,
         revision=segment.revision,
         movements=movements,
@@ -230,31 +216,43 @@ def _block_keys(arrived: ArrivedSegment) -> tuple[ItemKey, ...]:
     """
     segment = arrived.segment
     if main_line(segment.lines).type is OperationType.WITHDRAWAL:
-        return (ItemKey(merchant_pk(segment.merchant_id), block_sk(segment.falcon_operation_id)),)
+        return (
+            ItemKey(merchant_pk(segment.merchant_id), BlockKey(segment.falcon_operation_id).sk),
+        )
     return arrived.blocks
 
 
 def _mark(arrived: ArrivedSegment, number: int) -> PutMark:
     segment = arrived.segment
-    sk = mark_sk(segment.falcon_operation_id, segment.staged)
-    key = ItemKey(merchant_pk(segment.merchant_id), f"{sk}#{number}" if number else sk)
+    sk = MarkKey(segment.falcon_operation_id, segment.staged, number).sk
+    key = ItemKey(merchant_pk(segment.merchant_id), sk)
     attributes = {"fingerprint": arrived.fingerprint, "log_key": arrived.log_key}
     if number == 0:
-        window = rfc3339(arrived.window)
-        order = (window, rfc3339(segment.booked_at), segment.falcon_operation_id, segment.staged)
+        order = _order(arrived)
         attributes |= {
             "lines": compact_text(segment.lines),
-            "window": window,
+            "window": order.window,
             "merchant_id": segment.merchant_id,
-            "counted_order": "#".join(order),
+            "counted_order": order.text,
         }
         if arrived.corrects is not None:
             attributes["corrects"] = arrived.corrects
         if arrived.blocks:
-            attributes["blocks"] = ",".join(block_id_of(key) for key in arrived.blocks)
+            ids = (BlockKey.parse(key.sk).block_id for key in arrived.blocks)
+            attributes["blocks"] = ",".join(ids)
         if reference := _searched_for(segment):
-            attributes["referenced"] = referenced_by(segment.merchant_id, reference)
+            attributes["referenced"] = ReferenceKey(segment.merchant_id, reference).text
     return PutMark(key, attributes)
+
+
+def _order(arrived: ArrivedSegment) -> CountedOrder:
+    segment = arrived.segment
+    return CountedOrder(
+        rfc3339(arrived.window),
+        rfc3339(segment.booked_at),
+        segment.falcon_operation_id,
+        segment.staged,
+    )
 
 
 def _searched_for(segment: Segment) -> str:
@@ -265,7 +263,7 @@ def _searched_for(segment: Segment) -> str:
     return main.original_reference if segment.stage in PSP_STAGES else main.external_reference
 
 
-def _with_effect(mark: PutMark, effect: Effect) -> PutMark:
+def with_effect(mark: PutMark, effect: Effect) -> PutMark:
     return PutMark(mark.key, {**mark.attributes, "effect": effect_text(effect)})
 
 
@@ -273,121 +271,24 @@ def _additions(
     arrived: ArrivedSegment, balance: BalanceKey, lines: Sequence[BalanceOperation]
 ) -> dict[ItemKey, Mapping[str, int]]:
     stage = arrived.segment.stage
-    by_type: dict[str, int] = {}
-    for line in lines:
-        name = f"{stage}_{line.type}"
-        by_type[name] = by_type.get(name, 0) + line.amount.minor
-    amount = sum(by_type.values())
+    amount = sum(line.amount.minor for line in lines)
     counters = stage_counters(stage, amount, len(lines))
-    if stage not in PSP_STAGES:
-        counters["available"] = amount
-    if _is_late(arrived):
-        by_type |= {f"{LATE}{name}": amount for name, amount in by_type.items()}
-    by_type["operations_count"] = len(lines)
+    if at_once := available_at_once(stage, amount):
+        counters["available"] = at_once
     pk = merchant_pk(arrived.segment.merchant_id)
     day = rfc3339(arrived.segment.booked_at)[:10]
     return {
-        ItemKey(pk, balance_sk(*balance)): counters,
-        ItemKey(pk, window_sk(rfc3339(arrived.window), *balance)): counters,
-        ItemKey(pk, f"DAY#{day}#{balance.balance_shop_id}#{balance.currency}"): by_type,
+        ItemKey(pk, balance.sk): counters,
+        ItemKey(pk, WindowKey(rfc3339(arrived.window), balance).sk): counters,
+        ItemKey(pk, DayKey(day, balance).sk): _by_type(arrived, lines),
     }
 
 
-def joined(
-    parts: Iterable[CountablePart], seen: Mapping[ItemKey, Standing]
-) -> tuple[list[CountablePart], list[TableWrite]]:
-    """The parts with what they add to the joint figures, counted in this order on the standings
-    that were `seen`; and each standing once, as it is after all of them.
-
-    One that is counted already changes nothing that matters: its mark stops the transaction.
-    """
-    now: dict[ItemKey, Standing] = {}
-    counted = []
-    for part in parts:
-        change = part.change
-        if change is None:
-            counted.append(part)
-            continue
-        before = now.get(change.key) or seen.get(change.key)
-        now[change.key] = standing_after(change, before)
-        is_of_a_psp = change.stage in PSP_STAGES
-        counted.append(_joined(part, effect_of(change, before)) if is_of_a_psp else part)
-    return counted, [standing.written(seen.get(key)) for key, standing in now.items()]
-
-
-def _joined(part: CountablePart, effect: Effect) -> CountablePart:
-    additions = dict(part.additions)
-    pk = part.mark.key.pk
-    for balance, joint in effect.items():
-        key = ItemKey(pk, balance_sk(*balance))
-        counters = {**additions[key], **joint.counters()}
-        additions[key] = additions[ItemKey(pk, window_sk(part.window, *balance))] = counters
-    mark = _with_effect(part.mark, effect)
-    return replace(part, mark=mark, additions=additions)
-
-
-def transactions(parts: Iterable[CountablePart]) -> Iterator[list[CountablePart]]:
-    """Parts grouped so that each group fits one transaction, merged additions counted once.
-
-    Parts are taken by merchant, for those share items. Repeats must have been dropped before.
-    """
-    group: list[CountablePart] = []
-    keys: set[ItemKey] = set()
-    size = 0
-    for part in sorted(parts, key=lambda part: part.mark.key.pk):
-        touched = _touched(part)
-        together = keys | touched
-        more = _bytes_of(part) + (len(together) - len(keys)) * _ITEM_BYTES
-        is_full = len(together) + len(group) + 1 > TRANSACTION_ITEMS_MAX
-        if group and (is_full or size + more > TRANSACTION_BYTES_MAX):
-            yield group
-            group, size, together = [], 0, touched
-            more = _bytes_of(part) + len(touched) * _ITEM_BYTES
-        group.append(part)
-        keys = together
-        size += more
-    if group:
-        yield group
-
-
-def _touched(part: CountablePart) -> set[ItemKey]:
-    """All items but its mark. A block ends only where the part touches the block's balance."""
-    touched = set(part.additions)
-    if part.change is not None:
-        touched.add(part.change.key)
-    for each in part.sale_parts:
-        touched.add(each.part.sale.item)
-        if each.operation_item is not None:
-            touched.add(each.operation_item)
-    room = TRANSACTION_ITEMS_MAX - 1 - len(touched)
-    return touched | set(part.block_keys[:room])
-
-
-def blocks_with(part: CountablePart) -> tuple[ItemKey, ...]:
-    """Those of its blocks that its transaction has room for: of 24 balances, two may be left."""
-    return tuple(key for key in part.block_keys if key in _touched(part))
-
-
-def _bytes_of(part: CountablePart) -> int:
-    standing = 0 if part.change is None else _STANDING_BYTES
-    effect = len(part.additions) * _ITEM_BYTES
-    return _ITEM_BYTES + len(str(part.mark.attributes.get("lines", ""))) + standing + effect
-
-
-def writes_of(
-    group: Sequence[CountablePart], standings: Sequence[TableWrite] = ()
-) -> list[TableWrite]:
-    """One transaction's writes: every mark, then every item once with its merged additions.
-
-    `standings` are those of the group's operations.
-    """
-    merged: dict[ItemKey, dict[str, int]] = {}
-    for part in group:
-        for key, counters in part.additions.items():
-            add_to(merged.setdefault(key, {}), counters)
-    return [
-        *(part.mark for part in group),
-        *chain.from_iterable(part.block_writes for part in group),
-        *standings,
-        *(AddCounters(key, counters) for key, counters in merged.items()),
-    ]
+def _by_type(arrived: ArrivedSegment, lines: Sequence[BalanceOperation]) -> dict[str, int]:
+    """What the day's sums get; what is late is summed up for itself too."""
+    counters: dict[str, int] = {}
+    for line in lines:
+        for is_late in (False, True) if _is_late(arrived) else (False,):
+            name = DayCounter(arrived.segment.stage, line.type.value, is_late).name
+            counters[name] = counters.get(name, 0) + line.amount.minor
+    return counters | {"operations_count": len(lines)}

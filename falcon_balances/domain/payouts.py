@@ -1,32 +1,19 @@
-"""Payouts (design §4, §5): what is decided once, and the states that a payout goes through.
+"""Payouts (design §4, §5): what is decided once. The states that follow: `payout_states.py`."""
 
-`decided → logging → paid`, or `decided → given_up`, or refused from the start. Each step is a
-conditional write on the claim; from `logging` on it only goes forward.
-"""
-
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, ending_writes
-from falcon_balances.domain.counting import TableWrite
+from falcon_balances.domain.direct_operations import PayoutRequest
 from falcon_balances.domain.errors import RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id, uuid5_text
 from falcon_balances.domain.money import Money
-from falcon_balances.domain.operations import PayoutRequest
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
+from falcon_balances.domain.table_writes import TableWrite
 
 # How long a request that does not say it itself may wait to be decided.
 VALID_FOR: Final = timedelta(days=3)
-
-
-class PayoutState(StrEnum):
-    DECIDED = "decided"
-    LOGGING = "logging"
-    PAID = "paid"
-    GIVEN_UP = "given_up"
-    REFUSED = "refused"
 
 
 class Refusal(StrEnum):
@@ -94,15 +81,6 @@ def payout_block(request: PayoutRequest, amount: int, now: datetime) -> Block:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class GivingUp:
-    """The one way back: only while nothing is logged, with the block's end in the same write."""
-
-    source: PayoutState
-    target: PayoutState
-    writes: tuple[TableWrite, ...]
-
-
-def giving_up(block: Block, at: datetime, by: str) -> GivingUp:
-    writes = ending_writes(block, BlockStatus.RELEASED, at, by)
-    return GivingUp(PayoutState.DECIDED, PayoutState.GIVEN_UP, writes)
+def giving_up(block: Block, at: datetime, by: str) -> tuple[TableWrite, ...]:
+    """What is written together with the move `GIVE_UP`: the block's end."""
+    return ending_writes(block, BlockStatus.RELEASED, at, by)

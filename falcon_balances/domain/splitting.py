@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from falcon_balances.domain.direct_operations import Adjustment, DirectOperation, PayoutReturn
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import balance_operation_uuid, falcon_operation_id
 from falcon_balances.domain.log_grammar import AMOUNT_DIGITS_MAX
@@ -16,21 +17,18 @@ from falcon_balances.domain.merchant_context import (
 from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import (
     SIGN_BY_TYPE,
-    Adjustment,
     BalanceOperation,
-    DirectOperation,
     OperationType,
-    PayoutReturn,
     PspOperation,
     ReconciledOperation,
     Segment,
     staged,
 )
-from falcon_balances.domain.sales import SalePart, sale_part
+from falcon_balances.domain.sale_parts import SalePart, sale_part
 
 _MINOR_END = 10**AMOUNT_DIGITS_MAX
 
-Movement = tuple[MerchantContext, OperationType, Money]
+DraftLine = tuple[MerchantContext, OperationType, Money]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +123,7 @@ def split(operation: PspOperation, histories: Mapping[ContextKey, ContextHistory
     """
     contexts = _contexts_of(operation, histories)
     operation_id = falcon_operation_id(operation)
-    segments = _segments(operation, operation_id, list(_movements(operation, contexts)))
+    segments = _segments(operation, operation_id, list(_drafts(operation, contexts)))
     versions = tuple(context.claimed_as for context in contexts.values())
     top, *_ = contexts.values()
     named = top.merchant_id
@@ -157,9 +155,9 @@ def _contexts_of(
     return contexts
 
 
-def _movements(
+def _drafts(
     operation: PspOperation, contexts: Mapping[ContextKey, MerchantContext]
-) -> Iterator[Movement]:
+) -> Iterator[DraftLine]:
     """The event's lines in its own order: per leg the amount, its fees, the marketplace's part."""
     top, *_ = contexts.values()
     if not operation.splits:
@@ -177,7 +175,7 @@ def _movements(
 
 def _leg(
     operation_type: OperationType, amount: Money, context: MerchantContext
-) -> Iterator[Movement]:
+) -> Iterator[DraftLine]:
     """None of an amount of zero, which only a revision has."""
     if not amount.minor:
         return
@@ -192,14 +190,14 @@ def _leg(
 
 
 def _segments(
-    operation: PspOperation, operation_id: str, movements: list[Movement]
+    operation: PspOperation, operation_id: str, drafts: list[DraftLine]
 ) -> tuple[Segment, ...]:
     in_stage = staged(operation.stage, operation.revision)
     bank_reference = operation.bank_reference if isinstance(operation, ReconciledOperation) else ""
     numbers: dict[tuple[str, str, OperationType], int] = {}
     lines: dict[str, list[BalanceOperation]] = {}
     contexts: dict[str, dict[ContextKey, MerchantContext]] = {}
-    for context, line_type, amount in movements:
+    for context, line_type, amount in drafts:
         merchant_id = context.merchant_id
         balance_shop_id = context.balance_shops[amount.currency.code]
         number_key = (merchant_id, balance_shop_id, line_type)

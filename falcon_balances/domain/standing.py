@@ -11,15 +11,16 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 
 from falcon_balances.domain.available import Joint, agreement
-from falcon_balances.domain.counting import (
-    ItemKey,
-    PutStanding,
-    TableWrite,
-    merchant_pk,
-    referenced_by,
-)
-from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.table_keys import (
+    BalanceKey,
+    ItemKey,
+    ReferenceKey,
+    StandingKey,
+    key_fields,
+    parse_merchant_pk,
+)
+from falcon_balances.domain.table_writes import PutStanding, TableWrite
 
 
 class Disagreement(StrEnum):
@@ -82,7 +83,7 @@ class Standing:
 
     @property
     def falcon_operation_id(self) -> str:
-        return self.key.sk.partition("#")[2]
+        return StandingKey.parse(self.key.sk).falcon_operation_id
 
     @property
     def disagreement(self) -> Disagreement | None:
@@ -120,8 +121,8 @@ class Standing:
             "reconciled": self.reconciled,
         }
         if self.type:
-            merchant_id = self.key.pk.removeprefix(merchant_pk(""))
-            said["referenced"] = referenced_by(merchant_id, self.external_reference)
+            merchant_id = parse_merchant_pk(self.key.pk)
+            said["referenced"] = ReferenceKey(merchant_id, self.external_reference).text
         if self.credited:
             said["credited"] = self.credited
         if self.found:
@@ -201,7 +202,7 @@ def movements_of(text: str) -> tuple[Movement, ...]:
     """What a stage says, read again."""
     if not text:
         return ()
-    parts = (each.split("#") for each in text.split(","))
+    parts = (key_fields(each, 4) for each in text.split(","))
     return tuple(Movement(shop, code, kind, int(amount)) for shop, code, kind, amount in parts)
 
 

@@ -3,33 +3,33 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
-from falcon_balances.adapters.ports import (
-    AvailableNow,
-    ConditionFailed,
-    ShardState,
-    TryAgain,
-    WriteOutcome,
-)
+from falcon_balances.adapters.ports import AvailableNow, ConditionFailed, TryAgain, WriteOutcome
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.balances import Balance
+from falcon_balances.domain.block_expiry import is_due
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.counting import (
+from falcon_balances.domain.counting import add_to
+from falcon_balances.domain.cuts import Cut, ShardState
+from falcon_balances.domain.table_keys import (
+    ATTEMPTS,
+    BLOCKS,
+    BalanceKey,
+    ItemKey,
+    is_balance,
+    merchant_pk,
+)
+from falcon_balances.domain.table_writes import (
     AddCounters,
     Drop,
     EndBlock,
-    ItemKey,
     NoteFound,
     PutMark,
     PutNewer,
     PutStanding,
     TableWrite,
-    add_to,
-    block_sk,
-    merchant_pk,
 )
-from falcon_balances.domain.cuts import Cut
-from falcon_balances.domain.parts import TRANSACTION_ITEMS_MAX
+from falcon_balances.domain.transactions import TRANSACTION_ITEMS_MAX
 from falcon_balances.fakes.interruptions import Interrupt, Interruptible, interruptible, never
 
 
@@ -123,9 +123,10 @@ class MemoryBalanceStore(Interruptible):
         due = [
             Authorization.from_attributes(key, said)
             for key, said in self.marks.items()
-            if key.sk.startswith("ATTEMPT#") and said.get("expiring") == partition
+            if key.sk.startswith(ATTEMPTS) and said.get("expiring") == partition
         ]
-        return sorted((each for each in due if each.expiry <= now), key=lambda each: each.expiry)
+        found = (each for each in due if is_due(each.expiry, now))
+        return sorted(found, key=lambda each: each.expiry)
 
     @interruptible
     def blocks_of(self, merchant_id: str) -> Sequence[Block]:
@@ -138,7 +139,7 @@ class MemoryBalanceStore(Interruptible):
             for block in self._all_blocks()
             if self.marks[block.key].get("expiring") == partition
             and block.expiry is not None
-            and block.expiry <= now
+            and is_due(block.expiry, now)
         ]
         return sorted(due, key=lambda block: str(block.expiry))
 
@@ -146,7 +147,7 @@ class MemoryBalanceStore(Interruptible):
         return [
             Block.from_attributes(key, said)
             for key, said in self.marks.items()
-            if key.sk.startswith(block_sk(""))
+            if key.sk.startswith(BLOCKS)
         ]
 
     @interruptible
@@ -156,9 +157,10 @@ class MemoryBalanceStore(Interruptible):
     def balances_of(self, merchant_id: str) -> list[Balance]:
         found = []
         for key, counters in self.counters.items():
-            kind, balance_shop_id, code = key.sk.split("#")[:3]
-            currency = written_currency(code)
-            if key.pk == merchant_pk(merchant_id) and kind == "BALANCE" and currency:
+            if key.pk != merchant_pk(merchant_id) or not is_balance(key):
+                continue
+            balance_shop_id, code = BalanceKey.parse(key.sk)
+            if currency := written_currency(code):
                 since = self.negative_since.get(key)
                 found.append(Balance.from_counters(balance_shop_id, currency, counters, since))
         return found
@@ -238,8 +240,7 @@ def _may_update(
 ) -> bool:
     match write:
         case EndBlock():
-            is_due = write.expired_at is None or str(there.get("expiry", "~")) <= write.expired_at
-            return there.get("status") == "active" and is_due
+            return write.holds(there)
         case NoteFound():
             return there.get("version") == write.version
         case Drop():

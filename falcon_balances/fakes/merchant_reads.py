@@ -3,30 +3,45 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from falcon_balances.adapters.merchant_reads import INDEX_DELAY, day_of, mark_of
+from falcon_balances.adapters.merchant_items import day_of, mark_of
+from falcon_balances.adapters.merchant_reads import INDEX_DELAY
 from falcon_balances.adapters.ports import MarkPage, TryAgain
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.counting import (
-    ItemKey,
-    balance_sk,
-    block_sk,
-    correction_sk,
-    late_sk,
-    mark_sk,
-    merchant_pk,
-    referenced_by,
-    standing_sk,
-    window_sk,
+from falcon_balances.domain.counted_order import (
+    MARKS,
+    CountedOrder,
+    LateKey,
+    MarkKey,
+    late_in,
+    marks_of,
+    operation_referenced,
 )
 from falcon_balances.domain.effects import Effect, read_effect
-from falcon_balances.domain.findings import KnownFinding
-from falcon_balances.domain.history import BalanceKey, Day, Figures, Mark, Window
+from falcon_balances.domain.history import Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
-from falcon_balances.domain.sales import Sale, SaleKey, SaleOperation, sale_operation_sk
+from falcon_balances.domain.known_findings import KnownFinding
+from falcon_balances.domain.sale_keys import SaleKey, operations_of_sale
+from falcon_balances.domain.sale_operations import SaleOperation
+from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import (
+    FINDINGS,
+    STANDINGS,
+    BalanceKey,
+    BlockKey,
+    CorrectionKey,
+    DayKey,
+    ItemKey,
+    ReferenceKey,
+    WindowKey,
+    corrections_of,
+    days_from,
+    merchant_pk,
+    windows_from,
+)
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interruptible, interruptible
 from falcon_balances.fakes.storage import MemoryEventClaims
@@ -72,38 +87,36 @@ class MemoryMerchantReads(Interruptible):
             self.conflicts -= 1
             return TryAgain()
         figures = {
-            each: Figures.of(self._store.counters.get(self._key(balance_sk(*each)), {}))
-            for each in balances
+            each: Figures.of(self._store.counters.get(self._key(each.sk), {})) for each in balances
         }
-        keys = [self._key(window_sk(rfc3339(start), *b)) for b in balances for start in starts]
+        keys = [self._key(WindowKey(rfc3339(start), b).sk) for b in balances for start in starts]
         return figures, [self._window(key) for key in keys if key in self._store.counters]
 
     @interruptible
     def windows(self, start: datetime, end: datetime) -> Sequence[Window]:
-        first, last = f"WINDOW#{rfc3339(start)}", f"WINDOW#{rfc3339(end)}"
-        keys = [key for key in self._counted("WINDOW#") if first <= key.sk <= last]
+        first, last = windows_from(rfc3339(start)), windows_from(rfc3339(end))
+        keys = [key for key in self._counted(windows_from("")) if first <= key.sk <= last]
         return [self._window(key) for key in keys]
 
     @interruptible
     def days(self, first: str, last: str) -> Sequence[Day]:
         found = []
-        for key in self._counted("DAY#"):
-            _, date, shop, currency = key.sk.split("#")
-            if first <= date <= last:
-                found.append(day_of(date, BalanceKey(shop, currency), self._store.counters[key]))
+        for key in self._counted(days_from("")):
+            day = DayKey.parse(key.sk)
+            if first <= day.day <= last:
+                found.append(day_of(day, self._store.counters[key]))
         return found
 
     @interruptible
-    def late(self, month: str, limit: int) -> Sequence[str]:
-        prefix = late_sk(month, "")
-        return [key.sk.removeprefix(prefix) for key in self._counted(prefix)][:limit]
+    def late(self, month: str, limit: int) -> Sequence[CountedOrder]:
+        return [LateKey.parse(key.sk).order for key in self._counted(late_in(month))][:limit]
 
     @interruptible
     def marks(
         self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
     ) -> MarkPage:
         """As in DynamoDB, a page that is full may or may not be the last."""
-        keys = filter(self.is_indexed, self._marked("OPERATION#"))
+        keys = filter(self.is_indexed, self._marked(MARKS))
         every = (mark_of(key, self._store.marks[key]) for key in keys)
         found = sorted(
             (mark for mark in every if start <= mark.order <= end),
@@ -121,12 +134,12 @@ class MemoryMerchantReads(Interruptible):
 
     @interruptible
     def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
-        keys = self._marked(mark_sk(falcon_operation_id, ""))
+        keys = self._marked(marks_of(falcon_operation_id))
         return [mark_of(key, self._store.marks[key]) for key in keys]
 
     @interruptible
     def effect_of(self, mark: Mark) -> Effect:
-        prefix = mark_sk(mark.falcon_operation_id, mark.staged)
+        prefix = MarkKey(mark.falcon_operation_id, mark.staged).sk
         effect: dict[BalanceKey, Joint] = {}
         for key, said in self._store.marks.items():
             if key.pk == self._pk and (key.sk == prefix or key.sk.startswith(f"{prefix}#")):
@@ -135,31 +148,31 @@ class MemoryMerchantReads(Interruptible):
 
     @interruptible
     def block(self, block_id: str) -> Block | None:
-        key = self._key(block_sk(block_id))
+        key = self._key(BlockKey(block_id).sk)
         said = self._store.marks.get(key)
         return None if said is None else Block.from_attributes(key, said)
 
     @interruptible
     def corrections(self, falcon_operation_id: str) -> Sequence[str]:
-        prefix = correction_sk(falcon_operation_id, "")
-        return [key.sk.removeprefix(prefix) for key in self._counted(prefix)]
+        keys = self._counted(corrections_of(falcon_operation_id))
+        return [CorrectionKey.parse(key.sk).falcon_operation_id for key in keys]
 
     @interruptible
     def open_standings(self, limit: int) -> Sequence[Standing]:
         keys = sorted(
             key
             for key, said in self._store.marks.items()
-            if key.sk.startswith(standing_sk("")) and said.get("open") == self._pk
+            if key.sk.startswith(STANDINGS) and said.get("open") == self._pk
         )
         known = [key for key in keys if self.is_indexed(key)]
         return [Standing.from_attributes(key, self._store.marks[key]) for key in known[:limit]]
 
     @interruptible
     def referenced(self, reference: str, limit: int) -> Sequence[str]:
-        sought = referenced_by(self.merchant_id, reference)
+        sought = ReferenceKey(self.merchant_id, reference).text
         marks = sorted(self._store.marks.items())
         keys = [key for key, said in marks if said.get("referenced") == sought]
-        return list(dict.fromkeys(key.sk.split("#")[1] for key in keys[:limit]))
+        return list(dict.fromkeys(operation_referenced(key.sk) for key in keys[:limit]))
 
     @interruptible
     def sale(self, key: SaleKey) -> Sale | None:
@@ -169,14 +182,14 @@ class MemoryMerchantReads(Interruptible):
 
     @interruptible
     def sale_operations(self, sale_id: str, limit: int) -> Sequence[SaleOperation]:
-        found = self._items(sale_operation_sk(sale_id, ""))
+        found = self._items(operations_of_sale(sale_id))
         return [SaleOperation.from_attributes(key, said) for key, said in found[:limit]]
 
     @interruptible
     def findings(self, after: str | None, limit: int) -> Sequence[KnownFinding]:
         found = [
             KnownFinding.from_attributes(key, said)
-            for key, said in self._items("FINDING#")
+            for key, said in self._items(FINDINGS)
             if after is None or key.sk > after
         ]
         return [each for each in found if each.is_shown][:limit]
@@ -210,6 +223,6 @@ class MemoryMerchantReads(Interruptible):
                 yield key
 
     def _window(self, key: ItemKey) -> Window:
-        _, start, shop, currency = key.sk.split("#")
+        start, balance = WindowKey.parse(key.sk)
         change = Figures.of(self._store.counters[key])
-        return Window(parse_rfc3339(start), BalanceKey(shop, currency), change)
+        return Window(parse_rfc3339(start), balance, change)

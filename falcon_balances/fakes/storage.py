@@ -6,20 +6,21 @@ from falcon_balances.adapters.ports import (
     ConditionFailed,
     LogObject,
     LogTooLargeError,
-    QuarantinedBody,
     WriteOutcome,
 )
 from falcon_balances.adapters.quarantine import quarantine_key
+from falcon_balances.adapters.stage_ports import QuarantinedBody
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
-from falcon_balances.domain.authorizations import Current, current_key
-from falcon_balances.domain.counting import TableWrite
+from falcon_balances.domain.authorizations import Current
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 from falcon_balances.domain.operations import PSP_STAGES, Segment, Stage
-from falcon_balances.domain.payouts import PayoutState
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.table_keys import current_key
+from falcon_balances.domain.table_writes import TableWrite
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interrupt, Interruptible, interruptible, never
 

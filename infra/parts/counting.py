@@ -69,7 +69,7 @@ class Counting(Construct):
             settings=settings,
             name="cutter",
             kind="cutter",
-            handler="lambdas.reducer.cuts.lambda_handler",
+            handler="lambdas.cutter.handler.lambda_handler",
             environment={"STREAM": stream.stream_name},
             layer=layer,
         )

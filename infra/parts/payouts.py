@@ -76,7 +76,7 @@ class Payouts(Construct):
             settings=self._settings,
             name=f"payout-{name}",
             kind=f"payout-{name}",
-            handler=f"lambdas.payouts.{name}.lambda_handler",
+            handler=f"lambdas.payout_{name}.handler.lambda_handler",
             environment=environment,
             layer=self._layer,
         )

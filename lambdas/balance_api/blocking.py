@@ -1,13 +1,13 @@
 """Setting money aside and giving it back: one transaction, tried again only where others got in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from random import uniform
 from time import sleep
 from typing import Final
 
 from falcon_balances.adapters.ports import BalanceStore, ConditionFailed, TryAgain, WriteOutcome
+from falcon_balances.adapters.retries import delays
 from falcon_balances.domain.blocks import (
     Block,
     BlockStatus,
@@ -17,12 +17,10 @@ from falcon_balances.domain.blocks import (
     ending_writes,
     spendable,
 )
-from falcon_balances.domain.counting import PutMark
 from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.table_writes import PutMark
 
 ATTEMPTS: Final = 12
-_FIRST_DELAY_S: Final = 0.02
-_LAST_DELAY_S: Final = 0.5
 Wait = Callable[[float], object]
 
 
@@ -48,7 +46,7 @@ def request_block(
     for merchants that are checked against the log as well. Raises BlockConflictError where the key
     was used for something else, or the refund is counted already.
     """
-    for attempt in range(ATTEMPTS):
+    for delay_s in contention_delays():
         logged = None if read_log is None else read_log()
         outcomes = store.transact(block_writes(block, logged))
         if not outcomes:
@@ -56,7 +54,7 @@ def request_block(
         decided = _decided(block, outcomes, logged, store)
         if decided is not None:
             return decided
-        wait(delay_s(attempt))
+        wait(delay_s)
     raise TransientError(f"block {block.block_id}: others were faster {ATTEMPTS} times")
 
 
@@ -99,7 +97,7 @@ def release(block: Block, by: str, now: datetime, store: BalanceStore, wait: Wai
 
     Raises BlockConflictError.
     """
-    for attempt in range(ATTEMPTS):
+    for delay_s in contention_delays():
         if block.purpose is Purpose.PAYOUT:
             raise BlockConflictError("purpose", "a payout's block ends with its payout", block)
         if block.status is BlockStatus.RELEASED:
@@ -113,11 +111,10 @@ def release(block: Block, by: str, now: datetime, store: BalanceStore, wait: Wai
         if isinstance(outcomes[0], ConditionFailed):
             block = Block.from_attributes(block.key, outcomes[0].attributes)
         elif any(isinstance(outcome, TryAgain) for outcome in outcomes):
-            wait(delay_s(attempt))
+            wait(delay_s)
     raise TransientError(f"release of {block.block_id}: others were faster {ATTEMPTS} times")
 
 
-def delay_s(attempt: int) -> float:
-    """Spread out, so that many callers of one balance do not meet again."""
-    longest: float = min(_FIRST_DELAY_S * 2**attempt, _LAST_DELAY_S)
-    return uniform(0.5, 1.0) * longest  # noqa: S311 - no secret
+def contention_delays() -> Iterator[float]:
+    """Of many callers of one balance."""
+    return delays(ATTEMPTS, 0.02, longest_s=0.5, is_spread=True)

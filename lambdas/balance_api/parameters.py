@@ -9,15 +9,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel
 
 from falcon_balances.contracts.queries import HISTORY_DAYS_MAX
-from falcon_balances.domain.findings import FINDING
+from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.history import parse_month, parse_quarter
-from falcon_balances.domain.instants import parse_rfc3339
-from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.table_keys import FINDINGS
 from lambdas.balance_api.edge import InvalidParameterError
 
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
 OPERATION_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_FINDING: Final = re.compile(rf"{FINDING}[a-z_]+#{OPERATION_ID.pattern}")
+_FINDING: Final = re.compile(rf"{FINDINGS}[a-z_]+#{OPERATION_ID.pattern}")
 
 
 def instant_of(name: str, text: str, parse: Callable[[str], datetime]) -> datetime:
@@ -58,12 +57,11 @@ def order_of(position: str | None, start: str, end: str) -> str | None:
     if position is None:
         return None
     try:
-        window, booked, operation_id, stage = position.split("#")
-        parse_quarter(window), parse_rfc3339(booked), Stage(stage)
+        operation_id = CountedOrder.parse(position).falcon_operation_id
         is_ours = bool(OPERATION_ID.fullmatch(operation_id)) and start <= position <= end
     except ValueError:
         is_ours = False
-    if not is_ours or window[-1] + booked[-1] != "ZZ":
+    if not is_ours:
         raise InvalidParameterError("cursor", "not one of this merchant, route and query")
     return position
 

@@ -4,30 +4,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from random import uniform
 from time import sleep
 from typing import Final
 
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from falcon_balances.adapters.ports import MerchantReads, TryAgain
+from falcon_balances.adapters.retries import delays
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.contracts.queries import LIMIT_MAX
 from falcon_balances.domain.balances import Balance, fold
+from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.counting import stage_counters
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import (
-    BalanceKey,
-    Figures,
-    Mark,
-    NotClosedError,
-    Past,
-    Window,
-    quarters,
-)
-from falcon_balances.domain.instants import QUARTER, quarter_of, rfc3339
+from falcon_balances.domain.history import Figures, Mark, NotClosedError, Past, Window, quarters
+from falcon_balances.domain.instants import QUARTER, parse_rfc3339, quarter_of, rfc3339
 from falcon_balances.domain.operations import BalanceOperation, Segment
+from falcon_balances.domain.table_keys import BalanceKey
 from lambdas.balance_api.edge import InvalidParameterError
 
 ITEMS_AT_ONCE_MAX: Final = 100  # of TransactGetItems
@@ -73,11 +67,11 @@ def read_past(
 def _at_once(
     reads: MerchantReads, balances: Sequence[BalanceKey], starts: Sequence[datetime], wait: Wait
 ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]]:
-    for attempt in range(ATTEMPTS):
+    for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S, is_spread=True):
         found = reads.at_once(balances, starts)
         if not isinstance(found, TryAgain):
             return found
-        wait(uniform(0.5, 1.0) * _FIRST_DELAY_S * 2**attempt)  # noqa: S311 - no secret
+        wait(delay_s)
     raise TransientError(f"balances of {reads.merchant_id}: others were writing all the time")
 
 
@@ -289,7 +283,7 @@ class StatementReader:
 
 
 def _window_of(order: str) -> datetime:
-    return datetime.fromisoformat(order.partition("#")[0])
+    return parse_rfc3339(CountedOrder.parse(order).window)
 
 
 def log_balances(segments: Sequence[Segment], live: Sequence[Balance]) -> list[Balance]:

@@ -5,7 +5,7 @@ from typing import Final
 from falcon_balances.adapters.ports import MerchantReads
 from falcon_balances.contracts.sale_documents import SaleStoryV1
 from falcon_balances.domain.operations import TYPES_WITH_ORIGINAL, BalanceOperation, OperationType
-from falcon_balances.domain.sales import SaleKey
+from falcon_balances.domain.sale_keys import SaleKey
 
 OPERATIONS_SHOWN_MAX: Final = 100
 

@@ -19,18 +19,14 @@ from falcon_balances.adapters.authorizing import end_authorization, find_authori
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.directory_ports import ContextReader
 from falcon_balances.adapters.logged_money import logged_money
 from falcon_balances.adapters.merchant_directory import (
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
 )
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
-from falcon_balances.adapters.ports import (
-    BalanceStore,
-    ContextReader,
-    RefundClaims,
-    TransactionLog,
-)
+from falcon_balances.adapters.ports import BalanceStore, RefundClaims, TransactionLog
 from falcon_balances.adapters.queues import SqsQueues
 from falcon_balances.adapters.refund_claims import DynamoRefundClaims
 from falcon_balances.adapters.transaction_log import S3TransactionLog
@@ -42,12 +38,13 @@ from falcon_balances.contracts.blocks import BlockListV1, BlockRequestV1, BlockV
 from falcon_balances.contracts.decoding import decode_numbers
 from falcon_balances.contracts.freshness_document import freshness_document
 from falcon_balances.contracts.problems import Problem
-from falcon_balances.domain.authorizations import Authorization, attempt_key, debits_of
+from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney
-from falcon_balances.domain.counting import ItemKey, block_sk, merchant_pk
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.merchant_context import Merchant
+from falcon_balances.domain.refund_authorization import debits_of
 from falcon_balances.domain.splitting import context_keys, split
+from falcon_balances.domain.table_keys import AttemptKey, BlockKey, ItemKey, merchant_pk
 from falcon_balances.observability import logger
 from falcon_balances.settings import SystemsApiSettings
 from lambdas.balance_api.authorizing import AuthorizationConflictError, request_authorization
@@ -105,7 +102,7 @@ def release_block(merchant_id: str, block_id: str) -> Response[str]:
     caller = _caller(merchant_id, block_id)
     block = _find(merchant_id, block_id)
     if block.operation_id is not None and block.attempt is not None:
-        _release_refund(attempt_key(block.operation_id, block.attempt), caller)
+        _release_refund(AttemptKey(block.operation_id, block.attempt).item, caller)
         block = _find(merchant_id, block_id)
     block = release(block, caller, utc_now(), _store())
     return api.answer(BlockV1.of(block))
@@ -182,7 +179,7 @@ def _with_balance(merchant_id: str, balance_shop_id: str, currency: str) -> Merc
 
 
 def _find(merchant_id: str, block_id: str) -> Block:
-    key = ItemKey(merchant_pk(merchant_id), block_sk(block_id))
+    key = ItemKey(merchant_pk(merchant_id), BlockKey(block_id).sk)
     block = _store().blocks([key]).get(key)
     if block is None:
         raise NotFoundError

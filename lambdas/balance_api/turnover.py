@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from falcon_balances.adapters.ports import MerchantReads, TransactionLog
 from falcon_balances.contracts.queries import TurnoverQuery
+from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.history import last_day_before
 from falcon_balances.domain.operations import Stage
 from lambdas.balance_api.edge import InvalidParameterError
@@ -22,7 +23,7 @@ class Turnover:
     sums: dict[str, dict[tuple[Stage, str], int]] = field(default_factory=dict)
     late_sums: dict[str, dict[tuple[Stage, str], int]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    late: Sequence[str] | None = None
+    late: Sequence[CountedOrder] | None = None
     objects_read: int | None = None
 
     def add(self, currency: str, count: int, sums: Sums, late: Sums) -> None:

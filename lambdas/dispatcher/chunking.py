@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from falcon_balances.contracts.execution import ValidMessage
-from falcon_balances.domain.operations import OperationType, PspOperation, StagedOperation
+from falcon_balances.domain.direct_operations import StagedOperation
+from falcon_balances.domain.operations import OperationType, PspOperation
 
 # Lines travel as a claim keeps them: uuid, amount and the numbers of their texts.
 _LINE_BYTES_MAX: Final = 90

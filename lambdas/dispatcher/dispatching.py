@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from falcon_balances.adapters.ports import Executions, Quarantine, QuarantinedBody
-from falcon_balances.contracts.claims import Rejection
+from falcon_balances.adapters.stage_ports import Executions, Quarantine, QuarantinedBody
 from falcon_balances.contracts.execution import MessageResult, SplitterInput, ValidMessage
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.contracts.staged_operations import parse_message
+from falcon_balances.domain.direct_operations import StagedOperation
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode, TransientError
 from falcon_balances.domain.identity import event_document
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.operations import Stage, StagedOperation
+from falcon_balances.domain.operations import Stage
 from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import DispatcherSettings
 from lambdas.dispatcher.chunking import chunks, output_bytes_max

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.executions import StepFunctionsExecutions
 from falcon_balances.adapters.message_queue import SqsMessageQueue
-from falcon_balances.adapters.ports import Executions, FailedMessage, MessageQueue, Quarantine
 from falcon_balances.adapters.quarantine import S3Quarantine
+from falcon_balances.adapters.stage_ports import Executions, FailedMessage, MessageQueue, Quarantine
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import DispatcherSettings

@@ -17,8 +17,9 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.ports import BalanceStore
-from falcon_balances.domain.authorizations import Authorization, authorization_partitions
-from falcon_balances.domain.blocks import Block, BlockStatus, ending_writes, expiry_partitions
+from falcon_balances.domain.authorizations import Authorization
+from falcon_balances.domain.block_expiry import authorization_partitions, expiry_partitions
+from falcon_balances.domain.blocks import Block, BlockStatus, ending_writes
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import ExpirerSettings

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any, Final
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.event_claims import DynamoEventClaims
-from falcon_balances.adapters.ports import Authorizations, EventClaims, LogObject, TransactionLog
+from falcon_balances.adapters.ports import Authorizations, EventClaims, TransactionLog
 from falcon_balances.adapters.refund_claims import DynamoAuthorizations
-from falcon_balances.adapters.transaction_log import S3TransactionLog, append_once
-from falcon_balances.contracts.claims import Rejection
+from falcon_balances.adapters.transaction_log import S3TransactionLog, append_claimed
 from falcon_balances.contracts.execution import (
     PersistedMessage,
     PersisterInput,
     PublisherInput,
     SplitMessage,
 )
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.observability import metrics
 from falcon_balances.settings import PersisterSettings
@@ -82,9 +82,7 @@ def _persist_message(
     except NotYetError:
         return PersistedMessage(message_id=message_id, is_later=True)
     for claim in (*decided.earlier, decided.claim):
-        for segment in claim.segments:
-            logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
-            append_once(log, segment.log_key, logged)
+        append_claimed(log, claim)
     return PersistedMessage(
         message_id=message_id,
         claim=decided.claim,

@@ -15,6 +15,7 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.ports import BalanceStream, EventClaims, StreamEntry
+from falcon_balances.adapters.retries import delays
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import (
     ExecutionResult,
@@ -31,7 +32,8 @@ from falcon_balances.settings import PublisherSettings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-RECORDS_PER_PUT: Final = 500  # of PutRecords
+# Of https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
+RECORDS_PER_PUT: Final = 500
 ATTEMPTS: Final = 5
 _FIRST_DELAY_S: Final = 0.1
 
@@ -91,11 +93,11 @@ def _publish_all(
     entries: Sequence[StreamEntry], stream: BalanceStream, wait: Callable[[float], object]
 ) -> None:
     """Only the records that failed are sent again."""
-    for attempt in range(ATTEMPTS):
+    for delay_s in (0.0, *delays(ATTEMPTS - 1, _FIRST_DELAY_S)):
         if not entries:
             return
-        if attempt:
-            wait(_FIRST_DELAY_S * 2 ** (attempt - 1))
+        if delay_s:
+            wait(delay_s)
         entries = [entries[position] for position in stream.publish(entries)]
     if entries:
         raise TransientError(f"{len(entries)} records not taken by the stream")

@@ -11,12 +11,12 @@ from typing import Protocol
 from falcon_balances.adapters.authorizing import end_authorization, find_authorization
 from falcon_balances.adapters.ports import BalanceStore
 from falcon_balances.contracts.links import ContradictionV1, SettledV1
-from falcon_balances.domain.authorizations import attempt_key
 from falcon_balances.domain.blocks import BlockStatus
-from falcon_balances.domain.counting import ItemKey, mark_sk, merchant_pk
-from falcon_balances.domain.findings import Contradiction
+from falcon_balances.domain.counted_order import MarkKey
+from falcon_balances.domain.known_findings import Contradiction
 from falcon_balances.domain.operations import OperationType, Segment, Stage, main_line
 from falcon_balances.domain.parts import CountablePart
+from falcon_balances.domain.table_keys import AttemptKey, ItemKey, merchant_pk
 from lambdas.reducer.looking import Looking
 
 
@@ -38,7 +38,7 @@ class First:
 
     @property
     def mark_key(self) -> ItemKey:
-        sk = mark_sk(self.segment.falcon_operation_id, self.segment.staged)
+        sk = MarkKey(self.segment.falcon_operation_id, self.segment.staged).sk
         return ItemKey(merchant_pk(self.segment.merchant_id), sk)
 
     def said(self) -> Contradiction | None:
@@ -76,7 +76,7 @@ def _settle(
 ) -> None:
     """Each segment ends its own merchant's blocks; with the first end those that none will."""
     operation_id = first.segment.falcon_operation_id
-    there = find_authorization(attempt_key(operation_id, settled.attempt), store)
+    there = find_authorization(AttemptKey(operation_id, settled.attempt).item, store)
     if there is not None:
         end_authorization(
             there,

@@ -8,15 +8,18 @@ parked: its bytes go to quarantine, the rest is counted, and no cut is met befor
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from falcon_balances.adapters.ports import BalanceStore, Quarantine, QuarantinedBody
+from falcon_balances.adapters.ports import BalanceStore
+from falcon_balances.adapters.stage_ports import Quarantine, QuarantinedBody
 from falcon_balances.contracts.stream_records import SegmentRecordV1
-from falcon_balances.domain.counting import ItemKey, mark_sk, merchant_pk
+from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.errors import RejectionCode, TransientError
 from falcon_balances.domain.operations import Segment, staged
+from falcon_balances.domain.table_keys import ItemKey, merchant_pk
 from falcon_balances.observability import logger, metrics
 from lambdas.reducer.records import StreamRecord
 
-# They lie in one item. With more, no shard goes on until somebody has looked.
+# They lie in one item, of 400 KB at most. With more, no shard goes on until somebody has looked.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 PARKED_MAX: Final = 1_000
 _KEYS_PER_GET: Final = 100  # of BatchGetItem
 
@@ -37,8 +40,8 @@ def awaiting(
     if ours.after is None:
         return None
     pk, operation_id = merchant_pk(segment.merchant_id), segment.falcon_operation_id
-    predecessor = ItemKey(pk, mark_sk(operation_id, staged(segment.stage, ours.after)))
-    mark = ItemKey(pk, mark_sk(operation_id, segment.staged))
+    predecessor = ItemKey(pk, MarkKey(operation_id, staged(segment.stage, ours.after)).sk)
+    mark = ItemKey(pk, MarkKey(operation_id, segment.staged).sk)
     return Awaiting(record, mark, predecessor, predecessor in before)
 
 

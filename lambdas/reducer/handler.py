@@ -18,7 +18,8 @@ from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.quarantine import S3Quarantine
 from falcon_balances.observability import metrics
 from falcon_balances.settings import ReducerSettings
-from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 
 
 @cache
-def _world() -> World:
+def _world() -> ReducerPorts:
     settings = ReducerSettings.load()
-    return World(
+    return ReducerPorts(
         DynamoBalanceStore(client("dynamodb"), settings.balances_table),
         KinesisBalanceStream(client("kinesis"), settings.stream),
         S3Quarantine(client("s3"), settings.quarantine_bucket),

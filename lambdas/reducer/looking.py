@@ -10,20 +10,20 @@ from datetime import datetime
 from typing import Final
 
 from falcon_balances.adapters.ports import BalanceStore, TryAgain
-from falcon_balances.domain.counting import ItemKey, PutMark, TableWrite
+from falcon_balances.adapters.retries import delays
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.findings import (
+from falcon_balances.domain.findings import Finding, findings_of_sale, findings_of_standing
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.known_findings import (
     Contradiction,
-    Finding,
     Subject,
     contradiction_writes,
     finding_writes,
-    findings_of_sale,
-    findings_of_standing,
 )
-from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import PutMark, TableWrite
 from falcon_balances.observability import metrics
 
 ATTEMPTS: Final = 6
@@ -46,7 +46,7 @@ class Looking:
                 self._at(key, said, rfc3339(touched[key]))
 
     def _at(self, key: ItemKey, said: Mapping[str, str | int], opened_at: str) -> None:
-        for attempt in range(ATTEMPTS):
+        for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
             subject, found = _look(key, said)
             writes = finding_writes(subject, found, opened_at)
             if not writes:
@@ -54,7 +54,7 @@ class Looking:
             if not self.store.transact(writes):
                 _count(sum(isinstance(write, PutMark) for write in writes))
                 return
-            self.wait(_FIRST_DELAY_S * 2**attempt)
+            self.wait(delay_s)
             said = self.store.items([key])[key]
         raise TransientError(f"{key.sk}: changed all the time while it was looked at")
 
@@ -66,11 +66,11 @@ class Looking:
 
     def _put(self, write: TableWrite) -> bool:
         """False where as much or more is known already."""
-        for attempt in range(ATTEMPTS):
+        for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
             outcomes: Sequence[object] = self.store.transact([write])
             if not any(isinstance(each, TryAgain) for each in outcomes):
                 return not outcomes
-            self.wait(_FIRST_DELAY_S * 2**attempt)
+            self.wait(delay_s)
         raise TransientError(f"{write.key.sk}: others were writing all the time")
 
 

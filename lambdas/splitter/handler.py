@@ -12,17 +12,19 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.directory_ports import ContextReader
 from falcon_balances.adapters.merchant_directory import (
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
 )
-from falcon_balances.adapters.ports import ContextReader
-from falcon_balances.contracts.claims import ClaimV1, Rejection
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import PersisterInput, SplitMessage, SplitterInput
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.contracts.staged_operations import parse_document
+from falcon_balances.domain.direct_operations import DirectOperation, StagedOperation
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
-from falcon_balances.domain.operations import DirectOperation, PspOperation, StagedOperation
+from falcon_balances.domain.operations import PspOperation
 from falcon_balances.domain.splitting import SplitEvent, context_keys, split, split_direct
 from falcon_balances.settings import SplitterSettings
 

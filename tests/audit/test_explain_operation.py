@@ -10,10 +10,10 @@ from falcon_balances.audit.log_objects import LogFolder, Selection
 from falcon_balances.audit.verifier.findings import NotWrittenSoError
 from falcon_balances.cli.audit.operation_story import tell
 from falcon_balances.cli.audit.story_sources import Sources
+from falcon_balances.domain.direct_operations import PayoutRequest, PayoutReturn
 from falcon_balances.domain.identity import payout_operation_id, payout_return_id
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.money import Currency, Money
-from falcon_balances.domain.operations import PayoutRequest, PayoutReturn
 from falcon_balances.domain.splitting import direct_segment
 from generated.logs import objects_of, write
 from tests.audit.sealed import OTHER_KEY, objects, public_key_of, sealed_log, split

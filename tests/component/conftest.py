@@ -12,13 +12,13 @@ from falcon_balances.observability import metrics
 from inprocess.aws import REGION
 from lambdas.balance_api import handler as balance_api
 from lambdas.balance_api import systems
+from lambdas.cutter import handler as cutter
 from lambdas.dispatcher import handler as dispatcher
 from lambdas.expirer import handler as expirer
 from lambdas.persister import handler as persister
 from lambdas.publisher import handler as publisher
-from lambdas.reducer import cuts
 from lambdas.reducer import handler as reducer
-from lambdas.reducer.batch import World
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.splitter import handler as splitter
 from tests.component.ledger import Ledger
 from tests.component.world import ENVIRONMENT, AwsWorld
@@ -49,7 +49,7 @@ def forget_adapters() -> None:
     """As in a new process: settings are read again."""
     for cached in (
         balance_api._settings,
-        cuts._stream,
+        cutter._stream,
         dispatcher._adapters,
         dispatcher._queue,
         expirer._store,
@@ -74,7 +74,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsWorld]:
     world = AwsWorld()
     monkeypatch.setattr(dispatcher, "StepFunctionsExecutions", lambda *_: world.executions)
     monkeypatch.setattr(publisher.publish, "__defaults__", (no_wait,))
-    monkeypatch.setattr(reducer, "World", partial(World, wait=no_wait))
+    monkeypatch.setattr(reducer, "ReducerPorts", partial(ReducerPorts, wait=no_wait))
     forget_adapters()
     metrics.clear_metrics()
     with mock_aws():

@@ -11,11 +11,13 @@ import pytest
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.direct_operations import parse_direct_document
+from falcon_balances.domain.direct_operations import DirectOperation, PayoutRequest
 from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.instants import quarter_of, rfc3339
 from falcon_balances.domain.merchant_context import MerchantContext
-from falcon_balances.domain.operations import DirectOperation, PayoutRequest, Stage
-from falcon_balances.domain.payouts import PayoutState, withdrawal_of
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.payouts import withdrawal_of
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
@@ -32,7 +34,8 @@ from lambdas.balance_api import handler as balance_api
 from lambdas.balance_api import reading, systems
 from lambdas.balance_api.merchant_routes import Sources
 from lambdas.persister.linking import links_of
-from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from tests.builders import RECEIVED_AT, Document, claim_of, cut_of, data_of, records_of
 from tests.component.api_calls import MERCHANT, get
@@ -142,7 +145,7 @@ class Ledger:
 
     def reduce(self, *records: bytes) -> None:
         self.batches.append((self.now, records))
-        world = World(self.store, self.stream, self.quarantine, _no_wait, lambda: self.now)
+        world = ReducerPorts(self.store, self.stream, self.quarantine, _no_wait, lambda: self.now)
         reduce_batch(SHARD, [StreamRecord(data, self.now) for data in records], world)
         assert self.quarantine.bodies == {}
 

@@ -11,11 +11,14 @@ from falcon_balances.contracts.execution import MessageResult, SplitterInput, Va
 from falcon_balances.contracts.payouts import PayoutLoggerInput, PayoutOutcomeV1
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney
-from falcon_balances.domain.counting import AddCounters, ItemKey
+from falcon_balances.domain.direct_operations import PayoutRequest
 from falcon_balances.domain.identity import event_document, payout_operation_id
 from falcon_balances.domain.merchant_context import Merchant
-from falcon_balances.domain.operations import PayoutRequest, Stage
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.payout_states import GIVE_UP
 from falcon_balances.domain.payouts import giving_up, payout_block
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import never
 from falcon_balances.fakes.storage import (
@@ -27,12 +30,12 @@ from falcon_balances.fakes.storage import (
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
-from lambdas.payouts.announcer import announce_outcomes
-from lambdas.payouts.decider import World, decide_payouts
-from lambdas.payouts.logger import log_payouts
+from lambdas.payout_announcer.handler import announce_outcomes
+from lambdas.payout_decider.handler import DeciderPorts, decide_payouts
+from lambdas.payout_logger.handler import log_payouts
 from lambdas.publisher.handler import publish
-from lambdas.reducer.batch import World as ReducerWorld
 from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from tests.builders import RECEIVED_AT, Document
 from tests.component.conftest import no_wait
@@ -119,7 +122,7 @@ class Paying:
             for n, document in enumerate(documents)
         ]
         step = SplitterInput(stage=Stage.PAYOUT, messages=tuple(messages))
-        world = World(self.claims, self.read_log, NOW, self._wait)
+        world = DeciderPorts(self.claims, self.read_log, NOW, self._wait)
         return over_json(decide_payouts(over_json(step), self.directory, world))
 
     def record(self, decided: PayoutLoggerInput) -> PayoutLoggerInput:
@@ -157,13 +160,13 @@ class Paying:
 
     def give_up(self) -> list[WriteOutcome]:
         """As an operator would; the outcomes of the attempt, none if it succeeded."""
-        step = giving_up(payout_block(parsed(request()), 4000, NOW), NOW, "anna")
-        return list(self.claims.move(ID, step.source, step.target, step.writes))
+        writes = giving_up(payout_block(parsed(request()), 4000, NOW), NOW, "anna")
+        return list(self.claims.move(ID, *GIVE_UP, writes))
 
     def count(self) -> dict[str, int]:
         """The reducer gets the whole stream; what the balance is then."""
         [(shard_id, shard)] = self.stream.by_id.items()
-        world = ReducerWorld(self.store, self.stream, MemoryQuarantine(), wait=no_wait)
+        world = ReducerPorts(self.store, self.stream, MemoryQuarantine(), wait=no_wait)
         reduce_batch(shard_id, [StreamRecord(each.data, NOW) for each in shard.records], world)
         named = ("available", "blocked", "withdrawn")
         return {name: self.store.counters[BALANCE].get(name, 0) for name in named}

@@ -10,10 +10,12 @@ import pytest
 
 from falcon_balances.contracts.direct_operations import parse_direct_document
 from falcon_balances.domain.blocks import BlockStatus, block_writes, ending_writes
+from falcon_balances.domain.direct_operations import PayoutRequest
 from falcon_balances.domain.identity import payout_operation_id, payout_return_id
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.operations import PayoutRequest, Stage
-from falcon_balances.domain.payouts import PayoutState, payout_block
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.payouts import payout_block
 from lambdas.balance_api.reading import MARKS_A_PAGE_MAX
 from tests.builders import (
     Document,

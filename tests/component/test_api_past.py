@@ -27,7 +27,7 @@ from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE, LOG_BUCKET
 from lambdas.balance_api import handler as balance_api
 from lambdas.balance_api import reading
 from lambdas.reducer import handler as reducer
-from lambdas.reducer.batch import World
+from lambdas.reducer.ports import ReducerPorts
 from tests.builders import (
     Document,
     confirmed,
@@ -1082,7 +1082,7 @@ def replay(fakes: Ledger, aws: AwsWorld, patch: pytest.MonkeyPatch) -> None:
     """All that reached the stream and the claims, through the reducer's own handler."""
     clock = {"now": fakes.now}
     patch.setattr(balance_api.routes, "now", lambda: fakes.now)
-    patch.setattr(reducer, "World", partial(World, now=lambda: clock["now"]))
+    patch.setattr(reducer, "ReducerPorts", partial(ReducerPorts, now=lambda: clock["now"]))
     store = DynamoBalanceStore(client("dynamodb"), BALANCES_TABLE)
     claims = DynamoEventClaims(client("dynamodb"), CLAIMS_TABLE)
     log = S3TransactionLog(client("s3"), LOG_BUCKET)
@@ -1154,7 +1154,7 @@ def test_however_long_a_shard_is_held_as_of_of_the_operations_does_not_go_back(a
     """Its other shard meets a cut every minute, and none of them is ever complete."""
     counted, now = utc("2026-11-20T10:05:00"), {"now": utc("2026-11-20T10:06:00")}
     monkeypatch.setattr(balance_api.routes, "now", lambda: now["now"] + MINUTE)
-    monkeypatch.setattr(reducer, "World", partial(World, now=lambda: now["now"]))
+    monkeypatch.setattr(reducer, "ReducerPorts", partial(ReducerPorts, now=lambda: now["now"]))
     aws.reduce(data_of(record_of(confirmed())), arrived_at=counted)
     aws.reduce(data_of(cut_of("2026-11-20T10:06:00Z", SHARD)), arrived_at=now["now"])
     for _ in range(60):

@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.merchant_context import merchants_of
-from falcon_balances.domain.sales import Sale, SaleKey
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sales import Sale
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.storage import MemoryRefundClaims
 from lambdas.balance_api import authorizing, systems
+from lambdas.balance_api.blocking import ATTEMPTS
 from lambdas.expirer.handler import expire_blocks
 from tests.builders import (
     Document,
@@ -49,7 +52,7 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> Ledger:
     ledger.directory.contexts |= {context.key: [context] for context in CONTEXTS}
     ledger.directory.named |= merchants_of(CONTEXTS)
     ledger.serve(monkeypatch)
-    monkeypatch.setattr(authorizing, "delay_s", lambda _attempt: 0)
+    monkeypatch.setattr(authorizing, "contention_delays", lambda: [0] * ATTEMPTS)
     ledger.count(SOLD, traced(SOLD))
     return ledger
 

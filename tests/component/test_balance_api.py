@@ -8,7 +8,8 @@ import pytest
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
-from falcon_balances.domain.counting import AddCounters, ItemKey
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from inprocess.aws import BALANCES_TABLE
 from lambdas.balance_api import handler as balance_api
 from tests.builders import confirmed, context_of, data_of, fee_of, reconciled, record_of, shop

@@ -13,28 +13,29 @@ from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.links import BlockNameV1, LinksV1, SettledV1
 from falcon_balances.contracts.staged_operations import parse_document
-from falcon_balances.domain.authorizations import (
-    Authorization,
-    BlockName,
-    Current,
+from falcon_balances.domain.authorizations import Authorization, BlockName, Current
+from falcon_balances.domain.blocks import Block, BlockStatus
+from falcon_balances.domain.direct_operations import PayoutRequest
+from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.payouts import payout_block, withdrawal_of
+from falcon_balances.domain.refund_authorization import (
     Debit,
     Seen,
     authorization_writes,
     blocks_for,
 )
-from falcon_balances.domain.blocks import Block, BlockStatus
-from falcon_balances.domain.counting import AddCounters, ItemKey
-from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import BalanceKey
-from falcon_balances.domain.operations import PayoutRequest, Stage
-from falcon_balances.domain.payouts import payout_block, withdrawal_of
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from inprocess.aws import BALANCES_TABLE
 from lambdas.balance_api.blocking import request_block
 from lambdas.expirer.handler import expire_blocks
-from lambdas.reducer.batch import ATTEMPTS, World, reduce_batch
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.counting import ATTEMPTS
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from tests.builders import (
     RECEIVED_AT,
@@ -106,7 +107,7 @@ class Counting:
 
     def reduce(self, *records: bytes, at: datetime = ARRIVED_AT) -> None:
         stream = MemoryBalanceStream(lambda: at)
-        world = World(self.store, stream, self.quarantine, wait=no_wait)
+        world = ReducerPorts(self.store, stream, self.quarantine, wait=no_wait)
         reduce_batch(next(iter(stream.by_id)), [StreamRecord(r, at) for r in records], world)
 
     def request(self, block: Block) -> None:

@@ -15,16 +15,17 @@ from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.contracts.execution import SplitterInput, ValidMessage
 from falcon_balances.domain.compact_lines import lines_of_text
-from falcon_balances.domain.counting import PutStanding
 from falcon_balances.domain.identity import event_document
 from falcon_balances.domain.log_format import csv_body, log_key
 from falcon_balances.domain.log_grammar import BODY_BYTES_MAX, LINES_MAX
 from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.money import at_full_scale
 from falcon_balances.domain.operations import PspOperation, Segment, Stage
-from falcon_balances.domain.parts import ArrivedSegment, countable_parts, joined
+from falcon_balances.domain.parts import ArrivedSegment, countable_parts
 from falcon_balances.domain.revising import Revision, revise, truth_of
 from falcon_balances.domain.splitting import split
+from falcon_balances.domain.table_writes import PutStanding
+from falcon_balances.domain.transactions import joined
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import (
     MemoryAuthorizations,

@@ -7,15 +7,15 @@ import pytest
 from falcon_balances.adapters.aws import client
 from falcon_balances.domain.errors import TransientError
 from inprocess.aws import STREAM
-from lambdas.reducer import cuts
+from lambdas.cutter import handler as cutter
 from tests.component.world import event_file, lambda_context, utc
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
 
 
 def cut(monkeypatch, now: str) -> None:
-    monkeypatch.setattr(cuts, "utc_now", lambda: utc(now))
-    cuts.lambda_handler(event_file("schedule.json"), lambda_context())
+    monkeypatch.setattr(cutter, "utc_now", lambda: utc(now))
+    cutter.lambda_handler(event_file("schedule.json"), lambda_context())
 
 
 def test_every_open_shard_gets_the_same_cut(aws, monkeypatch):
@@ -54,7 +54,7 @@ def test_a_closed_shard_is_neither_cut_nor_waited_for(aws, monkeypatch):
         def put_record(self, **said):
             put.append((said["ExplicitHashKey"], json.loads(said["Data"])["shards"]))
 
-    monkeypatch.setattr(cuts, "client", lambda _: RoutingKinesis())
+    monkeypatch.setattr(cutter, "client", lambda _: RoutingKinesis())
     cut(monkeypatch, "2026-11-20T10:20:00")
     open_shards = [SECOND, "shardId-000000000002", "shardId-000000000003"]
     assert put == [(str(2**127), open_shards), ("0", open_shards), (str(2**126), open_shards)]
@@ -74,9 +74,9 @@ def test_the_time_is_taken_before_the_shards_are_listed(aws, monkeypatch):
         order.append("time")
         return utc("2026-11-20T10:20:00")
 
-    monkeypatch.setattr(cuts, "client", lambda _: Watched())
-    monkeypatch.setattr(cuts, "utc_now", now)
-    cuts.lambda_handler(event_file("schedule.json"), lambda_context())
+    monkeypatch.setattr(cutter, "client", lambda _: Watched())
+    monkeypatch.setattr(cutter, "utc_now", now)
+    cutter.lambda_handler(event_file("schedule.json"), lambda_context())
     assert order == ["time", "list"]
 
 

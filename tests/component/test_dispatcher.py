@@ -4,8 +4,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import client
-from falcon_balances.contracts.claims import Rejection
 from falcon_balances.contracts.execution import ExecutionResult, MessageResult, SplitterInput
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.domain.errors import RejectionCode, TransientError
 from falcon_balances.domain.splitting import split
 from falcon_balances.settings import DispatcherSettings

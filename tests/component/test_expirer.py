@@ -15,8 +15,9 @@ from falcon_balances.domain.blocks import (
     ending_writes,
     manual_block_id,
 )
-from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from inprocess.aws import BALANCES_TABLE
 from lambdas.expirer import handler as expirer

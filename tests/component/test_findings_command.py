@@ -12,8 +12,8 @@ from falcon_balances.adapters.findings import DynamoFindings
 from falcon_balances.cli import findings as command
 from falcon_balances.cli.audit import naming
 from falcon_balances.cli.main import app
-from falcon_balances.domain.counting import ItemKey
-from falcon_balances.domain.sales import SaleKey
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.table_keys import ItemKey
 from inprocess.aws import BALANCES_TABLE
 from tests.audit.logs import MemoryLog
 from tests.builders import claim_of, confirmed, context_of, raw

@@ -5,12 +5,13 @@ import pytest
 from falcon_balances.adapters.ports import TryAgain
 from falcon_balances.contracts.payouts import FirstRequestV1, PayoutLoggerInput
 from falcon_balances.domain.blocks import BlockStatus, LoggedMoney, block_writes
-from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.merchant_context import ContextKey, Merchant
 from falcon_balances.domain.payouts import payout_block
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.interruptions import never
-from lambdas.payouts.decider import CONTENTION_DELAYS_S, RETURN_DELAYS_S
+from lambdas.payout_decider.handler import CONTENTION_DELAYS_S, RETURN_DELAYS_S
 from tests.builders import RECEIVED_AT
 from tests.component.paying import BALANCE, ID, NOW, Paying, parsed, request, returned
 

@@ -8,13 +8,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import client
-from falcon_balances.contracts.claims import ClaimV1, Rejection
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import (
     PersistedMessage,
     PersisterInput,
     PublisherInput,
     SplitMessage,
 )
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.domain.errors import IntegrityError, RejectionCode, TransientError
 from inprocess.aws import CLAIMS_TABLE, LOG_BUCKET
 from lambdas.persister import handler as persister

@@ -7,9 +7,9 @@ import pytest
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.event_claims import DynamoEventClaims
-from falcon_balances.contracts.claims import Rejection
 from falcon_balances.contracts.execution import ExecutionResult, PersistedMessage, PublisherInput
 from falcon_balances.contracts.links import BlockNameV1, LinksV1
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.domain.errors import RejectionCode, TransientError
 from inprocess.aws import CLAIMS_TABLE, STREAM
 from lambdas.publisher import handler as publisher

@@ -12,8 +12,9 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.compact_lines import compact_text
-from falcon_balances.domain.counting import ItemKey, TableWrite
 from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import TableWrite
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from inprocess.aws import BALANCES_TABLE
 from lambdas.reducer import handler as reducer

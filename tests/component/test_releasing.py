@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
+from falcon_balances.adapters import event_topic
 from falcon_balances.adapters.aws import client
-from falcon_balances.cli import ops, publishing
+from falcon_balances.cli import ops
 from falcon_balances.cli.main import app
 from inprocess.aws import CLAIMS_TABLE, QUARANTINE_BUCKET
 from lambdas.persister import handler as persister
@@ -32,7 +33,7 @@ def released(aws, monkeypatch):
     )
     monkeypatch.setattr(ops, "find_target", lambda _env: target)
     monkeypatch.setattr(
-        publishing,
+        event_topic,
         "publish",
         lambda _sns, _topic, texts, _advance: sent.extend(text.encode() for text in texts),
     )

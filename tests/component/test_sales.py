@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from falcon_balances.domain.counting import ItemKey, TableWrite
-from falcon_balances.domain.sales import Sale, SaleKey
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sales import Sale
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import TableWrite
 from tests.builders import Document, confirmed, context_of, marketplace, operation_id_of, reconciled
 from tests.component.api_calls import get, get_as_system, pages
 from tests.component.ledger import Ledger, adjustment, id_of, payout

@@ -15,8 +15,9 @@ from falcon_balances.adapters.ports import LogObject
 from falcon_balances.adapters.refund_claims import DynamoAuthorizations
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, block_writes, ending_writes
-from falcon_balances.domain.counting import AddCounters, ItemKey
 from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE, LOG_BUCKET
 from lambdas.balance_api import blocking, systems
@@ -110,7 +111,7 @@ def store(aws, monkeypatch):
     """Merchant 5553 with 100.00 EUR available, at 10:20."""
     monkeypatch.setattr(systems, "utc_now", lambda: NOW)
     monkeypatch.setattr(systems.routes, "now", lambda: NOW)
-    monkeypatch.setattr(blocking, "delay_s", lambda _attempt: 0)
+    monkeypatch.setattr(blocking, "contention_delays", lambda: [0] * blocking.ATTEMPTS)
     aws.load(context_of(), context_of("other"))
     store = DynamoBalanceStore(client("dynamodb"), BALANCES_TABLE)
     store.transact([AddCounters(BALANCE, {"available": 10000, "operations_count": 1})])

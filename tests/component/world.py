@@ -16,7 +16,7 @@ from typing import Any
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
-from falcon_balances.adapters.ports import Executions
+from falcon_balances.adapters.stage_ports import Executions
 from falcon_balances.contracts.execution import ExecutionResult, SplitterInput
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import parse_rfc3339

@@ -11,9 +11,10 @@ import pytest
 
 from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.domain.available import agreement
+from falcon_balances.domain.direct_operations import Adjustment, StagedOperation
 from falcon_balances.domain.identity import falcon_operation_id
 from falcon_balances.domain.money import at_full_scale
-from falcon_balances.domain.operations import Adjustment, PspOperation, Stage, StagedOperation
+from falcon_balances.domain.operations import PspOperation, Stage
 from falcon_balances.domain.splitting import split
 from tests.builders import context_of, fee_of, histories_of
 

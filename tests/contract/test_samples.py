@@ -10,12 +10,12 @@ from pydantic import BaseModel
 
 from falcon_balances.contracts.balance_document import BalanceDocumentV1
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.context_samples import CONTEXT_SAMPLES
 from falcon_balances.contracts.execution import SplitMessage, SplitterInput, ValidMessage
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.contracts.refused_samples import refused_samples
 from falcon_balances.contracts.samples import (
-    CONTEXT_SAMPLES,
     CONTRACT_BY_STAGE,
     DIRECT_SAMPLES,
     EVENT_SAMPLES,
@@ -39,7 +39,7 @@ from falcon_balances.fakes.storage import (
     MemoryMerchantDirectory,
     MemoryPayoutClaims,
 )
-from lambdas.payouts.decider import World, decide_payouts
+from lambdas.payout_decider.handler import DeciderPorts, decide_payouts
 from lambdas.persister.deciding import WAIT_MAX, decide
 
 CONTEXTS = [
@@ -94,7 +94,7 @@ def process_payout(raw: bytes) -> None:
     )
     step = SplitterInput(stage=Stage.PAYOUT, messages=(message,))
     claims = MemoryPayoutClaims(MemoryEventClaims(), MemoryBalanceStore())
-    world = World(claims, read_log=lambda _block: LoggedMoney(0, 0), now=SENT_AT)
+    world = DeciderPorts(claims, read_log=lambda _block: LoggedMoney(0, 0), now=SENT_AT)
     (decided,) = decide_payouts(step, directory, world).messages
     if decided.rejection is not None:
         raise RejectedOperation(decided.rejection.code, decided.rejection.reason)

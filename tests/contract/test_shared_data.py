@@ -15,6 +15,7 @@ from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
 from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.domain.balances import Balance, fold
+from falcon_balances.domain.direct_operations import DirectOperation
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.log_format import csv_body, log_key
@@ -24,14 +25,7 @@ from falcon_balances.domain.merchant_context import (
     MerchantContext,
     merchants_of,
 )
-from falcon_balances.domain.operations import (
-    PSP_STAGES,
-    DirectOperation,
-    PspOperation,
-    Segment,
-    Stage,
-    staged,
-)
+from falcon_balances.domain.operations import PSP_STAGES, PspOperation, Segment, Stage, staged
 from falcon_balances.domain.revising import Revision, Truth, revise, truth_of
 from falcon_balances.domain.splitting import split, split_direct
 

@@ -13,13 +13,13 @@ from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.cli import api
 from falcon_balances.cli.target import Target
 from falcon_balances.cli.token import merchant_token
-from falcon_balances.domain.authorizations import attempt_key
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import BlockStatus, manual_block_id
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.findings import FindingKind
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_context import merchants_of
+from falcon_balances.domain.table_keys import AttemptKey
 from tests.builders import (
     claim_of,
     confirmed,
@@ -277,7 +277,7 @@ class EveryPath:
     def _is_let_go(self) -> bool:
         """Nobody made the refund that was asked for."""
         unmade = confirmed(**UNMADE, **TAKEN_BACK)
-        there = find_authorization(attempt_key(operation_id_of(unmade), 1), self._store)
+        there = find_authorization(AttemptKey(operation_id_of(unmade), 1).item, self._store)
         return there is not None and there.status is BlockStatus.EXPIRED
 
     def _is_found(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from falcon_balances.adapters.clock import utc_now
-from falcon_balances.cli.publishing import publish
+from falcon_balances.adapters.event_topic import publish
 from falcon_balances.cli.target import Target
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.money import Currency

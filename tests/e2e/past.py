@@ -17,7 +17,8 @@ from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.quarantine import S3Quarantine
 from falcon_balances.cli.target import Target
 from falcon_balances.domain.instants import parse_rfc3339
-from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from tests.e2e import observed
 
@@ -48,7 +49,7 @@ def count_earlier(target: Target, arrived_at: Callable[[dict[str, Any]], datetim
     known = [(when, each) for when, each in chosen if when is not None]
     store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
     store.raise_shard_floor(SHARD, LONG_AGO)
-    world = World(
+    world = ReducerPorts(
         store,
         KinesisBalanceStream(target.client("kinesis"), target.stream),
         S3Quarantine(target.client("s3"), target.quarantine_bucket),

@@ -11,11 +11,11 @@ import pytest
 
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.sessions import local_client
 from falcon_balances.cli import api
-from falcon_balances.cli.clients import local_client
 from falcon_balances.cli.target import Target
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, block_writes
-from falcon_balances.domain.counting import AddCounters
+from falcon_balances.domain.table_writes import AddCounters
 from lambdas.balance_api.blocking import request_block
 from tests.e2e import observed
 from tests.e2e.events import confirmed, context, jsonl, local, reconciled

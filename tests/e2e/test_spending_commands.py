@@ -9,8 +9,10 @@ from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.blocks import block_writes
-from falcon_balances.domain.operations import PayoutRequest, Stage
-from falcon_balances.domain.payouts import PayoutState, payout_block, withdrawal_of
+from falcon_balances.domain.direct_operations import PayoutRequest
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.payouts import payout_block, withdrawal_of
 from tests.e2e import observed
 from tests.e2e.events import DATE, FOR_EVER, confirmed, context, direct, jsonl, reconciled
 

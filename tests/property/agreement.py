@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from falcon_balances.domain.counting import ItemKey
 from falcon_balances.domain.operations import PSP_STAGES, Segment
+from falcon_balances.domain.table_keys import ItemKey
 
 Sums = Mapping[str, int]
 Items = Mapping[ItemKey, Sums]

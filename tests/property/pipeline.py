@@ -18,8 +18,8 @@ from falcon_balances.fakes.interruptions import Interrupt
 from falcon_balances.settings import DispatcherSettings
 from inprocess.functions import Functions
 from inprocess.places import MemoryPlaces
+from lambdas.cutter.handler import put_cuts
 from lambdas.dispatcher.dispatching import QueuedMessage, dispatch
-from lambdas.reducer.cuts import put_cuts
 
 STATE_MACHINES = Path(__file__).parents[2] / "state_machines"
 STATES: dict[str, Any] = json.loads((STATE_MACHINES / "balance_operations.asl.json").read_text())

@@ -70,8 +70,8 @@ FAULTS = (
     Fault(
         "cuts met while records are parked",
         "lambdas/reducer/batch.py",
-        "    if not _still_parked(batch, state, world):\n",
-        "    if _still_parked(batch, state, world) in (True, False):\n",
+        "    if not _still_parked(batch, state, ports):\n",
+        "    if _still_parked(batch, state, ports) in (True, False):\n",
         first=REVISING,
     ),
     Fault(
@@ -103,8 +103,8 @@ FAULTS = (
     Fault(
         "publish before PUT",
         "lambdas/persister/handler.py",
-        "        for segment in claim.segments:\n",
-        "        for segment in claim.segments if claim is not message.claim else ():\n",
+        "        append_claimed(log, claim)\n",
+        "        if claim is not message.claim:\n            append_claimed(log, claim)\n",
     ),
     Fault(
         "publisher before persister in the state machine",
@@ -116,6 +116,7 @@ FAULTS = (
         "PUT before claim",
         "lambdas/persister/handler.py",
         "    try:\n        decided = decide(claims, message, now)\n",
+        "    from falcon_balances.adapters.ports import LogObject\n"
         "    for segment in message.claim.segments:\n"
         "        body = message.claim.body_of(segment).encode()\n"
         "        ours = LogObject(body, message.claim.log_metadata(segment))\n"
@@ -137,7 +138,7 @@ FAULTS = (
     ),
     Fault(
         "mark without condition",
-        "falcon_balances/domain/counting.py",
+        "falcon_balances/domain/table_writes.py",
         "    only_if_absent: bool = True\n",
         "    only_if_absent: bool = False\n",
     ),
@@ -164,13 +165,13 @@ FAULTS = (
     ),
     Fault(
         "two stages in one batch not counted upon each other",
-        "falcon_balances/domain/parts.py",
+        "falcon_balances/domain/transactions.py",
         "        before = now.get(change.key) or seen.get(change.key)\n",
         "        before = seen.get(change.key)\n",
     ),
     Fault(
         "a window that goes back within a shard",
-        "lambdas/reducer/batch.py",
+        "lambdas/reducer/batch_as_read.py",
         "        self.floor = window = window_of(",
         "        window = window_of(",
     ),
@@ -191,7 +192,7 @@ FAULTS = (
     ),
     Fault(
         "two authorizations above the sale",
-        "falcon_balances/domain/authorizations.py",
+        "falcon_balances/domain/refund_authorization.py",
         "            at_least=left if authorization.sale_is_known else None,\n",
         "            at_least=None,\n",
         first=("tests/component/test_authorizations.py",),
@@ -218,14 +219,14 @@ FAULTS = (
     Fault(
         "an operation not noted as late",
         "falcon_balances/domain/parts.py",
-        "        additions |= _late(arrived, mark)\n",
+        "        additions |= _late(arrived, mark.key.pk)\n",
         "        pass\n",
     ),
     Fault(
         "what is late not told apart in its day",
         "falcon_balances/domain/parts.py",
-        '        by_type |= {f"{LATE}{name}": amount for name, amount in by_type.items()}\n',
-        "        pass\n",
+        "        for is_late in (False, True) if _is_late(arrived) else (False,):\n",
+        "        for is_late in (False,):\n",
     ),
     Fault(
         "swallowed conflict",
@@ -249,12 +250,12 @@ FAULTS = (
         "cut met before what lies before it is counted",
         "lambdas/reducer/batch.py",
         "    for group in transactions(part for part, _ in batch.parts.values()):\n"
-        "        _count(group, batch, world)\n",
+        "        count(group, batch, ports)\n",
         "    for cut in batch.cuts:\n"
-        "        if world.store.meet_cut(cut, shard_id).issuperset(cut.shards):\n"
-        "            world.store.advance_as_of(cut.cut_at)\n"
+        "        if is_complete(cut, ports.store.meet_cut(cut, shard_id)):\n"
+        "            ports.store.advance_as_of(cut.cut_at)\n"
         "    for group in transactions(part for part, _ in batch.parts.values()):\n"
-        "        _count(group, batch, world)\n",
+        "        count(group, batch, ports)\n",
     ),
     Fault(
         "a closed quarter counted into",
@@ -264,7 +265,7 @@ FAULTS = (
     ),
     Fault(
         "the floor of a split shard's parents forgotten",
-        "lambdas/reducer/batch.py",
+        "falcon_balances/domain/cuts.py",
         "    pending = list(parents[shard_id])\n",
         "    pending: list[str] = []\n",
         first=SPLITTING,
@@ -299,9 +300,9 @@ FAULTS = (
     ),
     Fault(
         "payout given up after logging",
-        "falcon_balances/domain/payouts.py",
-        "    return GivingUp(PayoutState.DECIDED,",
-        "    return GivingUp(PayoutState.LOGGING,",
+        "falcon_balances/domain/payout_states.py",
+        "GIVE_UP: Final = Move(PayoutState.DECIDED,",
+        "GIVE_UP: Final = Move(PayoutState.LOGGING,",
         first=SPENDING,
     ),
     Fault(
@@ -332,21 +333,21 @@ FAULTS = (
     ),
     Fault(
         "block settled without the condition that it is active",
-        "falcon_balances/fakes/balance_store.py",
-        '            return there.get("status") == "active" and is_due\n',
-        "            return is_due\n",
+        "falcon_balances/domain/table_writes.py",
+        '        return there.get("status") == "active" and is_due\n',
+        "        return is_due\n",
         first=SPENDING,
     ),
     Fault(
         "payout decided again on a retry",
-        "lambdas/payouts/decider.py",
+        "lambdas/payout_decider/handler.py",
         "        if isinstance(found, ClaimV1):\n            return found\n",
         "        if isinstance(found, ClaimV1):\n            return ours\n",
         first=SPENDING,
     ),
     Fault(
         "an outcome not announced",
-        "lambdas/payouts/announcer.py",
+        "lambdas/payout_announcer/handler.py",
         "        topic.announce(outcome)\n",
         "        if message.rejection is None:\n            topic.announce(outcome)\n",
         first=SPENDING,

@@ -12,7 +12,8 @@ from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.contracts.stream_records import SegmentRecordV1, parse_stream_record
 from falcon_balances.domain.balances import fold
 from falcon_balances.domain.compact_lines import lines_of_text
-from falcon_balances.domain.counting import ItemKey, balance_sk, mark_sk, merchant_pk
+from falcon_balances.domain.counted_order import MarkKey
+from falcon_balances.domain.direct_operations import StagedOperation
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.instants import quarter_of, rfc3339
@@ -25,15 +26,16 @@ from falcon_balances.domain.operations import (
     PspOperation,
     Segment,
     Stage,
-    StagedOperation,
     read_staged,
     staged,
 )
-from falcon_balances.domain.payouts import PayoutState
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey, merchant_pk
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
-from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from tests.property.agreement import (
     check_effects_add_up,
@@ -271,7 +273,7 @@ class Promises:
             key: _not_zero(value) for key, value in items.items() if key.sk.startswith("BALANCE#")
         }
         assert balances == {
-            ItemKey(merchant_pk(merchant), balance_sk(shop, currency)): _not_zero(counters)
+            ItemKey(merchant_pk(merchant), BalanceKey(shop, currency).sk): _not_zero(counters)
             for (merchant, shop, currency), counters in expected.items()
         }
         windows: dict[ItemKey, Counter[str]] = {}
@@ -316,7 +318,7 @@ class Promises:
             for held in world.stream.by_id.values()
             for record in reversed(held.records)
         ]
-        replayed = World(store, stream, MemoryQuarantine(), wait=lambda _delay_s: None)
+        replayed = ReducerPorts(store, stream, MemoryQuarantine(), wait=lambda _delay_s: None)
         for _ in range(REVISIONS_MAX):
             reduce_batch(next(iter(stream.by_id)), records * 2, replayed)
         assert store.parked == set(), "counted, but parked as well"
@@ -354,7 +356,7 @@ def _mark_of(data: bytes) -> ItemKey | None:
     if not isinstance(said, SegmentRecordV1):
         return None
     segment = said.to_segment()
-    sk = mark_sk(segment.falcon_operation_id, segment.staged)
+    sk = MarkKey(segment.falcon_operation_id, segment.staged).sk
     return ItemKey(merchant_pk(said.merchant_id), sk)
 
 

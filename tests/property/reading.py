@@ -11,14 +11,15 @@ from unittest.mock import patch
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from hypothesis import currently_in_test_context, event
 
-from falcon_balances.adapters.merchant_reads import mark_of
+from falcon_balances.adapters.merchant_items import mark_of
 from falcon_balances.domain.balances import fold
-from falcon_balances.domain.counting import ItemKey, is_balance, merchant_pk, stage_counters
+from falcon_balances.domain.counting import stage_counters
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import BalanceKey, Figures, Mark, NotClosedError, Past
+from falcon_balances.domain.history import Figures, Mark, NotClosedError, Past
 from falcon_balances.domain.instants import QUARTER, quarter_of
 from falcon_balances.domain.operations import BalanceOperation, Segment
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey, is_balance, merchant_pk
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from lambdas.balance_api import reading as product
 from lambdas.balance_api.reading import (

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose
-from falcon_balances.domain.counting import ItemKey, mark_sk, merchant_pk
+from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.errors import RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.payouts import Outcome, PayoutState, outcome_id, rejection_id
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.payouts import Outcome, outcome_id, rejection_id
+from falcon_balances.domain.table_keys import ItemKey, merchant_pk
 from tests.property.promises import Promises
 
 _ENDED_AS = {
@@ -83,7 +85,7 @@ class SpendingPromises(Promises):
     def _is_spent(self, block: Block) -> bool:
         """Whichever stage of a refund comes first, and whomever it debits."""
         if block.purpose is Purpose.PAYOUT:
-            mark = mark_sk(block.block_id, Stage.PAYOUT)
+            mark = MarkKey(block.block_id, Stage.PAYOUT).sk
             return ItemKey(merchant_pk(block.merchant_id), mark) in self._world.store.marks
         begins = f"OPERATION#{block.operation_id}#"
         return any(key.sk.startswith(begins) for key in self._world.store.marks)

@@ -11,13 +11,15 @@ from hypothesis.stateful import initialize, rule
 from falcon_balances.adapters.authorizing import end_authorization, find_authorization
 from falcon_balances.contracts.authorizations import RefundAuthorizationRequestV1
 from falcon_balances.contracts.blocks import BlockRequestV1
-from falcon_balances.domain.authorizations import Authorization, attempt_key, debits_of
+from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.blocks import BlockStatus, manual_block_id
-from falcon_balances.domain.counting import ItemKey, block_sk, merchant_pk
 from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.payout_states import GIVE_UP
 from falcon_balances.domain.payouts import giving_up
+from falcon_balances.domain.refund_authorization import debits_of
 from falcon_balances.domain.splitting import split
+from falcon_balances.domain.table_keys import AttemptKey, BlockKey, ItemKey, merchant_pk
 from lambdas.balance_api.authorizing import AuthorizationConflictError, request_authorization
 from lambdas.balance_api.blocking import BlockConflictError, release, request_block
 from lambdas.expirer.handler import expire_blocks
@@ -228,12 +230,12 @@ class SpendingMachine(Machine):
             self._start("release", lambda: self._release(ids[position % len(ids)]), s)
 
     def _release(self, block_id: str) -> None:
-        store, key = self.pipeline.store, ItemKey(merchant_pk("m-ann"), block_sk(block_id))
+        store, key = self.pipeline.store, ItemKey(merchant_pk("m-ann"), BlockKey(block_id).sk)
         found = store.blocks([key]).get(key)
         if found is None:
             return
         if found.operation_id is not None and found.attempt is not None:
-            held = find_authorization(attempt_key(found.operation_id, found.attempt), store)
+            held = find_authorization(AttemptKey(found.operation_id, found.attempt).item, store)
             if held is not None:
                 end = BlockStatus.RELEASED
                 end_authorization(held, end, self.pipeline.now, "tester", store, wait=_no_wait)
@@ -253,11 +255,11 @@ class SpendingMachine(Machine):
         )
 
     def _give_up(self, operation_id: str) -> None:
-        key = ItemKey(merchant_pk("m-ann"), block_sk(operation_id))
+        key = ItemKey(merchant_pk("m-ann"), BlockKey(operation_id).sk)
         block = self.pipeline.store.blocks([key]).get(key)
         if block is not None:
-            up = giving_up(block, self.pipeline.now, "tester")
-            self.pipeline.payouts.move(operation_id, up.source, up.target, up.writes)
+            writes = giving_up(block, self.pipeline.now, "tester")
+            self.pipeline.payouts.move(operation_id, *GIVE_UP, writes)
 
     @rule(stage=st.sampled_from(Stage), batch_size=st.integers(1, 4), schedule=SCHEDULE)
     def dispatch(self, stage: Stage, batch_size: int, schedule: list[Any]) -> None:

@@ -12,9 +12,9 @@ from falcon_balances.cli.target import Target
 if TYPE_CHECKING:
     from falcon_balances.audit.log_objects import LogSource
     from falcon_balances.audit.not_fitting import Noted
-    from falcon_balances.domain.findings import KnownFinding
+    from falcon_balances.domain.known_findings import KnownFinding
     from falcon_balances.domain.operations import BalanceOperation
-    from falcon_balances.domain.sales import SaleKey
+    from falcon_balances.domain.sale_keys import SaleKey
 
 NOT_OF_THE_PAST: Final = "not looked at: it is told as it stands now, so without --at"
 _COLUMNS: Final = ("kind", "psp_id", "reference", "falcon_operation_id", "amounts")
@@ -58,7 +58,8 @@ def show(found: Sequence[Any]) -> None:
 def _sale_of(main: "BalanceOperation") -> "SaleKey | None":
     """By its names alone: the log does not say under which merchant it lies."""
     from falcon_balances.domain.operations import OperationType  # noqa: PLC0415
-    from falcon_balances.domain.sales import OF_A_SALE, SaleKey  # noqa: PLC0415
+    from falcon_balances.domain.sale_keys import SaleKey  # noqa: PLC0415
+    from falcon_balances.domain.sale_parts import OF_A_SALE  # noqa: PLC0415
 
     if main.type is OperationType.CAPTURE:
         return SaleKey("", main.psp_id, main.external_reference)

@@ -21,11 +21,10 @@ from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.contracts.merchant_contexts import context_document
 from falcon_balances.contracts.operation_documents import LineV1, SetAsideV1
-from falcon_balances.domain.counting import ItemKey, merchant_pk, standing_sk
 from falcon_balances.domain.history import block_ids
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.log_format import merchant_of
-from falcon_balances.domain.merchant_context import ContextKey
+from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.operations import (
     PSP_STAGES,
     BalanceOperation,
@@ -34,6 +33,7 @@ from falcon_balances.domain.operations import (
     staged,
 )
 from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import ItemKey, StandingKey, merchant_pk, parse_merchant_pk
 
 ENVIRONMENT: Final = "not looked at: needs the environment, without --log FOLDER"
 _STAGES: Final = list(Stage)
@@ -211,7 +211,7 @@ class _Telling:
     def _context(self, version: str, lines: Sequence[BalanceOperation]) -> dict[str, Any]:
         """`fees_expected` beside `fees_charged`: worked out again from the context in force."""
         assert self._target is not None  # noqa: S101 - a claim was read from it
-        key = ContextKey(*version.partition("@")[0].split("|"))
+        key = MerchantContext.key_of_claimed(version)
         directory = DynamoMerchantDirectory(
             self._target.client("dynamodb"), self._target.context_table
         )
@@ -290,7 +290,7 @@ class _Telling:
             return dict.fromkeys(("blocks", "corrected_by", "open"), ENVIRONMENT)
         store = DynamoBalanceStore(self._target.client("dynamodb"), self._target.balances_table)
         reads = [self._reads(self._target, each) for each in merchants]
-        keys = [ItemKey(merchant_pk(each), standing_sk(self._id)) for each in merchants]
+        keys = [ItemKey(merchant_pk(each), StandingKey(self._id).sk) for each in merchants]
         found = store.items(keys)
         standings = {key: Standing.from_attributes(key, said) for key, said in found.items()}
         blocks = [
@@ -303,7 +303,7 @@ class _Telling:
             "blocks": [SetAsideV1.of(each).model_dump(mode="json") for each in blocks],
             "corrected_by": sorted({id_ for each in reads for id_ in each.corrections(self._id)}),
             "open": {
-                key.pk.removeprefix(merchant_pk("")): each.disagreement.value
+                parse_merchant_pk(key.pk): each.disagreement.value
                 for key, each in standings.items()
                 if each.disagreement is not None
             },

@@ -10,7 +10,8 @@ from falcon_balances.audit.log_objects import LogSource, revision_of
 from falcon_balances.audit.verifier.chain import folder_of_manifests
 from falcon_balances.audit.verifier.files import MANIFEST_MAX_BYTES, read_plain
 from falcon_balances.cli.target import Target
-from falcon_balances.contracts.claims import ClaimedSegment, ClaimV1
+from falcon_balances.contracts.claimed import ClaimedSegment
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.log_format import merchant_of
 from falcon_balances.domain.operations import BalanceOperation, Stage
 

@@ -1,4 +1,7 @@
-"""Brings a cloud assembly into the embedded AWS: bootstrap, assets, one stack after the other."""
+"""Brings a cloud assembly into the embedded AWS: bootstrap, assets, one stack after the other.
+
+The one module beside the adapters that calls AWS: what it does is of no use elsewhere.
+"""
 
 import io
 import json
@@ -8,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from falcon_balances.cli.clients import AwsClient
+from falcon_balances.adapters.sessions import AwsClient
 from falcon_balances.cli.embedded.assembly import Asset, StackArtifact
 from falcon_balances.cli.errors import AwsError
 

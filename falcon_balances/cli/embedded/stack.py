@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
+from falcon_balances.adapters.sessions import AwsClient, local_client
 from falcon_balances.cli import environment, output
-from falcon_balances.cli.clients import AwsClient, local_client
 from falcon_balances.cli.embedded import assembly, deployment, process
 from falcon_balances.cli.embedded.home import Home
 from falcon_balances.cli.embedded.process import Emulator, RootKey

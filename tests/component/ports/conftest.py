@@ -10,6 +10,7 @@ from moto.dynamodb import responses as moto_responses
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
+from falcon_balances.adapters.directory_ports import MerchantDirectory
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
@@ -17,15 +18,14 @@ from falcon_balances.adapters.ports import (
     BalanceStore,
     BalanceStream,
     EventClaims,
-    MerchantDirectory,
     MerchantReads,
-    Quarantine,
     TransactionLog,
 )
 from falcon_balances.adapters.quarantine import S3Quarantine
+from falcon_balances.adapters.stage_ports import Quarantine
 from falcon_balances.adapters.transaction_log import S3TransactionLog
-from falcon_balances.domain.counting import ItemKey
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from falcon_balances.fakes.storage import (

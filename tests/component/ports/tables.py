@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from falcon_balances.adapters.ports import BalanceStore, EventClaims, MerchantReads
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.stream_records import SegmentRecordV1
-from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.money import Currency
+from falcon_balances.domain.table_keys import BalanceKey
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
-from lambdas.reducer.batch import World, reduce_batch
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from tests.builders import (
     Document,
@@ -88,5 +89,5 @@ class Tables:
         """Each time from another shard: within one, quarters never go back."""
         shard_id = f"shard-{next(self.shards)}"
         self.store.raise_shard_floor(shard_id, None)
-        world = World(self.store, self.stream, MemoryQuarantine(), wait=no_wait)
+        world = ReducerPorts(self.store, self.stream, MemoryQuarantine(), wait=no_wait)
         reduce_batch(shard_id, arrived, world)

@@ -16,10 +16,11 @@ from falcon_balances.adapters.ports import ConditionFailed, LogObject, StreamEnt
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.execution import ExecutionResult, MessageResult, SplitterInput
 from falcon_balances.contracts.merchant_contexts import context_document
-from falcon_balances.domain.counting import AddCounters, ItemKey, PutMark
 from falcon_balances.domain.cuts import Shard
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters, PutMark
 from tests.builders import context_of
 from tests.component.world import utc
 

@@ -16,15 +16,16 @@ from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.executions import StepFunctionsExecutions
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
-from falcon_balances.adapters.ports import LogObject, QuarantinedBody, StreamEntry
+from falcon_balances.adapters.ports import LogObject, StreamEntry
 from falcon_balances.adapters.quarantine import S3Quarantine
+from falcon_balances.adapters.stage_ports import QuarantinedBody
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.execution import SplitterInput
-from falcon_balances.domain.counting import ItemKey, PutMark
 from falcon_balances.domain.cuts import Cut, Shard
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey
+from falcon_balances.domain.table_writes import PutMark
 from tests.builders import claim_of, context_of
 from tests.component.world import utc
 

@@ -7,18 +7,18 @@ import pytest
 from falcon_balances.adapters.ports import ConditionFailed
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block, Purpose, block_writes
-from falcon_balances.domain.counting import (
+from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.money import Currency
+from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import (
     AddCounters,
     Drop,
-    ItemKey,
     NoteFound,
     PutMark,
     PutNewer,
     PutStanding,
 )
-from falcon_balances.domain.cuts import Cut
-from falcon_balances.domain.money import Currency
-from falcon_balances.domain.standing import Standing
 from tests.component.world import utc
 
 EUR, JPY = Currency("EUR", 2), Currency("JPY", 0)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from falcon_balances.adapters.ports import ConditionFailed
+from falcon_balances.domain.block_expiry import expiry_partition, expiry_partitions
 from falcon_balances.domain.blocks import (
     Block,
     BlockStatus,
@@ -13,11 +14,10 @@ from falcon_balances.domain.blocks import (
     Purpose,
     block_writes,
     ending_writes,
-    expiry_partition,
-    expiry_partitions,
     manual_block_id,
 )
-from falcon_balances.domain.counting import AddCounters, ItemKey, PutMark
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters, PutMark
 from tests.component.world import utc
 
 NOW = utc("2026-11-20T10:20:00")

@@ -8,12 +8,12 @@ import pytest
 
 from falcon_balances.adapters import merchant_directory
 from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.directory_ports import MerchantDirectory
 from falcon_balances.adapters.merchant_directory import (
     CACHED_S,
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
 )
-from falcon_balances.adapters.ports import MerchantDirectory
 from falcon_balances.domain.merchant_context import ContextKey, Merchant, merchants_of
 from falcon_balances.fakes.interruptions import never
 from falcon_balances.fakes.storage import MemoryMerchantDirectory

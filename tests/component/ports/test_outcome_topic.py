@@ -14,13 +14,15 @@ from jsonschema import Draft202012Validator
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.outcome_topic import SnsOutcomeTopic
 from falcon_balances.adapters.ports import OutcomeTopic
-from falcon_balances.contracts.claims import ClaimV1, Rejection
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.contracts.staged_operations import parse_document
+from falcon_balances.domain.direct_operations import PayoutRequest, PayoutReturn
 from falcon_balances.domain.errors import RejectionCode, TransientError
 from falcon_balances.domain.identity import payout_operation_id, payout_return_id
 from falcon_balances.domain.merchant_context import Merchant
-from falcon_balances.domain.operations import PayoutRequest, PayoutReturn, Stage
+from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payouts import withdrawal_of
 from falcon_balances.domain.splitting import split_direct
 from falcon_balances.fakes.storage import MemoryOutcomeTopic

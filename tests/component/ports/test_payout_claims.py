@@ -14,12 +14,15 @@ from falcon_balances.adapters.ports import ConditionFailed, PayoutClaims, TryAga
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.blocks import Block, BlockStatus, block_writes
-from falcon_balances.domain.counting import AddCounters, ItemKey
+from falcon_balances.domain.direct_operations import PayoutRequest, PayoutReturn
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.merchant_context import Merchant
-from falcon_balances.domain.operations import PayoutRequest, PayoutReturn, Stage
-from falcon_balances.domain.payouts import PayoutState, giving_up, payout_block, withdrawal_of
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.payout_states import PayoutState
+from falcon_balances.domain.payouts import giving_up, payout_block, withdrawal_of
 from falcon_balances.domain.splitting import split_direct
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryEventClaims, MemoryPayoutClaims
 from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE
@@ -77,7 +80,7 @@ def decided(request: PayoutRequest) -> tuple[ClaimV1, Block]:
 
 CLAIM, BLOCK = decided(requested())
 ID = CLAIM.falcon_operation_id
-GIVING_UP = giving_up(BLOCK, LATER, "anna").writes
+GIVING_UP = giving_up(BLOCK, LATER, "anna")
 
 
 @pytest.fixture
@@ -233,7 +236,7 @@ def test_from_another_state_nothing_is_given_back(paying, store, state):
 
 
 def test_where_its_writes_fail_the_state_stays(paying, store):
-    store.port.transact(giving_up(BLOCK, NOW, "ben").writes)
+    store.port.transact(giving_up(BLOCK, NOW, "ben"))
     released = store.read(BLOCK.key)
     outcomes = paying.move(ID, "decided", "given_up", GIVING_UP)
     assert failed(outcomes) == [False, True, False]

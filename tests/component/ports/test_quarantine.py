@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from falcon_balances.adapters.ports import QuarantinedBody
+from falcon_balances.adapters.stage_ports import QuarantinedBody
 from tests.component.world import utc
 
 BODY = b"\xff\x00 not even text"

@@ -9,7 +9,8 @@ import pytest
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.ports import ConditionFailed, RefundClaims
 from falcon_balances.adapters.refund_claims import DynamoRefundClaims
-from falcon_balances.domain.counting import AddCounters, Drop, ItemKey, PutMark
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters, Drop, PutMark
 from falcon_balances.fakes.storage import MemoryRefundClaims
 from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE
 from tests.builders import claim_of, confirmed, operation_id_of, reconciled

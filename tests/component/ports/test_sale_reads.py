@@ -6,10 +6,11 @@ import pytest
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.findings import DynamoFindings
-from falcon_balances.domain.counting import ItemKey, merchant_pk
-from falcon_balances.domain.findings import FindingKind, FindingStatus
+from falcon_balances.domain.findings import FindingKind
+from falcon_balances.domain.known_findings import FindingStatus
 from falcon_balances.domain.operations import OperationType
-from falcon_balances.domain.sales import SaleKey
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.table_keys import ItemKey, merchant_pk
 from inprocess.aws import BALANCES_TABLE
 from tests.builders import Document, operation_id_of
 from tests.component.ports.conftest import MOTO

@@ -1,7 +1,8 @@
 import pytest
 from hypothesis import given
 
-from falcon_balances.contracts.claims import ClaimV1, Rejection
+from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
 from falcon_balances.domain.log_format import csv_body, log_key

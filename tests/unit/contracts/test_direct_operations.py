@@ -9,9 +9,10 @@ from typing import Any, Final
 import pytest
 
 from falcon_balances.contracts.staged_operations import parse_document, parse_message
+from falcon_balances.domain.direct_operations import Adjustment, DirectOperation, PayoutRequest
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.operations import Adjustment, DirectOperation, PayoutRequest, Stage
+from falcon_balances.domain.operations import Stage
 from tests.unit.contracts.messages import ABSENT, SENT_AT, Document, code_of, message, rejection
 
 BALANCE: Final[Document] = {

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from falcon_balances.domain.block_expiry import expiry_partition, expiry_partitions
 from falcon_balances.domain.blocks import (
     Block,
     BlockStatus,
@@ -11,29 +12,17 @@ from falcon_balances.domain.blocks import (
     Purpose,
     block_writes,
     ending_writes,
-    expiry_partition,
-    expiry_partitions,
     left_over,
     logged_blocks,
     manual_block_id,
     settled,
     spendable,
 )
-from falcon_balances.domain.counting import (
-    AddCounters,
-    EndBlock,
-    ItemKey,
-    PutMark,
-    PutStanding,
-)
 from falcon_balances.domain.operations import Segment, Stage
-from falcon_balances.domain.parts import (
-    ArrivedSegment,
-    CountablePart,
-    countable_parts,
-    joined,
-    writes_of,
-)
+from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters, EndBlock, PutMark, PutStanding
+from falcon_balances.domain.transactions import joined, writes_of
 from tests.unit.domain.events import segment_of
 
 NOW = datetime(2026, 11, 20, 10, 20, tzinfo=UTC)

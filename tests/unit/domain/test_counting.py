@@ -4,7 +4,7 @@ from itertools import permutations
 import pytest
 
 from falcon_balances.domain.balances import Balance, fold
-from falcon_balances.domain.counting import COUNTERS, stage_counters
+from falcon_balances.domain.counting import COUNTERS, available_at_once, stage_counters
 from falcon_balances.domain.operations import Segment, Stage
 from tests.unit.domain.events import EURO, segment_of
 
@@ -20,6 +20,14 @@ from tests.unit.domain.events import EURO, segment_of
 )
 def test_lines_count_in_their_stage_whatever_the_other_says(stage, counters):
     assert stage_counters(stage, 7, 2) == counters | {"operations_count": 2}
+
+
+@pytest.mark.parametrize(
+    ("stage", "available"),
+    [(Stage.CONFIRMED, 0), (Stage.RECONCILED, 0), (Stage.PAYOUT, -7), (Stage.ADJUSTMENT, -7)],
+)
+def test_lines_change_available_at_once_where_no_other_stage_has_a_say(stage, available):
+    assert available_at_once(stage, -7) == available
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import pytest
 
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.effects import effect_text, read_effect
-from falcon_balances.domain.history import BalanceKey
+from falcon_balances.domain.table_keys import BalanceKey
 
 EFFECT = {
     BalanceKey("bs-1", "EUR"): Joint(pending=-9900, unapplied=100, available=9900),

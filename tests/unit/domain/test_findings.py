@@ -2,14 +2,12 @@
 
 import pytest
 
-from falcon_balances.domain.findings import (
-    FindingKind,
-    figures_of,
+from falcon_balances.domain.findings import FindingKind, figures_of, findings_of_sale
+from falcon_balances.domain.known_findings import (
     finding_id,
     finding_key,
     finding_partition,
     finding_partitions,
-    findings_of_sale,
 )
 from falcon_balances.domain.operations import Stage
 from tests.unit.domain.test_sales import SALE, SOLD, counted, staged

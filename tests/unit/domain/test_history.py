@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from falcon_balances.domain.history import (
-    BalanceKey,
     Figures,
     NotClosedError,
     Past,
@@ -17,6 +16,7 @@ from falcon_balances.domain.history import (
     quarters,
 )
 from falcon_balances.domain.instants import QUARTER, parse_rfc3339, rfc3339
+from falcon_balances.domain.table_keys import BalanceKey
 from tests.strategies import date_texts, few
 
 NAMES = [field.name for field in fields(Figures)]
@@ -59,12 +59,15 @@ def test_figures_add_up_in_any_order_and_what_was_added_can_be_taken_off(a, b, c
         ),
         (
             {"withdrawn": 4, "adjusted": -3, "available": -7},
-            Figures(withdrawn=4, adjusted=-3, available=-7),
+            Figures(withdrawn=4, adjusted=-3, available_before_blocks=-7),
         ),
-        ({"available": 60, "blocked": 40}, Figures(available=100)),  # set aside, but there
+        (
+            {"available": 60, "blocked": 40},
+            Figures(available_before_blocks=100),
+        ),  # set aside, but there
         ({"available": -10, "blocked": 10}, Figures()),
-        ({"blocked": 40}, Figures(available=40)),
-        ({"available": 5, "something_new": 9}, Figures(available=5)),
+        ({"blocked": 40}, Figures(available_before_blocks=40)),
+        ({"available": 5, "something_new": 9}, Figures(available_before_blocks=5)),
     ],
 )
 def test_figures_are_counters_before_blocks(counters, expected):

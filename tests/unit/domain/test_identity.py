@@ -8,6 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from falcon_balances.domain.direct_operations import (
+    Adjustment,
+    DirectOperation,
+    PayoutRequest,
+    PayoutReturn,
+)
 from falcon_balances.domain.identity import (
     NAMESPACE,
     balance_operation_uuid,
@@ -17,14 +23,7 @@ from falcon_balances.domain.identity import (
     uuid5_text,
 )
 from falcon_balances.domain.money import Currency, Money
-from falcon_balances.domain.operations import (
-    Adjustment,
-    DirectOperation,
-    OperationType,
-    PayoutRequest,
-    PayoutReturn,
-    Stage,
-)
+from falcon_balances.domain.operations import OperationType, Stage
 from falcon_balances.domain.splitting import split
 from tests.unit.domain.events import context, directory, event
 

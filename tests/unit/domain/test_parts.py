@@ -6,22 +6,23 @@ import pytest
 
 from falcon_balances.domain.blocks import Block, Purpose, left_over, settled
 from falcon_balances.domain.compact_lines import compact_text
-from falcon_balances.domain.counting import AddCounters, ItemKey, PutMark, PutStanding, TableWrite
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.log_format import log_key
 from falcon_balances.domain.operations import OperationType, Segment, Stage
-from falcon_balances.domain.parts import (
+from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sale_parts import SalePart
+from falcon_balances.domain.sales import sale_effect
+from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters, PutMark, PutStanding, TableWrite
+from falcon_balances.domain.transactions import (
     TRANSACTION_BYTES_MAX,
     TRANSACTION_ITEMS_MAX,
-    ArrivedSegment,
-    CountablePart,
-    countable_parts,
     joined,
     transactions,
     writes_of,
 )
-from falcon_balances.domain.sales import SaleKey, SalePart, sale_effect
-from falcon_balances.domain.standing import Standing
 from tests.unit.domain.events import segment_of
 
 ARRIVED_AT = datetime(2026, 3, 5, 10, 30, tzinfo=UTC)

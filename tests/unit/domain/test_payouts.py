@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from falcon_balances.domain.direct_operations import PayoutRequest
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.money import Currency, Money
-from falcon_balances.domain.operations import PayoutRequest
 from falcon_balances.domain.payouts import is_expired
 
 NOON = parse_rfc3339("2026-11-20T12:00:00Z")

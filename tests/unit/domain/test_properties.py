@@ -12,29 +12,22 @@ from falcon_balances.domain import parts
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import fold
 from falcon_balances.domain.compact_lines import compact_text, lines_of_text
-from falcon_balances.domain.counting import (
-    COUNTERS,
-    AddCounters,
-    ItemKey,
-    PutMark,
-    PutStanding,
-    TableWrite,
-    add_to,
-)
+from falcon_balances.domain.counting import COUNTERS, add_to
 from falcon_balances.domain.effects import read_effect
 from falcon_balances.domain.identity import canonical_document, falcon_operation_id, fingerprint
 from falcon_balances.domain.instants import quarter_of
 from falcon_balances.domain.log_format import csv_body, expected_uuids, log_key, parse_csv_body
 from falcon_balances.domain.operations import SIGN_BY_TYPE, OperationType, Segment
-from falcon_balances.domain.parts import (
+from falcon_balances.domain.parts import ArrivedSegment, countable_parts
+from falcon_balances.domain.standing import Standing
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters, PutMark, PutStanding, TableWrite
+from falcon_balances.domain.transactions import (
     TRANSACTION_ITEMS_MAX,
-    ArrivedSegment,
-    countable_parts,
     joined,
     transactions,
     writes_of,
 )
-from falcon_balances.domain.standing import Standing
 from tests.strategies import Case, accepted_cases, few, instants, journals
 
 FEES = (OperationType.PSP_FEE, OperationType.MARKETPLACE_FEE)

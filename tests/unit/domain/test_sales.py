@@ -4,19 +4,12 @@ from itertools import permutations
 
 import pytest
 
-from falcon_balances.domain.counting import ItemKey
 from falcon_balances.domain.operations import OperationType, Stage
-from falcon_balances.domain.sales import (
-    Sale,
-    SaleKey,
-    SaleOperation,
-    SalePart,
-    StagedPart,
-    difference,
-    sale_change,
-    sale_effect,
-    sale_part,
-)
+from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sale_operations import SaleOperation, difference
+from falcon_balances.domain.sale_parts import SalePart, StagedPart, sale_change, sale_part
+from falcon_balances.domain.sales import Sale, sale_effect
+from falcon_balances.domain.table_keys import ItemKey
 from tests.builders import confirmed, marketplace, operation_of
 
 SALE = SaleKey("m-1", "psp", "order 1#2")
@@ -69,7 +62,7 @@ def test_the_whole_amount_and_the_whole_commission_are_of_the_sale():
 
 
 def test_a_sale_is_found_by_its_key_whatever_its_reference_holds():
-    assert SaleKey.of_item(SALE.item) == SALE
+    assert SaleKey.parse(SALE.item) == SALE
     assert SALE.item.sk == "SALE#psp#order 1#2"
     assert SALE.operation_item("x").sk == f"SALE_OPERATION#{SALE.sale_id}#x"
 

@@ -3,8 +3,6 @@ from dataclasses import replace
 import pytest
 
 from falcon_balances.domain.available import Joint
-from falcon_balances.domain.counting import ItemKey
-from falcon_balances.domain.history import BalanceKey
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import Segment, Stage
@@ -18,6 +16,7 @@ from falcon_balances.domain.standing import (
     movements_of,
     standing_after,
 )
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey
 from tests.unit.domain.events import segment_of
 
 KEY = ItemKey("MERCHANT#m", "STANDING#operation-0")

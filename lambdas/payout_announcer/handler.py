@@ -17,7 +17,7 @@ from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import ExecutionResult
 from falcon_balances.contracts.payouts import DecidedMessage, PayoutLoggerInput, PayoutOutcomeV1
 from falcon_balances.domain.errors import IntegrityError, TransientError
-from falcon_balances.domain.payouts import PayoutState
+from falcon_balances.domain.payout_states import PAY
 from falcon_balances.observability import logger
 from falcon_balances.settings import PayoutAnnouncerSettings
 
@@ -45,9 +45,9 @@ def _outcome(message: DecidedMessage, claims: PayoutClaims) -> PayoutOutcomeV1:
 
 
 def _to_paid(claim: ClaimV1, claims: PayoutClaims) -> None:
-    if claim.state != PayoutState.LOGGING:
+    if claim.state != PAY.source:
         return
-    outcomes = claims.move(claim.falcon_operation_id, PayoutState.LOGGING, PayoutState.PAID)
+    outcomes = claims.move(claim.falcon_operation_id, *PAY)
     for outcome in outcomes:
         # After `logging` it can only be paid already, by another attempt at the same message.
         if not isinstance(outcome, ConditionFailed):

@@ -16,24 +16,23 @@ from typing import TYPE_CHECKING, Any, Final
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.directory_ports import ContextReader
 from falcon_balances.adapters.logged_money import logged_money
 from falcon_balances.adapters.merchant_directory import (
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
 )
 from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
-from falcon_balances.adapters.ports import (
-    ConditionFailed,
-    ContextReader,
-    PayoutClaims,
-    WriteOutcome,
-)
+from falcon_balances.adapters.ports import ConditionFailed, PayoutClaims, WriteOutcome
+from falcon_balances.adapters.retries import delays
 from falcon_balances.adapters.transaction_log import S3TransactionLog
-from falcon_balances.contracts.claims import ClaimV1, Rejection
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import SplitterInput, ValidMessage
 from falcon_balances.contracts.payouts import DecidedMessage, PayoutLoggerInput
+from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.domain.blocks import Block, LoggedMoney, block_writes, spendable
+from falcon_balances.domain.direct_operations import DirectOperation, PayoutRequest, PayoutReturn
 from falcon_balances.domain.errors import (
     IntegrityError,
     RejectedOperation,
@@ -43,15 +42,9 @@ from falcon_balances.domain.errors import (
 from falcon_balances.domain.identity import fingerprint, payout_operation_id
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.merchant_context import Merchant
-from falcon_balances.domain.operations import DirectOperation, PayoutRequest, PayoutReturn, Stage
-from falcon_balances.domain.payouts import (
-    PayoutState,
-    Refusal,
-    is_expired,
-    payable,
-    payout_block,
-    withdrawal_of,
-)
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.payout_states import UNDER_WAY, PayoutState
+from falcon_balances.domain.payouts import Refusal, is_expired, payable, payout_block, withdrawal_of
 from falcon_balances.domain.splitting import check_balance, split_direct
 from falcon_balances.settings import PayoutDeciderSettings
 
@@ -60,13 +53,12 @@ if TYPE_CHECKING:
 
 # How long one execution waits in all, well under its task's time-out: first for others who write
 # to the same balances, then for requests that come a moment behind their returns.
-CONTENTION_DELAYS_S: Final = tuple(0.05 * 2**n for n in range(7))
+CONTENTION_DELAYS_S: Final = tuple(delays(7, 0.05))
 RETURN_DELAYS_S: Final = (1.5,) * 5
-_UNDER_WAY: Final = {PayoutState.DECIDED, PayoutState.LOGGING}
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class DeciderPorts:
     """What the decider works on. `read_log` is asked about merchants of high risk only."""
 
     claims: PayoutClaims
@@ -84,7 +76,7 @@ class _Patience:
 
 
 def decide_payouts(
-    step: SplitterInput, directory: ContextReader, world: World
+    step: SplitterInput, directory: ContextReader, ports: DeciderPorts
 ) -> PayoutLoggerInput:
     patience = _Patience(iter(CONTENTION_DELAYS_S), iter(RETURN_DELAYS_S))
     operations = [_direct(message) for message in step.messages]
@@ -94,7 +86,7 @@ def decide_payouts(
         said = {"message_id": message.message_id, "event": message.event}
         merchant = merchants.get(operation.merchant_id)
         try:
-            claim = _decide(message, operation, merchant, world, patience)
+            claim = _decide(message, operation, merchant, ports, patience)
         except RejectedOperation as rejected:
             decided.append(DecidedMessage(**said, rejection=Rejection.of(rejected)))
         else:
@@ -125,7 +117,7 @@ def _decide(
     message: ValidMessage,
     operation: DirectOperation,
     merchant: Merchant | None,
-    world: World,
+    ports: DeciderPorts,
     patience: _Patience,
 ) -> ClaimV1:
     """The claim in force, of whatever content."""
@@ -133,30 +125,30 @@ def _decide(
     if isinstance(operation, PayoutRequest):
         asked = ClaimV1.of(operation, message.received_at)
         is_high_risk = merchant is not None and merchant.is_high_risk
-        return _decide_request(asked, operation, world, patience, is_high_risk=is_high_risk)
+        return _decide_request(asked, operation, ports, patience, is_high_risk=is_high_risk)
     assert isinstance(operation, PayoutReturn)  # noqa: S101 - the stage has no others
     asked = ClaimV1.of(operation, message.received_at, split_direct(operation, merchant))
-    return _decide_return(asked, operation, world, patience)
+    return _decide_return(asked, operation, ports, patience)
 
 
 def _decide_request(
     asked: ClaimV1,
     request: PayoutRequest,
-    world: World,
+    ports: DeciderPorts,
     patience: _Patience,
     *,
     is_high_risk: bool,
 ) -> ClaimV1:
     """The claim in force. Not enough is recorded too, so that it stays so on every retry."""
-    if is_expired(request, parse_rfc3339(asked.received_at), world.now):
-        return _refused(asked, world.claims, refusal=Refusal.EXPIRED)
+    if is_expired(request, parse_rfc3339(asked.received_at), ports.now):
+        return _refused(asked, ports.claims, refusal=Refusal.EXPIRED)
     amount = request.amount.minor
     while True:
         event = withdrawal_of(request, amount)
         ours = ClaimV1.of(request, asked.received_at, event, state=PayoutState.DECIDED)
-        block = payout_block(request, amount, world.now)
-        logged = world.read_log(block) if is_high_risk else None
-        found = world.claims.decide(ours, block_writes(block, logged))
+        block = payout_block(request, amount, ports.now)
+        logged = ports.read_log(block) if is_high_risk else None
+        found = ports.claims.decide(ours, block_writes(block, logged))
         if found is None:
             return ours
         if isinstance(found, ClaimV1):
@@ -166,12 +158,12 @@ def _decide_request(
             delay_s = next(patience.contention, None)
             if delay_s is None:
                 raise TransientError(f"payout {asked.falcon_operation_id} not decided")
-            world.wait(delay_s)
+            ports.wait(delay_s)
             continue
         less = payable(request, available)
         if less is None:
             scaled = str(replace(request.amount, minor=available))
-            return _refused(asked, world.claims, available=scaled)
+            return _refused(asked, ports.claims, available=scaled)
         amount = less
 
 
@@ -191,25 +183,25 @@ def _short_of(
     return spendable(short.attributes, logged) if isinstance(short, ConditionFailed) else None
 
 
-def _settled_payout(operation_id: str, world: World, patience: _Patience) -> ClaimV1 | None:
+def _settled_payout(operation_id: str, ports: DeciderPorts, patience: _Patience) -> ClaimV1 | None:
     """Messages come in any order: a request sent just before its return may be a moment behind."""
     while True:
-        payout = world.claims.find(operation_id, Stage.PAYOUT)
-        if payout is not None and payout.state not in _UNDER_WAY:
+        payout = ports.claims.find(operation_id, Stage.PAYOUT)
+        if payout is not None and payout.state not in UNDER_WAY:
             return payout
         delay_s = next(patience.returns, None)
         if delay_s is None:
             return payout
-        world.wait(delay_s)
+        ports.wait(delay_s)
 
 
 def _decide_return(
-    asked: ClaimV1, returned: PayoutReturn, world: World, patience: _Patience
+    asked: ClaimV1, returned: PayoutReturn, ports: DeciderPorts, patience: _Patience
 ) -> ClaimV1:
     """The claim in force. What came back already is looked at where it is added to, not before."""
-    payout_id, paid = _paid(returned, world, patience)
+    payout_id, paid = _paid(returned, ports, patience)
     while True:
-        there = world.claims.claim_return(asked, payout_id, returned.amount.minor, paid)
+        there = ports.claims.claim_return(asked, payout_id, returned.amount.minor, paid)
         if there is None:
             return asked
         if isinstance(there, ClaimV1):
@@ -221,14 +213,14 @@ def _decide_return(
         delay_s = next(patience.contention, None)
         if delay_s is None:
             raise TransientError(f"return {asked.falcon_operation_id} not decided")
-        world.wait(delay_s)
+        ports.wait(delay_s)
 
 
-def _paid(returned: PayoutReturn, world: World, patience: _Patience) -> tuple[str, int]:
+def _paid(returned: PayoutReturn, ports: DeciderPorts, patience: _Patience) -> tuple[str, int]:
     """The payout's falcon_operation_id and what was paid, in minor units. `paid` is final."""
     operation_id = payout_operation_id(returned.merchant_id, returned.payout_id)
-    payout = _settled_payout(operation_id, world, patience)
-    if payout is not None and payout.state in _UNDER_WAY:
+    payout = _settled_payout(operation_id, ports, patience)
+    if payout is not None and payout.state in UNDER_WAY:
         raise TransientError(f"payout {payout.falcon_operation_id} is {payout.state}")
     if payout is None or payout.state != PayoutState.PAID:
         raise RejectedOperation(RejectionCode.NOT_PAID, "payout_id: no such payout was paid")
@@ -260,5 +252,5 @@ def _adapters() -> tuple[ContextReader, PayoutClaims, Callable[[Block], LoggedMo
 def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     step = SplitterInput.model_validate(event)
     directory, claims, read_log = _adapters()
-    world = World(claims, read_log, utc_now())
-    return decide_payouts(step, directory, world).model_dump(mode="json")
+    ports = DeciderPorts(claims, read_log, utc_now())
+    return decide_payouts(step, directory, ports).model_dump(mode="json")

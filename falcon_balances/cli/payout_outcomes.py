@@ -12,10 +12,11 @@ from falcon_balances.cli.target import Target
 from falcon_balances.contracts.blocks import BlockV1
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.counting import ItemKey, block_sk, merchant_pk
 from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.payouts import PayoutState, giving_up
+from falcon_balances.domain.payout_states import GIVE_UP
+from falcon_balances.domain.payouts import giving_up
+from falcon_balances.domain.table_keys import BlockKey, ItemKey, merchant_pk
 
 _ATTEMPTS = 5
 
@@ -75,17 +76,15 @@ def give_up(
     """
     claim = _claim(target, merchant_id, payout_id)
     for _ in range(_ATTEMPTS):
-        if claim.state == PayoutState.GIVEN_UP:
+        if claim.state == GIVE_UP.target:
             break
         block = _block(target, claim)
-        if claim.state != PayoutState.DECIDED or block is None:
+        if claim.state != GIVE_UP.source or block is None:
             raise InvalidInputError(f"the payout is {claim.state}: it cannot be given up")
         if dry_run:
             break
-        step = giving_up(block, utc_now(), by)
-        outcomes = _claims(target).move(
-            claim.falcon_operation_id, step.source, step.target, step.writes
-        )
+        writes = giving_up(block, utc_now(), by)
+        outcomes = _claims(target).move(claim.falcon_operation_id, *GIVE_UP, writes)
         if not outcomes:
             _store(target).set_negative_since(block.balance_key, None)
         elif not isinstance(outcomes[0], ConditionFailed):
@@ -105,7 +104,7 @@ def _claim(target: Target, merchant_id: str, payout_id: str) -> ClaimV1:
 
 def _block(target: Target, claim: ClaimV1) -> Block | None:
     for segment in claim.segments:
-        key = ItemKey(merchant_pk(segment.merchant_id), block_sk(claim.falcon_operation_id))
+        key = ItemKey(merchant_pk(segment.merchant_id), BlockKey(claim.falcon_operation_id).sk)
         return _store(target).blocks([key]).get(key)
     return None
 

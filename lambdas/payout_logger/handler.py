@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
-from falcon_balances.adapters.ports import ConditionFailed, LogObject, PayoutClaims, TransactionLog
-from falcon_balances.adapters.transaction_log import S3TransactionLog, append_once
+from falcon_balances.adapters.ports import ConditionFailed, PayoutClaims, TransactionLog
+from falcon_balances.adapters.transaction_log import S3TransactionLog, append_claimed
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import PersistedMessage, PublisherInput
 from falcon_balances.contracts.payouts import (
@@ -21,7 +21,7 @@ from falcon_balances.contracts.payouts import (
     PayoutLoggerOutput,
 )
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.payouts import PayoutState
+from falcon_balances.domain.payout_states import DECIDED_AGAINST, LOG
 from falcon_balances.settings import PayoutLoggerSettings
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ def log_payouts(
 
 def _to_be_logged(claim: ClaimV1, claims: PayoutClaims) -> ClaimV1:
     """The claim with its state as it is now: given up is given up, whatever was on its way."""
-    if claim.state != PayoutState.DECIDED:
+    if claim.state != LOG.source:
         return claim
-    outcomes = claims.move(claim.falcon_operation_id, PayoutState.DECIDED, PayoutState.LOGGING)
-    state: object = PayoutState.LOGGING
+    outcomes = claims.move(claim.falcon_operation_id, *LOG)
+    state: object = LOG.target
     if outcomes:
         (outcome,) = outcomes
         if not isinstance(outcome, ConditionFailed):
@@ -59,11 +59,9 @@ def _to_be_logged(claim: ClaimV1, claims: PayoutClaims) -> ClaimV1:
 
 def _log(message: DecidedMessage, log: TransactionLog) -> PersistedMessage:
     claim = message.claim
-    if claim is None or claim.state in (PayoutState.REFUSED, PayoutState.GIVEN_UP):
+    if claim is None or claim.state in DECIDED_AGAINST:
         return PersistedMessage(message_id=message.message_id, rejection=message.rejection)
-    for segment in claim.segments:
-        logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
-        append_once(log, segment.log_key, logged)
+    append_claimed(log, claim)
     return PersistedMessage(message_id=message.message_id, claim=claim)
 
 

@@ -1,22 +1,26 @@
-"""Publishing to an SNS topic in full batches, several at a time."""
+"""The topic of a stage, in SNS: events are sent in full batches, several at a time."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TYPE_CHECKING
 
-from falcon_balances.cli.clients import AwsClient
-from falcon_balances.cli.errors import AwsError
+from falcon_balances.domain.errors import TransientError
 
-_ENTRIES_MAX = 10  # of PublishBatch
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+# Of PublishBatch: https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
+_ENTRIES_MAX = 10
 MESSAGE_BYTES_MAX = 256 * 1024  # of a message, and of all messages of a batch
 _CONCURRENT = 4
 _ATTEMPTS = 3
 
 
 def publish(
-    sns: AwsClient, topic_arn: str, texts: list[str], advance: Callable[[int], None]
+    sns: "SNSClient", topic_arn: str, texts: list[str], advance: Callable[[int], None]
 ) -> None:
-    """Raises AwsError when SNS did not take a message after three attempts."""
+    """Raises TransientError where SNS did not take a message after three attempts."""
     with ThreadPoolExecutor(_CONCURRENT) as pool:
         for count in pool.map(partial(_publish_batch, sns, topic_arn), _batches(texts)):
             advance(count)
@@ -36,9 +40,9 @@ def _batches(texts: list[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _publish_batch(sns: AwsClient, topic_arn: str, batch: list[str]) -> int:
+def _publish_batch(sns: "SNSClient", topic_arn: str, batch: list[str]) -> int:
     pending = {str(number): text for number, text in enumerate(batch)}
-    failed: list[dict[str, str]] = []
+    code: str | None = None
     for _ in range(_ATTEMPTS):
         answer = sns.publish_batch(
             TopicArn=topic_arn,
@@ -47,7 +51,8 @@ def _publish_batch(sns: AwsClient, topic_arn: str, batch: list[str]) -> int:
             ],
         )
         failed = answer.get("Failed", [])
-        pending = {each["Id"]: pending[each["Id"]] for each in failed}
-        if not pending:
+        if not failed:
             return len(batch)
-    raise AwsError(f"SNS did not take {len(pending)} messages: {failed[0].get('Code')}")
+        code = failed[0].get("Code")
+        pending = {each["Id"]: pending[each["Id"]] for each in failed}
+    raise TransientError(f"SNS did not take {len(pending)} messages: {code}")

@@ -1,0 +1,65 @@
+"""Windows, days and marks as DynamoDB gives them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from falcon_balances.adapters.balance_items import untyped
+from falcon_balances.domain.compact_lines import lines_of_text
+from falcon_balances.domain.counted_order import MarkKey
+from falcon_balances.domain.effects import read_effect
+from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.history import Day, Figures, Mark, Window
+from falcon_balances.domain.instants import parse_rfc3339
+from falcon_balances.domain.operations import Stage, read_staged
+from falcon_balances.domain.table_keys import DayCounter, DayKey, ItemKey, WindowKey
+
+
+def numbers(item: Mapping[str, Any]) -> dict[str, int]:
+    return {name: int(value["N"]) for name, value in item.items() if "N" in value}
+
+
+def read_window(item: Mapping[str, Any]) -> Window:
+    start, balance = WindowKey.parse(item["sk"]["S"])
+    return Window(parse_rfc3339(start), balance, Figures.of(numbers(item)))
+
+
+def read_day(item: Mapping[str, Any]) -> Day:
+    return day_of(DayKey.parse(item["sk"]["S"]), numbers(item))
+
+
+def day_of(key: DayKey, counters: Mapping[str, int]) -> Day:
+    sums: dict[tuple[Stage, str], int] = {}
+    late: dict[tuple[Stage, str], int] = {}
+    for name, value in counters.items():
+        if name != "operations_count":
+            counter = DayCounter.parse(name)
+            target = late if counter.is_late else sums
+            target[counter.stage, counter.type] = value
+    return Day(key.day, key.balance, sums, late, counters.get("operations_count", 0))
+
+
+def read_mark(item: Mapping[str, Any]) -> Mark:
+    return mark_of(ItemKey(item["pk"]["S"], item["sk"]["S"]), untyped(item))
+
+
+def mark_of(key: ItemKey, said: Mapping[str, str | int]) -> Mark:
+    """Raises IntegrityError for a mark that the reducer would not have written."""
+    corrects = said.get("corrects")
+    try:
+        operation_id, staged, _ = MarkKey.parse(key.sk)
+        stage, revision = read_staged(staged)
+        return Mark(
+            falcon_operation_id=operation_id,
+            stage=stage,
+            revision=revision,
+            window=parse_rfc3339(str(said["window"])),
+            order=str(said["counted_order"]),
+            log_key=str(said["log_key"]),
+            fingerprint=str(said["fingerprint"]),
+            lines=lines_of_text(str(said["lines"])),
+            effect=read_effect(str(said["effect"])),
+            corrects=None if corrects is None else str(corrects),
+            blocks=tuple(each for each in str(said.get("blocks", "")).split(",") if each),
+        )
+    except (KeyError, ValueError) as error:
+        raise IntegrityError(f"{key.sk}: {error}") from error

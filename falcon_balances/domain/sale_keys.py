@@ -1,0 +1,79 @@
+"""Sales of a merchant: what identifies one, and where the table keeps what is left of it."""
+
+from typing import Final, NamedTuple, Self
+
+from falcon_balances.domain.identity import operation_id_of_reference
+from falcon_balances.domain.operations import OperationType
+from falcon_balances.domain.table_keys import (
+    ItemKey,
+    fields_after,
+    key_fields,
+    merchant_pk,
+    parse_merchant_pk,
+)
+
+
+class SaleKey(NamedTuple):
+    """A sale of a merchant. A reference may hold `#`, ids do not."""
+
+    merchant_id: str
+    psp_id: str
+    reference: str
+
+    @property
+    def item(self) -> ItemKey:
+        return ItemKey(merchant_pk(self.merchant_id), f"{SALES}{self.name}")
+
+    @classmethod
+    def parse(cls, key: ItemKey) -> Self:
+        psp_id, reference = fields_after("SALE", key.sk, 2, last_may_hold_it=True)
+        return cls(parse_merchant_pk(key.pk), psp_id, reference)
+
+    @property
+    def name(self) -> str:
+        """Without its merchant."""
+        return f"{self.psp_id}#{self.reference}"
+
+    @classmethod
+    def parse_name(cls, name: str, merchant_id: str = "") -> Self:
+        return cls(merchant_id, *key_fields(name, 2))
+
+    @property
+    def text(self) -> str:
+        return "#".join(self)
+
+    @classmethod
+    def parse_text(cls, text: str) -> Self:
+        return cls(*key_fields(text, 3))
+
+    @property
+    def sale_id(self) -> str:
+        """The falcon_operation_id of the first capture under this reference."""
+        return operation_id_of_reference(self.psp_id, OperationType.CAPTURE, self.reference)
+
+    def operation_item(self, falcon_operation_id: str) -> ItemKey:
+        sk = SaleOperationKey(self.sale_id, falcon_operation_id).sk
+        return ItemKey(merchant_pk(self.merchant_id), sk)
+
+
+SALES: Final = "SALE#"
+
+
+class SaleOperationKey(NamedTuple):
+    """What an operation took of a sale, or gave back to it."""
+
+    sale_id: str
+    falcon_operation_id: str
+
+    @property
+    def sk(self) -> str:
+        return f"{operations_of_sale(self.sale_id)}{self.falcon_operation_id}"
+
+    @classmethod
+    def parse(cls, sk: str) -> Self:
+        return cls(*fields_after("SALE_OPERATION", sk, 2))
+
+
+def operations_of_sale(sale_id: str) -> str:
+    """How the sort keys of all its operations begin."""
+    return f"SALE_OPERATION#{sale_id}#"

@@ -1,0 +1,134 @@
+"""A batch of one shard as it was read: what is to be counted, parked or refused, and its cuts."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from falcon_balances.adapters.ports import BalanceStore
+from falcon_balances.contracts.stream_records import CutRecordV1, parse_stream_record
+from falcon_balances.domain.blocks import Block
+from falcon_balances.domain.cuts import Cut, closed_until, is_believable, newest, window_of
+from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts
+from falcon_balances.domain.table_keys import ItemKey
+from lambdas.reducer.following import First
+from lambdas.reducer.gate import Awaiting, awaiting, without_predecessor
+from lambdas.reducer.records import StreamRecord
+
+_SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines", "corrects")
+
+
+@dataclass(slots=True)
+class Batch:
+    """A batch as read: what to count, each part once, the cuts met, and the floor after them.
+
+    `left_over` are blocks of operations counted here that lie on balances that those do not touch.
+    """
+
+    floor: datetime | None
+    parts: dict[ItemKey, tuple[CountablePart, StreamRecord]] = field(default_factory=dict)
+    cuts: list[Cut] = field(default_factory=list)
+    refused: set[StreamRecord] = field(default_factory=set)
+    left_over: dict[ItemKey, CountablePart] = field(default_factory=dict)
+    firsts: list[First] = field(default_factory=list)
+    to_look_at: dict[ItemKey, datetime] = field(default_factory=dict)
+    """Standings that may not fit, and when what touched them reached the stream."""
+    revisions: dict[ItemKey, Awaiting] = field(default_factory=dict)
+    parked: list[tuple[StreamRecord, str]] = field(default_factory=list)
+
+    def record_of(self, part: CountablePart) -> StreamRecord:
+        return self.parts[part.mark.key][1]
+
+    def is_refused(self, part: CountablePart) -> bool:
+        return self.record_of(part) in self.refused
+
+    def is_refused_at(self, mark_key: ItemKey) -> bool:
+        """Or held back, to be parked."""
+        return mark_key not in self.parts or self.is_refused(self.parts[mark_key][0])
+
+    def counted(self) -> Iterator[tuple[CountablePart, datetime]]:
+        """With when each reached the stream; counted by this batch or before it."""
+        for part, record in self.parts.values():
+            if record not in self.refused:
+                yield part, record.arrived_at
+
+    def add(self, record: StreamRecord) -> None:
+        """Raises RejectedOperation for a record that is not ours."""
+        ours = parse_stream_record(record.data)
+        if isinstance(ours, CutRecordV1):
+            cut = ours.to_cut()
+            if not is_believable(cut, record.arrived_at):
+                raise RejectedOperation(RejectionCode.RECORD, "cut_at, shards: not to be believed")
+            self.floor = newest([self.floor, closed_until(cut.cut_at)])
+            self.cuts.append(cut)
+            return
+        segment = ours.to_segment()
+        # What it adds depends on what was counted before it in this shard: so no later record may
+        # go into an earlier quarter, though arrival times can go back.
+        self.floor = window = window_of(record.arrived_at, self.floor)
+        arrived = ArrivedSegment(
+            segment,
+            window,
+            ours.log_key,
+            ours.fingerprint,
+            corrects=ours.corrects,
+            blocks=tuple(Block.key_of(segment.merchant_id, each) for each in ours.blocks),
+            sale=tuple(each.to_part() for each in ours.sale),
+        )
+        waiting = awaiting(record, ours, segment, self.parts)
+        parts = list(countable_parts(arrived))
+        for part in parts:
+            first, _ = self.parts.get(part.mark.key, (part, record))
+            check_same(part, first.mark.attributes)
+        if waiting is not None:
+            self._await(waiting)
+        for part in parts:
+            first, its_record = self.parts.setdefault(part.mark.key, (part, record))
+            if not first.block_keys:  # published before by a later revision, which knows of none
+                again = replace(first, block_keys=part.block_keys)
+                self.parts[part.mark.key] = (again, its_record)
+        if ours.settled is not None or ours.contradiction is not None:
+            self.firsts.append(First(segment, ours.settled, ours.contradiction, record))
+
+    def _await(self, waiting: Awaiting) -> None:
+        """Of the same revision twice, the one behind its predecessor is counted, in its place."""
+        earlier = self.revisions.get(waiting.mark)
+        if earlier is None:
+            self.revisions[waiting.mark] = waiting
+        elif waiting.is_behind and not earlier.is_behind:
+            self.parts = _without({earlier.record}, self.parts)
+            del self.revisions[waiting.mark]
+            # What was behind the record that goes is before the one that takes its place.
+            for mark, each in self.revisions.items():
+                if each.predecessor == waiting.mark:
+                    self.revisions[mark] = each._replace(is_behind=False)
+            self.revisions[waiting.mark] = waiting
+
+    def hold_back(self, store: BalanceStore) -> None:
+        """Revisions that cannot be counted yet leave the batch, to be parked."""
+        held = without_predecessor(list(self.revisions.values()), store)
+        self.parked += [(each.record, "after: that revision is not counted") for each in held]
+        self.parts = _without({each.record for each in held}, self.parts)
+
+    def met_again(self, parked: frozenset[str]) -> frozenset[str]:
+        """Of what was parked, the records that are counted with this batch."""
+        if not parked:
+            return frozenset()
+        return parked & {record.name for _, record in self.parts.values()}
+
+
+Parts = dict[ItemKey, tuple[CountablePart, StreamRecord]]
+
+
+def _without(records: Collection[StreamRecord], parts: Parts) -> Parts:
+    return {key: each for key, each in parts.items() if each[1] not in records}
+
+
+def check_same(part: CountablePart, there: Mapping[str, str | int]) -> None:
+    """What is counted stays; what says otherwise under the same identity is not ours."""
+    attributes = part.mark.attributes
+    if any(attributes.get(name) != there.get(name) for name in _SAID_BY_THE_RECORD):
+        raise RejectedOperation(
+            RejectionCode.RECORD, "record: not the segment that was counted under this identity"
+        )
