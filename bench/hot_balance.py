@@ -15,7 +15,7 @@ from falcon_balances.adapters.ports import BalanceStore
 from falcon_balances.domain.blocks import Block, Purpose, block_writes
 from falcon_balances.domain.table_writes import AddCounters
 from generated import events
-from lambdas.balance_api.blocking import request_block
+from lambdas.systems_api.blocking import request_block
 
 BLOCKS: Final = 200
 CALLERS: Final = 16

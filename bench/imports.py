@@ -13,7 +13,6 @@ from bench.results import Bound, Result, Row, reported
 _LAMBDAS: Final = Path(__file__).parents[1] / "lambdas"
 HANDLERS: Final = (
     *sorted(f"lambdas.{each.parent.name}.handler" for each in _LAMBDAS.glob("*/handler.py")),
-    "lambdas.balance_api.systems",
 )
 REPETITIONS: Final = 5
 ABOVE_CLIENT_MS_MAX: Final = 300

@@ -20,8 +20,8 @@ from bench.large_table import Table, id_of
 from bench.results import Bound, Result, Row, reported
 from bench.timing import measure, ratio
 from bench.wire import Answer, answered, recorded
-from lambdas.balance_api.cursors import Cursors
-from lambdas.balance_api.reading import MARKS_A_PAGE_MAX
+from falcon_balances.adapters.operation_pages import MARKS_A_PAGE_MAX
+from falcon_balances.contracts.cursors import Cursors
 
 SIZES: Final = (100, 10_000, 1_000_000)
 ROUNDS: Final = 7

@@ -28,7 +28,8 @@ from generated import events
 from inprocess.aws import CONTEXT_TABLE, AwsPlaces
 from inprocess.functions import Functions
 from inprocess.places import MemoryPlaces, Places
-from lambdas.balance_api import systems
+from lambdas.systems_api import adapters
+from lambdas.systems_api import handler as systems
 
 REPETITIONS: Final = 500
 CONTEXT: Final = next(iter(events.histories_of(1).values()))[0]
@@ -116,9 +117,9 @@ def _served(places: Places) -> Iterator[None]:
     """The systems' API on these places, with money to spend."""
     places.store.transact([PLENTY])
     with (
-        patch.object(systems, "_store", lambda: places.store),
-        patch.object(systems, "_directory", lambda: places.directory),
-        patch.object(systems, "_refund_claims", lambda: places.refunds),
+        patch.object(adapters, "store", lambda: places.store),
+        patch.object(adapters, "directory", lambda: places.directory),
+        patch.object(adapters, "refund_claims", lambda: places.refunds),
     ):
         yield
 

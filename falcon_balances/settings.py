@@ -110,7 +110,7 @@ class SealerSettings(Settings):
 
 class ReconcilerSettings(Settings):
     log_bucket: Name
-    statement_bucket: Name
+    bank_statement_bucket: Name
     days: Annotated[int, Field(ge=0)]
     look_back_days: Annotated[int, Field(ge=1)]
 

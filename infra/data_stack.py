@@ -47,12 +47,12 @@ class DataStack(Stack):
             lock=settings.manifest_lock,
             write_once=True,
         )
-        self.statement_bucket = LockedBucket(
+        self.bank_statement_bucket = LockedBucket(
             self,
             "Statements",
             settings=settings,
             purpose="statements",
-            lock=settings.statement_lock,
+            lock=settings.bank_statement_lock,
             # Whoever brings files here may not know of conditions, and a report is made again.
             write_once=False,
         )

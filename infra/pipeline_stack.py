@@ -63,7 +63,7 @@ class PipelineStack(Stack):
             "Reconciling",
             settings=settings,
             log_bucket=data.log_bucket,
-            statement_bucket=data.statement_bucket,
+            bank_statement_bucket=data.bank_statement_bucket,
             layer=layer,
         )
         api = BalanceApi(

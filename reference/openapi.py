@@ -3,16 +3,17 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
-from typing import Any, Final, get_type_hints
+from typing import Any, Final
 from unittest.mock import patch
 
 from pydantic import BaseModel
 
-from falcon_balances.contracts.authorizations import RefundAuthorizationRequestV1
-from falcon_balances.contracts.blocks import BlockRequestV1
 from falcon_balances.contracts.strictness import ID_PATTERN
-from lambdas.balance_api import handler, systems
+from lambdas.balance_api import handler
+from lambdas.systems_api import adapters
+from lambdas.systems_api import handler as systems
 from reference.world import MemoryApi, example_world, operation_id_of, request_of
 
 TITLE: Final = "Falcon Balances"
@@ -24,10 +25,7 @@ DESCRIPTION: Final = (
 )
 MERCHANT: Final = "m-books"
 SHOP: Final = "bs-m-books-eur"
-BODIES: Final[Mapping[str, type[BaseModel]]] = {
-    "systems_create_block": BlockRequestV1,
-    "systems_authorize_refund": RefundAuthorizationRequestV1,
-}
+_ROUTES: Final = {route.operation_id: route for route in handler.api.routes + systems.api.routes}
 _BODY_EXAMPLES: Final = {
     "systems_create_block": {
         "balance_shop_id": SHOP,
@@ -92,8 +90,8 @@ def document() -> dict[str, Any]:
         _mend_parameters(operation)
         if name.endswith(("_balances", "_balance")):
             operation["parameters"].append(dict(_IF_NONE_MATCH))
-        if name in BODIES:
-            _add_body(name, operation, schemas)
+        if _ROUTES[name].body is not None:
+            _add_body(_ROUTES[name].body, name, operation, schemas)
         if name == "systems_create_block":
             operation["parameters"].append(dict(_IDEMPOTENCY_KEY))
         _mend_answers(operation)
@@ -117,22 +115,9 @@ def _generated(app: Any) -> dict[str, Any]:  # noqa: ANN401 - Powertools' resolv
     return generated
 
 
-def _query_models() -> dict[str, type[BaseModel]]:
-    """By the handler's name; the models that its query is read with."""
-    found = {}
-    for name in dir(handler.routes):
-        method = getattr(handler.routes, name)
-        if not name.startswith("_") and callable(method) and hasattr(method, "__annotations__"):
-            hint = get_type_hints(method).get("query")
-            if isinstance(hint, type) and issubclass(hint, BaseModel):
-                found[name] = hint
-    return found
-
-
 def _mend_parameters(operation: dict[str, Any]) -> None:
     """Powertools loses the forms of what may be absent; the model has them."""
-    _, _, name = operation["operationId"].partition("_")
-    model = _query_models().get(name)
+    model = _ROUTES[operation["operationId"]].query
     properties = {} if model is None else model.model_json_schema(by_alias=True)["properties"]
     definitions = {} if model is None else model.model_json_schema().get("$defs", {})
     for parameter in operation.get("parameters", []):
@@ -160,8 +145,9 @@ def _plain_schema(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[s
     return plain
 
 
-def _add_body(name: str, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
-    model = BODIES[name]
+def _add_body(
+    model: type[BaseModel], name: str, operation: dict[str, Any], schemas: dict[str, Any]
+) -> None:
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= schema.pop("$defs", {})
     schemas[model.__name__] = schema
@@ -210,7 +196,7 @@ def _add_example(world: MemoryApi, path: str, method: str, operation: dict[str, 
     if name.startswith("systems_release") or name == "systems_show_freshness":
         return  # another purpose's block, or queues that a world in memory does not have
     query = _QUERY_EXAMPLES.get(name.partition("_")[2], "")
-    body = json.dumps(_BODY_EXAMPLES[name]) if name in BODIES else None
+    body = json.dumps(_BODY_EXAMPLES[name]) if name in _BODY_EXAMPLES else None
     request = request_of(
         method.upper(), path.format(**ids), query, body, idempotency_key="case-17-block-1"
     )
@@ -224,31 +210,20 @@ def _add_example(world: MemoryApi, path: str, method: str, operation: dict[str, 
     )
 
 
-def served_by(world: MemoryApi) -> Any:  # noqa: ANN401 - unittest's patcher
+@contextmanager
+def served_by(world: MemoryApi) -> Iterator[None]:
     """Both APIs answer from this world while it lasts."""
-    return _Patches(
-        [
-            patch.object(handler, "sources", world.sources),
-            patch.object(systems, "sources", world.sources),
-            patch.object(systems, "_store", lambda: world.store),
-            patch.object(systems, "_refund_claims", lambda: world.refunds),
-            patch.object(systems, "_log", lambda: world.log),
-            patch.object(systems, "_directory", lambda: world.directory),
-            patch.object(systems, "utc_now", lambda: world.now),
-            patch.object(handler.routes, "now", lambda: world.now),
-            patch.object(systems.routes, "now", lambda: world.now),
-        ]
-    )
-
-
-class _Patches:
-    def __init__(self, patches: list[Any]) -> None:
-        self._patches = patches
-
-    def __enter__(self) -> None:
-        for each in self._patches:
-            each.start()
-
-    def __exit__(self, *_error: object) -> None:
-        for each in reversed(self._patches):
-            each.stop()
+    with ExitStack() as patches:
+        for api in (handler, systems):
+            patches.enter_context(patch.object(api, "sources", world.sources))
+            patches.enter_context(patch.object(api.routes, "now", lambda: world.now))
+        patches.enter_context(
+            patch.multiple(
+                adapters,
+                store=lambda: world.store,
+                refund_claims=lambda: world.refunds,
+                log=lambda: world.log,
+                directory=lambda: world.directory,
+            )
+        )
+        yield

@@ -21,8 +21,9 @@ from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from inprocess.functions import Functions
 from inprocess.places import MemoryPlaces
 from inprocess.pure import claim_of, persist_claim, records_of
-from lambdas.balance_api import handler, systems
-from lambdas.balance_api.merchant_routes import Sources
+from lambdas.api_routes.context import Sources
+from lambdas.balance_api import handler
+from lambdas.systems_api import handler as systems
 
 NOW: Final = parse_rfc3339("2026-12-01T10:20:41Z")
 CALLER: Final = "arn:aws:sts::123456789012:assumed-role/refunds/worker"

@@ -24,10 +24,11 @@ _ATTEMPTS = 5
 def story(target: Target, merchant_id: str, payout_id: str) -> dict[str, Any]:
     """Raises InvalidInputError where no such payout was ever decided."""
     claim = _claim(target, merchant_id, payout_id)
+    told = tracing.read(target, claim.falcon_operation_id, [claim])
     returns = [
-        stage for each in claim.returned_by for stage in tracing.story(target, each)["stages"]
+        stage for each in told.returned_by for stage in tracing.story(target, each)["stages"]
     ]
-    block = _block(target, claim)
+    block = next(iter(told.blocks), None)
     return {
         "merchant_id": merchant_id,
         "payout_id": payout_id,
@@ -38,7 +39,7 @@ def story(target: Target, merchant_id: str, payout_id: str) -> dict[str, Any]:
         "available_when_refused": claim.available,
         "refused_because": claim.refusal,
         "block": None if block is None else BlockV1.of(block).model_dump(mode="json"),
-        "withdrawal": tracing.segments(target, claim),
+        "withdrawal": tracing.segments(told, claim),
         "returned": [segment for stage in returns for segment in stage["segments"]],
     }
 

@@ -11,7 +11,6 @@ from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.quarantine import QuarantineReader
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.cli.target import STAGES, Target
-from falcon_balances.cli.tracing import revisions
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.decoding import decode
 from falcon_balances.contracts.staged_operations import parse_document
@@ -117,7 +116,9 @@ def skip_missing(target: Target, refused: Refused, by: str) -> list[int]:
     now = rfc3339(utc_now())
     asked = ClaimV1.of(operation, now)
     claims = DynamoEventClaims(target.client("dynamodb"), target.claims_table)
-    known = list(revisions(claims, asked.falcon_operation_id, asked.stage))
+    of_operation = claims.of_operation(asked.falcon_operation_id)
+    of_stage = (claim for claim in of_operation if claim.stage is asked.stage)
+    known = sorted(of_stage, key=lambda claim: claim.revision)
     before = known[-1] if known else None
     skipped = []
     for number in range(len(known) + 1, operation.revision):

@@ -85,7 +85,7 @@ class Target:
         return f"{self.prefix}-manifests-{self.account_id}-{self.region}"
 
     @property
-    def statement_bucket(self) -> str:
+    def bank_statement_bucket(self) -> str:
         return f"{self.prefix}-statements-{self.account_id}-{self.region}"
 
     @property

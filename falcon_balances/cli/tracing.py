@@ -1,17 +1,21 @@
 """What became of one operation, stage by stage: its claim, its log objects, its marks."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
-from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.event_claims import DynamoEventClaims
+from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
+from falcon_balances.adapters.operation_stories import merchants_of, read_story
 from falcon_balances.cli import output
 from falcon_balances.cli.errors import InvalidInputError
-from falcon_balances.cli.target import STAGES, Target
+from falcon_balances.cli.target import Target
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.operation_story import OperationStory
 from falcon_balances.domain.identity import operation_id_of_reference
-from falcon_balances.domain.operations import OperationType, Stage, staged
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.operations import OperationType
 
 _AGAIN = re.compile(r"([2-9]|[1-9][0-9])\Z")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -33,68 +37,63 @@ def operation_id_of(words: list[str]) -> str:
 
 def story(target: Target, operation_id: str) -> dict[str, Any]:
     """Empty `stages` when no stage of it was ever claimed."""
-    found = claims_of(target, operation_id)
+    told = read(target, operation_id, claims_of(target, operation_id))
     return {
         "falcon_operation_id": operation_id,
-        "corrected_by": _corrected_by(target, found) if found else [],
-        "stages": [_stage_story(target, claim) for claim in found],
+        "corrected_by": told.corrected_by,
+        "stages": [_stage_story(told, claim) for claim in told.claims],
     }
 
 
-def claims_of(target: Target, operation_id: str) -> list[ClaimV1]:
-    """Of all stages and their revisions, in their order."""
+def claims_of(target: Target, operation_id: str) -> Sequence[ClaimV1]:
+    """Of all stages and their revisions."""
     claims = DynamoEventClaims(target.client("dynamodb"), target.claims_table)
-    return [claim for stage in STAGES for claim in revisions(claims, operation_id, Stage(stage))]
+    return claims.of_operation(operation_id)
 
 
-def revisions(claims: DynamoEventClaims, operation_id: str, stage: Stage) -> Iterator[ClaimV1]:
-    """There is none without its predecessor."""
-    revision = 1
-    while (claim := claims.find(operation_id, staged(stage, revision))) is not None:
-        yield claim
-        revision += 1
+def read(
+    target: Target,
+    operation_id: str,
+    claims: Sequence[ClaimV1],
+    merchant_ids: Collection[str] | None = None,
+) -> OperationStory:
+    """The story at these merchants: by default at all that the claims name."""
+    merchants = merchants_of(claims) if merchant_ids is None else merchant_ids
+    return read_story(operation_id, claims, merchants, partial(_reads, target))
 
 
-def _stage_story(target: Target, claim: ClaimV1) -> dict[str, Any]:
-    story = {
+def _reads(target: Target, merchant_id: str) -> DynamoMerchantReads:
+    return DynamoMerchantReads(
+        target.client("dynamodb"), target.balances_table, target.claims_table, merchant_id
+    )
+
+
+def _stage_story(told: OperationStory, claim: ClaimV1) -> dict[str, Any]:
+    document = {
         "stage": claim.stage.value,
         "revision": claim.revision,
         "fingerprint": claim.fingerprint,
         "received_at": claim.received_at,
         "context_versions": list(claim.context_versions),
-        "segments": segments(target, claim),
+        "segments": segments(told, claim),
         "corrects": claim.corrects,
         "reason": claim.reason,
         "skipped_by": claim.skipped_by,
     }
-    return {name: value for name, value in story.items() if value is not None}
+    return {name: value for name, value in document.items() if value is not None}
 
 
-def segments(target: Target, claim: ClaimV1) -> list[dict[str, Any]]:
+def segments(told: OperationStory, claim: ClaimV1) -> list[dict[str, Any]]:
     """Where each of the claim's segments lies, and whether it is counted."""
-    store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
     return [
         {
             "merchant_id": segment.merchant_id,
             "log_key": segment.log_key,
-            "counted_in_window": store.mark(
-                segment.merchant_id, claim.falcon_operation_id, claim.staged
-            ).get("window"),
+            "counted_in_window": None if mark is None else rfc3339(mark.window),
             "lines": claim.body_of(segment).splitlines(),
         }
-        for segment in claim.segments
+        for segment, mark in told.segments(claim)
     ]
-
-
-def _corrected_by(target: Target, claims: list[ClaimV1]) -> list[str]:
-    """The adjustments that correct the operation, as the balances of its merchants know them."""
-    store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
-    merchants = {segment.merchant_id for claim in claims for segment in claim.segments}
-    return sorted(
-        correction
-        for merchant_id in merchants
-        for correction in store.corrections(merchant_id, claims[0].falcon_operation_id)
-    )
 
 
 def show(story: dict[str, Any]) -> None:

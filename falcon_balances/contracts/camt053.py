@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING, Final
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from falcon_balances.contracts.statement_lines import (
+from falcon_balances.contracts.bank_statement_lines import (
     PROBLEMS_MAX,
-    InvalidStatementError,
-    Problem,
-    Statement,
+    BankStatement,
+    BankStatementFlaw,
+    InvalidBankStatementError,
     amount_of,
     currency_of,
     day_of,
     invalid,
     reference_of,
 )
-from falcon_balances.domain.reconciliation import Period, StatementLine, following, spanning
+from falcon_balances.domain.bank_statement_lines import (
+    BankStatementLine,
+    Period,
+    following,
+    spanning,
+)
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -41,8 +46,8 @@ _BOOKED: Final = "BOOK"
 _NOT_BOOKED: Final = ("PDNG", "INFO", "FUTR")
 
 
-def read_camt053(name: str, body: bytes) -> Statement:
-    """Raises InvalidStatementError, also where amounts do not add up to what they should."""
+def read_camt053(name: str, body: bytes) -> BankStatement:
+    """Raises InvalidBankStatementError, also where amounts do not add up to what they should."""
     try:
         root: Element = fromstring(body, forbid_dtd=True)
     except DefusedXmlException as error:
@@ -51,49 +56,49 @@ def read_camt053(name: str, body: bytes) -> Statement:
         raise invalid(name, f"not XML: {error}") from error
     if not root.tag.startswith(_NAMESPACE):
         raise invalid(name, "XML, but no camt.053")
-    lines: list[StatementLine] = []
-    problems: list[Problem] = []
+    lines: list[BankStatementLine] = []
+    problems: list[BankStatementFlaw] = []
     periods: list[Period] = []
     pending = 0
     statements = root.findall("{*}BkToCstmrStmt/{*}Stmt")
     if not statements:
         raise invalid(name, "no statement in it")
     for number, element in enumerate(statements, start=1):
-        one = _BankStatement(f"{name}, statement {number}", element)
+        one = _Camt053Statement(f"{name}, statement {number}", element)
         problems += one.read()
         lines += one.lines
         pending += one.pending
         periods.append(one.period)
     if problems:
-        raise InvalidStatementError(problems[:PROBLEMS_MAX])
-    return Statement(lines, spanning(periods), pending)
+        raise InvalidBankStatementError(problems[:PROBLEMS_MAX])
+    return BankStatement(lines, spanning(periods), pending)
 
 
-class _BankStatement:
+class _Camt053Statement:
     def __init__(self, place: str, element: "Element") -> None:
         self._place = place
         self._element = element
-        self.lines: list[StatementLine] = []
+        self.lines: list[BankStatementLine] = []
         self.pending = 0
         self.period = Period()
 
-    def read(self) -> Iterator[Problem]:
+    def read(self) -> Iterator[BankStatementFlaw]:
         try:
             self.period = _period(self._element)
         except ValueError as error:
-            yield Problem(self._place, str(error))
+            yield BankStatementFlaw(self._place, str(error))
         for number, entry in enumerate(self._element.findall("{*}Ntry"), start=1):
             place = f"{self._place}, entry {number}"
             try:
                 self._add(place, entry)
-            except InvalidStatementError as error:
+            except InvalidBankStatementError as error:
                 yield from error.problems
             except ValueError as error:
-                yield Problem(place, str(error))
+                yield BankStatementFlaw(place, str(error))
         try:
             self._check_balances()
         except ValueError as error:
-            yield Problem(self._place, str(error))
+            yield BankStatementFlaw(self._place, str(error))
 
     def _add(self, place: str, entry: "Element") -> None:
         status = _text(entry, "{*}Sts/{*}Cd") or _text(entry, "{*}Sts")
@@ -109,7 +114,7 @@ class _BankStatement:
         details = entry.findall("{*}NtryDtls/{*}TxDtls")
         if len(details) <= 1:
             found = _references(details[0], _REFERENCES) if details else ()
-            line = StatementLine(place, (*found, *of_entry), None, minor, code, day)
+            line = BankStatementLine(place, (*found, *of_entry), None, minor, code, day)
             self.lines.append(line)
             return
         parts = []
@@ -121,7 +126,7 @@ class _BankStatement:
             if part_code != code:
                 raise ValueError(f"transaction {number}: of another currency than its entry")
             parts.append(
-                StatementLine(
+                BankStatementLine(
                     f"{place}, transaction {number}",
                     (*_references(each, _REFERENCES), *of_entry),
                     None,

@@ -91,7 +91,7 @@ class OperationsQuery(_Query):
     cursor: Cursor | None = None
 
 
-class StatementQuery(_Query):
+class MerchantStatementQuery(_Query):
     balance_shop_id: QueriedId | None = None
     format: Literal["json", "csv"] = "json"
     limit: Annotated[Limit, Field(description="Operations on a page, with all their lines.")] = (

@@ -6,7 +6,7 @@ from typing import Any
 
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.domain.ageing import by_age
-from falcon_balances.domain.reconciliation import OpenItem, Reconciliation
+from falcon_balances.domain.reconciliation import Reconciliation, UnmatchedItem
 
 
 def report(found: Reconciliation, today: date, days: int) -> Mapping[str, Any]:
@@ -32,7 +32,7 @@ def report(found: Reconciliation, today: date, days: int) -> Mapping[str, Any]:
     }
 
 
-def _row(item: OpenItem, today: date, days: int) -> dict[str, object]:
+def _row(item: UnmatchedItem, today: date, days: int) -> dict[str, object]:
     ours, theirs = item.ours, item.theirs
     return {
         "difference": item.difference,

@@ -163,6 +163,10 @@ class NotClosedError(Exception):
         self.closed_until = closed_until
 
 
+class NothingCountedError(Exception):
+    """The merchant has no balance: nothing was ever counted for it."""
+
+
 def parse_quarter(text: str) -> datetime:
     """RFC 3339 with an offset; raises ValueError unless a quarter of an hour begins then."""
     instant = parse_rfc3339(text)

@@ -7,29 +7,15 @@ is positive, for us as for them. Nothing is matched by likeness: another referen
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from falcon_balances.domain.bank_statement_lines import BankStatementLine, Period
 from falcon_balances.domain.operations import PSP_TYPES, OperationType, Segment, Stage
 
 # What moves money at a bank; fees stay with us, and adjustments are on paper.
 SETTLED_TYPES: Final = PSP_TYPES | {OperationType.WITHDRAWAL, OperationType.WITHDRAWAL_REVERSAL}
-
-
-class StatementLine(NamedTuple):
-    """What the other side says. `references`: all that it bears, the likeliest first.
-
-    `merchant_id`: whose payout it is, where the statement says it.
-    """
-
-    place: str
-    references: tuple[str, ...]
-    psp_id: str | None
-    minor: int
-    currency: str
-    day: date
-    merchant_id: str | None = None
 
 
 class LoggedOperation(NamedTuple):
@@ -58,32 +44,12 @@ class Difference(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
-    """Days that the statements cover, `until` left out; None where nothing bounds them."""
-
-    since: date | None = None
-    until: date | None = None
-
-    def has(self, day: date) -> bool:
-        return (self.since is None or day >= self.since) and (
-            self.until is None or day < self.until
-        )
-
-    def widened(self, days: int) -> "Period":
-        """For what one side dates before midnight and the other one after it, or days later."""
-        return Period(
-            None if self.since is None else _moved(self.since, -days),
-            None if self.until is None else _moved(self.until, days),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class OpenItem:
+class UnmatchedItem:
     """What one side has and the other has not, or has otherwise."""
 
     difference: Difference
     ours: LoggedOperation | None
-    theirs: StatementLine | None
+    theirs: BankStatementLine | None
 
     @property
     def currency(self) -> str:
@@ -109,7 +75,7 @@ class OpenItem:
         return next(iter(self.theirs.references), "")
 
     @property
-    def _first(self) -> LoggedOperation | StatementLine:
+    def _first(self) -> LoggedOperation | BankStatementLine:
         first = self.ours or self.theirs
         assert first is not None  # noqa: S101 - one side is there
         return first
@@ -126,7 +92,7 @@ class Reconciliation:
 
     matched: int
     sums: Mapping[str, int]
-    open: Sequence[OpenItem]
+    open: Sequence[UnmatchedItem]
 
 
 def logged_operations(segments: Iterable[Segment]) -> list[LoggedOperation]:
@@ -152,7 +118,7 @@ def logged_operations(segments: Iterable[Segment]) -> list[LoggedOperation]:
 
 
 def reconcile(
-    ours: Iterable[LoggedOperation], theirs: Iterable[StatementLine], period: Period, days: int
+    ours: Iterable[LoggedOperation], theirs: Iterable[BankStatementLine], period: Period, days: int
 ) -> Reconciliation:
     """Match what has the same reference, amount and currency, and dates at most `days` apart.
 
@@ -163,8 +129,8 @@ def reconcile(
     groups = _Groups(ours)
     for line in theirs:
         groups.add(line)
-    pairs: list[StatementLine] = []
-    open_items: list[OpenItem] = []
+    pairs: list[BankStatementLine] = []
+    open_items: list[UnmatchedItem] = []
     for group in groups:
         matched, left = _match(group, days)
         pairs += matched
@@ -181,40 +147,19 @@ def reconcile(
     return Reconciliation(len(pairs), dict(sorted(sums.items())), sorted(expected, key=_order))
 
 
-def _order(item: OpenItem) -> tuple[object, ...]:
+def _order(item: UnmatchedItem) -> tuple[object, ...]:
     return (item.since, item.reference, item.difference, item.currency, item.minor, _place(item))
 
 
-def _place(item: OpenItem) -> str:
+def _place(item: UnmatchedItem) -> str:
     return "" if item.theirs is None else item.theirs.place
-
-
-def spanning(periods: Sequence[Period]) -> Period:
-    """From the first day of any to the last; unbounded where one of them does not say."""
-    sinces = [each.since for each in periods if each.since is not None]
-    untils = [each.until for each in periods if each.until is not None]
-    every = len(periods) or 1
-    return Period(
-        min(sinces) if len(sinces) == every else None, max(untils) if len(untils) == every else None
-    )
-
-
-def following(day: date) -> date:
-    return _moved(day, 1)
-
-
-def _moved(day: date, days: int) -> date:
-    try:
-        return day + timedelta(days=days)
-    except OverflowError:
-        return date.min if days < 0 else date.max
 
 
 class _Group(NamedTuple):
     """What bears one reference."""
 
     ours: Sequence[LoggedOperation]
-    theirs: Sequence[StatementLine]
+    theirs: Sequence[BankStatementLine]
 
 
 class _Groups:
@@ -222,11 +167,11 @@ class _Groups:
 
     def __init__(self, ours: Iterable[LoggedOperation]) -> None:
         self._ours: dict[str, list[LoggedOperation]] = defaultdict(list)
-        self._theirs: dict[str, list[StatementLine]] = defaultdict(list)
+        self._theirs: dict[str, list[BankStatementLine]] = defaultdict(list)
         for each in ours:
             self._ours[each.reference].append(each)
 
-    def add(self, line: StatementLine) -> None:
+    def add(self, line: BankStatementLine) -> None:
         known = (each for each in line.references if each in self._ours)
         self._theirs[next(known, next(iter(line.references), ""))].append(line)
 
@@ -240,7 +185,7 @@ class _Groups:
                     yield of_psp
 
 
-def _by_name(group: _Group, name: "Callable[[Side], str | None]") -> Iterator[_Group]:
+def _by_name(group: _Group, name: "Callable[[OursOrTheirs], str | None]") -> Iterator[_Group]:
     """What a line names is looked for there only; lines that name none have what is left."""
     named = {said for line in group.theirs if (said := name(line)) is not None}
     for each in named:
@@ -254,25 +199,25 @@ def _by_name(group: _Group, name: "Callable[[Side], str | None]") -> Iterator[_G
     )
 
 
-def _match(group: _Group, days: int) -> tuple[list[StatementLine], list[OpenItem]]:
+def _match(group: _Group, days: int) -> tuple[list[BankStatementLine], list[UnmatchedItem]]:
     """What matches, and what is open."""
     matched, rest = _equal(group, days)
     if _adds_up(rest, days):
         return [*matched, *rest.theirs], []
-    open_items: list[OpenItem] = []
+    open_items: list[UnmatchedItem] = []
     for difference, key in _LIKENESS:
         pairs, rest = _paired(rest, key)
-        open_items += [OpenItem(difference, *pair) for pair in pairs]
-    open_items += [OpenItem(Difference.OURS_ONLY, each, None) for each in rest.ours]
-    open_items += [OpenItem(Difference.THEIRS_ONLY, None, line) for line in rest.theirs]
+        open_items += [UnmatchedItem(difference, *pair) for pair in pairs]
+    open_items += [UnmatchedItem(Difference.OURS_ONLY, each, None) for each in rest.ours]
+    open_items += [UnmatchedItem(Difference.THEIRS_ONLY, None, line) for line in rest.theirs]
     return matched, open_items
 
 
-def _equal(group: _Group, days: int) -> tuple[list[StatementLine], _Group]:
+def _equal(group: _Group, days: int) -> tuple[list[BankStatementLine], _Group]:
     """Same currency, same amount, and near enough in time."""
-    matched: list[StatementLine] = []
+    matched: list[BankStatementLine] = []
     ours_left: list[LoggedOperation] = []
-    theirs_left: list[StatementLine] = []
+    theirs_left: list[BankStatementLine] = []
     for ours, theirs in _by_key(group, _amount):
         waiting = deque(ours)
         for line in theirs:
@@ -289,7 +234,7 @@ def _equal(group: _Group, days: int) -> tuple[list[StatementLine], _Group]:
 
 def _adds_up(group: _Group, days: int) -> bool:
     """One that the other side has in pieces: all of one currency and sign, and near in time."""
-    both: list[Side] = [*group.ours, *group.theirs]
+    both: list[OursOrTheirs] = [*group.ours, *group.theirs]
     if not group.ours or not group.theirs or min(len(group.ours), len(group.theirs)) > 1:
         return False
     dates = [each.day for each in both]
@@ -301,19 +246,19 @@ def _adds_up(group: _Group, days: int) -> bool:
     )
 
 
-Side = LoggedOperation | StatementLine
-Key = Callable[[Side], Hashable]
+OursOrTheirs = LoggedOperation | BankStatementLine
+Key = Callable[[OursOrTheirs], Hashable]
 
 
-def _amount(side: Side) -> Hashable:
+def _amount(side: OursOrTheirs) -> Hashable:
     return side.currency, side.minor
 
 
-def _direction(side: Side) -> Hashable:
+def _direction(side: OursOrTheirs) -> Hashable:
     return side.currency, _sign(side)
 
 
-def _sign(side: Side) -> int:
+def _sign(side: OursOrTheirs) -> int:
     return (side.minor > 0) - (side.minor < 0)
 
 
@@ -326,10 +271,12 @@ _LIKENESS: Final[Sequence[tuple[Difference, Key]]] = (
 )
 
 
-def _paired(group: _Group, key: Key) -> tuple[list[tuple[LoggedOperation, StatementLine]], _Group]:
-    pairs: list[tuple[LoggedOperation, StatementLine]] = []
+def _paired(
+    group: _Group, key: Key
+) -> tuple[list[tuple[LoggedOperation, BankStatementLine]], _Group]:
+    pairs: list[tuple[LoggedOperation, BankStatementLine]] = []
     ours_left: list[LoggedOperation] = []
-    theirs_left: list[StatementLine] = []
+    theirs_left: list[BankStatementLine] = []
     for ours, theirs in _by_key(group, key):
         pairs += zip(ours, theirs, strict=False)
         ours_left += ours[len(theirs) :]
@@ -340,7 +287,7 @@ def _paired(group: _Group, key: Key) -> tuple[list[tuple[LoggedOperation, Statem
 def _by_key(group: _Group, key: Key) -> Iterator[_Group]:
     """In order of their days."""
     ours: dict[Hashable, list[LoggedOperation]] = defaultdict(list)
-    theirs: dict[Hashable, list[StatementLine]] = defaultdict(list)
+    theirs: dict[Hashable, list[BankStatementLine]] = defaultdict(list)
     for each in sorted(group.ours, key=lambda side: (side.day, side)):
         ours[key(each)].append(each)
     for line in sorted(group.theirs, key=lambda side: (side.day, side.minor, side.place)):

@@ -26,7 +26,7 @@ SETTINGS = EnvironmentSettings(
     log_lock=ObjectLock(mode="COMPLIANCE", days=3653),
     quarantine_lock=ObjectLock(mode="COMPLIANCE", days=3653),
     manifest_lock=ObjectLock(mode="COMPLIANCE", days=3653),
-    statement_lock=ObjectLock(mode="COMPLIANCE", days=3653),
+    bank_statement_lock=ObjectLock(mode="COMPLIANCE", days=3653),
     sealing=Sealing(settled_s=300, manifest_objects_max=50_000),
     reconciling=Reconciling(days=3, look_back_days=35),
     queue=QueueReading(batch_size=100, window_s=2, max_concurrency=50),

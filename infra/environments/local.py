@@ -26,7 +26,7 @@ SETTINGS = EnvironmentSettings(
     log_lock=ObjectLock(mode="GOVERNANCE", days=1),
     quarantine_lock=ObjectLock(mode="GOVERNANCE", days=1),
     manifest_lock=ObjectLock(mode="GOVERNANCE", days=1),
-    statement_lock=ObjectLock(mode="GOVERNANCE", days=1),
+    bank_statement_lock=ObjectLock(mode="GOVERNANCE", days=1),
     sealing=Sealing(settled_s=1, manifest_objects_max=50_000),
     # Orders of long ago are as good as new ones here.
     reconciling=Reconciling(days=3, look_back_days=4000),

@@ -118,7 +118,7 @@ class EnvironmentSettings:
     log_lock: ObjectLock
     quarantine_lock: ObjectLock
     manifest_lock: ObjectLock
-    statement_lock: ObjectLock
+    bank_statement_lock: ObjectLock
     sealing: Sealing
     reconciling: Reconciling
     queue: QueueReading

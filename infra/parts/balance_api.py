@@ -22,6 +22,7 @@ from infra.parts.stage_queue import StageQueue
 
 MERCHANTS = "/v1/{proxy+}"
 SYSTEMS = "/v1/systems/{proxy+}"
+_ROUTES = "api_routes"  # the reads that both APIs answer
 
 # No token, no query: who asked for whom is in the function's own log line, under the request id.
 ACCESS_LOG_LINE = {
@@ -70,6 +71,7 @@ class BalanceApi(Construct):
             handler="lambdas.balance_api.handler.lambda_handler",
             environment=reading,
             layer=layer,
+            shares=[_ROUTES],
         )
         self._may_read(self.handler, balances, claims, log_bucket)
         self.api = apigw.HttpApi(
@@ -138,13 +140,14 @@ class BalanceApi(Construct):
             settings=self._settings,
             name="systems-api",
             kind="systems-api",
-            handler="lambdas.balance_api.systems.lambda_handler",
+            handler="lambdas.systems_api.handler.lambda_handler",
             environment={
                 **reading,
                 "CONTEXT_TABLE": contexts.table_name,
                 "QUEUE_URLS": Stack.of(self).to_json_string(urls),
             },
             layer=layer,
+            shares=[_ROUTES],
         )
         self._may_read(self.systems, balances, claims, log_bucket)
         # TransactWriteItems is authorized as the writes and checks that it consists of.

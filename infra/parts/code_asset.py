@@ -1,5 +1,6 @@
-"""What is in a function's zip: the shared package and the function's own folder, nothing else."""
+"""What is in a function's zip: the shared package, the function's own folder and what it shares."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from aws_cdk import IgnoreMode
@@ -8,7 +9,8 @@ from aws_cdk import aws_lambda as lambda_
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
-def function_code(package: str) -> lambda_.Code:
+def function_code(folders: Sequence[str]) -> lambda_.Code:
+    """`folders` below `lambdas/`: the function's own, and those it shares with others."""
     return lambda_.Code.from_asset(
         str(PROJECT_ROOT),
         ignore_mode=IgnoreMode.GIT,
@@ -20,7 +22,7 @@ def function_code(package: str) -> lambda_.Code:
             "!/lambdas",
             "/lambdas/*",
             "!/lambdas/__init__.py",
-            f"!/lambdas/{package}",
+            *(f"!/lambdas/{each}" for each in folders),
             "__pycache__",
             "*.pyc",
         ],

@@ -22,7 +22,8 @@ def fixed(role: iam.Role) -> iam.IRole:
 
 
 class Function(Construct):
-    """`kind` names the settings that several functions of one kind share.
+    """`kind` names the settings that several functions of one kind share; `shares` are the folders
+    below `lambdas/` that its code has in common with other functions.
 
     `role_name` only where another stack's policy has to name the role before there is one.
     """
@@ -39,6 +40,7 @@ class Function(Construct):
         environment: Mapping[str, str],
         layer: lambda_.ILayerVersion | None,
         role_name: str | None = None,
+        shares: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         size = settings.functions[kind]
@@ -66,7 +68,7 @@ class Function(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             handler=handler,
-            code=function_code(handler.split(".")[1]),
+            code=function_code([handler.split(".")[1], *shares]),
             layers=None if layer is None else [layer],
             timeout=Duration.seconds(size.timeout_s),
             memory_size=size.memory_mb,

@@ -23,7 +23,7 @@ class Reconciling(Construct):
         *,
         settings: EnvironmentSettings,
         log_bucket: LockedBucket,
-        statement_bucket: LockedBucket,
+        bank_statement_bucket: LockedBucket,
         layer: lambda_.ILayerVersion | None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -36,13 +36,13 @@ class Reconciling(Construct):
             handler="lambdas.reconciler.handler.lambda_handler",
             environment={
                 "LOG_BUCKET": log_bucket.bucket_name,
-                "STATEMENT_BUCKET": statement_bucket.bucket_name,
+                "BANK_STATEMENT_BUCKET": bank_statement_bucket.bucket_name,
                 "DAYS": str(settings.reconciling.days),
                 "LOOK_BACK_DAYS": str(settings.reconciling.look_back_days),
             },
             layer=layer,
         )
-        self._grant(log_bucket, statement_bucket)
+        self._grant(log_bucket, bank_statement_bucket)
         Schedule(
             self,
             "Daily",
@@ -70,21 +70,21 @@ class Reconciling(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )
 
-    def _grant(self, log_bucket: LockedBucket, statement_bucket: LockedBucket) -> None:
+    def _grant(self, log_bucket: LockedBucket, bank_statement_bucket: LockedBucket) -> None:
         self.reconciler.may(["s3:ListBucket"], [log_bucket.bucket.bucket_arn])
         self.reconciler.may_objects(
             ["s3:GetObject"], log_bucket, "*", because="It reads every merchant's operations."
         )
-        self.reconciler.may(["s3:ListBucket"], [statement_bucket.bucket.bucket_arn])
+        self.reconciler.may(["s3:ListBucket"], [bank_statement_bucket.bucket.bucket_arn])
         self.reconciler.may_objects(
             ["s3:GetObject"],
-            statement_bucket,
+            bank_statement_bucket,
             "statements/*",
             because="Files are called what banks and PSPs call them; the prefix is fixed.",
         )
         self.reconciler.may_objects(
             ["s3:PutObject"],
-            statement_bucket,
+            bank_statement_bucket,
             "reports/*",
             because="A report's key is its account and day; the prefix is fixed.",
         )

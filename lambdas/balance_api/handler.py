@@ -17,8 +17,9 @@ from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.observability import logger
 from falcon_balances.settings import BalanceApiSettings
-from lambdas.balance_api.edge import Api
-from lambdas.balance_api.merchant_routes import MerchantRoutes, Sources
+from lambdas.api_routes.context import Sources
+from lambdas.api_routes.edge import Api
+from lambdas.api_routes.merchant_routes import add_merchant_routes
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -50,7 +51,7 @@ def sources(merchant_id: str) -> Sources:
 
 
 api = Api()
-routes = MerchantRoutes(api, "/v1/merchants/<merchant_id>", _own, utc_now, "merchants")
+routes = add_merchant_routes(api, "/v1/merchants/<merchant_id>", _own, utc_now, "merchants")
 
 
 def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:

@@ -11,8 +11,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.bank_statements import BankStatementBucket
 from falcon_balances.adapters.clock import utc_now
-from falcon_balances.adapters.statements import LogDays, StatementBucket
+from falcon_balances.adapters.log_days import LogDays
 from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import ReconcilerSettings
 from lambdas.reconciler.reconciling import reconcile_all
@@ -30,7 +31,7 @@ def _settings() -> ReconcilerSettings:
 def lambda_handler(_event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     settings = _settings()
     run = reconcile_all(
-        StatementBucket(client("s3"), settings.statement_bucket),
+        BankStatementBucket(client("s3"), settings.bank_statement_bucket),
         LogDays(client("s3"), settings.log_bucket),
         today=utc_now().date(),
         days=settings.days,

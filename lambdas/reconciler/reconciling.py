@@ -6,19 +6,22 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from falcon_balances.adapters.statements import Account, LogDays, StatementBucket, StatementFile
+from falcon_balances.adapters.bank_statements import (
+    BankStatementAccount,
+    BankStatementBucket,
+    BankStatementFile,
+)
+from falcon_balances.adapters.log_days import LogDays
+from falcon_balances.contracts.bank_statement_lines import (
+    BankStatementFlaw,
+    InvalidBankStatementError,
+)
+from falcon_balances.contracts.bank_statements import BANK_STATEMENT_BYTES_MAX, read_bank_statement
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.contracts.reconciliation_report import report
-from falcon_balances.contracts.statement_lines import InvalidStatementError, Problem
-from falcon_balances.contracts.statements import STATEMENT_BYTES_MAX, read_statement
+from falcon_balances.domain.bank_statement_lines import BankStatementLine, Period
 from falcon_balances.domain.operations import Segment, Stage
-from falcon_balances.domain.reconciliation import (
-    LoggedOperation,
-    Period,
-    StatementLine,
-    logged_operations,
-    reconcile,
-)
+from falcon_balances.domain.reconciliation import LoggedOperation, logged_operations, reconcile
 
 
 @dataclass(slots=True)
@@ -34,7 +37,7 @@ class ReconcilerRun:
 
 
 def reconcile_all(
-    statements: StatementBucket, log: LogDays, *, today: date, days: int, look_back_days: int
+    statements: BankStatementBucket, log: LogDays, *, today: date, days: int, look_back_days: int
 ) -> ReconcilerRun:
     """Everything of the last days again, so that what came late is found: a run keeps nothing.
 
@@ -61,11 +64,11 @@ def reconcile_all(
 
 
 def _arrived(
-    statements: StatementBucket, run: ReconcilerRun
-) -> Mapping[Account, Sequence[StatementFile]]:
-    files: dict[Account, list[StatementFile]] = defaultdict(list)
+    statements: BankStatementBucket, run: ReconcilerRun
+) -> Mapping[BankStatementAccount, Sequence[BankStatementFile]]:
+    files: dict[BankStatementAccount, list[BankStatementFile]] = defaultdict(list)
     for key in statements.keys():  # noqa: SIM118 - no mapping
-        file = StatementFile.of(key)
+        file = BankStatementFile.of(key)
         if file is None:
             run.invalid += 1
         else:
@@ -74,8 +77,8 @@ def _arrived(
 
 
 def _reconcile(
-    statements: StatementBucket,
-    files: Sequence[StatementFile],
+    statements: BankStatementBucket,
+    files: Sequence[BankStatementFile],
     operations: Sequence[LoggedOperation],
     period: Period,
     today: date,
@@ -83,13 +86,13 @@ def _reconcile(
     run: ReconcilerRun,
 ) -> dict[str, Any]:
     """One account's report."""
-    problems: list[Problem] = []
-    lines: list[StatementLine] = []
+    problems: list[BankStatementFlaw] = []
+    lines: list[BankStatementLine] = []
     for file in files:
         try:
-            body = statements.read(file.key, STATEMENT_BYTES_MAX)
-            lines += read_statement(file.key, body).lines
-        except InvalidStatementError as error:
+            body = statements.read(file.key, BANK_STATEMENT_BYTES_MAX)
+            lines += read_bank_statement(file.key, body).lines
+        except InvalidBankStatementError as error:
             problems += error.problems
             run.invalid += 1
     found = reconcile(operations, lines, period, days)
@@ -106,7 +109,9 @@ def _reconcile(
     }
 
 
-def _period(files: Sequence[StatementFile], oldest: date, today: date, days: int) -> Period | None:
+def _period(
+    files: Sequence[BankStatementFile], oldest: date, today: date, days: int
+) -> Period | None:
     """None where none is recent. What lies at the edge of those left out may be in one of them."""
     recent = [each.day for each in files if each.day >= oldest]
     if not recent:
@@ -117,7 +122,7 @@ def _period(files: Sequence[StatementFile], oldest: date, today: date, days: int
     return Period(since, today)
 
 
-def _widest(periods: Mapping[Account, Period], stage: Stage) -> Period:
+def _widest(periods: Mapping[BankStatementAccount, Period], stage: Stage) -> Period:
     of_stage = [period for account, period in periods.items() if account.stage == stage]
     sinces = [period.since for period in of_stage if period.since is not None]
     return Period(min(sinces), of_stage[0].until)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 from lambdas.balance_api import handler as balance_api
-from lambdas.balance_api import systems
+from lambdas.systems_api import handler as systems
 from tests.component.world import event_file, lambda_context
 
 MERCHANT: Final = "m-5553"

@@ -11,7 +11,6 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.observability import metrics
 from inprocess.aws import REGION
 from lambdas.balance_api import handler as balance_api
-from lambdas.balance_api import systems
 from lambdas.cutter import handler as cutter
 from lambdas.dispatcher import handler as dispatcher
 from lambdas.expirer import handler as expirer
@@ -20,6 +19,7 @@ from lambdas.publisher import handler as publisher
 from lambdas.reducer import handler as reducer
 from lambdas.reducer.ports import ReducerPorts
 from lambdas.splitter import handler as splitter
+from lambdas.systems_api import adapters as systems_adapters
 from tests.component.ledger import Ledger
 from tests.component.world import ENVIRONMENT, AwsWorld
 
@@ -57,10 +57,12 @@ def forget_adapters() -> None:
         publisher._adapters,
         reducer._world,
         splitter._directory,
-        systems._directory,
-        systems._log,
-        systems._queues,
-        systems._store,
+        systems_adapters.directory,
+        systems_adapters.log,
+        systems_adapters.queues,
+        systems_adapters.refund_claims,
+        systems_adapters.settings,
+        systems_adapters.store,
     ):
         cached.cache_clear()
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from falcon_balances.adapters.past_reads import read_past
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.direct_operations import parse_direct_document
@@ -30,13 +31,14 @@ from falcon_balances.fakes.storage import (
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
+from lambdas.api_routes.context import Sources
 from lambdas.balance_api import handler as balance_api
-from lambdas.balance_api import reading, systems
-from lambdas.balance_api.merchant_routes import Sources
 from lambdas.persister.linking import links_of
 from lambdas.reducer.batch import reduce_batch
 from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
+from lambdas.systems_api import adapters as systems_adapters
+from lambdas.systems_api import handler as systems
 from tests.builders import RECEIVED_AT, Document, claim_of, cut_of, data_of, records_of
 from tests.component.api_calls import MERCHANT, get
 from tests.component.world import ENVIRONMENT, SHARD, utc
@@ -174,19 +176,18 @@ class Ledger:
             patch.setenv(name, value)
         patch.setattr(balance_api, "sources", self.sources)
         patch.setattr(
-            systems,
-            "DynamoMerchantReads",
-            lambda *said: self.reader(self.store, self.claims, said[-1]),
+            systems_adapters,
+            "merchant_reads",
+            lambda merchant_id: self.reader(self.store, self.claims, merchant_id),
         )
-        patch.setattr(systems, "_store", cache(lambda: self.store))
+        patch.setattr(systems_adapters, "store", cache(lambda: self.store))
         refunds = MemoryRefundClaims(self.claims, self.store)
-        patch.setattr(systems, "_refund_claims", cache(lambda: refunds))
-        patch.setattr(systems, "_log", cache(lambda: self.log))
-        patch.setattr(systems, "_directory", cache(lambda: self.directory))
-        patch.setattr(systems, "utc_now", lambda: self.now)
+        patch.setattr(systems_adapters, "refund_claims", cache(lambda: refunds))
+        patch.setattr(systems_adapters, "log", cache(lambda: self.log))
+        patch.setattr(systems_adapters, "directory", cache(lambda: self.directory))
         for routes in (balance_api.routes, systems.routes):
             patch.setattr(routes, "now", lambda: self.now)
-        patch.setattr(reading.read_past, "__defaults__", (_no_wait,))
+        patch.setattr(read_past, "__defaults__", (_no_wait,))
 
 
 FIGURES: Final = (

@@ -12,9 +12,9 @@ from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.storage import MemoryRefundClaims
-from lambdas.balance_api import authorizing, systems
-from lambdas.balance_api.blocking import ATTEMPTS
 from lambdas.expirer.handler import expire_blocks
+from lambdas.systems_api import adapters, authorizing
+from lambdas.systems_api.blocking import ATTEMPTS
 from tests.builders import (
     Document,
     confirmed,
@@ -334,7 +334,7 @@ def test_two_at_once_never_take_more_than_is_left(ledger):
         if point == "before MemoryRefundClaims.authorize" and others:
             authorize(others.pop())
 
-    refunds = systems._refund_claims()
+    refunds = adapters.refund_claims()
     assert isinstance(refunds, MemoryRefundClaims)
     refunds.interrupt = interrupt
     answers = [authorize(many[0]), authorize(many[1])]

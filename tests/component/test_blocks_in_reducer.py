@@ -31,12 +31,12 @@ from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from inprocess.aws import BALANCES_TABLE
-from lambdas.balance_api.blocking import request_block
 from lambdas.expirer.handler import expire_blocks
 from lambdas.reducer.batch import reduce_batch
 from lambdas.reducer.counting import ATTEMPTS
 from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
+from lambdas.systems_api.blocking import request_block
 from tests.builders import (
     RECEIVED_AT,
     confirmed,

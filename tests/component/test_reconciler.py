@@ -8,9 +8,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from falcon_balances.adapters import statements as adapter
-from falcon_balances.adapters.statements import LogDays, StatementBucket
-from falcon_balances.contracts import statements as contracts
+from falcon_balances.adapters import log_days
+from falcon_balances.adapters.bank_statements import BankStatementBucket
+from falcon_balances.adapters.log_days import LogDays
+from falcon_balances.contracts import bank_statements as contracts
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.domain.log_format import logged_segment
 from falcon_balances.domain.operations import Stage
@@ -61,7 +62,7 @@ class Buckets:
 
     def run(self, today: date = TODAY, look_back_days: int = 60):
         return reconcile_all(
-            StatementBucket(self.s3, STATEMENTS),
+            BankStatementBucket(self.s3, STATEMENTS),
             LogDays(self.s3, LOG),
             today=today,
             days=DAYS,
@@ -180,7 +181,7 @@ def test_a_day_that_is_none_and_a_file_that_is_too_large_are_named(buckets, monk
         Bucket=STATEMENTS, Key="statements/reconciled/date=2026-02-30/s.csv", Body=HEAD.encode()
     )
     for module in (contracts, reconciling):
-        monkeypatch.setattr(module, "STATEMENT_BYTES_MAX", 100)
+        monkeypatch.setattr(module, "BANK_STATEMENT_BYTES_MAX", 100)
     buckets.arrive(date(2026, 10, 5), HEAD * 10)
     assert buckets.run().invalid == 2
 
@@ -188,7 +189,7 @@ def test_a_day_that_is_none_and_a_file_that_is_too_large_are_named(buckets, monk
 def test_an_object_too_large_for_the_log_is_named_and_not_held(buckets, monkeypatch):
     buckets.arrive_all()
     key = next(each for each in buckets.log if each.startswith("reconciled/"))
-    monkeypatch.setattr(adapter, "_OBJECT_BYTES_MAX", 1_000)
+    monkeypatch.setattr(log_days, "_OBJECT_BYTES_MAX", 1_000)
     again = buckets.log[key] + buckets.log[key].split(b"\n", 1)[1] * 10
     buckets.s3.put_object(Bucket=LOG, Key=key, Body=again)
     assert buckets.run().flawed == [key]

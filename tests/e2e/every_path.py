@@ -189,7 +189,7 @@ class EveryPath:
     def _reconcile(self) -> None:
         """A statement of long ago, so that everything since is looked at."""
         self.target.client("s3").put_object(
-            Bucket=self.target.statement_bucket,
+            Bucket=self.target.bank_statement_bucket,
             Key="statements/reconciled/date=2026-01-01/bank.csv",
             Body=b"reference,amount,currency,date\n",
         )

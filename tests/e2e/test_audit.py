@@ -340,7 +340,7 @@ def test_a_settlement_of_the_orders_matches_bucket_and_folder(auditor, tmp_path)
 
 
 def test_the_stack_reconciles_what_arrives_and_has_an_alarm(stack):
-    s3, bucket = stack.target.client("s3"), stack.target.statement_bucket
+    s3, bucket = stack.target.client("s3"), stack.target.bank_statement_bucket
     header, *rows = settled_orders()
 
     def arrive_and_reconcile(*lines: str) -> tuple[dict[str, Any], dict[str, Any]]:

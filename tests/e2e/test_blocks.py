@@ -16,7 +16,7 @@ from falcon_balances.cli import api
 from falcon_balances.cli.target import Target
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, block_writes
 from falcon_balances.domain.table_writes import AddCounters
-from lambdas.balance_api.blocking import request_block
+from lambdas.systems_api.blocking import request_block
 from tests.e2e import observed
 from tests.e2e.events import confirmed, context, jsonl, local, reconciled
 

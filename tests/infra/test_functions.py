@@ -26,6 +26,8 @@ SETTINGS: dict[str, type[settings.Settings]] = {
     "sealer": settings.SealerSettings,
     "reconciler": settings.ReconcilerSettings,
 }
+# Folders that a function has in common with others, beside its own.
+SHARED = {"balance_api": {"api_routes"}, "systems_api": {"api_routes"}}
 OBSERVABILITY = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "LOG_LEVEL"}
 
 
@@ -151,7 +153,8 @@ def test_a_zip_holds_the_handler_the_shared_package_and_nothing_of_others(assemb
         handler = root.joinpath(*function["Handler"].split(".")[:-1]).with_suffix(".py")
         assert f"def {function['Handler'].rsplit('.', 1)[-1]}(" in handler.read_text()
         assert {path.name for path in root.iterdir()} == {"falcon_balances", "lambdas"}
-        assert {path.name for path in (root / "lambdas").iterdir()} == {"__init__.py", package}
+        folders = {package} | SHARED.get(package, set())
+        assert {path.name for path in (root / "lambdas").iterdir()} == {"__init__.py"} | folders
         shared = {path.name for path in (root / "falcon_balances").iterdir()}
         assert shared >= {"adapters", "contracts", "domain", "settings.py"}
         assert not shared & {"cli", "fakes", "__pycache__"}

@@ -322,7 +322,7 @@ FAULTS = (
     ),
     Fault(
         "block checked, then written",
-        "lambdas/balance_api/blocking.py",
+        "lambdas/systems_api/blocking.py",
         "        outcomes = store.transact(block_writes(block, logged))\n",
         "        (balance,) = store.balances(block.merchant_id)\n"
         "        writes = block_writes(block, logged)\n"
@@ -375,14 +375,14 @@ FAULTS = (
     ),
     Fault(
         "what open quarters counted left in the past",
-        "lambdas/balance_api/reading.py",
+        "falcon_balances/adapters/past_reads.py",
         "            closing[window.balance] = closing[window.balance] - window.change\n",
         "            pass\n",
         first=READING,
     ),
     Fault(
         "balances and open quarters read one after the other",
-        "lambdas/balance_api/reading.py",
+        "falcon_balances/adapters/past_reads.py",
         "        found = reads.at_once(balances, starts)\n",
         "        found = reads.at_once(balances, ())\n"
         "        if not isinstance(found, TryAgain):\n"
@@ -399,7 +399,7 @@ FAULTS = (
     ),
     Fault(
         "closed a quarter too early",
-        "lambdas/balance_api/reading.py",
+        "falcon_balances/adapters/past_reads.py",
         "    closed = None if as_of is None else closed_until(as_of)\n",
         "    closed = None if as_of is None else closed_until(as_of) + QUARTER\n",
         first=READING,
@@ -421,32 +421,32 @@ FAULTS = (
     ),
     Fault(
         "as_of from the clock",
-        "lambdas/balance_api/reading.py",
+        "falcon_balances/adapters/past_reads.py",
         "    as_of = reads.as_of()\n",
         "    as_of = now if reads.as_of() else None\n",
         first=READING,
     ),
     Fault(
         "a statement of what the index has so far",
-        "lambdas/balance_api/reading.py",
-        "                if figures == running:\n",
-        "                if figures != object:\n",
+        "falcon_balances/domain/merchant_statements.py",
+        "            if begins == start and figures == self._running:\n",
+        "            if begins == start:\n",
         first=READING,
     ),
     Fault(
         "a page that looked at enough forgets where",
-        "lambdas/balance_api/reading.py",
+        "falcon_balances/adapters/operation_pages.py",
         "        if looked_at >= MARKS_A_PAGE_MAX:\n            return found, position\n",
         "        if looked_at >= MARKS_A_PAGE_MAX:\n            return found, None\n",
         first=READING,
     ),
     Fault(
         "a page of a statement that ends amid a quarter not checked",
-        "lambdas/balance_api/reading.py",
-        "            is_shown = is_new and not is_full\n",
-        "            if is_new and is_full:\n"
-        "                return lines, position\n"
-        "            is_shown = is_new and not is_full\n",
+        "falcon_balances/domain/merchant_statements.py",
+        "        is_shown = is_new and not self._is_full()\n",
+        "        if is_new and self._is_full():\n"
+        "            return False\n"
+        "        is_shown = is_new and not self._is_full()\n",
         first=READING,
     ),
     Fault(
@@ -458,7 +458,7 @@ FAULTS = (
     ),
     Fault(
         "pages by number instead of position",
-        "lambdas/balance_api/reading.py",
+        "falcon_balances/adapters/operation_pages.py",
         "    found: list[Mark] = []\n",
         "    many = reads.marks(\n"
         "        *wanted.bounds, after=None, newest_first=newest_first, limit=10_000\n"
@@ -471,14 +471,14 @@ FAULTS = (
     ),
     Fault(
         "a page goes on from its last query instead of its last operation",
-        "lambdas/balance_api/reading.py",
+        "falcon_balances/adapters/operation_pages.py",
         "                return found, position\n            position, looked_at",
         "                return found, page.marks[-1].order\n            position, looked_at",
         first=READING,
     ),
     Fault(
         "the log's balances without what is set aside",
-        "lambdas/balance_api/reading.py",
+        "falcon_balances/domain/logged_balances.py",
         "        aside = blocked.get((balance_shop_id, code), 0)\n",
         "        aside = 0\n",
         first=READING,

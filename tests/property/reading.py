@@ -8,29 +8,25 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from unittest.mock import patch
 
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from hypothesis import currently_in_test_context, event
 
+from falcon_balances.adapters import merchant_statements, operation_pages
 from falcon_balances.adapters.merchant_items import mark_of
+from falcon_balances.adapters.merchant_statements import read_statement_page
+from falcon_balances.adapters.operation_pages import read_operations
+from falcon_balances.adapters.past_reads import read_past
 from falcon_balances.domain.balances import fold
 from falcon_balances.domain.counting import stage_counters
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import Figures, Mark, NotClosedError, Past
+from falcon_balances.domain.history import Figures, Mark, NotClosedError, NothingCountedError, Past
 from falcon_balances.domain.instants import QUARTER, quarter_of
+from falcon_balances.domain.logged_balances import logged_balances, logged_figures
+from falcon_balances.domain.merchant_statements import StatedLine
+from falcon_balances.domain.operation_filter import OperationFilter
 from falcon_balances.domain.operations import BalanceOperation, Segment
 from falcon_balances.domain.table_keys import BalanceKey, ItemKey, is_balance, merchant_pk
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
-from lambdas.balance_api import reading as product
-from lambdas.balance_api.reading import (
-    OperationFilter,
-    StatedLine,
-    StatementReader,
-    log_balances,
-    log_figures,
-    read_operations,
-    read_past,
-)
 from tests.property.actors import TaskDiedError
 from tests.property.agreement import open_operations
 from tests.property.pipeline import BEGINNING, Pipeline
@@ -107,7 +103,10 @@ class Reading:
     def in_actor(self, work: Callable[[], None]) -> Callable[[], None]:
         def guarded() -> None:
             try:
-                with patch.object(product, "MARKS_A_PAGE_MAX", MARKS_A_PAGE_MAX):
+                with (
+                    patch.object(operation_pages, "MARKS_A_PAGE_MAX", MARKS_A_PAGE_MAX),
+                    patch.object(merchant_statements, "MARKS_A_PAGE_MAX", MARKS_A_PAGE_MAX),
+                ):
                     work()
             except TaskDiedError:
                 raise
@@ -214,7 +213,7 @@ class Reading:
         except NotClosedError:
             assert was is None or since > closed_until(was), "closed, and denied"
             return None
-        except NotFoundError:
+        except NothingCountedError:
             assert not knew, "known, and denied"
             return None
         except TransientError as error:
@@ -276,7 +275,9 @@ class Reading:
             if past is None or past.closed_until < end:
                 return
             try:
-                page, position = StatementReader(reads, past, end).page(position, limit, shop)
+                page, position = read_statement_page(
+                    reads, past, end, limit, after=position, balance_shop_id=shop
+                )
             except TransientError as error:
                 if "is not complete" not in str(error):
                     raise
@@ -362,12 +363,12 @@ class Reading:
 
     def _check_log(self, reads: MemoryMerchantReads, segments: list[Segment]) -> None:
         live = [replace(each, negative_since=None) for each in reads.balances()]
-        logged = log_balances(segments, live)
+        logged = logged_balances(segments, live)
         assert sorted(logged, key=str) == sorted(live, key=str), "the log says otherwise"
         dates = sorted({segment.booked_at for segment in segments})
         for at in (dates[0], dates[-1], dates[-1] + QUARTER):
             earlier = [segment for segment in segments if segment.booked_at < at]
-            assert _that_there_is(log_figures(segments, at)) == _figures(earlier)
+            assert _that_there_is(logged_figures(segments, at)) == _figures(earlier)
         said = {
             (reads.merchant_id, each.falcon_operation_id): each.disagreement
             for each in reads.open_standings(100)

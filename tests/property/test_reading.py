@@ -12,9 +12,9 @@ from hypothesis.stateful import initialize, rule
 from falcon_balances.contracts.blocks import BlockRequestV1
 from falcon_balances.domain.history import parse_month
 from falcon_balances.domain.instants import QUARTER, rfc3339
+from falcon_balances.domain.operation_filter import OperationFilter
 from falcon_balances.domain.operations import Stage
-from lambdas.balance_api.blocking import BlockConflictError, request_block
-from lambdas.balance_api.reading import OperationFilter
+from lambdas.systems_api.blocking import BlockConflictError, request_block
 from tests.property.actors import Actor
 from tests.property.machine import SCHEDULE, Machine, context, next_quarter
 from tests.property.promises import dump

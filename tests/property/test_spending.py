@@ -20,9 +20,9 @@ from falcon_balances.domain.payouts import giving_up
 from falcon_balances.domain.refund_authorization import debits_of
 from falcon_balances.domain.splitting import split
 from falcon_balances.domain.table_keys import AttemptKey, BlockKey, ItemKey, merchant_pk
-from lambdas.balance_api.authorizing import AuthorizationConflictError, request_authorization
-from lambdas.balance_api.blocking import BlockConflictError, release, request_block
 from lambdas.expirer.handler import expire_blocks
+from lambdas.systems_api.authorizing import AuthorizationConflictError, request_authorization
+from lambdas.systems_api.blocking import BlockConflictError, release, request_block
 from tests.property.actors import Actor
 from tests.property.machine import SCHEDULE, Machine, context
 from tests.property.promises import dump

@@ -17,8 +17,8 @@ from falcon_balances.domain.merchant_context import merchants_of
 from falcon_balances.domain.operations import Stage
 from falcon_balances.fakes.interruptions import never
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
+from lambdas.api_routes.context import Sources
 from lambdas.balance_api import handler as balance_api
-from lambdas.balance_api.merchant_routes import Sources
 from tests.audit.sealed import sealed_log, split
 from tests.component.api_calls import get
 from tests.component.world import ENVIRONMENT

@@ -6,25 +6,21 @@ from hashlib import sha256
 from typing import Any, Final
 
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
-from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
-from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
-from falcon_balances.audit.applied_fees import applied_fees
 from falcon_balances.audit.inclusion import Inclusion, inclusions
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.cli import tracing
 from falcon_balances.cli.audit import naming
+from falcon_balances.cli.audit.story_contexts import contexts_of
 from falcon_balances.cli.audit.story_figures import accounts_of, event_of, standings_of
 from falcon_balances.cli.audit.story_relations import related
 from falcon_balances.cli.audit.story_sources import Found, Sources
-from falcon_balances.cli.target import Target
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
-from falcon_balances.contracts.merchant_contexts import context_document
-from falcon_balances.contracts.operation_documents import LineV1, SetAsideV1
-from falcon_balances.domain.history import block_ids
+from falcon_balances.contracts.operation_documents import LineV1
+from falcon_balances.contracts.operation_story import OperationStory
+from falcon_balances.contracts.operation_story_documents import SetAsideV1
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.log_format import merchant_of
-from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.operations import (
     PSP_STAGES,
     BalanceOperation,
@@ -55,6 +51,7 @@ class _Telling:
         self._sources = sources
         self._target = sources.target
         self._id = operation_id
+        self._told: OperationStory | None = None
         self._problems: list[tuple[str, str]] = []
 
     def tell(self) -> Story | None:
@@ -77,19 +74,22 @@ class _Telling:
                 "psp_id": main.psp_id,
                 "external_reference": main.external_reference,
             }
+        merchants = sorted({each.merchant_id for each in objects})
+        if self._target is not None:
+            self._told = tracing.read(self._target, self._id, claims, merchants)
         document["stages"] = self._stages(claims, objects)
         document["standings"] = standings_of(objects)
         document["accounts"] = accounts_of(objects)
-        document |= self._of_tables(sorted({each.merchant_id for each in objects}))
+        document |= self._of_tables(merchants)
         if main is not None:
             document["does_not_fit"] = naming.of_operation(
                 self._sources.log,
                 self._target,
                 main,
-                sorted({each.merchant_id for each in objects}),
+                merchants,
                 [each.sale.to_part().sale for each in claims if each.sale is not None],
             )
-            document |= related(self._sources, objects[0].merchant_id, main, claims)
+            document |= related(self._sources, objects[0].merchant_id, main, self._told)
         document["problems"] = [{"place": p, "what": w} for p, w in sorted(self._problems)]
         return Story(document, sorted(self._problems))
 
@@ -203,38 +203,13 @@ class _Telling:
         if claim.truth is not None:
             # What a later revision's lines change says no fee of its own.
             lines = [line for each in claim.whole_truth() for line in each.lines]
+        assert self._target is not None  # noqa: S101 - a claim was read from it
+        contexts, problems = contexts_of(self._target, claim.context_versions, lines)
+        self._problems += problems
         return {
             "claim": {"fingerprint": claim.fingerprint, "received_at": claim.received_at, **told},
-            "contexts": [self._context(version, lines) for version in claim.context_versions],
+            "contexts": contexts,
         }
-
-    def _context(self, version: str, lines: Sequence[BalanceOperation]) -> dict[str, Any]:
-        """`fees_expected` beside `fees_charged`: worked out again from the context in force."""
-        assert self._target is not None  # noqa: S101 - a claim was read from it
-        key = MerchantContext.key_of_claimed(version)
-        directory = DynamoMerchantDirectory(
-            self._target.client("dynamodb"), self._target.context_table
-        )
-        history = directory.histories([key]).get(key, ())
-        context = next((each for each in history if each.claimed_as == version), None)
-        said: dict[str, Any] = {"version": version}
-        if context is None:
-            self._say(version, "the context table has no such version")
-            return said
-        said["merchant_id"] = context.merchant_id
-        applied = applied_fees(context, lines)
-        if applied is None:
-            return said
-        if applied.expected != applied.charged:
-            self._say(version, "the fee is not the one that its context charges")
-        documents: Any = context_document(context)["fees"]
-        fees = [
-            document
-            for fee, document in zip(context.fees, documents, strict=True)
-            if fee in applied.fees
-        ]
-        charged = {"fees_expected": str(applied.expected), "fees_charged": str(applied.charged)}
-        return said | {"fees": fees, **charged}
 
     def _segment(self, found: Found) -> dict[str, Any]:
         body = found.body
@@ -268,40 +243,26 @@ class _Telling:
         }
 
     def _counted(self, found: Found) -> object:
-        if self._target is None:
+        if self._told is None:
             return ENVIRONMENT
-        marks = self._reads(self._target, found.merchant_id).marks_of(self._id)
-        name = staged(found.stage, found.revision)
-        mark = next((each for each in marks if each.staged == name), None)
+        mark = self._told.mark(found.merchant_id, staged(found.stage, found.revision))
         if mark is None:
             return "not yet"
         if found.lines and mark.lines != found.lines:
             self._say(found.key, "what was counted is not what it says")
         return {"window": rfc3339(mark.window), "order": mark.order}
 
-    def _reads(self, target: Target, merchant_id: str) -> DynamoMerchantReads:
-        return DynamoMerchantReads(
-            target.client("dynamodb"), target.balances_table, target.claims_table, merchant_id
-        )
-
     def _of_tables(self, merchants: Sequence[str]) -> dict[str, object]:
         """What only the table of balances knows: block, corrections, and what is awaited."""
-        if self._target is None:
+        if self._target is None or self._told is None:
             return dict.fromkeys(("blocks", "corrected_by", "open"), ENVIRONMENT)
         store = DynamoBalanceStore(self._target.client("dynamodb"), self._target.balances_table)
-        reads = [self._reads(self._target, each) for each in merchants]
         keys = [ItemKey(merchant_pk(each), StandingKey(self._id).sk) for each in merchants]
         found = store.items(keys)
         standings = {key: Standing.from_attributes(key, said) for key, said in found.items()}
-        blocks = [
-            block
-            for each in reads
-            for name in block_ids(self._id, each.marks_of(self._id))
-            if (block := each.block(name)) is not None
-        ]
         return {
-            "blocks": [SetAsideV1.of(each).model_dump(mode="json") for each in blocks],
-            "corrected_by": sorted({id_ for each in reads for id_ in each.corrections(self._id)}),
+            "blocks": [SetAsideV1.of(each).model_dump(mode="json") for each in self._told.blocks],
+            "corrected_by": self._told.corrected_by,
             "open": {
                 parse_merchant_pk(key.pk): each.disagreement.value
                 for key, each in standings.items()

@@ -19,10 +19,10 @@ from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption
 
 if TYPE_CHECKING:
-    from falcon_balances.contracts.csv_statements import CsvForm
-    from falcon_balances.contracts.statement_lines import Statement
+    from falcon_balances.contracts.bank_statement_lines import BankStatement
+    from falcon_balances.contracts.bank_statements_csv import CsvForm
+    from falcon_balances.domain.bank_statement_lines import Period
     from falcon_balances.domain.operations import Stage
-    from falcon_balances.domain.reconciliation import Period
 
 DAYS = 3
 
@@ -99,8 +99,8 @@ def _stage(name: str) -> "Stage":
 
 
 def _form(columns: list[str] | None, currency: str | None, delimiter: str) -> "CsvForm":
-    from falcon_balances.contracts.csv_statements import COLUMNS, CsvForm  # noqa: PLC0415
-    from falcon_balances.contracts.statement_lines import currency_of  # noqa: PLC0415
+    from falcon_balances.contracts.bank_statement_lines import currency_of  # noqa: PLC0415
+    from falcon_balances.contracts.bank_statements_csv import COLUMNS, CsvForm  # noqa: PLC0415
 
     names = {}
     for each in columns or []:
@@ -118,24 +118,24 @@ def _form(columns: list[str] | None, currency: str | None, delimiter: str) -> "C
     return CsvForm(names, currency, delimiter)
 
 
-def _read(paths: list[Path], form: "CsvForm") -> "list[Statement]":
+def _read(paths: list[Path], form: "CsvForm") -> "list[BankStatement]":
     """All of them, or exit 1 with everything that is wrong with any."""
-    from falcon_balances.contracts.statement_lines import InvalidStatementError  # noqa: PLC0415
-    from falcon_balances.contracts.statements import (  # noqa: PLC0415
-        STATEMENT_BYTES_MAX,
-        read_statement,
+    from falcon_balances.contracts.bank_statement_lines import InvalidBankStatementError  # noqa: PLC0415
+    from falcon_balances.contracts.bank_statements import (  # noqa: PLC0415
+        BANK_STATEMENT_BYTES_MAX,
+        read_bank_statement,
     )
 
     statements, is_wrong = [], False
     for path in paths:
         try:
             with path.open("rb") as file:
-                body = file.read(STATEMENT_BYTES_MAX + 1)
+                body = file.read(BANK_STATEMENT_BYTES_MAX + 1)
         except OSError as error:
             raise InvalidInputError(f"--statement: {path}: {error.strerror}") from error
         try:
-            statements.append(read_statement(path.name, body, form))
-        except InvalidStatementError as invalid:
+            statements.append(read_bank_statement(path.name, body, form))
+        except InvalidBankStatementError as invalid:
             is_wrong = True
             for place, reason in invalid.problems:
                 output.fail(f"{place}: {reason}")
@@ -145,11 +145,11 @@ def _read(paths: list[Path], form: "CsvForm") -> "list[Statement]":
     return statements
 
 
-def _period(since: str | None, until: str | None, statements: "list[Statement]") -> "Period":
+def _period(since: str | None, until: str | None, statements: "list[BankStatement]") -> "Period":
     """As given; else as all statements say. A period out of the lines would shrink with them."""
     from datetime import date  # noqa: PLC0415
 
-    from falcon_balances.domain.reconciliation import Period, spanning  # noqa: PLC0415
+    from falcon_balances.domain.bank_statement_lines import Period, spanning  # noqa: PLC0415
 
     selection_of(since=since, until=until)
     said = spanning([each.period for each in statements])

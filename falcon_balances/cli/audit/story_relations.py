@@ -1,14 +1,14 @@
 """What an operation belongs to, and what belongs to it: its sale, its payout, its returns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from falcon_balances.audit.log_lines import objects_in
 from falcon_balances.audit.log_objects import Foreign, Selection
 from falcon_balances.cli import tracing
 from falcon_balances.cli.audit.story_sources import Sources
-from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
-from falcon_balances.domain.identity import operation_id_of_reference, payout_operation_id
+from falcon_balances.contracts.operation_story import OperationStory, returned_payout
+from falcon_balances.domain.identity import operation_id_of_reference
 from falcon_balances.domain.operations import (
     PSP_TYPES,
     BalanceOperation,
@@ -19,16 +19,16 @@ from falcon_balances.domain.operations import (
 
 
 def related(
-    sources: Sources, merchant_id: str, main: BalanceOperation, claims: Sequence[ClaimV1]
+    sources: Sources, merchant_id: str, main: BalanceOperation, told: OperationStory | None
 ) -> dict[str, object]:
-    """Of a payout's returns what its claim says or, where only a folder is read, the log."""
+    """A payout's returns come from its claim or, where only a folder is read, from the log."""
     reference = main.external_reference
     if main.type is OperationType.WITHDRAWAL:
-        if sources.target is not None:
-            return {"returned_by": [each for claim in claims for each in claim.returned_by]}
+        if told is not None:
+            return {"returned_by": told.returned_by}
         return {"returned_by": sorted(_returns_in(sources, merchant_id, reference))}
-    if main.type is OperationType.WITHDRAWAL_REVERSAL:
-        return {"returns": payout_operation_id(merchant_id, reference)}
+    if (payout_id := returned_payout(merchant_id, main)) is not None:
+        return {"returns": payout_id}
     if main.type not in PSP_TYPES:
         return {}
     others = {

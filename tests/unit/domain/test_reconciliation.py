@@ -6,15 +6,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from falcon_balances.domain.bank_statement_lines import BankStatementLine, Period, spanning
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.reconciliation import (
     Difference,
     LoggedOperation,
-    Period,
-    StatementLine,
     logged_operations,
     reconcile,
-    spanning,
 )
 from tests.strategies import few, journals
 
@@ -29,7 +27,7 @@ STAGE = Stage.RECONCILED
 
 
 def theirs(reference="a", minor=1000, currency="EUR", day=DAY, psp_id=None, place="f:2"):
-    return StatementLine(place, (reference,), psp_id, minor, currency, day)
+    return BankStatementLine(place, (reference,), psp_id, minor, currency, day)
 
 
 def said(found):
@@ -144,7 +142,7 @@ def test_the_nearest_of_several_equal_ones_is_meant():
 
 
 def test_any_of_a_line_s_references_may_be_the_one_that_we_know():
-    line = StatementLine("f:2", ("end-to-end", "a"), None, 1000, "EUR", DAY)
+    line = BankStatementLine("f:2", ("end-to-end", "a"), None, 1000, "EUR", DAY)
     assert not reconcile([ours("a")], [line], Period(), 3).open
 
 

@@ -1,0 +1,87 @@
+"""The bucket that bank statements arrive in, and that the reports on them are written to."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from falcon_balances.adapters.aws import aws_call
+from falcon_balances.domain.operations import Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+STATEMENTS: Final = "statements/"
+REPORTS: Final = "reports/"
+_KEY = re.compile(
+    rf"{STATEMENTS}(?P<stage>confirmed|reconciled|payout)/"
+    r"(psp_id=(?P<psp_id>[A-Za-z0-9][A-Za-z0-9._:-]{0,63})/)?"
+    r"date=(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/[^/]+\Z"
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BankStatementAccount:
+    """Whose bank statements these are: one PSP's, or the bank's, which show all PSPs."""
+
+    stage: Stage
+    psp_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BankStatementFile:
+    """`day`: the last that it covers."""
+
+    account: BankStatementAccount
+    day: date
+    key: str
+
+    @classmethod
+    def of(cls, key: str) -> "BankStatementFile | None":
+        found = _KEY.match(key)
+        if found is None:
+            return None
+        try:
+            day = date.fromisoformat(found["day"])
+        except ValueError:
+            return None
+        return cls(BankStatementAccount(Stage(found["stage"]), found["psp_id"] or ""), day, key)
+
+
+class BankStatementBucket:
+    """Statements lie under `statements/{stage}[/psp_id={psp_id}]/date={day}/`, reports beside."""
+
+    def __init__(self, s3: "S3Client", bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def keys(self) -> Iterator[str]:
+        with aws_call("keys of statements"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=STATEMENTS
+            )
+            for page in pages:
+                yield from (each["Key"] for each in page.get("Contents", []))
+
+    def read(self, key: str, bytes_max: int) -> bytes:
+        """The newest version; of what is larger than that, one byte more."""
+        with aws_call(f"read {key}"):
+            return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read(bytes_max + 1)
+
+    def report(
+        self, account: BankStatementAccount, today: date, document: Mapping[str, Any]
+    ) -> str:
+        """Another run of the same day writes another version."""
+        of_psp = f"/psp_id={account.psp_id}" if account.psp_id else ""
+        key = f"{REPORTS}{account.stage}{of_psp}/date={today.isoformat()}.json"
+        with aws_call(f"report {key}"):
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=json.dumps(document, indent=1).encode(),
+                ContentType="application/json",
+                ChecksumAlgorithm="SHA256",
+            )
+        return key

@@ -1,0 +1,46 @@
+"""Which of a merchant's counted operations a list shows."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from falcon_balances.domain.history import Mark
+from falcon_balances.domain.instants import rfc3339
+
+_EARLIEST: Final = "0"  # sorts before every order, which begins with a year
+_LATEST: Final = ":"  # sorts after every order
+
+
+@dataclass(frozen=True, slots=True)
+class OperationFilter:
+    """Which of a merchant's operations are wanted; None lets all through."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    type: str | None = None
+    stage: str | None = None
+    balance_shop_id: str | None = None
+    psp_id: str | None = None
+
+    @property
+    def bounds(self) -> tuple[str, str]:
+        """The first and the last order; an order begins with its quarter."""
+        return (
+            _EARLIEST if self.start is None else rfc3339(self.start),
+            _LATEST if self.end is None else rfc3339(self.end),
+        )
+
+    @property
+    def lets_all_through(self) -> bool:
+        return replace(self, start=None, end=None) == OperationFilter()
+
+    def lets_through(self, mark: Mark) -> bool:
+        return (
+            self.stage in (None, mark.stage)
+            and (self.type is None or any(line.type == self.type for line in mark.lines))
+            and (self.psp_id is None or any(line.psp_id == self.psp_id for line in mark.lines))
+            and (
+                self.balance_shop_id is None
+                or any(line.balance_shop_id == self.balance_shop_id for line in mark.lines)
+            )
+        )

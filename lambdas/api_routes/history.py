@@ -1,0 +1,65 @@
+"""`/balances/{balance_shop_id}/history`: a balance in quarters of an hour."""
+
+from datetime import timedelta
+from typing import Annotated, Final
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from falcon_balances.adapters.past_reads import read_past
+from falcon_balances.contracts.fresh import freshness
+from falcon_balances.contracts.history_documents import BalanceHistoryV1, HistoryV1
+from falcon_balances.contracts.queries import HistoryQuery
+from falcon_balances.domain.cuts import closed_until
+from falcon_balances.domain.history import NotClosedError, last_day_before
+from falcon_balances.domain.instants import rfc3339
+from lambdas.api_routes.context import BalanceShopId, MerchantId, RouteContext
+from lambdas.api_routes.documented import documented
+from lambdas.api_routes.parameters import FIRST, check_range, quarter_or_none
+
+_DAY: Final = timedelta(days=1)
+
+
+class HistoryRoutes:
+    def __init__(self, context: RouteContext) -> None:
+        self._context = context
+        docs = documented(
+            "A balance's history in quarters of an hour",
+            "Opening and closing of every quarter in which something was counted, and daily sums "
+            "by type, which are of operation dates.",
+            HistoryV1,
+        )
+        context.get("/balances/<balance_shop_id>/history", self.history, HistoryQuery, docs)
+
+    def history(
+        self,
+        merchant_id: MerchantId,
+        balance_shop_id: BalanceShopId,
+        query: Annotated[HistoryQuery, Query()],
+    ) -> Response[str]:
+        sources, now = self._context.sources_of(merchant_id), self._context.now()
+        start, end = quarter_or_none("from", query.start), quarter_or_none("to", query.end)
+        if end is None:
+            known = sources.reads.as_of()
+            if known is None:
+                raise NotClosedError(None)
+            end = closed_until(known)
+        start = max(end, FIRST + _DAY) - _DAY if start is None else start
+        check_range(start, end)
+        as_of, past = read_past(sources.reads, start, now)
+        if end > past.closed_until:
+            raise NotClosedError(past.closed_until)
+        keys = [key for key in sorted(past.closing) if key.balance_shop_id == balance_shop_id]
+        if not keys:
+            raise NotFoundError
+        days = sources.reads.days(start.date().isoformat(), last_day_before(end))
+        return self._context.api.answer(
+            HistoryV1(
+                **freshness(merchant_id, as_of, now),
+                start=rfc3339(start),
+                end=rfc3339(end),
+                closed_until=rfc3339(past.closed_until),
+                balances=tuple(BalanceHistoryV1.of(key, past, (start, end), days) for key in keys),
+            )
+        )

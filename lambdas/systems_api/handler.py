@@ -1,0 +1,65 @@
+"""Systems' API: balances, blocks and refund authorizations, for callers known by IAM (design §8).
+
+Input     HTTP API requests that the gateway let through by IAM, under /v1/systems/
+Output    documents, or a problem document (RFC 9457) that names the field and what holds now
+Retries   safe: the caller's key, or the refund's identity, decides once what becomes of a request
+Errors    400 no JSON, 404 unknown, 409 conflict, 422 invalid, 503 when nothing could be decided
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from falcon_balances.adapters.clock import utc_now
+from falcon_balances.contracts.freshness_document import FreshnessV1, freshness_document
+from lambdas.api_routes.context import Sources
+from lambdas.api_routes.documented import answered
+from lambdas.api_routes.edge import Api
+from lambdas.api_routes.merchant_routes import add_merchant_routes
+from lambdas.systems_api import adapters
+from lambdas.systems_api.blocks import BlockRoutes
+from lambdas.systems_api.callers import caller_of
+from lambdas.systems_api.problems import answer_rejections
+from lambdas.systems_api.refund_authorizations import RefundAuthorizationRoutes
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+def _sources(merchant_id: str) -> Sources:
+    caller_of(api, merchant_id)
+    return sources(merchant_id)
+
+
+def sources(merchant_id: str) -> Sources:
+    reads = adapters.merchant_reads(merchant_id)
+    return Sources(reads, adapters.log(), adapters.settings().log_objects_max)
+
+
+def show_freshness() -> Response[str]:
+    """How far the balances are, and what waits before them."""
+    caller_of(api)
+    as_of, now = adapters.store().as_of(), routes.now()
+    return api.answer(freshness_document(as_of, adapters.queues().look(now), now))
+
+
+api = Api()
+routes = add_merchant_routes(
+    api, "/v1/systems/merchants/<merchant_id>", _sources, utc_now, "systems"
+)
+BlockRoutes(routes)
+RefundAuthorizationRoutes(routes)
+answer_rejections(api)
+api.add(
+    "GET",
+    "/v1/systems/freshness",
+    show_freshness,
+    summary="How far the balances are, and what waits before them",
+    responses=answered(FreshnessV1),
+    tags=["systems"],
+    operation_id="systems_show_freshness",
+)
+
+
+def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+    return api.handle(event, context)

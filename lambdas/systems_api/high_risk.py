@@ -1,0 +1,15 @@
+"""What the log says of the money of merchants of high risk, before any of it is set aside."""
+
+from collections.abc import Callable
+
+from falcon_balances.adapters.logged_money import logged_money
+from falcon_balances.domain.blocks import Block, LoggedMoney
+from falcon_balances.domain.merchant_context import Merchant
+from lambdas.systems_api import adapters
+
+
+def log_reader(merchant: Merchant | None, block: Block) -> Callable[[], LoggedMoney] | None:
+    """None for a merchant that is not of high risk: its table is enough."""
+    if merchant is None or not merchant.is_high_risk:
+        return None
+    return lambda: logged_money(block, adapters.store(), adapters.log())

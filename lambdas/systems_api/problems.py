@@ -1,0 +1,35 @@
+"""Problem documents of what the systems API refuses: which field, and why."""
+
+from typing import Final
+
+from aws_lambda_powertools.event_handler import Response
+
+from falcon_balances.contracts.problems import Problem
+from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from lambdas.api_routes.edge import Api
+
+_NO_JSON: Final = {RejectionCode.SIZE, RejectionCode.JSON, RejectionCode.DUP_KEY}
+
+
+def answer_rejections(api: Api) -> None:
+    """400 where the body is no JSON, else 422."""
+
+    @api.app.exception_handler(RejectedOperation)  # type: ignore[untyped-decorator]
+    def invalid(rejected: RejectedOperation) -> Response[str]:
+        kind = Problem.MALFORMED if rejected.code in _NO_JSON else Problem.INVALID
+        fields = rejected.reason.partition(":")[0]
+        return api.problem(
+            kind,
+            code=rejected.code,
+            field=fields,
+            detail=rejected.reason,
+            errors=[field_error(field, rejected.reason) for field in fields.split(", ")],
+        )
+
+
+def field_error(field: str, detail: str) -> dict[str, str]:
+    if field == "Idempotency-Key":
+        return {"parameter": field, "in": "header", "detail": detail}
+    # RFC 6901; the whole body where it is no object.
+    pointer = "" if field == "message" else "/" + field.replace(".", "/")
+    return {"pointer": pointer, "detail": detail}

@@ -1,0 +1,151 @@
+"""The past on DynamoDB and S3: the same answers as on the fakes."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from falcon_balances.adapters import past_reads
+from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.event_claims import DynamoEventClaims
+from falcon_balances.adapters.transaction_log import S3TransactionLog
+from falcon_balances.domain.blocks import block_writes
+from falcon_balances.domain.instants import rfc3339
+from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE, LOG_BUCKET
+from lambdas.balance_api import handler as balance_api
+from lambdas.reducer import handler as reducer
+from lambdas.reducer.ports import ReducerPorts
+from tests.builders import (
+    confirmed,
+    cut_of,
+    data_of,
+    record_of,
+)
+from tests.component.api_calls import MERCHANT, get, pages
+from tests.component.balance_api.trading import CONTEXTS, statement_pages, trade
+from tests.component.ledger import (
+    MINUTE,
+    Ledger,
+)
+from tests.component.world import SHARD, AwsWorld, utc
+
+ASKED: list[tuple[str, dict[str, object]]] = [
+    ("/balances", {}),
+    ("/balances", {"source": "log"}),
+    ("/balances", {"at": "2026-10-12T13:15:00Z"}),
+    ("/balances", {"at": "2026-10-12T13:07:11Z", "source": "log"}),
+    ("/balances/bs-one/history", {"from": "2026-10-01T00:00:00Z", "to": "2026-11-01T00:00:00Z"}),
+    ("/operations", {"limit": 200}),
+    ("/turnover", {"month": "2026-10"}),
+    ("/turnover", {"month": "2026-10", "source": "log", "time_zone": "Asia/Kolkata"}),
+    ("/unreconciled", {"limit": 200}),
+    ("/statements/2026-10", {}),
+    ("/statements/2026-10", {"format": "csv"}),
+]
+
+
+def test_on_dynamodb_and_s3_all_is_answered_as_on_the_fakes(aws, monkeypatch):
+    fakes = Ledger(CONTEXTS)
+    with monkeypatch.context() as patch:
+        fakes.serve(patch)
+        trade(fakes)
+        operation_id = get("/operations", {"limit": 1}).body["operations"][0]["falcon_operation_id"]
+        asked = [*ASKED, (f"/operations/{operation_id}", {})]
+        fakes.now += MINUTE
+        expected = [get(path, query) for path, query in asked]
+        paged = statement_pages("2026-10", 25), pages("/operations", {"limit": 60})
+    replay(fakes, aws, monkeypatch)
+    for (path, query), answer in zip(asked, expected, strict=True):
+        assert answer.status == 200, path
+        assert get(path, query) == answer
+    # A page's cursors too: they are the same operations' orders.
+    assert (statement_pages("2026-10", 25), pages("/operations", {"limit": 60})) == paged
+
+
+def replay(fakes: Ledger, aws: AwsWorld, patch: pytest.MonkeyPatch) -> None:
+    """All that reached the stream and the claims, through the reducer's own handler."""
+    clock = {"now": fakes.now}
+    patch.setattr(balance_api.routes, "now", lambda: fakes.now)
+    patch.setattr(reducer, "ReducerPorts", partial(ReducerPorts, now=lambda: clock["now"]))
+    store = DynamoBalanceStore(client("dynamodb"), BALANCES_TABLE)
+    claims = DynamoEventClaims(client("dynamodb"), CLAIMS_TABLE)
+    log = S3TransactionLog(client("s3"), LOG_BUCKET)
+    for claim in fakes.claims.claims.values():
+        claims.claim(claim)
+    for key, logged in fakes.log.objects.items():
+        log.append(key, logged)
+    for now, records in fakes.batches:
+        clock["now"] = now
+        aws.reduce(*records, arrived_at=now)
+    for held in fakes.store.blocks_of(MERCHANT):
+        store.transact(block_writes(held))
+
+
+class BusyDynamo:
+    """TransactGetItems meets counting transactions, so many times."""
+
+    def __init__(self, times: int, *codes: str) -> None:
+        self._real = client("dynamodb")
+        self._times = times
+        self._codes = codes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def transact_get_items(self, **said: Any) -> Any:
+        if not self._times:
+            return self._real.transact_get_items(**said)
+        self._times -= 1
+        reasons = [{"Code": "None"} for _ in said["TransactItems"]]
+        for reason, code in zip(reasons, self._codes, strict=False):
+            reason["Code"] = code
+        error = {
+            "Error": {"Code": "TransactionCanceledException", "Message": ""},
+            "CancellationReasons": reasons,
+        }
+        raise ClientError(error, "TransactGetItems")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("times", "codes", "status"),
+    [
+        (past_reads.ATTEMPTS - 1, ["None", "TransactionConflict"], 200),
+        (past_reads.ATTEMPTS, ["TransactionConflict"], 503),
+        (1, ["ThrottlingError"], 200),
+        (1, ["ProvisionedThroughputExceeded"], 200),
+        (1, ["None", "ValidationError"], 503),
+    ],
+)
+def test_of_reads_that_dynamodb_cancels_conflicts_and_throttles_are_tried_again(
+    aws, monkeypatch, times, codes, status
+):
+    aws.reduce(data_of(record_of(confirmed())), arrived_at=utc("2026-11-20T10:05:00"))
+    aws.reduce(
+        data_of(cut_of("2026-11-20T10:15:10Z", SHARD)), arrived_at=utc("2026-11-20T10:15:10")
+    )
+    monkeypatch.setattr(balance_api.routes, "now", lambda: utc("2026-11-20T10:15:20"))
+    monkeypatch.setattr(past_reads.read_past, "__defaults__", (lambda _seconds: None,))
+    busy = BusyDynamo(times, *codes)
+    monkeypatch.setattr(
+        balance_api, "client", lambda name: busy if name == "dynamodb" else client(name)
+    )
+    answer = get("/balances", {"at": "2026-11-20T10:15:00Z"})
+    assert answer.status == status
+    assert answer.body.get("balances") or answer.problem == "unavailable"
+
+
+def test_however_long_a_shard_is_held_as_of_of_the_operations_does_not_go_back(aws, monkeypatch):
+    """Its other shard meets a cut every minute, and none of them is ever complete."""
+    counted, now = utc("2026-11-20T10:05:00"), {"now": utc("2026-11-20T10:06:00")}
+    monkeypatch.setattr(balance_api.routes, "now", lambda: now["now"] + MINUTE)
+    monkeypatch.setattr(reducer, "ReducerPorts", partial(ReducerPorts, now=lambda: now["now"]))
+    aws.reduce(data_of(record_of(confirmed())), arrived_at=counted)
+    aws.reduce(data_of(cut_of("2026-11-20T10:06:00Z", SHARD)), arrived_at=now["now"])
+    for _ in range(60):
+        now["now"] += MINUTE
+        cut = cut_of(rfc3339(now["now"]), SHARD, "shardId-held")
+        aws.reduce(data_of(cut), arrived_at=now["now"])
+        for path in ("/balances", "/operations"):
+            assert get(path).body["as_of"] == "2026-11-20T10:06:00Z"

@@ -1,0 +1,214 @@
+"""What only DynamoDB does when a merchant is read: conflicts, errors, pages."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+from moto.dynamodb.models import table as moto_table
+
+from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.event_claims import DynamoEventClaims
+from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
+from falcon_balances.adapters.ports import MerchantReads, TryAgain
+from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.instants import QUARTER
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_writes import AddCounters
+from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE
+from lambdas.reducer.records import StreamRecord
+from tests.builders import (
+    claim_of,
+    data_of,
+    operation_id_of,
+    records_of,
+)
+from tests.component.ports.merchant_items import (
+    EARLIEST,
+    LATEST,
+    UNKNOWN,
+    correction,
+    everything,
+    walk,
+)
+from tests.component.ports.tables import (
+    BS_1,
+    BS_1_JPY,
+    BS_10,
+    CONTEXTS,
+    Tables,
+    at,
+    capture,
+    reconciliation,
+)
+from tests.component.world import utc
+
+
+@pytest.fixture
+def on_aws(aws) -> Tables:
+    dynamodb = client("dynamodb")
+    return Tables(
+        DynamoBalanceStore(dynamodb, BALANCES_TABLE),
+        DynamoEventClaims(dynamodb, CLAIMS_TABLE),
+        lambda merchant_id: DynamoMerchantReads(
+            dynamodb, BALANCES_TABLE, CLAIMS_TABLE, merchant_id
+        ),
+    )
+
+
+def cancelled(stubber: Stubber, *codes: str) -> MerchantReads:
+    stubber.add_client_error(
+        "transact_get_items",
+        "TransactionCanceledException",
+        modeled_fields={"CancellationReasons": [{"Code": code} for code in codes]},
+    )
+    dynamodb: Any = stubber.client
+    return DynamoMerchantReads(dynamodb, BALANCES_TABLE, CLAIMS_TABLE, "m-1")
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        ("TransactionConflict", "None"),
+        ("None", "TransactionConflict"),
+        ("ThrottlingError", "None"),
+        ("None", "ProvisionedThroughputExceeded"),
+    ],
+)
+def test_where_others_are_writing_it_is_to_be_tried_again(codes):
+    with Stubber(client("dynamodb")) as stubber:
+        reads = cancelled(stubber, *codes)
+        assert reads.at_once([BS_1], [at("10:15:00")]) == TryAgain()
+
+
+@pytest.mark.parametrize("code", ["ValidationError", "AccessDenied"])
+def test_another_reason_is_an_error(code):
+    with Stubber(client("dynamodb")) as stubber:
+        reads = cancelled(stubber, "None", code)
+        with pytest.raises(TransientError, match="2 items of m-1 at once"):
+            reads.at_once([BS_1], [at("10:15:00")])
+
+
+def test_the_items_of_a_transaction_stand_in_the_order_they_were_asked_for(on_aws):
+    on_aws.count("10:20:00", capture(), capture(2, "b", amount="7.00"))
+    reads = on_aws.reads("m-1")
+    for wanted in ([BS_1, BS_1_JPY, BS_10], [BS_10, BS_1_JPY, BS_1]):
+        figures, windows = reads.at_once(wanted, [at("10:00:00"), at("10:15:00")])
+        assert list(figures) == wanted
+        assert [each.confirmed for each in figures.values()] == [
+            {BS_1: 10000, BS_10: 700, BS_1_JPY: 0}[key] for key in wanted
+        ]
+        assert [each.balance for each in windows] == [key for key in wanted if key != BS_1_JPY]
+
+
+def test_reads_are_strongly_consistent_but_those_of_the_index(on_aws):
+    """Asked of the requests: moto is consistent anyhow."""
+    asked: list[dict[str, object]] = []
+
+    def note(params: dict[str, object], **_: object) -> None:
+        asked.append(dict(params))
+
+    event = "provide-client-params.dynamodb.*"
+    client("dynamodb").meta.events.register(event, note)
+    try:
+        reads = on_aws.reads("m-1")
+        reads.as_of()
+        reads.indexed_as_of(at("10:20:00"))
+        everything(reads, [UNKNOWN], "block")
+    finally:
+        client("dynamodb").meta.events.unregister(event, note)
+    plain = [each for each in asked if "TransactItems" not in each]
+    assert len(plain) > 10
+    assert {("IndexName" in each, each.get("ConsistentRead", False)) for each in plain} == {
+        (False, True),
+        (True, False),
+    }
+
+
+@pytest.fixture
+def small_pages(on_aws, monkeypatch) -> None:
+    """DynamoDB ends a page at 1 MB, moto now at 3 KB: two or three of our items."""
+    monkeypatch.setattr(moto_table, "RESULT_SIZE_LIMIT", 3_000)
+
+
+def test_what_is_longer_than_a_page_is_read_to_its_end(on_aws, small_pages):
+    documents = [capture(n, "ab"[n % 2], operation_date=day(n)) for n in range(15)]
+    first = utc("2026-12-01T00:00:00")
+    corrected = operation_id_of(documents[0])
+    corrections = [correction(str(n), corrected, day(15 + n)) for n in range(15)]
+    records = [record for each in documents for record in records_of(claim_of(each, *CONTEXTS))]
+    on_aws.reduce(
+        *(
+            StreamRecord(data_of(record), first + n * QUARTER)
+            for n, record in enumerate(records + corrections)
+        )
+    )
+    reads = on_aws.reads("m-1")
+    windows = reads.windows(first, first + 30 * QUARTER)
+    assert [each.start for each in windows] == [first + n * QUARTER for n in range(30)]
+    days = reads.days("2026-11-01", "2026-11-30")
+    assert [each.date for each in days] == [day(n)[:10] for n in range(30)]
+    assert [len(reads.late("2026-11", limit)) for limit in (1, 7, 29, 30, 100)] == [
+        1,
+        7,
+        29,
+        30,
+        30,
+    ]
+    assert len(reads.corrections(corrected)) == 15
+    assert [len(reads.open_standings(limit)) for limit in (1, 14, 15, 16)] == [1, 14, 15, 15]
+    for newest_first in (False, True):
+        pages = list(walk(reads, EARLIEST, LATEST, newest_first=newest_first, limit=50))
+        found = [mark.order for page in pages for mark in page]
+        assert found == sorted(found, reverse=newest_first)
+        assert len(set(found)) == len(found) == 30
+        assert len(pages) > 5, "a page ended before its limit, and another followed"
+
+
+def day(n: int) -> str:
+    return f"2026-11-{n + 1:02}T10:00:00Z"
+
+
+def test_many_balances_are_read_to_their_end(on_aws, small_pages):
+    keys = [ItemKey("MERCHANT#m-1", f"BALANCE#bs-{n:03}#EUR") for n in range(60)]
+    on_aws.store.transact([AddCounters(key, {"confirmed": 1}) for key in keys])
+    found = sorted(each.balance_shop_id for each in on_aws.reads("m-1").balances())
+    assert found == [f"bs-{n:03}" for n in range(60)]
+
+
+def test_all_stages_of_an_operation_are_read_over_pages(on_aws, monkeypatch):
+    on_aws.count("10:20:00", capture(), reconciliation())
+    monkeypatch.setattr(moto_table, "RESULT_SIZE_LIMIT", 1_000)
+    marks = on_aws.reads("m-1").marks_of(operation_id_of(capture()))
+    assert {mark.stage for mark in marks} == {Stage.CONFIRMED, Stage.RECONCILED}
+
+
+def test_a_megabyte_of_marks_is_several_pages_that_miss_nothing(on_aws):
+    """DynamoDB's own measure, whatever was asked for."""
+    on_aws.count("10:20:00", *(capture(n) for n in range(8)))
+    for n in range(8):
+        sk = f"OPERATION#{operation_id_of(capture(n))}#confirmed"
+        client("dynamodb").update_item(
+            TableName=BALANCES_TABLE,
+            Key={"pk": {"S": "MERCHANT#m-1"}, "sk": {"S": sk}},
+            UpdateExpression="SET log_key = :long",
+            ExpressionAttributeValues={":long": {"S": "x" * 180_000}},
+        )
+    reads = on_aws.reads("m-1")
+    for newest_first in (False, True):
+        pages = list(walk(reads, EARLIEST, LATEST, newest_first=newest_first, limit=200))
+        assert [len(page) for page in pages] == [5, 3]
+        found = [mark.falcon_operation_id for page in pages for mark in page]
+        assert sorted(found) == sorted(operation_id_of(capture(n)) for n in range(8))
+
+
+def test_a_shard_that_stands_still_for_hours_does_not_hide_how_far_the_index_is(on_aws):
+    """The other shards meet a cut every minute, and none of these is ever completed."""
+    first, reads = at("10:15:00"), on_aws.reads("m-1")
+    on_aws.store.complete_cut(first, first)
+    for n in range(1, 61):
+        on_aws.store.meet_cut(Cut(first + timedelta(minutes=n), ("shard-a", "shard-b")), "shard-a")
+    assert reads.indexed_as_of(first + timedelta(hours=1)) == first
