@@ -13,7 +13,8 @@ from bench.rival_sums import large_files
 from falcon_balances.audit.dialects import Beancount, Hledger
 from falcon_balances.audit.extracts import write_parquet
 from falcon_balances.audit.journals import write_journal
-from falcon_balances.audit.log_objects import LogFolder, Selection
+from falcon_balances.audit.log_folder import LogFolder
+from falcon_balances.audit.log_objects import Selection
 from generated.large_files import write_large
 from generated.logs import objects_of, segments, write
 

@@ -48,7 +48,8 @@ rows = [
 BALANCES: Final = "balances = balances_of(done.sums, done.agreements)\n"
 OURS: Final = f"""
 from falcon_balances.audit.balances import balances_of
-from falcon_balances.audit.log_objects import LogFolder, Selection
+from falcon_balances.audit.log_folder import LogFolder
+from falcon_balances.audit.log_objects import Selection
 FIGURES = {FIGURES}
 """
 REPLAY_OBJECTS: Final = Program(

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from falcon_balances.audit.exported_blocks import CheckedColumns
 from falcon_balances.audit.exported_parts import REVISION_WORD, PartsOfLines, stage_words
+from falcon_balances.audit.line_fields import column, hashes_of, instants, uuids
 from falcon_balances.audit.line_grammar import (
     Flags,
     NotAsWrittenError,
@@ -20,14 +21,7 @@ from falcon_balances.audit.line_grammar import (
     numbers_among,
     uuids_follow,
 )
-from falcon_balances.audit.lines import (
-    LineColumns,
-    checked_columns,
-    column,
-    hashes_of,
-    instants,
-    uuids,
-)
+from falcon_balances.audit.lines import LineColumns, checked_columns
 from falcon_balances.audit.log_objects import Partition, Selection
 from falcon_balances.domain.log_grammar import REPETITION_MAX
 from falcon_balances.domain.operations import PSP_STAGES

@@ -20,8 +20,8 @@ from falcon_balances.audit.exported_blocks import (
     NotExportedError,
 )
 from falcon_balances.audit.extracts import CSV_SCHEMA
+from falcon_balances.audit.line_fields import amounts, column, exponents_of
 from falcon_balances.audit.line_grammar import NotAsWrittenError
-from falcon_balances.audit.lines import amounts, column, exponents_of
 
 _BLOCK_BYTES: Final = 4 << 20
 _LINE_BYTES_MAX: Final = 1 << 20

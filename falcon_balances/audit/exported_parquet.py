@@ -18,8 +18,8 @@ from falcon_balances.audit.exported_blocks import (
     NotExportedError,
 )
 from falcon_balances.audit.extracts import AMOUNT_DECIMALS, PARQUET_SCHEMA
+from falcon_balances.audit.line_fields import column, exponents_of
 from falcon_balances.audit.line_grammar import NotAsWrittenError, Numbers
-from falcon_balances.audit.lines import column, exponents_of
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.money import at_full_scale
 

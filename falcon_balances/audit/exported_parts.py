@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from falcon_balances.audit.line_fields import Words
 from falcon_balances.audit.line_grammar import Numbers
-from falcon_balances.audit.lines import Words
 from falcon_balances.audit.repeats import hash_of
 from falcon_balances.domain.operations import Stage
 

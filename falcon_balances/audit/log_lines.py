@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from falcon_balances.audit.findings import REPEATED, Finding
-from falcon_balances.audit.lines import UUID_LENGTH
+from falcon_balances.audit.line_fields import UUID_LENGTH
 from falcon_balances.audit.log_objects import Foreign, LogSource, ObjectBatch, Selection
 from falcon_balances.audit.repeats import hash_of
 from falcon_balances.audit.standing_rows import Moved, rows_of_lines

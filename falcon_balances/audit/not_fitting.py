@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from falcon_balances.audit.extracts import tables_of
 from falcon_balances.audit.findings import Finding as Flaw
-from falcon_balances.audit.lines import amounts, column
+from falcon_balances.audit.line_fields import amounts, column
 from falcon_balances.audit.log_objects import LogSource, Selection
 from falcon_balances.audit.not_fitting_rows import (
     AT,

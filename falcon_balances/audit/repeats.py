@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from falcon_balances.audit.lines import ID_WORDS, WEIGHTS, Words
+from falcon_balances.audit.line_fields import ID_WORDS, WEIGHTS, Words
 from falcon_balances.audit.spill import Spill
 
 _HELD_MAX: Final = 16 << 20  # hashes of eight bytes: 128 MB

@@ -15,8 +15,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from falcon_balances.audit.findings import FLAWED, FOREIGN, Finding, Parts
+from falcon_balances.audit.line_fields import Words
 from falcon_balances.audit.line_grammar import NotAsWrittenError
-from falcon_balances.audit.lines import Words, columns_of
+from falcon_balances.audit.lines import columns_of
 from falcon_balances.audit.log_lines import (
     Line,
     lines_of,

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from falcon_balances.audit.lines import Words
+from falcon_balances.audit.line_fields import Words
 
 _FILES: Final = 256
 

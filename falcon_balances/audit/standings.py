@@ -11,8 +11,8 @@ from typing import Final, NamedTuple, Self
 
 import numpy as np
 
+from falcon_balances.audit.line_fields import Words
 from falcon_balances.audit.line_grammar import Flags, Numbers
-from falcon_balances.audit.lines import Words
 from falcon_balances.audit.spill import Rows, Spill
 from falcon_balances.audit.standing_rows import ROW, BalanceId, StandingRows
 from falcon_balances.domain.available import Agreement, agreement

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from falcon_balances.audit.balances import balances_of
 from falcon_balances.audit.findings import REPEATED
-from falcon_balances.audit.log_objects import LogFolder, Selection
+from falcon_balances.audit.log_folder import LogFolder
+from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.movements import FIGURES, explain
 from falcon_balances.audit.replay import replay
 from falcon_balances.domain.log_format import log_key

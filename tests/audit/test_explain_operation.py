@@ -6,7 +6,8 @@ import pytest
 
 from falcon_balances.audit.applied_fees import applied_fees
 from falcon_balances.audit.inclusion import inclusions
-from falcon_balances.audit.log_objects import LogFolder, Selection
+from falcon_balances.audit.log_folder import LogFolder
+from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.verifier.findings import NotWrittenSoError
 from falcon_balances.cli.audit.operation_story import tell
 from falcon_balances.cli.audit.story_sources import Sources

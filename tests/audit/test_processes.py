@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from falcon_balances.audit.log_objects import LogFolder, Selection
+from falcon_balances.audit.log_folder import LogFolder
+from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.processes import CAN_FORK, from_all
 from falcon_balances.audit.replay import replay
 from falcon_balances.domain.errors import TransientError

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from falcon_balances.audit import standings
-from falcon_balances.audit.lines import id_words
+from falcon_balances.audit.line_fields import id_words
 from falcon_balances.audit.standing_rows import BalanceId, Moved, rows_of_lines
 from falcon_balances.audit.standings import NOTHING, OperationNets, Standings, plus
 from falcon_balances.domain.available import Agreement, agreement

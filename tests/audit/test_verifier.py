@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
-from falcon_balances.audit.log_objects import LogFolder
+from falcon_balances.audit.log_folder import LogFolder
 from falcon_balances.audit.verifier import leaves as verifier_leaves
 from falcon_balances.audit.verifier import verification
 from falcon_balances.audit.verifier.findings import Discrepancy, NotWrittenSoError
