@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # The machine's certificates, as pip takes them: a company's own registry or proxy may need them.
 export UV_SYSTEM_CERTS := true
+# Without bytecode every command and every Lambda compiles its libraries anew, for a second or two.
+unexport PYTHONDONTWRITEBYTECODE
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 

@@ -1,6 +1,6 @@
-"""`python -m demo`: the main job on an embedded AWS of its own, shown and checked step by step.
+"""`python -m demo`: shows the main job on an embedded AWS, and checks each step.
 
-Exit code 0 when every statement held, 1 when one did not, 130 when interrupted.
+Exit code 0 if every check passed, 1 if one failed, 130 if interrupted.
 """
 
 import json
@@ -41,7 +41,7 @@ FIGURES = (
     "available",
     "operations_count",
 )
-NUMBER_AS_AMOUNT, OTHER_AMOUNT = 1, 2  # lines of wrong.jsonl; the third is a plain repeat
+NUMBER_AS_AMOUNT, OTHER_AMOUNT = 1, 2  # lines of wrong.jsonl; the third repeats a valid event
 
 Balances = list[dict[str, Any]]
 
@@ -59,13 +59,13 @@ def publish(story: Story, stack: DemoStack) -> None:
     for stage, name in SENT:
         rows += [_row_of(stage, event, merchants) for event in read(name)]
     story.table(rows, left=len(rows[0]))
-    story.say("   the first of them, as it goes to SNS:")
+    story.say("   the first event, as published to SNS:")
     story.say(f"   {(DATA / SENT[0][1]).read_text().splitlines()[0]}")
     stack.falcon_json("merchants", "load", f"{SHOWN}/merchants.jsonl")
     for stage, name in SENT:
         sent = send(stack, stage, name)
         story.check(
-            f"all {sent['sent']} messages counted, none refused, none left ({sent['seconds']} s)",
+            f"all {sent['sent']} messages counted, none refused or pending ({sent['seconds']} s)",
             (sent["sent"], sent["counted"], sent["quarantined"], sent["pending"]),
             (len(read(name)), len(read(name)), 0, 0),
         )
@@ -98,7 +98,9 @@ def show_log(story: Story, target: Target) -> None:
     operation_id = str(uuid5(uuid5(NAMESPACE_URL, "urn:falcon:balances"), "|".join(CAPTURE)))
     keys = [key for key, _, _ in log_versions(target)]
     key = f"confirmed/merchant_id=m-books/date=2025-11-03/{operation_id}.csv"
-    story.check("a key that anybody can derive from the event is there", key in keys, expected=True)
+    story.check(
+        "the log holds the key that anybody can derive from the event", key in keys, expected=True
+    )
     story.say(f"   {key}")
     for line in log_body(target, key).splitlines():
         story.say(f"   {line}")
@@ -108,7 +110,7 @@ def show_log(story: Story, target: Target) -> None:
         for each in logged
         if (each["stage"], each["external_reference"]) == ("confirmed", BASKET)
     ]
-    story.say("   the marketplace's basket of 80.00 EUR, an object per merchant:")
+    story.say("   the marketplace's basket of 80.00 EUR has one object per merchant:")
     story.table(
         [
             ("object", "merchant", "lines"),
@@ -121,7 +123,7 @@ def show_log(story: Story, target: Target) -> None:
     )
     story.check(
         f"all {len(logged)} objects and their {sum(len(each['lines']) for each in logged)} lines"
-        " are those worked out by hand",
+        " equal those worked out by hand",
         sorted(logged, key=json.dumps),
         sorted(read("expected-log.jsonl"), key=json.dumps),
     )
@@ -129,9 +131,9 @@ def show_log(story: Story, target: Target) -> None:
 
 def show_balances(story: Story, target: Target, api: Api) -> Balances:
     story.act("What the merchants see (balance API)")
-    story.say("   The scheduler sends a cut into the stream each minute; we send one now.")
+    story.say("   The scheduler sends a cut into the stream every minute; the demo sends one now.")
     as_of = cut_behind_everything(target, api, "m-books")
-    story.say(f"   as_of is {as_of}: all that reached the stream before is in.")
+    story.say(f"   as_of is {as_of}: everything that reached the stream before then is counted.")
     _, document = api.balances("m-books", api.token("m-books"))
     story.say("   GET /v1/merchants/m-books/balances, with the token of m-books")
     story.say(f"   {json.dumps(document)}")
@@ -147,13 +149,13 @@ def show_balances(story: Story, target: Target, api: Api) -> Balances:
         left=2,
     )
     story.check(
-        "every figure is the one worked out by hand", balances, read("expected-balances.jsonl")
+        "every figure equals the one worked out by hand", balances, read("expected-balances.jsonl")
     )
     own, _ = api.balances("m-books", api.token("m-books"))
     other, _ = api.balances("m-books", api.token("m-tea"))
     nobody, _ = api.balances("m-books", None)
     story.check(
-        "m-books is answered 200; m-tea asking for m-books 404; no token at all 401",
+        "m-books reads its balances: 200; m-tea asks for them: 404; without a token: 401",
         (own, other, nobody),
         (200, 404, 401),
     )
@@ -172,13 +174,13 @@ def all_balances(api: Api) -> Balances:
 def send_wrong_ones(story: Story, stack: DemoStack, target: Target) -> None:
     story.act("What is refused")
     story.say(
-        "   line 1: an amount that is a JSON number; line 2: order-1002 again, as 94.50 instead of"
+        "   line 1: the amount is a JSON number; line 2: order-1002 again, as 94.50 instead of"
         " 49.50;\n   line 3: order-1002 again, unchanged"
     )
     raw = (DATA / "wrong.jsonl").read_bytes().splitlines()
     sent = send(stack, "confirmed", "wrong.jsonl", "--no-check")
     story.check(
-        "two are in quarantine, each with its code; the good one behind them is not held up",
+        "two are in quarantine, each with its code; the valid line behind them was counted",
         ([(each["line"], each["code"]) for each in sent["quarantine"]], sent["counted"]),
         ([(NUMBER_AS_AMOUNT, "E_AMOUNT"), (OTHER_AMOUNT, "E_ID_CONFLICT")], 1),
     )
@@ -187,7 +189,7 @@ def send_wrong_ones(story: Story, stack: DemoStack, target: Target) -> None:
     for each in refused:
         story.say(f"   {each['key']}\n     {each['code']}  {each['reason']}")
     story.check(
-        "the raw bytes are kept as they came",
+        "quarantine keeps the raw bytes as they arrived",
         sorted(quarantined(target, each["key"]) for each in refused),
         sorted(raw[number - 1] for number in (NUMBER_AS_AMOUNT, OTHER_AMOUNT)),
     )
@@ -205,17 +207,17 @@ def send_all_again(
         send(stack, stage, name)
     as_of = cut_behind_everything(stack.target, api, "m-books")
     story.say(f"   as_of is {as_of}: the repeats have been through the whole pipeline.")
-    story.check("every balance is what it was", all_balances(api), balances)
+    story.check("every balance is unchanged", all_balances(api), balances)
     now = log_versions(stack.target)
     story.check(
-        f"the log is what it was: {len(now)} objects, {len(now)} versions, the same bytes",
+        f"the log is unchanged: {len(now)} objects, {len(now)} versions, the same bytes",
         now,
         versions,
     )
 
 
 def tell(story: Story) -> None:
-    story.act("A stack of its own")
+    story.act("An embedded AWS")
     with demo_stack(story) as stack:
         target = stack.target
         api = Api(target)
@@ -229,7 +231,7 @@ def tell(story: Story) -> None:
         spend(story, stack, api)
         show_reads(story, api)
     story.act("The end")
-    story.check("the stack is gone and its port is free", port_problem(stack.port), None)
+    story.check("the embedded AWS is stopped and its port is free", port_problem(stack.port), None)
 
 
 def main() -> int:
@@ -241,15 +243,15 @@ def main() -> int:
     except (DemoError, CliError) as error:
         story.broken.append(str(error))
     except KeyboardInterrupt:
-        story.say("\ninterrupted; the stack is gone")
+        story.say("\ninterrupted; the embedded AWS is stopped")
         return 130
     seconds = time.monotonic() - begun
     if story.broken:
-        story.say(f"\n{len(story.broken)} of {story.held + len(story.broken)} did not hold:")
+        story.say(f"\n{len(story.broken)} of {story.held + len(story.broken)} checks failed:")
         for statement in story.broken:
             story.say(f"- {statement}")
         return 1
-    story.say(f"\nAll {story.held} checks held, in {seconds:.1f} s.")
+    story.say(f"\nAll {story.held} checks passed, in {seconds:.1f} s.")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The demo's act about reading: what a merchant's page is built on."""
+"""The demo's act about reading: what a merchant's page shows."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ TURNOVER = {
 
 
 def show_reads(story: Story, api: Api) -> None:
-    story.act("What a merchant's page is built on")
+    story.act("What a merchant's page shows")
     reads = _Reads(story, api)
     operations = reads.pages(f"{MERCHANT}/operations?limit=4")
     story.table(
@@ -33,7 +33,7 @@ def show_reads(story: Story, api: Api) -> None:
         left=4,
     )
     story.check(
-        "two pages have every operation once, the newest counted first",
+        "two pages hold every operation once, the last counted first",
         sorted(each["external_reference"] for each in operations),
         REFERENCES,
     )
@@ -41,7 +41,7 @@ def show_reads(story: Story, api: Api) -> None:
     told = reads.get(f"{MERCHANT}/operations/{captured['falcon_operation_id']}")
     for stage in told["stages"]:
         story.say(f"   {stage['stage']}: {stage['log_key']}, counted in {stage['counted_in']}")
-    story.check("order-1001 is told in both stages", len(told["stages"]), 2)
+    story.check("order-1001 is shown in both stages", len(told["stages"]), 2)
     _show_sums(story, reads)
     _show_freshness(story, reads, api)
 
@@ -50,17 +50,17 @@ def _show_sums(story: Story, reads: "_Reads") -> None:
     waiting = reads.get(f"{MERCHANT}/unreconciled")
     story.say(f"   {json.dumps(waiting['sums'])}")
     story.check(
-        "what awaits reconciliation is order-1002 and the two returns",
+        "not reconciled yet: order-1002 and the two returns",
         sorted(each["external_reference"] for each in waiting["operations"]),
         ["order-1002", "return-1001", "return-1002"],
     )
     (euro,) = reads.get(f"{MERCHANT}/turnover?month={MONTH}")["currencies"]
     sums = {(each["stage"], each["type"]): each["amount"] for each in euro["sums"]}
-    story.check(f"the turnover of {MONTH} is the one worked out by hand", sums, TURNOVER)
+    story.check(f"the turnover of {MONTH} equals the one worked out by hand", sums, TURNOVER)
     table = reads.get(f"{MERCHANT}/balances")
     log = reads.get(f"{MERCHANT}/balances?source=log")
     story.check(
-        f"added up from the log's {log['objects_read']} objects, the balances are the same",
+        f"the balances added up from the log's {log['objects_read']} objects are the same",
         log["balances"],
         table["balances"],
     )
@@ -72,22 +72,24 @@ def _show_freshness(story: Story, reads: "_Reads", api: Api) -> None:
     known = {"If-None-Match": headers["ETag"]}
     status, _, _ = api.get(f"{MERCHANT}/balances", token, **known)
     story.say(f"   If-None-Match: {headers['ETag']}")
-    story.check("who knows the balances already is answered 304", status, 304)
+    story.check("a client that has these balances already gets 304", status, 304)
     history = reads.get(f"{MERCHANT}/balances/bs-books-eur/history")
     at = history["closed_until"]
-    story.say(f"   quarters of an hour are closed until {at}: what was before never changes")
+    story.say(
+        f"   quarters of an hour are closed until {at}: what was counted before then never changes"
+    )
     past = reads.get(f"{MERCHANT}/balances?at={at}")
     (balance,) = history["balances"]
     closing = balance["closing"]
     story.check(
-        "the balance at that time is where its history ends; one that began later was not there",
+        "the balance at that time equals the end of its history",
         [{name: each[name] for name in closing} for each in past["balances"]],
         [closing] if closing["operations_count"] else [],
     )
     status, problem, _ = api.get(f"{MERCHANT}/balances?at=9999-01-01T00:00:00Z", token)
     story.say(f"   {json.dumps(problem)}")
     story.check(
-        "what is not closed yet is not found, and says until when it is",
+        "a time that is not closed yet gets 404, with the time until which quarters are closed",
         (status, problem["closed_until"] >= at),
         (404, True),
     )

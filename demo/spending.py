@@ -22,13 +22,13 @@ REFUND: dict[str, Any] = {
 
 def spend(story: Story, stack: DemoStack, api: Api) -> None:
     target = stack.target
-    story.act("Money is set aside, given back and paid out")
-    story.say("   A shopper wants 9.00 EUR back: may the shop pay? Asked by IAM, as refunds are:")
+    story.act("Money is set aside, refunded and paid out")
+    story.say("   A shopper wants 9.00 EUR back. A system asks whether the shop can pay for it:")
     authorize(story, target)
     stack.falcon_json(*("psp", "send", "--stage", "confirmed", "demo/data/refund.jsonl", "--wait"))
     cut_behind_everything(target, api, MERCHANT)
     story.check(
-        "confirmed, it is counted, and what was set aside for it is settled in the same write",
+        "the confirmed refund is counted and its block settled in one transaction",
         figures(api),
         {"blocked": "0.00", "available": "50.00", "withdrawn": "0.00"},
     )
@@ -44,7 +44,7 @@ def authorize(story: Story, target: Target) -> None:
     no = http.call(target, "POST", path, body=more).document
     again = http.call(target, "POST", path, body=REFUND)
     story.check(
-        "yes, with 9.00 set aside; asked again the same; a refund of 50.01 beside it: no, 50.00",
+        "authorized, with 9.00 set aside; repeated, the same answer; 50.01 more: refused",
         (yes.document["authorized"], again.document, no["authorized"], no["available"]),
         (True, yes.document, False, "50.00"),
     )
@@ -57,18 +57,18 @@ def pay_out(story: Story, stack: DemoStack, api: Api) -> None:
     for line in log_body(stack.target, withdrawal["log_key"]).splitlines():
         story.say(f"   {line}")
     story.check(
-        "paid: one line in the log, the block settled",
+        "the payout is paid: one line in the log, its block settled",
         (paid["state"], paid["block"]["status"], len(withdrawal["lines"])),
         ("paid", "settled", 2),
     )
     again = stack.falcon_json(*words, "50.00", "EUR", "--payout-id", "week-45", "--wait")
-    story.check("asked for again, a moment later: the same payout", again, paid)
+    story.check("the same request a moment later: the same payout", again, paid)
     refused = stack.falcon_json(
         *words, "0.01", "EUR", "--payout-id", "week-46", "--wait", exit_code=1
     )
     cut_behind_everything(stack.target, api, MERCHANT)
     story.check(
-        "one cent more is refused, with what there was; week-45, sent again, was paid once",
+        "one cent more is refused, with what was available; week-45 was paid once",
         (refused["state"], refused["available_when_refused"], figures(api)),
         ("refused", "0.00", {"blocked": "0.00", "available": "0.00", "withdrawn": "50.00"}),
     )

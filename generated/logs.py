@@ -7,7 +7,8 @@ from random import Random
 from typing import Final
 
 from falcon_balances.domain.identity import balance_operation_uuid, operation_id_of_reference
-from falcon_balances.domain.log_format import csv_body, log_key
+from falcon_balances.domain.log_format import csv_body
+from falcon_balances.domain.log_keys import log_key
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import BalanceOperation, OperationType, Segment, Stage
 

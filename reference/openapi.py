@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from pydantic import BaseModel
 
-from falcon_balances.contracts.strictness import ID_PATTERN
+from falcon_balances.contracts.formats import ID_PATTERN
 from lambdas.balance_api import handler
 from lambdas.systems_api import adapters
 from lambdas.systems_api import handler as systems
@@ -19,9 +19,9 @@ from reference.world import MemoryApi, example_world, operation_id_of, request_o
 TITLE: Final = "Falcon Balances"
 VERSION: Final = "1.0.0"
 DESCRIPTION: Final = (
-    "What every merchant owns, where it came from, and what can be paid out. Money is text at the "
-    "currency's full scale, times are RFC 3339 in UTC, problems are RFC 9457. `as_of` says up to "
-    "when everything that had reached the stream is in an answer; it never goes back."
+    "What every merchant owns, where it came from, and what can be paid out. Amounts are strings "
+    "with all decimals of their currency, times are RFC 3339 in UTC, problems are RFC 9457. An "
+    "answer contains everything that had reached the stream by `as_of`, which never goes back."
 )
 MERCHANT: Final = "m-books"
 SHOP: Final = "bs-m-books-eur"
@@ -90,8 +90,8 @@ def document() -> dict[str, Any]:
         _mend_parameters(operation)
         if name.endswith(("_balances", "_balance")):
             operation["parameters"].append(dict(_IF_NONE_MATCH))
-        if _ROUTES[name].body is not None:
-            _add_body(_ROUTES[name].body, name, operation, schemas)
+        if (body := _ROUTES[name].body) is not None:
+            _add_body(body, name, operation, schemas)
         if name == "systems_create_block":
             operation["parameters"].append(dict(_IDEMPOTENCY_KEY))
         _mend_answers(operation)
@@ -157,13 +157,13 @@ def _add_body(
 
 
 def _mend_answers(operation: dict[str, Any]) -> None:
-    """What the gateway itself refuses keeps the gateway's shape."""
+    """Adds the answers that the gateway itself gives, in its own format."""
     answers = operation["responses"]
     if operation["tags"] == ["merchants"]:
-        answers["401"] = {"description": "No valid token; in the gateway's own shape"}
+        answers["401"] = {"description": "No valid token; in the gateway's own format"}
     else:
-        answers["403"] = {"description": "Not let in by IAM; in the gateway's own shape"}
-    answers["429"] = {"description": "Throttled by the gateway, in its own shape"}
+        answers["403"] = {"description": "Not permitted by IAM; in the gateway's own format"}
+    answers["429"] = {"description": "Throttled by the gateway; in its own format"}
     answers.get("304", {}).pop("content", None)
     if "HTTPValidationError" in json.dumps(answers.get("422", {})):
         del answers["422"]  # Powertools' own, which our routes never answer

@@ -3,11 +3,15 @@
 import os
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import Phase, settings
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
 
 os.environ |= {  # noqa: TID251 - before the functions under test are imported
     "LOG_LEVEL": "CRITICAL",
@@ -16,22 +20,42 @@ os.environ |= {  # noqa: TID251 - before the functions under test are imported
     "POWERTOOLS_SERVICE_NAME": "test",
 }
 
+TESTS = Path(__file__).parent
+LONGEST = ("e2e", "property", "infra", "contract")
+USE_SCHEMATHESIS = ("test_openapi.py", "test_typed_client.py")
+
+# Of what tests start as processes: without bytecode each compiles all its libraries anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # noqa: TID251
+
 # How thorough the property test of the whole path is; other property tests say it themselves.
+# Making a failing example smaller takes up to five minutes, which CI leaves to whoever mends it:
+# without CI in the environment `--hypothesis-profile=shrunk` finds the same example again.
+FOUND = [Phase.explicit, Phase.reuse, Phase.generate, Phase.target]
 settings.register_profile("quick", max_examples=200, deadline=None)
-settings.register_profile("thorough", max_examples=2_000, deadline=None, derandomize=True)
+settings.register_profile("shrunk", max_examples=2_000, deadline=None, derandomize=True)
+settings.register_profile("thorough", settings.get_profile("shrunk"), phases=FOUND, print_blob=True)
 settings.register_profile("long", max_examples=10_000, deadline=None)
-# To see whether a planted fault is found: no time is spent on making the example smaller.
-settings.register_profile("planted", settings.get_profile("thorough"), phases=[Phase.generate])
+settings.register_profile("planted", settings.get_profile("shrunk"), phases=[Phase.generate])
 settings.load_profile("thorough" if "CI" in os.environ else "quick")  # noqa: TID251
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> None:
+    """Schemathesis' plugin takes two seconds to load: only the files that use it wait for it."""
+    if module_path.name in USE_SCHEMATHESIS:
+        from schemathesis.pytest import plugin
+
+        if not parent.config.pluginmanager.is_registered(plugin):
+            parent.config.pluginmanager.register(plugin, "schemathesis")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The property tests take millions of steps: measuring coverage doubles their time, and others
     run the same code.
     """
+    items.sort(key=_turn)
     seen: Counter[str] = Counter()
     for item in items:
-        if item.path.parent.name == "property":
+        if _folder(item) == "property":
             item.add_marker(pytest.mark.no_cover)
         seen[item.nodeid] += 1
         if (number := seen[item.nodeid]) > 1:
@@ -39,13 +63,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item._id = replace(item.id, params=str(number))
 
 
-class OneWorkerPerStack(LoadScopeScheduling):
-    """Of several workers one runs a whole file; and one alone all that shares the embedded AWS."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "e2e" if file.startswith("tests/e2e/") else file
+def _turn(item: pytest.Item) -> int:
+    """What takes longest first: else one worker would still be at it when the others have ended."""
+    folder = _folder(item)
+    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerPerStack:
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).parts[0]
+
+
+@pytest.hookimpl(optionalhook=True)  # of xdist, which `-p no:xdist` leaves out
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadScopeScheduling":
+    from tests.scheduling import OneWorkerPerStack
+
     return OneWorkerPerStack(config, log)

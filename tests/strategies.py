@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from falcon_balances.contracts.psp_operations import parse_psp_document
 from falcon_balances.domain.errors import RejectedOperation
-from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Fee, MerchantContext
+from falcon_balances.domain.fees import Fee
+from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, MerchantContext
 from falcon_balances.domain.money import Currency, at_full_scale
 from falcon_balances.domain.operations import (
     PSP_STAGES,

@@ -31,7 +31,7 @@ def _text(error: Exception) -> str:
                 f"{answer.get('Code', 'unknown error')}: {answer.get('Message', '')}"
             )
         case aws.NoCredentialsError() | aws.PartialCredentialsError() | aws.NoRegionError():
-            return f"set the usual AWS environment: {error}"
+            return f"set AWS credentials and region: {error}"
         case aws.ConnectionError() | aws.HTTPClientError():
             return f"AWS cannot be reached: {error}"
         case _:

@@ -221,7 +221,7 @@ def read_balance(item: Mapping[str, Any]) -> Balance:
     balance_shop_id, code = BalanceKey.parse(item["sk"]["S"])
     currency = written_currency(code)
     if currency is None:
-        raise IntegrityError(f"balance in an unknown currency: {item['sk']['S']}")
+        raise IntegrityError(f"unknown currency in {item['sk']['S']}")
     counters = {name: int(value["N"]) for name, value in item.items() if "N" in value}
     return Balance.from_counters(balance_shop_id, currency, counters, negative_since(item))
 

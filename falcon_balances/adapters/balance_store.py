@@ -26,8 +26,8 @@ from falcon_balances.domain.cuts import Cut, ShardState
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.table_keys import (
     AS_OF_KEY,
-    BALANCES,
-    BLOCKS,
+    BALANCE_KEYS,
+    BLOCK_KEYS,
     PARKED_KEY,
     CutKey,
     ItemKey,
@@ -113,7 +113,7 @@ class DynamoBalanceStore:
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :block)",
                 ExpressionAttributeValues={
                     ":pk": {"S": merchant_pk(merchant_id)},
-                    ":block": {"S": BLOCKS},
+                    ":block": {"S": BLOCK_KEYS},
                 },
                 ConsistentRead=True,
             )
@@ -154,7 +154,7 @@ class DynamoBalanceStore:
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :balance)",
                 ExpressionAttributeValues={
                     ":pk": {"S": merchant_pk(merchant_id)},
-                    ":balance": {"S": BALANCES},
+                    ":balance": {"S": BALANCE_KEYS},
                 },
                 ConsistentRead=True,
             )
@@ -166,7 +166,7 @@ class DynamoBalanceStore:
             pages = self._dynamodb.get_paginator("scan").paginate(
                 TableName=self._table,
                 FilterExpression="begins_with(sk, :balance)",
-                ExpressionAttributeValues={":balance": {"S": BALANCES}},
+                ExpressionAttributeValues={":balance": {"S": BALANCE_KEYS}},
                 ConsistentRead=True,
             )
             for page in pages:

@@ -55,4 +55,4 @@ def _publish_batch(sns: "SNSClient", topic_arn: str, batch: list[str]) -> int:
             return len(batch)
         code = failed[0].get("Code")
         pending = {each["Id"]: pending[each["Id"]] for each in failed}
-    raise TransientError(f"SNS did not take {len(pending)} messages: {code}")
+    raise TransientError(f"SNS refused {len(pending)} of the messages: {code}")

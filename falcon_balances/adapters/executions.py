@@ -29,4 +29,6 @@ class StepFunctionsExecutions:
         try:
             return ExecutionResult.model_validate_json(answer["output"])
         except ValidationError as error:
-            raise TransientError("execution answered out of form") from error
+            raise TransientError(
+                "the execution's output does not have the required form"
+            ) from error

@@ -10,7 +10,7 @@ from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.balance_items import item_key, read_finding
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.known_findings import FindingStatus, KnownFinding, finding_partitions
-from falcon_balances.domain.table_keys import FINDINGS, ItemKey, merchant_pk
+from falcon_balances.domain.table_keys import FINDING_KEYS, ItemKey, merchant_pk
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,7 +37,7 @@ class DynamoFindings:
             KeyConditionExpression="pk = :pk AND begins_with(sk, :finding)",
             ExpressionAttributeValues={
                 ":pk": {"S": merchant_pk(merchant_id)},
-                ":finding": {"S": FINDINGS},
+                ":finding": {"S": FINDING_KEYS},
             },
             ConsistentRead=True,
         )

@@ -58,7 +58,7 @@ class LogDays:
         return keys
 
     def _read(self, key: str) -> bytes:
-        """Nothing of what is larger than any object of the log: it is flawed like that."""
+        """Nothing of what is larger than a log object can be: it is flawed like that."""
         with aws_call(f"read {key}"):
             body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"]
             read = body.read(_OBJECT_BYTES_MAX + 1)

@@ -167,7 +167,7 @@ class ManifestBucket:
         numbered = [key for key in self.keys() if sequence_of(key) is not None]
         for number, key in enumerate(numbered, start=1):
             if sequence_of(key) != number:
-                raise IntegrityError(f"{key} is there, and manifest {number} is not")
+                raise IntegrityError(f"{key} exists, but manifest {number} is missing")
         if not numbered:
             return Sealed()
         manifest = self.read(numbered[-1])
@@ -175,7 +175,7 @@ class ManifestBucket:
             raise IntegrityError(f"{numbered[-1]} was not signed by the sealer's key")
         sealed = Sealed.read(manifest)
         if sealed.head is None or sealed.head.sequence != len(numbered):
-            raise IntegrityError(f"{numbered[-1]} is another manifest")
+            raise IntegrityError(f"{numbered[-1]} has another sequence in its head")
         return sealed
 
     def keys(self) -> Iterable[str]:

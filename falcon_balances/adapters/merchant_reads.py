@@ -40,10 +40,10 @@ from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.standing import Standing
 from falcon_balances.domain.table_keys import (
     AS_OF_KEY,
-    BALANCES,
-    CUTS,
-    FINDINGS,
-    STANDINGS,
+    BALANCE_KEYS,
+    CUT_KEYS,
+    FINDING_KEYS,
+    STANDING_KEYS,
     STREAM_PK,
     BalanceKey,
     BlockKey,
@@ -90,7 +90,7 @@ class DynamoMerchantReads:
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :cut)",
-                ExpressionAttributeValues={":pk": {"S": STREAM_PK}, ":cut": {"S": CUTS}},
+                ExpressionAttributeValues={":pk": {"S": STREAM_PK}, ":cut": {"S": CUT_KEYS}},
                 ScanIndexForward=False,
                 ConsistentRead=True,
                 PaginationConfig={"PageSize": _CUTS_A_PAGE},
@@ -102,7 +102,7 @@ class DynamoMerchantReads:
         return None
 
     def balances(self) -> Sequence[Balance]:
-        return [read_balance(item) for item in self._all(BALANCES)]
+        return [read_balance(item) for item in self._all(BALANCE_KEYS)]
 
     def at_once(
         self, balances: Sequence[BalanceKey], starts: Sequence[datetime]
@@ -192,7 +192,7 @@ class DynamoMerchantReads:
 
     def open_standings(self, limit: int) -> Sequence[Standing]:
         items = self._query(
-            "begins_with(sk, :a)", {":a": {"S": STANDINGS}}, index=("by-open", "open")
+            "begins_with(sk, :a)", {":a": {"S": STANDING_KEYS}}, index=("by-open", "open")
         )
         return [
             Standing.from_attributes(ItemKey(self._pk, item["sk"]["S"]), untyped(item))
@@ -225,7 +225,7 @@ class DynamoMerchantReads:
         ]
 
     def findings(self, after: str | None, limit: int) -> Sequence[KnownFinding]:
-        items = self._between(FINDINGS if after is None else f"{after}~", f"{FINDINGS}~")
+        items = self._between(FINDING_KEYS if after is None else f"{after}~", f"{FINDING_KEYS}~")
         found = map(read_finding, items)
         return list(islice((each for each in found if each.is_shown), limit))
 

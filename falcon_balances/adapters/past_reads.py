@@ -45,7 +45,7 @@ def read_past(
     # One quarter more than our clock says, because windows are of Kinesis' clock.
     still_open = quarters(closed, quarter_of(now) + QUARTER)
     if len(still_open) >= ITEMS_AT_ONCE_MAX:
-        raise TransientError(f"nothing was closed for {len(still_open)} quarters of an hour")
+        raise TransientError(f"the last {len(still_open)} quarters of an hour are not closed")
     closing: dict[BalanceKey, Figures] = {}
     for group in _batched(balances, ITEMS_AT_ONCE_MAX // (1 + len(still_open))):
         figures, since_closing = _at_once(reads, group, still_open, wait)

@@ -14,6 +14,7 @@ from falcon_balances.adapters.ports import LogObject, LogTooLargeError, Transact
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.log_keys import merchant_prefix
 from falcon_balances.domain.operations import Segment, Stage
 from falcon_balances.observability import metrics
 
@@ -31,7 +32,7 @@ def append_once(log: TransactionLog, key: str, logged: LogObject) -> None:
     """
     if not log.append(key, logged) and log.read(key).body != logged.body:
         metrics.add_metric(name="LogMismatch", unit="Count", value=1)
-        raise IntegrityError(f"other bytes in the log under {key}")
+        raise IntegrityError(f"the log holds different bytes under {key}")
 
 
 def append_claimed(log: TransactionLog, claim: ClaimV1) -> None:
@@ -97,7 +98,7 @@ class S3TransactionLog:
         with aws_call(f"keys of merchant {merchant_id}"):
             for stage in Stage:
                 pages = self._s3.get_paginator("list_objects_v2").paginate(
-                    Bucket=self._bucket, Prefix=f"{stage}/merchant_id={merchant_id}/"
+                    Bucket=self._bucket, Prefix=merchant_prefix(stage, merchant_id)
                 )
                 for page in pages:
                     yield from (each["Key"] for each in page.get("Contents", []))

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from falcon_balances.domain.merchant_context import Fee, MerchantContext
+from falcon_balances.domain.fees import Fee
+from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import PSP_TYPES, BalanceOperation, OperationType
 

@@ -50,7 +50,7 @@ def _joint(each: BalanceId, sums: Mapping[str, int], apart: Agreement) -> dict[s
     """By both of the identities that the rule has: one is worked with, the other proves it."""
     counted = sums["confirmed"] - apart.pending - apart.debits_unconfirmed
     if counted != sums["reconciled"] - apart.unapplied - apart.debits_untraced:
-        raise IntegrityError(f"{each}: its operations do not add up to its lines")
+        raise IntegrityError(f"{each}: its operations and its lines add up to different figures")
     return {
         "pending": apart.pending,
         "unapplied": apart.unapplied,
@@ -103,7 +103,7 @@ def read_document(row: Mapping[str, str | int]) -> Balance:
     code = str(row["currency"])
     currency = written_currency(code)
     if currency is None:
-        raise IntegrityError(f"the API answered in a currency {code!r} that there is not")
+        raise IntegrityError(f"the API answered with the unknown currency {code!r}")
     figures = {
         name: int(value) if name == "operations_count" else signed_minor_units(str(value), currency)
         for name, value in row.items()

@@ -108,7 +108,7 @@ def _check_uuids(
     ]
     said = uuids(column(table, "uuid"))
     if not uuids_follow(table, said, places, which.reshape(-1), numbers).all():
-        raise NotAsWrittenError("a uuid that is not made of what its line says")
+        raise NotAsWrittenError("uuid is not derived from the line")
 
 
 def _owners(

@@ -67,7 +67,7 @@ class _CsvBlock(NamedTuple):
         table = self._table()
         minor, decimals = amounts(column(table, "amount"))
         if (decimals != exponents_of(column(table, "currency"))).any():
-            raise NotAsWrittenError("an amount that is not at its currency's full scale")
+            raise NotAsWrittenError("amount is not written with all decimals of its currency")
         return CheckedColumns(table, minor)
 
     def rows(self) -> Iterator[tuple[int, Fields | str]]:
@@ -109,7 +109,7 @@ class _CsvBlock(NamedTuple):
     def _check_characters(self) -> None:
         """No field holds a comma, a quote or a control character; every line has its end."""
         if not self.body.isascii():
-            raise NotAsWrittenError("a character that no field has")
+            raise NotAsWrittenError("a character that no field may contain")
         # Compared one by one and not by `translate`, during which no other thread could run.
         characters = np.frombuffer(self.body, np.uint8)
         controls = int(np.count_nonzero((characters < ord(" ")) | (characters == _DELETE)))
@@ -119,13 +119,13 @@ class _CsvBlock(NamedTuple):
             self.lines * _COMMAS,
             self.lines * _QUOTES,
         ):
-            raise NotAsWrittenError("a character that no field has, or no line end")
+            raise NotAsWrittenError("a character that no field may contain, or no line end")
 
 
 def _fields_of(line: bytes) -> Fields | str:
     text = line.decode("ascii", "replace")
     if not line.isascii() or not text.isprintable():
-        return "a character that no field has"
+        return "a character that no field may contain"
     if (text.count(","), text.count('"')) != (_COMMAS, _QUOTES):
         return "commas or quotes"
     try:

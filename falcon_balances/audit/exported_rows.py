@@ -47,7 +47,7 @@ def row_of(file: str, number: int, fields: Fields | str) -> Row:
         raise FlawedObjectError(fields)
     for name, text in fields.items():
         if not _TEXT.match(text):
-            raise FlawedObjectError(f"{name}: a character that no field has")
+            raise FlawedObjectError(f"{name}: a character that no field may contain")
     date, operation_id = fields["operation_date"], fields["falcon_operation_id"]
     prefix = f"{fields['stage']}/merchant_id={fields['merchant_id']}/date={date[:_DAY_LENGTH]}"
     partition = Partition.of(prefix)
@@ -104,5 +104,5 @@ class Event:
         absent = [str(part) for part in range(1, of + 1) if part not in self._seen]
         if not absent:
             return self._findings
-        detail = f"line {line.number}: part {', '.join(absent)} of {of} is nowhere"
+        detail = f"line {line.number}: missing: part {', '.join(absent)} of {of}"
         return [*self._findings, Finding(line.key, PART_MISSING, detail)]

@@ -140,7 +140,7 @@ def _good(batch: ObjectBatch, findings: list[Finding]) -> ObjectBatch:
         if all(abs(line.amount.minor) < _MINOR_END for line in segment.lines):
             kept.append((name, body))
         else:
-            findings.append(Finding(key, FLAWED, "an amount that no table of 64 bits can hold"))
+            findings.append(Finding(key, FLAWED, "an amount does not fit into 64 bits"))
     return ObjectBatch(batch.partition, [name for name, _ in kept], [body for _, body in kept])
 
 

@@ -37,10 +37,12 @@ class Parts:
         before, of, first = self._seen.pop(event, (0, parts, key))
         if of != parts:
             self._findings.append(
-                Finding(key, PART_MISSING, f"part of {parts}, and of {of} in {first}")
+                Finding(key, PART_MISSING, f"names {parts} parts, but {first} names {of}")
             )
         if before >> (part - 1) & 1:
-            self._findings.append(Finding(key, REPEATED, f"part {part} of {parts} once more"))
+            self._findings.append(
+                Finding(key, REPEATED, f"a second object is part {part} of {parts}")
+            )
         now = before | 1 << (part - 1)
         if now != (1 << of) - 1:
             self._seen[event] = (now, of, first)
@@ -50,6 +52,6 @@ class Parts:
         for seen, of, first in self._seen.values():
             absent = [str(part) for part in range(1, of + 1) if not seen >> (part - 1) & 1]
             missing.append(
-                Finding(first, PART_MISSING, f"part {', '.join(absent)} of {of} is nowhere")
+                Finding(first, PART_MISSING, f"missing: part {', '.join(absent)} of {of}")
             )
         return self._findings + missing

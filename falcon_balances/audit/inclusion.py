@@ -67,7 +67,7 @@ def _in_manifest(name: str, body: bytes, wanted: bytes, key: Any) -> list[Inclus
         if root_by(leaves[place], proved["path"]).hex() != head["root"]:
             problem = "its leaf is not in the tree whose root was signed"
         elif signed is False:
-            problem = "the signature is not of this key, or the head was changed"
+            problem = "the signature was made with another key, or the head was changed"
         elif "flaw" in sealed:
             problem = f"it was flawed when it was sealed: {sealed['flaw']}"
         found.append(

@@ -46,14 +46,14 @@ def column(table: pa.Table, name: str) -> pa.Array:
 def amounts(texts: pa.StringArray) -> tuple[Numbers, Numbers]:
     """Minor units and numbers of decimals, exact. Raises NotAsWrittenError for any other form."""
     if _bytes_of(texts).translate(None, _NUMERIC):
-        raise NotAsWrittenError("an amount that is no number")
+        raise NotAsWrittenError("amount is not a number")
     point = pc.find_substring(texts, ".").to_numpy()
     length = pc.binary_length(texts).to_numpy().astype(np.int64)
     try:
         digits = pc.replace_substring(texts, ".", "", max_replacements=1)
         minor: Numbers = pc.cast(digits, pa.int64()).to_numpy()
     except pa.ArrowInvalid as invalid:
-        raise NotAsWrittenError("an amount that is no number") from invalid
+        raise NotAsWrittenError("amount is not a number") from invalid
     decimals: Numbers = np.where(point < 0, 0, length - 1 - point)
     # `007.00`, `.5` and `-0.00` have another length than what they say is written with.
     size = np.abs(minor)
@@ -61,7 +61,7 @@ def amounts(texts: pa.StringArray) -> tuple[Numbers, Numbers]:
     written = np.maximum(np.searchsorted(powers, size, side="right") + 1, decimals + 1)
     written = written + (minor < 0) + (decimals > 0)
     if (written != length).any():
-        raise NotAsWrittenError("an amount that is written in another way")
+        raise NotAsWrittenError("amount is not in canonical form")
     return minor, decimals
 
 
@@ -89,7 +89,7 @@ def fixed_width(texts: pa.StringArray, width: int) -> Bytes:
         return np.zeros((0, width), dtype=np.uint8)
     offsets = np.frombuffer(offset_buffer, np.int32)[texts.offset : texts.offset + len(texts) + 1]
     if (np.diff(offsets) != width).any():
-        raise NotAsWrittenError(f"a field that should have {width} characters")
+        raise NotAsWrittenError(f"a field must have {width} characters")
     first, last = int(offsets[0]), int(offsets[-1])
     return np.frombuffer(value_buffer, np.uint8)[first:last].reshape(-1, width)
 

@@ -82,7 +82,7 @@ def check_fields(table: pa.Table, stages: Sequence[str], which: Numbers) -> None
 def _fields_of(stage: str, line_type: str) -> dict[str, str]:
     found = _TYPES.get(line_type)
     if found is None or found not in TYPES_BY_STAGE[Stage(stage)]:
-        raise NotAsWrittenError("a type that its stage does not have")
+        raise NotAsWrittenError("type does not exist in this stage")
     return dict(FIELDS[Stage(stage), found])
 
 
@@ -117,13 +117,13 @@ def check_objects(table: pa.Table, lines: Numbers, revisions: Numbers, stages: N
     first = np.repeat(starts, lines)
     for name in SAME_IN_AN_OBJECT:
         if not _same(table, name, first).all():
-            raise NotAsWrittenError(f"another {name} than the line before")
+            raise NotAsWrittenError(f"{name} differs from the line before")
     is_first_revision = np.repeat(revisions == 1, lines)
     for name in SAME_IN_A_FIRST_REVISION:
         if not (_same(table, name, first) | ~is_first_revision).all():
-            raise NotAsWrittenError(f"another {name} than the line before")
+            raise NotAsWrittenError(f"{name} differs from the line before")
     if (lines[stages == 0] > 1).any():
-        raise NotAsWrittenError("a second line, where an event has one")
+        raise NotAsWrittenError("an event of this stage has only one line")
 
 
 def _same(table: pa.Table, name: str, first: Numbers) -> Flags:
@@ -147,7 +147,7 @@ def check_signs(types: pa.DictionaryArray, minor: Numbers, is_first_revision: Fl
         (np.sign(minor) * signs[types.indices.to_numpy()] < 0) & is_first_revision
     )
     if wrong.any():
-        raise NotAsWrittenError("an amount of zero, or a sign that its type does not have")
+        raise NotAsWrittenError("amount is zero, or has the wrong sign for its type")
 
 
 def numbers_among(objects: Numbers, columns: Sequence[pa.DictionaryArray]) -> Numbers:

@@ -97,13 +97,13 @@ def _parsed(batches: Sequence[ObjectBatch]) -> tuple[pa.Table, Numbers]:
     for batch in batches:
         for body in batch.bodies:
             if not body.startswith(_HEADER) or not body.endswith(b"\n"):
-                raise NotAsWrittenError("header or line end missing")
+                raise NotAsWrittenError("the header or the final line end is missing")
             if len(body) > BODY_BYTES_MAX:
-                raise NotAsWrittenError("larger than any object of the log")
+                raise NotAsWrittenError("larger than a log object can be")
             bodies.append(body[len(_HEADER) :])
             counts.append(body.count(b"\n") - 1)
     if not all(counts):
-        raise NotAsWrittenError("an object without lines")
+        raise NotAsWrittenError("the object has no lines")
     if max(counts, default=0) > LINES_MAX:
         raise NotAsWrittenError(f"more than {LINES_MAX} lines")
     lines = np.array(counts, dtype=np.int64)
@@ -115,7 +115,7 @@ def _parsed(batches: Sequence[ObjectBatch]) -> tuple[pa.Table, Numbers]:
 
 def _parse(blob: bytes, lines: int) -> pa.Table:
     if blob.translate(None, _ALLOWED):
-        raise NotAsWrittenError("a character that no field has")
+        raise NotAsWrittenError("a character that no field may contain")
     try:
         table = csv.read_csv(
             pa.BufferReader(blob),
@@ -160,7 +160,7 @@ def _check_grammar(table: pa.Table, batches: Sequence[ObjectBatch], lines: Numbe
     said = uuids(column(table, "uuid"))
     which = np.repeat(place_of_object, lines)
     if not uuids_follow(table, said, places, which, numbers).all():
-        raise NotAsWrittenError("a uuid that is not made of what its line says")
+        raise NotAsWrittenError("uuid is not derived from the line")
 
 
 def _places(
@@ -178,7 +178,7 @@ def _minor_of(table: pa.Table) -> Numbers:
     """In minor units, each at its currency's full scale. Raises NotAsWrittenError."""
     minor, decimals = amounts(column(table, "amount"))
     if (decimals != exponents_of(column(table, "currency"))).any():
-        raise NotAsWrittenError("an amount that is not at its currency's full scale")
+        raise NotAsWrittenError("amount is not written with all decimals of its currency")
     return minor
 
 
@@ -216,10 +216,10 @@ def _check_places(table: pa.Table, batches: Sequence[ObjectBatch], lines: Number
     said = np.frombuffer(names, np.uint8).reshape(-1, UUID_LENGTH)
     operations = fixed_width(column(table, "falcon_operation_id"), UUID_LENGTH)
     if (operations != np.repeat(said, lines, axis=0)).any():
-        raise NotAsWrittenError("a line of another operation than its key's")
+        raise NotAsWrittenError("the line's operation differs from the key's")
     days = np.frombuffer(
         b"".join(batch.partition.day.encode() * len(batch.names) for batch in batches), np.uint8
     ).reshape(-1, DAY_LENGTH)
     dates = instants(column(table, "operation_date"))[:, :DAY_LENGTH]
     if (dates != np.repeat(days, lines, axis=0)).any():
-        raise NotAsWrittenError("a line of another day than its key's")
+        raise NotAsWrittenError("the line's day differs from the key's")

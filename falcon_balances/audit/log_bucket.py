@@ -15,7 +15,7 @@ from falcon_balances.audit.log_objects import (
     Selection,
     is_selected,
 )
-from falcon_balances.domain.log_grammar import is_object_name
+from falcon_balances.domain.log_keys import is_object_name
 
 CONCURRENT_GETS: Final = 32
 

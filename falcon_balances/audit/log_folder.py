@@ -15,7 +15,7 @@ from falcon_balances.audit.log_objects import (
     Selection,
     is_selected,
 )
-from falcon_balances.domain.log_grammar import is_object_name
+from falcon_balances.domain.log_keys import is_object_name
 
 _OBJECTS_PER_BATCH: Final = 4_000
 _BATCH_BYTES: Final = 16 << 20
@@ -141,7 +141,7 @@ def _read(folder: int, name: str) -> bytes:
 
 
 def _rest(file: int) -> bytes:
-    """Raises OSError for what is larger than any object of the log."""
+    """Raises OSError for what is larger than a log object can be."""
     with os.fdopen(os.dup(file), "rb") as opened:
         rest = opened.read(OBJECT_BYTES_MAX)
         if opened.read(1):

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from falcon_balances.domain.log_grammar import PARTITION, is_object_name
+from falcon_balances.domain.log_keys import PARTITION, is_object_name, merchant_prefix
 from falcon_balances.domain.operations import Stage
 
 # An event has forty splits at most, so an object a few hundred lines.
 OBJECT_BYTES_MAX: Final = 4 << 20
-TOO_LARGE: Final = "too large for an object of the log"
+TOO_LARGE: Final = "larger than a log object can be"
 _PARTITION = re.compile(PARTITION)
 _REVISION = re.compile(r"\.r([0-9]+)[.]")
 
@@ -23,7 +23,7 @@ class Partition(NamedTuple):
     day: str
 
     def __str__(self) -> str:
-        return f"{self.stage}/merchant_id={self.merchant_id}/date={self.day}"
+        return f"{merchant_prefix(self.stage, self.merchant_id)}date={self.day}"
 
     @classmethod
     def of(cls, prefix: str) -> "Partition | None":
@@ -49,7 +49,7 @@ class Foreign(NamedTuple):
     """Something that lies among the log's objects and is none of them."""
 
     key: str
-    reason: str = "no object of the log"
+    reason: str = "not a key of the log"
 
 
 @dataclass(frozen=True, slots=True)

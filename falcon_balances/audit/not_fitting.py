@@ -165,10 +165,11 @@ class Facts:
         wanted = pc.unique(_sale_names(self._taking()))
         rows = rows.filter(pc.is_in(rows.column("sale"), wanted)).sort_by("sale")
         for name, group in groupby(row_by_row(rows), lambda row: row["sale"]):
-            key = SaleKey.parse_name(name)
             some = list(group)
-            sale = sale_of(key, some)
             merchants = tuple(sorted({row["merchant_id"] for row in some}))
+            # Whose it is does not matter here: the log does not say whom its event named.
+            key = SaleKey.parse_name(name, merchants[0])
+            sale = sale_of(key, some)
             for finding in findings_of_sale(sale):
                 yield Noted(finding, key.psp_id, key.reference, merchants)
 

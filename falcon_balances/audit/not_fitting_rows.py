@@ -1,7 +1,6 @@
 """Standings and sales as the table would keep them, from rows of lines that were added up."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final
 
@@ -18,8 +17,6 @@ OPERATION: Final = "falcon_operation_id"
 AT: Final = [OPERATION, "merchant_id"]
 NETS: Final = ("confirmed", "reconciled")
 FEE: Final = OperationType.MARKETPLACE_FEE
-# A key of the table names a merchant, and the log does not say whose sale it is.
-_SOMEBODY: Final = "-"
 
 Row = Mapping[str, Any]
 
@@ -51,7 +48,6 @@ def standing_of(
 
 def sale_of(key: SaleKey, rows: Sequence[Row]) -> Sale:
     """As the table would keep it, from what all stages say of it."""
-    of_somebody = key._replace(merchant_id=_SOMEBODY)
     types = {row[OPERATION]: OperationType(row["type"]) for row in rows if row["type"] != FEE.value}
     parts: dict[tuple[str, Stage, str], tuple[int, int]] = {}
     for row in rows:
@@ -74,7 +70,6 @@ def sale_of(key: SaleKey, rows: Sequence[Row]) -> Sale:
     for (operation_id, stage, code), said in sorted(parts.items()):
         first = int((operation_id, stage) not in seen)
         seen.add((operation_id, stage))
-        part = SalePart(of_somebody, types[operation_id], code, *said, first)
+        part = SalePart(key, types[operation_id], code, *said, first)
         staged.append(StagedPart(part, operation_id, stage))
-    said_of_sale = sale_effect(staged, {}).additions.get(of_somebody.item, {})
-    return replace(Sale.from_attributes(of_somebody.item, dict(said_of_sale)), sale=key)
+    return Sale.from_attributes(key.item, dict(sale_effect(staged, {}).additions.get(key.item, {})))

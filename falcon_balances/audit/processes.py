@@ -70,7 +70,9 @@ class _Process:
             try:
                 item = self._receiving.recv()
             except (EOFError, OSError):
-                item = _Ended(TransientError("a process that read a part of the log died"))
+                item = _Ended(
+                    TransientError("a worker process ended before it had read its part of the log")
+                )
             came.put(item)
 
     def end(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from falcon_balances.audit.verifier.files import MANIFEST_MAX_BYTES, read_plain
 from falcon_balances.domain.errors import IntegrityError
-from falcon_balances.domain.log_format import merchant_of
+from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.merkle import leaf_hash, levels_of, path_of
 
 
@@ -29,7 +29,7 @@ def prove(merchant_id: str, manifests: Sequence[Path]) -> dict[str, Any]:
         heads.append(part["head"])
         parts.append(part)
     if not parts or not parts[-1]["leaves"]:
-        raise IntegrityError(f"nothing of merchant {merchant_id[:80]} was sealed")
+        raise IntegrityError(f"no object of merchant {merchant_id[:80]} was sealed")
     return {
         "merchant_id": merchant_id,
         "heads": heads,
@@ -44,7 +44,7 @@ def _part(merchant_id: str, path: Path, *, is_last: bool) -> dict[str, Any]:
         head, signature, *leaves = text.decode("ascii").removesuffix("\n").split("\n")
         places, claim = _own_leaves(merchant_id, leaves)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise IntegrityError(f"{path.name} is no manifest") from error
+        raise IntegrityError(f"{path.name} is not a manifest") from error
     if is_last and claim is not None:
         places.append(claim)
     return proved_part(head, signature, leaves, places)

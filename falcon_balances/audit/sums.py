@@ -55,7 +55,7 @@ class SumTable:
     def add(self, columns: LineColumns) -> None:
         """Raises NotAsWrittenError where the amounts are too large to be added like this."""
         if float(np.abs(columns.minor).sum(dtype=np.float64)) >= _EXACT_IN_64_BITS:
-            raise NotAsWrittenError("amounts that do not add up in 64 bits")
+            raise NotAsWrittenError("the sum of the amounts does not fit into 64 bits")
         table = pa.table(
             {
                 "owner": columns.owners,

@@ -1,4 +1,4 @@
-"""`falcon balance`: a merchant's balances from the table or the API, or everybody's."""
+"""`falcon balance`: prints balances of one merchant or all, from the table or the API."""
 
 import sys
 from http import HTTPStatus
@@ -34,17 +34,20 @@ _COLUMNS = (
 
 
 def balance(
-    merchant_id: Annotated[str | None, typer.Argument(help="Whose balances.")] = None,
+    merchant_id: Annotated[str | None, typer.Argument(help="The merchant's id.")] = None,
     *,
-    everybody: Annotated[bool, typer.Option("--all", help="Every merchant's balances.")] = False,
-    api: Annotated[bool, typer.Option("--api", help="Ask the API, as the merchant would.")] = False,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="The balances of all merchants.")
+    ] = False,
+    api: Annotated[bool, typer.Option("--api", help="Ask the API as the merchant would.")] = False,
     token: Annotated[
-        str | None, typer.Option("--token", help="ID token for --api; local: made when absent.")
+        str | None,
+        typer.Option("--token", help="ID token for --api; made when absent, in local only."),
     ] = None,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Print a merchant's balance document; JSON unless a terminal is watching."""
+    """Print a merchant's balances: a table in a terminal, otherwise JSON."""
     if (merchant_id is None) != everybody or (everybody and api):
         raise typer.BadParameter("give a MERCHANT_ID, or --all (which reads the table)")
     target = find_target(env)
@@ -55,7 +58,7 @@ def balance(
     if as_json or not sys.stdout.isatty():
         output.document(document)
     else:
-        output.line(f"{document['merchant_id']} as of {document['as_of'] or 'not known yet'}")
+        output.line(f"{document['merchant_id']} as of {document['as_of'] or 'unknown yet'}")
         _table(_COLUMNS, document["balances"])
 
 
@@ -102,7 +105,7 @@ def _show_all(target: Target, *, as_json: bool) -> None:
 
 def _from_api(target: Target, merchant_id: str, token: str | None) -> dict[str, Any]:
     if token is None and target.env != LOCAL:
-        raise InvalidInputError("--api needs --token in a real account")
+        raise InvalidInputError("--api requires --token in a real account")
     from falcon_balances.cli import api  # noqa: PLC0415 - HTTP: not for --help
 
     answer = api.call(
@@ -119,4 +122,4 @@ def _from_api(target: Target, merchant_id: str, token: str | None) -> dict[str, 
 
 
 def _unknown(merchant_id: str) -> InvalidInputError:
-    return InvalidInputError(f"no balance of a merchant {merchant_id[:80]}")
+    return InvalidInputError(f"merchant {merchant_id[:80]} has no balance")

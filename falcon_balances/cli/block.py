@@ -1,4 +1,4 @@
-"""`falcon block`: sets money aside by hand, through the systems' API, and gives it back."""
+"""`falcon block`: sets money aside by hand through the systems' API, and releases it."""
 
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -17,9 +17,11 @@ from falcon_balances.cli.options import (
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
 
-app = typer.Typer(help="Money set aside: create, list, show, release.", no_args_is_help=True)
+app = typer.Typer(
+    help="Blocks (money set aside): create, list, show, release.", no_args_is_help=True
+)
 
-BlockArgument = Annotated[str, typer.Argument(help="As `list` prints it.")]
+BlockArgument = Annotated[str, typer.Argument(help="The id or key that `list` prints.")]
 _COLUMNS = ("block_id", "purpose", "reference", "status", "amount", "currency", "expiry")
 
 
@@ -29,17 +31,21 @@ def create(
     balance_shop_id: BalanceShopArgument,
     amount: AmountArgument,
     currency: CurrencyArgument,
-    reference: Annotated[str, typer.Option("--reference", help="What it is for: a case, a file.")],
-    key: Annotated[str, typer.Option("--key", help="The same key again finds the same block.")],
+    reference: Annotated[
+        str, typer.Option("--reference", help="What the block is for, such as a case number.")
+    ],
+    key: Annotated[
+        str, typer.Option("--key", help="Idempotency key: the same key finds the same block.")
+    ],
     *,
     expires_in_s: Annotated[
-        int | None, typer.Option("--expires-in", help="Seconds; without it, until it is released.")
+        int | None, typer.Option("--expires-in", help="Seconds until it expires; never by default.")
     ] = None,
     dry_run: DryRun = False,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Set an amount aside, if there is as much; the key decides once."""
+    """Set an amount aside if it is available. Each key is decided once."""
     from falcon_balances.contracts.blocks import BlockRequestV1  # noqa: PLC0415 - not for --help
 
     asked: dict[str, Any] = {
@@ -64,7 +70,7 @@ def create(
 def list_blocks(
     merchant_id: MerchantArgument, *, env: EnvOption = LOCAL, as_json: JsonFlag = False
 ) -> None:
-    """Print a merchant's blocks, the newest first: also those that ended or were refused."""
+    """List a merchant's blocks, newest first, with those that ended or were refused."""
     blocks = _call(find_target(env), "GET", _blocks(merchant_id))["blocks"]
     if as_json:
         output.json_lines(blocks)
@@ -94,7 +100,7 @@ def release(
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Give the money back. What has ended otherwise, and what a payout holds, is not released."""
+    """Release an active block. A payout's block cannot be released."""
     target = find_target(env)
     if not dry_run:
         path = f"{_block(merchant_id, block_id)}/release"
@@ -102,7 +108,9 @@ def release(
         return
     block = _call(target, "GET", _block(merchant_id, block_id))
     if block["purpose"] == "payout" or block["status"] not in ("active", "released"):
-        raise InvalidInputError(f"a {block['purpose']} block that is {block['status']} stays so")
+        raise InvalidInputError(
+            f"a {block['purpose']} block that is {block['status']} cannot be released"
+        )
     output.note("dry run: nothing was released")
     output.single(block, as_json=as_json)
 
@@ -119,11 +127,11 @@ def _available(target: Target, merchant_id: str, balance_shop_id: str, currency:
     for balance in _call(target, "GET", path)["balances"]:
         if balance["currency"] == currency:
             return str(balance["available"])
-    raise InvalidInputError("currency: the balance shop has no balance in it")
+    raise InvalidInputError("currency: the balance shop has no balance in this currency")
 
 
 def _minor(amount: str) -> int:
-    """Of an amount at full scale."""
+    """Minor units of an amount at full scale."""
     return int(amount.replace(".", ""))
 
 

@@ -1,4 +1,4 @@
-"""`falcon ops findings`: what does not fit, and who has looked at it."""
+"""`falcon ops findings`: lists findings, and records who has checked them."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from falcon_balances.adapters.findings import DynamoFindings
     from falcon_balances.domain.known_findings import KnownFinding
 
-app = typer.Typer(help="What does not fit: refunds above their sale, …", no_args_is_help=True)
+app = typer.Typer(
+    help="Operations that do not fit together: list, acknowledge.", no_args_is_help=True
+)
 
 _COLUMNS: Final = ("finding_id", "status", "psp_id", "reference", "opened_at", "amounts")
 _REASON_MAX: Final = 200
@@ -23,17 +25,19 @@ _REASON_MAX: Final = 200
 
 @app.command("list")
 def list_findings(
-    merchant_id: Annotated[str | None, typer.Option("--merchant", help="Of one merchant.")] = None,
+    merchant_id: Annotated[
+        str | None, typer.Option("--merchant", help="Only findings of this merchant.")
+    ] = None,
     *,
     everything: Annotated[
-        bool, typer.Option("--all", help="Those acknowledged, too; needs --merchant.")
+        bool, typer.Option("--all", help="With those acknowledged; requires --merchant.")
     ] = False,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Print what nobody has acknowledged yet, of every merchant or of one, the oldest first."""
+    """List findings that nobody has acknowledged, oldest first."""
     if everything and merchant_id is None:
-        raise InvalidInputError("--all needs --merchant")
+        raise InvalidInputError("--all requires --merchant")
     findings = _findings(find_target(env))
     found = findings.open() if merchant_id is None else findings.of(merchant_id)
     _show((each for each in found if everything or each.status == "open"), as_json=as_json)
@@ -41,31 +45,34 @@ def list_findings(
 
 @app.command("acknowledge")
 def acknowledge(
-    finding_id: Annotated[str, typer.Argument(help="As `list` prints it.")],
-    reason: Annotated[str, typer.Option("--reason", help="Up to 200 characters, for auditors.")],
-    by: Annotated[str, typer.Option("--by", help="Who answers for it.")],
+    finding_id: Annotated[str, typer.Argument(help="The id or key that `list` prints.")],
+    reason: Annotated[str, typer.Option("--reason", help="For auditors, up to 200 characters.")],
+    by: Annotated[str, typer.Option("--by", help="The id of the person responsible.")],
     *,
     dry_run: DryRun = False,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Say that somebody has looked at it. With other figures it is open again."""
+    """Record that a person has checked a finding. It opens again if its figures change."""
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415 - not for --help
     from falcon_balances.contracts.blocks import is_id  # noqa: PLC0415
+    from falcon_balances.contracts.formats import ID_PATTERN, WORDS  # noqa: PLC0415
     from falcon_balances.domain.known_findings import finding_key  # noqa: PLC0415
 
     if not is_id(by):
-        raise InvalidInputError("--by: not of an id's form")
+        raise InvalidInputError(f"--by: must be {WORDS[ID_PATTERN]}")
     if not 0 < len(reason.strip()) <= len(reason) <= _REASON_MAX or not reason.isprintable():
-        raise InvalidInputError("--reason: 1 to 200 characters, without control characters")
+        raise InvalidInputError(
+            "--reason: must have 1 to 200 characters, without control characters"
+        )
     findings, key = _findings(find_target(env)), finding_key(finding_id)
     found = None if key is None else findings.find(key)
     if key is None or found is None:
-        raise InvalidInputError(f"no finding {finding_id[:200]}")
+        raise InvalidInputError(f"unknown finding {finding_id[:200]}")
     if dry_run:
         output.note("dry run: nothing was acknowledged")
     elif found.status == "open" and not findings.acknowledge(key, found, by, reason, utc_now()):
-        raise InvalidInputError("the finding has changed meanwhile: list it again")
+        raise InvalidInputError("the finding changed meanwhile: list it again")
     output.single(document(findings.find(key) or found), as_json=as_json)
 
 
@@ -76,7 +83,7 @@ def _findings(target: Target) -> "DynamoFindings":
 
 
 def document(finding: "KnownFinding") -> dict[str, Any]:
-    """As the API's, with its merchant and who has acknowledged it, and why."""
+    """The finding as in the API, with its merchant, and who acknowledged it and why."""
     from falcon_balances.contracts.finding_documents import FindingV1  # noqa: PLC0415
 
     said = {"merchant_id": finding.merchant_id, **FindingV1.of(finding).model_dump(mode="json")}

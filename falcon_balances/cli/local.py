@@ -12,21 +12,21 @@ from falcon_balances.cli.output import JsonFlag
 
 app = typer.Typer(help="The embedded AWS on this machine.", no_args_is_help=True)
 
-_NOTHING = "no embedded AWS is up; nothing to stop"
+_NOTHING = "no embedded AWS is running; nothing to stop"
 
 
 @app.command()
 def up(
     *,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Return when all is ready, and leave it running.")
+        bool, typer.Option("--detach", help="Return when it is ready, and leave it running.")
     ] = False,
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="Port of 127.0.0.1 to listen on.")
     ] = stack.DEFAULT_PORT,
     as_json: JsonFlag = False,
 ) -> None:
-    """Start the embedded AWS and deploy to it. Without --detach it lasts until Ctrl-C."""
+    """Start the embedded AWS and deploy to it; without --detach, run until Ctrl-C."""
     home = homes.current()
     stack.interruptible()
     with home.lock():
@@ -46,7 +46,7 @@ def up(
 
 @app.command()
 def down(*, as_json: JsonFlag = False) -> None:
-    """Stop the embedded AWS; what it held is gone."""
+    """Stop the embedded AWS and delete its data."""
     home = homes.current()
     stack.interruptible()
     if not home.folder.exists():
@@ -55,7 +55,7 @@ def down(*, as_json: JsonFlag = False) -> None:
         with home.lock():
             before = stack.look(home)
             found = stack.take_down(home)
-        gone = f"{before.problem.partition(':')[0]}; what it left behind is removed"
+        gone = f"{before.problem.partition(':')[0]}; its files were removed"
         output.note("stopped" if before.up else gone if found else _NOTHING)
     if as_json:
         output.document(_facts(home, stack.look(home)))
@@ -63,11 +63,11 @@ def down(*, as_json: JsonFlag = False) -> None:
 
 @app.command("status")
 def status_command(*, as_json: JsonFlag = False) -> None:
-    """Say whether the embedded AWS is up: exit code 0 when it is, 4 when not."""
+    """Show whether the embedded AWS is up: exit code 0 if it is, 4 if not."""
     home = homes.current()
     status = stack.look(home)
     if not status.up and home.is_locked():
-        status = stack.Status(status.emulator, "the embedded AWS is just starting or stopping")
+        status = stack.Status(status.emulator, "the embedded AWS is starting or stopping")
     if as_json:
         output.document(_facts(home, status))
     elif status.up:

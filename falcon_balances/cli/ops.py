@@ -1,4 +1,4 @@
-"""`falcon ops`: what operators do: look into the quarantine, adjust, give a payout up."""
+"""`falcon ops`: commands for operators: quarantine, adjustments, stuck payouts."""
 
 import base64
 from collections.abc import Iterator
@@ -25,11 +25,13 @@ from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
 if TYPE_CHECKING:
     from falcon_balances.adapters.quarantine import QuarantineReader
 
-app = typer.Typer(help="For operators.", no_args_is_help=True)
-quarantine = typer.Typer(help="What was refused: raw bytes, code, reason.", no_args_is_help=True)
+app = typer.Typer(
+    help="For operators: quarantine, findings, adjustments, stuck payouts.", no_args_is_help=True
+)
+quarantine = typer.Typer(help="Refused messages: list, show, release.", no_args_is_help=True)
 app.add_typer(quarantine, name="quarantine")
 
-payouts_app = typer.Typer(help="Payouts that are stuck.", no_args_is_help=True)
+payouts_app = typer.Typer(help="Payouts that are stuck: give up.", no_args_is_help=True)
 app.add_typer(payouts_app, name="payout")
 app.add_typer(findings.app, name="findings")
 
@@ -39,20 +41,24 @@ _SOURCES = ("confirmed", "reconciled", "payout", "adjustment", "stream", "parked
 @quarantine.command("list")
 def list_refused(
     source: Annotated[
-        str | None, typer.Option("--stage", help="A stage, or `stream` or `parked` for records.")
+        str | None,
+        typer.Option("--stage", help="A stage, or `stream` or `parked` for stream records."),
     ] = None,
     on: Annotated[
-        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Received on, UTC.")
+        datetime | None,
+        typer.Option(
+            "--date", formats=["%Y-%m-%d"], help="The UTC day of receipt, such as 2026-11-20."
+        ),
     ] = None,
     *,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Print what lies in quarantine, by key; every refusal of the same bytes is listed."""
+    """List quarantine by key, with every refusal of the same bytes."""
     if source is not None and source not in _SOURCES:
-        raise InvalidInputError(f"--stage is one of {', '.join(_SOURCES)}")
+        raise InvalidInputError(f"--stage: must be one of {', '.join(_SOURCES)}")
     if on is not None and source is None:
-        raise InvalidInputError("--date needs --stage")
+        raise InvalidInputError("--date requires --stage")
     target = find_target(env)
     refused = list(_refused(target, _prefix(source, on.date() if on else None)))
     if as_json:
@@ -80,7 +86,7 @@ def _reader(target: Target) -> "QuarantineReader":
 
 @quarantine.command("show")
 def show(
-    key: Annotated[str, typer.Argument(help="As `list` prints it.")],
+    key: Annotated[str, typer.Argument(help="The id or key that `list` prints.")],
     *,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
@@ -89,7 +95,7 @@ def show(
     target = find_target(env)
     found = _reader(target).read(key)
     if found is None:
-        raise InvalidInputError("no such key in the quarantine")
+        raise InvalidInputError("unknown key in quarantine")
     body, said = found
     if as_json:
         document = {"key": key, **said}
@@ -101,25 +107,29 @@ def show(
 
 @quarantine.command("release")
 def release(
-    keys: Annotated[list[str], typer.Argument(help="As `list` prints them, in their order.")],
+    keys: Annotated[list[str], typer.Argument(help="Keys that `list` prints, in the same order.")],
     *,
     without_predecessor: Annotated[
         bool,
         typer.Option(
-            "--without-predecessor", help="Claim missing revisions before it as empty; needs --by."
+            "--without-predecessor",
+            help="Claim the missing earlier revisions as empty; requires --by.",
         ),
     ] = False,
-    by: Annotated[str | None, typer.Option("--by", help="Who answers for that.")] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="The id of the person responsible.")
+    ] = None,
     dry_run: DryRun = False,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Send refused messages to their topics again, each with the revisions that wait behind it."""
+    """Send refused messages again, each with the revisions that wait for it."""
     from falcon_balances.cli import releasing  # noqa: PLC0415 - not for --help
     from falcon_balances.contracts.blocks import is_id  # noqa: PLC0415
+    from falcon_balances.contracts.formats import ID_PATTERN, WORDS  # noqa: PLC0415
 
     if without_predecessor and (by is None or not is_id(by)):
-        raise InvalidInputError("--without-predecessor needs --by, in an id's form")
+        raise InvalidInputError(f"--without-predecessor requires --by: {WORDS[ID_PATTERN]}")
     target = find_target(env)
     named = [releasing.find_refused(target, key) for key in keys]
     found = {
@@ -143,19 +153,26 @@ def release(
 def adjust(
     merchant_id: MerchantArgument,
     balance_shop_id: BalanceShopArgument,
-    direction: Annotated[str, typer.Argument(help="`credit` or `debit`.")],
+    direction: Annotated[str, typer.Argument(help="credit or debit.")],
     amount: AmountArgument,
     currency: CurrencyArgument,
-    adjustment_id: Annotated[str, typer.Option("--adjustment-id", help="The same counts once.")],
-    reason_code: Annotated[str, typer.Option("--reason-code", help="Of your own list of reasons.")],
-    reason: Annotated[str, typer.Option("--reason", help="Up to 200 characters, for auditors.")],
-    requested_by: Annotated[str, typer.Option("--requested-by", help="Who answers for it.")],
+    adjustment_id: Annotated[
+        str, typer.Option("--adjustment-id", help="An id; the same id counts only once.")
+    ],
+    reason_code: Annotated[
+        str, typer.Option("--reason-code", help="A code from your own list of reasons.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="For auditors, up to 200 characters.")],
+    requested_by: Annotated[
+        str, typer.Option("--requested-by", help="The id of the person responsible.")
+    ],
     *,
     corrects: Annotated[
-        str | None, typer.Option("--corrects", help="The falcon_operation_id that it corrects.")
+        str | None,
+        typer.Option("--corrects", help="The falcon_operation_id of the corrected operation."),
     ] = None,
     adjusted_at: Annotated[
-        str | None, typer.Option("--adjusted-at", help="RFC 3339. Now when absent.")
+        str | None, typer.Option("--adjusted-at", help="A time in RFC 3339; now by default.")
     ] = None,
     wait: WaitOption = False,
     timeout_s: TimeoutOption = 120,
@@ -163,14 +180,14 @@ def adjust(
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Correct a balance by a line of its own; nothing that is written changes."""
+    """Correct a balance with a new line; existing lines never change."""
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415 - not for --help
     from falcon_balances.cli import adjustments, single  # noqa: PLC0415
     from falcon_balances.domain.instants import rfc3339  # noqa: PLC0415
 
     if direction == "credit" and corrects is not None:
         adjustments.check_credit(find_target(env), merchant_id, corrects)
-    balance = single.Balance(merchant_id, balance_shop_id, amount, currency)
+    balance = single.NamedBalance(merchant_id, balance_shop_id, amount, currency)
     event = balance.event(
         adjustment_id=adjustment_id,
         direction=direction,
@@ -187,19 +204,20 @@ def adjust(
 @payouts_app.command("give-up")
 def give_up(
     merchant_id: MerchantArgument,
-    payout_id: Annotated[str, typer.Argument(help="As its request says it.")],
-    by: Annotated[str, typer.Option("--by", help="Who answers for it.")],
+    payout_id: Annotated[str, typer.Argument(help="The payout_id of its request.")],
+    by: Annotated[str, typer.Option("--by", help="The id of the person responsible.")],
     *,
     dry_run: DryRun = False,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Give a payout up that was decided but never reached the log; its money is free again."""
+    """Give up a payout that was decided but never logged, and release its money."""
     from falcon_balances.cli import payout_outcomes  # noqa: PLC0415 - not for --help
     from falcon_balances.contracts.blocks import is_id  # noqa: PLC0415
+    from falcon_balances.contracts.formats import ID_PATTERN, WORDS  # noqa: PLC0415
 
     if not is_id(by):
-        raise InvalidInputError("--by: not of an id's form")
+        raise InvalidInputError(f"--by: must be {WORDS[ID_PATTERN]}")
     if dry_run:
         output.note("dry run: nothing was given up")
     result = payout_outcomes.give_up(find_target(env), merchant_id, payout_id, by, dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""`falcon payout`: requests a payout, and says what became of one."""
+"""`falcon payout`: requests a payout, and shows what became of one."""
 
 from typing import Annotated
 
@@ -17,6 +17,7 @@ from falcon_balances.cli.options import (
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.stages import StageName
 from falcon_balances.cli.target import LOCAL, EnvOption, find_target
+from falcon_balances.domain.payout_states import PayoutState
 
 app = typer.Typer(help="Payouts: request, trace.", no_args_is_help=True)
 
@@ -27,17 +28,22 @@ def request(
     balance_shop_id: BalanceShopArgument,
     amount: AmountArgument,
     currency: CurrencyArgument,
-    payout_id: Annotated[str, typer.Option("--payout-id", help="Of this merchant; paid once.")],
+    payout_id: Annotated[
+        str,
+        typer.Option("--payout-id", help="The merchant's id for this payout, which is paid once."),
+    ],
     *,
     minimum_amount: Annotated[
-        str | None, typer.Option("--minimum", help="Pay what there is, if at least this.")
+        str | None, typer.Option("--minimum", help="Pay what is available, if it is at least this.")
     ] = None,
     requested_at: Annotated[
-        str | None, typer.Option("--requested-at", help="RFC 3339. Now when absent.")
+        str | None, typer.Option("--requested-at", help="A time in RFC 3339; now by default.")
     ] = None,
     valid_until: Annotated[
         str | None,
-        typer.Option("--valid-until", help="RFC 3339. Three days after it was asked when absent."),
+        typer.Option(
+            "--valid-until", help="A time in RFC 3339; three days after the request by default."
+        ),
     ] = None,
     wait: WaitOption = False,
     timeout_s: TimeoutOption = 120,
@@ -45,12 +51,12 @@ def request(
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Publish a payout request; with --wait, say what was decided."""
+    """Publish a payout request; with --wait, show the decision."""
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415 - not for --help
     from falcon_balances.cli import payout_outcomes, single  # noqa: PLC0415
     from falcon_balances.domain.instants import rfc3339  # noqa: PLC0415
 
-    balance = single.Balance(merchant_id, balance_shop_id, amount, currency)
+    balance = single.NamedBalance(merchant_id, balance_shop_id, amount, currency)
     event = balance.event(
         payout_id=payout_id,
         requested_at=requested_at or rfc3339(utc_now()),
@@ -62,19 +68,19 @@ def request(
     if wait and not dry_run:
         result = payout_outcomes.story(find_target(env), merchant_id, payout_id)
     payout_outcomes.show(result, as_json=as_json)
-    if result.get("state", "paid") != "paid":
+    if result.get("state", PayoutState.PAID) != PayoutState.PAID:
         raise InvalidInputError(f"the payout is {result['state']}")
 
 
 @app.command("trace")
 def trace(
     merchant_id: MerchantArgument,
-    payout_id: Annotated[str, typer.Argument(help="As its request says it.")],
+    payout_id: Annotated[str, typer.Argument(help="The payout_id of its request.")],
     *,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Say what became of a payout: decision, block, log object, counting, and its returns."""
+    """Show what became of a payout: decision, block, log object, counting, returns."""
     from falcon_balances.cli import payout_outcomes  # noqa: PLC0415 - not for --help
 
     said = payout_outcomes.story(find_target(env), merchant_id, payout_id)

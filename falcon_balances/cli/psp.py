@@ -1,4 +1,4 @@
-"""`falcon psp`: what a PSP does: sample events, validate and send files, trace an operation."""
+"""`falcon psp`: acts as a PSP: samples, checks, sends and traces events."""
 
 from pathlib import Path
 from time import monotonic
@@ -13,9 +13,9 @@ from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.stages import StageName, parse_line
 from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
 
-app = typer.Typer(help="As a PSP: sample, validate, send, trace.", no_args_is_help=True)
+app = typer.Typer(help="Act as a PSP: sample, validate, send, trace.", no_args_is_help=True)
 
-# The first that a line has says its stage.
+# The first of these that a line contains tells its stage.
 _TELLING_FIELDS = (
     (b'"adjustment_id"', StageName.ADJUSTMENT),
     (b'"payout_id"', StageName.PAYOUT),
@@ -23,7 +23,9 @@ _TELLING_FIELDS = (
     (b'"bank_reference"', StageName.RECONCILED),
 )
 
-StageOption = Annotated[StageName, typer.Option("--stage", help="Which topic the file is for.")]
+StageOption = Annotated[
+    StageName, typer.Option("--stage", help="The stage whose topic receives the file.")
+]
 
 
 @app.command("sample")
@@ -31,7 +33,7 @@ def sample(
     stage: StageOption = StageName.CONFIRMED,
     *,
     merchants: Annotated[
-        bool, typer.Option("--merchants", help="The merchant contexts that the samples need.")
+        bool, typer.Option("--merchants", help="Print the merchant contexts that the samples need.")
     ] = False,
     as_json: JsonFlag = False,  # noqa: ARG001 - JSON Lines are what a sample is
 ) -> None:
@@ -59,13 +61,13 @@ def validate(
     file: FileArgument,
     stage: Annotated[
         StageName | None,
-        typer.Option("--stage", help="Without it each line is taken for what its fields say."),
+        typer.Option("--stage", help="The stage of all lines; otherwise each line's fields tell."),
     ] = None,
     *,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check a file as the dispatcher would; exit code 1 when a line is wrong."""
+    """Check a file as the dispatcher would. Exit code 1 if a line is wrong."""
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415
 
     now = utc_now()
@@ -85,7 +87,9 @@ def validate(
         if wrong:
             output.table(("line", "code", "reason"), [(w.line, w.code, w.reason) for w in wrong])
     if wrong:
-        raise InvalidInputError(f"{len(wrong)} wrong lines in {file}")
+        raise InvalidInputError(
+            f"{output.count(len(wrong), 'line is', 'lines are')} wrong in {file}"
+        )
 
 
 def _apparent_stage(raw: bytes) -> StageName:
@@ -105,18 +109,18 @@ def send(
     stage: StageOption,
     *,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Until every message is counted or quarantined.")
+        bool, typer.Option("--wait", help="Wait until every message is counted or quarantined.")
     ] = False,
     timeout_s: Annotated[
-        float, typer.Option("--timeout", min=0, help="Seconds to wait at most.")
+        float, typer.Option("--timeout", min=0, help="How many seconds to wait at most.")
     ] = 120,
     no_check: Annotated[
-        bool, typer.Option("--no-check", help="Send every line as it is, wrong ones too.")
+        bool, typer.Option("--no-check", help="Send every line unchecked, also wrong ones.")
     ] = False,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Publish a file's lines to a stage's topic; nothing when a line is wrong."""
+    """Publish the lines of a file to a stage's topic; nothing if a line is wrong."""
     from falcon_balances.cli import delivery  # noqa: PLC0415
 
     lines = list(files.lines_of(file))
@@ -133,7 +137,9 @@ def send(
     result["seconds"] = round(monotonic() - begun, 3)
     _print_result(result, as_json=as_json)
     if result.get("pending"):
-        raise AwsError(f"{result['pending']} messages still on their way after {timeout_s:g} s")
+        raise AwsError(
+            f"still pending after {timeout_s:g} s: {output.count(result['pending'], 'message')}"
+        )
 
 
 def _refuse_wrong(file: Path, lines: list[FileLine], stage: StageName, env: str) -> None:
@@ -165,19 +171,22 @@ def _print_result(result: dict[str, Any], *, as_json: bool) -> None:
 @app.command("trace")
 def trace(
     operation: Annotated[
-        list[str], typer.Argument(help="FALCON_OPERATION_ID, or PSP_ID TYPE REFERENCE.")
+        list[str],
+        typer.Argument(help="FALCON_OPERATION_ID, or PSP_ID TYPE REFERENCE [OCCURRENCE]."),
     ],
     *,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Say what became of an operation: claims, log objects, when it was counted."""
+    """Show what became of an operation: claims, log objects, time of counting."""
     from falcon_balances.cli import tracing  # noqa: PLC0415
 
     operation_id = tracing.operation_id_of(operation)
     story = tracing.story(find_target(env), operation_id)
     if not story["stages"]:
-        raise InvalidInputError(f"no operation {operation_id} was ever claimed")
+        raise InvalidInputError(
+            f"unknown operation {operation_id}: never received, or refused (see quarantine)"
+        )
     if as_json:
         output.document(story)
     else:

@@ -1,4 +1,4 @@
-"""Refund authorizations: what systems ask, and what they are answered (design §8)."""
+"""Refund authorizations: the request of a system, and its answer (design §8)."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -34,8 +34,8 @@ _NOT_OF_THE_REFUND: Final = {"expires_in_seconds", "attempt"}
 
 
 class RefundAuthorizationRequestV1(StrictModel):
-    """May this refund be made? The fields of the ConfirmedOperation that it will become, less its
-    date: it is split as it would be now.
+    """Asks whether a refund can be made. It has the fields of the ConfirmedOperation that the
+    refund will become, without a date: it is split as it would be now.
     """
 
     psp_id: Id
@@ -50,10 +50,12 @@ class RefundAuthorizationRequestV1(StrictModel):
     splits: Optionally[Annotated[list[SplitV1], Field(min_length=1, max_length=SPLITS_MAX)]] = None
     expires_in_seconds: Optionally[ExpiresIn] = None
     attempt: Optionally[Annotated[int, Field(ge=1, le=ATTEMPT_MAX)]] = None
-    """1 where it is not said. What was refused or expired stays so under its attempt."""
+    """1 by default. A decision is final for its attempt: a refund that was refused or whose
+    authorization expired needs another attempt.
+    """
 
     def to_operation(self, now: datetime) -> PspOperation:
-        """The refund, as it would be if it were made now. Raises RejectedOperation."""
+        """The refund as an operation that happens at `now`. Raises RejectedOperation."""
         said = self.model_dump(mode="json", exclude=_NOT_OF_THE_REFUND, exclude_unset=True)
         document = {
             **said,
@@ -64,7 +66,9 @@ class RefundAuthorizationRequestV1(StrictModel):
         return parse_psp_document(document, Stage.CONFIRMED)
 
     def asked(self, refund: PspOperation) -> dict[str, object]:
-        """What the same attempt must say again; amounts and dates however they are written."""
+        """The fields that a repeated request of this attempt must have; amounts and dates are
+        compared by value, not as written.
+        """
         said = self.model_dump(mode="json", exclude={"attempt"}, exclude_unset=True)
         said["amount"] = str(refund.amount)
         if refund.original_date is not None:
@@ -86,7 +90,7 @@ class RefundAuthorizationRequestV1(StrictModel):
 
 
 class ShortfallV1(BaseModel):
-    """A balance that has less than the refund would take from it."""
+    """A balance that has less than the refund would debit it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -108,7 +112,7 @@ class ShortfallV1(BaseModel):
 
 
 class RefundedSaleV1(BaseModel):
-    """The sale that a refund belongs to. Of one that is not known nothing limits the refund."""
+    """The sale that a refund belongs to. A sale that is not known yet does not limit the refund."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -116,7 +120,7 @@ class RefundedSaleV1(BaseModel):
     falcon_operation_id: str
     is_known: bool
     left: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
-    """Where it refused the refund: what was left of it."""
+    """What was left of the sale, if that is why the refund was refused."""
 
     @classmethod
     def of(cls, authorization: Authorization, sale: SaleKey) -> "RefundedSaleV1":
@@ -130,9 +134,11 @@ class RefundedSaleV1(BaseModel):
 
 
 class RefundAuthorizationV1(BaseModel):
-    """Yes with a block for each balance that the refund will lower, or no with the reason.
+    """Authorized: `blocks` has a block for each balance that the refund will lower. Refused:
+    `reason` says why.
 
-    `short` says of each balance that has too little what was available; `available` the first.
+    `short` lists each balance that has too little, with what was available; `available` is that of
+    the first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

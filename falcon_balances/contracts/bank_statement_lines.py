@@ -53,7 +53,7 @@ def invalid(place: str, reason: str) -> InvalidBankStatementError:
 def amount_of(text: str, name: str, currency: Currency) -> int:
     """Minor units of a signed amount. Raises ValueError, which names the field."""
     if not _AMOUNT.match(text):
-        raise ValueError(f"{name}: not an amount such as 1234.50 or -1234.50")
+        raise ValueError(f"{name}: must be an amount such as 1234.50 or -1234.50")
     try:
         minor = minor_units(text.lstrip("+-"), currency.exponent, name)
     except RejectedOperation as rejected:
@@ -64,7 +64,7 @@ def amount_of(text: str, name: str, currency: Currency) -> int:
 def currency_of(code: str) -> Currency:
     currency = find_currency(code) or written_currency(code)
     if currency is None:
-        raise ValueError("currency: no code of ISO 4217, such as EUR")
+        raise ValueError("currency: must be an ISO 4217 code, such as EUR")
     return currency
 
 
@@ -75,12 +75,12 @@ def day_of(text: str, name: str) -> date:
             return date.fromisoformat(local[1])
         return parse_rfc3339(text).date()
     except ValueError:
-        raise ValueError(f"{name}: not a date such as 2026-11-20, or RFC 3339") from None
+        raise ValueError(f"{name}: must be a date such as 2026-11-20, or RFC 3339") from None
 
 
 def reference_of(text: str, name: str) -> str:
     if len(text) > REFERENCE_LENGTH_MAX:
-        raise ValueError(f"{name}: longer than {REFERENCE_LENGTH_MAX} characters")
+        raise ValueError(f"{name}: must have at most {REFERENCE_LENGTH_MAX} characters")
     if _UNSEEN.search(text):
-        raise ValueError(f"{name}: holds characters that nobody can see")
+        raise ValueError(f"{name}: must not contain invisible characters")
     return text

@@ -77,14 +77,14 @@ class _Csv:
         names = {column: self._form.name(column) for column in COLUMNS}
         for column, name in names.items():
             if header.count(name) > 1:
-                raise invalid(f"{self._name}:1", f"the column for {column} is there twice")
+                raise invalid(f"{self._name}:1", f"two columns are given for {column}")
         found = {column: header.index(name) for column, name in names.items() if name in header}
         if "amount" in found and {"credit", "debit"} & found.keys():
-            raise invalid(f"{self._name}:1", "amount, or credit and debit: not both")
+            raise invalid(f"{self._name}:1", "give either amount, or credit and debit")
         if missing := self._missing(found.keys()):
             raise invalid(
                 f"{self._name}:1",
-                f"no column for {', '.join(missing)}: is its name another, or the delimiter?",
+                f"no column for {', '.join(missing)}: check its name and the delimiter",
             )
         return found
 
@@ -107,7 +107,7 @@ class _Csv:
     ) -> None:
         if len(row) != len(header):
             self._problems.append(
-                BankStatementFlaw(place, f"{len(row)} columns, not {len(header)}")
+                BankStatementFlaw(place, f"must have {len(header)} columns, has {len(row)}")
             )
             return
         fields = {column: row[at].strip() for column, at in columns.items()}
@@ -136,8 +136,8 @@ def _minor(fields: Mapping[str, str], currency: Currency) -> int:
         return amount_of(fields["amount"], "amount", currency)
     sides = [name for name in ("credit", "debit") if fields[name]]
     if len(sides) != 1:
-        raise ValueError("credit, debit: one of them, and not both")
+        raise ValueError("credit, debit: give exactly one of them")
     minor = amount_of(fields[sides[0]], sides[0], currency)
     if minor < 0:
-        raise ValueError(f"{sides[0]}: the column says the sign, so the amount has none")
+        raise ValueError(f"{sides[0]}: must not have a sign: the column gives it")
     return minor if sides[0] == "credit" else -minor

@@ -1,4 +1,4 @@
-"""Blocks and refund authorizations: what systems ask, and what they are answered (design §8)."""
+"""Blocks (money set aside): the request of a system, and its answer (design §8)."""
 
 import re
 from collections.abc import Iterable
@@ -10,8 +10,8 @@ from pydantic.functional_validators import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from falcon_balances.contracts.currencies import find_currency, scaled
+from falcon_balances.contracts.formats import ID_PATTERN
 from falcon_balances.contracts.strictness import (
-    ID_PATTERN,
     Amount,
     CurrencyCode,
     Id,
@@ -51,7 +51,7 @@ class _RequestV1(StrictModel):
 
     @property
     def minor(self) -> int:
-        """Raises RejectedOperation (E_SCALE)."""
+        """The amount in minor units. Raises RejectedOperation (E_SCALE)."""
         currency = find_currency(self.currency)
         assert currency is not None  # noqa: S101 - the model has looked it up
         return minor_units(self.amount, currency.exponent)
@@ -61,7 +61,9 @@ class _RequestV1(StrictModel):
 
 
 class BlockRequestV1(_RequestV1):
-    """Set money aside by hand. Payouts and refunds get their blocks at their own doors."""
+    """Sets money aside by hand. Blocks of payouts and refunds are made by the payout decider and by
+    refund authorizations.
+    """
 
     balance_shop_id: Id
     reference: Id
@@ -84,7 +86,9 @@ class BlockRequestV1(_RequestV1):
 
 
 class BlockV1(BaseModel):
-    """A block as it stands. `available` is there only on a refused one: what there was."""
+    """A block in its present state. `available` is there on a refused block only: what was
+    available when it was refused.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -126,7 +130,7 @@ class BlockV1(BaseModel):
 
 
 class BlockListV1(BaseModel):
-    """A merchant's blocks, the newest first."""
+    """A merchant's blocks, newest first."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,6 +1,7 @@
-"""camt.053 (ISO 20022 BankToCustomerStatement): the booked entries of a bank's statement.
+"""Reads camt.053 (ISO 20022 BankToCustomerStatement): the booked entries of a bank statement.
 
-https://www.iso20022.org/catalogue-messages - any version, for what is read is in all of them.
+https://www.iso20022.org/catalogue-messages - any version: the elements that are read exist in all
+of them.
 """
 
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 _NAMESPACE: Final = "{urn:iso:std:iso:20022:tech:xsd:camt.053."
 _SIGNS: Final = {"CRDT": 1, "DBIT": -1}
-# What banks write where there is no reference.
+# Banks write these where an entry has no reference.
 _NO_REFERENCE: Final = {"", "NOTPROVIDED", "NONREF", "NOTGIVEN"}
 _REFERENCES: Final = (
     "{*}Refs/{*}EndToEndId",
@@ -51,18 +52,18 @@ def read_camt053(name: str, body: bytes) -> BankStatement:
     try:
         root: Element = fromstring(body, forbid_dtd=True)
     except DefusedXmlException as error:
-        raise invalid(name, "XML with a document type: nothing that a bank sends") from error
+        raise invalid(name, "XML must not have a document type declaration") from error
     except (ParseError, LookupError, ValueError) as error:
         raise invalid(name, f"not XML: {error}") from error
     if not root.tag.startswith(_NAMESPACE):
-        raise invalid(name, "XML, but no camt.053")
+        raise invalid(name, "XML, but not camt.053")
     lines: list[BankStatementLine] = []
     problems: list[BankStatementFlaw] = []
     periods: list[Period] = []
     pending = 0
     statements = root.findall("{*}BkToCstmrStmt/{*}Stmt")
     if not statements:
-        raise invalid(name, "no statement in it")
+        raise invalid(name, "the file holds no statement")
     for number, element in enumerate(statements, start=1):
         one = _Camt053Statement(f"{name}, statement {number}", element)
         problems += one.read()
@@ -106,7 +107,7 @@ class _Camt053Statement:
             self.pending += 1
             return
         if status != _BOOKED:
-            raise ValueError("Sts: not one of BOOK, PDNG, INFO, FUTR")
+            raise ValueError("Sts: must be BOOK, PDNG, INFO or FUTR")
         minor, code = _signed(entry, entry.find("{*}Amt"))
         booked = _text(entry, "{*}BookgDt/{*}Dt") or _text(entry, "{*}BookgDt/{*}DtTm")
         day = day_of(booked, "BookgDt")
@@ -124,7 +125,7 @@ class _Camt053Statement:
                 amount = each.find("{*}AmtDtls/{*}TxAmt/{*}Amt")
             part, part_code = _signed(each, amount, entry)
             if part_code != code:
-                raise ValueError(f"transaction {number}: of another currency than its entry")
+                raise ValueError(f"transaction {number}: its currency differs from its entry's")
             parts.append(
                 BankStatementLine(
                     f"{place}, transaction {number}",
@@ -140,7 +141,9 @@ class _Camt053Statement:
         self.lines += parts
 
     def _check_balances(self) -> None:
-        """What was there and what was booked is what is there: so no entry is missing."""
+        """Checks opening balance plus booked entries against the closing balance, so no entry is
+        missing.
+        """
         found: dict[str, tuple[int, str]] = {}
         for balance in self._element.findall("{*}Bal"):
             kind = _text(balance, "{*}Tp/{*}CdOrPrtry/{*}Cd")
@@ -173,16 +176,16 @@ def _signed(
     if not indicator and entry is not None:
         indicator = _text(entry, "{*}CdtDbtInd")
     if indicator not in _SIGNS:
-        raise ValueError("CdtDbtInd: neither CRDT nor DBIT")
+        raise ValueError("CdtDbtInd: must be CRDT or DBIT")
     currency = currency_of(amount.get("Ccy", ""))
     minor = amount_of((amount.text or "").strip(), "Amt", currency)
     if minor < 0:
-        raise ValueError("Amt: CdtDbtInd says the sign, so the amount has none")
+        raise ValueError("Amt: must not have a sign: CdtDbtInd gives it")
     return minor * _SIGNS[indicator], currency.code
 
 
 def _references(element: "Element", paths: tuple[str, ...]) -> tuple[str, ...]:
-    """In this order, each once."""
+    """The references of an entry, in order of preference, each once."""
     found = [
         reference_of((each.text or "").strip(), path.rpartition("}")[2])
         for path in paths

@@ -10,7 +10,8 @@ from falcon_balances.domain.compact_lines import Texts, rows_of
 from falcon_balances.domain.direct_operations import PayoutRequest
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.log_format import csv_body, log_key
+from falcon_balances.domain.log_format import csv_body
+from falcon_balances.domain.log_keys import log_key
 from falcon_balances.domain.operations import Segment
 
 

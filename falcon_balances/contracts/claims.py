@@ -1,4 +1,4 @@
-"""The claim (design §5): the one decision of what an event means, made once."""
+"""The claim (design §5): the one decision on what an event means, made once."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -45,12 +45,12 @@ MERCHANTS_MAX: Final = 400
 
 
 class ClaimV1(BaseModel):
-    """What an event means. Written if absent, never changed; its key is falcon_operation_id with
-    stage and revision.
+    """What an event means. It is written only if absent and never changed; its key is
+    falcon_operation_id with stage and revision.
 
-    `segments` are empty where nothing moves, and while it is a question: was this refused event
-    claimed before? The lines of all segments, and of the truth, are in `rows`; what they share is
-    in `texts`.
+    `segments` is empty where nothing changes, and in a query whether a refused event was claimed
+    before. `rows` holds the lines of all segments and of the truth; `texts` holds the fields that
+    they share.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -63,44 +63,46 @@ class ClaimV1(BaseModel):
     received_at: str
     context_versions: tuple[str, ...] = ()
     texts: Texts = Field(default_factory=dict)
-    """By column of the log, what its lines say there; left out where it is empty in all."""
+    """The fields that all lines share, by column of the log; empty fields are left out."""
     segments: tuple[ClaimedSegment, ...] = ()
     truth: Annotated[
         tuple[ClaimedTruth, ...] | None, Field(exclude_if=lambda said: said is None)
     ] = None
-    """Of a later revision: what the next one takes itself less. A first one's is its segments."""
+    """Of a later revision: the whole truth, from which the next revision's lines are calculated.
+    The truth of a first revision is its segments.
+    """
     type: Annotated[OperationType | None, Field(exclude_if=lambda said: said is None)] = None
-    """Of a PSP's event."""
+    """Only of a PSP's event."""
     sale: Annotated[SalePartV1 | None, Field(exclude_if=lambda said: said is None)] = None
-    """The sale that it belongs to, and what the whole event says of it."""
+    """The sale that the event belongs to, and what the whole event says about it."""
     sale_changes: Annotated[
         tuple[SalePartV1, ...] | None, Field(exclude_if=lambda said: said is None)
     ] = None
-    """Of a later revision: what it changes of sales. A first one's is its sale."""
+    """Of a later revision: how it changes sales. A first revision changes its own sale."""
     revised_at: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
-    """Of a later revision: RFC 3339, no earlier than the date of any earlier revision."""
+    """Of a later revision: RFC 3339, not before the date of any earlier revision."""
     last: Annotated[dict[str, int], Field(exclude_if=lambda said: not said)] = Field(
         default_factory=dict
     )
-    """Of a later revision: by merchant the last revision, up to this one, that has a segment."""
+    """Of a later revision: by merchant, the last revision up to this one with a segment there."""
     skipped_by: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
-    """Who let a later revision pass without this one, which therefore says nothing."""
+    """The person who let a later revision pass without this one, which is therefore empty."""
     corrects: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     reason: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
-    """Of an adjustment, in a person's words."""
+    """Of an adjustment: the reason in a person's words."""
     state: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
-    """Of a payout request. This moves on, `returned` and `returned_by` grow; nothing else does."""
+    """Of a payout request. Only this field changes, and `returned` and `returned_by` grow."""
     available: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
-    """On a refused payout request: what there was."""
+    """Of a refused payout request: what was available."""
     refusal: Annotated[Refusal | None, Field(exclude_if=lambda said: said is None)] = None
-    """On a payout request that was refused, and not for lack of money."""
+    """Of a payout request that was refused for another reason than lack of money."""
     requested: Annotated[RequestedPayoutV1 | None, Field(exclude_if=lambda said: said is None)] = (
         None
     )
     returned: Annotated[int | None, Field(exclude_if=lambda said: said is None)] = None
-    """On a payout that was decided: what has come back of it, in minor units."""
+    """Of a decided payout: what has been returned so far, in minor units."""
     returned_by: Annotated[tuple[str, ...], Field(exclude_if=lambda said: not said)] = ()
-    """The returns that it came back with, by their falcon_operation_ids."""
+    """The falcon_operation_ids of its returns."""
 
     @property
     def staged(self) -> str:
@@ -114,9 +116,9 @@ class ClaimV1(BaseModel):
         event: SplitEvent | None = None,
         state: str | None = None,
     ) -> Self:
-        """`received_at`: when the message was sent to its queue, RFC 3339.
+        """The claim of an event. `received_at`: when the message was sent to its queue, RFC 3339.
 
-        Of a later revision, what the splitter made of it is its truth.
+        For a later revision, the splitter's segments are its truth.
         """
         revision = operation.revision if isinstance(operation, PspOperation) else 1
         segments = event.segments if event else ()
@@ -143,8 +145,8 @@ class ClaimV1(BaseModel):
         return claim.saying(segments, truth_of(segments) if revision > 1 and event else None)
 
     def saying(self, segments: tuple[Segment, ...], truth: Truth | None = None) -> Self:
-        """With these segments and this truth. Raises IntegrityError for what no reader would read:
-        such a thing must not be claimed.
+        """The claim with these segments and this truth. Raises IntegrityError for lines that no
+        reader would accept: they must not be claimed.
         """
         lines = [*chain.from_iterable(each.lines for each in segments)]
         texts = texts_of([*lines, *chain.from_iterable(each.lines for each in truth or ())])
@@ -167,7 +169,7 @@ class ClaimV1(BaseModel):
 
     @property
     def changed_sales(self) -> tuple[SalePartV1, ...]:
-        """What goes with its first segment."""
+        """The sales that the event changes, sent with its first segment."""
         if self.sale_changes is not None:
             return self.sale_changes
         return () if self.sale is None else (self.sale,)
@@ -179,20 +181,20 @@ class ClaimV1(BaseModel):
 
     @property
     def last_revisions(self) -> Mapping[str, int]:
-        """By merchant, the last revision up to this one that has a segment there."""
+        """By merchant, the last revision up to this one with a segment there."""
         if self.revision > 1:
             return self.last
         return {each.merchant_id: 1 for each in self.segments}
 
     def revising(self, predecessor: "ClaimV1") -> Self:
-        """This claim of a whole truth, with the segments that make the old truth into it.
+        """This claim with the segments that turn the previous truth into its own.
 
-        Raises RejectedOperation: E_DATE where it is dated before an earlier revision, E_REVISION
-        where all revisions together name more merchants than a claim can hold.
+        Raises RejectedOperation: E_DATE if it is dated before an earlier revision, E_REVISION if
+        all revisions together name more merchants than a claim can hold.
         """
         if self.dated < predecessor.dated:
             raise RejectedOperation(
-                RejectionCode.DATE, "revised_at: before the date of an earlier revision"
+                RejectionCode.DATE, "revised_at: must not be before the date of an earlier revision"
             )
         truth = self.whole_truth()
         said = Revision(
@@ -217,8 +219,8 @@ class ClaimV1(BaseModel):
 
     @classmethod
     def skipping(cls, before: "ClaimV1 | None", asked: "ClaimV1", by: str, now: str) -> Self:
-        """An empty claim of the number behind `before`, which may be the first: a person lets the
-        revision `asked` pass without it. What was true before stays true.
+        """An empty claim of the revision after `before` (or of the first one): a person lets the
+        revision `asked` pass without it. The truth does not change.
         """
         revision = 1 if before is None else before.revision + 1
         name = f"skipped|{asked.falcon_operation_id}|{staged(asked.stage, revision)}"
@@ -238,7 +240,9 @@ class ClaimV1(BaseModel):
         return claim.saying((), before.whole_truth() if before else ())
 
     def body_of(self, segment: ClaimedSegment) -> str:
-        """The bytes of the segment's log object. Raises IntegrityError for rows not of ours."""
+        """The bytes of the segment's log object. Raises IntegrityError for rows that this code did
+        not write.
+        """
         try:
             fields = list(fields_of_rows(segment.rows, self.texts))
         except ValueError as error:
@@ -246,11 +250,11 @@ class ClaimV1(BaseModel):
         return body_of_rows(map(",".join, fields))
 
     def lines_of(self, segment: ClaimedSegment) -> tuple[BalanceOperation, ...]:
-        """Raises IntegrityError for rows that are none of ours."""
+        """The segment's lines. Raises IntegrityError for rows that this code did not write."""
         return self._lines(segment.rows, segment.log_key)
 
     def whole_truth(self) -> Truth:
-        """What the next revision takes itself less."""
+        """The truth from which the next revision's lines are calculated."""
         told = self.segments if self.truth is None else self.truth
         return [
             MerchantTruth(
@@ -262,7 +266,7 @@ class ClaimV1(BaseModel):
         ]
 
     def log_metadata(self, segment: ClaimedSegment) -> dict[str, str]:
-        """Of the segment's log object (design §6)."""
+        """The metadata of the segment's log object (design §6)."""
         return {
             "fingerprint": self.fingerprint,
             "schema_version": self.schema_version,

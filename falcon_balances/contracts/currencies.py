@@ -1,7 +1,7 @@
-"""ISO 4217: which currencies an event may be in today, and which were ever written.
+"""ISO 4217: the currencies of today, and all that were ever accepted.
 
-The library follows the standard, and currencies leave it. What was claimed and counted in one of
-them stays, so what reads our own records asks `written_currency`.
+Currencies leave the standard, and the library follows it. Events that were claimed in such a
+currency remain, so code that reads our own records uses `written_currency`.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ import iso4217
 
 from falcon_balances.domain.money import Currency, at_full_scale
 
-# Every currency that was ever accepted, by exponent. Only ever added to: a test fails when the
-# library knows one that is missing here, or gives it another exponent.
+# Every currency that was ever accepted, by exponent. Entries are only ever added: a test fails if
+# the library knows a currency that is missing here, or gives it another exponent.
 _EVER_ACCEPTED: Final[Mapping[int, str]] = {
     0: """
         BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF
@@ -43,7 +43,9 @@ _WRITTEN: Final = {
 
 @cache
 def find_currency(code: str) -> Currency | None:
-    """At the door: None for what is no currency today, or has no minor unit (gold, test codes)."""
+    """For new events; None if ISO 4217 no longer lists it, or it has no minor unit (gold, test
+    codes).
+    """
     try:
         exponent = iso4217.Currency(code).exponent
     except ValueError:
@@ -52,17 +54,19 @@ def find_currency(code: str) -> Currency | None:
 
 
 def written_currency(code: str) -> Currency | None:
-    """In our own records: None for what was never accepted."""
+    """For our own records; None if it was never accepted."""
     return _WRITTEN.get(code)
 
 
 def ever_accepted(code: str) -> Currency | None:
-    """In what may speak of the past, as merchant contexts do: of today, or ever written."""
+    """For documents that may describe the past, such as merchant contexts: a currency of today, or
+    one that was ever accepted.
+    """
     return written_currency(code) or find_currency(code)
 
 
 def scaled(minor: int, code: str) -> str:
-    """At full scale. Raises ValueError for what is no currency, and never was."""
+    """An amount of minor units as text at full scale. Raises ValueError for an unknown currency."""
     currency = ever_accepted(code)
     if currency is None:
         raise ValueError(f"unknown currency {code}")

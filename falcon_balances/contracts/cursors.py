@@ -15,7 +15,7 @@ class InvalidCursorError(ValueError):
     """The cursor was cut, altered, made up, or made for another merchant, route or query."""
 
     def __init__(self) -> None:
-        super().__init__("not one of this merchant, route and query")
+        super().__init__("must be the next_cursor of a page of this merchant, route and query")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""From raw bytes to one JSON object, with nothing silently mended (design §4, last rule)."""
+"""Decodes raw bytes into one JSON object; nothing is corrected silently (design §4, last rule)."""
 
 import json
 from typing import Final, NoReturn
@@ -10,7 +10,7 @@ NESTING_MAX: Final = 8
 
 
 class JsonNumber:
-    """Stands for any JSON number but a whole one of two digits: no field takes another."""
+    """Stands for every JSON number except whole ones of up to two digits: no field accepts it."""
 
 
 _NUMBER: Final = JsonNumber()
@@ -18,24 +18,26 @@ _DIGITS_MAX: Final = 2
 
 
 def decode(raw: bytes) -> dict[str, object]:
-    """Raises RejectedOperation: E_SIZE, E_JSON, E_DUP_KEY or E_DEPTH, in this order."""
+    """The object in `raw`. Raises RejectedOperation: E_SIZE, E_JSON, E_DUP_KEY or E_DEPTH, checked
+    in this order.
+    """
     if len(raw) > MESSAGE_BYTES_MAX:
         raise RejectedOperation(
             RejectionCode.SIZE, f"message: larger than {MESSAGE_BYTES_MAX} bytes"
         )
     value, has_repeated_key = _parse(raw)
     if not isinstance(value, dict):
-        raise RejectedOperation(RejectionCode.JSON, "message: not a JSON object")
+        raise RejectedOperation(RejectionCode.JSON, "message: must be one JSON object")
     if has_repeated_key:
-        raise RejectedOperation(RejectionCode.DUP_KEY, "message: a key comes twice in one object")
-    # Each level takes a bracket. A plain event has one, and need not be walked through.
+        raise RejectedOperation(RejectionCode.DUP_KEY, "message: an object has the same key twice")
+    # Each level needs a bracket, so the depth of an event with few brackets need not be measured.
     if raw.count(b"{") + raw.count(b"[") > NESTING_MAX and _is_too_deep(value):
         raise _too_deep()
     return value
 
 
 def decode_numbers(raw: bytes) -> dict[str, object]:
-    """As above, for requests whose whole numbers are read; fractions stay what no field takes."""
+    """Like `decode`, but whole numbers of any length are read; fractions stay a JsonNumber."""
     decode(raw)
     try:
         value = json.loads(raw, parse_float=_number)
@@ -46,7 +48,7 @@ def decode_numbers(raw: bytes) -> dict[str, object]:
 
 
 def _parse(raw: bytes) -> tuple[object, bool]:
-    """The value, and whether a key came twice; the whole text is read in any case."""
+    """The value, and whether a key came twice in an object; reads the whole text either way."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -56,14 +58,16 @@ def _parse(raw: bytes) -> tuple[object, bool]:
             value, has_repeated_key = _UNIQUE_KEYS.decode(text), False
         except _RepeatedKeyError:
             value, has_repeated_key = _ANY_KEYS.decode(text), True
-        if "\\u" in text:  # an escape can smuggle in half a surrogate pair, which is no text
+        if "\\u" in text:  # an escape can hold half a surrogate pair, which UTF-8 cannot encode
             everything = json.loads(text, object_pairs_hook=list, parse_int=str, parse_float=str)
             json.dumps(everything, ensure_ascii=False).encode("utf-8")
     except RecursionError:
-        # The parser gives up hundreds of levels down, far beyond our limit; what is no object
-        # would have been refused as such before its depth was looked at.
+        # The parser gives up at hundreds of levels, far beyond our limit. A text that is not an
+        # object is refused as such, before its depth.
         if not text.lstrip(" \t\r\n").startswith("{"):
-            raise RejectedOperation(RejectionCode.JSON, "message: not a JSON object") from None
+            raise RejectedOperation(
+                RejectionCode.JSON, "message: must be one JSON object"
+            ) from None
         raise _too_deep() from None
     except ValueError as error:
         raise _no_json() from error
@@ -71,11 +75,11 @@ def _parse(raw: bytes) -> tuple[object, bool]:
 
 
 def _no_json() -> RejectedOperation:
-    return RejectedOperation(RejectionCode.JSON, "message: not JSON in UTF-8")
+    return RejectedOperation(RejectionCode.JSON, "message: must be JSON in UTF-8")
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)  # NaN and Infinity are no JSON
+    raise ValueError(name)  # JSON has no NaN and no Infinity
 
 
 def _number(_digits: str) -> JsonNumber:
@@ -83,12 +87,12 @@ def _number(_digits: str) -> JsonNumber:
 
 
 def _whole(digits: str) -> int | JsonNumber:
-    """`occurrence` and `revision` are read; what is longer or below zero says nothing to us."""
+    """Whole numbers for `occurrence` and `revision`: longer or negative numbers are never valid."""
     return int(digits) if len(digits) <= _DIGITS_MAX and digits.isdecimal() else _NUMBER
 
 
 class _RepeatedKeyError(Exception):
-    """A key came twice in one object."""
+    """An object has the same key twice."""
 
 
 def _with_unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -98,7 +102,7 @@ def _with_unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return built
 
 
-# Made once: `json.loads` makes a decoder for every text that it is given hooks for.
+# Made once: with hooks, `json.loads` makes a new decoder for each text.
 _ANY_KEYS: Final = json.JSONDecoder(
     parse_constant=_refuse_constant, parse_int=_whole, parse_float=_number
 )
@@ -117,7 +121,7 @@ def _too_deep() -> RejectedOperation:
 
 
 def _is_too_deep(value: object) -> bool:
-    """Level by level, so that no depth can exhaust the stack."""
+    """Goes level by level, so that no depth can exhaust the stack."""
     level = [value]
     for _ in range(NESTING_MAX):
         children = [child for container in level for child in _children(container)]

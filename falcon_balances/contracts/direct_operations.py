@@ -1,4 +1,6 @@
-"""Payout requests, payout returns and adjustments: what names a balance itself (design §4)."""
+"""Payout requests, payout returns and adjustments: events that name a balance themselves (design
+§4).
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,6 +11,7 @@ from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from falcon_balances.contracts.currencies import written_currency
+from falcon_balances.contracts.formats import UUID_PATTERN
 from falcon_balances.contracts.psp_operations import MODES
 from falcon_balances.contracts.strictness import (
     Amount,
@@ -49,9 +52,7 @@ Reason = Annotated[
 ]
 FalconOperationId = Annotated[
     str,
-    StringConstraints(
-        pattern="^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
-    ),
+    StringConstraints(pattern=UUID_PATTERN),
 ]
 
 
@@ -64,10 +65,10 @@ class _DirectOperationV1(StrictModel):
 
 
 class PayoutRequestV1(_DirectOperationV1):
-    """Pay a part of a balance out: `amount`, or what there is from `minimum_amount` on.
+    """Pays out `amount` of a balance, or what is available if that is at least `minimum_amount`.
 
-    After `valid_until` it is not decided any more; absent, that is three days after `requested_at`,
-    or after it came to its queue where that is later.
+    It is not decided after `valid_until`; by default that is three days after `requested_at`, or
+    after the message arrived in its queue if that is later.
     """
 
     payout_id: Id
@@ -78,9 +79,10 @@ class PayoutRequestV1(_DirectOperationV1):
 
 
 class PayoutReturnV1(_DirectOperationV1):
-    """The bank sent a payout back; of several returns of one payout each has its `return_id`.
+    """The bank returned a payout, or a part of it; several returns of one payout differ in
+    `return_id`.
 
-    The same topic as its request's.
+    It comes on the same topic as the request.
     """
 
     type: Literal["return"]
@@ -91,7 +93,7 @@ class PayoutReturnV1(_DirectOperationV1):
 
 
 class AdjustmentV1(_DirectOperationV1):
-    """A correction by a person; never a change of what is written."""
+    """A person corrects a balance with a new line; existing lines never change."""
 
     adjustment_id: Id
     direction: Literal["credit", "debit"]
@@ -105,7 +107,9 @@ class AdjustmentV1(_DirectOperationV1):
 def parse_direct_document(
     document: Mapping[str, object], stage: Stage, *, latest: datetime | None = None
 ) -> DirectOperation:
-    """Of stage payout or adjustment; dates after `latest`, if given, are E_FUTURE."""
+    """The operation in a document of stage payout or adjustment. A date after `latest`, if given,
+    is E_FUTURE. Raises RejectedOperation.
+    """
     said = _model(document, stage).from_document(document)
     currency = written_currency(said.currency)
     assert currency is not None  # noqa: S101 - the model has looked it up
@@ -152,7 +156,7 @@ def _payout_request(
         minor = minor_units(said.minimum_amount, currency.exponent, "minimum_amount")
         minimum = Money(minor, currency)
     if minimum is not None and minimum.minor > shared["amount"].minor:
-        raise RejectedOperation(RejectionCode.AMOUNT, "minimum_amount: above amount")
+        raise RejectedOperation(RejectionCode.AMOUNT, "minimum_amount: must not be above amount")
     requested_at, valid_until = _request_dates(said, latest)
     if said.mode not in (None, *MODES):
         raise RejectedOperation(RejectionCode.MODE, "mode: must be test or live")
@@ -170,13 +174,15 @@ def _payout_request(
 def _request_dates(
     said: PayoutRequestV1, latest: datetime | None
 ) -> tuple[datetime, datetime | None]:
-    """`valid_until` may lie in the future, however far."""
+    """`requested_at` and `valid_until`, which may be any time in the future."""
     requested_at = parse_date(said.requested_at, "requested_at")
     valid_until = None
     if said.valid_until is not None:
         valid_until = parse_date(said.valid_until, "valid_until")
         if valid_until < requested_at:
-            raise RejectedOperation(RejectionCode.DATE, "valid_until: before requested_at")
+            raise RejectedOperation(
+                RejectionCode.DATE, "valid_until: must not be before requested_at"
+            )
     return _date(said.requested_at, "requested_at", latest), valid_until
 
 
@@ -184,6 +190,7 @@ def _date(text: str, field: str, latest: datetime | None) -> datetime:
     date = parse_date(text, field)
     if latest is not None and date > latest:
         raise RejectedOperation(
-            RejectionCode.FUTURE, f"{field}: more than 15 minutes after the message was sent"
+            RejectionCode.FUTURE,
+            f"{field}: must not be later than 15 minutes after the message was sent",
         )
     return date

@@ -1,4 +1,4 @@
-"""What the dispatcher and the steps of one execution hand to each other."""
+"""The inputs and outputs of the steps of one execution."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,7 +13,9 @@ class _Step(BaseModel):
 
 
 class ValidMessage(_Step):
-    """A message that kept the contract; `event` is all of it, amounts and dates as stored."""
+    """A message that satisfies the contract; `event` is the whole event, with amounts and dates as
+    stored.
+    """
 
     message_id: str
     received_at: str
@@ -26,7 +28,7 @@ class SplitterInput(_Step):
 
 
 class SplitMessage(_Step):
-    """What the event would mean, or why it is refused; the claim has the last word on both."""
+    """What the event would mean, or why it is refused; the claim decides on both."""
 
     message_id: str
     claim: ClaimV1
@@ -38,10 +40,10 @@ class PersisterInput(_Step):
 
 
 class PersistedMessage(_Step):
-    """The claim in force, whose segments are all in the log: it says them in few bytes.
+    """The claim in force, in compact form; its segments are all in the log.
 
-    `earlier` are the revisions that go on the stream before it. `is_later`: what the event builds
-    on is not there yet.
+    `earlier`: revisions that must go on the stream before it. `is_later`: an earlier revision has
+    not arrived yet.
     """
 
     message_id: str
@@ -57,7 +59,7 @@ class PublisherInput(_Step):
 
 
 class MessageResult(_Step):
-    """Published, unless there is a rejection, or the message must come back later by itself."""
+    """The result for one message: published, rejected, or to be retried later."""
 
     message_id: str
     rejection: Rejection | None = None

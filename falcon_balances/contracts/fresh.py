@@ -1,4 +1,4 @@
-"""How fresh an answer is: in every document of the API (design §8)."""
+"""How up to date an answer is: fields of every document of the API (design §8)."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -9,7 +9,9 @@ from falcon_balances.domain.instants import rfc3339
 
 
 class Fresh(BaseModel):
-    """`as_of`: all that had reached the stream by then is in; null before the first cut."""
+    """`as_of`: the answer contains everything that had reached the stream by then; null before the
+    first complete cut.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 

@@ -1,4 +1,4 @@
-"""What a claim is linked with: its sale, its authorization, and its other stage (design §7, §8)."""
+"""Links of a claim: its sale, its refund authorization, and its other stage (design §7, §8)."""
 
 from typing import Annotated, Self
 
@@ -11,13 +11,13 @@ from falcon_balances.domain.operations import OperationType
 from falcon_balances.domain.sale_keys import SaleKey
 from falcon_balances.domain.sale_parts import SalePart
 
-# Kept for ever in claims: code must be able to read what a later version added.
+# Claims are kept for ever: newer code may add fields, which older code must be able to read past.
 _KEPT = ConfigDict(frozen=True, extra="ignore")
 _SENT = ConfigDict(frozen=True, extra="forbid")
 
 
 class SalePartV1(BaseModel):
-    """What an event says of a sale, or what a revision changes of that; in minor units."""
+    """What an event says about a sale, or how a revision changes that; in minor units."""
 
     model_config = _KEPT
 
@@ -48,7 +48,7 @@ class SalePartV1(BaseModel):
 
 
 class SentSalePartV1(SalePartV1):
-    """As a record on the stream says it: no reader passes over what it does not know."""
+    """As in a stream record: unlike in a claim, unknown fields are refused."""
 
     model_config = _SENT
 
@@ -64,7 +64,7 @@ class BlockNameV1(BaseModel):
 
 
 class ContradictionV1(BaseModel):
-    """The merchants that confirmed and reconciled name, where those ever were others."""
+    """The merchants that each stage names, if they ever differed."""
 
     model_config = _SENT
 
@@ -80,7 +80,9 @@ class ContradictionV1(BaseModel):
 
 
 class SettledV1(BaseModel):
-    """The attempt that an operation's first part settles, with the blocks that no segment ends."""
+    """The authorization attempt that an operation's first part settles, with its blocks at balances
+    without a segment.
+    """
 
     model_config = _SENT
 
@@ -89,7 +91,9 @@ class SettledV1(BaseModel):
 
 
 class LinksV1(BaseModel):
-    """What the persister found beside a claim once it was made. `blocks`: of its authorization."""
+    """What the persister found beside a claim after making it. `blocks`: those of its
+    authorization.
+    """
 
     model_config = _SENT
 

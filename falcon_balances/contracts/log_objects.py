@@ -1,4 +1,4 @@
-"""One object of the log, looked at closely: is it, byte for byte, what the log's writer writes?"""
+"""Reads one log object strictly: its bytes must be exactly what the log's writer writes."""
 
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.log_format import logged_segment
@@ -7,22 +7,22 @@ from falcon_balances.domain.operations import BalanceOperation, Segment
 
 
 class FlawedObjectError(ValueError):
-    """Says the line, where there is one, and what is wrong; never what the line holds."""
+    """The wrong line's number, if there is one, and its fault; never the line's contents."""
 
 
 def read_strictly(key: str, body: bytes) -> Segment:
-    """The segment, only if key and body are as the log's grammar says: then there is no other way
-    to write it.
+    """The segment in an object whose key and body follow the log's grammar, which allows one way to
+    write each segment.
 
     Raises FlawedObjectError.
     """
     if len(body) > BODY_BYTES_MAX:
-        raise FlawedObjectError("larger than any object of the log")
+        raise FlawedObjectError("larger than a log object can be")
     try:
         text = body.decode("ascii")
     except UnicodeDecodeError as error:
         number = body.count(b"\n", 0, error.start) + 1
-        raise FlawedObjectError(f"line {number}: a character that no field has") from error
+        raise FlawedObjectError(f"line {number}: a character that no field may contain") from error
     try:
         segment = logged_segment(key, text)
     except ValueError as error:
@@ -38,5 +38,5 @@ def _flaw(line: BalanceOperation) -> str | None:
     if currency is None:
         return "unknown currency"
     if currency != line.amount.currency:
-        return "an amount that is not at its currency's full scale"
+        return "amount is not written with all decimals of its currency"
     return None

@@ -1,4 +1,6 @@
-"""MerchantContext v1: one version of who a local merchant is (design §4)."""
+"""MerchantContext v1: one version of a local merchant's global identity, balances and fees (design
+§4).
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
@@ -6,8 +8,8 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from falcon_balances.contracts.currencies import ever_accepted
+from falcon_balances.contracts.formats import CURRENCY_PATTERN
 from falcon_balances.contracts.strictness import (
-    CURRENCY_PATTERN,
     AmountOrZero,
     DateText,
     Id,
@@ -17,13 +19,9 @@ from falcon_balances.contracts.strictness import (
     unknown_currency,
 )
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.fees import PERCENT_DECIMALS, Fee
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.merchant_context import (
-    PERCENT_DECIMALS,
-    ContextKey,
-    Fee,
-    MerchantContext,
-)
+from falcon_balances.domain.merchant_context import ContextKey, MerchantContext
 from falcon_balances.domain.money import at_full_scale, minor_units
 from falcon_balances.domain.operations import OperationType
 
@@ -36,8 +34,8 @@ def _once_accepted(code: str) -> str:
     return code
 
 
-# A version that was loaded stays readable when its currency leaves ISO 4217: what happened while it
-# was in force can still come in, and be paid out.
+# A loaded version stays readable when its currency leaves ISO 4217: events from its time can still
+# arrive, and be paid out.
 CurrencyOnceAccepted = Annotated[
     str, StringConstraints(pattern=CURRENCY_PATTERN), AfterValidator(_once_accepted)
 ]
@@ -45,7 +43,9 @@ AmountsByCurrency = dict[CurrencyOnceAccepted, AmountOrZero]
 
 
 class FeeV1(StrictModel):
-    """Percent of the leg's amount plus fixed, rounded half up once, held between min and max."""
+    """Percent of the leg's amount plus `fixed`, rounded half up once, then limited to `min` and
+    `max`.
+    """
 
     type: Literal["psp_fee"]
     on: Literal["capture", "refund", "chargeback", "chargeback_reversal", "cashback"]
@@ -56,7 +56,7 @@ class FeeV1(StrictModel):
 
 
 class MerchantContextV1(StrictModel):
-    """In force from `effective_from` until the key's next version."""
+    """Valid from `effective_from` until the key's next version."""
 
     schema_version: Literal["1"]
     psp_id: Id
@@ -71,7 +71,9 @@ class MerchantContextV1(StrictModel):
 
 
 def parse_merchant_context(document: Mapping[str, object]) -> MerchantContext:
-    """Raises RejectedOperation with the first code that applies; the reason names the field."""
+    """The context in a document. Raises RejectedOperation with the first code that applies; the
+    reason names the field.
+    """
     said = MerchantContextV1.from_document(document)
     return MerchantContext(
         key=ContextKey(said.psp_id, said.local_merchant_id, said.shop_id),
@@ -87,12 +89,14 @@ def parse_merchant_context(document: Mapping[str, object]) -> MerchantContext:
 def _fee(fee: FeeV1, path: str) -> Fee:
     percent = minor_units(fee.percent, PERCENT_DECIMALS, f"{path}.percent")
     if percent > 100 * 10**PERCENT_DECIMALS:
-        raise RejectedOperation(RejectionCode.AMOUNT, f"{path}.percent: above 100")
+        raise RejectedOperation(RejectionCode.AMOUNT, f"{path}.percent: must not be above 100")
     minimum = _minor_by_currency(fee.min, f"{path}.min")
     maximum = _minor_by_currency(fee.max, f"{path}.max")
     for code in sorted(minimum.keys() & maximum.keys()):
         if minimum[code] > maximum[code]:
-            raise RejectedOperation(RejectionCode.AMOUNT, f"{path}.min.{code}: above max")
+            raise RejectedOperation(
+                RejectionCode.AMOUNT, f"{path}.min.{code}: must not be above max"
+            )
     return Fee(
         on=OperationType(fee.on),
         percent_millionths=percent,
@@ -111,7 +115,9 @@ def _minor_by_currency(amounts: Mapping[str, str] | None, path: str) -> dict[str
 
 
 def context_document(context: MerchantContext) -> dict[str, object]:
-    """The canonical form: defaults written out, so that equal contexts are equal documents."""
+    """The context's canonical document: defaults are written out, so equal contexts give equal
+    documents.
+    """
     return {
         "schema_version": "1",
         **context.key._asdict(),

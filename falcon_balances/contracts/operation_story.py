@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from falcon_balances.contracts.claims import ClaimedSegment, ClaimV1
+from falcon_balances.contracts.claimed import ClaimedSegment
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.identity import payout_operation_id

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from falcon_balances.contracts.claims import ClaimedSegment, ClaimV1
+from falcon_balances.contracts.claimed import ClaimedSegment
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.contracts.fresh import Fresh
 from falcon_balances.contracts.operation_documents import OPTIONAL, Described, LineV1, described

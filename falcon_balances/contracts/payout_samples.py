@@ -1,4 +1,4 @@
-"""Published samples of what a payout system sends beside the plain ones, and of what it hears."""
+"""Published samples of a payout system's further messages, and of the outcomes that it receives."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -53,11 +53,12 @@ def _outcomes() -> dict[str, PayoutOutcomeV1]:
     paid, refused = _claim(PayoutState.PAID), _claim(PayoutState.REFUSED, available="49.99")
     expired = _claim(PayoutState.REFUSED, refusal=Refusal.EXPIRED)
     unknown = Rejection(
-        code=RejectionCode.UNKNOWN_MERCHANT, reason="merchant_id: no merchant context names it"
+        code=RejectionCode.UNKNOWN_MERCHANT,
+        reason="merchant_id: unknown merchant: no merchant context names it",
     )
     conflict = Rejection(
         code=RejectionCode.ID_CONFLICT,
-        reason="payout_id: known already, with another content",
+        reason="payout_id: already known with different content",
     )
     return {
         "accepted": PayoutOutcomeV1.of(_REQUEST, paid),

@@ -1,4 +1,4 @@
-"""What the steps of a payout hand to each other, and the outcome that is announced (design §4)."""
+"""The inputs and outputs of a payout's steps, and the outcome that is announced (design §4)."""
 
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -21,9 +21,9 @@ class _Step(BaseModel):
 
 
 class DecidedMessage(_Step):
-    """A request's or return's claim as decided, or why the message is rejected.
+    """The claim of a request or return as decided, or why the message is rejected.
 
-    `first`: on a conflict, the claim that was there before.
+    `first`: on a conflict, the claim that existed before.
     """
 
     message_id: str
@@ -42,14 +42,16 @@ class PayoutLoggerInput(_Step):
 
 
 class PayoutLoggerOutput(_Step):
-    """`publish` goes to the publisher, `announce` past it to the announcer."""
+    """`publish` goes to the publisher; `announce` goes directly to the announcer."""
 
     publish: PublisherInput
     announce: PayoutLoggerInput
 
 
 class FirstRequestV1(BaseModel):
-    """How the request or return stands that was there first. `outcome` is null while it is open."""
+    """The state of the request or return that was there first. `outcome` is null while it is
+    undecided.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -80,12 +82,12 @@ class FirstRequestV1(BaseModel):
 
 
 class PayoutOutcomeV1(BaseModel):
-    """What became of a payout. Announced at least once, always with the same `outcome_id`.
+    """The outcome of a payout. It is announced at least once, always with the same `outcome_id`.
 
-    `amount` is what was withdrawn or came back, null where nothing was. A refusal says what was
-    `available`, or as its `reason` why that was not even looked at. What is rejected decides
-    nothing: it has a `code` and what it means as `detail`, and a conflict says how the `first`
-    one stands. Money as strings at full scale.
+    `amount` is what was withdrawn or returned, null if nothing was. A refusal has what was
+    `available`, or a `reason` if that was not checked. A rejection decides nothing: it has a `code`
+    and a `detail`, and on a conflict the state of the `first` one. Amounts are strings at full
+    scale.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -143,7 +145,7 @@ def _direct(event: dict[str, object]) -> DirectOperation:
 
 
 def _asked(event: dict[str, object]) -> dict[str, Any]:
-    """What an outcome repeats of the request or return that it is about."""
+    """The fields of a request or return that its outcome repeats."""
     operation = _direct(event)
     return {
         "payout_id": operation.reference,
@@ -157,7 +159,7 @@ def _asked(event: dict[str, object]) -> dict[str, Any]:
 
 
 def claimed_amount(claim: ClaimV1) -> str:
-    """Of the claim's one line, without its sign."""
+    """The amount of the claim's one line, without its sign."""
     (line,) = claim.lines_of(claim.segments[0])
     return str(line.amount).removeprefix("-")
 
@@ -170,7 +172,7 @@ _AGAINST: Final = {
 
 
 def _outcome(claim: ClaimV1) -> Outcome:
-    """What it will be, where it is decided and not paid yet. Only requests have a state."""
+    """The outcome that a decided, unpaid request will have. Only requests have a state."""
     if claim.state is None:
         return Outcome.RETURNED
     return _AGAINST.get(PayoutState(claim.state), Outcome.ACCEPTED)

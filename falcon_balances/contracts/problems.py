@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457): every kind has a URN, and a page in `docs/problems/`."""
+"""Problem documents (RFC 9457): each kind has a URN, and a page in `docs/problems/`."""
 
 from enum import Enum
 from http import HTTPStatus
@@ -11,7 +11,7 @@ _EXTRA = Field(exclude_if=lambda said: said is None)
 
 
 class Problem(Enum):
-    """(name, status, title): the same title for every occurrence, as RFC 9457 asks."""
+    """(name, status, title). RFC 9457 asks for the same title in every occurrence."""
 
     MALFORMED = ("malformed-request", HTTPStatus.BAD_REQUEST, "Malformed request")
     NOT_FOUND = ("not-found", HTTPStatus.NOT_FOUND, "Not found")
@@ -46,7 +46,9 @@ class Problem(Enum):
 
 
 class ProblemErrorV1(BaseModel):
-    """Where it lies: `pointer` (RFC 6901) into the body, or the name of a parameter."""
+    """One error, with its place: a `pointer` (RFC 6901) into the body, or the name of a
+    `parameter`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -57,7 +59,9 @@ class ProblemErrorV1(BaseModel):
 
 
 class ProblemV1(BaseModel):
-    """RFC 9457, with `request_id` to ask about it, and what the kind adds."""
+    """A problem (RFC 9457). `request_id` identifies the request to the operators; kinds add fields
+    of their own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 

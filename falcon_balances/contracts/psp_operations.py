@@ -1,4 +1,4 @@
-"""ConfirmedOperation v1 and ReconciledOperation v1: what a PSP may say, and how (design §4)."""
+"""ConfirmedOperation v1 and ReconciledOperation v1: the events of PSPs (design §4)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -37,12 +37,12 @@ from falcon_balances.domain.operations import (
 Mode = Literal["test", "live"]
 MODES: Final = ("test", "live")
 SPLITS_MAX: Final = 40
-# From 2 on; what is the first is not said (design §4).
+# The first occurrence and revision are not written (design §4), so numbers start at 2.
 Repetition = Annotated[int, Field(ge=REPETITION_MIN, le=REPETITION_MAX)]
 _WITHOUT_ORIGINAL: Final = PSP_TYPES - TYPES_WITH_ORIGINAL
 
 
-# What `misfit` and the amounts of a revision say, as a schema says it.
+# The rules of `misfit` and of a revision's amounts, for the JSON Schema.
 _GOES_TOGETHER: Final[dict[str, JsonValue]] = {
     "dependentRequired": {"revision": ["revised_at"], "revised_at": ["revision"]},
     "allOf": [
@@ -64,7 +64,7 @@ _GOES_TOGETHER: Final[dict[str, JsonValue]] = {
 
 
 class SplitV1(StrictModel):
-    """A seller's part; the fees of the seller's own context come off it besides."""
+    """A seller's part of the amount, before the fees of the seller's own context."""
 
     local_merchant_id: Id
     shop_id: Id
@@ -73,7 +73,7 @@ class SplitV1(StrictModel):
 
 
 class ConfirmedOperationV1(StrictModel):
-    """A PSP says: this capture or refund happened."""
+    """A PSP reports a capture, refund, chargeback, reversal or cashback."""
 
     model_config = ConfigDict(json_schema_extra=_GOES_TOGETHER)
 
@@ -91,21 +91,21 @@ class ConfirmedOperationV1(StrictModel):
     occurrence: Optionally[Repetition] = None
     revision: Optionally[Repetition] = None
     revised_at: Optionally[DateText] = None
-    # A word of another kind is E_MODE, and that is looked for last.
+    # Any other word is E_MODE, which is checked last.
     mode: Optionally[Annotated[str, WithJsonSchema({"enum": list(MODES)})]] = None
     splits: Optionally[Annotated[list[SplitV1], Field(min_length=1, max_length=SPLITS_MAX)]] = None
 
     @classmethod
     def misfit(cls, document: Mapping[str, object]) -> str | None:
         if ("revision" in document) != ("revised_at" in document):
-            return "revision, revised_at: one without the other"
+            return "revision, revised_at: must be given together"
         if "original_date" in document and str(document.get("type")) in _WITHOUT_ORIGINAL:
-            return "original_date: an operation of this type has no original"
+            return "original_date: not allowed: operations of this type have no original"
         return None
 
 
 class ReconciledOperationV1(ConfirmedOperationV1):
-    """The money of that operation has been traced in the company's bank account."""
+    """The money of that operation was traced in the company's bank account."""
 
     currency: WrittenCurrencyCode
     reconciled_date: DateText
@@ -122,7 +122,9 @@ _MODELS: Final[Mapping[Stage, type[ConfirmedOperationV1]]] = {
 def parse_psp_document(
     document: Mapping[str, object], stage: Stage, *, latest: datetime | None = None
 ) -> PspOperation:
-    """The operation that a decoded document holds; dates after `latest`, if given, are E_FUTURE."""
+    """The operation in a decoded document. A date after `latest`, if given, is E_FUTURE. Raises
+    RejectedOperation.
+    """
     said = _MODELS[stage].from_document(document)
     currency = written_currency(said.currency)
     assert currency is not None  # noqa: S101 - the model has looked it up
@@ -164,27 +166,33 @@ def _split(part: SplitV1, n: int, currency: Currency) -> Split:
 
 
 def _dates(said: ConfirmedOperationV1, latest: datetime | None) -> dict[str, datetime]:
-    """Those that it names; raises RejectedOperation with E_DATE before E_FUTURE."""
+    """The dates of the document, in UTC. Raises RejectedOperation: E_DATE before E_FUTURE."""
     dates = {
         field: parse_date(text, field)
         for field in _DATES
         if (text := getattr(said, field, None)) is not None
     }
     if "original_date" in dates and dates["original_date"] > dates["operation_date"]:
-        raise RejectedOperation(RejectionCode.DATE, "original_date: after operation_date")
+        raise RejectedOperation(
+            RejectionCode.DATE, "original_date: must not be after operation_date"
+        )
     for field, date in dates.items():
         if latest is not None and date > latest:
             raise RejectedOperation(
-                RejectionCode.FUTURE, f"{field}: more than 15 minutes after the message was sent"
+                RejectionCode.FUTURE,
+                f"{field}: must not be later than 15 minutes after the message was sent",
             )
     return dates
 
 
 def _check_split_sum(amount: Money, splits: tuple[Split, ...]) -> None:
     if splits and sum(part.amount.minor for part in splits) != amount.minor:
-        raise RejectedOperation(RejectionCode.SPLIT_SUM, "splits: amounts do not add up to amount")
+        raise RejectedOperation(
+            RejectionCode.SPLIT_SUM, "splits: the amounts must add up to amount"
+        )
     for n, part in enumerate(splits):
         if part.marketplace_fee is not None and part.marketplace_fee.minor > part.amount.minor:
             raise RejectedOperation(
-                RejectionCode.SPLIT_SUM, f"splits.{n}.marketplace_fee: above the split's amount"
+                RejectionCode.SPLIT_SUM,
+                f"splits.{n}.marketplace_fee: must not be above the split's amount",
             )

@@ -1,24 +1,23 @@
-"""What may be asked for in a query string: names, forms and bounds, as OpenAPI shows them."""
+"""Query parameters of the API: names, formats and limits, as OpenAPI shows them."""
 
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from falcon_balances.contracts.strictness import ID_PATTERN, REFERENCE_PATTERN
+from falcon_balances.contracts.formats import (
+    CURSOR_PATTERN,
+    ID_PATTERN,
+    INSTANT_PATTERN,
+    MONTH_PATTERN,
+    QUARTER_PATTERN,
+    REFERENCE_PATTERN,
+    ZONE_PATTERN,
+)
 from falcon_balances.domain.operations import OperationType, Stage
 
 LIMIT_MAX: Final = 200
 LIMIT_DEFAULT: Final = 50
 HISTORY_DAYS_MAX: Final = 31
-CURSOR_CHARACTERS_MAX: Final = 600
-# A quarter of an hour, in any time zone: its minutes are 00, 15, 30 or 45.
-QUARTER_PATTERN: Final = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:(00|15|30|45):00([Zz]|[+-][0-9]{2}:[0-9]{2})$"
-)
-INSTANT_PATTERN: Final = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([Zz]|[+-][0-9]{2}:[0-9]{2})$"
-)
-MONTH_PATTERN: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 
 Quarter = Annotated[str, Field(pattern=QUARTER_PATTERN)]
 Instant = Annotated[str, Field(pattern=INSTANT_PATTERN)]
@@ -27,7 +26,7 @@ Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
 Cursor = Annotated[
     str,
     Field(
-        pattern=rf"^[A-Za-z0-9_-]{{1,{CURSOR_CHARACTERS_MAX}}}$",
+        pattern=CURSOR_PATTERN,
         description="`next_cursor` of the page before, with the same query.",
     ),
 ]
@@ -105,7 +104,7 @@ class TurnoverQuery(_Query):
     time_zone: Annotated[
         str,
         Field(
-            pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$",
+            pattern=ZONE_PATTERN,
             description="An IANA time zone; another than UTC with `source=log` only.",
         ),
     ] = "UTC"

@@ -1,4 +1,4 @@
-"""The published samples of what is refused: raw bytes, and the code of each."""
+"""Published samples of refused messages: raw bytes with their code."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -17,13 +17,13 @@ from falcon_balances.domain.errors import RejectionCode
 
 @dataclass(frozen=True, slots=True)
 class RefusedSample:
-    """Raw bytes that are refused with `code`: for one reason each."""
+    """Raw bytes that are refused with `code`, for one reason only."""
 
     code: RejectionCode
     raw: bytes
     contract: str = "confirmed-operation"
     name: str = ""
-    """Which of several of its code."""
+    """Distinguishes several samples of one code."""
 
 
 def _refused(code: RejectionCode, without: str | None = None, **changes: object) -> RefusedSample:
@@ -36,7 +36,7 @@ def _named(name: str, code: RejectionCode, **changes: object) -> RefusedSample:
 
 
 def _wrongly_numbered() -> list[RefusedSample]:
-    """Occurrences and revisions: the first is not written, and a revision has its date."""
+    """Wrong occurrences and revisions: number 1 is never written, and a revision needs its date."""
     dated = {"revised_at": "2026-03-08T09:00:00Z"}
     schema = RejectionCode.SCHEMA
     return [
@@ -52,7 +52,7 @@ def _wrongly_numbered() -> list[RefusedSample]:
 
 
 def _wrong_references() -> list[RefusedSample]:
-    """One at each edge of what a reference may hold."""
+    """One sample at each limit of what a reference may contain."""
     edges = {
         "empty": "",
         "too-long": "r" * 129,
@@ -75,14 +75,14 @@ def _wrong_references() -> list[RefusedSample]:
     ]
 
 
-# E_SIZE is the one sample that no file holds: this accepted one, padded with spaces to this size.
+# The E_SIZE sample is not stored: it is this accepted sample, padded with spaces to this size.
 SIZE_SAMPLE_OF: Final = "plain-capture"
 SIZE_SAMPLE_BYTES: Final = MESSAGE_BYTES_MAX + 1
 
 
 def refused_samples() -> list[RefusedSample]:
-    """In the order of design §9, at least one per code. E_ID_CONFLICT: once `plain-capture` is
-    known. E_REVISION: twenty hours later, when its second revision has not come.
+    """In the order of design §9, at least one per code. E_ID_CONFLICT applies once `plain-capture`
+    is known; E_REVISION twenty hours later, if its second revision has not arrived.
     """
     plain = as_json(PLAIN)
     record = segment_record_samples("plain-capture")[0].model_dump(mode="json")

@@ -1,6 +1,7 @@
-"""The published samples: a small world in which every one of them is accepted.
+"""Published samples: a small world in which each of them is accepted.
 
-No real people or companies. Once published, an accepted sample never changes: add another one.
+They name no real people or companies. A published accepted sample never changes: add another one
+instead.
 """
 
 import json
@@ -21,7 +22,7 @@ from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.operations import PspOperation, Stage
 from falcon_balances.domain.splitting import SplitEvent, split
 
-# When the sample messages were sent: E_FUTURE is looked for against it.
+# The time at which the sample messages were sent, for E_FUTURE.
 SENT_AT: Final = datetime(2026, 11, 20, 10, 15, 30, tzinfo=UTC)
 
 
@@ -80,7 +81,7 @@ _MARKETPLACE_REFUND: Final = an_event(
     splits=[_split("seller-of-crafts", "100.00", marketplace_fee="8.00")],
 )
 
-# By name: the stage whose topic takes the event, and the event.
+# By name: the stage of the event's topic, and the event.
 EVENT_SAMPLES: Final[dict[str, tuple[Stage, Document]]] = {
     "plain-capture": (Stage.CONFIRMED, PLAIN),
     "plain-refund": (
@@ -153,7 +154,7 @@ EVENT_SAMPLES: Final[dict[str, tuple[Stage, Document]]] = {
     "reconciled-marketplace-capture": (Stage.RECONCILED, _reconciled(MARKETPLACE)),
     "reconciled-marketplace-refund": (Stage.RECONCILED, _reconciled(_MARKETPLACE_REFUND)),
 }
-# By sample, the one that it is the next revision of.
+# By sample, the sample of which it is the next revision.
 _REVISES: Final = {"settled-short": "plain-capture", "void": "settled-short"}
 CONTRACT_BY_STAGE: Final = {
     Stage.CONFIRMED: "confirmed-operation",
@@ -162,7 +163,7 @@ CONTRACT_BY_STAGE: Final = {
 
 
 def split_sample(name: str) -> SplitEvent:
-    """What an event sample means, by the real rules and the sample contexts; its whole truth."""
+    """What the real rules make of an event sample in the sample contexts; its whole truth."""
     contexts = [parse_merchant_context(document) for document in CONTEXT_SAMPLES.values()]
     return split(_operation_sample(name), {item.key: [item] for item in contexts})
 
@@ -189,7 +190,7 @@ CUT_SAMPLE: Final = Cut(
 
 
 def balance_document_sample() -> BalanceDocumentV1:
-    """What the book shop's balance is after all its samples."""
+    """The book shop's balance after all its samples."""
     segments = [
         record.to_segment()
         for name in EVENT_SAMPLES
@@ -272,5 +273,5 @@ def accepted_samples() -> Iterator[tuple[str, str, Document]]:
 
 
 def as_json(document: Mapping[str, object]) -> bytes:
-    """The bytes of a published sample."""
+    """A published sample as bytes."""
     return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"

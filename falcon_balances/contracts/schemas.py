@@ -1,7 +1,7 @@
-"""Writes `schemas/`: JSON Schemas made from the contracts, and the published samples.
+"""Writes `schemas/`: the JSON Schemas of all contracts, and the published samples.
 
 `python -m falcon_balances.contracts.schemas [--check]`. A published accepted sample is a promise:
-neither writing nor checking lets one change or go.
+neither writing nor checking lets one change or disappear.
 """
 
 import json
@@ -19,6 +19,7 @@ from falcon_balances.contracts.direct_operations import (
     PayoutRequestV1,
     PayoutReturnV1,
 )
+from falcon_balances.contracts.formats import AMOUNT_PATTERN
 from falcon_balances.contracts.merchant_contexts import MerchantContextV1
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.contracts.psp_operations import ConfirmedOperationV1, ReconciledOperationV1
@@ -32,7 +33,6 @@ from falcon_balances.contracts.samples import accepted_samples, as_json
 from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
 from falcon_balances.contracts.strictness import (
     ABOVE_ZERO,
-    AMOUNT_PATTERN,
     ZERO_IN_A_REVISION,
     StrictModel,
 )
@@ -52,7 +52,9 @@ class Contract(NamedTuple):
 
     @property
     def mode(self) -> Literal["validation", "serialization"]:
-        """What others write is described as it is read; what we write, as it is written."""
+        """Documents that others write are described as we read them; documents that we write, as we
+        write them.
+        """
         return "validation" if issubclass(self.model, StrictModel) else "serialization"
 
 
@@ -69,12 +71,14 @@ CONTRACTS: Final = (
     Contract("claim", ClaimV1),
     Contract("balance-document", BalanceDocumentV1),
 )
-# In the others what is absent is left out.
+# In all other documents an absent value is left out.
 KNOW_NULL: Final = {"balance-document", "payout-outcome"}
 
 
 def json_schema(contract: Contract) -> dict[str, Any]:
-    """Draft 2020-12. Patterns are ECMA-262: `$` is the end of the text, not of a line."""
+    """The JSON Schema, draft 2020-12. Its patterns are ECMA-262, where `$` is the end of the text,
+    not of a line.
+    """
     schema = contract.model.model_json_schema(mode=contract.mode)
     described: dict[str, Any] = _tidied(schema, knows_null=contract.name in KNOW_NULL)
     return {
@@ -85,7 +89,9 @@ def json_schema(contract: Contract) -> dict[str, Any]:
 
 
 def _tidied(node: Any, *, knows_null: bool) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """What pydantic cannot know: strict models take no null, and maps no key of another form."""
+    """Adds what pydantic cannot know: strict models accept no null, and keys of maps must match
+    their pattern.
+    """
     if isinstance(node, list):
         return [_tidied(item, knows_null=knows_null) for item in node]
     if not isinstance(node, dict):
@@ -117,7 +123,7 @@ def _property(name: str, schema: dict[str, Any], *, knows_null: bool) -> dict[st
 
 
 def generated() -> dict[str, bytes]:
-    """Every file by its path below `schemas/`. The same code makes the same bytes."""
+    """Every file by its path below `schemas/`. The same code gives the same bytes."""
     files = {
         f"{contract.name}.{contract.version}.schema.json": _sorted_json(json_schema(contract))
         for contract in CONTRACTS
@@ -143,7 +149,7 @@ def _index_entry(sample: RefusedSample) -> dict[str, object]:
     entry: dict[str, object] = {"code": sample.code, "contract": sample.contract}
     if sample.code != RejectionCode.SIZE:
         return entry | {"file": _path_of(sample)}
-    # 64 KiB of spaces are better described than stored.
+    # Better described than stored: 64 KiB of spaces.
     source = f"{ACCEPTED}/{sample.contract}/{SIZE_SAMPLE_OF}.json"
     return entry | {"file": source, "padded_with_spaces_to_bytes": SIZE_SAMPLE_BYTES}
 
@@ -154,7 +160,7 @@ def _sorted_json(document: object) -> bytes:
 
 
 def on_disk(directory: Path) -> dict[str, bytes]:
-    """The files that are this generator's: schemas and samples; `schemas/` may hold others."""
+    """The files of this generator: schemas and samples. `schemas/` may hold others."""
     paths = [*directory.glob("*.schema.json"), *(directory / "samples").rglob("*")]
     return {
         path.relative_to(directory).as_posix(): path.read_bytes()
@@ -164,7 +170,7 @@ def on_disk(directory: Path) -> dict[str, bytes]:
 
 
 def broken_promises(wanted: Mapping[str, bytes], there: Mapping[str, bytes]) -> list[str]:
-    """Published accepted samples that would change or go."""
+    """Published accepted samples that would change or disappear."""
     return [
         f"{name}: published, so it must neither change nor go; add another sample instead"
         for name in sorted(there)
@@ -173,7 +179,7 @@ def broken_promises(wanted: Mapping[str, bytes], there: Mapping[str, bytes]) -> 
 
 
 def drift(wanted: Mapping[str, bytes], there: Mapping[str, bytes]) -> list[str]:
-    """A line for each file that is missing, different or extra."""
+    """One line for each file that is missing, different or extra."""
     return sorted(
         [f"{name}: missing" for name in wanted.keys() - there.keys()]
         + [f"{name}: extra" for name in there.keys() - wanted.keys()]
@@ -186,7 +192,9 @@ def drift(wanted: Mapping[str, bytes], there: Mapping[str, bytes]) -> list[str]:
 
 
 def main(arguments: Sequence[str], directory: Path = SCHEMAS) -> int:
-    """0: written, or nothing drifts. 1: drift found, or a promise would be broken. 2: usage."""
+    """Exit code. 0: written, or no difference. 1: a difference, or a broken promise. 2: wrong
+    usage.
+    """
     if list(arguments) not in ([], ["--check"]):
         _say("usage: python -m falcon_balances.contracts.schemas [--check]")
         return 2

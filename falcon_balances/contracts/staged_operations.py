@@ -1,4 +1,4 @@
-"""From a queued message of any stage to the operation that it holds."""
+"""Reads a queued message of any stage: raw bytes in, operation out."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -15,20 +15,22 @@ FUTURE_TOLERANCE: Final = timedelta(minutes=15)
 
 
 def parse_message(raw: bytes, stage: Stage, *, mode: Mode, sent_at: datetime) -> StagedOperation:
-    """The operation that a message holds, or RejectedOperation with the first code that applies.
+    """The operation in a message. Raises RejectedOperation with the first code that applies.
 
-    `mode` is the environment's; `sent_at` is when the message was sent, UTC.
+    `mode` is the environment's; `sent_at` is when the message was sent, in UTC.
     """
     operation = parse_document(decode(raw), stage, latest=sent_at + FUTURE_TOLERANCE)
     if getattr(operation, "mode", None) not in (None, mode):
-        raise RejectedOperation(RejectionCode.MODE, f"mode: this environment takes {mode} only")
+        raise RejectedOperation(RejectionCode.MODE, f"mode: this environment accepts {mode} only")
     return operation
 
 
 def parse_document(
     document: Mapping[str, object], stage: Stage, *, latest: datetime | None = None
 ) -> StagedOperation:
-    """As above, for a decoded document; dates after `latest`, if given, are E_FUTURE."""
+    """The operation in a decoded document. A date after `latest`, if given, is E_FUTURE. Raises
+    RejectedOperation.
+    """
     if stage in PSP_STAGES:
         return parse_psp_document(document, stage, latest=latest)
     return parse_direct_document(document, stage, latest=latest)

@@ -1,4 +1,4 @@
-"""What lies on the Kinesis stream: segments as claimed, and cuts (design §3, §7)."""
+"""Records on the Kinesis stream: segments as claimed, and cuts (design §3, §7)."""
 
 import re
 from dataclasses import replace
@@ -29,7 +29,7 @@ _NO_LINKS: Final = LinksV1()
 
 
 class SegmentRecordV1(BaseModel):
-    """One segment; the partition key is its merchant_id."""
+    """One segment. The record's partition key is its merchant_id."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,7 +41,7 @@ class SegmentRecordV1(BaseModel):
         int | None,
         Field(ge=1, le=REPETITION_MAX, exclude_if=lambda said: said is None),
     ] = None
-    """The last earlier revision that has a segment at this merchant, if there is one."""
+    """The last earlier revision with a segment at this merchant; None if there is none."""
     merchant_id: Id
     part: Annotated[int, Field(ge=1)]
     parts: Annotated[int, Field(ge=1)]
@@ -51,13 +51,13 @@ class SegmentRecordV1(BaseModel):
     body: str
     corrects: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     sale: Annotated[tuple[SentSalePartV1, ...], _UNLESS_EMPTY] = ()
-    """What the event changes of sales: with its first segment only, as what follows."""
+    """How the event changes sales; like the next fields, sent with its first segment only."""
     settled: Annotated[SettledV1 | None, Field(exclude_if=lambda said: said is None)] = None
     contradiction: Annotated[
         ContradictionV1 | None, Field(exclude_if=lambda said: said is None)
     ] = None
     blocks: Annotated[tuple[str, ...], _UNLESS_EMPTY] = ()
-    """What was set aside for the refund at this merchant."""
+    """The blocks that were made for the refund at this merchant."""
 
     @classmethod
     def of(cls, claim: ClaimV1, segment: ClaimedSegment, links: LinksV1 = _NO_LINKS) -> Self:
@@ -81,7 +81,9 @@ class SegmentRecordV1(BaseModel):
         )
 
     def to_segment(self) -> Segment:
-        """The segment, if the record is one that we would have written; else RejectedOperation."""
+        """The segment. Raises RejectedOperation (E_RECORD) for a record that this code would not
+        have written.
+        """
         if self.after is not None and self.after >= self.revision:
             raise _not_ours("after")
         try:
@@ -103,7 +105,9 @@ class SegmentRecordV1(BaseModel):
 
 
 class CutRecordV1(BaseModel):
-    """A marker in every open shard: all that reached the stream before `cut_at` lies before it."""
+    """A marker, put into every open shard: everything that reached the stream before `cut_at` lies
+    before it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -132,23 +136,25 @@ _RECORD: TypeAdapter[SegmentRecordV1 | CutRecordV1] = TypeAdapter(
 
 
 class NewerRecordError(Exception):
-    """A record of ours that a later version of this code wrote."""
+    """A record that a later version of this code wrote."""
 
 
 _VERSION: Final = re.compile(rb'\A\{"schema_version":"([2-9]|[1-9][0-9])","kind":"(segment|cut)",')
 
 
 def parse_stream_record(data: bytes) -> SegmentRecordV1 | CutRecordV1:
-    """Raises RejectedOperation (E_RECORD) for anything that is not one of ours, and
-    NewerRecordError for what is written as ours are, but for its version.
+    """The record in `data`. Raises RejectedOperation (E_RECORD) for anything that this code did not
+    write, and NewerRecordError for a record of a later version.
     """
     try:
         return _RECORD.validate_json(data, strict=True)
     except ValidationError as error:
         if _VERSION.match(data):
-            raise NewerRecordError("schema_version: newer than this system knows") from error
+            raise NewerRecordError(
+                "schema_version: newer than this version of the code can read"
+            ) from error
         raise _not_ours("record") from error
 
 
 def _not_ours(field: str) -> RejectedOperation:
-    return RejectedOperation(RejectionCode.RECORD, f"{field}: not as this system writes it")
+    return RejectedOperation(RejectionCode.RECORD, f"{field}: differs from what this system writes")

@@ -1,4 +1,4 @@
-"""Strict models, and how what pydantic finds becomes one code and a reason (design §9)."""
+"""Strict models, and how pydantic's errors become one code and a reason (design §9)."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,25 +20,29 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from falcon_balances.contracts.currencies import find_currency, written_currency
+from falcon_balances.contracts.formats import (
+    AMOUNT_PATTERN,
+    CURRENCY_PATTERN,
+    FINGERPRINT_PATTERN,
+    ID_PATTERN,
+    REFERENCE_PATTERN,
+    WORDS,
+    expected,
+)
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.instants import RFC3339_PATTERN, parse_rfc3339
-from falcon_balances.domain.log_grammar import ID, REFERENCE
 
-ID_PATTERN: Final = f"^{ID}$"
-REFERENCE_PATTERN: Final = f"^{REFERENCE}$"
-AMOUNT_PATTERN: Final = r"^(0|[1-9][0-9]{0,14})(\.[0-9]+)?$"
-CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
 _AMOUNT_FIELDS: Final = frozenset(
     {"amount", "minimum_amount", "marketplace_fee", "percent", "fixed", "min", "max"}
 )
 ZERO_IN_A_REVISION: Final = "Above zero; in a revision it may be zero."
-# Says so in a schema.
+# The JSON Schema of an amount above zero.
 ABOVE_ZERO: Final[dict[str, JsonValue]] = {"not": {"pattern": "^[0.]*$"}}
-# The validation context of a document that is a revision.
+# The validation context of a revision's document.
 REVISION: Final = "revision"
 YEAR_MIN: Final = 2000
 _SAYABLE = re.compile(r"(?:[a-z][a-z_]{0,39}|[A-Z]{3})\Z")
-_KEY = "[key]"  # what pydantic says behind a map's key where the key itself is wrong
+_KEY = "[key]"  # pydantic's suffix of a location where the key of a map is wrong
 
 
 def _above_zero(amount: str) -> str:
@@ -52,7 +56,7 @@ def unknown_currency() -> PydanticCustomError:
 
 
 def _above_zero_unless_revised(amount: str, info: ValidationInfo) -> str:
-    """A revision says what is left, which may be nothing (design §4)."""
+    """A revision gives the amount that is left, which may be zero (design §4)."""
     return amount if info.context == REVISION else _above_zero(amount)
 
 
@@ -70,7 +74,7 @@ def _written_currency(code: str) -> str:
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Reference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
-Fingerprint = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+Fingerprint = Annotated[str, StringConstraints(pattern=FINGERPRINT_PATTERN)]
 AmountOrZero = Annotated[str, StringConstraints(pattern=AMOUNT_PATTERN)]
 Amount = Annotated[AmountOrZero, AfterValidator(_above_zero)]
 AmountOfTruth = Annotated[
@@ -81,12 +85,11 @@ AmountOfTruth = Annotated[
 CurrencyCode = Annotated[
     str, StringConstraints(pattern=CURRENCY_PATTERN), AfterValidator(_known_currency)
 ]
-# What finishes something that was accepted before can still be said in a currency that has left
-# ISO 4217 since.
+# An event that completes an earlier one can still be in a currency that has left ISO 4217.
 WrittenCurrencyCode = Annotated[
     str, StringConstraints(pattern=CURRENCY_PATTERN), AfterValidator(_written_currency)
 ]
-# Checked as text here and read by `parse_date`, because E_SCALE must be looked for before E_DATE.
+# Checked as text here and parsed by `parse_date`, because E_SCALE must be checked before E_DATE.
 DateText = Annotated[
     str, WithJsonSchema({"type": "string", "format": "date-time", "pattern": RFC3339_PATTERN})
 ]
@@ -99,30 +102,34 @@ def _refuse_null(value: object) -> object:
 
 
 T = TypeVar("T")
-# What is optional is left out, never null: a default is not validated, a null is.
+# An optional field is left out, never null. pydantic validates a null, but not a default.
 Optionally = Annotated[T | None, BeforeValidator(_refuse_null)]
 
 
 class StrictModel(BaseModel):
-    """No coercion, no unknown field, no null."""
+    """No coercion, no unknown fields, no nulls."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     @classmethod
     def from_document(cls, document: Mapping[str, object]) -> Self:
-        """Raises RejectedOperation with the code that is looked for first."""
+        """The model of a document with a `schema_version`. Raises RejectedOperation with the first
+        code that applies.
+        """
         if document.get("schema_version") != "1":
-            raise RejectedOperation(RejectionCode.VERSION, "schema_version: must be 1")
+            raise RejectedOperation(RejectionCode.VERSION, 'schema_version: must be "1"')
         return cls.validated(document)
 
     @classmethod
     def misfit(cls, _document: Mapping[str, object]) -> str | None:
-        """The fields that do not go with each other, and why; None where all do. E_SCHEMA."""
+        """The fields that contradict each other, and why (an E_SCHEMA reason); None if none do."""
         return None
 
     @classmethod
     def validated(cls, document: Mapping[str, object]) -> Self:
-        """As above, of what bears no version of its own."""
+        """The model of a document without a version. Raises RejectedOperation with the first code
+        that applies.
+        """
         if (misfit := cls.misfit(document)) is not None:
             raise RejectedOperation(RejectionCode.SCHEMA, misfit)
         context = REVISION if "revision" in document else None
@@ -146,28 +153,34 @@ def _code(error: ErrorDetails) -> RejectionCode:
         return RejectionCode.SCHEMA
     if names[-1] == _KEY:
         return RejectionCode.CURRENCY  # the keys of our maps are currencies
-    if names[-1] in _AMOUNT_FIELDS or (len(names) > 1 and names[-2] in _AMOUNT_FIELDS):
+    if _names_amount(names):
         return RejectionCode.AMOUNT
     if kind == "string_pattern_mismatch":
         return RejectionCode.CURRENCY if names[-1] == "currency" else RejectionCode.ID
     return RejectionCode.SCHEMA
 
 
+def _names_amount(names: Sequence[str]) -> bool:
+    return not _AMOUNT_FIELDS.isdisjoint(names[-2:])
+
+
 def _reason(error: ErrorDetails) -> str:
-    said = ".".join(_sayable(part) for part in error["loc"] if part != _KEY) or "message"
+    field = ".".join(_sayable(part) for part in error["loc"] if part != _KEY) or "message"
+    return f"{field}: {_expectation(error)}"
+
+
+def _expectation(error: ErrorDetails) -> str:
     kind = error["type"]
-    if kind == "missing":
-        return f"{said}: missing"
-    if kind == "extra_forbidden":
-        return f"{said}: no such field"
-    if kind.startswith("E_"):
-        return f"{said}: {error['msg']}"
-    return f"{said}: not of the form that the contract gives it"
+    if kind.startswith("E_") or kind == "null":
+        return error["msg"]
+    if kind == "string_type" and _names_amount([str(part) for part in error["loc"]]):
+        return f"must be a JSON string: {WORDS[AMOUNT_PATTERN]}"
+    return expected(error)
 
 
 def _sayable(part: object) -> str:
-    """Field names and currency codes are said, and nothing that a sender could have made up to be
-    read or run.
+    """Only field names and currency codes are repeated: a name that a sender made up could be
+    markup or code.
     """
     if isinstance(part, int):
         return str(part)
@@ -175,13 +188,16 @@ def _sayable(part: object) -> str:
 
 
 def parse_date(text: str, field: str) -> datetime:
-    """Raises RejectedOperation (E_DATE), also for what lies before the year 2000 in UTC."""
+    """The instant in UTC. Raises RejectedOperation (E_DATE), also for dates before 2000."""
     try:
         date = parse_rfc3339(text)
     except ValueError:
         raise RejectedOperation(
-            RejectionCode.DATE, f"{field}: not RFC 3339 with an offset, or no such time"
+            RejectionCode.DATE,
+            f"{field}: must be an existing time in RFC 3339 with an offset",
         ) from None
     if date.year < YEAR_MIN:
-        raise RejectedOperation(RejectionCode.DATE, f"{field}: before the year {YEAR_MIN}")
+        raise RejectedOperation(
+            RejectionCode.DATE, f"{field}: must not be before the year {YEAR_MIN}"
+        )
     return date

@@ -1,4 +1,4 @@
-"""The transaction log's bytes (design §6): keys and CSV bodies, the same for the same segment."""
+"""The bytes of log objects (design §6): CSV bodies, the same for the same segment."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,12 +13,10 @@ from falcon_balances.domain.log_grammar import (
     FIELDS,
     HEADER,
     LINES_MAX,
-    NAME,
-    PARTITION,
     SAME_IN_A_FIRST_REVISION,
     SAME_IN_AN_OBJECT,
-    is_object_name,
 )
+from falcon_balances.domain.log_keys import LogKey
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import (
     PSP_STAGES,
@@ -30,8 +28,7 @@ from falcon_balances.domain.operations import (
     Stage,
 )
 
-_KEY: Final = re.compile(f"{PARTITION}/{NAME}")
-# One pattern for a whole row: nearly every row is right, and is looked at once.
+# One pattern for a whole row: nearly every row is right and is matched once.
 _ROWS: Final = {
     kind: re.compile(",".join(f"(?:{pattern})" for pattern in fields.values()))
     for kind, fields in FIELDS.items()
@@ -41,19 +38,10 @@ _TYPE: Final = COLUMNS.index("type")
 _MINOR_END: Final = 10**AMOUNT_DIGITS_MAX
 
 
-def log_key(segment: Segment) -> str:
-    """`{stage}/merchant_id=…/date=…/{operation_id}.csv`, with revision and part where there are."""
-    revision = f".r{segment.revision}" if segment.revision > 1 else ""
-    part = f".{segment.part}-of-{segment.parts}" if segment.parts > 1 else ""
-    day = rfc3339(segment.booked_at)[:10]
-    return (
-        f"{segment.stage}/merchant_id={segment.merchant_id}/date={day}/"
-        f"{segment.falcon_operation_id}{revision}{part}.csv"
-    )
-
-
 def csv_body(segment: Segment) -> str:
-    """UTF-8, LF, a header, a line per BalanceOperation. No field can hold a comma or a quote."""
+    """The body: UTF-8, LF, a header, one line per BalanceOperation. No field can contain a comma or
+    a quote.
+    """
     return body_of_rows(",".join(fields_of(line)) for line in segment.lines)
 
 
@@ -62,7 +50,7 @@ def body_of_rows(rows: Iterable[str]) -> str:
 
 
 def fields_of(line: BalanceOperation) -> tuple[str, ...]:
-    """In the order of COLUMNS."""
+    """The fields of a line, in the order of COLUMNS."""
     return (
         line.uuid,
         line.external_reference,
@@ -84,18 +72,18 @@ def fields_of(line: BalanceOperation) -> tuple[str, ...]:
 
 
 def parse_csv_body(body: str) -> tuple[BalanceOperation, ...]:
-    """Read what `csv_body` wrote, and nothing else: raises ValueError naming the line.
+    """The lines of a body of `csv_body`. Raises ValueError, naming the line, for anything else.
 
-    An amount's decimals say the exponent, for amounts are at full scale.
+    An amount's decimals give the currency's exponent, because amounts are at full scale.
     """
     return tuple(_parse_row(number, row, tuple(Stage)) for number, row in rows_of(body))
 
 
 def rows_of(body: str) -> list[tuple[int, str]]:
-    """Without the header, each with the number of its line. Raises ValueError."""
+    """The rows without the header, each with its line number. Raises ValueError."""
     header, *rows = body.removesuffix("\n").split("\n")
     if header != HEADER or not rows or not body.endswith("\n"):
-        raise ValueError("header or line end missing")
+        raise ValueError("the header or the final line end is missing")
     if len(rows) > LINES_MAX:
         raise ValueError(f"more than {LINES_MAX} lines")
     return list(enumerate(rows, start=2))
@@ -104,13 +92,13 @@ def rows_of(body: str) -> list[tuple[int, str]]:
 def _parse_row(number: int, row: str, stages: Sequence[Stage]) -> BalanceOperation:
     fields = row.split(",")
     if len(fields) != len(COLUMNS):
-        raise ValueError(f"line {number}: {len(fields)} columns")
+        raise ValueError(f"line {number}: must have {len(COLUMNS)} columns, has {len(fields)}")
     line_type = _TYPES.get(fields[_TYPE])
     if line_type is None:
-        raise ValueError(f"line {number}: type")
+        raise ValueError(f"line {number}: unknown type")
     known = [stage for stage in stages if line_type in TYPES_BY_STAGE[stage]]
     if not known:
-        raise ValueError(f"line {number}: a type that its stage does not have")
+        raise ValueError(f"line {number}: type does not exist in this stage")
     if not any(_ROWS[stage, line_type].fullmatch(row) for stage in known):
         raise ValueError(f"line {number}: {_wrong_field(fields, FIELDS[known[-1], line_type])}")
     try:
@@ -121,18 +109,19 @@ def _parse_row(number: int, row: str, stages: Sequence[Stage]) -> BalanceOperati
 
 def _wrong_field(fields: Sequence[str], patterns: Mapping[str, str]) -> str:
     named = zip(patterns.items(), fields, strict=True)
-    return next(name for (name, pattern), text in named if not re.fullmatch(pattern, text))
+    wrong = next(name for (name, pattern), text in named if not re.fullmatch(pattern, text))
+    return f"{wrong} does not match its required format"
 
 
 def line_of(fields: Sequence[str], line_type: OperationType) -> BalanceOperation:
-    """Of texts that are as the grammar says. Raises ValueError for a day that does not exist, and
-    for an amount that is zero or has too many digits.
+    """The line of fields that match the grammar. Raises ValueError for a day that does not exist,
+    and for an amount that is zero or has too many digits.
     """
     amount = fields[2]
     whole, _, fraction = amount.partition(".")
     minor = int(whole + fraction)
     if not 0 < abs(minor) < _MINOR_END:
-        raise ValueError(f"an amount of zero, or of more than {AMOUNT_DIGITS_MAX} digits")
+        raise ValueError(f"amount is zero, or has more than {AMOUNT_DIGITS_MAX} digits")
     return BalanceOperation(
         uuid=fields[0],
         external_reference=fields[1],
@@ -153,64 +142,53 @@ def line_of(fields: Sequence[str], line_type: OperationType) -> BalanceOperation
 
 
 def logged_segment(key: str, body: str) -> Segment:
-    """What an object of the log says. Raises ValueError unless all of it is as the grammar says.
+    """The segment of a log object. Raises ValueError unless key and body match the grammar.
 
-    All but one thing: whether an amount is at its currency's full scale is looked at by who knows
-    the currencies (`contracts/log_objects.py`).
+    Only one rule is not checked: that amounts are at their currency's full scale, because this
+    needs the currencies (`contracts/log_objects.py`).
     """
-    named = _KEY.fullmatch(key)
-    if named is None or not is_object_name(key.rpartition("/")[2], named["stage"]):
-        raise ValueError("no key of the log")
-    stage = Stage(named["stage"])
+    named = LogKey.parse(key)
     segment = Segment(
-        stage,
-        named["merchant_id"],
-        int(named["part"] or 1),
-        int(named["parts"] or 1),
-        tuple(_parse_row(number, row, (stage,)) for number, row in rows_of(body)),
-        revision=int(named["revision"] or 1),
+        named.stage,
+        named.merchant_id,
+        named.part,
+        named.parts,
+        tuple(_parse_row(number, row, (named.stage,)) for number, row in rows_of(body)),
+        revision=named.revision,
     )
-    if log_key(segment) != key:
-        raise ValueError("line 2: another operation or day than its key's")
+    if LogKey.of(segment) != named:
+        raise ValueError("line 2: its operation or day differs from the key's")
     _check_lines(segment)
     return segment
 
 
 def _check_lines(segment: Segment) -> None:
-    """What lines have to do with each other, and with their key."""
+    """Checks the rules between lines, and between lines and key."""
     first, *_ = segment.lines
     if segment.stage not in PSP_STAGES and len(segment.lines) > 1:
-        raise ValueError("line 3: a second line, where an event has one")
+        raise ValueError("line 3: an event of this stage has only one line")
     is_first_revision = segment.revision == 1
     same = SAME_IN_AN_OBJECT + (SAME_IN_A_FIRST_REVISION if is_first_revision else ())
     uuids = expected_uuids(segment.staged, segment.merchant_id, segment.lines)
     for number, (line, uuid) in enumerate(zip(segment.lines, uuids, strict=True), start=2):
         for name in same:
             if _said(line, name) != _said(first, name):
-                raise ValueError(f"line {number}: another {name} than line 2's")
+                raise ValueError(f"line {number}: {name} differs from line 2")
         if is_first_revision and line.amount.minor * SIGN_BY_TYPE[line.type] < 0:
-            raise ValueError(f"line {number}: a sign that its type does not have")
+            raise ValueError(f"line {number}: amount has the wrong sign for its type")
         if line.uuid != uuid:
-            raise ValueError(f"line {number}: its uuid is not made of what it says")
+            raise ValueError(f"line {number}: uuid is not derived from the line")
 
 
 def _said(line: BalanceOperation, name: str) -> object:
-    """Of a currency its code: how many decimals an amount has is looked at for itself."""
+    """The value of a field; of a currency its code, because decimals are checked separately."""
     return line.currency.code if name == "currency" else getattr(line, name)
 
 
-def merchant_of(key: str) -> str | None:
-    """Whose log object a key is; None for what is no key of the log."""
-    named = _KEY.fullmatch(key)
-    if named is None or not is_object_name(key.rpartition("/")[2], named["stage"]):
-        return None
-    return named["merchant_id"]
-
-
 def expected_uuids(stage: str, merchant_id: str, lines: Sequence[BalanceOperation]) -> list[str]:
-    """The uuids that lines of one segment must bear: derived again from what they say.
+    """The uuids that the lines of one segment must have, derived from the lines.
 
-    `stage` with its revision, as `staged` writes it.
+    `stage` includes the revision, as `staged` writes it.
     """
     seen: dict[tuple[str, OperationType], int] = {}
     expected = []

@@ -41,6 +41,6 @@ def minor_units(text: str, exponent: int, field: str = "amount") -> int:
     whole, _, fraction = text.partition(".")
     if len(fraction) > exponent:
         raise RejectedOperation(
-            RejectionCode.SCALE, f"{field}: more decimals than the currency has ({exponent})"
+            RejectionCode.SCALE, f"{field}: must have at most {exponent} decimals"
         )
     return int(whole + fraction.ljust(exponent, "0"))

@@ -26,7 +26,7 @@ def read_staged(text: str) -> tuple[Stage, int]:
     stage, _, revision = text.partition(".")
     found = Stage(stage), int(revision or 1)
     if staged(*found) != text:
-        raise ValueError("stage: not as this system writes it")
+        raise ValueError("stage: differs from what this system writes")
     return found
 
 

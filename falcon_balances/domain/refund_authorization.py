@@ -58,7 +58,7 @@ class Conflict(NamedTuple):
     detail: str
 
 
-CLAIMED: Final = Conflict("external_reference", "this refund has been claimed already")
+CLAIMED: Final = Conflict("external_reference", "an operation for this refund was already accepted")
 
 
 def conflict_with_current(current: Current) -> Conflict | None:
@@ -74,9 +74,9 @@ def conflict_with_same(asked: Authorization, there: Authorization) -> Conflict |
     """Asked for again, the same attempt has the same answer while it stands."""
     field = asked.differs_from(there)
     if field is not None:
-        return Conflict(field, "this attempt was asked for before with another value")
+        return Conflict(field, "this attempt was already requested with a different value")
     if there.status not in (BlockStatus.ACTIVE, BlockStatus.REFUSED):
-        return Conflict("attempt", f"the authorization is {there.status}")
+        return Conflict("attempt", f"the authorization is already {there.status}")
     return None
 
 

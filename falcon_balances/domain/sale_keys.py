@@ -22,7 +22,7 @@ class SaleKey(NamedTuple):
 
     @property
     def item(self) -> ItemKey:
-        return ItemKey(merchant_pk(self.merchant_id), f"{SALES}{self.name}")
+        return ItemKey(merchant_pk(self.merchant_id), f"{SALE_KEYS}{self.name}")
 
     @classmethod
     def parse(cls, key: ItemKey) -> Self:
@@ -35,7 +35,7 @@ class SaleKey(NamedTuple):
         return f"{self.psp_id}#{self.reference}"
 
     @classmethod
-    def parse_name(cls, name: str, merchant_id: str = "") -> Self:
+    def parse_name(cls, name: str, merchant_id: str) -> Self:
         return cls(merchant_id, *key_fields(name, 2))
 
     @property
@@ -56,7 +56,7 @@ class SaleKey(NamedTuple):
         return ItemKey(merchant_pk(self.merchant_id), sk)
 
 
-SALES: Final = "SALE#"
+SALE_KEYS: Final = "SALE#"
 
 
 class SaleOperationKey(NamedTuple):

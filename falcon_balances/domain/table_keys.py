@@ -2,7 +2,7 @@
 
 A key is a word and its fields, with `#` between them. Ids, instants and currency codes hold no `#`;
 where a field may hold one, it is the last. `sk` writes a sort key, `parse` reads what `sk` wrote
-and raises ValueError for anything else.
+and raises ValueError for anything else. `…_KEYS` is how the sort keys of a kind begin.
 """
 
 from typing import Final, NamedTuple, Self
@@ -57,11 +57,11 @@ class BalanceKey(NamedTuple):
         return cls(*fields_after("BALANCE", sk, 2))
 
 
-BALANCES: Final = "BALANCE#"
+BALANCE_KEYS: Final = "BALANCE#"
 
 
 def is_balance(key: ItemKey) -> bool:
-    return key.sk.startswith(BALANCES)
+    return key.sk.startswith(BALANCE_KEYS)
 
 
 class WindowKey(NamedTuple):
@@ -151,14 +151,14 @@ class StandingKey(NamedTuple):
 
     @property
     def sk(self) -> str:
-        return f"{STANDINGS}{self.falcon_operation_id}"
+        return f"{STANDING_KEYS}{self.falcon_operation_id}"
 
     @classmethod
     def parse(cls, sk: str) -> Self:
         return cls(*fields_after("STANDING", sk, 1))
 
 
-STANDINGS: Final = "STANDING#"
+STANDING_KEYS: Final = "STANDING#"
 
 
 class BlockKey(NamedTuple):
@@ -166,14 +166,14 @@ class BlockKey(NamedTuple):
 
     @property
     def sk(self) -> str:
-        return f"{BLOCKS}{self.block_id}"
+        return f"{BLOCK_KEYS}{self.block_id}"
 
     @classmethod
     def parse(cls, sk: str) -> Self:
         return cls(*fields_after("BLOCK", sk, 1))
 
 
-BLOCKS: Final = "BLOCK#"
+BLOCK_KEYS: Final = "BLOCK#"
 
 
 class FindingKey(NamedTuple):
@@ -182,14 +182,14 @@ class FindingKey(NamedTuple):
 
     @property
     def sk(self) -> str:
-        return f"{FINDINGS}{self.kind}#{self.subject}"
+        return f"{FINDING_KEYS}{self.kind}#{self.subject}"
 
     @classmethod
     def parse(cls, sk: str) -> Self:
         return cls(*fields_after("FINDING", sk, 2))
 
 
-FINDINGS: Final = "FINDING#"
+FINDING_KEYS: Final = "FINDING#"
 
 
 class AttemptKey(NamedTuple):
@@ -200,7 +200,7 @@ class AttemptKey(NamedTuple):
 
     @property
     def item(self) -> ItemKey:
-        return ItemKey(refund_pk(self.falcon_operation_id), f"{ATTEMPTS}{self.attempt:02d}")
+        return ItemKey(refund_pk(self.falcon_operation_id), f"{ATTEMPT_KEYS}{self.attempt:02d}")
 
     @classmethod
     def parse(cls, key: ItemKey) -> Self:
@@ -212,7 +212,7 @@ class AttemptKey(NamedTuple):
         return found
 
 
-ATTEMPTS: Final = "ATTEMPT#"
+ATTEMPT_KEYS: Final = "ATTEMPT#"
 
 
 def refund_pk(falcon_operation_id: str) -> str:
@@ -264,11 +264,11 @@ class CutKey(NamedTuple):
 
     @property
     def item(self) -> ItemKey:
-        return ItemKey(STREAM_PK, f"{CUTS}{self.cut_at}")
+        return ItemKey(STREAM_PK, f"{CUT_KEYS}{self.cut_at}")
 
     @classmethod
     def parse(cls, sk: str) -> Self:
         return cls(*fields_after("CUT", sk, 1))
 
 
-CUTS: Final = "CUT#"
+CUT_KEYS: Final = "CUT#"

@@ -12,8 +12,8 @@ from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counting import add_to
 from falcon_balances.domain.cuts import Cut, ShardState
 from falcon_balances.domain.table_keys import (
-    ATTEMPTS,
-    BLOCKS,
+    ATTEMPT_KEYS,
+    BLOCK_KEYS,
     BalanceKey,
     ItemKey,
     is_balance,
@@ -123,7 +123,7 @@ class MemoryBalanceStore(Interruptible):
         due = [
             Authorization.from_attributes(key, said)
             for key, said in self.marks.items()
-            if key.sk.startswith(ATTEMPTS) and said.get("expiring") == partition
+            if key.sk.startswith(ATTEMPT_KEYS) and said.get("expiring") == partition
         ]
         found = (each for each in due if is_due(each.expiry, now))
         return sorted(found, key=lambda each: each.expiry)
@@ -147,7 +147,7 @@ class MemoryBalanceStore(Interruptible):
         return [
             Block.from_attributes(key, said)
             for key, said in self.marks.items()
-            if key.sk.startswith(BLOCKS)
+            if key.sk.startswith(BLOCK_KEYS)
         ]
 
     @interruptible

@@ -11,7 +11,7 @@ from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counted_order import (
-    MARKS,
+    MARK_KEYS,
     CountedOrder,
     LateKey,
     MarkKey,
@@ -28,8 +28,8 @@ from falcon_balances.domain.sale_operations import SaleOperation
 from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.standing import Standing
 from falcon_balances.domain.table_keys import (
-    FINDINGS,
-    STANDINGS,
+    FINDING_KEYS,
+    STANDING_KEYS,
     BalanceKey,
     BlockKey,
     CorrectionKey,
@@ -116,7 +116,7 @@ class MemoryMerchantReads(Interruptible):
         self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
     ) -> MarkPage:
         """As in DynamoDB, a page that is full may or may not be the last."""
-        keys = filter(self.is_indexed, self._marked(MARKS))
+        keys = filter(self.is_indexed, self._marked(MARK_KEYS))
         every = (mark_of(key, self._store.marks[key]) for key in keys)
         found = sorted(
             (mark for mark in every if start <= mark.order <= end),
@@ -162,7 +162,7 @@ class MemoryMerchantReads(Interruptible):
         keys = sorted(
             key
             for key, said in self._store.marks.items()
-            if key.sk.startswith(STANDINGS) and said.get("open") == self._pk
+            if key.sk.startswith(STANDING_KEYS) and said.get("open") == self._pk
         )
         known = [key for key in keys if self.is_indexed(key)]
         return [Standing.from_attributes(key, self._store.marks[key]) for key in known[:limit]]
@@ -189,7 +189,7 @@ class MemoryMerchantReads(Interruptible):
     def findings(self, after: str | None, limit: int) -> Sequence[KnownFinding]:
         found = [
             KnownFinding.from_attributes(key, said)
-            for key, said in self._items(FINDINGS)
+            for key, said in self._items(FINDING_KEYS)
             if after is None or key.sk > after
         ]
         return [each for each in found if each.is_shown][:limit]

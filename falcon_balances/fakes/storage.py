@@ -16,6 +16,7 @@ from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.domain.authorizations import Current
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.log_keys import merchant_prefix
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 from falcon_balances.domain.operations import PSP_STAGES, Segment, Stage
 from falcon_balances.domain.payout_states import PayoutState
@@ -169,7 +170,8 @@ class MemoryTransactionLog(Interruptible):
 
     @interruptible
     def segments_of(self, merchant_id: str, objects_max: int | None = None) -> Sequence[Segment]:
-        keys = [key for key in self.objects if f"/merchant_id={merchant_id}/" in key]
+        prefixes = tuple(merchant_prefix(stage, merchant_id) for stage in Stage)
+        keys = [key for key in self.objects if key.startswith(prefixes)]
         if objects_max is not None and len(keys) > objects_max:
             raise LogTooLargeError(merchant_id, objects_max)
         return [read_strictly(key, self.objects[key].body) for key in keys]

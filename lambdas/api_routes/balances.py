@@ -27,14 +27,17 @@ class BalanceRoutes:
     def __init__(self, context: RouteContext) -> None:
         self._context = context
         docs = documented(
-            "The balances, now or as they were",
-            "All money of the merchant. With `at`, as it was; with `source=log`, added up from the "
-            "transaction log instead of the table.",
+            "A merchant's balances, now or at a point in time",
+            "Every balance of the merchant. With `at`, as it was then; with `source=log`, added "
+            "up from the transaction log instead of the table.",
             BalanceDocumentV1 | BalancesAtV1,
             ETAG,
         )
-        docs["responses"][304] = {"description": "What you know is still so", "headers": ETAG}
-        one = docs | {"summary": "One balance, now or as it was"}
+        docs["responses"][304] = {
+            "description": "Not changed since the ETag that you sent",
+            "headers": ETAG,
+        }
+        one = docs | {"summary": "One balance, now or at a point in time"}
         context.get("/balances", self.balances, BalancesQuery, docs)
         context.get("/balances/<balance_shop_id>", self.balance, BalancesQuery, one)
 

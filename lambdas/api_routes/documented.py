@@ -1,25 +1,28 @@
-"""What OpenAPI says of a route: its summary, its answers, and the problems it may answer."""
+"""OpenAPI texts of a route: summary, description, answers and problems."""
 
 from typing import Any, Final
 
 from falcon_balances.contracts.problems import ProblemV1
 
 _PROBLEM: Final = {"application/problem+json": {"model": ProblemV1}}
-ETAG: Final = {"ETag": {"description": "For `If-None-Match`.", "schema": {"type": "string"}}}
+ETAG: Final = {"ETag": {"description": "To send as `If-None-Match`.", "schema": {"type": "string"}}}
 LINK: Final = {
-    "Link": {"description": '`rel="next"`, if there is more.', "schema": {"type": "string"}}
+    "Link": {
+        "description": 'The next page as `rel="next"`; absent on the last page.',
+        "schema": {"type": "string"},
+    }
 }
 
 
 def problem_answers(*statuses: int) -> dict[int, dict[str, Any]]:
     said = {
-        400: "Malformed: no JSON, or not UTF-8",
-        404: "Unknown, another's, or not closed yet",
-        405: "A method that this address does not know",
-        409: "What holds now does not allow it",
-        413: "Too large",
-        422: "Invalid: `errors` name the parameters or fields",
-        503: "The data cannot be had now",
+        400: "Malformed: the body must be one JSON object in UTF-8",
+        404: "Not found: unknown, not yours, or not closed yet",
+        405: "Method not allowed here",
+        409: "Conflicts with the current state",
+        413: "Path or query too long",
+        422: "Invalid: `errors` names the parameters or fields",
+        503: "The data cannot be read now: try again",
     }
     return {status: {"description": said[status], "content": _PROBLEM} for status in statuses}
 
@@ -51,4 +54,9 @@ def answered(model: Any, *statuses: int) -> dict[int, dict[str, Any]]:  # noqa: 
 
 def created(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a model
     answers = answered(model, 400, 409, 422)
-    return {"responses": {201: {**answers[200], "description": "Set aside now"}, **answers}}
+    return {
+        "responses": {
+            201: {**answers[200], "description": "The money was set aside now"},
+            **answers,
+        }
+    }

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from falcon_balances.adapters.ports import LogTooLargeError
 from falcon_balances.contracts.cursors import InvalidCursorError
+from falcon_balances.contracts.formats import expected
 from falcon_balances.contracts.problems import Problem
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.history import NotClosedError, NothingCountedError
@@ -31,7 +32,7 @@ Handler = Callable[..., Response[str]]
 
 
 class InvalidParameterError(Exception):
-    """A query parameter that its form alone could not refuse."""
+    """A query parameter whose value is refused although its format is right."""
 
     def __init__(self, parameter: str, detail: str) -> None:
         super().__init__(f"{parameter}: {detail}")
@@ -102,7 +103,7 @@ class Api:
         return answer | {"body": ""} if method == "HEAD" else answer
 
     def _refused_at_sight(self, method: str, event: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What needs no look at who asks: the same for everybody."""
+        """Refusals that do not depend on the caller."""
         path, query = event["rawPath"], event.get("rawQueryString", "")
         if len(path) > PATH_CHARACTERS_MAX or len(query) > QUERY_CHARACTERS_MAX:
             return _plain(self.problem(Problem.TOO_LARGE))
@@ -126,11 +127,11 @@ class Api:
         for name, value in parse_qsl(query, keep_blank_values=True):
             detail = None
             if name not in known:
-                detail = "no such parameter here"
+                detail = "unknown parameter"
             elif name in seen:
-                detail = "comes twice"
-            elif not value or "," in value:  # which the gateway would read as several
-                detail = "not of the form that it must have"
+                detail = "must be given only once"
+            elif not value or "," in value:  # the gateway reads a comma as several values
+                detail = "must not be empty or contain a comma"
             seen.add(name)
             if detail is not None:
                 return _plain(self._invalid([_parameter(name, detail)]))
@@ -175,7 +176,7 @@ class Api:
         return self.problem(Problem.INVALID, detail=_summary(errors), errors=errors)
 
     def _answer_refusals(self) -> None:
-        """404 for what is unknown, 422 for what is invalid."""
+        """Unknown things answer 404, invalid requests 422."""
 
         @self.app.not_found
         def not_found(_error: NotFoundError) -> Response[str]:
@@ -198,29 +199,30 @@ class Api:
             return self._invalid([_parameter("cursor", str(error))])
 
     def _answer_missing_data(self) -> None:
-        """404 for what is not closed, 503 when data cannot be had: never a zero, never a trace."""
+        """Periods not closed answer 404, unreadable data 503: never a zero, never a stack trace."""
 
         @self.app.exception_handler(NotClosedError)  # type: ignore[untyped-decorator]
         def not_closed(error: NotClosedError) -> Response[str]:
             until = None if error.closed_until is None else rfc3339(error.closed_until)
-            detail = "What is asked for is not complete yet: quarters of an hour are closed until "
-            return self.problem(
-                Problem.NOT_CLOSED, detail=f"{detail}{until or 'none yet'}.", closed_until=until
-            )
+            closed = "no quarter of an hour is closed yet"
+            if until is not None:
+                closed = f"quarters of an hour are closed until {until}"
+            detail = f"The requested period is not complete yet: {closed}."
+            return self.problem(Problem.NOT_CLOSED, detail=detail, closed_until=until)
 
         @self.app.exception_handler(LogTooLargeError)  # type: ignore[untyped-decorator]
         def log_too_large(error: LogTooLargeError) -> Response[str]:
             command = f"falcon audit replay --merchant {error.merchant_id}"
             return self.problem(
                 Problem.LOG_TOO_LARGE,
-                detail=f"More than {error.objects_max} log objects: use `{command}`.",
+                detail=f"The log has more than {error.objects_max} objects: use `{command}`.",
                 objects_max=error.objects_max,
                 command=command,
             )
 
         @self.app.exception_handler([TransientError, IntegrityError])  # type: ignore[untyped-decorator]
         def unavailable(error: TransientError | IntegrityError) -> Response[str]:
-            logger.error("data cannot be had", error=str(error))
+            logger.error("the data cannot be read", error=str(error))
             return self.problem(Problem.UNAVAILABLE, headers={"Retry-After": "1"})
 
 
@@ -249,7 +251,7 @@ def _parameter(name: str, detail: str) -> dict[str, str]:
 
 def _of_pydantic(error: Mapping[str, Any]) -> dict[str, str]:
     names = [str(part) for part in error["loc"] if part not in {"query", "path"}]
-    return _parameter(names[0] if names else "", str(error["msg"]))
+    return _parameter(names[0] if names else "", expected(error))
 
 
 def _summary(errors: list[dict[str, str]]) -> str:

@@ -18,10 +18,11 @@ class FindingRoutes:
     def __init__(self, context: RouteContext) -> None:
         self._context = context
         docs = documented(
-            "What does not fit",
-            "Refunds above their sale, in another currency or of an unknown sale, stages that "
-            "contradict each other, and the like: facts that were counted, and that a person "
-            "should look at. What fits again is not listed any more.",
+            "Operations that do not fit together",
+            "Refunds above their sale, in another currency than it or of an unknown sale, "
+            "stages that contradict each other, and similar. These operations were counted; a "
+            "person should check them. An entry disappears when its operations fit together "
+            "again.",
             FindingsV1,
             LINK,
         )

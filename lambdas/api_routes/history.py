@@ -25,9 +25,9 @@ class HistoryRoutes:
     def __init__(self, context: RouteContext) -> None:
         self._context = context
         docs = documented(
-            "A balance's history in quarters of an hour",
-            "Opening and closing of every quarter in which something was counted, and daily sums "
-            "by type, which are of operation dates.",
+            "A balance's history by quarter of an hour",
+            "Opening and closing figures of every quarter in which something was counted, and "
+            "daily sums by type and operation date.",
             HistoryV1,
         )
         context.get("/balances/<balance_shop_id>/history", self.history, HistoryQuery, docs)

@@ -29,9 +29,9 @@ class MerchantStatementRoutes:
         self._context = context
         docs = documented(
             "A month's statement",
-            "What was counted in the month: opening, lines with running balance, closing. It never "
-            "changes, and closing is the next month's opening. As JSON, or as CSV with "
-            "`format=csv`.",
+            "What was counted in the month: opening balance, lines with running balance, "
+            "closing balance. It never changes, and its closing balance is the next month's "
+            "opening balance. JSON, or CSV with `format=csv`.",
             MerchantStatementV1,
             LINK,
         )

@@ -32,16 +32,16 @@ class OperationRoutes:
     def __init__(self, context: RouteContext) -> None:
         self._context = context
         page = documented(
-            "Operations in the order they were counted",
-            "Paging neither skips nor repeats what was there when it began. `as_of` is that of the "
-            "index that is read, a little behind the one of the balances.",
+            "Operations in the order in which they were counted",
+            "Pages neither skip nor repeat an operation that existed when paging began. `as_of` "
+            "is the time of the index that is read, shortly behind that of the balances.",
             OperationPageV1,
             LINK,
         )
         story = documented(
-            "One operation's whole story",
-            "Its stages with their lines and log keys, when they were counted, the money set aside "
-            "for it, corrections, and the return of a payout.",
+            "Everything known about one operation",
+            "Its stages with lines, log keys and the time of counting; the money set aside for "
+            "it; corrections; the return of a payout.",
             OperationStoryV1,
         )
         context.get("/operations", self.operations, OperationsQuery, page)

@@ -12,12 +12,12 @@ from falcon_balances.contracts.cursors import InvalidCursorError
 from falcon_balances.contracts.queries import HISTORY_DAYS_MAX
 from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.history import parse_month, parse_quarter
-from falcon_balances.domain.table_keys import FINDINGS
+from falcon_balances.domain.table_keys import FINDING_KEYS
 from lambdas.api_routes.edge import InvalidParameterError
 
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
 OPERATION_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_FINDING: Final = re.compile(rf"{FINDINGS}[a-z_]+#{OPERATION_ID.pattern}")
+_FINDING: Final = re.compile(rf"{FINDING_KEYS}[a-z_]+#{OPERATION_ID.pattern}")
 
 
 def instant_of(name: str, text: str, parse: Callable[[str], datetime]) -> datetime:
@@ -43,14 +43,14 @@ def zone_of(name: str, text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones is no zone
-        raise InvalidParameterError(name, "no such IANA time zone") from None
+        raise InvalidParameterError(name, "unknown IANA time zone") from None
 
 
 def check_range(start: datetime, end: datetime) -> None:
     if start >= end:
         raise InvalidParameterError("to", "must be after `from`")
     if end - start > timedelta(days=HISTORY_DAYS_MAX):
-        raise InvalidParameterError("from", f"more than {HISTORY_DAYS_MAX} days before `to`")
+        raise InvalidParameterError("from", f"must be at most {HISTORY_DAYS_MAX} days before `to`")
 
 
 def order_of(position: str | None, start: str, end: str) -> str | None:

@@ -30,8 +30,8 @@ class TurnoverRoutes:
         self._context = context
         docs = documented(
             "A month's turnover by type and currency",
-            "By operation date, in UTC days; in any time zone with `source=log`. Says what it "
-            "learned of after the month had ended.",
+            "By operation date in UTC days, or in any time zone with `source=log`. Names what "
+            "was counted after the month had ended.",
             TurnoverV1,
         )
         context.get("/turnover", self.turnover, TurnoverQuery, docs)
@@ -85,7 +85,7 @@ class Turnover:
 
 def table_turnover(reads: MerchantReads, query: TurnoverQuery, late_max: int) -> Turnover:
     if query.time_zone != "UTC":
-        raise InvalidParameterError("time_zone", "another than UTC needs `source=log`")
+        raise InvalidParameterError("time_zone", "a time zone other than UTC requires `source=log`")
     start, end = month_of("month", query.month)
     learned = Turnover(late=reads.late(query.month, late_max))
     for day in reads.days(start.date().isoformat(), last_day_before(end)):

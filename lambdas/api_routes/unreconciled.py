@@ -27,9 +27,9 @@ class UnreconciledRoutes:
     def __init__(self, context: RouteContext) -> None:
         self._context = context
         docs = documented(
-            "What awaits reconciliation",
-            "Confirmed without reconciled, reconciled without confirmed, and pairs that differ; "
-            "with age, and sums by PSP.",
+            "Operations that are not reconciled",
+            "Operations that are confirmed but not reconciled, reconciled but not confirmed, or "
+            "whose two stages differ; with their age, and sums by PSP.",
             UnreconciledV1,
             LINK,
         )
@@ -46,7 +46,7 @@ class UnreconciledRoutes:
         if len(found) > OPEN_MAX:
             raise InvalidParameterError(
                 "older_than_days",
-                f"more than {OPEN_MAX} operations are open: use `falcon audit reconcile`",
+                f"more than {OPEN_MAX} operations are open: use `falcon audit trial-balance`",
             )
         if not found:
             self._context.check_known(sources)

@@ -106,7 +106,7 @@ def _execute(
     bad message never holds up the good ones.
     """
     if seconds_left() < EXECUTION_S_MAX:
-        logger.warning("no time left to begin an execution", messages=len(chunk))
+        logger.warning("not enough time left to begin an execution", messages=len(chunk))
         return
     try:
         answer = executions.run(SplitterInput(stage=Stage(settings.stage), messages=tuple(chunk)))

@@ -39,7 +39,7 @@ def _outcome(message: DecidedMessage, claims: PayoutClaims) -> PayoutOutcomeV1:
     if message.rejection is not None:
         return PayoutOutcomeV1.of_rejected(message.event, message.rejection, message.first)
     if message.claim is None:
-        raise IntegrityError(f"message {message.message_id}: neither decided nor rejected")
+        raise IntegrityError(f"message {message.message_id}: was neither decided nor rejected")
     _to_paid(message.claim, claims)
     return PayoutOutcomeV1.of(message.event, message.claim)
 
@@ -51,7 +51,9 @@ def _to_paid(claim: ClaimV1, claims: PayoutClaims) -> None:
     for outcome in outcomes:
         # After `logging` it can only be paid already, by another attempt at the same message.
         if not isinstance(outcome, ConditionFailed):
-            raise TransientError(f"payout {claim.falcon_operation_id}: others were faster")
+            raise TransientError(
+                f"payout {claim.falcon_operation_id}: another process changed it first"
+            )
 
 
 @cache

@@ -109,7 +109,7 @@ def _direct(message: ValidMessage) -> DirectOperation:
 def _conflict(operation: DirectOperation) -> Rejection:
     named = "payout_id, return_id" if isinstance(operation, PayoutReturn) else "payout_id"
     return Rejection(
-        code=RejectionCode.ID_CONFLICT, reason=f"{named}: known already, with another content"
+        code=RejectionCode.ID_CONFLICT, reason=f"{named}: already known with different content"
     )
 
 
@@ -179,7 +179,7 @@ def _short_of(
     """What is available, where it was not enough; None where others were faster."""
     there, short = outcomes
     if isinstance(there, ConditionFailed):
-        raise IntegrityError(f"a block without a claim: {operation_id}")
+        raise IntegrityError(f"block {operation_id} has no claim")
     return spendable(short.attributes, logged) if isinstance(short, ConditionFailed) else None
 
 
@@ -208,7 +208,8 @@ def _decide_return(
             return there
         if isinstance(there, ConditionFailed):
             raise RejectedOperation(
-                RejectionCode.NOT_PAID, "amount: more than was paid and has not come back yet"
+                RejectionCode.NOT_PAID,
+                "amount: must not exceed what was paid and has not been returned",
             )
         delay_s = next(patience.contention, None)
         if delay_s is None:
@@ -223,7 +224,9 @@ def _paid(returned: PayoutReturn, ports: DeciderPorts, patience: _Patience) -> t
     if payout is not None and payout.state in UNDER_WAY:
         raise TransientError(f"payout {payout.falcon_operation_id} is {payout.state}")
     if payout is None or payout.state != PayoutState.PAID:
-        raise RejectedOperation(RejectionCode.NOT_PAID, "payout_id: no such payout was paid")
+        raise RejectedOperation(
+            RejectionCode.NOT_PAID, "payout_id: no payout with this id was paid"
+        )
     (line,) = payout.lines_of(payout.segments[0])
     if (line.balance_shop_id, line.currency) != (
         returned.balance_shop_id,

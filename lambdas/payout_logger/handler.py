@@ -52,7 +52,9 @@ def _to_be_logged(claim: ClaimV1, claims: PayoutClaims) -> ClaimV1:
     if outcomes:
         (outcome,) = outcomes
         if not isinstance(outcome, ConditionFailed):
-            raise TransientError(f"payout {claim.falcon_operation_id}: others were faster")
+            raise TransientError(
+                f"payout {claim.falcon_operation_id}: another process changed it first"
+            )
         state = outcome.attributes["state"]
     return claim.model_copy(update={"state": str(state)})
 

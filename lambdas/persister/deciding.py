@@ -46,7 +46,7 @@ def decide(claims: EventClaims, message: SplitMessage, now: datetime) -> Decisio
     existing = claims.claim(ours)
     if existing is not None and existing.fingerprint != ours.fingerprint:
         raise RejectedOperation(
-            RejectionCode.ID_CONFLICT, "external_reference: known already, with another content"
+            RejectionCode.ID_CONFLICT, "external_reference: already known with different content"
         )
     return _with_earlier(claims, existing or ours)
 
@@ -58,7 +58,7 @@ def _less_its_predecessor(claims: EventClaims, ours: ClaimV1, now: datetime) -> 
         return ours.revising(predecessor)
     if now - parse_rfc3339(ours.received_at) > WAIT_MAX:
         raise RejectedOperation(
-            RejectionCode.REVISION, "revision: the one before it did not come within 20 hours"
+            RejectionCode.REVISION, "revision: the previous revision did not arrive within 20 hours"
         )
     raise NotYetError
 

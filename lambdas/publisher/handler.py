@@ -78,7 +78,7 @@ def _claims_of(message: PersistedMessage, claims: EventClaims) -> Iterator[Claim
         in_stage = staged(ours.stage, revision)
         earlier = claims.find(ours.falcon_operation_id, in_stage)
         if earlier is None:
-            raise IntegrityError(f"a claim is gone: {ours.falcon_operation_id} {in_stage}")
+            raise IntegrityError(f"the claim of {ours.falcon_operation_id} {in_stage} is missing")
         yield earlier
     yield ours
 
@@ -100,7 +100,7 @@ def _publish_all(
             wait(delay_s)
         entries = [entries[position] for position in stream.publish(entries)]
     if entries:
-        raise TransientError(f"{len(entries)} records not taken by the stream")
+        raise TransientError(f"the stream refused {len(entries)} of the records")
 
 
 @cache

@@ -42,7 +42,7 @@ def lambda_handler(_event: dict[str, Any], _context: "LambdaContext") -> dict[st
     not_reconciled = run.overdue + run.invalid + len(run.flawed)
     metrics.add_metric(name="NotReconciled", unit="Count", value=not_reconciled)
     for key in run.flawed:
-        logger.error("the log holds what it should not", extra={"key": key})
+        logger.error("the log holds flawed objects or foreign keys", extra={"key": key})
     if not_reconciled:
         logger.error("not reconciled", extra={"reports": run.reports, "overdue": run.overdue})
     return asdict(run)

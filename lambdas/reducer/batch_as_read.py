@@ -59,7 +59,9 @@ class Batch:
         if isinstance(ours, CutRecordV1):
             cut = ours.to_cut()
             if not is_believable(cut, record.arrived_at):
-                raise RejectedOperation(RejectionCode.RECORD, "cut_at, shards: not to be believed")
+                raise RejectedOperation(
+                    RejectionCode.RECORD, "cut_at, shards: not a cut that the cutter can have sent"
+                )
             self.floor = newest([self.floor, closed_until(cut.cut_at)])
             self.cuts.append(cut)
             return
@@ -108,7 +110,9 @@ class Batch:
     def hold_back(self, store: BalanceStore) -> None:
         """Revisions that cannot be counted yet leave the batch, to be parked."""
         held = without_predecessor(list(self.revisions.values()), store)
-        self.parked += [(each.record, "after: that revision is not counted") for each in held]
+        self.parked += [
+            (each.record, "after: the revision that it names is not counted yet") for each in held
+        ]
         self.parts = _without({each.record for each in held}, self.parts)
 
     def met_again(self, parked: frozenset[str]) -> frozenset[str]:
@@ -130,5 +134,6 @@ def check_same(part: CountablePart, there: Mapping[str, str | int]) -> None:
     attributes = part.mark.attributes
     if any(attributes.get(name) != there.get(name) for name in _SAID_BY_THE_RECORD):
         raise RejectedOperation(
-            RejectionCode.RECORD, "record: not the segment that was counted under this identity"
+            RejectionCode.RECORD,
+            "record: differs from the segment that was counted under this identity",
         )

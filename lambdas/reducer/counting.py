@@ -45,7 +45,9 @@ def count(group: Sequence[CountablePart], batch: Batch, ports: ReducerPorts) -> 
         if any(isinstance(outcome, TryAgain) for outcome in outcomes):
             ports.wait(delay_s)
     if pending:
-        raise TransientError(f"{len(pending)} segments not counted after {ATTEMPTS} attempts")
+        raise TransientError(
+            f"{len(pending)} of the segments were not counted in {ATTEMPTS} attempts"
+        )
 
 
 def note_negative(batch: Batch, ports: ReducerPorts) -> None:
@@ -121,7 +123,7 @@ def end_left_over(batch: Batch, ports: ReducerPorts) -> None:
                 break
             ports.wait(delay_s)
         else:
-            raise TransientError(f"{key.sk} not ended after {ATTEMPTS} attempts")
+            raise TransientError(f"{key.sk} was not ended in {ATTEMPTS} attempts")
 
 
 def _not_yet_counted(

@@ -49,7 +49,7 @@ class First:
         return self.contradiction.to_contradiction(*operation)
 
 
-class Counted(Protocol):
+class CountedBatch(Protocol):
     """A batch that is counted."""
 
     @property
@@ -60,7 +60,7 @@ class Counted(Protocol):
     def is_refused_at(self, mark_key: ItemKey) -> bool: ...
 
 
-def follow_up(batch: Counted, store: BalanceStore, wait: Callable[[float], object]) -> None:
+def follow_up(batch: CountedBatch, store: BalanceStore, wait: Callable[[float], object]) -> None:
     firsts = [each for each in batch.firsts if not batch.is_refused_at(each.mark_key)]
     for first in firsts:
         if first.settled is not None:
@@ -89,7 +89,7 @@ def _settle(
         )
 
 
-def _sales(batch: Counted) -> dict[ItemKey, datetime]:
+def _sales(batch: CountedBatch) -> dict[ItemKey, datetime]:
     """Those that the batch changed: what was traced of a sale changes nothing of it."""
     return {
         each.part.sale.item: arrived_at

@@ -20,6 +20,7 @@ from falcon_balances.domain.known_findings import (
     contradiction_writes,
     finding_writes,
 )
+from falcon_balances.domain.sale_keys import SALE_KEYS
 from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.standing import Standing
 from falcon_balances.domain.table_keys import ItemKey
@@ -29,7 +30,6 @@ from falcon_balances.observability import metrics
 ATTEMPTS: Final = 6
 _FIRST_DELAY_S: Final = 0.05
 _KEYS_PER_GET: Final = 100  # of BatchGetItem
-_SALE: Final = "SALE#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Looking:
                 return
             self.wait(delay_s)
             said = self.store.items([key])[key]
-        raise TransientError(f"{key.sk}: changed all the time while it was looked at")
+        raise TransientError(f"{key.sk}: gave up after {ATTEMPTS} conflicting transactions")
 
     def at_contradictions(self, said: Iterable[tuple[Contradiction, datetime]]) -> None:
         for contradiction, arrived_at in said:
@@ -71,12 +71,12 @@ class Looking:
             if not any(isinstance(each, TryAgain) for each in outcomes):
                 return not outcomes
             self.wait(delay_s)
-        raise TransientError(f"{write.key.sk}: others were writing all the time")
+        raise TransientError(f"{write.key.sk}: gave up after {ATTEMPTS} conflicting transactions")
 
 
 def _look(key: ItemKey, said: Mapping[str, str | int]) -> tuple[Subject, list[Finding]]:
     version, found = int(said["version"]), str(said.get("found", ""))
-    if key.sk.startswith(_SALE):
+    if key.sk.startswith(SALE_KEYS):
         sale = Sale.from_attributes(key, said)
         subject = Subject(key, version, found, sale.sale.psp_id, sale.sale.reference)
         return subject, findings_of_sale(sale)

@@ -3,8 +3,8 @@
 Input     the scheduler's event, or a person's; it is not looked at
 Output    manifests written, objects sealed, and what was odd about the log
 Retries   safe: a manifest is written once, and the next run goes on where the last one ended
-Errors    TransientError; IntegrityError where the last manifest is not as it was written and
-          signed, or a number is left out: it says which, and seals nothing until that is settled
+Errors    TransientError; IntegrityError where the last manifest was not written by the sealer or
+          one is missing: it names which, and seals nothing until a person has settled it
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str
             tell=_tell,
         )
     except IntegrityError as error:
-        logger.error("a manifest is not ours", extra={"reason": str(error)})
+        logger.error("the last manifest cannot be trusted", extra={"reason": str(error)})
         metrics.add_metric(name="LogTampered", unit="Count", value=1)
         raise
     metrics.add_metric(name="ObjectsSealed", unit="Count", value=run.objects)
@@ -57,9 +57,12 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str
 def _tell(keys: Sequence[str], unaccounted: int = 0) -> None:
     """Written at once: a metric that waits for the end is lost with a function that times out."""
     if unaccounted:
-        logger.error("other objects than were sealed", extra={"unaccounted": unaccounted})
+        logger.error(
+            "the number of log objects differs from the number sealed",
+            extra={"unaccounted": unaccounted},
+        )
     for key in keys:
-        logger.error("the log holds what it should not", extra={"key": key})
+        logger.error("the log holds flawed objects or foreign keys", extra={"key": key})
     tampered = len(keys) + abs(unaccounted)
     metrics.add_metric(name="LogTampered", unit="Count", value=tampered)
     metrics.flush_metrics()

@@ -120,7 +120,7 @@ def _read(log: LogVersions, versions: Sequence[ObjectVersion]) -> list[SealedObj
 def _sealed(log: LogVersions, version: ObjectVersion) -> SealedObject:
     """Whatever lies there becomes a leaf: one object never holds up all others."""
     if version.size > OBJECT_BYTES_MAX:
-        digest, flaw = log.digest(version), "larger than any that the log's writer writes"
+        digest, flaw = log.digest(version), "larger than a log object can be"
         return SealedObject(version.key, version.version_id, version.size, digest, {}, flaw)
     body = log.read(version)
     try:

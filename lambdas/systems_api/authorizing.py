@@ -25,7 +25,7 @@ from falcon_balances.domain.refund_authorization import (
 )
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters, PutMark, TableWrite
-from lambdas.systems_api.blocking import contention_delays
+from lambdas.systems_api.blocking import ATTEMPTS, contention_delays
 
 Wait = Callable[[float], object]
 ReadLog = Callable[[Block], LoggedMoney | None]
@@ -83,7 +83,9 @@ def request_authorization(
         if no is not None and not store.transact([PutMark(no.key, no.attributes())]):
             return Held(no, is_new=True)
         wait(delay_s)
-    raise TransientError(f"refund {asked.falcon_operation_id}: others were faster all the time")
+    raise TransientError(
+        f"refund {asked.falcon_operation_id}: gave up after {ATTEMPTS} conflicting transactions"
+    )
 
 
 def _same(asked: Authorization, said: Mapping[str, str | int], store: BalanceStore) -> Held:

@@ -55,7 +55,9 @@ def request_block(
         if decided is not None:
             return decided
         wait(delay_s)
-    raise TransientError(f"block {block.block_id}: others were faster {ATTEMPTS} times")
+    raise TransientError(
+        f"block {block.block_id}: gave up after {ATTEMPTS} conflicting transactions"
+    )
 
 
 def _decided(
@@ -66,7 +68,7 @@ def _decided(
     if isinstance(there, ConditionFailed):
         return _same(block, Block.from_attributes(block.key, there.attributes))
     if any(isinstance(each, ConditionFailed) for each in counted):
-        raise BlockConflictError("external_reference", "this refund has been counted already")
+        raise BlockConflictError("external_reference", "this refund was already counted")
     if isinstance(short, ConditionFailed):
         available = spendable(short.attributes, logged)
         if available is not None and available < block.amount:
@@ -88,7 +90,7 @@ def _refuse(refused: Block, store: BalanceStore) -> Block | None:
 def _same(asked: Block, there: Block) -> Block:
     field = asked.differs_from(there)
     if field is not None:
-        raise BlockConflictError(field, "this key was used before with another value", there)
+        raise BlockConflictError(field, "this key was already used with a different value", there)
     return there
 
 
@@ -99,11 +101,13 @@ def release(block: Block, by: str, now: datetime, store: BalanceStore, wait: Wai
     """
     for delay_s in contention_delays():
         if block.purpose is Purpose.PAYOUT:
-            raise BlockConflictError("purpose", "a payout's block ends with its payout", block)
+            raise BlockConflictError(
+                "purpose", "a payout's block cannot be released: it ends with its payout", block
+            )
         if block.status is BlockStatus.RELEASED:
             return block
         if block.status is not BlockStatus.ACTIVE:
-            raise BlockConflictError("status", f"the block is {block.status}", block)
+            raise BlockConflictError("status", f"the block is already {block.status}", block)
         outcomes = store.transact(ending_writes(block, BlockStatus.RELEASED, now, by))
         if not outcomes:
             store.set_negative_since(block.balance_key, None)
@@ -112,7 +116,9 @@ def release(block: Block, by: str, now: datetime, store: BalanceStore, wait: Wai
             block = Block.from_attributes(block.key, outcomes[0].attributes)
         elif any(isinstance(outcome, TryAgain) for outcome in outcomes):
             wait(delay_s)
-    raise TransientError(f"release of {block.block_id}: others were faster {ATTEMPTS} times")
+    raise TransientError(
+        f"release of {block.block_id}: gave up after {ATTEMPTS} conflicting transactions"
+    )
 
 
 def contention_delays() -> Iterator[float]:

@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from falcon_balances.adapters.authorizing import end_authorization, find_authorization
 from falcon_balances.contracts.blocks import BlockListV1, BlockRequestV1, BlockV1, is_id
+from falcon_balances.contracts.formats import ID_PATTERN, WORDS
 from falcon_balances.contracts.problems import Problem
 from falcon_balances.domain.blocks import Block, BlockStatus
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
@@ -32,7 +33,7 @@ class BlockRoutes:
             self.create_block,
             body=BlockRequestV1,
             summary="Set money aside",
-            description="Decided once under the `Idempotency-Key`: asked again, the same answer.",
+            description="Decided once per `Idempotency-Key`: the same request, the same answer.",
             **created(BlockV1),
         )
         context.add(
@@ -53,7 +54,7 @@ class BlockRoutes:
             "POST",
             "/blocks/<block_id>/release",
             self.release_block,
-            summary="Give back what was set aside",
+            summary="Release a block",
             responses=answered(BlockV1, 409),
         )
         self._answer_conflicts()
@@ -64,7 +65,7 @@ class BlockRoutes:
         key = self._api.app.current_event.headers.get("idempotency-key", "")
         if not is_id(key):
             raise RejectedOperation(
-                RejectionCode.ID, "Idempotency-Key: missing, or not of an id's form"
+                RejectionCode.ID, f"Idempotency-Key: must be {WORDS[ID_PATTERN]}"
             )
         asked = BlockRequestV1.validated(body_of(self._api))
         merchant = _with_balance(merchant_id, asked.balance_shop_id, asked.currency)
@@ -107,7 +108,7 @@ class BlockRoutes:
         return self._api.problem(
             Problem.INSUFFICIENT,
             field="amount",
-            errors=[{"pointer": "/amount", "detail": "more than is available"}],
+            errors=[{"pointer": "/amount", "detail": "exceeds what is available"}],
             detail=f"amount: more than the {document.available} {document.currency} that were "
             "available when this was first asked",
             available=document.available,
@@ -137,7 +138,7 @@ def _with_balance(merchant_id: str, balance_shop_id: str, currency: str) -> Merc
     if not merchant.has(balance_shop_id, currency):
         raise RejectedOperation(
             RejectionCode.NO_BALANCE_SHOP,
-            "balance_shop_id, currency: the merchant has no such balance shop in this currency",
+            "balance_shop_id, currency: the merchant has no balance of this shop in this currency",
         )
     return merchant
 

@@ -54,7 +54,7 @@ api.add(
     "GET",
     "/v1/systems/freshness",
     show_freshness,
-    summary="How far the balances are, and what waits before them",
+    summary="How up to date the balances are, and what is still queued",
     responses=answered(FreshnessV1),
     tags=["systems"],
     operation_id="systems_show_freshness",

@@ -34,10 +34,11 @@ class RefundAuthorizationRoutes:
             "/refund-authorizations",
             self.authorize_refund,
             body=RefundAuthorizationRequestV1,
-            summary="May this refund be made?",
-            description="The refund itself, split as it would be now: yes with a block for each "
-            "balance that it will lower, or no with what was available, or left of its sale. "
-            "Decided once for each `attempt`.",
+            summary="Authorize a refund",
+            description="The body describes the refund, which is split as it would be now. If "
+            "it is authorized, a block is made for each balance that it will lower; if it is "
+            "refused, the answer says what was available, or what is left of its sale. Decided "
+            "once per `attempt`.",
             **created(RefundAuthorizationV1),
         )
         self._answer_conflicts()
@@ -50,7 +51,8 @@ class RefundAuthorizationRoutes:
         event = split(refund, adapters.directory().histories(context_keys(refund)))
         if event.named_merchant_id != merchant_id:
             raise RejectedOperation(
-                RejectionCode.UNKNOWN_MERCHANT, "local_merchant_id, shop_id: not this merchant's"
+                RejectionCode.UNKNOWN_MERCHANT,
+                "local_merchant_id, shop_id: belong to another merchant",
             )
         debits = debits_of(event.segments)
         merchant_ids = sorted({each.merchant_id for each in debits})

@@ -13,6 +13,13 @@ def sealed(tmp_path_factory) -> SealedLog:
     return sealed_log(tmp_path_factory.mktemp("sealed") / "s", split(objects(EVENTS), MANIFESTS))
 
 
+@pytest.fixture(scope="session")
+def fewer(tmp_path_factory) -> SealedLog:
+    """A thousand objects, in twelve manifests too: for what is checked hundreds of times."""
+    some = split(objects(EVENTS // 10), MANIFESTS)
+    return sealed_log(tmp_path_factory.mktemp("fewer") / "s", some)
+
+
 @pytest.fixture
 def small(tmp_path) -> SealedLog:
     return sealed_log(tmp_path / "small", split(objects(9, 3), 3))

@@ -9,7 +9,7 @@ from falcon_balances.audit.log_objects import (
     Partition,
     Selection,
 )
-from falcon_balances.domain.log_grammar import is_object_name
+from falcon_balances.domain.log_keys import is_object_name
 
 Objects = dict[str, bytes]
 

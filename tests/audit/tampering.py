@@ -7,14 +7,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from falcon_balances.audit.verifier.verification import verify
 from tests.audit.sealed import SealedLog
 
 EVENTS = 4_550  # 10,010 objects
 PLACES = 50
 MANIFESTS = 12
-# One at a time takes minutes: all fifty in CI.
+# One at a time takes longer: all fifty in CI.
 PLACES_ALONE = PLACES if "CI" in os.environ else 5  # noqa: TID251 - as tests/conftest.py does
+# Hundreds of checks of thousands of objects, by lines that other tests run too.
+MANY_TIMES = pytest.mark.no_cover
 
 
 def check(sealed: SealedLog, **options) -> set[str]:

@@ -10,7 +10,7 @@ from falcon_balances.audit.log_folder import LogFolder
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.movements import FIGURES, explain
 from falcon_balances.audit.replay import replay
-from falcon_balances.domain.log_format import log_key
+from falcon_balances.domain.log_keys import log_key
 from falcon_balances.domain.operations import OperationType, Stage
 from generated.logs import objects_of, write
 from tests.audit.definition import defined, world

@@ -35,8 +35,8 @@ def first_line(before: str, after: str):
 OF_A_KEY = "stage, merchant_id, operation, date, revision or part"
 CSV_FLAWS = [
     (first_line('"EUR"', '"XXX"'), "unknown currency"),
-    (first_line('"EUR"', '"JPY"'), "an amount that is not at its currency's full scale"),
-    (first_line('"capture"', '"gift"'), "type"),
+    (first_line('"EUR"', '"JPY"'), "amount is not written with all decimals of its currency"),
+    (first_line('"capture"', '"gift"'), "unknown type"),
     (
         first_line('"confirmed"', '"settled"'),
         OF_A_KEY,
@@ -46,13 +46,13 @@ CSV_FLAWS = [
     (first_line('"2026-10-01T10:00:00Z"', '"01.10.26"'), "stage, merchant_id, operation, date"),
     (first_line('"bs-m', '"bs,m'), "commas or quotes"),
     (first_line('"bs-m', '"bs""m'), "commas or quotes"),
-    (first_line('"bs-m', '"bs\xe9m'), "a character that no field has"),
-    (first_line('"psp-1"', '"psp\xe9"'), "a character that no field has"),
-    (first_line('"psp-1"', '"psp\x1b"'), "a character that no field has"),
+    (first_line('"bs-m', '"bs\xe9m'), "a character that no field may contain"),
+    (first_line('"psp-1"', '"psp\xe9"'), "a character that no field may contain"),
+    (first_line('"psp-1"', '"psp\x1b"'), "a character that no field may contain"),
     (first_line('"psp-1"', "psp-1"), "commas or quotes"),
     (first_line('"psp-1"', '"psp-1","psp-1"'), "commas or quotes"),
-    (first_line(",1,2,", ",3,2,"), "no key of the log"),
-    (first_line(",1,2,", ",0,2,"), "no key of the log"),
+    (first_line(",1,2,", ",3,2,"), "not a key of the log"),
+    (first_line(",1,2,", ",0,2,"), "not a key of the log"),
     (first_line(",1,2,", ",01,2,"), OF_A_KEY),
     (first_line(",1,2,", ",1.0,2,"), OF_A_KEY),
     (
@@ -62,7 +62,10 @@ CSV_FLAWS = [
     (first_line(",1,2,", ",,1,"), OF_A_KEY),
     (first_line(",1,2,", ",,2,"), OF_A_KEY),
     (lambda lines: [lines[0], b"", *lines[2:]], "commas or quotes"),
-    (lambda lines: [lines[0], lines[1] + b"\r", *lines[2:]], "a character that no field has"),
+    (
+        lambda lines: [lines[0], lines[1] + b"\r", *lines[2:]],
+        "a character that no field may contain",
+    ),
 ]
 
 
@@ -154,20 +157,20 @@ def test_a_row_group_too_large_to_be_ours_isrefused(tmp_path, monkeypatch):
 
 
 PARQUET_FLAWS = [
-    ("amount", Decimal("1.0050"), "an amount that is not at its currency's full scale"),
+    ("amount", Decimal("1.0050"), "amount is not written with all decimals of its currency"),
     ("amount", None, "no amount"),
-    ("amount", Decimal("922337203685477.5808"), "an amount that is not at its"),
+    ("amount", Decimal("922337203685477.5808"), "amount is not written with"),
     ("currency", "XXX", "unknown currency"),
     ("currency", None, "no currency"),
-    ("type", "gift", "type"),
+    ("type", "gift", "unknown type"),
     ("uuid", "0" * 36, "uuid"),
     ("uuid", None, "no uuid"),
-    ("part", 3, "no key of the log"),
+    ("part", 3, "not a key of the log"),
     ("parts", -1, "stage, merchant_id"),
     ("operation_date", "2026-02-30T10:00:00Z", "day is out of range"),
-    ("falcon_operation_id", "0012", "no key of the log"),
-    ("balance_shop_id", "a,b", "balance_shop_id: a character that no field has"),
-    ("balance_shop_id", "caf\xe9", "balance_shop_id: a character that no field has"),
+    ("falcon_operation_id", "0012", "not a key of the log"),
+    ("balance_shop_id", "a,b", "balance_shop_id: a character that no field may contain"),
+    ("balance_shop_id", "caf\xe9", "balance_shop_id: a character that no field may contain"),
 ]
 
 

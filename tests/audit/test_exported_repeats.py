@@ -68,7 +68,7 @@ def test_an_event_that_lacks_a_part_is_found(tmp_path, suffix):
     replayed = replay_exported(export(left, tmp_path, suffix), EVERYTHING)
     [finding] = replayed.findings
     assert (finding.key, finding.problem) == (f"log.{suffix}", "part_missing")
-    assert finding.detail.endswith("part 2 of 2 is nowhere")
+    assert finding.detail.endswith("missing: part 2 of 2")
     assert replayed.sums == replay(MemoryLog(left), EVERYTHING).sums
     of_one = Selection(merchant_id="m-3")
     assert replay_exported(tmp_path / f"log.{suffix}", of_one).findings == []

@@ -154,7 +154,7 @@ def test_a_merchant_s_explanation_names_them(falcon):
     assert said[0]["amounts"][0]["figures"]["refunded"] == "121.00"
     assert "refunded 121.00" in falcon(*words)
     past = json.loads(falcon(*words, "--at", "2027-01-01T00:00:00Z", "--json"))
-    assert past["does_not_fit"].startswith("not looked at")
+    assert past["does_not_fit"].startswith("not shown with --at")
     assert json.loads(falcon("explain", "--merchant", "m-a", "--json"))["does_not_fit"] == []
 
 

@@ -24,7 +24,8 @@ from falcon_balances.contracts.log_objects import FlawedObjectError, read_strict
 from falcon_balances.contracts.stream_records import parse_stream_record
 from falcon_balances.domain.errors import RejectedOperation
 from falcon_balances.domain.identity import balance_operation_uuid, uuid5_text
-from falcon_balances.domain.log_grammar import COLUMNS, HEADER, is_object_name
+from falcon_balances.domain.log_grammar import COLUMNS, HEADER
+from falcon_balances.domain.log_keys import is_object_name
 from falcon_balances.domain.operations import OperationType
 from tests.audit.logs import MemoryLog
 

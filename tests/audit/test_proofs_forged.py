@@ -108,7 +108,7 @@ def test_an_older_claim_does_not_count(files, proof, checked, shown):
     for leaves in ([own], [], [own, own], last["leaves"][:-1]):
         forged = proof | {"manifests": [*older["manifests"], last | {"leaves": leaves}]}
         assert checked(forged).problems
-    assert "unreadable: the merchant's own leaf: one, in the last part" in {
+    assert "unreadable: the merchant's own leaf must occur once, in the last part" in {
         each.what.partition("; ")[0]
         for each in checked(
             proof | {"manifests": [*older["manifests"], *proof["manifests"][shown:]]}
@@ -121,18 +121,20 @@ def test_a_part_in_the_middle_cannot_be_left_out(proof, checked, lacking):
     """Nor emptied: the last manifest's leaf counts what was in it."""
     without = list(proof["manifests"])
     part = without.pop(lacking)
-    assert "the objects do not add up to what was sealed of it" in said_of(
+    assert "the objects do not add up to the merchant's sealed totals" in said_of(
         proof | {"manifests": without}, checked
     )
     emptied = list(proof["manifests"])
     emptied[lacking] = part | {"leaves": []}
-    assert "a part without leaves" in said_of(proof | {"manifests": emptied}, checked)
+    assert "the part has no leaves" in said_of(proof | {"manifests": emptied}, checked)
 
 
 def test_two_claims_in_a_part_are_refused_even_where_they_say_the_same(proof, checked):
     last = proof["manifests"][-1]
     last["leaves"].append(claim_of(last))
-    assert said_of(proof, checked) == {"unreadable: the merchant's own leaf: one, in the last part"}
+    assert said_of(proof, checked) == {
+        "unreadable: the merchant's own leaf must occur once, in the last part"
+    }
 
 
 def test_objects_signed_later_for_an_older_manifest_are_not_bound_to_the_anchor(proof, checked):
@@ -158,11 +160,14 @@ def test_objects_signed_later_for_an_older_manifest_are_not_bound_to_the_anchor(
             {"leaf": leaf.decode(), "path": path} for leaf, path in zip(leaves, paths, strict=True)
         ],
     }
-    unbound = "its head is not the one that the manifests after it follow from"
+    unbound = "its head is not the one that the next manifest names"
     lacks = "its bytes are not those that were sealed"
     assert said_of(proof, checked) == {unbound, lacks}
     proof["heads"][0] = head.decode()
-    assert said_of(proof, checked) == {"it does not follow from the one before", lacks}
+    assert said_of(proof, checked) == {
+        "its `previous` is not the hash of the head before it",
+        lacks,
+    }
 
 
 @pytest.mark.parametrize(
@@ -204,5 +209,5 @@ def test_hostile_parts_are_said_and_end_nothing(proof, checked, path, value):
     ],
 )
 def test_what_is_no_proof_is_said(proof, checked, changed):
-    with pytest.raises(NotWrittenSoError, match="is no proof"):
+    with pytest.raises(NotWrittenSoError, match="is not a proof"):
         checked(proof | changed)

@@ -139,7 +139,7 @@ def test_the_log_of_another_stage(falcon, settled):
         (("--from", "2026-02-30"), "--from"),
         (("--statement", "nowhere.csv"), "nowhere.csv"),
         (("--statement", "."), "--statement"),
-        (("--log", "nowhere"), "is no folder"),
+        (("--log", "nowhere"), "is not a folder"),
     ],
 )
 def test_wrong_options_are_said(falcon, settled, options, said):

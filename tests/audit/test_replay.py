@@ -194,35 +194,35 @@ def row(*changes: tuple[int, str]) -> bytes:
 BODY = objects_of(CAPTURE)[KEY]
 
 FLAWED = [
-    (b"", "header or line end missing"),
-    (BODY[:-1], "header or line end missing"),
-    (BODY[:-20] + b"\n", "line 3: 10 columns"),
-    (BODY[: len(HEADER) + 1], "header or line end missing"),
-    (BODY + b"\n", "line 4: 1 columns"),
-    (BODY.replace(b"\n", b"\r\n"), "header or line end missing"),
-    (BODY.decode().encode("utf-16"), "line 1: a character that no field has"),
-    (b"\xef\xbb\xbf" + BODY, "line 1: a character that no field has"),
-    (row((1, "\xe9")), "line 2: a character that no field has"),
-    (row((1, '"order-1"')), "line 2: external_reference"),
-    (row((1, "a\x1b[2J")), "line 2: external_reference"),
-    (row((1, "a,b")), "line 2: 17 columns"),
-    (row((2, "100.0")), "line 2: an amount that is not at its currency's full scale"),
-    (row((2, "100")), "line 2: an amount that is not at its currency's full scale"),
-    (row((2, "1e2")), "line 2: amount"),
-    (row((2, "0100.00")), "line 2: amount"),
-    (row((2, "-0.00")), "line 2: an amount of zero, or of more than 19 digits"),
-    (row((2, "+1.00")), "line 2: amount"),
-    (row((2, "1.2.3")), "line 2: amount"),
-    (row((2, "")), "line 2: amount"),
-    (row((3, "XXX")), "line 3: another currency than line 2's"),
-    (row((3, "eur")), "line 2: currency"),
-    (row((4, "gift")), "line 2: type"),
-    (row((0, "not-a-uuid")), "line 2: uuid"),
-    (row((0, CAPTURE[0].lines[0].uuid.upper())), "line 2: uuid"),
-    (row((5, "0" * 36)), "line 2: falcon_operation_id"),
-    (row((6, "2026-11-21T10:15:30Z")), "line 2: another operation or day than its key's"),
-    (row((6, "2026-11-20")), "line 2: operation_date"),
-    (row((6, "2026-11-20T25:00:00Z")), "line 2: operation_date"),
+    (b"", "the header or the final line end is missing"),
+    (BODY[:-1], "the header or the final line end is missing"),
+    (BODY[:-20] + b"\n", "line 3: must have 16 columns, has 10"),
+    (BODY[: len(HEADER) + 1], "the header or the final line end is missing"),
+    (BODY + b"\n", "line 4: must have 16 columns, has 1"),
+    (BODY.replace(b"\n", b"\r\n"), "the header or the final line end is missing"),
+    (BODY.decode().encode("utf-16"), "line 1: a character that no field may contain"),
+    (b"\xef\xbb\xbf" + BODY, "line 1: a character that no field may contain"),
+    (row((1, "\xe9")), "line 2: a character that no field may contain"),
+    (row((1, '"order-1"')), "line 2: external_reference does not match its required format"),
+    (row((1, "a\x1b[2J")), "line 2: external_reference does not match its required format"),
+    (row((1, "a,b")), "line 2: must have 16 columns, has 17"),
+    (row((2, "100.0")), "line 2: amount is not written with all decimals of its currency"),
+    (row((2, "100")), "line 2: amount is not written with all decimals of its currency"),
+    (row((2, "1e2")), "line 2: amount does not match its required format"),
+    (row((2, "0100.00")), "line 2: amount does not match its required format"),
+    (row((2, "-0.00")), "line 2: amount is zero, or has more than 19 digits"),
+    (row((2, "+1.00")), "line 2: amount does not match its required format"),
+    (row((2, "1.2.3")), "line 2: amount does not match its required format"),
+    (row((2, "")), "line 2: amount does not match its required format"),
+    (row((3, "XXX")), "line 3: currency differs from line 2"),
+    (row((3, "eur")), "line 2: currency does not match its required format"),
+    (row((4, "gift")), "line 2: unknown type"),
+    (row((0, "not-a-uuid")), "line 2: uuid does not match its required format"),
+    (row((0, CAPTURE[0].lines[0].uuid.upper())), "line 2: uuid does not match its required format"),
+    (row((5, "0" * 36)), "line 2: falcon_operation_id does not match its required format"),
+    (row((6, "2026-11-21T10:15:30Z")), "line 2: its operation or day differs from the key's"),
+    (row((6, "2026-11-20")), "line 2: operation_date does not match its required format"),
+    (row((6, "2026-11-20T25:00:00Z")), "line 2: operation_date does not match its required format"),
 ]
 
 
@@ -249,7 +249,7 @@ def test_lines_of_another_operation_or_day_than_the_first_are_flawed():
     ):
         body = csv_body(replace(segment, lines=(first, other))).encode()
         [finding] = replay(MemoryLog({KEY: body}), EVERYTHING).findings
-        assert finding.detail == f"line 3: another {detail} than line 2's"
+        assert finding.detail == f"line 3: {detail} differs from line 2"
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_large_objects_are_read_whole_and_what_is_too_large_is_foreign(tmp_path,
     assert (replayed.lines, replayed.findings) == (320, [])
     monkeypatch.setattr(log_folder, "OBJECT_BYTES_MAX", 1_000)
     assert replay(LogFolder(root), EVERYTHING).findings == [
-        Finding(KEY, "foreign", "cannot be read: too large for an object of the log")
+        Finding(KEY, "foreign", "cannot be read: larger than a log object can be")
     ]
 
 
@@ -321,7 +321,7 @@ def test_lines_repeated_within_an_object_are_flawed():
     [segment] = CAPTURE
     body = csv_body(replace(segment, lines=(*segment.lines, segment.lines[1]))).encode()
     replayed = replay(MemoryLog({KEY: body}), EVERYTHING)
-    detail = "line 4: its uuid is not made of what it says"
+    detail = "line 4: uuid is not derived from the line"
     assert replayed.findings == [Finding(KEY, "flawed", detail)]
     assert not replayed.sums
 
@@ -355,7 +355,7 @@ def test_an_event_that_lacks_a_part_is_found(missing):
     [finding] = replay(MemoryLog(log), EVERYTHING).findings
     assert (finding.problem, finding.key) == ("part_missing", sorted(log)[0])
     number = lost.rpartition(".csv")[0].rpartition(".")[2].partition("-")[0]
-    assert finding.detail == f"part {number} of 3 is nowhere"
+    assert finding.detail == f"missing: part {number} of 3"
 
 
 def test_parts_that_there_cannot_be_are_foreign():
@@ -365,7 +365,7 @@ def test_parts_that_there_cannot_be_are_foreign():
     for name in ("0-of-3", "4-of-3", "1-of-1", "01-of-03", "1-of-0", "1-of-10000"):
         key = first.replace("1-of-3", name)
         replayed = replay(MemoryLog(log | {key: BODY}), EVERYTHING)
-        assert replayed.findings == [Finding(key, "foreign", "no object of the log")]
+        assert replayed.findings == [Finding(key, "foreign", "not a key of the log")]
         assert replayed.sums == sound
     other = objects_of([replace(SALE[1], parts=4)])
     for order in (log | other, other | log):
@@ -375,17 +375,17 @@ def test_parts_that_there_cannot_be_are_foreign():
 
 # What is refused is refused beside anything else: promise 7
 ODD = [
-    (row((2, "0x64.00")), "line 2: amount"),
-    (row((2, "0x174876E8.00")), "line 2: amount"),
-    (row((2, f"{'9' * 18}.00")), "line 2: an amount of zero, or of more than 19 digits"),
-    (row((4, "withdrawal")), "line 2: a type that its stage does not have"),
-    (row((1, "=1+1")), "line 2: external_reference"),
-    (row((1, " =1")), "line 2: external_reference"),
-    (row((1, "a\\")), "line 2: external_reference"),
-    (row((8, "-1")), "line 2: shop_id"),
-    (row((9, ".x")), "line 2: balance_shop_id"),
-    (row((10, "_x")), "line 2: psp_id"),
-    (row((7, ":x")), "line 2: local_merchant_id"),
+    (row((2, "0x64.00")), "line 2: amount does not match its required format"),
+    (row((2, "0x174876E8.00")), "line 2: amount does not match its required format"),
+    (row((2, f"{'9' * 18}.00")), "line 2: amount is zero, or has more than 19 digits"),
+    (row((4, "withdrawal")), "line 2: type does not exist in this stage"),
+    (row((1, "=1+1")), "line 2: external_reference does not match its required format"),
+    (row((1, " =1")), "line 2: external_reference does not match its required format"),
+    (row((1, "a\\")), "line 2: external_reference does not match its required format"),
+    (row((8, "-1")), "line 2: shop_id does not match its required format"),
+    (row((9, ".x")), "line 2: balance_shop_id does not match its required format"),
+    (row((10, "_x")), "line 2: psp_id does not match its required format"),
+    (row((7, ":x")), "line 2: local_merchant_id does not match its required format"),
 ]
 
 

@@ -4,11 +4,11 @@ import pytest
 
 from falcon_balances.cli.audit.story_figures import accounts_of, standings_of
 from falcon_balances.cli.audit.story_sources import Found
-from falcon_balances.domain.log_format import log_key
+from falcon_balances.domain.log_keys import log_key
 from tests.audit.test_replay import segments_of
 from tests.builders import confirmed, reconciled
 
-NOBODY = "traced in the bank, and nobody confirmed it: it cannot be spent"
+NOBODY = "traced in the bank, not confirmed by the PSP: cannot be spent"
 
 
 def found(*segments):
@@ -18,15 +18,15 @@ def found(*segments):
 @pytest.mark.parametrize(
     ("kind", "said", "traced", "figures", "why"),
     [
-        ("capture", "5.00", "5.00", {"counted": "5.00"}, "both stages say the same"),
-        ("capture", "5.00", None, {"pending": "5.00"}, "pending: confirmed, and not traced"),
-        ("capture", None, "5.00", {"unapplied": "5.00"}, "unapplied: traced in the bank, and no"),
+        ("capture", "5.00", "5.00", {"counted": "5.00"}, "both stages agree"),
+        ("capture", "5.00", None, {"pending": "5.00"}, "pending: confirmed by the PSP, not yet"),
+        ("capture", None, "5.00", {"unapplied": "5.00"}, "unapplied: traced in the bank, not conf"),
         ("capture", "5.00", "4.00", {"counted": "4.00", "pending": "1.00"}, "pending: less was"),
         ("capture", "4.00", "5.00", {"counted": "4.00", "unapplied": "1.00"}, "unapplied: more"),
         ("refund", "5.00", None, {"counted": "-5.00", "debits_untraced": "5.00"},
-         "debits_untraced: taken already, because the PSP"),
+         "debits_untraced: already deducted because the PSP"),
         ("refund", None, "5.00", {"counted": "-5.00", "debits_unconfirmed": "5.00"},
-         "debits_unconfirmed: taken already, because the bank"),
+         "debits_unconfirmed: already deducted: the bank"),
     ],
 )  # fmt: skip
 def test_a_standing_says_what_is_open_and_why(kind, said, traced, figures, why):
@@ -52,7 +52,6 @@ def test_money_traced_at_another_merchant_is_told_at_both():
     [there] = segments_of(reconciled())
     other = Found(log_key(there).replace("m-5553", "m-9"), lines=there.lines)
     pending, unapplied = standings_of([*found(*here), other])
-    assert pending["why"] == [
-        "pending: confirmed, and not traced in the bank yet; that stage names other balances"
-    ]
-    assert unapplied["why"] == [f"unapplied: {NOBODY}; that stage names other balances"]
+    why = "pending: confirmed by the PSP, not yet traced in the bank"
+    assert pending["why"] == [f"{why}; that stage changes other balances"]
+    assert unapplied["why"] == [f"unapplied: {NOBODY}; that stage changes other balances"]

@@ -16,6 +16,7 @@ from tests.audit.sealed import objects, sealed_log, split
 from tests.audit.tampering import (
     IN_THE_LOG,
     MANIFESTS,
+    MANY_TIMES,
     PLACES,
     PLACES_ALONE,
     a_byte_edited,
@@ -76,6 +77,7 @@ def test_money_comes_in_by_both_and_goes_out_by_either(confirmed, reconciled, co
     assert counted == reconciled - said["unapplied"] - said["debits_untraced"]
 
 
+@MANY_TIMES
 @pytest.mark.parametrize("tampering", IN_THE_LOG)
 def test_fifty_places_at_once_are_all_found(sealed, tampering):
     rng = Random(tampering.__name__)
@@ -92,6 +94,7 @@ def test_fifty_places_at_once_are_all_found(sealed, tampering):
     assert check(sealed) == set()
 
 
+@MANY_TIMES
 @pytest.mark.parametrize("tampering", [*IN_THE_LOG, the_last_manifest_dropped])
 def test_a_single_place_is_found_and_nothing_else(sealed, tampering):
     rng = Random(tampering.__name__ + "alone")
@@ -103,13 +106,14 @@ def test_a_single_place_is_found_and_nothing_else(sealed, tampering):
             assert {each for each in found - expected if not each.endswith(".jsonl")} == set()
 
 
+@MANY_TIMES
 @pytest.mark.parametrize("tampering", OF_MANIFESTS)
-def test_what_is_done_to_a_manifest_is_found_wherever_it_is(sealed, tampering):
+def test_what_is_done_to_a_manifest_is_found_wherever_it_is(fewer, tampering):
     rng = Random(tampering.__name__)
     for _ in range(PLACES_ALONE):
         with ExitStack() as stack:
-            expected = tampering(sealed, rng, stack)
-            found = check(sealed, log=None, versions=None)
+            expected = tampering(fewer, rng, stack)
+            found = check(fewer, log=None, versions=None)
             assert expected & found, (expected, found)
 
 

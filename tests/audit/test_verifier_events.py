@@ -33,12 +33,12 @@ def an_object(merchant: str = "m-1", day: str = "2026-11-20", part: str = "") ->
 @pytest.mark.parametrize(
     ("some", "wrong", "what"),
     [
-        ([an_object(), an_object("m-2")], 1, "lies in the log already"),
-        ([an_object(), an_object(day="2026-11-21")], 1, "lies in the log already"),
+        ([an_object(), an_object("m-2")], 1, "is already in the log"),
+        ([an_object(), an_object(day="2026-11-21")], 1, "is already in the log"),
         (
             [an_object(part=".1-of-2"), an_object("m-2", part=".2-of-2"), an_object("m-3")],
             2,
-            "do not fit together",
+            "its number of parts",
         ),
         (
             [
@@ -47,24 +47,24 @@ def an_object(merchant: str = "m-1", day: str = "2026-11-20", part: str = "") ->
                 an_object("m-3", part=".1-of-2"),
             ],
             2,
-            "lies in the log already",
+            "is already in the log",
         ),
         (
             [an_object(part=".1-of-2"), an_object(part=".2-of-2")],
             1,
-            "lies in the log already",
+            "is already in the log",
         ),
         (
             [an_object(part=".1-of-2"), an_object("m-2", "2026-11-21", ".2-of-2")],
             1,
-            "another day",
+            "a different day",
         ),
         (
             [an_object(part=".1-of-2"), an_object("m-2", part=".3-of-2")],
             1,
-            "no key of the log",
+            "not a key of the log",
         ),
-        ([an_object(part=".1-of-2"), an_object("m-2", part=".2-of-3")], 1, "do not fit together"),
+        ([an_object(part=".1-of-2"), an_object("m-2", part=".2-of-3")], 1, "its number of parts"),
     ],
 )
 def test_an_event_that_lies_there_twice_or_does_not_fit_is_found(

@@ -65,14 +65,14 @@ def test_the_twin_of_a_signature_is_as_good_and_changes_nothing(small):
 )
 def test_no_proof_is_made_of_what_is_no_manifest(small, tmp_path, text):
     (small.manifests / name_of(2)).write_bytes(text)
-    with pytest.raises(InvalidInputError, match=r"00000002\.jsonl is no manifest"):
+    with pytest.raises(InvalidInputError, match=r"00000002\.jsonl is not a manifest"):
         command.prove("m-1", small.manifests, tmp_path / "proof.json")
 
 
 def test_a_proof_is_made_of_all_manifests_and_written_to_a_file(small, tmp_path):
     with pytest.raises(InvalidInputError, match="directory"):
         command.prove("m-1", small.manifests, tmp_path)
-    with pytest.raises(InvalidInputError, match="nothing of merchant"):
+    with pytest.raises(InvalidInputError, match="no object of merchant"):
         command.prove("m-99", small.manifests, tmp_path / "proof.json")
     (small.manifests / name_of(2)).unlink()
     with pytest.raises(InvalidInputError, match=r"00000002\.jsonl is missing"):

@@ -1,7 +1,9 @@
 """Fixtures of the component tests: the functions with their environment, AWS on moto."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from lambdas.reducer import handler as reducer
 from lambdas.reducer.ports import ReducerPorts
 from lambdas.splitter import handler as splitter
 from lambdas.systems_api import adapters as systems_adapters
+from tests.component.buckets import Buckets
 from tests.component.ledger import Ledger
 from tests.component.world import ENVIRONMENT, AwsWorld
 
@@ -69,14 +72,20 @@ def forget_adapters() -> None:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsWorld]:
+    with aws_world(monkeypatch) as world:
+        yield world
+
+
+@contextmanager
+def aws_world(patch: pytest.MonkeyPatch) -> Iterator[AwsWorld]:
     """All resources, empty, and every function ready to be called on them."""
     for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "false")  # an empty flush is a warning
+        patch.setenv(name, value)
+    patch.setenv("POWERTOOLS_METRICS_DISABLED", "false")  # an empty flush is a warning
     world = AwsWorld()
-    monkeypatch.setattr(dispatcher, "StepFunctionsExecutions", lambda *_: world.executions)
-    monkeypatch.setattr(publisher.publish, "__defaults__", (no_wait,))
-    monkeypatch.setattr(reducer, "ReducerPorts", partial(ReducerPorts, wait=no_wait))
+    patch.setattr(dispatcher, "StepFunctionsExecutions", lambda *_: world.executions)
+    patch.setattr(publisher.publish, "__defaults__", (no_wait,))
+    patch.setattr(reducer, "ReducerPorts", partial(ReducerPorts, wait=no_wait))
     forget_adapters()
     metrics.clear_metrics()
     with mock_aws():
@@ -91,3 +100,12 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> Ledger:
     fakes = Ledger()
     fakes.serve(monkeypatch)
     return fakes
+
+
+@pytest.fixture
+def buckets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Buckets]:
+    """Log and manifests on moto, empty."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        yield Buckets(tmp_path)

@@ -177,3 +177,11 @@ class Paying:
 
     def block_status(self) -> list[BlockStatus]:
         return [each.status for each in self.store.blocks_of("m-1")]
+
+
+def paid_out() -> Paying:
+    """40.00 of 100.00, not counted yet."""
+    paying = Paying()
+    [outcome] = paying.run(request())
+    assert outcome.outcome == "accepted"
+    return paying

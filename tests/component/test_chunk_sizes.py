@@ -16,8 +16,9 @@ from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.contracts.execution import SplitterInput, ValidMessage
 from falcon_balances.domain.compact_lines import lines_of_text
 from falcon_balances.domain.identity import event_document
-from falcon_balances.domain.log_format import csv_body, log_key
+from falcon_balances.domain.log_format import csv_body
 from falcon_balances.domain.log_grammar import BODY_BYTES_MAX, LINES_MAX
+from falcon_balances.domain.log_keys import log_key
 from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.money import at_full_scale
 from falcon_balances.domain.operations import PspOperation, Segment, Stage

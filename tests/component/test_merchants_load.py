@@ -137,7 +137,7 @@ def test_a_key_that_gets_another_merchant_is_said_with_what_the_old_balance_hold
         *("bs-old", "100.00"),
         "20.00",
     )
-    assert f"warning: {KEY} belongs to m-new from {LATER} on" in done.stderr
+    assert f"warning: {KEY}: belongs to m-new from {LATER} on" in done.stderr
     assert "m-old keeps what was counted before: bs-old: available 100.00 EUR" in done.stderr
     assert "pending 20.00" in done.stderr
     again = load(moved, options=())
@@ -166,11 +166,11 @@ def test_a_move_before_anything_was_counted_says_so_and_a_change_of_status_is_no
         ),
         (
             context(fees=[FEE | {"fixed": {"JPY": "1.0"}}]),
-            "E_SCALE fees.0.fixed.JPY: more decimals",
+            "E_SCALE fees.0.fixed.JPY: must have at most 0 decimals",
         ),
         (
             context(fees=[FEE | {"min": {"EUR": "2"}, "max": {"EUR": "1"}}]),
-            "E_AMOUNT fees.0.min.EUR: above max",
+            "E_AMOUNT fees.0.min.EUR: must not be above max",
         ),
     ],
 )

@@ -1,7 +1,7 @@
 """The persister: one claim, then what the claim says in the log, whatever crashes or meets."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -73,8 +73,10 @@ def meet_at(monkeypatch, service: str, operation: str, other: Callable[[], objec
     persister._adapters.cache_clear()
 
 
-def put_log_object(body: bytes, key: str = SEGMENT.log_key) -> None:
-    client("s3").put_object(Bucket=LOG_BUCKET, Key=key, Body=body)
+def put_log_object(
+    body: bytes, key: str = SEGMENT.log_key, metadata: Mapping[str, str] | None = None
+) -> None:
+    client("s3").put_object(Bucket=LOG_BUCKET, Key=key, Body=body, Metadata=metadata or {})
 
 
 def test_the_claim_and_the_log_say_the_same_and_so_does_the_answer(aws):
@@ -112,8 +114,10 @@ def test_what_lies_there_with_the_same_bytes_is_as_good_as_written(aws):
     assert aws.log_versions() == versions
 
 
-def test_what_lies_there_with_other_bytes_is_an_alarm_and_stays(aws):
-    put_log_object(b"forged\n")
+@pytest.mark.parametrize("metadata", [{}, CLAIM.log_metadata(SEGMENT)], ids=["none", "ours"])
+def test_what_lies_there_with_other_bytes_is_an_alarm_and_stays(aws, metadata):
+    """Also under the same fingerprint, which an object's metadata say."""
+    put_log_object(b"forged\n", metadata=metadata)
     versions = aws.log_versions()
     with pytest.raises(IntegrityError, match=SEGMENT.log_key):
         persist(CLAIM)

@@ -37,9 +37,12 @@ def references(records: list[dict[str, Any]]) -> list[str]:
 class PartlyDeafKinesis:
     """Takes only the records at even positions of each call, as a throttled shard would."""
 
-    def __init__(self, deaf_calls: int) -> None:
+    def __init__(
+        self, deaf_calls: int, code: str = "ProvisionedThroughputExceededException"
+    ) -> None:
         self.calls: list[int] = []
         self._deaf_calls = deaf_calls
+        self._code = code
 
     def put_records(self, **said: Any) -> dict[str, Any]:
         sent = said["Records"]
@@ -48,7 +51,7 @@ class PartlyDeafKinesis:
         answers: list[dict[str, str]] = []
         for n, record in enumerate(sent):
             if (not hears and n % 2 == 1) or (not hears and len(sent) == 1):
-                answers.append({"ErrorCode": "ProvisionedThroughputExceededException"})
+                answers.append({"ErrorCode": self._code})
             else:
                 client("kinesis").put_record(StreamName=STREAM, **record)
                 answers.append({"SequenceNumber": "1", "ShardId": "shardId-000000000000"})
@@ -99,8 +102,10 @@ def test_nothing_to_publish_is_no_call(aws):
     assert aws.published() == []
 
 
-def test_only_the_records_that_failed_are_sent_again(aws, monkeypatch):
-    kinesis = PartlyDeafKinesis(deaf_calls=2)
+# https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecordsResultEntry.html
+@pytest.mark.parametrize("code", ["ProvisionedThroughputExceededException", "InternalFailure"])
+def test_only_the_records_that_failed_are_sent_again(aws, monkeypatch, code):
+    kinesis = PartlyDeafKinesis(deaf_calls=2, code=code)
     hear_only(monkeypatch, kinesis)
     assert len(publish(*(message(n) for n in range(5))).results) == 5
     assert kinesis.calls == [5, 2, 1]

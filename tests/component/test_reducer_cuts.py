@@ -132,18 +132,34 @@ def test_behind_a_cut_nothing_is_counted_in_a_quarter_that_it_closed(aws, cut_at
 
 
 def test_in_a_batch_that_straddles_a_cut_each_side_has_its_own_quarter(aws):
-    batch = [segment(0), cut("10:15:05", A), segment(1), cut("10:30:10", A), segment(2)]
-    aws.reduce(*batch, arrived_at=at("10:30:20"))
-    assert windows(aws) == {"10:30": 3}
+    """The clock that says when a record arrived goes back behind each cut."""
+    aws.reduce_arrivals(
+        (segment(0), at("10:14:58")),
+        (cut("10:15:05", A), at("10:15:05")),
+        (segment(1), at("10:14:59")),
+        (cut("10:30:10", A), at("10:30:10")),
+        (segment(2), at("10:29:59")),
+    )
+    assert windows(aws) == {"10:00": 1, "10:15": 1, "10:30": 1}
     aws.reduce(segment(3), arrived_at=at("10:14:59"))
-    assert windows(aws) == {"10:30": 4}
+    assert windows(aws) == {"10:00": 1, "10:15": 1, "10:30": 2}
 
 
 def test_before_the_cut_of_a_batch_the_old_floor_holds(aws):
-    aws.reduce(segment(0), cut("10:15:05", A), segment(1), arrived_at=at("10:15:03"))
-    assert windows(aws) == {"10:15": 2}
-    aws.reduce(segment(2), cut("10:45:05", A), segment(3), arrived_at=at("10:45:01"))
-    assert windows(aws) == {"10:15": 2, "10:45": 2}
+    aws.reduce(cut("10:15:05", A), arrived_at=at("10:15:05"))
+    aws.reduce_arrivals(
+        (segment(0), at("10:14:59")),
+        (cut("10:45:05", A), at("10:45:05")),
+        (segment(1), at("10:44:59")),
+    )
+    assert windows(aws) == {"10:15": 1, "10:45": 1}
+
+
+def test_in_a_batch_no_record_is_counted_in_an_earlier_quarter_than_one_before_it(aws):
+    aws.reduce_arrivals(
+        (segment(0), at("10:14:59")), (segment(1), at("10:15:00")), (segment(2), at("10:14:59"))
+    )
+    assert windows(aws) == {"10:00": 1, "10:15": 2}
 
 
 def test_a_floor_holds_in_its_own_shard_only(aws):

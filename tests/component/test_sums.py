@@ -22,7 +22,7 @@ from tests.builders import (
     reconciled,
     shop,
 )
-from tests.component.conftest import forget_adapters
+from tests.component.conftest import aws_world, forget_adapters
 from tests.component.world import SHARD, AwsWorld, utc
 
 MERCHANTS = ["m-5553", "m-market", "m-a", "m-b"]
@@ -58,22 +58,23 @@ def events(day: int) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture
-def worked(aws, monkeypatch):
+@pytest.fixture(scope="module")
+def worked():
     """Three days in both stages, in three quarters of an hour, with repeats and refusals."""
-    aws.load(*CONTEXTS)
-    for position, day in enumerate((17, 18, 19)):
-        bodies = [raw(event) for event in events(day)]
-        refused = [b"nonsense", raw(confirmed(**shop("nobody")))]
-        assert aws.dispatch(*bodies, *refused, *bodies[:3]) == []
-        monkeypatch.setenv("STAGE", "reconciled")
-        forget_adapters()
-        traced = [raw(reconciled(**event | BANK)) for event in events(day)[position:]]
-        assert aws.dispatch(*traced, *traced[:2]) == []
-        monkeypatch.setenv("STAGE", "confirmed")
-        forget_adapters()
-        count_what_is_new(aws, utc(f"2026-11-20T10:{15 * position:02d}:30"))
-    return aws
+    with pytest.MonkeyPatch.context() as patch, aws_world(patch) as world:
+        world.load(*CONTEXTS)
+        for position, day in enumerate((17, 18, 19)):
+            bodies = [raw(event) for event in events(day)]
+            refused = [b"nonsense", raw(confirmed(**shop("nobody")))]
+            assert world.dispatch(*bodies, *refused, *bodies[:3]) == []
+            patch.setenv("STAGE", "reconciled")
+            forget_adapters()
+            traced = [raw(reconciled(**event | BANK)) for event in events(day)[position:]]
+            assert world.dispatch(*traced, *traced[:2]) == []
+            patch.setenv("STAGE", "confirmed")
+            forget_adapters()
+            count_what_is_new(world, utc(f"2026-11-20T10:{15 * position:02d}:30"))
+        yield world
 
 
 def count_what_is_new(world: AwsWorld, arrived_at) -> None:

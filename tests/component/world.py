@@ -94,11 +94,12 @@ def sqs_event(bodies: Iterable[bytes], sent_at: datetime = SENT_AT) -> dict[str,
 
 
 def kinesis_event(
-    records: Iterable[bytes], arrived_at: datetime = ARRIVED_AT, shard_id: str = SHARD
+    records: Iterable[tuple[bytes, datetime]], shard_id: str = SHARD
 ) -> dict[str, Any]:
+    """A batch of records, each with the time of its arrival."""
     template = event_file("kinesis.json")
     built = []
-    for data in records:
+    for data, arrived_at in records:
         record = deepcopy(template) | {"eventID": f"{shard_id}:4959033827149025660855969253836157"}
         record["kinesis"] |= {
             "data": b64encode(data).decode(),
@@ -169,7 +170,11 @@ class AwsWorld:
     def reduce(
         self, *records: bytes, arrived_at: datetime = ARRIVED_AT, shard_id: str = SHARD
     ) -> None:
-        reducer.lambda_handler(kinesis_event(records, arrived_at, shard_id), lambda_context())
+        self.reduce_arrivals(*((data, arrived_at) for data in records), shard_id=shard_id)
+
+    def reduce_arrivals(self, *records: tuple[bytes, datetime], shard_id: str = SHARD) -> None:
+        """One batch, in which each record has an arrival time of its own."""
+        reducer.lambda_handler(kinesis_event(records, shard_id), lambda_context())
 
     def drain(self) -> None:
         """The reducer gets everything that is new on the stream, one batch per shard."""

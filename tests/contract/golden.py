@@ -23,13 +23,32 @@ from falcon_balances.contracts.samples import (
 from falcon_balances.contracts.staged_operations import parse_document
 from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
 from falcon_balances.domain.identity import canonical_document
+from falcon_balances.domain.operations import Stage
+from tests.builders import Document, claim_of, context_of, marketplace
 
 GOLDEN: Final = Path(__file__).parents[1] / "golden"
+
+# What the published samples do not have. A line's uuid counts the lines of its type on its own
+# balance, so each balance of one seller begins at 0.
+TWO_BALANCES: Final = (
+    context_of("market"),
+    context_of("first", merchant_id="m-seller"),
+    context_of("second", merchant_id="m-seller"),
+)
+MORE_EVENTS: Final[dict[str, Document]] = {
+    "two-balances-of-a-seller": marketplace(
+        [("first", "10.00", "1.00"), ("second", "20.00", "2.00"), ("first", "30.00", "3.00")],
+        "60.00",
+        external_reference="order-2001",
+    ),
+}
 
 
 def golden_files() -> dict[str, bytes]:
     """Every file by its path below `tests/golden/`, as the code makes it now."""
-    claims = {name: claim_sample(name) for name in EVENT_SAMPLES}
+    claims = {name: claim_sample(name) for name in EVENT_SAMPLES} | {
+        name: claim_of(document, *TWO_BALANCES) for name, document in MORE_EVENTS.items()
+    }
     records = [
         SegmentRecordV1.of(claim, segment)
         for claim in claims.values()
@@ -55,7 +74,7 @@ def golden_files() -> dict[str, bytes]:
 
 
 def _fingerprint(name: str, claim: ClaimV1) -> str:
-    stage, document = EVENT_SAMPLES[name]
+    stage, document = EVENT_SAMPLES.get(name) or (Stage.CONFIRMED, MORE_EVENTS[name])
     canonical = canonical_document(parse_document(document, stage))
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
     return json.dumps({"name": name, "fingerprint": claim.fingerprint, "canonical": text})

@@ -18,7 +18,8 @@ from falcon_balances.domain.balances import Balance, fold
 from falcon_balances.domain.direct_operations import DirectOperation
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
-from falcon_balances.domain.log_format import csv_body, log_key
+from falcon_balances.domain.log_format import csv_body
+from falcon_balances.domain.log_keys import log_key
 from falcon_balances.domain.merchant_context import (
     ContextKey,
     Merchant,

@@ -135,6 +135,7 @@ SHARED = confirmed(
 )
 SHARED_ID = operation_id_of(SHARED)
 PLAIN = NAMES[3:]  # those of whom the module's docstring is all there is to say
+OWN = PLAIN[0]
 
 
 @dataclass(frozen=True)

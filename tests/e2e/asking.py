@@ -108,3 +108,9 @@ class Asker:
                 return
             assert answer.document["next_cursor"] in query
             path = urljoin(path, f"?{query}")
+
+
+def story(asker: Asker, merchant_id: str, operation_id: str) -> Any:
+    answer = asker.ask(f"merchants/{merchant_id}/operations/{operation_id}")
+    assert answer.status == 200, answer
+    return answer.document

@@ -20,40 +20,29 @@ from falcon_balances.domain.findings import FindingKind
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_context import merchants_of
 from falcon_balances.domain.table_keys import AttemptKey
-from tests.builders import (
-    claim_of,
-    confirmed,
-    context_of,
-    data_of,
-    operation_id_of,
-    raw,
-    reconciled,
-    records_of,
-    shop,
-)
+from tests.builders import confirmed, context_of, operation_id_of, raw, reconciled, shop
 from tests.e2e import observed
+from tests.e2e.path_events import (
+    CONFIRMED,
+    EARLY,
+    GOOD,
+    MERCHANT,
+    OWN,
+    PAIRED,
+    REFUSED,
+    REVISED,
+    RISKY,
+    TAKEN_BACK,
+    TOO_EARLY,
+    UNMADE,
+    adjustment,
+    block,
+    early,
+    payout,
+    returned,
+)
 
-MERCHANT = context_of().merchant_id
-RISKY = context_of("risky", risk="high")
-DATE = "2026-11-20T10:30:00Z"
-FOR_EVER = "2999-01-01T00:00:00Z"
-OWN = f"merchants/{MERCHANT}"
-GOOD, PAIRED = (operation_id_of(confirmed(external_reference=each)) for each in ("good", "other"))
-REVISED = {"revision": 2, "revised_at": "2026-11-20T11:00:00Z"}
-TAKEN_BACK = {"type": "refund", "amount": "1.00"}
-EARLY = operation_id_of(confirmed(external_reference="early"))
-UNMADE = {"external_reference": "unmade", "original_reference": "good"}
-TOO_EARLY = confirmed(external_reference="of-late", original_reference="late", **TAKEN_BACK)
-CONFIRMED = (f"{GOOD}#confirmed", f"{PAIRED}#confirmed")
 SEND_AGAIN_S = 4.0  # a message that failed is hidden for long; the same again is not
-REFUSED = {
-    "confirmed": 2,
-    "reconciled": 1,
-    "stream": 1,
-    "parked": 1,
-    "payout": 1,
-    "adjustment": 1,
-}
 
 
 class EveryPath:
@@ -305,43 +294,3 @@ class EveryPath:
         good = {HTTPStatus.OK, HTTPStatus.CREATED}
         bad = {name for name, status in self._systems.items() if status not in good}
         return bool(self._systems) and bad == {"too much"}
-
-
-def early(reference: str) -> tuple[bytes, bytes]:
-    """A revision's record, and that of what it revises."""
-    first = claim_of(confirmed(external_reference=reference, amount="2.00"))
-    revised = claim_of(confirmed(external_reference=reference, amount="3.00", **REVISED))
-    [too_early], [before] = records_of(revised.revising(first)), records_of(first)
-    return data_of(too_early), data_of(before)
-
-
-def direct(name: str = "5553", **more: str) -> dict[str, Any]:
-    said = {"schema_version": "1", "merchant_id": f"m-{name}", "balance_shop_id": f"bs-{name}-eur"}
-    return {**said, "currency": "EUR", **more}
-
-
-def payout(payout_id: str, amount: str, name: str = "5553") -> bytes:
-    return raw(
-        direct(name, payout_id=payout_id, amount=amount, requested_at=DATE, valid_until=FOR_EVER)
-    )
-
-
-def returned(payout_id: str, amount: str, **more: str) -> bytes:
-    bank = {"type": "return", "returned_at": DATE, "bank_reference": "bank-2"}
-    return raw(direct(payout_id=payout_id, amount=amount, **bank, **more))
-
-
-def adjustment(amount: str) -> bytes:
-    why = {
-        "direction": "credit",
-        "reason_code": "a_try",
-        "reason": "a try",
-        "requested_by": "tester",
-    }
-    return raw(direct(adjustment_id="a-1", amount=amount, adjusted_at=DATE, **why))
-
-
-def block(amount: str, name: str = "5553", **more: int) -> dict[str, Any]:
-    reference = "expiring" if more else "by-hand"
-    said = {"balance_shop_id": f"bs-{name}-eur", "amount": amount, "currency": "EUR"}
-    return {**said, "reference": reference, **more}

@@ -8,15 +8,8 @@ import pytest
 
 from falcon_balances.domain.errors import RejectionCode
 from tests.e2e import observed
-from tests.e2e.bad_messages import (
-    ADJUSTMENT,
-    MERCHANTS,
-    OPENINGS,
-    PSP,
-    REQUEST,
-    BadMessage,
-    bad_messages,
-)
+from tests.e2e.bad_messages import BadMessage, bad_messages
+from tests.e2e.bad_values import ADJUSTMENT, MERCHANTS, OPENINGS, PSP, REQUEST
 from tests.e2e.events import Document, confirmed, context, jsonl, reconciled
 
 STAGES = ("confirmed", "reconciled", "adjustment", "payout")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,7 @@ SETTINGS: dict[str, type[settings.Settings]] = {
 }
 # Folders that a function has in common with others, beside its own.
 SHARED = {"balance_api": {"api_routes"}, "systems_api": {"api_routes"}}
+ROOT = Path(__file__).parents[2]
 OBSERVABILITY = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "LOG_LEVEL"}
 
 
@@ -48,6 +50,12 @@ def code(assembly, function):
 
 def test_there_are_these_functions_and_no_others(assembly):
     assert set(assembly.all("AWS::Lambda::Function")) == set(SETTINGS)
+
+
+def test_each_function_is_a_folder_with_a_handler(assembly):
+    handlers = {each["Handler"] for each in assembly.properties("AWS::Lambda::Function").values()}
+    folders = {path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py")}
+    assert handlers == {f"lambdas.{folder}.handler.lambda_handler" for folder in folders}
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -7,8 +7,9 @@ from string import Template
 
 import pytest
 
-from falcon_balances.domain.log_format import csv_body, log_key
+from falcon_balances.domain.log_format import csv_body
 from falcon_balances.domain.log_grammar import COLUMNS
+from falcon_balances.domain.log_keys import log_key
 from falcon_balances.domain.operations import Stage
 from generated.logs import segments
 

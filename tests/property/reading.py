@@ -3,8 +3,8 @@
 A reader is an actor like the others: reducers count between any two of its calls.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from unittest.mock import patch
 
@@ -15,55 +15,32 @@ from falcon_balances.adapters.merchant_items import mark_of
 from falcon_balances.adapters.merchant_statements import read_statement_page
 from falcon_balances.adapters.operation_pages import read_operations
 from falcon_balances.adapters.past_reads import read_past
-from falcon_balances.domain.balances import fold
-from falcon_balances.domain.counting import stage_counters
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import Figures, Mark, NotClosedError, NothingCountedError, Past
+from falcon_balances.domain.history import Mark, NotClosedError, NothingCountedError, Past
 from falcon_balances.domain.instants import QUARTER, quarter_of
-from falcon_balances.domain.logged_balances import logged_balances, logged_figures
 from falcon_balances.domain.merchant_statements import StatedLine
 from falcon_balances.domain.operation_filter import OperationFilter
-from falcon_balances.domain.operations import BalanceOperation, Segment
-from falcon_balances.domain.table_keys import BalanceKey, ItemKey, is_balance, merchant_pk
+from falcon_balances.domain.table_keys import ItemKey, is_balance, merchant_pk
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from tests.property.actors import TaskDiedError
-from tests.property.agreement import open_operations
 from tests.property.pipeline import BEGINNING, Pipeline
 from tests.property.promises import Promises
+from tests.property.read_checks import (
+    Balances,
+    Request,
+    Walk,
+    check_log,
+    check_statement,
+    check_walk,
+    figures_before,
+    key_of,
+    passes,
+    that_there_is,
+)
 
 FIRST_BORDER = quarter_of(BEGINNING)
 MARKS_A_PAGE_MAX = 3  # few enough to be met
-Balances = dict[BalanceKey, Figures]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """When it was made, how far the index was behind, how DynamoDB answered."""
-
-    merchant_id: str
-    index_delay_s: int = 0
-    marks_a_page: int = 100
-    conflicts: int = 0
-
-
-@dataclass(slots=True)
-class Walk:
-    """From page to page of a merchant's operations, over any length of time.
-
-    `there` are the orders of those that the index had when it began, `promised` the marks of those
-    that its first page's `as_of` promises.
-    """
-
-    merchant_id: str
-    wanted: OperationFilter
-    newest_first: bool
-    there: set[str] | None = None
-    promised: set[ItemKey] = field(default_factory=set)
-    position: str | None = None
-    pages: int = 0
-    seen: list[Mark] = field(default_factory=list)
-    is_done: bool = False
 
 
 class Reading:
@@ -176,7 +153,7 @@ class Reading:
             if past.closed_until > FIRST_BORDER:
                 period = (FIRST_BORDER, past.closed_until)
                 self._statement(request, period, 100, by_shop=False)
-            self._check_log(reads, [each for each in segments if each.merchant_id == merchant_id])
+            check_log(reads, [each for each in segments if each.merchant_id == merchant_id])
         for walk in self._walks:
             while not walk.is_done:
                 self.next_page(Request(walk.merchant_id), walk, 2)
@@ -240,14 +217,13 @@ class Reading:
         checked = [each for each in sorted(self._borders) if past.since <= each]
         checked = [each for each in checked if each <= past.closed_until]
         for border in checked:
-            before_it = [mark for mark in marks if mark.window < border]
-            counted = _figures(Segment(mark.stage, "-", 1, 1, mark.lines) for mark in before_it)
-            told = _that_there_is(past.at(border))
+            counted = figures_before(border, marks)
+            told = that_there_is(past.at(border))
             before = self._known.setdefault((merchant_id, border), told)
             assert told == before, f"what was at {border} changed"
             assert told == counted, f"at {border} is not what was counted before it"
         self._note(f"a past of {min(len(checked), 5)} borders")
-        if checked and 0 < len(before_it) < len(marks):
+        if checked and 0 < sum(mark.window < checked[-1] for mark in marks) < len(marks):
             self._note("a past with something before its end, and something after")
         if len({(each.year, each.month) for each in checked}) > 1:
             self._note("a past over the end of a month")
@@ -281,7 +257,7 @@ class Reading:
             except TransientError as error:
                 if "is not complete" not in str(error):
                     raise
-                has_all = all(reads.is_indexed(_key_of(reads, mark)) for mark in counted)
+                has_all = all(reads.is_indexed(key_of(reads, mark)) for mark in counted)
                 assert not has_all, "complete, and denied"
                 self._note("a statement that the index had not all of yet")
                 return
@@ -290,35 +266,9 @@ class Reading:
             if position is None:
                 break
             request = replace(request, index_delay_s=0)
-        self._check_statement(past, period, counted, lines, shop)
+        check_statement(past, period, counted, lines, shop)
         if lines:
             self._note(f"a statement of {min(len(lines), 5)} lines")
-
-    def _check_statement(
-        self,
-        past: Past,
-        period: tuple[datetime, datetime],
-        counted: list[Mark],
-        lines: list[StatedLine],
-        shop: str | None,
-    ) -> None:
-        """Line by line what was counted, from the opening to the closing."""
-        assert [(each.mark.order, each.line.uuid) for each in lines] == [
-            (mark.order, line.uuid)
-            for mark in counted
-            for line in mark.lines
-            if shop in (None, line.balance_shop_id)
-        ], "a statement's lines are not what was counted"
-        running, closing = past.at(period[0]), past.at(period[1])
-        for each in lines:
-            key = BalanceKey(each.line.balance_shop_id, each.line.currency.code)
-            running[key] += Figures.of(stage_counters(each.mark.stage, each.line.amount.minor, 1))
-            if each.line is _last_in(each.mark, key):
-                running[key] += Figures.of(each.mark.effect[key].counters())
-            assert each.running == running[key], "a running balance is not the sum of its lines"
-        for key, figures in running.items():
-            if shop in (None, key.balance_shop_id):
-                assert figures == closing[key], "lines do not add up to the closing"
 
     def next_page(self, request: Request, walk: Walk, limit: int) -> None:
         """(d): of a walk."""
@@ -333,8 +283,8 @@ class Reading:
                 arrived = self._promises.arrived_before(as_of)
                 walk.promised = {key for key in arrived if key.pk == pk}
             marks = self._marks(walk.merchant_id)
-            indexed = [mark for mark in marks if reads.is_indexed(_key_of(reads, mark))]
-            walk.there = {mark.order for mark in indexed if _passes(walk.wanted, mark)}
+            indexed = [mark for mark in marks if reads.is_indexed(key_of(reads, mark))]
+            walk.there = {mark.order for mark in indexed if passes(walk.wanted, mark)}
         page, position = read_operations(
             reads, walk.wanted, limit, after=walk.position, newest_first=walk.newest_first
         )
@@ -344,67 +294,7 @@ class Reading:
         walk.position = position
         if position is None:
             walk.is_done = True
-            self._check_walk(walk, reads)
-
-    def _check_walk(self, walk: Walk, reads: MemoryMerchantReads) -> None:
-        orders = [mark.order for mark in walk.seen]
-        assert orders == sorted(set(orders), reverse=walk.newest_first), "repeated, or out of order"
-        assert walk.there is not None
-        assert walk.there <= set(orders), "an operation that was there was skipped"
-        assert all(_passes(walk.wanted, mark) for mark in walk.seen)
-        stored = {mark.order: mark for mark in self._marks(walk.merchant_id)}
-        assert all(stored[mark.order] == mark for mark in walk.seen)
-        if walk.wanted == OperationFilter():
-            seen = {_key_of(reads, mark) for mark in walk.seen}
-            assert walk.promised <= seen, "as_of promised what is not in the pages"
-        self._note(
-            f"a walk of {min(walk.pages, 4)} pages, more came: {len(orders) > len(walk.there)}"
-        )
-
-    def _check_log(self, reads: MemoryMerchantReads, segments: list[Segment]) -> None:
-        live = [replace(each, negative_since=None) for each in reads.balances()]
-        logged = logged_balances(segments, live)
-        assert sorted(logged, key=str) == sorted(live, key=str), "the log says otherwise"
-        dates = sorted({segment.booked_at for segment in segments})
-        for at in (dates[0], dates[-1], dates[-1] + QUARTER):
-            earlier = [segment for segment in segments if segment.booked_at < at]
-            assert _that_there_is(logged_figures(segments, at)) == _figures(earlier)
-        said = {
-            (reads.merchant_id, each.falcon_operation_id): each.disagreement
-            for each in reads.open_standings(100)
-        }
-        assert said == open_operations(segments), "the log awaits otherwise"
-
-
-def _key_of(reads: MemoryMerchantReads, mark: Mark) -> ItemKey:
-    sk = f"OPERATION#{mark.falcon_operation_id}#{mark.staged}"
-    return ItemKey(merchant_pk(reads.merchant_id), sk)
-
-
-def _last_in(mark: Mark, key: BalanceKey) -> BalanceOperation:
-    """Of the segment's lines in one balance."""
-    return [line for line in mark.lines if key == (line.balance_shop_id, line.currency.code)][-1]
-
-
-def _figures(segments: Iterable[Segment]) -> Balances:
-    """What segments add up to, by those who count: not by those who read."""
-    return {
-        BalanceKey(shop, currency): Figures.of(counters)
-        for (_, shop, currency), counters in fold(segments).items()
-    }
-
-
-def _that_there_is(figures: Balances) -> Balances:
-    """Without balances that had not begun yet: with a line there is an operations_count."""
-    return {key: value for key, value in figures.items() if value != Figures()}
-
-
-def _passes(wanted: OperationFilter, mark: Mark) -> bool:
-    return (
-        (wanted.start is None or wanted.start <= mark.window)
-        and (wanted.end is None or mark.window < wanted.end)
-        and wanted.stage in (None, mark.stage)
-        and wanted.type in (None, *(line.type for line in mark.lines))
-        and wanted.balance_shop_id in (None, *(line.balance_shop_id for line in mark.lines))
-        and wanted.psp_id in (None, *(line.psp_id for line in mark.lines))
-    )
+            stored = {mark.order: mark for mark in self._marks(walk.merchant_id)}
+            check_walk(walk, reads, stored)
+            more = len(walk.seen) > len(walk.there)
+            self._note(f"a walk of {min(walk.pages, 4)} pages, more came: {more}")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.property.plant import FAULTS, ROOT
+from tests.property.faults import FAULTS
+from tests.property.plant import ROOT
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -18,7 +18,8 @@ from lambdas.systems_api.blocking import BlockConflictError, request_block
 from tests.property.actors import Actor
 from tests.property.machine import SCHEDULE, Machine, context, next_quarter
 from tests.property.promises import dump
-from tests.property.reading import FIRST_BORDER, Request
+from tests.property.read_checks import Request
+from tests.property.reading import FIRST_BORDER
 from tests.property.test_pipeline import MERCHANTS, PERCENTS, events
 
 Sent = tuple[Stage, dict[str, object]]

@@ -27,14 +27,14 @@ class ReadManifest(NamedTuple):
 def read_head(line: bytes) -> dict[str, Any]:
     head = read_json(line)
     if set(head) != HEAD_FIELDS or head["schema_version"] != "1":
-        raise NotWrittenSoError("the head has other fields, or another version")
+        raise NotWrittenSoError("the head does not have the fields and version of the format")
     kinds = {"log": str, "sequence": int, "sealed_until": str, "root": str}
     if not all(type(head[name]) is kind for name, kind in kinds.items()):
-        raise NotWrittenSoError("a field of the head has another type")
+        raise NotWrittenSoError("a field of the head has the wrong type")
     if head["previous"] is not None and not isinstance(head["previous"], str):
-        raise NotWrittenSoError("a field of the head has another type")
+        raise NotWrittenSoError("a field of the head has the wrong type")
     if not 1 <= head["sequence"] <= SEQUENCE_MAX:
-        raise NotWrittenSoError("no manifest has that number")
+        raise NotWrittenSoError("the head's sequence is out of range")
     return head
 
 
@@ -63,12 +63,12 @@ def manifests_in(folder: Path, problems: list[Discrepancy]) -> Iterator[tuple[in
         raise NotWrittenSoError(f"{folder}: {error.strerror}") from error
     sequences = {int(name[:8]): name for name in found if MANIFEST.match(name)}
     problems += [
-        Discrepancy(name, "no manifest, and lies among them")
+        Discrepancy(name, "not a manifest, but lies in their folder")
         for name in found
         if not MANIFEST.match(name)
     ]
     if not sequences:
-        problems.append(Discrepancy(str(folder), "there is no manifest"))
+        problems.append(Discrepancy(str(folder), "the folder holds no manifest"))
     expected = 1
     for sequence, name in sorted(sequences.items()):
         if sequence > expected:
@@ -82,7 +82,8 @@ def _gap(first: int, last: int) -> Discrepancy:
     if first == last:
         return Discrepancy(f"{first:08}.jsonl", "this manifest is missing")
     return Discrepancy(
-        f"{first:08}.jsonl", f"missing, and all from there to {last:08}.jsonl: {last - first + 1}"
+        f"{first:08}.jsonl",
+        f"missing, with all up to {last:08}.jsonl: {last - first + 1} manifests",
     )
 
 
@@ -102,7 +103,7 @@ class Chain:
             text = read_plain(path, MANIFEST_MAX_BYTES)
             lines = text.split(b"\n")
             if lines.pop():
-                raise NotWrittenSoError("it breaks off")  # noqa: TRY301
+                raise NotWrittenSoError("its last line is incomplete")  # noqa: TRY301
             if len(lines) < 3:  # noqa: PLR2004 - head, signature, and a summary at least
                 raise NotWrittenSoError("it has no leaves")  # noqa: TRY301
             head = read_head(lines[0])
@@ -121,17 +122,17 @@ class Chain:
 
     def _check_links(self, place: str, sequence: int, head: dict[str, Any]) -> None:
         if head["sequence"] != sequence:
-            self._say(place, f"it says of itself that it is manifest {head['sequence']}")
+            self._say(place, f"its head says that it is manifest {head['sequence']}")
         before = self.heads.get(sequence - 1)
         if sequence == 1 and head["previous"] is not None:
-            self._say(place, "it is the first and names one before it")
+            self._say(place, "it is the first manifest, but names a previous one")
         if before is not None and head["previous"] != before:
-            self._say(place, "it does not follow from the manifest before it")
+            self._say(place, "its `previous` is not the hash of the manifest before it")
         if self.last is not None:
             if head["log"] != self.last["log"]:
-                self._say(place, "it is of another log than the manifest before it")
+                self._say(place, "it names another log than the manifest before it")
             if head["sealed_until"] < self.last["sealed_until"]:
-                self._say(place, "it was sealed before the manifest before it")
+                self._say(place, "its sealed_until is earlier than that of the manifest before it")
 
     def _say(self, place: str, what: str) -> None:
         self._problems.append(Discrepancy(place, what))

@@ -53,12 +53,12 @@ def _misfits(keys: list[str]) -> Iterator[Discrepancy]:
     _, first_of, first_day, _ = reads[0]
     for key, (part, of, day, merchant) in zip(keys, reads, strict=True):
         if of != first_of:
-            yield Discrepancy(key, f"the parts of its event do not fit together: {keys[0]}")
+            yield Discrepancy(key, f"its number of parts differs from that of {keys[0]}")
         twins = {parts.setdefault(part, key), merchants.setdefault(merchant, key)} - {key}
         if twins:
-            yield Discrepancy(key, f"its event lies in the log already: {min(twins)}")
+            yield Discrepancy(key, f"its event is already in the log as {min(twins)}")
         elif day != first_day:
-            yield Discrepancy(key, f"its event has another day in {keys[0]}")
+            yield Discrepancy(key, f"its event has a different day in {keys[0]}")
 
 
 def _missing(keys: list[str]) -> Iterator[Discrepancy]:

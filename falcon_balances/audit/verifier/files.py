@@ -28,7 +28,7 @@ def read_plain(path: str | Path, max_bytes: int, flags: int = _PLAIN) -> bytes:
         found = os.fstat(file)
         size = found.st_size
         if not S_ISREG(found.st_mode):
-            raise OSError(0, "no plain file")
+            raise OSError(0, "not a plain file")
         if size <= max_bytes:
             body = os.read(file, size + 1)
             if len(body) == size:

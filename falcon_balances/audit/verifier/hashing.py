@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from .findings import NotWrittenSoError
 
-NOT_SIGNED = "its signature is none, or not of this key, or its head was changed"
+NOT_SIGNED = "its signature is missing or of another key, or its head was changed"
 # Made once: json.dumps and json.loads make one for each call.
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _DECODER = json.JSONDecoder()
@@ -43,9 +43,9 @@ def load_public_key(text: bytes) -> ec.EllipticCurvePublicKey:
     try:
         key = load(text)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise NotWrittenSoError("the public key is none") from error
+        raise NotWrittenSoError("the public key cannot be read: PEM or DER is required") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
-        raise NotWrittenSoError("the public key is not of the curve P-256")
+        raise NotWrittenSoError("the public key is not on the curve P-256")
     return key
 
 
@@ -77,5 +77,5 @@ def read_json(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise NotWrittenSoError("not JSON") from error
     if not isinstance(document, dict) or canonical(document) != line:
-        raise NotWrittenSoError("JSON, but written in another way")
+        raise NotWrittenSoError("JSON, but not in canonical form")
     return document

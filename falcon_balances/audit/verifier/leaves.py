@@ -157,9 +157,9 @@ def read_object_leaf(leaf: bytes) -> dict[str, Any]:
     """What names an object and its bytes is right in it; not yet what it counts."""
     document = read_json(leaf)
     if document.get("leaf") != "object" or not OBJECT_FIELDS <= set(document) <= FLAWED_FIELDS:
-        raise NotWrittenSoError("no leaf of an object")
+        raise NotWrittenSoError("not the leaf of an object")
     if not all(type(document[name]) is str for name in ("key", "version_id", "sha256")):
-        raise NotWrittenSoError("a field of the leaf has another type")
+        raise NotWrittenSoError("a field of the leaf has the wrong type")
     return document
 
 
@@ -167,14 +167,14 @@ def sums_of_leaf(document: Mapping[str, Any]) -> Tallies:
     """Raises NotWrittenSoError for what does not count as the format says."""
     size, lines, written = document["size"], document["lines"], document["sums"]
     if type(size) is not int or type(lines) is not int or type(written) is not list:
-        raise NotWrittenSoError("a field of the leaf has another type")
+        raise NotWrittenSoError("a field of the leaf has the wrong type")
     if not 0 <= size < COUNT_MAX or not 0 <= lines < COUNT_MAX:
-        raise NotWrittenSoError("a count that no object has")
+        raise NotWrittenSoError("a count is out of range")
     sums = dict(map(read_sum, written))
     if len(sums) != len(written) or sum(count for _, _, count in sums.values()) != lines:
-        raise NotWrittenSoError("its sums are not of as many lines, or one comes twice")
+        raise NotWrittenSoError("its sums do not cover its lines, or one is given twice")
     if "flaw" in document and (lines or type(document["flaw"]) is not str):
-        raise NotWrittenSoError("what is flawed adds up to nothing")
+        raise NotWrittenSoError("a flawed object must not have lines or sums")
     return sums
 
 
@@ -187,9 +187,9 @@ def read_sum(written: Sequence[Any]) -> Item:
             and type(lines) is int
         )
     except (TypeError, ValueError) as error:
-        raise NotWrittenSoError("a sum of another form") from error
+        raise NotWrittenSoError("a sum does not have the required form") from error
     if not right or not 1 <= lines < COUNT_MAX:
-        raise NotWrittenSoError("a sum of another form")
+        raise NotWrittenSoError("a sum does not have the required form")
     return (shop, currency, stage, kind), (*read_amount(amount, SUM_MAX), lines)
 
 
@@ -206,7 +206,7 @@ def check_object(
     """
     key = sealed["key"]
     if named is None:
-        checked.problems.append(Discrepancy(key, "sealed, and no key of the log"))
+        checked.problems.append(Discrepancy(key, "sealed, but not a key of the log"))
         return False
     try:
         body = read_plain(f"{log}/{key}", OBJECT_MAX_BYTES, NO_LINK)

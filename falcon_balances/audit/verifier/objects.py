@@ -25,11 +25,11 @@ def read_amount(text: str, limit: int) -> tuple[int, int]:
     """Minor units and decimals. Raises NotWrittenSoError."""
     written = AMOUNT.match(text)
     if written is None:
-        raise NotWrittenSoError("an amount of another form")
+        raise NotWrittenSoError("an amount does not have the required form")
     whole, fraction = written.groups("")
     minor = int(whole + fraction)
     if abs(minor) >= limit:
-        raise NotWrittenSoError("an amount of more digits than there are")
+        raise NotWrittenSoError("an amount has too many digits")
     return minor, len(fraction)
 
 
@@ -41,9 +41,11 @@ def lines_of_body(named: re.Match[str], body: bytes) -> list[Item]:
     rows = [fields_of(number, row, stage) for number, row in enumerate(rows_of(body), start=2)]
     check_same(rows, revised=revised)
     if stage in {"payout", "adjustment"} and len(rows) > 1:
-        raise NotWrittenSoError("line 3: an event of this stage has one line")
+        raise NotWrittenSoError("line 3: an event of this stage has only one line")
     if rows[0][5] != operation or rows[0][6][:10] != day or not is_date(rows[0][6]):
-        raise NotWrittenSoError("line 2: another operation or day than its key's, or no day")
+        raise NotWrittenSoError(
+            "line 2: its operation or day differs from the key's, or the day does not exist"
+        )
     lines: list[Item] = []
     numbers: dict[tuple[str, str], int] = {}
     for number, fields in enumerate(rows, start=2):
@@ -53,13 +55,15 @@ def lines_of_body(named: re.Match[str], body: bytes) -> list[Item]:
         except NotWrittenSoError as error:
             raise NotWrittenSoError(f"line {number}: {error}") from error
         if DECIMALS.get(currency) != decimals:
-            raise NotWrittenSoError(f"line {number}: no currency has such amounts")
+            raise NotWrittenSoError(
+                f"line {number}: unknown currency, or amount does not have its decimals"
+            )
         check_sign(number, stage, kind, minor, revised=revised)
         each = shop, kind
         n = numbers.get(each, 0)
         numbers[each] = n + 1
         if uuid != line_uuid(f"{prefix}|{shop}|{kind}|{n}"):
-            raise NotWrittenSoError(f"line {number}: its uuid is not made of what it says")
+            raise NotWrittenSoError(f"line {number}: uuid is not derived from the line")
         lines.append(((shop, currency, stage, kind), (minor, decimals, 1)))
     return lines
 

@@ -28,7 +28,7 @@ def check_proof(
     """
     key = load_public_key(public_key)
     if log is not None and not log.is_dir():
-        raise NotWrittenSoError(f"{log} is no folder")
+        raise NotWrittenSoError(f"{log} is not a folder")
     try:
         document = json.loads(read_plain(proof, PROOF_MAX_BYTES))
         merchant, heads = document["merchant_id"], document["heads"]
@@ -36,14 +36,14 @@ def check_proof(
     except OSError as error:
         raise NotWrittenSoError(f"{proof}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise NotWrittenSoError(f"{proof} is no proof") from error
+        raise NotWrittenSoError(f"{proof} is not a proof") from error
     if (
         not isinstance(merchant, str)
         or not MERCHANT.match(merchant)
         or not isinstance(heads, list)
         or not isinstance(parts, list)
     ):
-        raise NotWrittenSoError(f"{proof} is no proof")
+        raise NotWrittenSoError(f"{proof} is not a proof")
     return _ProofCheck(key, merchant, log).run(heads, parts, anchor)
 
 
@@ -74,7 +74,9 @@ class _ProofCheck:
         if self._heads:
             done.head = sha256(self._heads[-1]).hexdigest()
         if self._sequence != len(self._heads):
-            self._say("the proof", "its last part is not of the last manifest that it names")
+            self._say(
+                "the proof", "its last part does not belong to the last manifest that it names"
+            )
         if anchor is not None and anchor != done.head:
             self._say("the proof", "it does not end with the manifest that the anchor names")
         # Other parts of an event are other merchants'.
@@ -111,11 +113,19 @@ class _ProofCheck:
                 return
             previous = sha256(self._heads[-1]).hexdigest() if self._heads else None
             if head["sequence"] != number or head["previous"] != previous:
-                self._say(f"head {number} of the proof", "it does not follow from the one before")
+                self._say(
+                    f"head {number} of the proof",
+                    "its `previous` is not the hash of the head before it",
+                )
             if before is not None and head["log"] != before["log"]:
-                self._say(f"head {number} of the proof", "it is of another log")
+                self._say(
+                    f"head {number} of the proof", "it names another log than the head before it"
+                )
             if before is not None and head["sealed_until"] < before["sealed_until"]:
-                self._say(f"head {number} of the proof", "it was sealed before the one before it")
+                self._say(
+                    f"head {number} of the proof",
+                    "its sealed_until is earlier than that of the head before it",
+                )
             self._heads.append(line)
             self._done.sealed_until = head["sealed_until"]
             before = head
@@ -131,15 +141,15 @@ class _ProofCheck:
         if not self._sequence < sequence <= len(self._heads):
             raise NotWrittenSoError("the manifests are not in order")
         if self._heads[sequence - 1] != head_line:
-            self._say(place, "its head is not the one that the manifests after it follow from")
+            self._say(place, "its head is not the one that the next manifest names")
         self._sequence = sequence
         self._done.manifests += 1
         if not part["leaves"]:
-            self._say(place, "a part without leaves")
+            self._say(place, "the part has no leaves")
         for each in part["leaves"]:
             leaf = each["leaf"].encode("ascii")
             if root_by(leaf, each["path"]).hex() != head["root"]:
-                self._say(place, "a leaf that is not in its tree")
+                self._say(place, "a leaf is not in the tree whose root was signed")
             else:
                 self._take(leaf, place, is_last=is_last)
 
@@ -148,7 +158,7 @@ class _ProofCheck:
         document = read_json(leaf)
         if document.get("leaf") == "merchant":
             if not is_last or self._claim is not None:
-                raise NotWrittenSoError("the merchant's own leaf: one, in the last part")
+                raise NotWrittenSoError("the merchant's own leaf must occur once, in the last part")
             self._claim = document
             return
         one = check_leaves(self._log, place, 0, [leaf])
@@ -165,7 +175,7 @@ class _ProofCheck:
     def _note(self, key: str, event: str, place: str) -> None:
         named = read_key(key)
         if named is None or named["merchant"] != self._merchant or key in self._proved:
-            raise NotWrittenSoError(f"{key[:200]}: of another merchant, or proved twice")
+            raise NotWrittenSoError(f"{key[:200]}: belongs to another merchant, or is proved twice")
         self._proved.add(key)
         self._events.note(event, key, place)
 
@@ -175,7 +185,7 @@ class _ProofCheck:
         if self._claim is None:
             self._say(self._merchant, "the proof lacks the merchant's own leaf")
         elif {**self._claim, "blind": None} != expected | {"blind": None}:
-            self._say(self._merchant, "the objects do not add up to what was sealed of it")
+            self._say(self._merchant, "the objects do not add up to the merchant's sealed totals")
 
     def _say(self, place: str, what: str) -> None:
         self._done.problems.append(Discrepancy(place, what))
@@ -187,7 +197,7 @@ def root_by(leaf: bytes, path: Iterable[Sequence[str]]) -> bytes:
     for side, text in path:
         neighbour = bytes.fromhex(text)
         if side not in {"left", "right"} or len(neighbour) != len(value):
-            raise NotWrittenSoError("a path of another form")
+            raise NotWrittenSoError("a path does not have the required form")
         pair = neighbour + value if side == "left" else value + neighbour
         value = sha256(b"\x01" + pair).digest()
     return value

@@ -104,12 +104,14 @@ def fields_of(number: int, row: str, stage: str) -> list[str]:
     """Raises NotWrittenSoError."""
     fields = row.split(",")
     if len(fields) != len(COLUMNS):
-        raise NotWrittenSoError(f"line {number}: {len(fields)} columns")
+        raise NotWrittenSoError(
+            f"line {number}: must have {len(COLUMNS)} columns, has {len(fields)}"
+        )
     reader = READERS.get((stage, fields[4]))
     if reader is None:
-        raise NotWrittenSoError(f"line {number}: a type that its stage does not have")
+        raise NotWrittenSoError(f"line {number}: type does not exist in this stage")
     if not reader.fullmatch(row):
-        raise NotWrittenSoError(f"line {number}: a field of another form")
+        raise NotWrittenSoError(f"line {number}: a field does not match its required format")
     return fields
 
 
@@ -117,7 +119,9 @@ def check_sign(number: int, stage: str, kind: str, minor: int, *, revised: bool)
     """Raises NotWrittenSoError."""
     sign = "" if revised else SIGNS[stage, kind]
     if minor == 0 or (sign == "+" and minor < 0) or (sign == "-" and minor > 0):
-        raise NotWrittenSoError(f"line {number}: zero, or a sign that its type does not have")
+        raise NotWrittenSoError(
+            f"line {number}: amount is zero, or has the wrong sign for its type"
+        )
 
 
 def check_same(rows: list[list[str]], *, revised: bool) -> None:
@@ -127,20 +131,20 @@ def check_same(rows: list[list[str]], *, revised: bool) -> None:
     for number, fields in enumerate(others, start=3):
         for place in places:
             if fields[place] != first[place]:
-                raise NotWrittenSoError(f"line {number}: another {COLUMNS[place]} than line 2's")
+                raise NotWrittenSoError(f"line {number}: {COLUMNS[place]} differs from line 2")
 
 
 def rows_of(body: bytes) -> list[str]:
     """Without the header. Raises NotWrittenSoError."""
     if len(body) > BODY_MAX_BYTES:
-        raise NotWrittenSoError("larger than any object of the log")
+        raise NotWrittenSoError("larger than a log object can be")
     try:
         header, *rows = body.decode("ascii").split("\n")
     except UnicodeDecodeError as error:
         number = body.count(b"\n", 0, error.start) + 1
-        raise NotWrittenSoError(f"line {number}: a character that no field has") from error
+        raise NotWrittenSoError(f"line {number}: a character that no field may contain") from error
     if header != HEADER or len(rows) < 2 or rows.pop() != "":  # noqa: PLR2004
-        raise NotWrittenSoError("header or line end missing")
+        raise NotWrittenSoError("the header or the final line end is missing")
     if len(rows) > LINES_MAX:
         raise NotWrittenSoError(f"more than {LINES_MAX} lines")
     return rows

@@ -46,7 +46,7 @@ def verify(
     `head` of an earlier check, or what was published of it. Without `log` only manifests are read.
     """
     if log is not None and not log.is_dir():
-        raise NotWrittenSoError(f"{log} is no folder")
+        raise NotWrittenSoError(f"{log} is not a folder")
     verification = _Verification(load_public_key(public_key), log)
     if jobs == 1 or sys.platform != "linux":
         return verification.run(manifests, versions, anchor, map, partial(found_in, log), advance)
@@ -107,7 +107,7 @@ class _Verification:
             self._done.head = self._chain.heads[max(self._chain.heads)]
             self._done.sealed_until = last["sealed_until"]
         if anchor is not None and anchor not in self._chain.heads.values():
-            self._say(str(manifests), "the manifest that the anchor names is not there")
+            self._say(str(manifests), "the manifest that the anchor names is missing")
         nothing: Tallies = {}
         self._done.balances = list(
             balances_of(
@@ -164,7 +164,7 @@ class _Verification:
         version_ids, note = self._version_ids, self._events.note
         for number, key, version_id, event in noted:
             if key in version_ids:
-                self._say(f"{place}, line {number}", f"{key} was sealed before")
+                self._say(f"{place}, line {number}", f"{key} was already sealed")
                 continue
             if key < last:
                 self._say(f"{place}, line {number}", "the keys are not in order")
@@ -210,7 +210,7 @@ class _Verification:
                 continue
             blind = document.pop("blind", None)
             if not isinstance(blind, str):
-                self._say(place, "a leaf that is not blinded")
+                self._say(place, "a leaf has no blind")
             said = self._countable(document)
             if said in expected:
                 # A total that cannot be told may come in many leaves.
@@ -219,7 +219,10 @@ class _Verification:
                 kind = str(document.get("leaf"))[:20]
                 self._say(place, f"the objects do not add up to this {kind}")
         for said in sorted(each for each in expected if each is not None):
-            self._say(manifest.place, f"it lacks what the objects add up to: {said.decode()[:200]}")
+            self._say(
+                manifest.place,
+                f"it has no leaf for what the objects add up to: {said.decode()[:200]}",
+            )
 
     def _countable(self, document: dict[str, Any]) -> bytes | None:
         """As it is written, without what cannot be told."""
@@ -245,7 +248,7 @@ class _Verification:
             if key not in self._version_ids:
                 strangers.append(key)
             elif not is_plain and key not in named:
-                self._say(key, "unreadable: no plain file")
+                self._say(key, "unreadable: not a plain file")
         self._name_strangers(log, strangers)
         if self._strays:
             self._name_strays()
@@ -258,7 +261,7 @@ class _Verification:
             try:
                 body = read_plain(f"{log}/{key}", OBJECT_MAX_BYTES, NO_LINK)
             except OSError:
-                self._say(key, "in no manifest, and no plain file")
+                self._say(key, "in no manifest, and not a plain file")
                 continue
             digest = sha256(body).hexdigest()
             lying[digest] = key

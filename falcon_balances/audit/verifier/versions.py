@@ -31,7 +31,7 @@ def _listed_in(file: Path) -> tuple[list[tuple[str, str]], list[str]]:
     except OSError as error:
         raise NotWrittenSoError(f"unreadable: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise NotWrittenSoError("no output of aws s3api list-object-versions") from error
+        raise NotWrittenSoError("not the output of aws s3api list-object-versions") from error
     return versions, markers
 
 

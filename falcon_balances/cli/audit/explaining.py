@@ -21,16 +21,21 @@ _TOP_MAX = 10_000
 def explain(
     *,
     merchant: Annotated[
-        str | None, typer.Option("--merchant", help="What its balances consist of.")
+        str | None,
+        typer.Option("--merchant", help="Show what this merchant's balances consist of."),
     ] = None,
     operation: Annotated[
-        str | None, typer.Option("--operation", help="The story of this falcon_operation_id.")
+        str | None,
+        typer.Option("--operation", help="Show everything about this falcon_operation_id."),
     ] = None,
     balance: Annotated[
         str | None, typer.Option("--balance", help="Only this balance shop of the merchant.")
     ] = None,
     top: Annotated[
-        int, typer.Option("--top", min=0, max=_TOP_MAX, help="So many of the largest movements.")
+        int,
+        typer.Option(
+            "--top", min=0, max=_TOP_MAX, help="How many of the largest movements to show."
+        ),
     ] = 10,
     at: AtOption = None,
     log: LogOption = None,
@@ -38,14 +43,14 @@ def explain(
         Path | None,
         typer.Option(
             "--manifests",
-            help="A folder; without it the environment's bucket.",
+            help="A folder; the environment's bucket by default.",
             exists=True,
             file_okay=False,
         ),
     ] = None,
     public_key: Annotated[
         Path | None,
-        typer.Option("--public-key", help="PEM or DER.", exists=True, dir_okay=False),
+        typer.Option("--public-key", help="A file, PEM or DER.", exists=True, dir_okay=False),
     ] = None,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
@@ -79,7 +84,7 @@ def _check_options(
     for name, value in wrong.items():
         if value is not None:
             other = "--operation" if operation is None else "--merchant"
-            raise typer.BadParameter(f"{name} goes with {other} only")
+            raise typer.BadParameter(f"{name} requires {other}")
 
 
 def _explain_merchant(
@@ -97,19 +102,21 @@ def _explain_merchant(
     from falcon_balances.contracts.blocks import is_id  # noqa: PLC0415
 
     if not is_id(merchant_id):
-        raise InvalidInputError("--merchant: no merchant has such an id")
+        raise InvalidInputError("--merchant: not a valid merchant id")
     before = instant_of(at)
     with output.progress("objects", None) as advance:
         explained = explain_merchant(log_source(log, env), merchant_id, before, top, advance)
     if not explained.objects and not explained.findings:
-        raise InvalidInputError(f"the log has nothing of a merchant {merchant_id}")
+        raise InvalidInputError(f"the log holds no object of merchant {merchant_id}")
     balances = [
         each
         for each in explained.balances
         if balance_shop_id in (None, each.balance.balance_shop_id)
     ]
     if balance_shop_id is not None and not balances:
-        raise InvalidInputError(f"the log has no balance {balance_shop_id[:64]} of {merchant_id}")
+        raise InvalidInputError(
+            f"the log holds no balance {balance_shop_id[:64]} of merchant {merchant_id}"
+        )
     not_fitting = None
     if before is None:
         target = find_target(env) if log is None or log.startswith(S3) else None
@@ -122,7 +129,10 @@ def _explain_merchant(
         for each in balances:
             _show_balance(merchant_id, each)
         naming.show(not_fitting or [])
-    print_findings(explained.findings, f"{explained.objects} objects, {explained.lines} lines")
+    print_findings(
+        explained.findings,
+        f"{output.count(explained.objects, 'object')}, {output.count(explained.lines, 'line')}",
+    )
 
 
 def _explain_operation(
@@ -143,7 +153,7 @@ def _explain_operation(
     try:
         operation_id = operation_id_of([operation])
     except InvalidInputError as error:
-        said = f"--operation: {operation[:80]} is no falcon_operation_id"
+        said = f"--operation: {operation[:80]} is not a falcon_operation_id"
         raise InvalidInputError(said) from error
     source = log_source(log, env)
     target = versions = None
@@ -157,7 +167,7 @@ def _explain_operation(
     except (NotWrittenSoError, OSError) as error:
         raise InvalidInputError(str(error)) from error
     if story is None:
-        raise InvalidInputError(f"no operation {operation_id} is known here")
+        raise InvalidInputError(f"operation {operation_id} is not known here")
     if as_json:
         output.document(story.document)
     else:
@@ -165,7 +175,7 @@ def _explain_operation(
     for place, what in story.problems:
         output.warn(f"{place}: {what}")
     if story.problems:
-        output.fail(f"{len(story.problems)} problems")
+        output.fail(output.count(len(story.problems), "problem"))
         raise typer.Exit(EXIT_MISMATCH)
 
 
@@ -272,11 +282,12 @@ def _show_balance(merchant_id: str, explained: "ExplainedBalance") -> None:
         said = _composition(figure, exponent)
         rows, remainder = said["movements"], said["remainder"]
         if not rows and not remainder["movements"]:
-            output.line(f"{name}: nothing moved it")
+            output.line(f"{name}: no line changed it")
             continue
         output.line(f"{name} {at_full_scale(figure.minor, exponent)} consists of")
         if rows:
             shown = [each | {"types": ", ".join(each["types"])} for each in rows]
             cells = [[each[column] for column in columns] for each in shown]
             output.table(columns, cells, right=amounts)
-        output.line(f"  the remainder: {remainder['movements']} movements, {remainder['amount']}")
+        movements = output.count(remainder["movements"], "movement")
+        output.line(f"  the remainder: {movements}, {remainder['amount']}")

@@ -91,10 +91,10 @@ def trial_balance(
 
 
 def export(
-    to_format: Annotated[Format, typer.Option("--format", help="For which tool.")],
+    to_format: Annotated[Format, typer.Option("--format", help="The format to write.")],
     *,
     to: Annotated[
-        Path | None, typer.Option("--output", help="A file; without it, standard output.")
+        Path | None, typer.Option("--output", help="A file; standard output by default.")
     ] = None,
     log: LogOption = None,
     merchant: MerchantOption = None,

@@ -65,9 +65,11 @@ def fetch_all(target: Target, folder: Path, advance: Callable[[int], None]) -> i
 
 def _say(skipped: list[str]) -> None:
     for key in skipped[:_SHOWN_MAX]:
-        output.warn(f"not fetched, for it can be no file here: {key[:200]}")
+        output.warn(f"not fetched: this key cannot be a file name: {key[:200]}")
     if skipped:
-        raise MismatchError(f"{len(skipped)} keys were not fetched; all else was")
+        raise MismatchError(
+            f"{output.count(len(skipped), 'key was', 'keys were')} not fetched; everything else was"
+        )
 
 
 def _copy(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from falcon_balances.domain.operations import BalanceOperation
     from falcon_balances.domain.sale_keys import SaleKey
 
-NOT_OF_THE_PAST: Final = "not looked at: it is told as it stands now, so without --at"
+NOT_OF_THE_PAST: Final = "not shown with --at: only the present state is known"
 _COLUMNS: Final = ("kind", "psp_id", "reference", "falcon_operation_id", "amounts")
 
 

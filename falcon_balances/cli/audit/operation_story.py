@@ -20,7 +20,7 @@ from falcon_balances.contracts.operation_documents import LineV1
 from falcon_balances.contracts.operation_story import OperationStory
 from falcon_balances.contracts.operation_story_documents import SetAsideV1
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.log_format import merchant_of
+from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.operations import (
     PSP_STAGES,
     BalanceOperation,
@@ -28,10 +28,11 @@ from falcon_balances.domain.operations import (
     main_line,
     staged,
 )
+from falcon_balances.domain.payout_states import PayoutState
 from falcon_balances.domain.standing import Standing
 from falcon_balances.domain.table_keys import ItemKey, StandingKey, merchant_pk, parse_merchant_pk
 
-ENVIRONMENT: Final = "not looked at: needs the environment, without --log FOLDER"
+ENVIRONMENT: Final = "not checked: requires the environment, without --log FOLDER"
 _STAGES: Final = list(Stage)
 
 
@@ -119,7 +120,7 @@ class _Telling:
                 found[segment.log_key] = Found(segment.log_key, claim, segment)
         for each in sealed:
             if merchant_of(each.key) is None:
-                self._say(each.key, "sealed, and no key of the log")
+                self._say(each.key, "sealed, but not a key of the log")
                 continue
             known = found.setdefault(each.key, Found(each.key))
             if known.sealed is not None:
@@ -169,9 +170,9 @@ class _Telling:
         except FlawedObjectError as flaw:
             self._say(found.key, f"flawed: {flaw}")
         if claimed is not None and found.body != claimed:
-            self._say(found.key, "its bytes are not those that were claimed")
+            self._say(found.key, "its bytes differ from the claim")
         if self._target is not None and found.claim is None:
-            self._say(found.key, "it is in the log, and no claim says so")
+            self._say(found.key, "it is in the log, but no claim names it")
         self._compare_sealed(found, found.body)
 
     def _compare_sealed(self, found: Found, body: bytes) -> None:
@@ -187,7 +188,7 @@ class _Telling:
     def _say_missing(self, found: Found) -> None:
         """What is only decided, or on its way, is not logged yet; what was sealed was there."""
         state = None if found.claim is None else found.claim.state
-        if found.sealed is not None or state in (None, "paid"):
+        if found.sealed is not None or state in (None, PayoutState.PAID):
             self._say(found.key, "it is not in the log")
 
     def _say(self, place: str, what: str) -> None:
@@ -195,7 +196,7 @@ class _Telling:
 
     def _claimed(self, claim: ClaimV1 | None, objects: list[Found]) -> dict[str, Any]:
         if claim is None:
-            nothing = ENVIRONMENT if self._target is None else "there is none"
+            nothing = ENVIRONMENT if self._target is None else "none"
             return {"claim": nothing, "contexts": nothing}
         names = ("state", "available", "corrects", "reason", "revised_at", "skipped_by")
         told = {name: value for name in names if (value := getattr(claim, name)) is not None}
@@ -228,11 +229,11 @@ class _Telling:
     def _sealed(self, sealed: Inclusion | None) -> object:
         if sealed is None:
             if self._target is None and self._sources.manifests is None:
-                return "not looked at: needs --manifests"
+                return "not checked: requires --manifests"
             return "in no manifest yet"
         proof = "does not hold" if sealed.problem else "holds"
         if sealed.is_signed is None:
-            proof += "; its signature was not looked at: needs --public-key"
+            proof += "; its signature was not checked: requires --public-key"
         return {
             "manifest": sealed.sequence,
             "root": sealed.root,
@@ -249,7 +250,7 @@ class _Telling:
         if mark is None:
             return "not yet"
         if found.lines and mark.lines != found.lines:
-            self._say(found.key, "what was counted is not what it says")
+            self._say(found.key, "its lines differ from what was counted")
         return {"window": rfc3339(mark.window), "order": mark.order}
 
     def _of_tables(self, merchants: Sequence[str]) -> dict[str, object]:

@@ -13,20 +13,21 @@ if TYPE_CHECKING:
 
 LogOption = Annotated[
     str | None,
-    typer.Option("--log", help="A folder, or s3://BUCKET; without it the environment's bucket."),
+    typer.Option("--log", help="A folder or s3://BUCKET; the environment's bucket by default."),
 ]
 MerchantOption = Annotated[str | None, typer.Option("--merchant", help="Only this merchant.")]
-FromOption = Annotated[str | None, typer.Option("--from", help="First day, as 2026-11-20.")]
-ToOption = Annotated[str | None, typer.Option("--to", help="The day after the last.")]
+FromOption = Annotated[str | None, typer.Option("--from", help="First day, such as 2026-11-20.")]
+ToOption = Annotated[str | None, typer.Option("--to", help="The day after the last day.")]
 ReplayedLogOption = Annotated[
     str | None,
     typer.Option(
         "--log",
-        help="A folder, s3://BUCKET, or a file of export; without it the environment's bucket.",
+        help="A folder, s3://BUCKET, or a file of export; the environment's bucket by default.",
     ),
 ]
 AtOption = Annotated[
-    str | None, typer.Option("--at", help="Only what is dated before, as 2026-11-20T10:15:00Z.")
+    str | None,
+    typer.Option("--at", help="Only what is dated before this time, such as 2026-11-20T10:15:00Z."),
 ]
 StageOption = Annotated[str | None, typer.Option("--stage", help="Only this stage.")]
 
@@ -45,7 +46,7 @@ def log_source(log: str | None, env: str) -> "LogSource":
         return LogBucket(ListedObjects(target.client("s3"), bucket))
     folder = Path(log)
     if not folder.is_dir():
-        raise InvalidInputError(f"--log: {log} is no folder")
+        raise InvalidInputError(f"--log: {log} is not a folder")
     return LogFolder(folder)
 
 
@@ -68,7 +69,7 @@ def selection_of(
     from falcon_balances.domain.operations import Stage  # noqa: PLC0415
 
     if stage is not None and stage not in set(Stage):
-        raise InvalidInputError(f"--stage: one of {', '.join(Stage)}")
+        raise InvalidInputError(f"--stage: must be one of {', '.join(Stage)}")
     for name, day in (("--from", since), ("--to", until)):
         if day is not None:
             _check_day(name, day)
@@ -83,7 +84,7 @@ def _check_day(option: str, text: str) -> None:
     except ValueError:
         known = False
     if not known:
-        raise InvalidInputError(f"{option}: a day as 2026-11-20")
+        raise InvalidInputError(f"{option}: must be a day, such as 2026-11-20")
 
 
 def instant_of(text: str | None) -> str | None:

@@ -30,26 +30,28 @@ DAYS = 3
 def reconcile(
     *,
     statement: Annotated[
-        list[Path], typer.Option("--statement", help="A CSV or camt.053; may be given again.")
+        list[Path], typer.Option("--statement", help="A CSV or camt.053 file; can be repeated.")
     ],
     log: LogOption = None,
     stage: Annotated[
-        list[str] | None, typer.Option("--stage", help="What they show; reconciled by default.")
+        list[str] | None,
+        typer.Option("--stage", help="The stage of the statements; reconciled by default."),
     ] = None,
-    psp: Annotated[str | None, typer.Option("--psp", help="Only this PSP's operations.")] = None,
+    psp: Annotated[str | None, typer.Option("--psp", help="Only operations of this PSP.")] = None,
     since: FromOption = None,
     until: ToOption = None,
     days: Annotated[
-        int, typer.Option("--days", min=0, max=366, help="How far apart two dates may be.")
+        int, typer.Option("--days", min=0, max=366, help="How many days the two dates may differ.")
     ] = DAYS,
     column: Annotated[
         list[str] | None,
-        typer.Option("--column", help="OURS=THEIRS, as reference='Merchant Reference'."),
+        typer.Option("--column", help="A column's name, such as reference='Merchant Reference'."),
     ] = None,
     currency: Annotated[
-        str | None, typer.Option("--currency", help="Of every line, where no column says it.")
+        str | None,
+        typer.Option("--currency", help="The currency of every line, if there is no such column."),
     ] = None,
-    delimiter: Annotated[str, typer.Option("--delimiter", help="Of the CSV.")] = ",",
+    delimiter: Annotated[str, typer.Option("--delimiter", help="Delimiter of the CSV.")] = ",",
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
@@ -80,7 +82,7 @@ def reconcile(
     _print(document, as_json=as_json)
     print_findings(findings, _summary(document))
     if document["open"]:
-        output.fail(f"{len(document['open'])} open")
+        output.fail(output.count(len(document["open"]), "open difference"))
         raise typer.Exit(EXIT_MISMATCH)
 
 
@@ -106,10 +108,12 @@ def _form(columns: list[str] | None, currency: str | None, delimiter: str) -> "C
     for each in columns or []:
         ours, equals, theirs = each.partition("=")
         if not equals or ours not in COLUMNS or not theirs:
-            raise InvalidInputError(f"--column: OURS=THEIRS, ours one of {', '.join(COLUMNS)}")
+            raise InvalidInputError(
+                f"--column: must be OURS=THEIRS, with OURS one of {', '.join(COLUMNS)}"
+            )
         names[ours] = theirs
     if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise InvalidInputError("--delimiter: one character")
+        raise InvalidInputError("--delimiter: must be one character")
     if currency is not None:
         try:
             currency_of(currency)
@@ -173,4 +177,5 @@ def _summary(document: dict[str, Any]) -> str:
     amounts = ", ".join(f"{amount} {code}" for code, amount in document["matched_amounts"].items())
     bounds = f"from {document['from'] or 'the beginning'} to {document['to'] or 'the end'}"
     pending = f", {document['pending']} pending left out" if document["pending"] else ""
-    return f"{bounds} of the log: {document['matched']} lines matched ({amounts or '0'}){pending}"
+    matched = output.count(document["matched"], "line")
+    return f"{bounds} of the log: {matched} matched ({amounts or '0'}){pending}"

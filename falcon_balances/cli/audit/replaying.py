@@ -40,7 +40,7 @@ def replay(
     at: AtOption = None,
     stage: StageOption = None,
     balances: Annotated[
-        bool, typer.Option("--balances", help="The figures of each balance, not its sums.")
+        bool, typer.Option("--balances", help="Print the figures of each balance instead of sums.")
     ] = False,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
@@ -55,8 +55,8 @@ def replay(
 
 
 def summary_of(replayed: "Replayed", log: str | None) -> str:
-    what = "objects" if exported_path(log) is None else "files"
-    return f"{replayed.objects} {what}, {replayed.lines} lines"
+    what = "object" if exported_path(log) is None else "file"
+    return f"{output.count(replayed.objects, what)}, {output.count(replayed.lines, 'line')}"
 
 
 def replay_log(log: str | None, env: str, selection: "Selection", before: str | None) -> "Replayed":
@@ -86,9 +86,10 @@ def compare(
     *,
     log: LogOption = None,
     merchant: MerchantOption = None,
-    api: Annotated[bool, typer.Option("--api", help="With the API too, by IAM.")] = False,
+    api: Annotated[bool, typer.Option("--api", help="Compare with the API too, by IAM.")] = False,
     timeout: Annotated[
-        float, typer.Option("--timeout", min=0, help="Seconds for what is under way to arrive.")
+        float,
+        typer.Option("--timeout", min=0, help="How many seconds to wait for what is under way."),
     ] = 60,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
@@ -114,9 +115,9 @@ def compare(
         output.document({"balances": compared.balances, "differences": rows})
     elif rows:
         output.table(list(rows[0]), [list(row.values()) for row in rows], right=["log", "there"])
-    print_findings(compared.findings, f"{compared.balances} balances compared")
+    print_findings(compared.findings, f"{output.count(compared.balances, 'balance')} compared")
     if rows:
-        output.fail(f"{len(rows)} figures differ")
+        output.fail(output.count(len(rows), "figure differs", "figures differ"))
         raise typer.Exit(EXIT_MISMATCH)
     output.note("all equal")
 
@@ -172,5 +173,5 @@ def print_findings(findings: Sequence["Finding"], summary: str) -> None:
         output.warn(f"{each.key}: {each.problem}: {each.detail}")
     output.note(summary)
     if findings:
-        output.fail(f"{len(findings)} findings")
+        output.fail(output.count(len(findings), "finding"))
         raise typer.Exit(EXIT_MISMATCH)

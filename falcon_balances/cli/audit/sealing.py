@@ -18,15 +18,15 @@ from falcon_balances.domain.errors import IntegrityError
 if TYPE_CHECKING:
     from falcon_balances.audit.verifier.findings import Verified
 
-LogFolderOption = Annotated[Path | None, typer.Option("--log", help="The log, in a folder.")]
+LogFolderOption = Annotated[Path | None, typer.Option("--log", help="The folder of the log.")]
 ManifestsOption = Annotated[
-    Path, typer.Option("--manifests", help="The manifests, in a folder.", exists=True)
+    Path, typer.Option("--manifests", help="The folder of the manifests.", exists=True)
 ]
 PublicKeyOption = Annotated[
-    Path, typer.Option("--public-key", help="PEM or DER.", exists=True, dir_okay=False)
+    Path, typer.Option("--public-key", help="A file, PEM or DER.", exists=True, dir_okay=False)
 ]
 AnchorOption = Annotated[
-    str | None, typer.Option("--anchor", help="A head's hash that is known from elsewhere.")
+    str | None, typer.Option("--anchor", help="A head's hash that you know from another source.")
 ]
 _SHOWN_MAX = 50
 
@@ -43,7 +43,7 @@ def seal(*, env: EnvOption = LOCAL, as_json: JsonFlag = False) -> None:
         as_json=as_json,
     )
     if said["odd"] or said["flawed"] or said["unaccounted"]:
-        output.fail("the log holds what it should not")
+        output.fail("the log holds flawed objects or foreign keys")
         raise typer.Exit(EXIT_MISMATCH)
 
 
@@ -52,7 +52,9 @@ def _listed(value: object) -> object:
 
 
 def fetch(
-    folder: Annotated[Path, typer.Argument(help="Where to: log, manifests, versions, key.")],
+    folder: Annotated[
+        Path, typer.Argument(help="The folder to write log, manifests, versions and key to.")
+    ],
     *,
     env: EnvOption = LOCAL,
 ) -> None:
@@ -76,7 +78,7 @@ def verify(
     public_key: PublicKeyOption,
     versions: Annotated[
         Path | None,
-        typer.Option("--versions", help="What `aws s3api list-object-versions` printed."),
+        typer.Option("--versions", help="The output of aws s3api list-object-versions."),
     ] = None,
     anchor: AnchorOption = None,
     as_json: JsonFlag = False,
@@ -102,9 +104,9 @@ def verify(
 
 
 def prove(
-    merchant: Annotated[str, typer.Option("--merchant", help="Whose.")],
+    merchant: Annotated[str, typer.Option("--merchant", help="The merchant's id.")],
     manifests: ManifestsOption,
-    to: Annotated[Path, typer.Option("--output", help="The proof, a JSON file.")],
+    to: Annotated[Path, typer.Option("--output", help="The JSON file to write the proof to.")],
 ) -> None:
     """Write the proof that a merchant can check without seeing any other's money."""
     from falcon_balances.audit.proving import prove as prove_merchant  # noqa: PLC0415
@@ -118,7 +120,8 @@ def prove(
     except (IntegrityError, OSError) as error:
         raise InvalidInputError(str(error)) from error
     leaves = sum(len(each["leaves"]) for each in proof["manifests"])
-    output.note(f"{leaves} leaves of {len(proof['manifests'])} manifests")
+    manifests_shown = output.count(len(proof["manifests"]), "manifest")
+    output.note(f"{output.count(leaves, 'leaf', 'leaves')} of {manifests_shown}")
 
 
 def check_proof(
@@ -141,7 +144,9 @@ def check_proof(
 
 
 def verifier(
-    to: Annotated[Path, typer.Option("--output", help="Where to, as falcon-verifier.pyz.")],
+    to: Annotated[
+        Path, typer.Option("--output", help="The file to write, such as falcon-verifier.pyz.")
+    ],
 ) -> None:
     """Write the verifier as one file, for a machine without Falcon Balances."""
     from falcon_balances.audit import verifier as package  # noqa: PLC0415
@@ -182,8 +187,8 @@ def _show(done: "Verified", *, as_json: bool) -> None:
         for each in done.problems[:_SHOWN_MAX]:
             output.warn(f"{each.place}: {each.what}")
         if len(done.problems) > _SHOWN_MAX:
-            output.warn(f"and {len(done.problems) - _SHOWN_MAX} more: see them all with --json")
+            output.warn(f"and {len(done.problems) - _SHOWN_MAX} more: all with --json")
     if done.problems:
-        output.fail(f"{len(done.problems)} problems")
+        output.fail(output.count(len(done.problems), "problem"))
         raise typer.Exit(EXIT_MISMATCH)
-    output.note("nothing is wrong with it")
+    output.note("no problem found")

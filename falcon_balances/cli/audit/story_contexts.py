@@ -22,12 +22,12 @@ def contexts_of(
     for version in versions:
         context = _context(target, version)
         if context is None:
-            problems.append((version, "the context table has no such version"))
+            problems.append((version, "the context table does not hold this version"))
             told.append({"version": version})
             continue
         fees = _fees(context, lines)
         if fees and fees["fees_expected"] != fees["fees_charged"]:
-            problems.append((version, "the fee is not the one that its context charges"))
+            problems.append((version, "the fee differs from what its context charges"))
         told.append({"version": version, "merchant_id": context.merchant_id, **fees})
     return told, problems
 

@@ -17,26 +17,26 @@ from falcon_balances.domain.operations import PSP_STAGES, BalanceOperation, Stag
 _WHY: Final = {
     "pending": (
         Stage.RECONCILED,
-        "confirmed, and not traced in the bank yet",
-        "less was traced in the bank than was confirmed",
+        "confirmed by the PSP, not yet traced in the bank",
+        "less was traced in the bank than the PSP confirmed",
     ),
     "unapplied": (
         Stage.CONFIRMED,
-        "traced in the bank, and nobody confirmed it: it cannot be spent",
-        "more was traced in the bank than was confirmed: it cannot be spent",
+        "traced in the bank, not confirmed by the PSP: cannot be spent",
+        "more was traced in the bank than the PSP confirmed: the excess cannot be spent",
     ),
     "debits_unconfirmed": (
         Stage.CONFIRMED,
-        "taken already, because the bank shows it; nobody confirmed it",
-        "taken already, because the bank shows it; less was confirmed",
+        "already deducted: the bank shows it, the PSP has not confirmed it",
+        "already deducted because the bank shows it; the PSP confirmed less",
     ),
     "debits_untraced": (
         Stage.RECONCILED,
-        "taken already, because the PSP confirmed it; the bank does not show it yet",
-        "taken already, because the PSP confirmed it; the bank shows less",
+        "already deducted because the PSP confirmed it; not yet traced in the bank",
+        "already deducted because the PSP confirmed it; the bank shows less",
     ),
 }
-_ELSEWHERE: Final = "; that stage names other balances"
+_ELSEWHERE: Final = "; that stage changes other balances"
 
 _EVIDENCE: Final = ("original_reference", "bank_reference", "reason_code", "requested_by")
 
@@ -49,7 +49,7 @@ def event_of(lines: Sequence[BalanceOperation], so_far: Sequence[BalanceOperatio
     Amounts of a marketplace's parts, and of revisions, add up to the event's.
     """
     if not lines:
-        return "no line of it is left" if not so_far else "it moves nothing"
+        return "revised to no lines" if not so_far else "this revision changes no amount"
     main = main_line(lines)
     minor = sum(
         line.amount.minor
@@ -100,7 +100,7 @@ def _why(agreed: Agreement, nets: Nets, known: set[Stage]) -> list[str]:
             elsewhere = _ELSEWHERE if stage in known and stage not in nets else ""
             reason = different if stage in nets else silent
             reasons.append(f"{figure}: {reason}{elsewhere}")
-    return reasons or ["both stages say the same"]
+    return reasons or ["both stages agree"]
 
 
 def _agreed(nets: Nets) -> Agreement:

@@ -12,7 +12,7 @@ from falcon_balances.audit.verifier.files import MANIFEST_MAX_BYTES, read_plain
 from falcon_balances.cli.target import Target
 from falcon_balances.contracts.claimed import ClaimedSegment
 from falcon_balances.contracts.claims import ClaimV1
-from falcon_balances.domain.log_format import merchant_of
+from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.operations import BalanceOperation, Stage
 
 

@@ -63,7 +63,9 @@ class StackArtifact:
 def checkout() -> Path:
     root = Path(falcon_balances.__file__).resolve().parents[1]
     if not (root / "infra" / "app.py").is_file():
-        raise InvalidInputError(f"{root} is no checkout of falcon-balances: infra/app.py is absent")
+        raise InvalidInputError(
+            f"{root} is not a checkout of falcon-balances: infra/app.py is missing"
+        )
     return root
 
 
@@ -143,7 +145,7 @@ def _run_app(root: Path, outdir: Path, log: Path) -> None:
                 check=False,
             )
         except subprocess.TimeoutExpired as err:
-            raise AwsError(f"the synthesis did not end in time; see {log}") from err
+            raise AwsError(f"the synthesis took too long; see {log}") from err
     if done.returncode:
         tail = "\n".join(log.read_text("utf-8", errors="replace").splitlines()[-_LOG_LINES_SHOWN:])
         raise AwsError(f"the template cannot be synthesized; see {log}\n{tail}")

@@ -105,9 +105,11 @@ def _try_lock(descriptor: int) -> bool:
 def _acquire(descriptor: int, folder: Path, timeout_s: float) -> None:
     if _try_lock(descriptor):
         return
-    output.note(f"another falcon local is at work in {folder}; waiting for it")
+    output.note(f"another falcon local command is running in {folder}; waiting for it")
     deadline = time.monotonic() + timeout_s
     while not _try_lock(descriptor):
         if time.monotonic() > deadline:
-            raise AwsError(f"another falcon local still holds {folder} after {timeout_s:.0f} s")
+            raise AwsError(
+                f"another falcon local command still holds {folder} after {timeout_s:.0f} s"
+            )
         time.sleep(_LOCK_POLL_S)

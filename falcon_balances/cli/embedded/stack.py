@@ -36,10 +36,10 @@ class Status:
 def look(home: Home) -> Status:
     emulator = process.read(home)
     if emulator is None:
-        problem = "no embedded AWS is up: run falcon local up"
+        problem = "no embedded AWS is running: run falcon local up"
     elif not process.is_alive(emulator):
         other = process.identity_of(emulator.pid) is not None
-        fate = "another program by now" if other else "gone (killed, or ended by a restart)"
+        fate = "now another program" if other else "gone (killed, or the machine was restarted)"
         problem = f"the pid file is stale, process {emulator.pid} is {fate}: run falcon local up"
     elif home.read_document() is None:
         problem = "the embedded AWS is not complete: run falcon local up"
@@ -55,7 +55,7 @@ def bring_up(home: Home, port: int) -> Emulator:
     root = assembly.checkout()
     # An `up` or an emulator that was killed does not clean up after itself.
     if take_down(home):
-        output.note("the stack of before has ended or was never complete; starting anew")
+        output.note("the previous stack has ended or was incomplete; starting a new one")
     process.require_free_port(port)
     region = environment.local_region()
     with output.steps("embedded AWS") as step:

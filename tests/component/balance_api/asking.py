@@ -1,5 +1,6 @@
 """A closed month of one merchant, every read of it, and requests to both APIs."""
 
+import re
 from typing import Any
 
 from falcon_balances.contracts.problems import ProblemV1
@@ -20,6 +21,8 @@ from tests.component.api_calls import (
 from tests.component.ledger import id_of
 
 ID = id_of(confirmed())
+# Of a regular expression, or of pydantic's own words: a problem says what is expected.
+PATTERN_SHOWN = re.compile(r"[\\^$]|\[[A-Za-z0-9]|Input should|String should")
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "BREW"]
 # Every read of a merchant, with a query that it answers with 200.
 READS: dict[str, dict[str, object]] = {
@@ -65,6 +68,7 @@ def is_well_mannered(answer: Answer) -> bool:
         problem = ProblemV1.model_validate(answer.body)
         assert problem.request_id == REQUEST_ID
         assert "Traceback" not in answer.text
+        assert not PATTERN_SHOWN.search(f"{problem.detail} {problem.errors}")
     else:
         assert answer.headers["Cache-Control"] == "no-store"
     return True

@@ -115,6 +115,7 @@ def test_a_value_of_the_wrong_form_is_422_names_the_parameter_and_is_not_said_ba
         assert (answer.status, answer.problem) == (422, "invalid-request")
         assert answer.named == [name]
         assert len(value) < 3 or value not in answer.body["detail"]
+        assert is_well_mannered(answer)
 
 
 def with_value(asked: object, path: str, query: dict[str, object]) -> Answer:

@@ -171,4 +171,4 @@ def test_too_many_that_are_awaited_are_422_and_name_the_auditor_s_command(awaite
     monkeypatch.setattr("lambdas.api_routes.unreconciled.OPEN_MAX", 3)
     answer = get("/unreconciled")
     assert (answer.status, answer.problem) == (422, "invalid-request")
-    assert "falcon audit reconcile" in answer.body["detail"]
+    assert "falcon audit trial-balance" in answer.body["detail"]

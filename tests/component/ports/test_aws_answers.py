@@ -190,7 +190,7 @@ def test_an_execution_that_failed_is_an_error_with_its_name(stepfunctions, statu
 @pytest.mark.parametrize("output", ["{}", "null", '{"results": [{"message_id": 1}]}', "secret"])
 def test_an_answer_out_of_form_is_an_error(stepfunctions, output):
     stepfunctions.add_response("start_sync_execution", succeeded(output))
-    with pytest.raises(TransientError, match="out of form"):
+    with pytest.raises(TransientError, match="does not have the required form"):
         StepFunctionsExecutions(stepfunctions.client, "arn").run(STEP)
 
 

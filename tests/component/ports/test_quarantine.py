@@ -50,7 +50,7 @@ def test_the_same_bytes_refused_twice_are_there_twice(quarantine):
         refusal(source="stream"),
         refusal(received_at=utc("2026-11-21T00:00:00")),
     ],
-    ids=["other bytes", "another source", "another day"],
+    ids=["other bytes", "another source", "a different day"],
 )
 def test_what_differs_lies_under_another_key(quarantine, other):
     quarantine.port.put(refusal())

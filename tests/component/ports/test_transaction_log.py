@@ -6,9 +6,12 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.ports import LogObject, LogTooLargeError
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.domain.errors import IntegrityError, TransientError
-from falcon_balances.domain.log_format import csv_body, log_key
+from falcon_balances.domain.log_format import csv_body
+from falcon_balances.domain.log_keys import log_key
+from falcon_balances.domain.operations import Stage
 from inprocess.aws import LOG_BUCKET
-from tests.builders import confirmed, context_of, reconciled, record_of, shop
+from tests.builders import confirmed, context_of, reconciled, record_of, records_of, shop
+from tests.component.ledger import adjustment, any_claim_of, payout, payout_return
 
 KEY = "confirmed/merchant_id=m-1/date=2026-11-20/673d679f-05b5-5e9f-acf0-6e2e1c604768.csv"
 FIRST = LogObject(b"header\nline\n", {"fingerprint": "f" * 64, "context_version": "v1"})
@@ -55,7 +58,10 @@ def test_a_second_append_makes_no_new_version(aws):
 
 
 def test_a_merchant_s_segments_are_read_back_whatever_their_stage(log):
-    ours = [record_of(confirmed()), record_of(reconciled()), record_of(confirmed(type="refund"))]
+    events = (confirmed(), reconciled(), confirmed(type="refund"))
+    direct = (payout(), payout_return(), adjustment())
+    ours = [record for each in (*events, *direct) for record in records_of(any_claim_of(each))]
+    assert {record.stage for record in ours} == set(Stage)
     others = [record_of(confirmed(**shop("other")), context_of("other"))]
     for record in (*ours, *others):
         log.append(record.log_key, LogObject(record.body.encode(), {}))

@@ -46,7 +46,7 @@ def test_a_process_that_waits_to_be_reaped_is_gone():
 
 def test_an_empty_home_says_how_to_start(tmp_path):
     status = stack.look(Home(tmp_path / "home"))
-    assert (status.up, status.problem) == (False, "no embedded AWS is up: run falcon local up")
+    assert (status.up, status.problem) == (False, "no embedded AWS is running: run falcon local up")
 
 
 def test_a_killed_emulator_is_told_from_one_that_was_never_started(tmp_path, ended):
@@ -56,7 +56,7 @@ def test_a_killed_emulator_is_told_from_one_that_was_never_started(tmp_path, end
 
 def test_another_program_under_the_same_number_is_recognised_and_left_alone(tmp_path):
     remember(Home(tmp_path), os.getpid(), "another boot")
-    assert "is another program by now" in stack.look(Home(tmp_path)).problem
+    assert "is now another program" in stack.look(Home(tmp_path)).problem
     assert stack.take_down(Home(tmp_path))  # would end this very test run
     assert not Home(tmp_path).pid_file.exists()
 

@@ -119,7 +119,7 @@ def test_a_token_for_what_is_no_merchant_id_is_1(monkeypatch, capsys, merchant_i
 def test_a_command_on_a_stack_that_is_down_is_4(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("FALCON_HOME", str(tmp_path / "home"))
     assert run(monkeypatch, "token", "m-100") == 4
-    assert capsys.readouterr().err == "error: no embedded AWS is up: run falcon local up\n"
+    assert capsys.readouterr().err == "error: no embedded AWS is running: run falcon local up\n"
 
 
 def test_help_and_version_end_well(monkeypatch, capsys):

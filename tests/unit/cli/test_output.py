@@ -70,6 +70,7 @@ def test_progress_is_silent_when_nobody_watches(capsys):
 
 def test_progress_is_shown_on_stderr_when_it_is_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
     with output.progress("sending", total=3) as advance:
         advance(3)
     with output.steps("local") as step:

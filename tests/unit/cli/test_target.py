@@ -95,7 +95,7 @@ def test_a_missing_output_is_named():
 
 
 def test_a_stage_that_is_not_built_is_unknown():
-    with pytest.raises(InvalidInputError, match="no topic for the stage payout"):
+    with pytest.raises(InvalidInputError, match="no topic for stage payout"):
         make().topic("payout")
 
 
@@ -162,5 +162,7 @@ def test_a_real_environment_is_read_from_the_outputs_of_both_stacks(monkeypatch)
 
 def test_an_environment_that_is_not_deployed_is_unknown(monkeypatch):
     monkeypatch.setattr("falcon_balances.cli.target.account_session", lambda: Account({}))
-    with pytest.raises(InvalidInputError, match="no stack falcon-balances-test-data in eu-west-1"):
+    with pytest.raises(
+        InvalidInputError, match="stack falcon-balances-test-data does not exist in eu-west-1"
+    ):
         find_target("test")

@@ -5,7 +5,8 @@ from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.identity import falcon_operation_id, fingerprint
-from falcon_balances.domain.log_format import csv_body, log_key
+from falcon_balances.domain.log_format import csv_body
+from falcon_balances.domain.log_keys import log_key
 from tests.strategies import Case, accepted_cases, few
 
 

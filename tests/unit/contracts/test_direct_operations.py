@@ -42,7 +42,12 @@ BASES: Final = {"request": REQUEST, "return": RETURN, "adjustment": ADJUSTMENT}
 DATES: Final = {"request": "requested_at", "return": "returned_at", "adjustment": "adjusted_at"}
 OPERATION_ID: Final = "0b5d2a3c-1111-5222-8333-444455556666"
 OF_EVERY_KIND = pytest.mark.parametrize("kind", BASES)
-FORM: Final = "not of the form that the contract gives it"
+FORMAT: Final = "does not match the required format"
+ID: Final = (
+    f"{FORMAT}: 1 to 64 letters, digits, dots, colons, underscores or dashes, "
+    "the first a letter or a digit"
+)
+AMOUNT: Final = "up to 15 digits, optionally with a point and decimals, such as 100.00"
 
 
 def refusal(kind: str, **changes: Any) -> tuple[str, str] | None:
@@ -108,7 +113,7 @@ def test_a_reason_is_text_of_up_to_200_characters(reason):
 @OF_EVERY_KIND
 @pytest.mark.parametrize("version", [ABSENT, None, "2", 1, ""])
 def test_only_version_1_is_known(kind, version):
-    assert refusal(kind, schema_version=version) == ("E_VERSION", "schema_version: must be 1")
+    assert refusal(kind, schema_version=version) == ("E_VERSION", 'schema_version: must be "1"')
 
 
 REQUIRED = [
@@ -137,7 +142,15 @@ OPTIONAL = [
 @pytest.mark.parametrize(("kind", "field"), sorted(REQUIRED) + OPTIONAL)
 def test_a_field_of_another_type_is_refused(kind, field, value):
     code = "E_AMOUNT" if field in {"amount", "minimum_amount"} else "E_SCHEMA"
-    assert refusal(kind, **{field: value}) == (code, f"{field}: {FORM}")
+    expected = {
+        "amount": f"must be a JSON string: {AMOUNT}",
+        "minimum_amount": f"must be a JSON string: {AMOUNT}",
+        "type": "must be 'return'",
+        "direction": "must be 'credit' or 'debit'",
+    }.get(field, "must be a JSON string")
+    if value is None and (kind, field) in OPTIONAL:
+        expected = "must not be null"
+    assert refusal(kind, **{field: value}) == (code, f"{field}: {expected}")
 
 
 @pytest.mark.parametrize(
@@ -158,19 +171,19 @@ def test_a_field_of_another_type_is_refused(kind, field, value):
     ],
 )
 def test_an_unknown_field_is_named(kind, unknown):
-    assert refusal(kind, **{unknown: "test"}) == ("E_SCHEMA", f"{unknown}: no such field")
+    assert refusal(kind, **{unknown: "test"}) == ("E_SCHEMA", f"{unknown}: unknown field")
 
 
 @OF_EVERY_KIND
 @pytest.mark.parametrize("name", ["Amount", "4111111111111111", "", "a\nb", "=cmd()", "a" * 41])
 def test_a_name_that_was_made_up_is_not_repeated(kind, name):
-    assert refusal(kind, **{name: "x"}) == ("E_SCHEMA", "(unknown name): no such field")
+    assert refusal(kind, **{name: "x"}) == ("E_SCHEMA", "(unknown name): unknown field")
 
 
 @pytest.mark.parametrize("value", ["payout", "request", "Return", "return\n", "", "withdrawal"])
 @pytest.mark.parametrize("kind", ["request", "return"])
 def test_a_type_is_return_or_is_not_there(kind, value):
-    assert refusal(kind, type=value) == ("E_SCHEMA", f"type: {FORM}")
+    assert refusal(kind, type=value) == ("E_SCHEMA", "type: must be 'return'")
 
 
 def test_one_stage_s_message_is_none_of_the_other_s():
@@ -194,7 +207,7 @@ ID_FIELDS = [
 @pytest.mark.parametrize("value", ["", "a" * 65, "-a", "a b", "a\n", "a|b", "a#b", "é", "a\x00"])
 @pytest.mark.parametrize(("kind", "field"), ID_FIELDS)
 def test_an_id_of_another_form_is_refused(kind, field, value):
-    assert refusal(kind, **{field: value}) == ("E_ID", f"{field}: {FORM}")
+    assert refusal(kind, **{field: value}) == ("E_ID", f"{field}: {ID}")
 
 
 @pytest.mark.parametrize(
@@ -206,7 +219,8 @@ def test_an_id_of_another_form_is_refused(kind, field, value):
     ],
 )
 def test_what_is_corrected_is_named_by_its_falcon_operation_id(value):
-    assert refusal("adjustment", corrects=value) == ("E_ID", f"corrects: {FORM}")
+    expected = f"corrects: {FORMAT}: a UUID of version 5 in lower case"
+    assert refusal("adjustment", corrects=value) == ("E_ID", expected)
 
 
 AMOUNT_FIELDS = [(kind, "amount") for kind in BASES] + [("request", "minimum_amount")]
@@ -223,7 +237,7 @@ def test_an_amount_is_above_zero(kind, field, value):
     "value", ["-1", "-40.00", "+1", "01", "1e3", "1,00", ".5", "5.", "", "1\n", "NaN", "1" * 16]
 )
 def test_an_amount_of_another_form_is_refused(kind, field, value):
-    assert refusal(kind, **{field: value}) == ("E_AMOUNT", f"{field}: {FORM}")
+    assert refusal(kind, **{field: value}) == ("E_AMOUNT", f"{field}: {FORMAT}: {AMOUNT}")
 
 
 @pytest.mark.parametrize(("kind", "field"), AMOUNT_FIELDS)
@@ -234,7 +248,7 @@ def test_an_amount_of_another_form_is_refused(kind, field, value):
 def test_an_amount_has_no_more_decimals_than_its_currency(kind, field, currency, value, decimals):
     whole = {"amount": "40", "currency": currency}
     said = refusal(kind, **whole | {field: value})
-    assert said == ("E_SCALE", f"{field}: more decimals than the currency has ({decimals})")
+    assert said == ("E_SCALE", f"{field}: must have at most {decimals} decimals")
 
 
 @OF_EVERY_KIND
@@ -242,24 +256,28 @@ def test_an_amount_has_no_more_decimals_than_its_currency(kind, field, currency,
 def test_a_currency_is_one_of_iso_4217(kind, value):
     said = refusal(kind, currency=value)
     unknown = "unknown currency (ISO 4217)"
-    assert said in [("E_CURRENCY", f"currency: {why}") for why in (FORM, unknown)]
+    wrong = f"{FORMAT}: three capital letters, such as EUR"
+    assert said in [("E_CURRENCY", f"currency: {why}") for why in (wrong, unknown)]
 
 
 @pytest.mark.parametrize("minimum", ["40.01", "41", "400.00", "999999999999999"])
 def test_a_minimum_above_the_amount_is_refused(minimum):
     said = refusal("request", minimum_amount=minimum)
-    assert said == ("E_AMOUNT", "minimum_amount: above amount")
+    assert said == ("E_AMOUNT", "minimum_amount: must not be above amount")
 
 
 @pytest.mark.parametrize("date", ["yesterday", "2999-01-01T00:00:00Z"])
 def test_a_minimum_above_the_amount_is_told_before_a_date(date):
     said = refusal("request", minimum_amount="400.00", requested_at=date)
-    assert said == ("E_AMOUNT", "minimum_amount: above amount")
+    assert said == ("E_AMOUNT", "minimum_amount: must not be above amount")
 
 
 @pytest.mark.parametrize("value", ["CREDIT", "credit ", "both", "", "-1", "withdrawal"])
 def test_a_direction_is_credit_or_debit(value):
-    assert refusal("adjustment", direction=value) == ("E_SCHEMA", f"direction: {FORM}")
+    assert refusal("adjustment", direction=value) == (
+        "E_SCHEMA",
+        "direction: must be 'credit' or 'debit'",
+    )
 
 
 @pytest.mark.parametrize(
@@ -297,7 +315,7 @@ def test_a_date_is_up_to_15_minutes_after_the_message_was_sent_or_old(kind, date
     "date", ["2026-11-20T10:30:31Z", "2026-11-20T10:30:30-00:01", "9999-12-31T23:59:59Z"]
 )
 def test_a_date_in_the_future_is_refused(kind, date):
-    why = f"{DATES[kind]}: more than 15 minutes after the message was sent"
+    why = f"{DATES[kind]}: must not be later than 15 minutes after the message was sent"
     assert refusal(kind, **{DATES[kind]: date}) == ("E_FUTURE", why)
 
 
@@ -306,7 +324,7 @@ def test_a_date_in_the_future_is_refused(kind, date):
     "date", ["", "yesterday", "2026-11-20", "2026-11-20T10:15:30", "2026-02-29T10:15:30Z"]
 )
 def test_a_date_is_rfc_3339_with_an_offset(kind, date):
-    why = f"{DATES[kind]}: not RFC 3339 with an offset, or no such time"
+    why = f"{DATES[kind]}: must be an existing time in RFC 3339 with an offset"
     assert refusal(kind, **{DATES[kind]: date}) == ("E_DATE", why)
 
 
@@ -323,10 +341,16 @@ def test_a_request_may_be_valid_until_any_time_that_is_not_before_it(until):
 @pytest.mark.parametrize(
     ("until", "why"),
     [
-        ("2026-11-20T10:15:29Z", "valid_until: before requested_at"),
-        ("2026-11-20T10:15:30+02:00", "valid_until: before requested_at"),
-        ("", "valid_until: not RFC 3339 with an offset, or no such time"),
-        ("2026-11-21", "valid_until: not RFC 3339 with an offset, or no such time"),
+        ("2026-11-20T10:15:29Z", "valid_until: must not be before requested_at"),
+        ("2026-11-20T10:15:30+02:00", "valid_until: must not be before requested_at"),
+        (
+            "",
+            "valid_until: must be an existing time in RFC 3339 with an offset",
+        ),
+        (
+            "2026-11-21",
+            "valid_until: must be an existing time in RFC 3339 with an offset",
+        ),
     ],
 )
 def test_a_request_is_not_valid_until_before_it_was_made(until, why):
@@ -337,7 +361,7 @@ def test_that_it_is_valid_until_before_itself_is_told_before_a_date_in_the_futur
     said = refusal(
         "request", requested_at="2999-01-01T00:00:00Z", valid_until="2998-01-01T00:00:00Z"
     )
-    assert said == ("E_DATE", "valid_until: before requested_at")
+    assert said == ("E_DATE", "valid_until: must not be before requested_at")
 
 
 @pytest.mark.parametrize("mode", ["prod", "TEST", "", "test\n"])
@@ -346,11 +370,11 @@ def test_a_mode_is_test_or_live(mode):
 
 
 def test_a_payout_of_the_other_mode_is_refused():
-    assert refusal("request", mode="live") == ("E_MODE", "mode: this environment takes test only")
+    assert refusal("request", mode="live") == ("E_MODE", "mode: this environment accepts test only")
     assert refusal("request", mode="test") is None
     body = message(REQUEST, mode="test")
     with pytest.raises(
-        RejectedOperation, match=r"^E_MODE: mode: this environment takes live only$"
+        RejectedOperation, match=r"^E_MODE: mode: this environment accepts live only$"
     ):
         parse_message(body, Stage.PAYOUT, mode="live", sent_at=SENT_AT)
 

@@ -185,7 +185,7 @@ def test_a_field_name_that_could_be_a_value_or_run_is_not_said(name):
 def test_a_field_of_another_name_is_named():
     rejected = rejection(raw(CONFIRMED | {"amuont": "1.00"}))
     assert rejected is not None
-    assert rejected.reason == "amuont: no such field"
+    assert rejected.reason == "amuont: unknown field"
     rejected = rejection(raw(WHOLE | {"splits": [SPLIT, SPLIT | {"fee": "1"}]}), Stage.RECONCILED)
     assert rejected is not None
-    assert rejected.reason == "splits.1.fee: no such field"
+    assert rejected.reason == "splits.1.fee: unknown field"

@@ -143,8 +143,8 @@ def test_a_version_stays_readable_when_its_currency_leaves_the_standard(monkeypa
     [
         ({"balance_shops": {"BGX": "bs"}}, "balance_shops.BGX: unknown currency (ISO 4217)"),
         (with_fee(max={"ABC": "1"}), "fees.0.max.ABC: unknown currency (ISO 4217)"),
-        (with_fee(min={"JPY": "1.0"}), "fees.0.min.JPY: more decimals than the currency has (0)"),
-        (with_fee(min={"EUR": "2"}, max={"EUR": "1"}), "fees.0.min.EUR: above max"),
+        (with_fee(min={"JPY": "1.0"}), "fees.0.min.JPY: must have at most 0 decimals"),
+        (with_fee(min={"EUR": "2"}, max={"EUR": "1"}), "fees.0.min.EUR: must not be above max"),
     ],
 )
 def test_the_currency_that_is_wrong_is_named(changes, reason):

@@ -74,6 +74,9 @@ def test_a_cut_reads_back_as_itself():
         raw(RECORD | {"part": 0}),
         raw(RECORD | {"parts": 0}),
         raw(RECORD | {"part": None}),
+        raw(RECORD | {"part": "1"}),
+        raw(RECORD | {"part": 1.0}),
+        raw(RECORD | {"part": 5}),  # of one
         raw(RECORD | {"merchant_id": "m#1"}),
         raw(RECORD | {"merchant_id": "m-other"}),
         raw(RECORD | {"stage": "reconciled"}),
@@ -87,6 +90,7 @@ def test_a_cut_reads_back_as_itself():
         raw(RECORD | {"body": f"{HEADER}\n"}),
         raw(CUT | {"cut_at": "now"}),
         raw(CUT | {"cut_at": 5}),
+        raw(CUT | {"cut_at": "2026-03-05T10:16:00.5+02:00"}),
         raw(CUT | {"shards": "shard"}),
         raw(CUT | {"shards": [5]}),
         raw(CUT | {"schema_version": "2"}),
@@ -170,16 +174,3 @@ def test_a_forged_record_is_refused_for_its_columns_only():
 )
 def test_a_record_that_the_table_could_not_take_is_refused(columns):
     assert read(forged(**columns)) == "E_RECORD"
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        raw(RECORD | {"part": "1"}),
-        raw(RECORD | {"part": 1.0}),
-        raw(RECORD | {"part": 5}),  # of one
-        raw(CUT | {"cut_at": "2026-03-05T10:16:00.5+02:00"}),
-    ],
-)
-def test_a_record_is_read_as_strictly_as_it_is_written(data):
-    assert read(data) == "E_RECORD"

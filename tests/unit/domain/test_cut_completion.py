@@ -62,5 +62,5 @@ def test_a_new_shard_begins_with_the_newest_floor_of_its_parents(shard_id, known
 
 
 def test_a_shard_that_the_stream_does_not_list_has_no_floor_yet():
-    with pytest.raises(ValueError, match="stranger is not among the stream's shards"):
+    with pytest.raises(ValueError, match="the stream has no shard stranger"):
         inherited_floor("stranger", SHARDS, lambda _parent: NEVER_READ)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
-from falcon_balances.domain.merchant_context import Fee
+from falcon_balances.domain.fees import Fee
 from falcon_balances.domain.money import Money, minor_units
 from tests.strategies import CURRENCIES, few, minor_amounts
 from tests.strategies import fees as any_fees

@@ -22,6 +22,7 @@ from falcon_balances.domain.identity import (
     fingerprint,
     uuid5_text,
 )
+from falcon_balances.domain.log_format import expected_uuids
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import OperationType, Stage
 from falcon_balances.domain.splitting import split
@@ -71,21 +72,35 @@ def test_a_lines_uuid_names_operation_stage_merchant_balance_type_and_number():
 
 
 def test_lines_are_numbered_per_merchant_balance_shop_and_type_in_the_events_order():
-    shops = "1231"
-    operation = event("capture", "4.00", "9", *[(local, "1.00", "0.10") for local in shops])
+    shops = "12431"
+    operation = event("capture", "5.00", "9", *[(local, "1.00", "0.10") for local in shops])
     contexts = directory(
-        context("9", "market"), context("1", "a"), context("2", "a"), context("3", "b")
+        context("9", "market"),
+        context("1", "a"),
+        context("2", "a"),
+        context("3", "b"),
+        context("4", "a", balance_shops={"EUR": "bs-second"}),
     )
     operation_id = falcon_operation_id(operation)
-    numbered = [("a", "capture", 3), ("a", "marketplace_fee", 3), ("b", "capture", 1)]
-    numbered += [("b", "marketplace_fee", 1), ("market", "marketplace_fee", 4)]
+    numbered = [
+        ("a|bs-a|capture", 3),
+        ("a|bs-a|marketplace_fee", 3),
+        ("a|bs-second|capture", 1),
+        ("a|bs-second|marketplace_fee", 1),
+        ("b|bs-b|capture", 1),
+        ("b|bs-b|marketplace_fee", 1),
+        ("market|bs-market|marketplace_fee", 5),
+    ]
     expected = {
-        str(uuid.uuid5(NAMESPACE, f"{operation_id}|confirmed|{merchant}|bs-{merchant}|{kind}|{n}"))
-        for merchant, kind, count in numbered
+        str(uuid.uuid5(NAMESPACE, f"{operation_id}|confirmed|{name}|{n}"))
+        for name, count in numbered
         for n in range(count)
     }
     segments = split(operation, contexts).segments
     assert {line.uuid for segment in segments for line in segment.lines} == expected
+    for each in segments:  # as readers of the log derive them again
+        uuids = [line.uuid for line in each.lines]
+        assert expected_uuids(each.staged, each.merchant_id, each.lines) == uuids
 
 
 def test_the_canonical_document_has_full_scale_stored_dates_and_no_absent_field():

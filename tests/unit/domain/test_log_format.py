@@ -2,12 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from falcon_balances.domain.log_format import (
-    csv_body,
-    expected_uuids,
-    log_key,
-    parse_csv_body,
-)
+from falcon_balances.domain.log_format import csv_body, expected_uuids, parse_csv_body
 from falcon_balances.domain.log_grammar import COLUMNS, HEADER
 from falcon_balances.domain.operations import Segment, Stage
 from falcon_balances.domain.splitting import split
@@ -38,26 +33,6 @@ def test_a_body_is_a_header_and_a_line_per_balance_operation():
         f"{lines[1].uuid},ref-1,-1.00,EUR,psp_fee,{lines[0].falcon_operation_id},"
         "2026-03-05T10:15:30Z,1,s-1,bs-seller,psp-1,,,,,\n"
     )
-
-
-@pytest.mark.parametrize(
-    ("stage", "day"), [(Stage.CONFIRMED, "2026-03-05"), (Stage.RECONCILED, "2026-03-07")]
-)
-def test_a_key_names_stage_merchant_day_and_operation(stage, day):
-    operation_id = segment().falcon_operation_id
-    assert log_key(segment(stage)) == f"{stage}/merchant_id=seller/date={day}/{operation_id}.csv"
-
-
-def test_the_day_of_a_key_is_the_utc_day():
-    late = event("capture", "1.00", "1", operation_date="2026-03-05T23:30:00-03:00")
-    assert "/date=2026-03-06/" in log_key(split(late, CONTEXTS).segments[0])
-
-
-def test_a_key_counts_the_merchants_of_an_event_that_touches_several():
-    operation = event("capture", "100.00", "9", ("1", "100.00", "1.00"))
-    names = [log_key(item).rsplit("/", 1)[1] for item in split(operation, CONTEXTS).segments]
-    operation_id = segment().falcon_operation_id
-    assert names == [f"{operation_id}.1-of-2.csv", f"{operation_id}.2-of-2.csv"]
 
 
 def test_a_payouts_line_has_empty_columns_and_reads_back():

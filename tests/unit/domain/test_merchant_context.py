@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from falcon_balances.domain.fees import Fee
 from falcon_balances.domain.merchant_context import (
     NOTICE,
     VERSIONS_MAX,
     ContextKey,
-    Fee,
     MerchantContext,
     extended,
     handovers,
@@ -108,7 +108,7 @@ def test_a_later_version_starts_at_least_20_minutes_after_it_is_loaded(effective
     if is_taken:
         assert later in extended(HISTORY, [later], NOW)
         return
-    with pytest.raises(ValueError, match=r"^effective_from: a later version starts"):
+    with pytest.raises(ValueError, match=r"^effective_from: a later version must start"):
         extended(HISTORY, [later], NOW)
 
 

@@ -7,7 +7,7 @@ import pytest
 from falcon_balances.domain.blocks import Block, Purpose, left_over, settled
 from falcon_balances.domain.compact_lines import compact_text
 from falcon_balances.domain.instants import parse_rfc3339
-from falcon_balances.domain.log_format import log_key
+from falcon_balances.domain.log_keys import log_key
 from falcon_balances.domain.operations import OperationType, Segment, Stage
 from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts
 from falcon_balances.domain.sale_keys import SaleKey

@@ -16,7 +16,8 @@ from falcon_balances.domain.counting import COUNTERS, add_to
 from falcon_balances.domain.effects import read_effect
 from falcon_balances.domain.identity import canonical_document, falcon_operation_id, fingerprint
 from falcon_balances.domain.instants import quarter_of
-from falcon_balances.domain.log_format import csv_body, expected_uuids, log_key, parse_csv_body
+from falcon_balances.domain.log_format import csv_body, expected_uuids, parse_csv_body
+from falcon_balances.domain.log_keys import log_key
 from falcon_balances.domain.operations import SIGN_BY_TYPE, OperationType, Segment
 from falcon_balances.domain.parts import ArrivedSegment, countable_parts
 from falcon_balances.domain.standing import Standing

@@ -322,7 +322,7 @@ def test_a_sale_that_became_known_meanwhile_refuses_nothing_yet():
         ("expired", None),
         ("released", None),
         ("active", ("attempt", "attempt 3 is still active")),
-        ("settled", ("external_reference", "this refund has been claimed already")),
+        ("settled", ("external_reference", "an operation for this refund was already accepted")),
     ],
 )
 def test_another_attempt_waits_for_the_one_that_holds_money(status, conflict):
@@ -335,10 +335,10 @@ def test_another_attempt_waits_for_the_one_that_holds_money(status, conflict):
     [
         ({}, None),
         ({"status": BlockStatus.REFUSED}, None),
-        ({"status": BlockStatus.EXPIRED}, ("attempt", "the authorization is expired")),
+        ({"status": BlockStatus.EXPIRED}, ("attempt", "the authorization is already expired")),
         (
-            {"asked": ASKED.asked | {"amount": "41.00"}},
-            ("amount", "this attempt was asked for before with another value"),
+            {"asked": {**ASKED.asked, "amount": "41.00"}},
+            ("amount", "this attempt was already requested with a different value"),
         ),
     ],
 )

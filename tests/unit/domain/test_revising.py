@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from falcon_balances.domain.money import Currency, Money
@@ -118,6 +118,7 @@ def totals(segments):
     return {key: minor for key, minor in sums.items() if minor}
 
 
+@settings(max_examples=300, deadline=None)
 @given(st.lists(TRUTHS, min_size=2, max_size=5))
 def test_all_revisions_lines_add_up_to_the_last_truth(truths):
     written: list[Segment] = []

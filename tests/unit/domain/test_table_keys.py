@@ -49,7 +49,7 @@ INSTANTS = st.sampled_from(["2026-03-05T10:15:30Z", "2020-02-29T00:00:00Z"])
 DAYS = st.dates().map(str)
 ORDERS = st.builds(CountedOrder, QUARTERS, INSTANTS, UUIDS, STAGED)
 
-WRITTEN_AS_SK = {
+WRITTEN_AS_SK: dict[Any, st.SearchStrategy[Any]] = {
     BalanceKey: BALANCES,
     WindowKey: st.builds(WindowKey, QUARTERS, BALANCES),
     DayKey: st.builds(DayKey, DAYS, BALANCES),
@@ -61,7 +61,7 @@ WRITTEN_AS_SK = {
     FindingKey: st.builds(FindingKey, st.just("unknown_sale"), UUIDS),
     SaleOperationKey: st.builds(SaleOperationKey, UUIDS, UUIDS),
 }
-WRITTEN_AS_ITEM = {
+WRITTEN_AS_ITEM: dict[Any, st.SearchStrategy[Any]] = {
     SaleKey: st.builds(SaleKey, IDS, IDS, REFERENCES),
     AttemptKey: st.builds(AttemptKey, UUIDS, st.integers(1, 99)),
     ShardKey: st.builds(ShardKey, IDS),

@@ -1,0 +1,116 @@
+"""The sealer where answers are lost, it dies, or meets a manifest that is none of its own."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from falcon_balances.adapters.manifests import ManifestBucket
+from falcon_balances.domain.errors import IntegrityError, TransientError
+from falcon_balances.domain.manifests import MerchantTotals, Sealed, seal
+from lambdas.sealer import handler
+from tests.audit.sealed import objects
+from tests.component.buckets import LOG, MANIFESTS
+
+
+def tampered(capsys) -> list[int]:
+    """The metric LogTampered, each time it was written."""
+    written = [json.loads(each) for each in capsys.readouterr().out.splitlines() if each]
+    return [int(each["LogTampered"][0]) for each in written if "LogTampered" in each]
+
+
+class LostAnswers:
+    """S3, but each PUT of a manifest arrives and its answer does not."""
+
+    def __init__(self, s3, *, sends_again: bool) -> None:
+        self._s3 = s3
+        self._sends_again = sends_again
+
+    def __getattr__(self, name):
+        return getattr(self._s3, name)
+
+    def put_object(self, **put):
+        self._s3.put_object(**put)
+        if self._sends_again:
+            return self._s3.put_object(**put)
+        raise ReadTimeoutError(endpoint_url="s3")
+
+
+def losing_answers(s3, *, sends_again: bool) -> ManifestBucket:
+    lossy: Any = LostAnswers(s3, sends_again=sends_again)
+    return ManifestBucket(lossy, MANIFESTS)
+
+
+def test_a_manifest_whose_answer_was_lost_is_known_again_and_its_flaws_are_told(buckets):
+    some, stranger = objects(2), "confirmed/notes.txt"
+    buckets.put(some | {stranger: b""})
+    buckets.manifests = losing_answers(buckets.s3, sends_again=True)
+    run = buckets.seal(objects_max=1)
+    assert (run.objects, run.flawed, buckets.told) == (len(some) + 1, [stranger], [stranger])
+
+
+def test_who_dies_before_the_answer_has_told_of_what_it_sealed(buckets):
+    buckets.put(objects(1) | {"confirmed/notes.txt": b""})
+    buckets.manifests = losing_answers(buckets.s3, sends_again=False)
+    with pytest.raises(TransientError):
+        buckets.seal()
+    assert buckets.told == ["confirmed/notes.txt"]
+    buckets.manifests = ManifestBucket(buckets.s3, MANIFESTS)
+    assert (buckets.seal().objects, buckets.verify().manifests) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("none at all", "has no signature"),
+        ("a signature that is none", "not signed"),
+        ("somebody else's", "not signed"),
+        ("a long head", "not signed"),
+        ("an earlier one", "another sequence in its head"),
+        ("leaves of another", "not canonical, or its root is wrong"),
+        ("a number too high", "99999999.jsonl exists, but manifest 2 is missing"),
+    ],
+)
+def test_nothing_is_built_on_a_manifest_that_the_sealer_did_not_write(buckets, name, said):
+    buckets.put(objects(2))
+    buckets.seal()
+    last = buckets.manifests.last(buckets.key)
+    forged, _ = seal(
+        LOG, Sealed(last.head, 9, {"m-0": MerchantTotals(9)}), [], "2020-01-01T00:00:00Z", b"x" * 32
+    )
+    key, other = forged.key, buckets.new_key()
+    head, signature, *leaves = buckets.manifest().encode().splitlines(keepends=True)
+    body = {
+        "none at all": b"{}\n{}\n{}\n",
+        "a signature that is none": forged.signed("AAAA"),
+        "somebody else's": forged.signed(other.sign(forged.head.line())),
+        "a long head": b"x" * 5_000 + b"\n" + signature,
+        "an earlier one": buckets.manifest().encode(),
+        "leaves of another": b"".join([head, signature, *leaves, leaves[0]]),
+        "a number too high": b"x",
+    }[name]
+    if name == "a number too high":
+        key = "manifests/99999999.jsonl"
+    buckets.s3.put_object(Bucket=MANIFESTS, Key=key, Body=body)
+    with pytest.raises(IntegrityError, match=said):
+        buckets.seal()
+
+
+def test_the_handler_raises_the_alarm_before_it_fails(buckets, monkeypatch, capsys):
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "false")
+    monkeypatch.setenv("LOG_BUCKET", LOG)
+    monkeypatch.setenv("MANIFEST_BUCKET", MANIFESTS)
+    monkeypatch.setenv("SIGNER_ARN", buckets.key._key_id)
+    monkeypatch.setenv("SETTLED_S", "60")
+    monkeypatch.setenv("MANIFEST_OBJECTS_MAX", "1000")
+    handler._settings.cache_clear()
+    monkeypatch.setattr(handler, "client", {"s3": buckets.s3, "kms": buckets.kms}.__getitem__)
+    buckets.put({"confirmed/notes.txt": b""})
+    assert handler.lambda_handler({}, None)["flawed"] == ["confirmed/notes.txt"]
+    assert tampered(capsys) == [0, 1]
+    buckets.s3.put_object(Bucket=MANIFESTS, Key="manifests/00000003.jsonl", Body=b"")
+    with pytest.raises(IntegrityError, match=r"00000003\.jsonl"):
+        handler.lambda_handler({}, None)
+    assert tampered(capsys) == [1]
+    handler._settings.cache_clear()

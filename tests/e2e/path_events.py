@@ -1,0 +1,74 @@
+"""The events of every path, and the merchants and operations that they name."""
+
+from typing import Any
+
+from tests.builders import (
+    claim_of,
+    confirmed,
+    context_of,
+    data_of,
+    operation_id_of,
+    raw,
+    records_of,
+)
+
+MERCHANT = context_of().merchant_id
+RISKY = context_of("risky", risk="high")
+DATE = "2026-11-20T10:30:00Z"
+FOR_EVER = "2999-01-01T00:00:00Z"
+OWN = f"merchants/{MERCHANT}"
+GOOD, PAIRED = (operation_id_of(confirmed(external_reference=each)) for each in ("good", "other"))
+REVISED = {"revision": 2, "revised_at": "2026-11-20T11:00:00Z"}
+TAKEN_BACK = {"type": "refund", "amount": "1.00"}
+EARLY = operation_id_of(confirmed(external_reference="early"))
+UNMADE = {"external_reference": "unmade", "original_reference": "good"}
+TOO_EARLY = confirmed(external_reference="of-late", original_reference="late", **TAKEN_BACK)
+CONFIRMED = (f"{GOOD}#confirmed", f"{PAIRED}#confirmed")
+REFUSED = {
+    "confirmed": 2,
+    "reconciled": 1,
+    "stream": 1,
+    "parked": 1,
+    "payout": 1,
+    "adjustment": 1,
+}
+
+
+def early(reference: str) -> tuple[bytes, bytes]:
+    """A revision's record, and that of what it revises."""
+    first = claim_of(confirmed(external_reference=reference, amount="2.00"))
+    revised = claim_of(confirmed(external_reference=reference, amount="3.00", **REVISED))
+    [too_early], [before] = records_of(revised.revising(first)), records_of(first)
+    return data_of(too_early), data_of(before)
+
+
+def direct(name: str = "5553", **more: str) -> dict[str, Any]:
+    said = {"schema_version": "1", "merchant_id": f"m-{name}", "balance_shop_id": f"bs-{name}-eur"}
+    return {**said, "currency": "EUR", **more}
+
+
+def payout(payout_id: str, amount: str, name: str = "5553") -> bytes:
+    return raw(
+        direct(name, payout_id=payout_id, amount=amount, requested_at=DATE, valid_until=FOR_EVER)
+    )
+
+
+def returned(payout_id: str, amount: str, **more: str) -> bytes:
+    bank = {"type": "return", "returned_at": DATE, "bank_reference": "bank-2"}
+    return raw(direct(payout_id=payout_id, amount=amount, **bank, **more))
+
+
+def adjustment(amount: str) -> bytes:
+    why = {
+        "direction": "credit",
+        "reason_code": "a_try",
+        "reason": "a try",
+        "requested_by": "tester",
+    }
+    return raw(direct(adjustment_id="a-1", amount=amount, adjusted_at=DATE, **why))
+
+
+def block(amount: str, name: str = "5553", **more: int) -> dict[str, Any]:
+    reference = "expiring" if more else "by-hand"
+    said = {"balance_shop_id": f"bs-{name}-eur", "amount": amount, "currency": "EUR"}
+    return {**said, "reference": reference, **more}

@@ -1,0 +1,11 @@
+"""A plugin that runs tests in reverse order: `pytest -p tests.reversed`.
+
+What passes in both orders leans on nothing that another test has left.
+"""
+
+import pytest
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.reverse()
