@@ -136,10 +136,10 @@ def test_without_aws_a_tampered_folder_is_found(auditor, tmp_path):
         (("reconcile", "--statement", "nowhere.csv"), "nowhere.csv"),
         (("reconcile", "--statement", str(DATA / "reconciled.jsonl")), "no column for reference"),
         (("explain", "--merchant", "m-nobody"), "holds no object of merchant m-nobody"),
-        (("explain", "--merchant", "../m"), "no merchant has such an id"),
+        (("explain", "--merchant", "../m"), "not a valid merchant id"),
         (("explain", "--merchant", "m-books", "--balance", "bs-no"), "no balance bs-no"),
         (("explain", "--operation", "not-a-uuid"), "not-a-uuid is not a falcon_operation_id"),
-        (("explain", "--operation", f"{0:08}-0000-5000-8000-{0:012}"), "no operation"),
+        (("explain", "--operation", f"{0:08}-0000-5000-8000-{0:012}"), "is not known here"),
     ],
 )
 def test_wrong_input_is_said(auditor, arguments, said):
