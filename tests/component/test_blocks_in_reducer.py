@@ -36,7 +36,8 @@ from tests.component.counting_blocks import (
     traced_refund,
     withdrawal,
 )
-from tests.component.world import ARRIVED_AT, BALANCES_TABLE, utc
+from tests.component.lambda_events import ARRIVED_AT
+from tests.component.world import BALANCES_TABLE, utc
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from lambdas.expirer import handler as expirer
 from lambdas.expirer.handler import expire_blocks
-from tests.component.world import BALANCES_TABLE, lambda_context, utc
+from tests.component.lambda_events import lambda_context
+from tests.component.world import BALANCES_TABLE, utc
 
 NOW = utc("2026-11-20T10:20:00")
 DUE = NOW + timedelta(hours=1)

@@ -19,7 +19,8 @@ from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.domain.errors import IntegrityError, RejectionCode, TransientError
 from lambdas.persister import handler as persister
 from tests.builders import claim_of, confirmed, context_of, fee_of, marketplace, records_of
-from tests.component.world import CLAIMS_TABLE, LOG_BUCKET, lambda_context
+from tests.component.lambda_events import lambda_context
+from tests.component.world import CLAIMS_TABLE, LOG_BUCKET
 
 CLAIM = claim_of()
 [SEGMENT] = CLAIM.segments

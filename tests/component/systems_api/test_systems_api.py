@@ -11,6 +11,7 @@ from tests.builders import (
     operation_id_of,
 )
 from tests.component.api_calls import NOT_FOUND, PROBLEM
+from tests.component.lambda_events import event_file, lambda_context
 from tests.component.systems_api.requests import (
     AUTHORIZATION,
     AUTHORIZATIONS,
@@ -25,12 +26,7 @@ from tests.component.systems_api.requests import (
     money,
     request,
 )
-from tests.component.world import (
-    BALANCES_TABLE,
-    event_file,
-    lambda_context,
-    utc,
-)
+from tests.component.world import BALANCES_TABLE, utc
 
 
 def test_balances_are_answered_as_the_merchant_s_own_api_does(world):
