@@ -2,8 +2,12 @@
 
 import json
 
+import pytest
+
+from lambdas.persister import handler as persister
 from tests import builders
 from tests.builders import (
+    SENT_AT,
     confirmed,
     cut_of,
     data_of,
@@ -11,6 +15,12 @@ from tests.builders import (
 )
 from tests.component.lambda_events import SHARD
 from tests.component.revising import WITH_FEE, figures, revised
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """The persister looks at a message when it was sent."""
+    monkeypatch.setattr(persister, "utc_now", lambda: SENT_AT)
 
 
 def record_of(aws, revision: int) -> bytes:
