@@ -1,6 +1,6 @@
-"""`python -m demo`: the main job on an embedded AWS of its own, shown and checked step by step.
+"""`python -m demo`: shows the main job on an embedded AWS, and checks each step.
 
-Exit code 0 when every statement held, 1 when one did not, 130 when interrupted.
+Exit code 0 if every check passed, 1 if one failed, 130 if interrupted.
 """
 
 import json
@@ -41,7 +41,7 @@ FIGURES = (
     "available",
     "operations_count",
 )
-NUMBER_AS_AMOUNT, OTHER_AMOUNT = 1, 2  # lines of wrong.jsonl; the third is a plain repeat
+NUMBER_AS_AMOUNT, OTHER_AMOUNT = 1, 2  # lines of wrong.jsonl; the third repeats a valid event
 
 Balances = list[dict[str, Any]]
 

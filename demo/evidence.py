@@ -1,4 +1,4 @@
-"""What lies in the embedded AWS, read past our own adapters: S3 as S3, the API over HTTP."""
+"""Reads the embedded AWS without our own adapters: S3 as S3, the API over HTTP."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ from falcon_balances.domain.instants import rfc3339
 _CUTTER = "falcon-balances-local-cutter"
 _TIMEOUT_S = 30.0
 _POLL_S = 0.2
-# A proxy that the shell names would be asked for the loopback.
+# Without a proxy: the embedded AWS is on this machine.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -40,7 +40,7 @@ def log_body(target: Target, key: str) -> str:
 
 
 def log_object(target: Target, key: str) -> dict[str, Any]:
-    """What a key and its lines say, in the form of `expected-log.jsonl`."""
+    """A key with its lines, in the form of `expected-log.jsonl`."""
     stage, merchant, date, name = key.split("/")
     rows = list(csv.DictReader(log_body(target, key).splitlines()))
     return {
@@ -67,7 +67,7 @@ class Api:
         self._tokens: dict[str, str] = {}
 
     def token(self, merchant_id: str) -> str:
-        """What `falcon token` prints, made once."""
+        """The token that `falcon token` prints, created once."""
         if merchant_id not in self._tokens:
             self._tokens[merchant_id] = merchant_token(self._target, merchant_id)
         return self._tokens[merchant_id]
@@ -93,10 +93,10 @@ class Api:
 
 
 def cut_behind_everything(target: Target, api: Api, merchant_id: str) -> str:
-    """Send a cut behind all that was published so far and wait for it: `as_of` as the API says.
+    """Sends a cut after everything published so far, waits until it is met, and returns `as_of`.
 
-    A cut is as old as its whole second, so the next one is waited for: an `as_of` from then on can
-    only come from a cut that lies behind everything.
+    A cut's time is a whole second, so the next second is awaited first: only a cut after everything
+    can have an `as_of` from then on.
     """
     now = utc_now()
     cut_from = rfc3339(now.replace(microsecond=0) + timedelta(seconds=1))

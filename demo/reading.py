@@ -1,4 +1,4 @@
-"""The demo's act about reading: what a merchant's page is built on."""
+"""The demo's act about reading: what a merchant's page shows."""
 
 import json
 from typing import Any

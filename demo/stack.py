@@ -1,4 +1,4 @@
-"""An embedded AWS of the demo's own: a temporary home, a free port, always torn down."""
+"""Starts an embedded AWS for the demo in a temporary folder on a free port, and always stops it."""
 
 import json
 import shutil
@@ -41,7 +41,7 @@ class DemoStack:
         return local_target(Home(self.folder))
 
     def falcon(self, *words: str, exit_code: int = 0) -> str:
-        """Show a command, run it, and return what it put on stdout."""
+        """Shows and runs a command, and returns its stdout."""
         self.story.say(f"   $ falcon {' '.join(words)}")
         return self._run(*words, exit_code=exit_code)
 
@@ -50,7 +50,7 @@ class DemoStack:
         return document
 
     def _run(self, *words: str, exit_code: int = 0) -> str:
-        # In a session of its own: Ctrl-C at the terminal reaches us alone, and we pass it on once.
+        # In its own session: Ctrl-C at the terminal reaches only the demo, which passes it on once.
         child = subprocess.Popen(  # noqa: S603 - our own command
             [FALCON, *words],
             cwd=PROJECT_ROOT,
@@ -63,7 +63,7 @@ class DemoStack:
         )
         try:
             answer, messages = child.communicate(timeout=_COMMAND_TIMEOUT_S)
-        except BaseException:  # whatever ends us early ends the command first
+        except BaseException:  # whatever interrupts the demo ends the command first
             child.send_signal(signal.SIGINT)
             try:
                 child.communicate(timeout=_LETTING_END_S)
@@ -80,9 +80,9 @@ class DemoStack:
 
 @contextmanager
 def demo_stack(story: Story) -> Iterator[DemoStack]:
-    """Up from empty to ready; torn down on success, failure and Ctrl-C alike.
+    """Starts the embedded AWS; stops it on success, failure and Ctrl-C.
 
-    The logs of a failure stay, in the folder that is said.
+    After a failure the logs stay, and their folder is printed.
     """
     stack = DemoStack(story, Path(tempfile.mkdtemp(prefix="falcon-demo-")), _free_port())
     has_failed = False

@@ -1,4 +1,4 @@
-"""What the demo says, line by line, and whether everything it said was true."""
+"""Prints the demo's lines, and counts which of its statements are true."""
 
 import sys
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from falcon_balances.cli.output import visible
 
 @dataclass(slots=True)
 class Story:
-    """Plain text on stdout, flushed line by line for whoever watches a pipe."""
+    """Plain text on stdout, flushed line by line."""
 
     held: int = 0
     broken: list[str] = field(default_factory=list)
@@ -22,7 +22,9 @@ class Story:
         self.say(f"\n== {title}")
 
     def table(self, rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
-        """The first row is the header; all but the first `left` columns are set flush right."""
+        """Prints a table; the first row is the header. All but the first `left` columns are aligned
+        right.
+        """
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
             cells = [
@@ -32,7 +34,7 @@ class Story:
             self.say("   " + "  ".join(cells).rstrip())
 
     def check(self, statement: str, found: object, expected: object) -> None:
-        """Everything that is claimed goes through here, so nothing is claimed in vain."""
+        """Prints a statement, and whether it is true. Every statement of the demo is checked."""
         if found == expected:
             self.held += 1
             self.say(f"   ok  {statement}")

@@ -1,4 +1,4 @@
-"""Logs and metrics, the same way in every function: ids and codes, never payloads."""
+"""Logs and metrics of every function: ids and codes, never payloads."""
 
 from aws_lambda_powertools import Logger, Metrics
 

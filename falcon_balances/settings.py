@@ -1,4 +1,4 @@
-"""What each function needs to know before it runs: one class per handler, read from one place."""
+"""Settings of each function: one class per handler, read from the environment here only."""
 
 import os
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ Name = Annotated[str, StringConstraints(min_length=1)]
 
 
 class Settings(BaseModel):
-    """Read once per cold start; a missing or wrong variable stops the function before it works.
+    """Read once per cold start. A missing or invalid variable stops the function before it works.
 
-    Every field is an environment variable of the same name in capitals.
+    Each field is the environment variable of the same name in capitals.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -93,7 +93,7 @@ class SystemsApiSettings(Settings):
     log_objects_max: Annotated[int, Field(ge=1)]
     context_table: Name
     queue_urls: Json[dict[str, tuple[Name, Name]]]
-    """JSON: of each stage its queue's address, and its dead-letter queue's."""
+    """JSON: by stage, the addresses of its queue and dead-letter queue."""
 
 
 class ExpirerSettings(Settings):
@@ -116,5 +116,5 @@ class ReconcilerSettings(Settings):
 
 
 def is_local_endpoint() -> bool:
-    """Whether AWS is the embedded one, named by the SDK's own variable."""
+    """Whether AWS is the embedded one, according to the SDK's own variable."""
     return "AWS_ENDPOINT_URL" in os.environ  # noqa: TID251 - the one place

@@ -1,7 +1,7 @@
-"""The CDK app: what is deployed, where, and with which rights.
+"""The CDK app: what is deployed where, and with which permissions.
 
-The only place in infra that looks at the process's environment. CDK runs on Node, which comes as a
-wheel and has to be named before aws_cdk is imported for the first time.
+Only this module of infra reads the process environment. CDK runs on Node, which is installed as a
+wheel and must be named before aws_cdk is imported for the first time.
 """
 
 import os

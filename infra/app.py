@@ -7,7 +7,7 @@ npx aws-cdk@2.1148.1 synth -c env=test
 from collections.abc import Mapping
 from typing import Any
 
-# First of all: it names Node, which aws_cdk starts when it is imported.
+# Imported first: it names Node, which aws_cdk starts when it is imported.
 from infra import SHELL
 
 # isort: split
@@ -19,7 +19,8 @@ from infra.environments import environment_named
 from infra.environments.settings import EnvironmentSettings
 from infra.pipeline_stack import PipelineStack
 
-# What cdk.json would hold; here, so that templates are the same with and without the CDK CLI.
+# The settings of cdk.json, repeated here so that templates are the same with and without the CDK
+# CLI.
 CONTEXT = {
     # A table or bucket cannot be replaced while the pipeline still uses the old one.
     "@aws-cdk/core:defaultCrossStackReferences": "strong",

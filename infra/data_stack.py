@@ -36,7 +36,7 @@ class DataStack(Stack):
             settings=settings,
             purpose="quarantine",
             lock=settings.quarantine_lock,
-            # The same bytes may be refused twice: a second version under the same key is fine.
+            # The same bytes can be refused twice: a second version under the same key is allowed.
             write_once=False,
         )
         self.manifest_bucket = LockedBucket(
@@ -53,7 +53,7 @@ class DataStack(Stack):
             settings=settings,
             purpose="statements",
             lock=settings.bank_statement_lock,
-            # Whoever brings files here may not know of conditions, and a report is made again.
+            # Banks and PSPs may not send conditional PUTs, and a report can be written again.
             write_once=False,
         )
         LogTable(self, "LogTable", settings=settings, log_bucket=self.log_bucket)

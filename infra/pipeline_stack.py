@@ -1,4 +1,4 @@
-"""What works on the data: topics, queues, functions, state machines, schedule, API."""
+"""Everything that works on the data: topics, queues, functions, state machines, schedule, API."""
 
 from aws_cdk import CfnOutput, DefaultStackSynthesizer, Stack
 from aws_cdk import aws_lambda as lambda_

@@ -1,8 +1,8 @@
-"""Proves the layer before it is deployed: `python -m infra.try_layer`.
+"""Tests the layer before it is deployed: `python -m infra.try_layer`.
 
-Installs it for this machine, then imports every handler of the template in an interpreter that
-sees the function's own zip and the layer, and nothing else. Then installs it for Lambda and looks
-whether Lambda's processor can load each library in it. Needs the network, or uv's cache.
+Installs the layer for this machine and imports every handler of the template in an interpreter that
+sees only the function's zip and the layer. Then installs it for Lambda and checks that Lambda's
+processor can load each library. Needs the network, or uv's cache.
 """
 
 import json
@@ -34,7 +34,7 @@ print(round((time.perf_counter() - start) * 1000))
 
 
 def handlers(assembly: Path) -> Iterator[tuple[str, Path]]:
-    """Each handler of the template with the folder that becomes its zip, each pair once."""
+    """Each handler of the template with the folder of its zip, each pair once."""
     template = json.loads(next(assembly.glob("*-pipeline.template.json")).read_text())
     assets = json.loads(next(assembly.glob("*-pipeline.assets.json")).read_text())["files"]
     seen = set()
@@ -47,7 +47,9 @@ def handlers(assembly: Path) -> Iterator[tuple[str, Path]]:
 
 
 def problem_of_import(handler: str, code: Path, layer: Path) -> str | None:
-    """Isolated, without site-packages, and with no more environment than Lambda always gives."""
+    """Runs isolated: without site-packages, and only with environment variables that Lambda always
+    sets.
+    """
     result = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-I", "-S", "-B", "-c", IMPORT_HANDLER, str(code), str(layer), handler],
         env={"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1"},

@@ -1,4 +1,4 @@
-"""What an adjustment must not do: settle money that one side has said and the other has not yet."""
+"""Checks that an adjustment does not settle money that only one stage has reported."""
 
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.cli.errors import InvalidInputError
@@ -8,9 +8,9 @@ from falcon_balances.domain.table_keys import ItemKey, StandingKey, merchant_pk
 
 
 def check_credit(target: Target, merchant_id: str, corrects: str) -> None:
-    """Raises InvalidInputError where the operation that a credit corrects has pending or unapplied
-    money at the merchant (design §7): the missing event or a revision brings that by itself, and
-    then it would be there twice.
+    """Raises InvalidInputError if the operation that a credit corrects has pending or unapplied
+    money at the merchant (design §7). The missing event or a revision settles that money by itself,
+    so a credit would count it twice.
     """
     store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
     key = ItemKey(merchant_pk(merchant_id), StandingKey(corrects).sk)

@@ -1,4 +1,4 @@
-"""Calls to the API: with a merchant's token, or signed by whoever runs the command."""
+"""Calls the API with a merchant's token, or signed by the IAM identity that runs the command."""
 
 import json
 import urllib.error
@@ -11,7 +11,7 @@ from falcon_balances.adapters.sessions import signed
 from falcon_balances.cli.errors import AwsError, CliError, InvalidInputError
 from falcon_balances.cli.target import LOCAL, Target
 
-_TIMEOUT_S = 29  # of the gateway itself
+_TIMEOUT_S = 29  # the gateway's own limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Answer:
         return self.status < 300  # noqa: PLR2004 - HTTP's own bound
 
     def refusal(self) -> CliError:
-        """What a problem document says, as the end of a command."""
+        """The problem document as the error that ends a command."""
         said = self.document.get("detail") or self.document.get("title") or self.document
         if self.status in (400, 404, 409, 422):
             return InvalidInputError(f"{said}")
@@ -40,7 +40,9 @@ def call(
     headers: Mapping[str, str] | None = None,
     token: str | None = None,
 ) -> Answer:
-    """Raises AwsError where no answer came. `path` is below `/v1/`, its parts quoted already."""
+    """The API's answer. `path` is relative to `/v1/`, with its parts already quoted. Raises
+    AwsError if no answer arrives.
+    """
     url = f"{target.api_url}/v1/{path}"
     data = None if body is None else json.dumps(body).encode()
     sent = dict(headers or {})
@@ -63,7 +65,7 @@ def call(
 
 
 def _problem(error: urllib.error.HTTPError) -> dict[str, Any]:
-    """What the gateway itself refuses has a shape of its own."""
+    """The problem document; empty for the gateway's own refusals, which have another format."""
     try:
         document = json.loads(error.read())
     except ValueError:
@@ -80,6 +82,6 @@ def _signed(
 
 
 def _opener(target: Target) -> urllib.request.OpenerDirector:
-    """A proxy of the shell's is for the world outside, not for the embedded AWS."""
+    """Uses no proxy for the embedded AWS, which is on this machine."""
     handlers = [urllib.request.ProxyHandler({})] if target.env == LOCAL else []
     return urllib.request.build_opener(*handlers)

@@ -1,4 +1,4 @@
-"""`falcon balance`: a merchant's balances from the table or the API, or everybody's."""
+"""`falcon balance`: prints balances of one merchant or all, from the table or the API."""
 
 import sys
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""`falcon block`: sets money aside by hand, through the systems' API, and gives it back."""
+"""`falcon block`: sets money aside by hand through the systems' API, and releases it."""
 
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -131,7 +131,7 @@ def _available(target: Target, merchant_id: str, balance_shop_id: str, currency:
 
 
 def _minor(amount: str) -> int:
-    """Of an amount at full scale."""
+    """Minor units of an amount at full scale."""
     return int(amount.replace(".", ""))
 
 

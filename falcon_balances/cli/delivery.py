@@ -1,4 +1,4 @@
-"""What became of messages that were sent: counted, quarantined, or still on their way."""
+"""Follows sent messages until they are counted or in quarantine, or time is up."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +31,9 @@ _EMPTY_LOOKS = 10
 
 
 def texts_of(lines: Sequence[FileLine]) -> list[str]:
-    """SNS takes text of 256 KiB; raises InvalidInputError naming the first line that is not."""
+    """The lines as text for SNS. Raises InvalidInputError for a line that is not UTF-8 or larger
+    than 256 KiB, naming the first.
+    """
     texts = []
     for line in lines:
         if len(line.raw) > MESSAGE_BYTES_MAX:
@@ -49,7 +51,7 @@ def texts_of(lines: Sequence[FileLine]) -> list[str]:
 
 @dataclass(slots=True)
 class Awaited:
-    """A sent line. An event that can be read has an identity, and can be counted."""
+    """A sent line. `operation_id` is None if the line cannot be read as an event."""
 
     line: int
     digest: str
@@ -67,7 +69,7 @@ class Awaited:
 
 @dataclass(slots=True)
 class Delivery:
-    """Made before sending: it notes what lies in quarantine already."""
+    """Created before sending, so that it knows what was in quarantine before."""
 
     target: Target
     stage: StageName
@@ -80,7 +82,9 @@ class Delivery:
         self._refused_before = {version for version, _ in self._refusals()}
 
     def wait_for_all(self, deadline: float) -> dict[str, Any]:
-        """Until all is settled and the queue holds nothing, or the monotonic deadline has come."""
+        """Waits until every message is counted or refused and the queue is empty, or until the
+        deadline (monotonic seconds).
+        """
         with output.progress("counting", len(self.awaited)) as advance:
             shown = 0
             empty_looks = 0
@@ -98,11 +102,13 @@ class Delivery:
 
     @property
     def _empty_looks_wanted(self) -> int:
-        """In a real account SQS says about how much it holds, and SNS delivers a little later."""
+        """In a real account, SQS reports approximate numbers, and SNS delivers a little later: the
+        queue must look empty several times.
+        """
         return 1 if self.target.env == LOCAL else _EMPTY_LOOKS
 
     def _result(self, queued: int) -> dict[str, Any]:
-        """A repeat has its mark already, and is on its way while the queue holds it."""
+        """A repeated event already has its mark; it is settled when the queue is empty."""
         refused = [each for each in self.awaited if each.refusal and not each.is_counted]
         decided_against = sum(each.is_decided_against for each in self.awaited)
         return {
@@ -130,7 +136,7 @@ class Delivery:
                     each.refusal = refusal
 
     def _look_for_marks(self) -> None:
-        """An event is counted when its own claim's segments all have their marks."""
+        """An event is counted when all segments of its claim have their marks."""
         looked_for = {
             (each.operation_id, each.staged)
             for each in self.awaited
@@ -153,12 +159,12 @@ class Delivery:
             identity = (each.operation_id or "", each.fingerprint or "")
             each.is_decided_against = identity in decided_against
             keys = marks.get(identity)
-            # A revision that changes nothing has no segment to wait for.
+            # A revision that changes no amount has no segment to wait for.
             if keys is not None and there.issuperset(keys):
                 each.is_counted = True
 
     def _refusals(self) -> Iterator[tuple[tuple[str, str], str]]:
-        """((key, version), key) of what came to the stage's quarantine yesterday or later."""
+        """((key, version), key) of what entered the stage's quarantine since yesterday."""
         today = utc_now().date()
         for day in (today - timedelta(days=1), today, today + timedelta(days=1)):
             for version in self._quarantine.versions(f"{self.stage.value}/date={day}/"):

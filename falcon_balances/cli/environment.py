@@ -1,4 +1,4 @@
-"""The only place of the command line that reads the process environment."""
+"""Reads the process environment; no other module of the command line does."""
 
 import os
 from collections.abc import Mapping
@@ -6,8 +6,8 @@ from pathlib import Path
 
 DEFAULT_REGION = "eu-central-1"
 
-# What any program needs to run. Everything else stays out of the emulator and of the synthesis:
-# an AWS_PROFILE, a proxy or a CDK switch of the caller's shell must not change what is deployed.
+# What any program needs. Everything else is kept from the emulator and the synthesis: an
+# AWS_PROFILE, a proxy or a CDK switch of the shell must not change what is deployed.
 _PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE")
 
 
@@ -29,6 +29,6 @@ def local_region() -> str:
 
 
 def child_environment(**added: str) -> dict[str, str]:
-    """The environment of a process that we start: little of ours, and what is added."""
+    """The environment of a child process: the variables above, and `added`."""
     ours = _environment()
     return {name: ours[name] for name in _PASSED_ON if name in ours} | added

@@ -1,7 +1,7 @@
-"""What ends a command early, and the one place that turns any error into an exit code.
+"""Errors that end a command, and their exit codes.
 
-Exit codes (design §11): 0 ok, 1 invalid input or unknown, 2 usage (typer's own), 3 mismatch found,
-4 AWS failure or time-out, 5 unforeseen, 130 interrupted.
+Exit codes (design §11): 0 ok, 1 invalid input or something unknown, 2 wrong usage (typer's own), 3
+mismatch, 4 AWS failure or time-out, 5 unforeseen, 130 interrupted.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ EXIT_UNFORESEEN = 5
 
 
 class CliError(Exception):
-    """A foreseen end of a command; the message is for a person and holds no payload."""
+    """A foreseen error of a command. The message is for a person and holds no payload."""
 
     exit_code = EXIT_INVALID
 
@@ -26,18 +26,18 @@ class InvalidInputError(CliError):
 
 
 class MismatchError(CliError):
-    """Two things that must be equal are not."""
+    """Two things that must be equal differ."""
 
     exit_code = EXIT_MISMATCH
 
 
 class AwsError(CliError):
-    """AWS, embedded or real, is not there, refused, or took too long."""
+    """AWS, embedded or real, cannot be reached, refused a call, or took too long."""
 
     exit_code = EXIT_AWS
 
 
-# The families of the domain; their messages hold ids and field names, never payloads.
+# The error families of the domain. Their messages hold ids and field names, never payloads.
 _DOMAIN: dict[type[Exception], int] = {
     RejectedOperation: EXIT_INVALID,
     IntegrityError: EXIT_MISMATCH,
@@ -52,7 +52,7 @@ class Ending:
 
 
 def ending_of(error: Exception) -> Ending:
-    """The message and the exit code for an error that reached the edge."""
+    """The message and the exit code for any error that ends a command."""
     if isinstance(error, CliError):
         return Ending(str(error), error.exit_code)
     for family, exit_code in _DOMAIN.items():

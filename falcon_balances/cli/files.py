@@ -1,4 +1,4 @@
-"""JSON Lines files as users give them: lines with their numbers, and what is wrong with which."""
+"""Reads JSON Lines files: lines with their numbers, and the lines that are refused."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class FileLine:
 
 @dataclass(frozen=True, slots=True)
 class WrongLine:
-    """`code` is one of design §9; the reason names the field."""
+    """A refused line. `code` is one of design §9; the reason names the field."""
 
     line: int
     code: str
@@ -34,7 +34,7 @@ class WrongLine:
 
 
 def lines_of(path: Path) -> Iterator[FileLine]:
-    """Every line that is not empty, as it is, numbered from 1."""
+    """Every line that is not empty, unchanged, numbered from 1."""
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
             line = raw.removesuffix(b"\n")
@@ -45,7 +45,7 @@ def lines_of(path: Path) -> Iterator[FileLine]:
 def check(
     lines: Sequence[FileLine], parse: Callable[[bytes], T]
 ) -> tuple[list[T], list[WrongLine]]:
-    """What every line says, and the lines that are refused."""
+    """The parsed lines, and the lines that are refused."""
     said: list[T] = []
     wrong: list[WrongLine] = []
     for line in lines:
@@ -57,7 +57,7 @@ def check(
 
 
 def refuse(path: Path, wrong: Sequence[WrongLine], consequence: str) -> None:
-    """Raises InvalidInputError when there are wrong lines, naming the first twenty."""
+    """Raises InvalidInputError if lines are wrong, after printing the first twenty."""
     if not wrong:
         return
     for line in wrong[:_SAID_MAX]:

@@ -1,4 +1,4 @@
-"""`falcon ops findings`: what does not fit, and who has looked at it."""
+"""`falcon ops findings`: lists findings, and records who has checked them."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -83,7 +83,7 @@ def _findings(target: Target) -> "DynamoFindings":
 
 
 def document(finding: "KnownFinding") -> dict[str, Any]:
-    """As the API's, with its merchant and who has acknowledged it, and why."""
+    """The finding as in the API, with its merchant, and who acknowledged it and why."""
     from falcon_balances.contracts.finding_documents import FindingV1  # noqa: PLC0415
 
     said = {"merchant_id": finding.merchant_id, **FindingV1.of(finding).model_dump(mode="json")}

@@ -1,4 +1,4 @@
-"""The entry point of `falcon`: its commands, and what any error means for the exit code."""
+"""The entry point of `falcon`: its commands, and the exit code of any error."""
 
 import sys
 import traceback
@@ -56,13 +56,13 @@ def falcon(
         typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Hold the options that belong to no command."""
+    """Defines the options that belong to no command."""
 
 
 def main() -> None:
-    """Run the command line. Usage errors, Ctrl-C and a closed pipe are typer's to answer."""
+    """Runs the command line. typer itself handles usage errors, Ctrl-C and a closed pipe."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character gets an escape for it, never a traceback.
+        # A terminal that cannot show a character gets an escape sequence, not a traceback.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:

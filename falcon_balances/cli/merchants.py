@@ -37,7 +37,7 @@ _NO_MONEY: Final = frozenset({"balance_shop_id", "currency", "operations_count",
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What a load changed: versions that were not there, and known ones with more currencies."""
+    """What a load added: new versions, and known versions with more currencies."""
 
     versions: int = 0
     widened: int = 0
@@ -139,7 +139,9 @@ def _read(file: Path) -> list[tuple[int, "MerchantContext"]]:
 
 
 def _parse(raw: bytes) -> "MerchantContext":
-    """Raises RejectedOperation, with the key in the reason as far as it can be said."""
+    """The context in a line. Raises RejectedOperation, with the key in the reason where it is safe
+    to print.
+    """
     from falcon_balances.contracts.decoding import decode  # noqa: PLC0415
     from falcon_balances.contracts.merchant_contexts import parse_merchant_context  # noqa: PLC0415
 
@@ -157,7 +159,7 @@ def _sayable(said: object) -> str:
 
 
 def _moved(target: Target, plan: "Plan") -> list[dict[str, Any]]:
-    """The keys that get another merchant, each with what lies in the balances left behind."""
+    """The keys that move to another merchant, each with the balances that stay with the old one."""
     from falcon_balances.adapters.balance_store import DynamoBalanceStore  # noqa: PLC0415
     from falcon_balances.contracts.balance_document import BalanceV1  # noqa: PLC0415
     from falcon_balances.domain.instants import rfc3339  # noqa: PLC0415
@@ -199,7 +201,7 @@ def _said_of(moved: Mapping[str, Any]) -> str:
 
 
 def _figures(balance: Mapping[str, Any]) -> str:
-    """`available` always, every other figure where it is not zero."""
+    """`available` always; every other figure if it is not zero."""
     shown = [f"available {balance['available']} {balance['currency']}"]
     shown += [
         f"{name} {amount}"
@@ -220,7 +222,7 @@ def _plan(
     now: datetime,
     consequence: str = "nothing was loaded",
 ) -> Plan:
-    """What each key's history is and will be; raises before any of them is written."""
+    """The present and future history of each key. Raises before anything is written."""
     from falcon_balances.domain.merchant_context import extended  # noqa: PLC0415
 
     by_key: dict[ContextKey, list[tuple[int, MerchantContext]]] = {}
@@ -258,11 +260,12 @@ def _write(file: Path, directory: "DynamoMerchantDirectory", plan: Plan) -> Adde
                 return Added()
             if directory.replace(key, seen, history):
                 return Added.between(seen, history)
-            # Somebody else loaded the same key meanwhile: decide again on what is there now.
+            # Another load changed the same key in between: decide again on the new state.
             seen, history, _ = _plan(file, directory, numbered, utc_now(), _RACED)[key]
         raise AwsError(f"other loads keep changing the contexts of {key}; run this load again")
 
-    # First: a balance without a context does no harm, a context without its balance would refuse.
+    # Balances are named first: a balance without a context does no harm, but a context without its
+    # balance makes events fail.
     named = merchants_of(context for _, _, numbered in plan.values() for _, context in numbered)
     with (
         ThreadPoolExecutor(_CONCURRENT) as pool,

@@ -1,4 +1,4 @@
-"""`falcon ops`: what operators do: look into the quarantine, adjust, give a payout up."""
+"""`falcon ops`: commands for operators: quarantine, adjustments, stuck payouts."""
 
 import base64
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""The one place that prints: data on stdout, messages and progress on stderr.
+"""Prints: data on stdout, messages and progress on stderr. No other module does.
 
-Text that came from outside (names, reasons, bodies) may hold terminal control sequences; whatever
-goes through here is shown with them escaped. JSON is written as ASCII, so it needs no other care.
+Text from outside (names, reasons, bodies) can hold terminal control sequences, so everything is
+printed with them escaped. JSON is written as ASCII, which needs no other care.
 """
 
 import json
@@ -15,7 +15,7 @@ import typer
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-_WIDE = 10_000  # columns of a table that no terminal shows: nothing is cut or folded
+_WIDE = 10_000  # the width of a table that no terminal shows: nothing is cut or wrapped
 
 # Control characters, formatting (bidirectional overrides), lone surrogates, private use,
 # unassigned, line and paragraph separators.
@@ -23,7 +23,7 @@ _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    """The text with everything that a terminal would obey or hide written as an escape."""
+    """The text, with every character that a terminal would obey or hide as an escape sequence."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -35,12 +35,12 @@ def visible(text: str, *, keep: str = "") -> str:
 
 
 def line(text: str) -> None:
-    """One datum, alone on its line of stdout."""
+    """One line on stdout."""
     sys.stdout.write(visible(text) + "\n")
 
 
 def document(value: object) -> None:
-    """One JSON document on stdout. Money is a string in it and stays as it is."""
+    """One JSON document on stdout. Amounts are strings and stay unchanged."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
@@ -52,7 +52,7 @@ def json_lines(values: Iterable[object]) -> None:
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()
 ) -> None:
-    """A table on stdout; the columns named in `right` (amounts, counts) are set flush right."""
+    """A table on stdout; the columns named in `right` (amounts, counts) are aligned right."""
     from rich import box  # noqa: PLC0415 - rich costs more than most commands
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
@@ -73,14 +73,14 @@ def table(
 
 
 def pairs(values: Mapping[str, object]) -> None:
-    """Names and values, one pair a line, for a single thing."""
+    """Names and values, one pair per line."""
     width = max(map(len, values), default=0)
     for name, value in values.items():
         sys.stdout.write(f"{visible(name):<{width}}  {visible(_shown(value))}\n")
 
 
 def single(value: Mapping[str, object], *, as_json: bool) -> None:
-    """One thing: a JSON document, or names and values."""
+    """One thing, as a JSON document or as names and values."""
     (document if as_json else pairs)(value)
 
 
@@ -112,7 +112,7 @@ def fail(text: str) -> None:
 
 
 def _message(text: str) -> None:
-    # What stdout holds so far comes first when both go to the same place.
+    # stdout is flushed first, for when both streams go to the same place.
     sys.stdout.flush()
     sys.stderr.write(visible(text, keep="\n\t") + "\n")
     sys.stderr.flush()
@@ -120,7 +120,7 @@ def _message(text: str) -> None:
 
 @contextmanager
 def steps(title: str) -> Iterator[Callable[[str], None]]:
-    """Say what a longer job is doing just now, to whoever watches stderr; silent otherwise."""
+    """Shows the step of a long job on stderr, if stderr is a terminal."""
     if not sys.stderr.isatty():
         yield lambda _step: None
         return
@@ -132,7 +132,7 @@ def steps(title: str) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr that moves forward by the number it is called with; silent when unwatched."""
+    """Shows a progress bar on stderr, if stderr is a terminal; the yielded function advances it."""
     if not sys.stderr.isatty():
         yield lambda _count: None
         return

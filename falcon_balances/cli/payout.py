@@ -1,4 +1,4 @@
-"""`falcon payout`: requests a payout, and says what became of one."""
+"""`falcon payout`: requests a payout, and shows what became of one."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What became of a payout, and the one way back that an operator has."""
+"""Shows what became of a payout, and gives one up."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _ATTEMPTS = 5
 
 
 def story(target: Target, merchant_id: str, payout_id: str) -> dict[str, Any]:
-    """Raises InvalidInputError where no such payout was ever decided."""
+    """Everything known about a payout. Raises InvalidInputError for an unknown payout."""
     claim = _claim(target, merchant_id, payout_id)
     told = tracing.read(target, claim.falcon_operation_id, [claim])
     returns = [
@@ -70,9 +70,9 @@ def show(document: dict[str, Any], *, as_json: bool) -> None:
 def give_up(
     target: Target, merchant_id: str, payout_id: str, by: str, *, dry_run: bool
 ) -> dict[str, Any]:
-    """Only what is decided and not yet on its way to the log. Idempotent.
+    """Gives up a payout that is decided but not yet being logged. Idempotent.
 
-    Its message, in the queue or the dead-letter queue still, announces the outcome when it is
+    Its message is still in the queue or the dead-letter queue, and announces the outcome when it is
     handled again.
     """
     claim = _claim(target, merchant_id, payout_id)

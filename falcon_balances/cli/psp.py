@@ -1,4 +1,4 @@
-"""`falcon psp`: what a PSP does: sample events, validate and send files, trace an operation."""
+"""`falcon psp`: acts as a PSP: samples, checks, sends and traces events."""
 
 from pathlib import Path
 from time import monotonic
@@ -15,7 +15,7 @@ from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
 
 app = typer.Typer(help="Act as a PSP: sample, validate, send, trace.", no_args_is_help=True)
 
-# The first that a line has says its stage.
+# The first of these that a line contains tells its stage.
 _TELLING_FIELDS = (
     (b'"adjustment_id"', StageName.ADJUSTMENT),
     (b'"payout_id"', StageName.PAYOUT),

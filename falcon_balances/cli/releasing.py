@@ -1,4 +1,4 @@
-"""Releasing from quarantine: sending refused bytes again, and what waits behind them in order."""
+"""Sends messages from quarantine again, each with the revisions that wait for it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from falcon_balances.domain.identity import falcon_operation_id
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import PspOperation, Stage
 
-# Refusals that are looked through for revisions behind a released one; each costs a request.
+# How many later refusals are searched for waiting revisions; each costs a request.
 LOOKED_AT_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A body in quarantine, with the operation that it is about where it can be read."""
+    """A message in quarantine; `operation` is None if it cannot be read."""
 
     key: str
     stage: str
@@ -43,7 +43,9 @@ class Refused:
 
 
 def find_refused(target: Target, key: str) -> Refused:
-    """Raises InvalidInputError for a key that is not in the quarantine of a stage."""
+    """The message under a key. Raises InvalidInputError for a key that is not in a stage's
+    quarantine.
+    """
     stage = key.partition("/")[0]
     if stage not in STAGES:
         raise InvalidInputError(
@@ -69,10 +71,10 @@ def _operation(body: bytes, stage: str) -> PspOperation | None:
 
 
 def behind(target: Target, first: Refused) -> list[Refused]:
-    """The next revisions of the same operation that wait in quarantine for it, in their order.
+    """The later revisions of the same operation that wait in quarantine, in order.
 
-    They came after it was refused, and no later than now. Raises InvalidInputError where too much
-    was refused since to look through: then they have to be named.
+    They were refused after `first`. Raises InvalidInputError if too many messages were refused
+    since: then the keys must be named.
     """
     if first.operation is None:
         return []
@@ -108,9 +110,9 @@ def _keys_since(target: Target, first: Refused) -> Iterator[str]:
 
 
 def skip_missing(target: Target, refused: Refused, by: str) -> list[int]:
-    """Claims as empty the revisions that are missing before this one; their numbers.
+    """Claims the missing revisions before this one as empty. Returns their numbers.
 
-    Raises InvalidInputError for what is no revision, or where one of them was claimed meanwhile.
+    Raises InvalidInputError if the message is not a revision, or if one of them arrived meanwhile.
     """
     operation = refused.operation
     if operation is None or operation.revision == 1:
@@ -135,7 +137,7 @@ def skip_missing(target: Target, refused: Refused, by: str) -> list[int]:
 
 
 def send_again(target: Target, refused: Sequence[Refused]) -> None:
-    """One by one, so that a revision is not sent before what it revises."""
+    """Sends them one after the other: a revision must not arrive before the one that it revises."""
     for each in refused:
         try:
             text = each.body.decode()

@@ -1,4 +1,4 @@
-"""One message made from a command's options: checked, then shown or sent and waited for."""
+"""Makes one message from a command's options, checks it, and shows or sends it."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ from falcon_balances.domain.identity import falcon_operation_id
 
 @dataclass(frozen=True, slots=True)
 class NamedBalance:
-    """Whose balance a payout or an adjustment names, and how much."""
+    """The balance that a payout or an adjustment names, and the amount."""
 
     merchant_id: str
     balance_shop_id: str
@@ -25,22 +25,22 @@ class NamedBalance:
     currency: str
 
     def event(self, **more: str | None) -> dict[str, Any]:
-        """Version 1, without what was not said."""
+        """The event, version 1, without options that were not given."""
         said = {name: value for name, value in more.items() if value is not None}
         return {"schema_version": "1", **asdict(self), **said}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """`wait_s` is None where nobody waits."""
+    """`wait_s` is None if the command does not wait."""
 
     env: str
     dry_run: bool
     wait_s: float | None
 
     def send(self, stage: StageName, event: dict[str, Any]) -> dict[str, Any]:
-        """What became of it, or the event itself. Raises RejectedOperation before it is sent, as
-        the dispatcher would; InvalidInputError where it was quarantined.
+        """The result of sending, or the event itself in a dry run. Raises RejectedOperation before
+        sending, as the dispatcher would, and InvalidInputError if the message went to quarantine.
         """
         text = json.dumps(event)
         operation = parse_line(text.encode(), stage, self.env, utc_now())

@@ -1,4 +1,4 @@
-"""Which stages the command line can send to, and how their files are read."""
+"""The stages that the command line can send to, and how their lines are read."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -16,12 +16,12 @@ class StageName(StrEnum):
 
 
 def mode_of(env: str) -> Literal["test", "live"]:
-    """Live money is in the environment `live` only."""
+    """The mode of an environment: only `live` has live money."""
     return "live" if env == "live" else "test"
 
 
 def parse_line(raw: bytes, stage: StageName, env: str, now: datetime) -> "StagedOperation":
-    """As the dispatcher will read it, were it sent now."""
+    """The operation in a line, as the dispatcher would read it if it were sent now."""
     from falcon_balances.contracts.staged_operations import parse_message  # noqa: PLC0415
     from falcon_balances.domain.operations import Stage  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Where a command works: the embedded AWS, or the environment of a real account."""
+"""The environment that a command works on: the embedded AWS, or one in an AWS account."""
 
 import re
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class QueueUrls:
 
 @dataclass(frozen=True)
 class Target:
-    """The names of one environment; for `local` these are the contents of `.falcon/local.json`."""
+    """The names of one environment's resources; for `local`, those of `.falcon/local.json`."""
 
     env: str
     endpoint_url: str | None
@@ -108,7 +108,9 @@ class Target:
 
 
 def find_target(env: str = LOCAL) -> Target:
-    """The environment of that name; fails clearly when it is down, absent or out of reach."""
+    """The environment with this name. Raises InvalidInputError or AwsError if it is down, missing
+    or out of reach.
+    """
     if not _ENV.fullmatch(env):
         raise InvalidInputError("--env: must be lower-case letters, digits and dashes")
     return local_target(homes.current()) if env == LOCAL else _account_target(env)
@@ -153,7 +155,7 @@ def target_from_outputs(
     access_key_id: str | None,
     secret_access_key: str | None,
 ) -> Target:
-    """Read the names out of the stacks' outputs. A stage that is not built yet has none."""
+    """The names from the stacks' outputs. A stage that is not built has none."""
     built = [stage for stage in STAGES if f"Topic{stage.capitalize()}" in outputs]
     try:
         return Target(

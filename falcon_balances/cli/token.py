@@ -1,4 +1,4 @@
-"""`falcon token`: an ID token of a merchant, from the user pool of the embedded AWS."""
+"""`falcon token`: prints an ID token of a merchant from the embedded AWS's user pool."""
 
 import base64
 import hashlib
@@ -33,20 +33,20 @@ def token(
 
 
 def merchant_token(target: Target, merchant_id: str) -> str:
-    """Sign the merchant's user in; the user is made when it is not there.
+    """Signs the merchant's user in; the user is created if necessary. Returns the ID token.
 
-    Safe to repeat and to run side by side: the password is the same each time.
+    Safe to repeat and to run concurrently: the password is the same each time.
     """
     pool = UserPool(target.client("cognito-idp"), target.user_pool_id, target.client_id)
-    # A pool may take `M-1` and `m-1` for one user; merchants are told apart by case.
+    # A pool may treat `M-1` and `m-1` as one user, but they are two merchants.
     if pool.ensure_user(merchant_id) != merchant_id:
         raise AwsError(f"the user {merchant_id} belongs to another merchant")
     return pool.sign_in(merchant_id, _password(target, merchant_id))
 
 
 def _password(target: Target, merchant_id: str) -> str:
-    # As random as the root secret, which every `up` makes anew. The first characters satisfy
-    # any password policy.
+    # As random as the root secret, which every `up` creates anew. The first characters satisfy any
+    # password policy.
     secret = (target.secret_access_key or "").encode()
     digest = hmac.new(secret, merchant_id.encode(), hashlib.sha256).digest()
     return "Aa1!" + base64.urlsafe_b64encode(digest).decode("ascii")

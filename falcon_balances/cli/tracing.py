@@ -1,4 +1,4 @@
-"""What became of one operation, stage by stage: its claim, its log objects, its marks."""
+"""Shows what became of an operation, stage by stage: claims, log objects, marks."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -22,7 +22,9 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 def operation_id_of(words: list[str]) -> str:
-    """One word is the id itself, three are PSP_ID TYPE REFERENCE, with an OCCURRENCE from 2 on."""
+    """The operation's id. One word is the id itself; three are PSP_ID TYPE REFERENCE, with an
+    OCCURRENCE from 2 on as a fourth.
+    """
     match words:
         case [operation_id] if _UUID.match(operation_id.lower()):
             return operation_id.lower()
@@ -36,7 +38,7 @@ def operation_id_of(words: list[str]) -> str:
 
 
 def story(target: Target, operation_id: str) -> dict[str, Any]:
-    """Empty `stages` when no stage of it was ever claimed."""
+    """What became of the operation; `stages` is empty if it is unknown."""
     told = read(target, operation_id, claims_of(target, operation_id))
     return {
         "falcon_operation_id": operation_id,
@@ -46,7 +48,7 @@ def story(target: Target, operation_id: str) -> dict[str, Any]:
 
 
 def claims_of(target: Target, operation_id: str) -> Sequence[ClaimV1]:
-    """Of all stages and their revisions."""
+    """The claims of all stages, in order of their revisions."""
     claims = DynamoEventClaims(target.client("dynamodb"), target.claims_table)
     return claims.of_operation(operation_id)
 
@@ -84,7 +86,7 @@ def _stage_story(told: OperationStory, claim: ClaimV1) -> dict[str, Any]:
 
 
 def segments(told: OperationStory, claim: ClaimV1) -> list[dict[str, Any]]:
-    """Where each of the claim's segments lies, and whether it is counted."""
+    """The log key of each segment of the claim, and the window in which it was counted."""
     return [
         {
             "merchant_id": segment.merchant_id,

@@ -1,8 +1,8 @@
-"""The chart of accounts: what the log's lines debit and credit (docs/accounts.md).
+"""The chart of accounts: what each line of the log debits and credits (docs/accounts.md).
 
-A line that is the company's own affair is booked by its stage and type alone: what was traced on
-the bank account, paid out, or adjusted. What a merchant is owed follows from both stages of an
-operation together, so it is posted as what a line *changed* about that operation's agreement.
+The company's own money is posted by a line's stage and type alone: what was traced on the bank
+account, paid out, or adjusted. What a merchant is owed follows from both stages of an operation
+together, so a line posts what it *changed* in that operation's agreement.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ from falcon_balances.domain.operations import PSP_STAGES, PSP_TYPES, OperationTy
 
 
 class Account(StrEnum):
-    """In the order of a balance sheet, and then what passes through."""
+    """The accounts, in the order of a balance sheet; transit accounts last."""
 
     BANK = "bank"
     PSP_CLEARING = "psp_clearing"
@@ -29,8 +29,8 @@ class Account(StrEnum):
     ADJUSTMENTS = "adjustments"
 
 
-# The figure of a balance that an account of merchants holds, as a credit; `available` is before
-# what is blocked. All other accounts are the company's own.
+# The figure that a merchant's account holds as a credit; `available` is before blocks. All other
+# accounts are the company's own.
 OF_MERCHANTS: Final[Mapping[Account, str]] = {
     Account.MERCHANT_PENDING: "pending",
     Account.MERCHANT_UNAPPLIED: "unapplied",
@@ -39,8 +39,8 @@ OF_MERCHANTS: Final[Mapping[Account, str]] = {
     Account.MERCHANT_AVAILABLE: "available",
 }
 
-# What a line of this stage and type debits. A confirmed line is nowhere in the bank yet: it debits
-# nothing by itself.
+# The account that a line of this stage and type debits. A confirmed line is not in the bank yet, so
+# it debits nothing by itself.
 BOOKED: Final[Mapping[tuple[Stage, OperationType], Account]] = {
     **{(Stage.RECONCILED, each): Account.BANK for each in sorted(PSP_TYPES)},
     (Stage.RECONCILED, OperationType.PSP_FEE): Account.FEE_INCOME,
@@ -66,7 +66,7 @@ TENDS_TO: Final[Mapping[Account, str]] = {
 
 
 class Booked(NamedTuple):
-    """Lines of one stage and type; `minor` is what they add up to."""
+    """Lines of one stage and type; `minor` is their sum in minor units."""
 
     stage: Stage
     type: OperationType
@@ -74,10 +74,11 @@ class Booked(NamedTuple):
 
 
 def postings(lines: Iterable[Booked], changed: Agreement) -> Iterator[tuple[Account, int]]:
-    """Of lines of one balance: accounts with amounts, debits positive. They sum to zero.
+    """The postings of one balance's lines: accounts with amounts, debits positive. They sum to
+    zero.
 
-    `changed` is the agreement of their operations after them less that before. Raises KeyError for
-    a type that its stage does not have.
+    `changed` is the agreement of their operations after the lines less that before. Raises KeyError
+    for a type that does not exist in its stage.
     """
     available = changed.counted
     for line in lines:
@@ -85,7 +86,7 @@ def postings(lines: Iterable[Booked], changed: Agreement) -> Iterator[tuple[Acco
             yield BOOKED[line.stage, line.type], line.minor
         if line.stage not in PSP_STAGES:
             available += line.minor
-    # Where one says more than the other, it is the PSP's to explain, on the company's side.
+    # A difference between both stages is the PSP's to explain, so it is on the company's side.
     yield Account.PSP_CLEARING, changed.pending + changed.debits_unconfirmed
     yield Account.MERCHANT_PENDING, -changed.pending
     yield Account.MERCHANT_UNAPPLIED, -changed.unapplied

@@ -1,10 +1,10 @@
-"""How long something has been open, in the groups that accountants use."""
+"""Groups open amounts by age, as accountants do."""
 
 from collections.abc import Iterable
 from datetime import date
 from typing import Final, NamedTuple, Protocol
 
-# Days, and what is said of what is not older.
+# Age in days up to which a group reaches, and its name.
 AGES: Final = ((1, "1 day"), (7, "7 days"), (30, "30 days"), (90, "90 days"))
 OLDER: Final = "older"
 
@@ -15,14 +15,16 @@ class Open(Protocol):
 
     @property
     def minor(self) -> int:
-        """Signed: what it is short of, or over, in minor units."""
+        """The open amount in minor units, signed."""
 
     @property
     def since(self) -> date: ...
 
 
 class AgeRow(NamedTuple):
-    """`debit`: the positive ones added up, `credit`: the negative ones; both in minor units."""
+    """The open items of one age: `debit` is the sum of the positive amounts, `credit` of the
+    negative ones, both in minor units.
+    """
 
     currency: str
     age: str
@@ -32,7 +34,7 @@ class AgeRow(NamedTuple):
 
 
 def by_age(items: Iterable[Open], today: date) -> list[AgeRow]:
-    """Youngest first within a currency; ages without anything open are left out."""
+    """Ages, youngest first within a currency; ages without open items are left out."""
     found: dict[tuple[str, int], list[int]] = {}
     for item in items:
         days = (today - item.since).days

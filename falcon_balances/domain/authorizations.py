@@ -1,8 +1,8 @@
-"""Refund authorizations (design §8): the refund itself, split as it would be now, and set aside.
+"""Refund authorizations (design §8): all that a refund would take is set aside before it is made.
 
-Every balance that the refund would lower is blocked by that much, and its sale by the whole amount,
-all or nothing. An authorization lies under the refund's own id: one item for each attempt, and one
-that says which attempt is the current one.
+The refund is split as it would be now. Every balance that it would lower is blocked by that amount,
+and its sale by the whole amount, all or nothing. The items are under the refund's own id: one for
+each attempt, and one that names the current attempt.
 """
 
 import json
@@ -24,7 +24,7 @@ _HOLDS: Final = {BlockStatus.ACTIVE, BlockStatus.SETTLED}
 
 
 class Shortfall(NamedTuple):
-    """A balance that has less than the refund would take from it; minor units."""
+    """A balance that has less than the refund would debit; in minor units."""
 
     merchant_id: str
     balance_shop_id: str
@@ -44,9 +44,11 @@ class BlockName(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization:
-    """`asked` is what was asked, field by field; `merchant_id` whom the refund names.
+    """One attempt. `asked` holds the request field by field; `merchant_id` is the merchant that the
+    refund names.
 
-    `left` is there where its sale refused it: what there was. `short`: where balances did.
+    `left`: what was left of the sale, if that is why it was refused. `short`: the balances with too
+    little, if that is why.
     """
 
     falcon_operation_id: str
@@ -73,16 +75,16 @@ class Authorization:
 
     @property
     def operation_item(self) -> ItemKey | None:
-        """What says how much of the sale is set aside for it."""
+        """The key of the item that records how much of the sale is set aside for the refund."""
         return None if self.sale is None else self.sale.operation_item(self.falcon_operation_id)
 
     def differs_from(self, other: "Authorization") -> str | None:
-        """The first field that the same attempt, asked again, says differently."""
+        """The first field in which a repeated request differs; None if none does."""
         names = dict.fromkeys((*self.asked, *other.asked))
         return next((n for n in names if self.asked.get(n) != other.asked.get(n)), None)
 
     def attributes(self) -> dict[str, str | int]:
-        """As it lies in the table; what is absent is left out."""
+        """The item's attributes; absent values are left out."""
         is_active = self.status is BlockStatus.ACTIVE
         said: dict[str, str | int | None] = {
             "merchant_id": self.merchant_id,
@@ -128,7 +130,7 @@ class Authorization:
 
 
 def names_text(names: Iterable[BlockName]) -> str:
-    """Neither merchants' ids nor blocks' hold a slash or a comma."""
+    """Ids of merchants and blocks contain no slash and no comma."""
     return ",".join("/".join(name) for name in names)
 
 
@@ -138,8 +140,8 @@ def names_of(text: str) -> tuple[BlockName, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """Which attempt is the current one. It holds money aside while it is active; one that was
-    settled stays the current one for ever.
+    """The refund's current attempt. It holds money while it is active; a settled attempt stays the
+    current one for ever.
     """
 
     version: int = 0
@@ -170,7 +172,9 @@ def authorization_end(
     *,
     expired_at: datetime | None = None,
 ) -> list[TableWrite]:
-    """One transaction for all of it; `blocks` are those that end with it, as they were read."""
+    """The writes that end an attempt, for one transaction; `blocks` are its blocks as they were
+    read.
+    """
     stamp = (end, rfc3339(at), by)
     due = None if expired_at is None else rfc3339(expired_at)
     writes: list[TableWrite] = [

@@ -1,31 +1,33 @@
-"""What is available (design §7): money in counts when both stages say so, money out as soon as
-either does.
+"""The rule for `available` (design §7): incoming money counts when both stages report it, outgoing
+money as soon as either does.
 """
 
 from typing import NamedTuple
 
 
 class Agreement(NamedTuple):
-    """What the two stages of one operation make of one balance, in minor units.
+    """The figures of one balance that follow from the two stages of one operation, in minor units.
 
-    Always: counted = confirmed - pending - debits_unconfirmed
-                    = reconciled - unapplied - debits_untraced.
+    Always: counted = confirmed - pending - debits_unconfirmed = reconciled - unapplied -
+    debits_untraced.
     """
 
     counted: int
-    """Part of `available`: what both stages say of money in, what either says of money out."""
+    """The part of `available`: incoming money as far as both stages report it, outgoing money as
+    far as either does.
+    """
     pending: int
     """Confirmed and not yet traced; never below zero."""
     unapplied: int
-    """Traced, but nobody confirmed it: nobody can spend it; never below zero."""
+    """Traced but not confirmed, so it cannot be spent; never below zero."""
     debits_unconfirmed: int
-    """Taken already because the bank says so; never below zero."""
+    """Already deducted because the bank reports it; never below zero."""
     debits_untraced: int
-    """Taken already because the PSP says so; never below zero."""
+    """Already deducted because the PSP reports it; never below zero."""
 
 
 def agreement(confirmed: int, reconciled: int) -> Agreement:
-    """`confirmed`, `reconciled`: the nets of the stages' lines, 0 while a stage is absent."""
+    """The figures for the nets of the two stages' lines, 0 for a missing stage."""
     counted = min(confirmed, reconciled)
     return Agreement(
         counted,
@@ -56,5 +58,5 @@ class Joint(NamedTuple):
         )
 
     def counters(self) -> dict[str, int]:
-        """Those that change, by their names in the table."""
+        """The changes that are not zero, by their names in the table."""
         return {name: value for name, value in zip(self._fields, self, strict=True) if value}

@@ -1,4 +1,4 @@
-"""A merchant's balance as the counters say it."""
+"""A merchant's balance, made of the table's counters or of the log's segments."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,10 +13,11 @@ from falcon_balances.domain.operations import PSP_STAGES, Segment
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """All figures in minor units of `currency`, signed. `available` lacks what is `blocked`; where
-    a balance is made of the log, nothing is.
+    """All figures are in minor units of `currency`, signed. `available` is after blocks; a balance
+    made of the log has no blocks.
 
-    `negative_since`, while `available` is below zero: when what took it there reached the stream.
+    `negative_since`: while `available` is below zero, the time at which the record that caused it
+    reached the stream.
     """
 
     balance_shop_id: str
@@ -36,7 +37,7 @@ class Balance:
 
     @property
     def available_before_blocks(self) -> int:
-        """As if nothing were set aside."""
+        """`available` as if nothing were blocked."""
         return self.available + self.blocked
 
     @classmethod
@@ -53,10 +54,10 @@ class Balance:
 
 
 def fold(segments: Iterable[Segment]) -> dict[tuple[str, str, str], dict[str, int]]:
-    """The counters of every (merchant, balance shop, currency): what the table must say.
+    """The counters by (merchant, balance shop, currency), as the table must have them.
 
-    Each segment must be given once. Their order does not matter: an operation's stages are summed
-    first, and joined when all are there.
+    Each segment must be given once. Their order does not matter: the stages of an operation are
+    summed first and joined at the end.
     """
     totals: dict[tuple[str, str, str], dict[str, int]] = {}
     nets: dict[tuple[tuple[str, str, str], str], list[int]] = {}

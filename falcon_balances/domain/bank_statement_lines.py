@@ -1,4 +1,4 @@
-"""A line of a bank statement, and the days that bank statements cover."""
+"""Lines of bank statements, and the period that bank statements cover."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 
 class BankStatementLine(NamedTuple):
-    """What a bank or PSP says has moved. `references`: all that it bears, the likeliest first.
+    """One movement of money. `references`: all references of the line, the most likely first.
 
-    `merchant_id`: whose payout it is, where the statement says it.
+    `merchant_id`: the merchant of a payout, if the bank statement names it.
     """
 
     place: str
@@ -23,7 +23,7 @@ class BankStatementLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Days that the statements cover, `until` left out; None where nothing bounds them."""
+    """The days that bank statements cover, without `until` itself; None for an open end."""
 
     since: date | None = None
     until: date | None = None
@@ -34,7 +34,9 @@ class Period:
         )
 
     def widened(self, days: int) -> "Period":
-        """For what one side dates before midnight and the other one after it, or days later."""
+        """The period with some days more on both sides: one side may date a movement before
+        midnight and the other after it, or days later.
+        """
         return Period(
             None if self.since is None else _moved(self.since, -days),
             None if self.until is None else _moved(self.until, days),
@@ -42,7 +44,7 @@ class Period:
 
 
 def spanning(periods: Sequence[Period]) -> Period:
-    """From the first day of any to the last; unbounded where one of them does not say."""
+    """The period from the first day of any to the last of any; open if one of them is open."""
     sinces = [each.since for each in periods if each.since is not None]
     untils = [each.until for each in periods if each.until is not None]
     every = len(periods) or 1

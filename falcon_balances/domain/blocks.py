@@ -1,7 +1,7 @@
-"""Blocks (design §7): money set aside for a payout or refund under way, and given back once.
+"""Blocks (design §7): money set aside for a payout or refund in progress, and given back once.
 
-A block's key decides its identity, so a request that comes again finds what became of the first.
-What is decided here is plain writes; conditions of one transaction keep `available` at or above 0.
+A block's key is its identity, so a repeated request finds the same block. This module makes writes
+with conditions; one transaction with them keeps `available` at or above zero.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -41,10 +41,10 @@ class BlockStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """`amount` in minor units, above zero. `expiry` is None where it never expires.
+    """`amount` is in minor units, above zero. `expiry` is None for a block that never expires.
 
-    `request` is what was asked, field by field, so that the same key with another body can be told
-    which field differs. A refused one says what was `available`, and is never tried again.
+    `request` holds the request field by field, to name the field in which another request under the
+    same key differs. A refused block has what was `available`, and is never tried again.
     """
 
     block_id: str
@@ -63,12 +63,14 @@ class Block:
     available: int | None = None
     expires_in_s: int | None = None
     operation_id: str | None = None
-    """Of a refund's: the refund, and which attempt at its authorization; they end together."""
+    """Of a refund's block: the refund and the attempt at its authorization; the blocks of an
+    attempt end together.
+    """
     attempt: int | None = None
 
     @property
     def made_for(self) -> str:
-        """The operation: a payout's block bears its id, a refund's names it."""
+        """The operation that the block is for: a payout's block has its id, a refund's names it."""
         return self.operation_id or self.block_id
 
     @staticmethod
@@ -87,7 +89,7 @@ class Block:
 
     @property
     def asked(self) -> dict[str, object]:
-        """What the same key must say again."""
+        """The fields that a repeated request under the same key must have."""
         return {
             "balance_shop_id": self.balance_shop_id,
             "currency": self.currency,
@@ -98,12 +100,12 @@ class Block:
         }
 
     def differs_from(self, other: "Block") -> str | None:
-        """The first field that another request under the same key says differently."""
+        """The first field in which another request under this key differs; None if none does."""
         mine, theirs = self.asked, other.asked
         return next((name for name, value in mine.items() if theirs[name] != value), None)
 
     def attributes(self) -> dict[str, str | int]:
-        """As it lies in the table; what is absent is left out."""
+        """The item's attributes; absent values are left out."""
         said: dict[str, str | int | None] = {
             "block_id": self.block_id,
             "balance_shop_id": self.balance_shop_id,
@@ -125,7 +127,9 @@ class Block:
 
     @property
     def _expires_alone(self) -> bool:
-        """A refund's expires with its authorization, all of them in one transaction."""
+        """Whether the block expires by itself; a refund's blocks expire with its authorization, in
+        one transaction.
+        """
         is_due_once = self.expiry is not None and self.status is BlockStatus.ACTIVE
         return is_due_once and self.operation_id is None
 
@@ -157,11 +161,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class LoggedMoney:
-    """What the folded log has for a balance, in minor units, nothing set aside.
+    """A balance as the log has it, in minor units, before blocks.
 
-    Read while `operations_count` lines of the balance were counted; it holds until more are. What
-    is in the log and not counted yet is in `available` already while its block is still active:
-    `payouts` and `refunds` say how much those blocks hold, so that nothing is taken off twice.
+    It is valid while `operations_count` is unchanged. An operation that is in the log but not
+    counted yet is in `available` while its block is still active: `payouts` and `refunds` are the
+    amounts of those blocks, so that nothing is deducted twice.
     """
 
     available: int
@@ -170,14 +174,14 @@ class LoggedMoney:
     refunds: int = 0
 
     def beside(self, blocked: int) -> int:
-        """What is left beside all that is `blocked`. A logged payout's block ends only by being
-        counted, so this holds as long as `operations_count`; a refund's may be released before.
+        """What is left after all blocks. A logged payout's block ends only by being counted, so
+        this is valid as long as `operations_count` is; a refund's block can be released before.
         """
         return self.available + self.payouts - blocked
 
 
 def logged_blocks(blocks: Iterable[Block], logged_ids: Container[str]) -> tuple[int, int]:
-    """What the active ones of one balance hold for payouts and for refunds that are in the log."""
+    """The amounts that active blocks hold for payouts and for refunds that are in the log."""
     held = {Purpose.PAYOUT: 0, Purpose.REFUND: 0, Purpose.MANUAL: 0}
     for block in blocks:
         if block.status is BlockStatus.ACTIVE and block.made_for in logged_ids:
@@ -186,10 +190,10 @@ def logged_blocks(blocks: Iterable[Block], logged_ids: Container[str]) -> tuple[
 
 
 def spendable(balance: Mapping[str, str | int], logged: LoggedMoney | None = None) -> int | None:
-    """What could be set aside of a balance as its item says it.
+    """What can be set aside of a balance, in minor units.
 
-    None if that must be asked again: the log was read before more was counted, or it is what
-    decides and has a refund that was authorized and is not counted yet.
+    None if the log must be read again: more was counted since, or the decision depends on a refund
+    that is authorized but not counted yet.
     """
     available = int(balance.get("available", 0))
     if logged is None:
@@ -203,14 +207,16 @@ def spendable(balance: Mapping[str, str | int], logged: LoggedMoney | None = Non
 
 
 def manual_block_id(merchant_id: str, key: str) -> str:
-    """Payouts and refunds have their falcon_operation_id for this, people have a key."""
+    """The id of a block made by hand, from its key; blocks of payouts and refunds use the
+    falcon_operation_id.
+    """
     return uuid5_text(f"block|{merchant_id}|{key}")
 
 
 def block_writes(block: Block, logged: LoggedMoney | None = None) -> list[TableWrite]:
-    """Set aside, if the block is new and `available` covers it.
+    """The writes that set a block aside if it is new and `available` covers it.
 
-    `logged`, for merchants of high risk: the log less what is blocked must cover it as well.
+    `logged` is given for merchants of high risk: the log less all blocks must cover it as well.
     """
     writes: list[TableWrite] = [
         PutMark(block.key, block.attributes()),
@@ -228,10 +234,10 @@ def block_writes(block: Block, logged: LoggedMoney | None = None) -> list[TableW
 def settled(
     parts: Sequence[CountablePart], blocks: Mapping[ItemKey, Block], arrived: Sequence[datetime]
 ) -> list[CountablePart]:
-    """The parts with the ends of the blocks that were made for them, in one transaction.
+    """The parts, with the writes that end the blocks made for them, each in the part's transaction.
 
-    A block ends with the first part that touches its balance. `arrived`: when each part reached
-    the stream.
+    A block ends with the first part that touches its balance. `arrived`: when each part reached the
+    stream.
     """
     ended: set[ItemKey] = set()
     found = []
@@ -256,8 +262,8 @@ def _settled_by(part: CountablePart, blocks: Iterable[Block], at: datetime) -> C
 
 
 def left_over(parts: Sequence[CountablePart], blocks: Iterable[Block]) -> list[Block]:
-    """Active blocks that no part of a transaction ends, for none touches their balances: each ends
-    in a transaction of its own, once the operation is counted.
+    """Active blocks at balances that no part touches: each ends in its own transaction after the
+    operation is counted.
     """
     ended = {write.key for part in parts for write in part.block_writes}
     return [
@@ -268,10 +274,11 @@ def left_over(parts: Sequence[CountablePart], blocks: Iterable[Block]) -> list[B
 def ending_writes(
     block: Block, status: BlockStatus, at: datetime, by: str, *, expired_at: datetime | None = None
 ) -> tuple[EndBlock, AddCounters]:
-    """The block's one end: what was set aside is available again.
+    """The writes that end an active block, which makes its money available again.
 
-    An operation that it was made for takes its own amount in the same transaction, so a settled
-    block's remainder is released with it. `expired_at`: only if its expiry is not after that.
+    An operation for which it was made takes its own amount in the same transaction, so a settled
+    block's remainder is released with it. `expired_at`: only if the block's expiry is not after
+    that.
     """
     return (
         EndBlock(

@@ -1,9 +1,8 @@
-"""Lines as claims and marks keep them: what several of them say alike is said once.
+"""Keeps lines compactly in claims and marks: a text that several lines share is kept once.
 
-A line's own uuid and amount stand in its row. Every other column names the texts that occur in it,
-once each; a row says which one it has, by number, where there are several. An event names
-itself in all of its lines, so most columns have one text. From that, the log's bytes come back
-exactly, whatever the lines are.
+A row holds the line's own uuid and amount. For every other column, the texts that occur are kept
+once each, and a row refers to them by number if there are several. All lines of an event name the
+event itself, so most columns have one text. The log's exact bytes can be restored from this.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from falcon_balances.domain.log_format import body_of_rows, fields_of, line_of, 
 from falcon_balances.domain.log_grammar import COLUMNS
 from falcon_balances.domain.operations import BalanceOperation, OperationType
 
-# By column the texts that occur, in the order of their first line; what is empty in every line is
+# The texts by column, in the order of their first line; a column that is empty in every line is
 # left out.
 Texts = dict[str, tuple[str, ...]]
 _OWN: Final = ("uuid", "amount")
@@ -22,14 +21,16 @@ _PLACE: Final = {name: place for place, name in enumerate(COLUMNS)}
 
 
 def texts_of(lines: Sequence[BalanceOperation]) -> Texts:
-    """Of all lines that are kept together."""
+    """The texts of all lines that are kept together, by column."""
     rows = [fields_of(line) for line in lines]
     found = {name: tuple(dict.fromkeys(row[_PLACE[name]] for row in rows)) for name in _NAMED}
     return {name: texts for name, texts in found.items() if any(texts)}
 
 
 def rows_of(lines: Sequence[BalanceOperation], texts: Mapping[str, Sequence[str]]) -> list[str]:
-    """`{uuid},{amount}`, then for each column of several texts, in the log's order, which one."""
+    """`{uuid},{amount}`, then for each column with several texts the number of the line's text, in
+    the log's order.
+    """
     numbers = {
         name: {text: str(n) for n, text in enumerate(texts[name])} for name in _of_several(texts)
     }
@@ -48,7 +49,7 @@ def rows_of(lines: Sequence[BalanceOperation], texts: Mapping[str, Sequence[str]
 def fields_of_rows(
     rows: Sequence[str], texts: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[str, ...]]:
-    """The fields of each line again, in the order of COLUMNS. Raises ValueError."""
+    """The fields of each line, in the order of COLUMNS. Raises ValueError."""
     several = _of_several(texts)
     single = {name: texts[name][0] for name in texts if name not in several}
     for row in rows:
@@ -73,11 +74,11 @@ def lines_of_rows(
 
 
 def compact_text(lines: Sequence[BalanceOperation]) -> str:
-    """All of it in one text, as a mark keeps it; no field can hold a comma or a bar.
+    """The lines as one text for a mark; no field can contain a comma or a bar.
 
-    First the texts of each column in the log's order, those of one column with bars between them;
-    then the rows. Whatever a PSP sends, this stays below 40 KB, where a log object of the same
-    lines may have 251 KB; a table's item takes 400 KB.
+    First the texts of each column in the log's order, separated by bars; then the rows. The text
+    stays below 40 KB whatever a PSP sends, where a log object of the same lines can have 251 KB; an
+    item of a table can have 400 KB.
     """
     texts = texts_of(lines)
     named = ",".join("|".join(texts.get(name, ())) for name in _NAMED)

@@ -1,4 +1,4 @@
-"""In which order a merchant's segments were counted: their marks' keys, and what sorts them."""
+"""The order in which a merchant's segments were counted: keys of marks, and their sort order."""
 
 from typing import Final, NamedTuple, Self
 
@@ -8,9 +8,10 @@ from falcon_balances.domain.table_keys import STANDING_KEYS, StandingKey, fields
 
 
 class MarkKey(NamedTuple):
-    """The record that a segment has been counted; parts of it from the second on are numbered.
+    """The key of a mark, the record that a segment was counted; further parts are numbered from the
+    second on.
 
-    `staged` is the stage, and from the second revision on the revision.
+    `staged` is the stage, with the revision from the second on.
     """
 
     falcon_operation_id: str
@@ -37,13 +38,13 @@ MARK_KEYS: Final = "OPERATION#"
 
 
 def marks_of(falcon_operation_id: str) -> str:
-    """How the sort keys of all its marks begin: of every stage, revision and part."""
+    """The prefix of the sort keys of all marks of the operation: every stage, revision and part."""
     return f"{MARK_KEYS}{falcon_operation_id}#"
 
 
 class CountedOrder(NamedTuple):
-    """What sorts a merchant's marks as they were counted: the window, then the date that the lines
-    bear, both in RFC 3339 with a `Z`; then what tells two of one second apart.
+    """The sort order of a merchant's marks: the window, then the operation date, both in RFC 3339
+    with `Z`; then operation and stage, for marks of the same second.
     """
 
     window: str
@@ -71,7 +72,9 @@ class CountedOrder(NamedTuple):
 
 
 class LateKey(NamedTuple):
-    """An operation of that month (`YYYY-MM`) that was counted after it, by when it was counted."""
+    """The key of an operation of that month (`YYYY-MM`) that was counted after it, in the order of
+    counting.
+    """
 
     month: str
     order: CountedOrder
@@ -87,13 +90,13 @@ class LateKey(NamedTuple):
 
 
 def late_in(month: str) -> str:
-    """How the sort keys of what was counted after that month begin."""
+    """The prefix of the sort keys of operations counted after that month."""
     return f"LATE#{month}#"
 
 
 def operation_referenced(sk: str) -> str:
-    """The falcon_operation_id that an item of the index by reference is about: the item is a
-    standing or a mark. Raises ValueError.
+    """The falcon_operation_id of an item of the index by reference, which is a standing or a mark.
+    Raises ValueError.
     """
     if sk.startswith(STANDING_KEYS):
         return StandingKey.parse(sk).falcon_operation_id

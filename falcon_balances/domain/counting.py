@@ -11,7 +11,7 @@ from falcon_balances.domain.operations import Stage
 
 
 class Available(Enum):
-    """What makes the money of a line available, or takes it."""
+    """How the lines of a stage affect `available`."""
 
     BY_BOTH_STAGES = "as the confirmed and the reconciled stage say together"
     AT_ONCE = "the line itself"
@@ -21,9 +21,9 @@ class Counted(NamedTuple):
     """How the lines of a stage are counted."""
 
     figure: str
-    """The figure that adds them up."""
+    """The figure to which the lines add."""
     sign: int
-    """-1 where the figure says what went out, and the lines are negative."""
+    """-1 if the figure counts outgoing money, whose lines are negative."""
     available: Available
 
 
@@ -33,7 +33,7 @@ BY_STAGE: Final[Mapping[Stage, Counted]] = {
     Stage.PAYOUT: Counted("withdrawn", -1, Available.AT_ONCE),
     Stage.ADJUSTMENT: Counted("adjusted", 1, Available.AT_ONCE),
 }
-# All that an item of the table counts for a balance, or for a balance in a quarter of an hour.
+# All counters of a balance, and of a balance in a quarter of an hour.
 COUNTERS: Final = (
     "confirmed",
     "reconciled",
@@ -49,13 +49,13 @@ COUNTERS: Final = (
 
 
 def stage_counters(stage: Stage, amount: int, lines: int) -> dict[str, int]:
-    """What `lines` lines that add up to `amount` add, whatever another stage says."""
+    """The changes that `lines` lines with the sum `amount` make, whatever the other stage says."""
     counted = BY_STAGE[stage]
     return {counted.figure: counted.sign * amount, "operations_count": lines}
 
 
 def available_at_once(stage: Stage, amount: int) -> int:
-    """What lines that add up to `amount` add to `available`, whatever another stage says."""
+    """The change of `available` by lines with the sum `amount`, whatever the other stage says."""
     return amount if BY_STAGE[stage].available is Available.AT_ONCE else 0
 
 

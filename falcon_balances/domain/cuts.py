@@ -1,7 +1,7 @@
 """Cuts and windows (design §7): how far the stream is counted, and which quarters are closed.
 
-A cut is met in a shard once everything before it there is counted, and nothing is parked. Met in
-all its shards, it is complete.
+A cut is met in a shard when everything before it there is counted and nothing is parked. It is
+complete when it is met in all its shards.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -11,17 +11,17 @@ from typing import Final, NamedTuple
 
 from falcon_balances.domain.instants import quarter_of
 
-# A cut closes the quarters that ended at least this long before it was taken: arrival times are
-# Kinesis' and the cut's is ours, and the two clocks may differ a little.
+# A cut closes the quarters that ended at least this long before it: arrival times are Kinesis' and
+# the cut's time is ours, and the two clocks can differ a little.
 CLOSING_DELAY: Final = timedelta(seconds=5)
-# The cutter puts a cut as soon as it is taken: what is further from its arrival is none of ours.
+# The cutter sends a cut at once: a cut whose time is further from its arrival was not sent by it.
 _CUT_EARLY_MAX: Final = timedelta(minutes=1)
 _CUT_LATE_MAX: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A shard of the stream; `parents` are those it came from when the stream was resharded."""
+    """A shard of the stream; `parents` are the shards from which resharding made it."""
 
     shard_id: str
     starting_hash_key: str
@@ -31,15 +31,17 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Taken at `cut_at`, before `shards`, the open ones, were listed: whole seconds, UTC."""
+    """`cut_at` was read before `shards`, the open shards, were listed: a shard opened later holds
+    no record from before. Whole seconds, UTC.
+    """
 
     cut_at: datetime
     shards: tuple[str, ...]
 
 
 class ShardState(NamedTuple):
-    """Whether any reducer ever read the shard, until when its quarters are closed, and the names of
-    the records of any shard that are parked.
+    """Whether a reducer ever read the shard, the time until which its quarters are closed, and the
+    names of parked records of any shard.
     """
 
     is_known: bool
@@ -48,10 +50,10 @@ class ShardState(NamedTuple):
 
 
 def is_complete(cut: Cut, met: Collection[str]) -> bool:
-    """Cut completion: all that reached the stream before `cut_at` is counted, so `as_of` may move
-    there. `met`: the shards in which everything before the cut is durably counted.
+    """Cut completion: everything that reached the stream before `cut_at` is counted, so `as_of` can
+    move there. `met`: the shards in which everything before the cut is durably counted.
 
-    The cut waits for the shards that were open when it was taken, whatever became of them since.
+    The cut waits for the shards that were open when it was taken, even if they were closed since.
     """
     return set(cut.shards).issubset(met)
 
@@ -59,9 +61,9 @@ def is_complete(cut: Cut, met: Collection[str]) -> bool:
 def inherited_floor(
     shard_id: str, shards: Iterable[Shard], state_of: Callable[[str], ShardState]
 ) -> datetime | None:
-    """Until when quarters are closed in a shard that is read for the first time: the newest that
-    its parents closed. A parent that no reducer ever read held nothing: its own parents speak
-    for it. Raises ValueError where the shard is not among the stream's.
+    """The time until which quarters are closed in a shard that is read for the first time: the
+    newest that its parents closed. A parent that no reducer ever read held nothing, so its own
+    parents count instead. Raises ValueError if the stream does not list the shard.
     """
     parents = {shard.shard_id: shard.parents for shard in shards}
     if shard_id not in parents:
@@ -78,22 +80,24 @@ def inherited_floor(
 
 
 def is_believable(cut: Cut, arrived_at: datetime) -> bool:
-    """Waits for some shard, and was taken about when it arrived; else it would move time itself."""
+    """Whether the cut names shards and its time is close to its arrival; otherwise it would move
+    time itself.
+    """
     return bool(cut.shards) and -_CUT_EARLY_MAX <= arrived_at - cut.cut_at <= _CUT_LATE_MAX
 
 
 def closed_until(cut_at: datetime) -> datetime:
-    """The newest quarter's start T so that nothing after a cut of then is counted before T."""
+    """The start T of the newest quarter such that nothing after the cut is counted before T."""
     return quarter_of(cut_at - CLOSING_DELAY)
 
 
 def window_of(arrived_at: datetime, floor: datetime | None) -> datetime:
-    """The quarter of the record's arrival, never earlier than what is closed in its shard."""
+    """The quarter of the record's arrival, but never one that is closed in its shard."""
     window = quarter_of(arrived_at)
     return window if floor is None else max(window, floor)
 
 
 def newest(floors: Sequence[datetime | None]) -> datetime | None:
-    """The newest of several floors, None where there is none."""
+    """The newest of several floors; None if there is none."""
     known = [floor for floor in floors if floor is not None]
     return max(known, default=None)

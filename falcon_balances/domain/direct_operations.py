@@ -10,7 +10,7 @@ from falcon_balances.domain.operations import SIGN_BY_TYPE, OperationType, PspOp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectOperation:
-    """What names a merchant's balance itself, and becomes one line of it (design §4)."""
+    """Names a merchant's balance itself, and becomes one line of it (design §4)."""
 
     merchant_id: str
     balance_shop_id: str
@@ -21,7 +21,7 @@ class DirectOperation:
 
     @property
     def reference(self) -> str:
-        """The id that its sender gave it."""
+        """The sender's id of the operation."""
         raise NotImplementedError
 
     @property
@@ -30,13 +30,13 @@ class DirectOperation:
 
     @property
     def movement(self) -> Money:
-        """What it does to the balance, signed."""
+        """The change of the balance, signed."""
         return -self.amount if SIGN_BY_TYPE[self.line_type] < 0 else self.amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutRequest(DirectOperation):
-    """Pay `amount` out, or what there is if that is at least `minimum_amount`."""
+    """Pays out `amount`, or what is available if that is at least `minimum_amount`."""
 
     payout_id: str
     requested_at: datetime
@@ -58,7 +58,7 @@ class PayoutRequest(DirectOperation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutReturn(DirectOperation):
-    """The bank sent a payout back, or a part of it: then `return_id` says which."""
+    """The bank returned a payout, or a part of it; `return_id` distinguishes several parts."""
 
     payout_id: str
     returned_at: datetime
@@ -79,7 +79,7 @@ class PayoutReturn(DirectOperation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjustment(DirectOperation):
-    """A correction by a person. `corrects` is the falcon_operation_id of what was wrong."""
+    """A correction by a person. `corrects` is the falcon_operation_id of the wrong operation."""
 
     adjustment_id: str
     direction: Literal["credit", "debit"]

@@ -1,7 +1,7 @@
 """Effects (design §7): what a counted segment added to each balance's joint figures.
 
-What it adds depends on what was counted before it. Its mark keeps it, so that journals, statements
-and history never work it out again.
+This depends on what was counted before, so the mark keeps it: journals, statements and history
+never calculate it again.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def effect_text(effect: Effect) -> str:
 
 
 def read_effect(text: str) -> dict[BalanceKey, Joint]:
-    """As `effect_text` wrote it; raises ValueError for anything else."""
+    """The effect in a text of `effect_text`. Raises ValueError for anything else."""
     effect: dict[BalanceKey, Joint] = {}
     for each in text.split(","):
         balance_shop_id, currency, *changes = key_fields(each, 2 + len(Joint._fields))

@@ -53,8 +53,10 @@ class RejectedOperation(Exception):  # noqa: N818 - named as in the design
 
 
 class TransientError(Exception):
-    """Nothing is wrong with the operation: the same may succeed later, so the message returns."""
+    """The operation is not wrong: a retry may succeed, so the message comes back."""
 
 
 class IntegrityError(Exception):
-    """What is written is not what must be there. Never retried, never overwritten: an alarm."""
+    """Stored data differ from what they must be. Never retried, never overwritten: a person must
+    look.
+    """

@@ -1,4 +1,4 @@
-"""Fees (design §4): what is charged on a leg, and how it is rounded: once, half up."""
+"""Fees (design §4): the amount charged on a leg, rounded once, half up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ _WHOLE: Final = 100 * 10**PERCENT_DECIMALS
 
 @dataclass(frozen=True, slots=True)
 class Fee:
-    """`percent_millionths`: 1.00 % is 1_000_000. The other figures are minor units by currency."""
+    """`percent_millionths`: 1.00 % is 1_000_000. All other figures are minor units by currency."""
 
     on: OperationType
     percent_millionths: int
@@ -23,9 +23,8 @@ class Fee:
     type: OperationType = OperationType.PSP_FEE
 
     def of(self, leg: Money) -> Money | None:
-        """Percent of the leg plus fixed, rounded half up once, then held between min and max.
-
-        What comes to nothing makes no line: None.
+        """Percent of the leg plus fixed, rounded half up once, then limited to min and max; None if
+        that is zero, because a fee of zero makes no line.
         """
         code = leg.currency.code
         minor = (2 * leg.minor * self.percent_millionths + _WHOLE) // (2 * _WHOLE)
@@ -35,7 +34,7 @@ class Fee:
         return Money(minor, leg.currency) if minor else None
 
     def widens(self, narrower: "Fee", added: frozenset[str]) -> bool:
-        """Whether this is the same fee, but for what it says of the currencies `added`."""
+        """Whether this is the same fee except for the currencies `added`."""
         return replace(self, fixed={}, minimum={}, maximum={}) == replace(
             narrower, fixed={}, minimum={}, maximum={}
         ) and all(

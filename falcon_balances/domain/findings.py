@@ -1,7 +1,7 @@
-"""Findings (design §7): what a person should look at, because facts that were counted do not fit.
+"""Findings (design §7): operations that do not fit together, for a person to check.
 
-They follow from what holds now, whatever the order was in which it came to be, and never stop a
-fact from being counted. What holds no more is found no more.
+They follow from the present state, whatever the order in which it arose, and never prevent
+counting. A finding disappears when its operations fit together again.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,13 +26,13 @@ class FindingKind(StrEnum):
     COMMISSION_ABOVE_TAKEN = "commission_above_taken"
     DISPUTE_REPEATED = "dispute_repeated"
     STAGES_CONTRADICT = "stages_contradict"
-    """At one merchant: both stages name it, and say other amounts."""
+    """At one merchant that both stages name, with different amounts."""
     MERCHANTS_CONTRADICT = "merchants_contradict"
-    """The stages name other merchants; found at all of them."""
+    """The stages name different merchants; found at all of them."""
     CREDIT_OF_OPEN_OPERATION = "credit_of_open_operation"
 
 
-# What is set aside comes and goes with authorizations, and makes no other finding.
+# Amounts set aside change with authorizations; a changed amount is not a new finding.
 _SHOWN: Final = (
     "sold",
     "refunded",
@@ -48,7 +48,7 @@ Figures = Mapping[str, Mapping[str, int]]  # by currency and name, in minor unit
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`subject` is a falcon_operation_id: the operation's, or that of the sale's first capture."""
+    """`subject` is the falcon_operation_id of the operation, or of the sale's first capture."""
 
     kind: FindingKind
     subject: str
@@ -60,7 +60,7 @@ class Finding:
 
     @property
     def text(self) -> str:
-        """As an item keeps it: what is found again with the same text is the same finding."""
+        """The finding as an item stores it; the same text is the same finding."""
         return figures_text(self.figures)
 
 
@@ -81,7 +81,7 @@ def figures_of(text: str) -> Figures:
 
 
 def findings_of_sale(sale: Sale) -> list[Finding]:
-    """In the order of their kinds; none of a sale that fits."""
+    """The findings of a sale in the order of their kinds; none if it fits."""
     found = {
         FindingKind.REFUNDED_ABOVE_SALE: _taken_in(sale, _is_above_sale),
         FindingKind.OTHER_CURRENCY: _taken_in(sale, _is_other_currency),
@@ -134,8 +134,8 @@ def _is_disputed(_sale: Sale, said: SaleFigures) -> bool:
 
 
 def findings_of_standing(standing: Standing) -> list[Finding]:
-    """Where both stages say something, and other things; and where money was credited that one
-    stage alone speaks of.
+    """The findings of an operation whose stages differ, or of a credit for money that only one
+    stage reports.
     """
     found = []
     confirmed, reconciled = _by_currency(standing.confirmed), _by_currency(standing.reconciled)
@@ -160,7 +160,7 @@ def findings_of_standing(standing: Standing) -> list[Finding]:
 
 
 def is_notable(standing: Standing) -> bool:
-    """Whether it may have findings, or had some: others need not be looked at."""
+    """Whether the item can have findings, or had some; others need not be checked."""
     is_different = standing.disagreement is Disagreement.DIFFERENT
     return bool(is_different or standing.credited or standing.found)
 

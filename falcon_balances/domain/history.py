@@ -1,7 +1,7 @@
-"""What a balance was (design §7): figures at the borders of closed quarters, periods, marks.
+"""Past balances (design §7): figures at the borders of closed quarters, periods, marks.
 
-`balance at T = balance now - windows since T`, for every T up to which quarters are closed: exact,
-and the same for ever. Blocks are no part of it.
+`balance at T = balance now - windows since T` for every T until which quarters are closed: exact,
+and the same for ever. Blocks are not part of it.
 """
 
 import re
@@ -21,7 +21,7 @@ _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])\Z")
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Minor units, signed. `available_before_blocks`: nothing set aside is taken off."""
+    """Figures in minor units, signed. `available_before_blocks`: before blocks are deducted."""
 
     confirmed: int = 0
     reconciled: int = 0
@@ -36,7 +36,7 @@ class Figures:
 
     @classmethod
     def of(cls, counters: Mapping[str, int]) -> Self:
-        """Of the table's counters, whose `available` lacks what is `blocked`."""
+        """The figures of the table's counters, whose `available` is after blocks."""
         get = counters.get
         return cls(
             get("confirmed", 0),
@@ -74,7 +74,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What was counted in the quarter of an hour that began at `start`."""
+    """What was counted of a balance in the quarter of an hour that began at `start`."""
 
     start: datetime
     balance: BalanceKey
@@ -97,10 +97,10 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A segment as it was counted. `order` sorts a merchant's marks as they were counted.
+    """A segment as it was counted. `order` is its place among the merchant's marks.
 
-    `effect` is what it added to its balances' joint figures: of its first 24 balances, if it has
-    more.
+    `effect` is what it added to the joint figures of its balances (of the first 24, if it has
+    more).
     """
 
     falcon_operation_id: str
@@ -114,7 +114,7 @@ class Mark:
     corrects: str | None = None
     revision: int = 1
     blocks: tuple[str, ...] = ()
-    """What was set aside for it, by id."""
+    """The ids of the blocks that were made for it."""
 
     @property
     def staged(self) -> str:
@@ -122,8 +122,8 @@ class Mark:
 
 
 def block_ids(falcon_operation_id: str, marks: Iterable[Mark]) -> list[str]:
-    """What may have been set aside for an operation: a payout's block bears its id, a refund's are
-    named by its marks.
+    """The ids of blocks that may have been made for an operation: a payout's block has its id, a
+    refund's are named by its marks.
     """
     named = [block_id for mark in marks for block_id in mark.blocks]
     return [*dict.fromkeys((falcon_operation_id, *named))]
@@ -131,7 +131,7 @@ def block_ids(falcon_operation_id: str, marks: Iterable[Mark]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A merchant's balances at `closed_until`, and all its windows from `since` on, to there."""
+    """A merchant's balances at `closed_until`, and all windows from `since` until then."""
 
     since: datetime
     closed_until: datetime
@@ -139,7 +139,7 @@ class Past:
     windows: tuple[Window, ...]
 
     def at(self, instant: datetime) -> dict[BalanceKey, Figures]:
-        """Every balance at a quarter's border from `since` to `closed_until`."""
+        """Every balance at a quarter's border between `since` and `closed_until`."""
         figures = dict(self.closing)
         for window in self.windows:
             if window.start >= instant:
@@ -147,12 +147,14 @@ class Past:
         return figures
 
     def between(self, start: datetime, end: datetime) -> Iterable[Window]:
-        """Oldest first."""
+        """The windows from `start` to `end`, oldest first."""
         return (each for each in self.windows if start <= each.start < end)
 
 
 class NotClosedError(Exception):
-    """Asked for a time up to which not all quarters are closed yet; None if none is."""
+    """The requested time is after `closed_until`, the end of the last closed quarter; None if no
+    quarter is closed.
+    """
 
     def __init__(self, closed_until: datetime | None) -> None:
         super().__init__(f"closed until {closed_until}")
@@ -160,11 +162,13 @@ class NotClosedError(Exception):
 
 
 class NothingCountedError(Exception):
-    """The merchant has no balance: nothing was ever counted for it."""
+    """Nothing was ever counted for the merchant, so it has no balance."""
 
 
 def parse_quarter(text: str) -> datetime:
-    """RFC 3339 with an offset; raises ValueError unless a quarter of an hour begins then."""
+    """The start of a quarter of an hour in RFC 3339 with an offset. Raises ValueError for any other
+    text.
+    """
     instant = parse_rfc3339(text)
     if quarter_of(instant) != instant:
         raise ValueError("must be the start of a quarter of an hour: minute 00, 15, 30 or 45")
@@ -172,7 +176,7 @@ def parse_quarter(text: str) -> datetime:
 
 
 def parse_month(text: str) -> tuple[datetime, datetime]:
-    """`YYYY-MM`: its first instant in UTC, and the next month's. Raises ValueError."""
+    """The first instant of a month `YYYY-MM` in UTC, and of the next month. Raises ValueError."""
     match = _MONTH.match(text)
     if match is None:
         raise ValueError("must be a month as YYYY-MM")
@@ -182,11 +186,11 @@ def parse_month(text: str) -> tuple[datetime, datetime]:
 
 
 def quarters(start: datetime, end: datetime) -> list[datetime]:
-    """The beginnings of the quarters from `start` to `end`, both included."""
+    """The starts of the quarters from `start` to `end`, both included."""
     count = (end - start) // QUARTER
     return [start + n * QUARTER for n in range(count + 1)]
 
 
 def last_day_before(instant: datetime) -> str:
-    """The UTC day (`YYYY-MM-DD`) that ends at or includes the moment before."""
+    """The UTC day (`YYYY-MM-DD`) of the last second before the instant."""
     return (instant - timedelta(seconds=1)).date().isoformat()

@@ -1,4 +1,4 @@
-"""Identity and fingerprint (design §5): derived from the event alone, so a retry makes the same."""
+"""Identity and fingerprint (design §5), derived from the event alone, so a retry gives the same."""
 
 import json
 from collections.abc import Mapping
@@ -19,11 +19,12 @@ from falcon_balances.domain.operations import OperationType, ReconciledOperation
 
 NAMESPACE: Final[UUID] = uuid5(NAMESPACE_URL, "urn:falcon:balances")
 _NAMESPACE_BYTES: Final = NAMESPACE.bytes
-# How and when something was asked for, not what: a natural retry says it otherwise (design §5).
+# These fields tell how and when a request was made, not its content: a retry may change them
+# (design §5).
 _NO_CONTENT: Final = frozenset({"mode", "requested_at", "valid_until"})
 SCHEMA_VERSION: Final = "1"
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
-# `json.dumps` would build one per call.
+# Made once: `json.dumps` would make one per call.
 _CANONICAL_JSON: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -37,7 +38,7 @@ def uuid5_text(name: str) -> str:
 
 
 def falcon_operation_id(operation: StagedOperation) -> str:
-    """The same when confirmed and when reconciled, and in every revision."""
+    """The operation's id: the same in both stages and in every revision."""
     if isinstance(operation, DirectOperation):
         return _direct_operation_id(operation)
     return operation_id_of_reference(
@@ -54,12 +55,12 @@ def _direct_operation_id(operation: DirectOperation) -> str:
 
 
 def payout_operation_id(merchant_id: str, payout_id: str) -> str:
-    """Two merchants may use the same payout_id."""
+    """The payout's id, with the merchant in it: two merchants can use the same payout_id."""
     return uuid5_text(f"payout|{merchant_id}|{payout_id}")
 
 
 def payout_return_id(merchant_id: str, payout_id: str, return_id: str | None = None) -> str:
-    """Of one of the returns of a payout; the one without a `return_id` is one of them."""
+    """The id of one return of a payout; a return without `return_id` is one of them."""
     name = f"payout_return|{merchant_id}|{payout_id}"
     return uuid5_text(name if return_id is None else f"{name}|{return_id}")
 
@@ -79,20 +80,24 @@ def balance_operation_uuid(
     line_type: OperationType,
     n: int,
 ) -> str:
-    """`stage` with its revision, as `staged` writes it; `n` counts from 0 the event's lines of the
-    same merchant, balance shop and type.
+    """The uuid of a line. `stage` includes the revision, as `staged` writes it; `n` counts the
+    event's lines of the same merchant, balance shop and type from 0.
     """
     return uuid5_text(f"{operation_id}|{stage}|{merchant_id}|{balance_shop_id}|{line_type}|{n}")
 
 
 def canonical_document(operation: StagedOperation) -> dict[str, object]:
-    """The event's content: what a fingerprint is made of. Nothing that says how it was sent."""
+    """The event's content, from which the fingerprint is made, without fields that tell how it was
+    sent.
+    """
     document = event_document(operation)
     return {name: value for name, value in document.items() if name not in _NO_CONTENT}
 
 
 def event_document(operation: StagedOperation) -> dict[str, object]:
-    """All of the event, amounts at full scale and dates as stored; absent fields are left out."""
+    """The whole event as a document, with amounts at full scale and dates as stored; absent fields
+    are left out.
+    """
     if isinstance(operation, DirectOperation):
         return _canonical_direct(operation)
     document: dict[str, object] = {

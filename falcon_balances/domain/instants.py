@@ -1,4 +1,4 @@
-"""Points in time: UTC, whole seconds, written one way."""
+"""Instants: UTC, whole seconds, one format."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -15,10 +15,10 @@ QUARTER: Final = timedelta(minutes=15)
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """RFC 3339 with an offset; up to nine fraction digits are cut off before anything else.
+    """An instant in RFC 3339 with an offset; up to nine fraction digits are dropped first.
 
-    Raises ValueError for another form, for days and hours that do not exist (leap seconds among
-    them) and for what falls outside the years 1 to 9999 in UTC.
+    Raises ValueError for another format, for days and hours that do not exist (leap seconds
+    included), and for instants outside the years 1 to 9999 in UTC.
     """
     if not _RFC3339.match(text):
         raise ValueError("must be RFC 3339 with an offset, such as 2026-11-20T10:15:30Z")
@@ -29,7 +29,7 @@ def parse_rfc3339(text: str) -> datetime:
         raise ValueError("must lie in the years 1 to 9999, in UTC") from overflow
 
 
-@lru_cache(maxsize=4096)  # one event writes the same few dates again and again
+@lru_cache(maxsize=4096)  # one event formats the same few dates repeatedly
 def rfc3339(instant: datetime) -> str:
     """`YYYY-MM-DDTHH:MM:SSZ`; the instant must be in UTC."""
     return instant.isoformat()[:_SECONDS_END] + "Z"

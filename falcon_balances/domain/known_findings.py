@@ -1,4 +1,4 @@
-"""Findings as the table keeps them: open, acknowledged by a person, or cleared (design §7)."""
+"""Findings in the table: open, acknowledged by a person, or cleared (design §7)."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,24 +12,26 @@ from falcon_balances.domain.table_writes import Drop, NoteFound, PutMark, PutNew
 
 
 class FindingStatus(StrEnum):
-    """What is cleared is kept only so that what is older does not open it again."""
+    """The states of a finding. A cleared finding is kept so that an older event does not open it
+    again.
+    """
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
     CLEARED = "cleared"
 
 
-# Open findings lie in these partitions of the index, for operators to find without a scan.
+# Open findings are in these partitions of an index, so operators find them without a scan.
 FINDING_PARTITIONS: Final = 8
 
 
 def finding_id(merchant_id: str, kind: str, subject: str) -> str:
-    """Neither kind nor subject holds a colon, merchants' ids may."""
+    """Kind and subject contain no colon; ids of merchants can."""
     return f"{merchant_id}:{kind}:{subject}"
 
 
 def finding_key(identity: str) -> ItemKey | None:
-    """None for what is no finding's id."""
+    """The key of a finding's id; None for any other text."""
     merchant_id, _, rest = identity.rpartition(":")[0].rpartition(":")
     subject = identity.rpartition(":")[2]
     if not merchant_id or not subject or rest not in set(FindingKind):
@@ -47,7 +49,7 @@ def finding_partitions() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class KnownFinding:
-    """A finding's item. `opened_at`: when what made it so reached the stream."""
+    """A finding's item. `opened_at`: when the record that caused it reached the stream."""
 
     merchant_id: str
     kind: FindingKind
@@ -98,7 +100,7 @@ class KnownFinding:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An item that findings are about, as it was read: `found` is what was found in it before."""
+    """An item that findings are about, as it was read; `found` is what was found in it before."""
 
     key: ItemKey
     version: int
@@ -108,9 +110,10 @@ class Subject:
 
 
 def finding_writes(subject: Subject, now: Sequence[Finding], opened_at: str) -> list[TableWrite]:
-    """One transaction, while the subject is as it was read; none where nothing changes.
+    """The writes that store the findings of a subject, for one transaction on the condition that
+    the subject is unchanged; none if nothing changes.
 
-    What is found with other figures is open again, whoever had acknowledged it.
+    A finding with different figures is open again, even if somebody had acknowledged it.
     """
     before: dict[str, str] = json.loads(subject.found) if subject.found else {}
     found = {each.sk: each.text for each in now}
@@ -128,7 +131,7 @@ def finding_writes(subject: Subject, now: Sequence[Finding], opened_at: str) -> 
 
 
 def _attributes(key: ItemKey, psp_id: str, reference: str, opened_at: str) -> dict[str, str | int]:
-    """`open` puts it into the index of what operators should look at."""
+    """An open finding is in the index of findings for operators."""
     return {
         "status": FindingStatus.OPEN,
         "open": finding_partition(key.pk),
@@ -141,9 +144,9 @@ def _attributes(key: ItemKey, psp_id: str, reference: str, opened_at: str) -> di
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """The merchants that the two stages name, where they ever were others; of whatever revision.
+    """The merchants that the two stages name, if they ever differed, in any revision.
 
-    `known` grows with what was known of them: what says less than what is there says nothing.
+    `known` counts what was known about them, so an older state never replaces a newer one.
     """
 
     falcon_operation_id: str
@@ -155,7 +158,7 @@ class Contradiction:
 
 
 def contradiction_writes(said: Contradiction, opened_at: str) -> list[TableWrite]:
-    """For each merchant one, each of its own: they lie in different partitions."""
+    """One transaction per merchant: their items are in different partitions."""
     writes: list[TableWrite] = []
     for merchant_id in said.merchants:
         sk = FindingKey(FindingKind.MERCHANTS_CONTRADICT, said.falcon_operation_id).sk

@@ -1,4 +1,4 @@
-"""The transaction log's bytes (design §6): CSV bodies, the same for the same segment."""
+"""The bytes of log objects (design §6): CSV bodies, the same for the same segment."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ from falcon_balances.domain.operations import (
     Stage,
 )
 
-# One pattern for a whole row: nearly every row is right, and is looked at once.
+# One pattern for a whole row: nearly every row is right and is matched once.
 _ROWS: Final = {
     kind: re.compile(",".join(f"(?:{pattern})" for pattern in fields.values()))
     for kind, fields in FIELDS.items()
@@ -39,7 +39,9 @@ _MINOR_END: Final = 10**AMOUNT_DIGITS_MAX
 
 
 def csv_body(segment: Segment) -> str:
-    """UTF-8, LF, a header, a line per BalanceOperation. No field can hold a comma or a quote."""
+    """The body: UTF-8, LF, a header, one line per BalanceOperation. No field can contain a comma or
+    a quote.
+    """
     return body_of_rows(",".join(fields_of(line)) for line in segment.lines)
 
 
@@ -48,7 +50,7 @@ def body_of_rows(rows: Iterable[str]) -> str:
 
 
 def fields_of(line: BalanceOperation) -> tuple[str, ...]:
-    """In the order of COLUMNS."""
+    """The fields of a line, in the order of COLUMNS."""
     return (
         line.uuid,
         line.external_reference,
@@ -70,15 +72,15 @@ def fields_of(line: BalanceOperation) -> tuple[str, ...]:
 
 
 def parse_csv_body(body: str) -> tuple[BalanceOperation, ...]:
-    """Read what `csv_body` wrote, and nothing else: raises ValueError naming the line.
+    """The lines of a body of `csv_body`. Raises ValueError, naming the line, for anything else.
 
-    An amount's decimals say the exponent, for amounts are at full scale.
+    An amount's decimals give the currency's exponent, because amounts are at full scale.
     """
     return tuple(_parse_row(number, row, tuple(Stage)) for number, row in rows_of(body))
 
 
 def rows_of(body: str) -> list[tuple[int, str]]:
-    """Without the header, each with the number of its line. Raises ValueError."""
+    """The rows without the header, each with its line number. Raises ValueError."""
     header, *rows = body.removesuffix("\n").split("\n")
     if header != HEADER or not rows or not body.endswith("\n"):
         raise ValueError("the header or the final line end is missing")
@@ -112,8 +114,8 @@ def _wrong_field(fields: Sequence[str], patterns: Mapping[str, str]) -> str:
 
 
 def line_of(fields: Sequence[str], line_type: OperationType) -> BalanceOperation:
-    """Of texts that are as the grammar says. Raises ValueError for a day that does not exist, and
-    for an amount that is zero or has too many digits.
+    """The line of fields that match the grammar. Raises ValueError for a day that does not exist,
+    and for an amount that is zero or has too many digits.
     """
     amount = fields[2]
     whole, _, fraction = amount.partition(".")
@@ -140,10 +142,10 @@ def line_of(fields: Sequence[str], line_type: OperationType) -> BalanceOperation
 
 
 def logged_segment(key: str, body: str) -> Segment:
-    """What an object of the log says. Raises ValueError unless all of it is as the grammar says.
+    """The segment of a log object. Raises ValueError unless key and body match the grammar.
 
-    All but one thing: whether an amount is at its currency's full scale is looked at by who knows
-    the currencies (`contracts/log_objects.py`).
+    Only one rule is not checked: that amounts are at their currency's full scale, because this
+    needs the currencies (`contracts/log_objects.py`).
     """
     named = LogKey.parse(key)
     segment = Segment(
@@ -161,7 +163,7 @@ def logged_segment(key: str, body: str) -> Segment:
 
 
 def _check_lines(segment: Segment) -> None:
-    """What lines have to do with each other, and with their key."""
+    """Checks the rules between lines, and between lines and key."""
     first, *_ = segment.lines
     if segment.stage not in PSP_STAGES and len(segment.lines) > 1:
         raise ValueError("line 3: an event of this stage has only one line")
@@ -179,14 +181,14 @@ def _check_lines(segment: Segment) -> None:
 
 
 def _said(line: BalanceOperation, name: str) -> object:
-    """Of a currency its code: how many decimals an amount has is looked at for itself."""
+    """The value of a field; of a currency its code, because decimals are checked separately."""
     return line.currency.code if name == "currency" else getattr(line, name)
 
 
 def expected_uuids(stage: str, merchant_id: str, lines: Sequence[BalanceOperation]) -> list[str]:
-    """The uuids that lines of one segment must bear: derived again from what they say.
+    """The uuids that the lines of one segment must have, derived from the lines.
 
-    `stage` with its revision, as `staged` writes it.
+    `stage` includes the revision, as `staged` writes it.
     """
     seen: dict[tuple[str, OperationType], int] = {}
     expected = []

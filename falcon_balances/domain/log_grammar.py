@@ -1,8 +1,7 @@
-"""The log's grammar (design §6): which fields a line has, and what each of them may hold.
+"""The log's grammar (design §6): the fields of a line, and what each of them can contain.
 
-One table, by which the writer checks and everybody reads: the stream, the log's strict reader and
-the fast replay. Only the stand-alone verifier has its own. What the writer would not write counts
-nowhere.
+The writer and all readers use this table: the stream, the strict reader and the fast replay. Only
+the verifier has its own. A line that the writer would not write counts nowhere.
 """
 
 from collections.abc import Mapping
@@ -29,31 +28,31 @@ COLUMNS: Final = (
     "requested_by",
 )
 HEADER: Final = ",".join(COLUMNS)
-# Fifteen digits before the point, as an event has them, and room for what fees add to them.
+# Fifteen digits before the point, as in an event, and room for fees added to them.
 AMOUNT_DIGITS_MAX: Final = 19
-# The worst object: forty splits, all of them and the marketplace one merchant's, with eight lines
-# for each. A revision sums the fees of a shop: of two times forty splits it makes 242 lines.
+# The largest object: forty splits, all of one merchant that is also the marketplace, with eight
+# lines each. A revision sums the fees of a shop: two times forty splits make 242 lines.
 LINES_MAX: Final = 40 * 8
-# Those have 251 KB. An item of the table takes 400 KB: more than any body, compact or not.
+# So many lines have 251 KB. An item of a table can have 400 KB: more than any body.
 BODY_BYTES_MAX: Final = 300_000
 REPETITION_MIN: Final = 2
 REPETITION_MAX: Final = 99
 
-# Patterns without anchors, in what Python, RE2 and ECMAScript have in common.
+# Patterns without anchors, in the syntax that Python, RE2 and ECMAScript share.
 ID: Final = "[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
-# Printable ASCII without `"` (22), `,` (2C), `\` (5C) and `|` (7C): so no field needs quotes. No
-# space at either end, and no = + - @ (3D, 2B, 2D, 40) at its beginning, which a spreadsheet would
-# run.
+# Printable ASCII without `"` (22), `,` (2C), `\` (5C) and `|` (7C), so no field needs quotes. No
+# space at either end, and none of = + - @ (3D, 2B, 2D, 40) at the beginning, which a spreadsheet
+# would execute.
 REFERENCE: Final = (
     r"[!\x23-\x2A\x2E-\x3C\x3E-\x3F\x41-\x5B\x5D-\x7B\x7D-\x7E]"
     r"([\x20-\x21\x23-\x2B\x2D-\x5B\x5D-\x7B\x7D-\x7E]{0,126}"
     r"[!\x23-\x2B\x2D-\x5B\x5D-\x7B\x7D-\x7E])?"
 )
-# A UUID of version 5 (RFC 9562): all of ours are made of what they name.
+# A UUID of version 5 (RFC 9562): all our UUIDs are derived from names.
 UUID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 AMOUNT: Final = r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,4})?"
 DATE: Final = "[2-9][0-9]{3}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
-# Occurrence and revision, which are not written where they are 1.
+# Occurrence and revision; number 1 is not written.
 REPETITION: Final = "([2-9]|[1-9][0-9])"
 NOTHING: Final = "()"
 
@@ -85,7 +84,7 @@ _OF_A_RETURN: Final = {"original_reference": f"({ID})?", "bank_reference": REFER
 
 
 def _fields(stage: Stage, line_type: OperationType) -> dict[str, str]:
-    """By column, the pattern of what a line of this type holds; what does not apply is empty."""
+    """By column, the pattern for a line of this type; columns that do not apply are empty."""
     said = {**_BY_STAGE[stage], "type": line_type.value}
     if line_type is OperationType.WITHDRAWAL_REVERSAL:
         said |= _OF_A_RETURN
@@ -97,8 +96,8 @@ FIELDS: Final[Mapping[tuple[Stage, OperationType], Mapping[str, str]]] = {
     for stage in Stage
     for line_type in TYPES_BY_STAGE[stage]
 }
-# What an event says once is the same in all lines of an object. A revision's may be of an old
-# truth and a new one, which may differ in the last three.
+# Fields of the event are the same in all lines of an object. In a revision, the last three can
+# differ between lines of the old and the new truth.
 SAME_IN_AN_OBJECT: Final = (
     "external_reference",
     "falcon_operation_id",

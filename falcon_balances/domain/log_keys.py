@@ -1,8 +1,8 @@
-"""Keys of the transaction log (design §6): how an object is named, and what its name says.
+"""Keys of log objects (design §6): how they are made, and what they tell.
 
 `{stage}/merchant_id=…/date=…/{operation id}.csv`; before `.csv` the revision, from the second on,
-and which part of how many, where an event touches several merchants. All of it follows from the
-segment, so whoever writes it again meets what is there.
+and the part and number of parts if an event touches several merchants. The key follows from the
+segment, so a repeated write meets the same object.
 """
 
 import re
@@ -26,7 +26,7 @@ _OF_A_KEY: Final = re.compile(f"{PARTITION}/{_NAME}")
 
 
 class LogKey(NamedTuple):
-    """`day` is the UTC day that the lines are booked on; `part` of `parts` counts from 1."""
+    """`day` is the UTC day of the lines; `part` counts from 1 to `parts`."""
 
     stage: Stage
     merchant_id: str
@@ -59,7 +59,7 @@ class LogKey(NamedTuple):
 
     @classmethod
     def parse(cls, key: str) -> Self:
-        """Raises ValueError for what is no key of the log."""
+        """The key of a text. Raises ValueError for anything that is not a key of the log."""
         named = _OF_A_KEY.fullmatch(key)
         if named is None or not is_object_name(key.rpartition("/")[2], named["stage"]):
             raise ValueError("not a key of the log")
@@ -79,12 +79,12 @@ def log_key(segment: Segment) -> str:
 
 
 def merchant_prefix(stage: str, merchant_id: str) -> str:
-    """How all keys of a merchant in a stage begin."""
+    """The prefix of all keys of a merchant in a stage."""
     return f"{stage}/merchant_id={merchant_id}/"
 
 
 def merchant_of(key: str) -> str | None:
-    """Whose log object a key is; None for what is no key of the log."""
+    """The merchant of a log object's key; None if it is not a key of the log."""
     try:
         return LogKey.parse(key).merchant_id
     except ValueError:
@@ -92,7 +92,9 @@ def merchant_of(key: str) -> str | None:
 
 
 def is_object_name(name: str, stage: str) -> bool:
-    """Whether it can be the last part of a key in this stage: only PSPs' events have revisions."""
+    """Whether the name can be the last part of a key in this stage: only events of PSPs have
+    revisions.
+    """
     named = _OF_A_NAME.fullmatch(name)
     if named is None or (named["revision"] and stage not in PSP_STAGES):
         return False

@@ -10,7 +10,7 @@ from falcon_balances.domain.table_keys import BalanceKey
 
 
 def logged_balances(segments: Sequence[Segment], live: Sequence[Balance]) -> list[Balance]:
-    """What the log adds up to, less what `live` says is blocked: blocks are not in the log."""
+    """Balances from the log, less the blocks of `live`: blocks are not in the log."""
     blocked = {(each.balance_shop_id, each.currency.code): each.blocked for each in live}
     currencies = {line.currency.code: line.currency for each in segments for line in each.lines}
     balances = []
@@ -22,7 +22,7 @@ def logged_balances(segments: Sequence[Segment], live: Sequence[Balance]) -> lis
 
 
 def logged_figures(segments: Sequence[Segment], at: datetime) -> dict[BalanceKey, Figures]:
-    """What the lines with an operation date before `at` add up to."""
+    """Balances of the lines with an operation date before `at`."""
     earlier = [each for each in segments if each.booked_at < at]
     return {
         BalanceKey(balance_shop_id, code): Figures.of(counters)

@@ -1,8 +1,8 @@
-"""Manifests: what was in the log when it was sealed, so that nothing can be changed unseen.
+"""Manifests: what was in the log when it was sealed, so that no change goes unnoticed.
 
-A manifest is a text of lines. The first is its head, the second the head's signature, and all
-others are the leaves of a Merkle tree (RFC 9162) whose root the head names. Each head names the
-hash of the head before it. `docs/manifests.md` has the format, for who writes a verifier.
+A manifest is a text of lines. The first is its head, the second the head's signature, all others
+are the leaves of a Merkle tree (RFC 9162) whose root is in the head. Each head has the hash of the
+previous head. `docs/manifests.md` describes the format for authors of verifiers.
 """
 
 import binascii
@@ -25,17 +25,17 @@ SCHEMA_VERSION: Final = "1"
 ALGORITHM: Final = "ECDSA_SHA_256"
 FOLDER: Final = "manifests/"
 _KEY = re.compile(rf"{FOLDER}([0-9]{{8}})\.jsonl\Z")
-# 72 bytes are the most that a DER signature of P-256 takes.
+# A DER signature of P-256 has at most 72 bytes.
 _SIGNATURE = re.compile(
     rb'\{"algorithm":"%s","signature":"([A-Za-z0-9+/]{4,96}={0,2})"\}\Z' % ALGORITHM.encode()
 )
-# No amount of the log comes near. Python refuses to write numbers of more than 4,300 digits: sums
-# of such as these, however many, never have so many.
+# No amount of the log comes near this. Python refuses to print numbers of more than 4,300 digits:
+# sums of such amounts never have so many.
 _MINOR_MAX: Final = 10**19
 
 
 class SumKey(NamedTuple):
-    """By what a merchant's lines are added up."""
+    """The key by which a merchant's lines are summed."""
 
     balance_shop_id: str
     currency: str
@@ -61,9 +61,9 @@ Totals = dict[SumKey, Total]
 
 @dataclass(frozen=True, slots=True)
 class SealedObject:
-    """One version of one key, and what its lines add up to.
+    """One version of one key, with the sums of its lines.
 
-    `flaw` says why it could not be read as an object of the log; such a one adds up to nothing.
+    `flaw`: why it could not be read as a log object; a flawed object has no sums.
     """
 
     key: str
@@ -75,7 +75,7 @@ class SealedObject:
 
     @classmethod
     def of(cls, key: str, version_id: str, body: bytes, read: Segment | str) -> Self:
-        """`read`: what its bytes say, or what is wrong with them."""
+        """`read`: the segment in the bytes, or what is wrong with them."""
         digest = sha256(body).hexdigest()
         if not isinstance(read, str) and any(
             abs(line.amount.minor) >= _MINOR_MAX for line in read.lines
@@ -105,7 +105,7 @@ class SealedObject:
 
 @dataclass(slots=True)
 class MerchantTotals:
-    """Of one merchant, over all manifests so far."""
+    """The totals of one merchant over all manifests so far."""
 
     objects: int = 0
     totals: Totals = field(default_factory=dict)
@@ -118,9 +118,10 @@ class MerchantTotals:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What is signed, and all that a merchant sees besides its own leaves; so it counts nothing.
+    """The signed line. A merchant sees it besides its own leaves, so it holds no counts.
 
-    `log` is the bucket. What S3 says was written by `sealed_until` is in this manifest or before.
+    `log` is the bucket. Objects that S3 wrote until `sealed_until` are in this manifest or an
+    earlier one.
     """
 
     log: str
@@ -139,7 +140,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """How far a log is sealed: the last head, and what there was by then."""
+    """How far a log is sealed: the last head, and the totals until then."""
 
     head: Head | None = None
     objects: int = 0
@@ -147,7 +148,7 @@ class Sealed:
 
     @classmethod
     def read(cls, manifest: bytes) -> Self:
-        """From the last manifest. Raises IntegrityError where it is none of ours."""
+        """Reads the last manifest. Raises IntegrityError if this code did not write it."""
         try:
             first, _signature, *leaves = manifest.removesuffix(b"\n").split(b"\n")
             said = json.loads(first)
@@ -171,7 +172,7 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Not signed yet."""
+    """A manifest before it is signed."""
 
     head: Head
     leaves: Sequence[bytes]
@@ -186,9 +187,9 @@ class Manifest:
 
 
 def signed_head(manifest: bytes) -> tuple[bytes, bytes]:
-    """The head's line and its signature, DER: to be checked before any more of it is read.
+    """The head's line and its signature (DER), to be verified before the rest is read.
 
-    Raises IntegrityError where it does not begin as a manifest does.
+    Raises IntegrityError if the text does not begin like a manifest.
     """
     head, _, rest = manifest.partition(b"\n")
     written = _SIGNATURE.match(rest.partition(b"\n")[0])
@@ -216,10 +217,10 @@ def seal(
     sealed_until: str,
     blinding: bytes,
 ) -> tuple[Manifest, Sealed]:
-    """The next manifest, and how far the log is sealed with it. `objects` are those new in it.
+    """The next manifest, and how far the log is sealed with it. `objects` are the new objects.
 
-    `blinding` is 32 random bytes, not to be kept: without it, who sees a leaf's hash in the proof
-    of a neighbour could try what the leaf says until the hash is right.
+    `blinding` is 32 random bytes that are not kept: without them, the contents of a neighbour's
+    leaf could be guessed from its hash in a proof.
     """
     new = sorted(objects, key=lambda each: (each.key, each.version_id))
     merchants = {
@@ -253,7 +254,7 @@ def _blinded(document: Mapping[str, Any], number: int, blinding: bytes) -> bytes
 
 
 def _total_leaves(merchants: Mapping[str, MerchantTotals]) -> list[dict[str, Any]]:
-    """What is in the whole log, by currency, stage and type."""
+    """Leaves with the totals of the whole log by currency, stage and type."""
     totals: dict[tuple[str, str, str], Total] = {}
     for merchant in merchants.values():
         for key, total in merchant.totals.items():
@@ -298,5 +299,5 @@ def _read(sums: Sequence[Sequence[Any]]) -> Totals:
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
-    """Sorted keys, no spaces, ASCII: one document has one way to be written."""
+    """Canonical JSON: sorted keys, no spaces, ASCII, so each document has one form."""
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()

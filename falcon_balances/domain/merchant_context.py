@@ -1,4 +1,4 @@
-"""Who a PSP's local merchant is, which balances it has, which fees apply, since when (§4)."""
+"""Merchant contexts: a local merchant's global identity, balances and fees, from a date on (§4)."""
 
 import json
 from bisect import bisect_right
@@ -26,12 +26,12 @@ class ContextKey(NamedTuple):
     shop_id: str
 
     def __str__(self) -> str:
-        """No id holds a `|`, so two keys never read alike."""
+        """Ids contain no `|`, so two keys never have the same text."""
         return "|".join(self)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ValueError for what `str` does not write."""
+        """The key of a text of `str`. Raises ValueError for any other text."""
         fields = text.split("|")
         if len(fields) != len(cls._fields) or "" in fields:
             raise ValueError("expected a PSP, a merchant and a shop with | between them")
@@ -40,7 +40,7 @@ class ContextKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MerchantContext:
-    """One form of one version, in force from `effective_from` until the next version."""
+    """One form of one version, valid from `effective_from` until the next version."""
 
     key: ContextKey
     merchant_id: str
@@ -51,12 +51,14 @@ class MerchantContext:
     risk: Literal["normal", "high"] = "normal"
 
     def refuses(self, operation_type: OperationType) -> bool:
-        """Refunds and chargebacks are facts, whatever the status."""
+        """Whether the status refuses this type; refunds and chargebacks are facts and never
+        refused.
+        """
         return self.status == "inactive" and operation_type in REFUSED_WHEN_INACTIVE
 
     @property
     def content_hash(self) -> str:
-        """SHA-256, in hex, of all that it says, as canonical JSON with amounts in minor units."""
+        """SHA-256 in hex of its content as canonical JSON, with amounts in minor units."""
         document = {
             **self.key._asdict(),
             "merchant_id": self.merchant_id,
@@ -82,28 +84,28 @@ class MerchantContext:
 
     @property
     def claimed_as(self) -> str:
-        """How a claim names it: `{key}@{effective_from}#{hash}`."""
+        """Its name in a claim: `{key}@{effective_from}#{hash}`."""
         return f"{self.key}@{rfc3339(self.effective_from)}#{self.content_hash}"
 
     @staticmethod
     def key_of_claimed(claimed_as: str) -> ContextKey:
-        """Raises ValueError for what `claimed_as` does not write."""
+        """The key in a text of `claimed_as`. Raises ValueError for any other text."""
         return ContextKey.parse(claimed_as.partition("@")[0])
 
     @property
     def logged_as(self) -> str:
-        """How a log object's metadata names it: `{effective_from}#{16 digits of the hash}`."""
+        """Its name in a log object's metadata: `{effective_from}#{16 digits of the hash}`."""
         return f"{rfc3339(self.effective_from)}#{self.content_hash[:_SHORT_HASH]}"
 
     @staticmethod
     def since_when(logged_as: str) -> str:
-        """The `effective_from` that `logged_as` names; empty where it names none."""
+        """The `effective_from` in a text of `logged_as`; empty if there is none."""
         return logged_as.partition("#")[0]
 
     def widens(self, narrower: "MerchantContext") -> bool:
-        """Whether this says the same, but for more currencies (design §4).
+        """Whether this is the same version with more currencies (design §4).
 
-        Such a form changes no answer that was given, except E_NO_BALANCE_SHOP.
+        Such a form changes no earlier answer, except E_NO_BALANCE_SHOP.
         """
         added = frozenset(self.balance_shops.keys() - narrower.balance_shops.keys())
         return (
@@ -120,9 +122,9 @@ class MerchantContext:
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """All balances that a merchant ever had, and the context keys that ever said `risk: high`.
+    """All balances that a merchant ever had, and the context keys that ever had `risk: high`.
 
-    Any version counts, for money may lie in a balance whose context has changed.
+    Every version counts, because money can be in a balance whose context has changed.
     """
 
     balances: frozenset[tuple[str, str]] = frozenset()
@@ -137,7 +139,7 @@ class Merchant:
 
 
 def merchants_of(contexts: Iterable[MerchantContext]) -> dict[str, Merchant]:
-    """By merchant_id, what these versions say of each merchant."""
+    """What these versions say about each merchant, by merchant_id."""
     found: dict[str, Merchant] = {}
     for context in contexts:
         known = found.get(context.merchant_id, Merchant())
@@ -149,13 +151,13 @@ def merchants_of(contexts: Iterable[MerchantContext]) -> dict[str, Merchant]:
     return found
 
 
-# The versions of one key, oldest first, and of each version all forms that it was loaded in, each
-# wider than the one before. Forms are only ever added: their number grows with every change.
+# The versions of one key, oldest first, each with all loaded forms, each wider than the one before.
+# Forms are only added, so their number grows with every change.
 ContextHistory = Sequence[MerchantContext]
 
 
 def in_force(history: ContextHistory, at: datetime) -> MerchantContext | None:
-    """The version in force at a moment, in its widest form; None before the first."""
+    """The version in force at a moment, in its widest form; None before the first version."""
     position = bisect_right(history, at, key=attrgetter("effective_from"))
     return history[position - 1] if position else None
 
@@ -163,12 +165,12 @@ def in_force(history: ContextHistory, at: datetime) -> MerchantContext | None:
 def extended(
     history: ContextHistory, versions: Sequence[MerchantContext], now: datetime
 ) -> list[MerchantContext]:
-    """One key's history with more versions, oldest first; raises ValueError naming the field.
+    """One key's history with more versions, oldest first. Raises ValueError, naming the field.
 
-    What was in force at a moment never changes: only a key's first load may lie in the past, every
-    later version starts at least 20 minutes after it is loaded. What was loaded before is nothing
-    new; a known version with more currencies is a wider form of it, whenever it starts; any other
-    content under a known effective_from is refused.
+    The version in force at a past moment never changes: only a key's first load can be in the past,
+    every later version starts at least 20 minutes after it is loaded. A repeated version is
+    ignored; a known version with more currencies becomes a wider form, whenever it starts; any
+    other content under a known effective_from is refused.
     """
     forms: dict[datetime, list[MerchantContext]] = {}
     for version in history:
@@ -194,9 +196,9 @@ def extended(
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """A key that names another merchant from `effective_from` on.
+    """A key that moves to another merchant at `effective_from`.
 
-    `left_behind`: the (balance_shop_id, currency) that it gave to the merchant before.
+    `left_behind`: the (balance_shop_id, currency) pairs that it had at the previous merchant.
     """
 
     key: ContextKey
@@ -207,9 +209,9 @@ class Handover:
 
 
 def handovers(seen: ContextHistory, history: ContextHistory) -> list[Handover]:
-    """Where a version of `history` that was not `seen` names another merchant than the one before.
+    """The new versions of `history` that name another merchant than the version before.
 
-    Money stays where it was counted: nothing moves a balance.
+    Money stays where it was counted: no balance moves.
     """
     return [
         Handover(

@@ -1,4 +1,4 @@
-"""Real money. The log cannot be deleted by anybody for ten years."""
+"""Settings for real money: nobody can delete the log for ten years."""
 
 from aws_cdk.aws_logs import RetentionDays
 

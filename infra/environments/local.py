@@ -1,4 +1,4 @@
-"""The embedded AWS on a developer's machine: everything small, nothing kept."""
+"""Settings for the embedded AWS on a developer's machine: small, and nothing is kept."""
 
 from aws_cdk.aws_logs import RetentionDays
 
@@ -28,9 +28,9 @@ SETTINGS = EnvironmentSettings(
     manifest_lock=ObjectLock(mode="GOVERNANCE", days=1),
     bank_statement_lock=ObjectLock(mode="GOVERNANCE", days=1),
     sealing=Sealing(settled_s=1, manifest_objects_max=50_000),
-    # Orders of long ago are as good as new ones here.
+    # Old orders are accepted like new ones.
     reconciling=Reconciling(days=3, look_back_days=4000),
-    # The emulator hands out ten messages at most, and a window would only make people wait.
+    # The emulator returns at most ten messages, and a batching window would only cause waiting.
     queue=QueueReading(batch_size=10, window_s=0, max_concurrency=5),
     stream=Stream(shards=2, retention_h=24, batch_size=500, window_s=1),
     api=Api(
@@ -40,7 +40,7 @@ SETTINGS = EnvironmentSettings(
         web_origin="http://127.0.0.1:8000",
     ),
     functions={
-        # Time for an execution that fails late, and then for its messages one at a time.
+        # Time for an execution that fails late, and then for its messages one by one.
         "dispatcher": FunctionSettings(timeout_s=200, memory_mb=512),
         "splitter": FunctionSettings(timeout_s=14, memory_mb=512),
         "persister": FunctionSettings(timeout_s=29, memory_mb=512),

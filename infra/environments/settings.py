@@ -1,4 +1,4 @@
-"""What may differ between environments; everything else is the same everywhere."""
+"""Settings that can differ between environments; everything else is the same everywhere."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class FunctionSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectLock:
-    """GOVERNANCE can be lifted by who is allowed to; COMPLIANCE by nobody, not even by AWS."""
+    """GOVERNANCE can be lifted with a special permission; COMPLIANCE by nobody, not even AWS."""
 
     mode: Literal["GOVERNANCE", "COMPLIANCE"]
     days: int
@@ -40,7 +40,7 @@ class ObjectLock:
 
 @dataclass(frozen=True, kw_only=True)
 class QueueReading:
-    """How the dispatcher takes messages from its queue."""
+    """How the dispatcher reads its queue."""
 
     batch_size: int
     window_s: int
@@ -53,7 +53,7 @@ class QueueReading:
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """`shards` is None where the stream scales by itself (on-demand)."""
+    """`shards` is None for an on-demand stream, which scales by itself."""
 
     shards: int | None
     retention_h: int
@@ -69,18 +69,20 @@ class Throttling:
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """`web_origin`: the page that may ask from a browser, `https://host`; None where none may."""
+    """`web_origin`: the web page that can call the API from a browser, `https://host`; None for
+    none.
+    """
 
     merchants: Throttling
     systems: Throttling
     log_objects_max: int
-    """A merchant's log objects that a request may add up, in the gateway's 29 s."""
+    """How many log objects of a merchant a request can add up within the gateway's 29 s."""
     web_origin: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sealing:
-    """`settled_s`: what was written to the log so many seconds ago is sure to be listed."""
+    """`settled_s`: after so many seconds, S3's listing is sure to contain an object."""
 
     settled_s: int
     manifest_objects_max: int
@@ -88,8 +90,8 @@ class Sealing:
 
 @dataclass(frozen=True, kw_only=True)
 class Reconciling:
-    """`days`: how far apart both sides may date the same. Statements are looked at for
-    `look_back_days`, with the log's objects of all these days: some 400,000 in a function's time.
+    """`days`: how many days the dates of both sides may differ. Statements of the last
+    `look_back_days` are compared with all log objects of these days: a run can read some 400,000.
     """
 
     days: int
@@ -102,18 +104,21 @@ class EnvironmentSettings:
     mode: Literal["test", "live"]
 
     emulated: bool
-    """On the embedded AWS: everything is plain HTTP there and no condition sees If-None-Match."""
+    """On the embedded AWS, which speaks plain HTTP and shows If-None-Match to no policy condition.
+    """
     creates_core_topics: bool
-    """Falcon Core owns the topics of the PSPs; a stack without Falcon Core makes its own."""
+    """Falcon Core owns the topics of the PSPs; a stack without Falcon Core creates its own."""
     keeps_data: bool
-    """Whether stateful resources outlive their stack, and the stacks refuse to be deleted."""
+    """Whether stateful resources outlive their stack and the stacks refuse to be deleted."""
     password_sign_in_by_admin: bool
-    """Lets `falcon token` get a token without a browser; never where there is real money."""
+    """Allows `falcon token` to get a token without a browser; never where there is real money."""
     has_layer: bool
-    """Dependencies come in a layer; the emulator's own interpreter has them already."""
+    """Dependencies come in a layer; the emulator's own interpreter already has them."""
 
     operators: tuple[str, ...]
-    """Who alone may publish adjustments: `role/NAME`, `user/NAME` or `root` of the account."""
+    """The only identities that can publish adjustments: `role/NAME`, `user/NAME`, or `root` of the
+    account.
+    """
 
     log_lock: ObjectLock
     quarantine_lock: ObjectLock

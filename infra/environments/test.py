@@ -1,4 +1,4 @@
-"""The PSPs' test mode, on real AWS: as live, but small, and its log can be let go of."""
+"""Settings for the PSPs' test mode on real AWS: like live but small, and its log can be deleted."""
 
 from aws_cdk.aws_logs import RetentionDays
 

@@ -22,9 +22,9 @@ from infra.parts.stage_queue import StageQueue
 
 MERCHANTS = "/v1/{proxy+}"
 SYSTEMS = "/v1/systems/{proxy+}"
-_ROUTES = "api_routes"  # the reads that both APIs answer
+_ROUTES = "api_routes"  # the reads that both APIs have
 
-# No token, no query: who asked for whom is in the function's own log line, under the request id.
+# Without tokens and queries: the function's own log line has the caller, under the request id.
 ACCESS_LOG_LINE = {
     "request_id": "$context.requestId",
     "time": "$context.requestTime",
@@ -93,8 +93,8 @@ class BalanceApi(Construct):
             ),
         )
         if settings.api.web_origin is not None:
-            # A route for any method would ask a preflight, which has none, for its token. This one
-            # asks nobody, and the function reads nothing for it.
+            # A route for any method would require a token for a preflight, which has none. This
+            # route requires none, and the function reads nothing for it.
             self._routes += self.api.add_routes(
                 path=MERCHANTS,
                 methods=[apigw.HttpMethod.OPTIONS],
@@ -129,7 +129,7 @@ class BalanceApi(Construct):
         queues: Mapping[str, StageQueue],
         layer: lambda_.ILayerVersion | None,
     ) -> None:
-        """For callers with an IAM identity that may `execute-api:Invoke` these routes."""
+        """The route for callers whose IAM identity has `execute-api:Invoke` on it."""
         urls = {
             name: [each.queue.queue_url, each.dead_letters.queue_url]
             for name, each in queues.items()
@@ -159,7 +159,8 @@ class BalanceApi(Construct):
             ],
             [balances.table_arn],
         )
-        # A refund is authorized only while it is claimed in no stage.
+        # The claims table is read because a refund is authorized only while no stage of it is
+        # claimed.
         self.systems.may(["dynamodb:ConditionCheckItem"], [claims.table_arn])
         self.systems.may(["dynamodb:BatchGetItem"], [contexts.table_arn])
         self.systems.may(
@@ -208,12 +209,12 @@ class BalanceApi(Construct):
                 f"ANY {SYSTEMS}": _throttled(limits.systems),
             },
         )
-        # Settings of a route that is not there yet are refused.
+        # The API refuses settings of a route that does not exist yet.
         stage.node.add_dependency(*self._routes)
 
 
 def _cors(origin: str | None) -> apigw.CorsPreflightOptions | None:
-    """At the gateway: only there a 401 is readable by the page that caused it."""
+    """CORS at the gateway: only then can the calling page read a 401."""
     if origin is None:
         return None
     return apigw.CorsPreflightOptions(
@@ -226,7 +227,7 @@ def _cors(origin: str | None) -> apigw.CorsPreflightOptions | None:
 
 
 def _throttled(limits: Throttling) -> dict[str, int]:
-    """As the template has it: the stage's route settings are plain JSON to CloudFormation."""
+    """As in the template: the stage's route settings are plain JSON to CloudFormation."""
     return {
         "ThrottlingRateLimit": limits.requests_per_second,
         "ThrottlingBurstLimit": limits.burst,

@@ -1,4 +1,4 @@
-"""What is in a function's zip: the shared package, the function's own folder and what it shares."""
+"""The contents of a function's zip: the shared package, its own folder and shared folders."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From the stream to the balances: the reducer, its cuts, and blocks whose time has come."""
+"""From the stream to the balances: the reducer, the cutter and the expirer."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -130,7 +130,7 @@ class Counting(Construct):
         )
 
     def _read_the_stream(self, stream: kinesis.IStream) -> None:
-        """One reducer per shard, retrying until it succeeds: skipping a record would lose money."""
+        """One reducer per shard, retried until it succeeds: skipping a record would lose money."""
         mapping = lambda_.CfnEventSourceMapping(
             self,
             "Reading",

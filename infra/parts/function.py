@@ -1,4 +1,4 @@
-"""One Lambda function: its own role, its own log group, its own folder of code."""
+"""One Lambda function with its own role, log group and code folder."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +17,7 @@ METRICS = "FalconBalances"
 
 
 def fixed(role: iam.Role) -> iam.IRole:
-    """CDK's constructs add grants of their own, broader than what is used: not to this role."""
+    """A role to which CDK cannot add grants, which would be broader than necessary."""
     return iam.Role.from_role_arn(role, "Fixed", role.role_arn, mutable=False)
 
 

@@ -1,4 +1,4 @@
-"""A bucket in which nothing that was written ever changes or goes."""
+"""A bucket whose objects never change and are never deleted."""
 
 from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -64,7 +64,7 @@ class LockedBucket(Construct):
         return self.bucket.bucket_name
 
     def objects(self, keys: str) -> str:
-        """The ARN that a grant names; spelled out, so that a reader of the role sees the bucket."""
+        """The ARN for a grant, written out so that the bucket can be read in the role."""
         return f"arn:{Aws.PARTITION}:s3:::{self._name}/{keys}"
 
     def _deny_deletes(self) -> None:

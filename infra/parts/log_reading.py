@@ -1,4 +1,4 @@
-"""Reading a merchant's whole log: to check what may be blocked where the risk is high."""
+"""The permission to read a merchant's whole log, for checks of merchants of high risk."""
 
 from infra.parts.function import Function
 from infra.parts.locked_bucket import LockedBucket

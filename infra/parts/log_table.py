@@ -1,4 +1,4 @@
-"""The transaction log as tables for SQL: Athena reads the objects where they lie."""
+"""The transaction log as SQL tables: Athena reads the objects in place."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Who signs in for which merchant: the user pool behind the balance API."""
+"""The user pool of the balance API: which user signs in for which merchant."""
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cognito as cognito
@@ -9,7 +9,7 @@ from infra.parts.nag import acknowledge
 
 
 class MerchantUsers(Construct):
-    """A user's merchant is set once, by an administrator; the user can read it, never write it."""
+    """An administrator sets a user's merchant once; the user can read it, never write it."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, settings: EnvironmentSettings
@@ -54,7 +54,7 @@ class MerchantUsers(Construct):
             access_token_validity=Duration.minutes(60),
             refresh_token_validity=Duration.hours(12),
             read_attributes=cognito.ClientAttributes().with_custom_attributes("merchant_id"),
-            # Cognito reads an empty list as "everything"; the locale harms nobody.
+            # Cognito reads an empty list as "everything"; the locale is harmless.
             write_attributes=cognito.ClientAttributes().with_standard_attributes(locale=True),
         )
         acknowledge(

@@ -1,4 +1,4 @@
-"""How a construct says why a rule of cdk-nag does not hold for it."""
+"""Records why a rule of cdk-nag does not apply to a construct."""
 
 from aws_cdk import Acknowledgment, Aws, Validations
 from constructs import IConstruct
@@ -11,7 +11,7 @@ def acknowledge(construct: IConstruct, *rules: str, reason: str) -> None:
 
 
 def wildcard_in(resource: str) -> str:
-    """The id of the finding that a grant on this resource makes: each is acknowledged by itself."""
+    """The id of the finding for a grant on this resource: each is acknowledged separately."""
     for token, shown in {
         Aws.PARTITION: "<AWS::Partition>",
         Aws.ACCOUNT_ID: "<AWS::AccountId>",

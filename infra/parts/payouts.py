@@ -1,4 +1,4 @@
-"""What the payouts' state machine calls, and the topic on which their outcomes are announced."""
+"""The functions of the payouts' state machine, and the topic for their outcomes."""
 
 from aws_cdk import Aws
 from aws_cdk import aws_dynamodb as dynamodb

@@ -1,4 +1,4 @@
-"""Reconciling: statements that arrive in a bucket are set against the log, every morning."""
+"""Reconciling: bank statements in a bucket are compared with the log every morning."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -14,7 +14,7 @@ _NAME = "reconciler"
 
 
 class Reconciling(Construct):
-    """The alarm rings where something is not reconciled in time, and where nobody looked."""
+    """The alarm is on when an item is not reconciled in time, and when no run happened."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A function that is called at given times; a call that failed is the next one's to make good."""
+"""A function that is called on a schedule; the next call repeats what a failed one did not do."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam

@@ -1,4 +1,4 @@
-"""Sealing the log: a manifest every night, signed by a key that nobody can take away."""
+"""Sealing the log: a signed manifest every night, with a key that cannot be exported."""
 
 from aws_cdk import Aws, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -13,11 +13,12 @@ from infra.parts.schedule import Schedule
 
 
 def signing_key(scope: Construct, settings: EnvironmentSettings) -> kms.Key:
-    """P-256. What it signed is checked with its public half, which anybody may have.
+    """A P-256 key. Anybody can check its signatures with the public half.
 
-    CDK's own statement lets the account's IAM say who may use it, so `kms:Sign` on everything would
-    be enough to sign. Hence all but the sealer's role are denied. Who may change this policy, or
-    the sealer, can still sign, and CloudTrail shows it: denying that too would lock out everybody.
+    CDK's own statement lets the account's IAM decide who can use the key, so `kms:Sign` on all
+    resources would be enough to sign. Therefore all but the sealer's role are denied. Somebody who
+    can change this policy, or the sealer, can still sign, and CloudTrail records it: denying that
+    too would lock out everybody.
     """
     key = kms.Key(
         scope,
@@ -29,7 +30,7 @@ def signing_key(scope: Construct, settings: EnvironmentSettings) -> kms.Key:
         removal_policy=RemovalPolicy.RETAIN if settings.keeps_data else RemovalPolicy.DESTROY,
     )
     name = _role_name(settings)
-    # AWS says aws:PrincipalArn of a role in use as the first of these, the emulator as the second.
+    # AWS gives aws:PrincipalArn of a role in use in the first form, the emulator in the second.
     sealer = [
         f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{name}",
         f"arn:{Aws.PARTITION}:sts::{Aws.ACCOUNT_ID}:assumed-role/{name}/*",
@@ -48,14 +49,14 @@ def signing_key(scope: Construct, settings: EnvironmentSettings) -> kms.Key:
 
 
 def _role_name(settings: EnvironmentSettings) -> str:
-    """The key's policy lies in a stack that is deployed before the role is. Roles have no region of
-    their own, names of ours do.
+    """The sealer's role by name: the key's policy is in a stack that is deployed before the role
+    exists. Roles have no region, but our names contain it.
     """
     return f"{settings.prefix}-sealer-{Aws.REGION}"
 
 
 class Sealing(Construct):
-    """At one o'clock UTC, and four times more: what a run had no time for, the next one does."""
+    """At one o'clock UTC and four more times: the next run does what a run had no time for."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""One stage's way in: its queue, its dispatcher, its state machine."""
+"""The entrance of one stage: its queue, its dispatcher, its state machine."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ from infra.parts.stage_queue import StageQueue
 
 STAGES = ("confirmed", "reconciled", "payout", "adjustment")
 
-# Well under the 256 KiB that a state may take or give; design section 3.
+# Well below the 256 KiB limit of a state's input and output; design section 3.
 CHUNK_BUDGET_BYTES = 180_000
 
 
@@ -88,7 +88,8 @@ class Stage(Construct):
             batch_size=reading.batch_size,
             max_batching_window=Duration.seconds(reading.window_s),
             max_concurrency=reading.max_concurrency,
-            # Without it SQS would delete the messages that the dispatcher names as failed.
+            # Without this setting, SQS would delete the messages that the dispatcher reports as
+            # failed.
             report_batch_item_failures=True,
         )
         acknowledge(

@@ -30,7 +30,7 @@ LOG_DELIVERY_ACTIONS = [
 
 
 class StageMachine(Construct):
-    """`definition` is its file's name; `tasks` are what fills each placeholder of it."""
+    """`definition` is the file's name; `tasks` fills its placeholders."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class StageMachine(Construct):
             definition_body=sfn.DefinitionBody.from_file(str(DEFINITIONS / definition)),
             definition_substitutions=arns,
             role=fixed(role),
-            # Never the execution's data: amounts and merchants do not belong into logs.
+            # Never the execution's data: amounts and merchants do not belong in logs.
             logs=sfn.LogOptions(
                 destination=logs.LogGroup(
                     self,

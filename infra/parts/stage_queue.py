@@ -1,4 +1,4 @@
-"""A stage's queue between the PSPs' topic and its dispatcher. What lies here is money in flight."""
+"""A stage's queue between the PSPs' topic and the dispatcher. Its messages are money in flight."""
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_sns as sns
@@ -9,9 +9,10 @@ from constructs import Construct
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.nag import acknowledge
 
-# Failed messages come back after 30 s, 2 min, 8 min, then every half hour: this makes a day of it.
+# Failed messages come back after 30 s, 2 min, 8 min, then every half hour: so many receives make a
+# day.
 MAX_RECEIVES = 52
-# The most that SQS keeps. A dead-letter queue counts from the message's first enqueueing.
+# The longest retention of SQS. A dead-letter queue counts from the message's first enqueueing.
 RETENTION = Duration.days(14)
 
 
@@ -38,7 +39,7 @@ class StageQueue(Construct):
                 queue=self.dead_letters, max_receive_count=MAX_RECEIVES
             ),
         )
-        # What SNS cannot hand to the queue at all, after 23 days of trying.
+        # Messages that SNS could not deliver to the queue in 23 days of trying.
         undelivered = self._queue("Undelivered", f"{stage}-undelivered")
         topic.add_subscription(
             subscriptions.SqsSubscription(

@@ -16,7 +16,7 @@ class Tables(Construct):
         self.claims = self._table("event-claims", key="falcon_operation_id", sort_key="stage")
         self.contexts = self._table("merchant-contexts", key="context_key")
         self.balances = self._table("balances", key="pk", sort_key="sk", expires_by="expires_at")
-        # Lists the marks of a merchant in the order in which they were counted.
+        # Lists the marks of a merchant in the order of counting.
         self.balances.add_global_secondary_index(
             index_name="by-window",
             partition_key=_text("merchant_id"),
@@ -24,7 +24,7 @@ class Tables(Construct):
             projection_type=dynamodb.ProjectionType.ALL,
         )
 
-        # Blocks that will expire, by their time; sparse, for what has ended leaves it.
+        # Blocks that will expire, by expiry; sparse: ended blocks leave the index.
         self.balances.add_global_secondary_index(
             index_name="by-expiry",
             partition_key=_text("expiring"),
@@ -32,7 +32,7 @@ class Tables(Construct):
             projection_type=dynamodb.ProjectionType.ALL,
         )
 
-        # Operations whose stages disagree, by merchant; sparse, for what agrees leaves it.
+        # Operations whose stages differ, by merchant; sparse: agreeing operations leave the index.
         self.balances.add_global_secondary_index(
             index_name="by-open",
             partition_key=_text("open"),
@@ -40,7 +40,7 @@ class Tables(Construct):
             projection_type=dynamodb.ProjectionType.ALL,
         )
 
-        # Operations by the references that they bear or have as their original, by merchant.
+        # Operations by merchant and by their own and their original's reference.
         self.balances.add_global_secondary_index(
             index_name="by-reference",
             partition_key=_text("referenced"),

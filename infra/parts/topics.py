@@ -1,4 +1,4 @@
-"""The topics: those of PSPs are Falcon Core's, that of adjustments is ours."""
+"""The topics: Falcon Core owns those of PSPs; adjustments have our own."""
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
@@ -23,7 +23,7 @@ def core_topic(
 def adjustment_topic(
     scope: Construct, construct_id: str, *, settings: EnvironmentSettings
 ) -> sns.Topic:
-    """Whatever else allows it, nobody but the named operators publishes to this topic."""
+    """Denies publishing to everybody except the named operators, whatever IAM allows."""
     topic = sns.Topic(
         scope,
         construct_id,

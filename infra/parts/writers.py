@@ -40,7 +40,7 @@ class Writers(Construct):
         self.persister.may(
             ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"], [claims.table_arn]
         )
-        # What was set aside for a refund.
+        # Blocks of refunds.
         self.persister.may(["dynamodb:GetItem"], [balances.table_arn])
         self.persister.may_objects(
             ["s3:PutObject", "s3:GetObject"],

@@ -80,7 +80,7 @@ def test_a_payout_is_requested_paid_and_traced(run):
     words = ("payout", "request", *BALANCE, "40.00", "EUR", "--payout-id", "operated-1")
     available, *_ = figures(run)
     assert run(0, *words, "--dry-run")["payout_id"] == "operated-1"
-    assert "no payout" in run(1, "payout", "trace", "m-operated", "operated-1")
+    assert "is not known for this merchant" in run(1, "payout", "trace", "m-operated", "operated-1")
     paid = run(0, *words, "--requested-at", DATE, "--valid-until", FOR_EVER, "--wait")
     assert (paid["state"], paid["block"]["status"]) == ("paid", "settled")
     assert run(0, *words, "--wait") == paid
@@ -169,7 +169,7 @@ def test_a_payout_that_never_reached_the_log_is_given_up_for_good(run, stack):
     observed.drain(stack)
     assert run(0, "payout", "trace", "m-operated", "operated-4") == given_up
     assert figures(run) == before
-    assert "no payout" in run(
+    assert "is not known for this merchant" in run(
         1, "ops", "payout", "give-up", "m-operated", "operated-5", "--by", "anna"
     )
 
