@@ -198,40 +198,17 @@ def _leg(
 def _segments(
     operation: PspOperation, operation_id: str, drafts: list[DraftLine]
 ) -> tuple[Segment, ...]:
-    in_stage = staged(operation.stage, operation.revision)
-    bank_reference = operation.bank_reference if isinstance(operation, ReconciledOperation) else ""
+    """One for each merchant, sorted by id; within it, lines in the event's order."""
     numbers: dict[tuple[str, str, OperationType], int] = {}
     lines: dict[str, list[BalanceOperation]] = {}
     contexts: dict[str, dict[ContextKey, MerchantContext]] = {}
     for context, line_type, amount in drafts:
         merchant_id = context.merchant_id
-        balance_shop_id = context.balance_shops[amount.currency.code]
-        number_key = (merchant_id, balance_shop_id, line_type)
+        number_key = (merchant_id, context.balance_shops[amount.currency.code], line_type)
         n = numbers.get(number_key, 0)
         numbers[number_key] = n + 1
-        uuid = balance_operation_uuid(operation_id, in_stage, *number_key, n)
-        if abs(amount.minor) >= _MINOR_END:
-            raise RejectedOperation(
-                RejectionCode.AMOUNT,
-                f"amount: leads to a fee of more than {AMOUNT_DIGITS_MAX} digits",
-            )
-        lines.setdefault(merchant_id, []).append(
-            BalanceOperation(
-                uuid=uuid,
-                external_reference=operation.external_reference,
-                amount=amount,
-                type=line_type,
-                falcon_operation_id=operation_id,
-                operation_date=operation.booked_at,
-                local_merchant_id=context.key.local_merchant_id,
-                shop_id=context.key.shop_id,
-                balance_shop_id=balance_shop_id,
-                psp_id=operation.psp_id,
-                original_reference=operation.original_reference or "",
-                occurrence=operation.occurrence,
-                bank_reference=bank_reference,
-            )
-        )
+        line = _line(operation, operation_id, (context, line_type, amount), n)
+        lines.setdefault(merchant_id, []).append(line)
         contexts.setdefault(merchant_id, {})[context.key] = context
     return tuple(
         Segment(
@@ -246,4 +223,34 @@ def _segments(
             revision=operation.revision,
         )
         for part, merchant_id in enumerate(sorted(lines), start=1)
+    )
+
+
+def _line(operation: PspOperation, operation_id: str, draft: DraftLine, n: int) -> BalanceOperation:
+    """`n` counts, from 0, the event's lines of the same merchant, balance shop and type."""
+    context, line_type, amount = draft
+    if abs(amount.minor) >= _MINOR_END:
+        raise RejectedOperation(
+            RejectionCode.AMOUNT,
+            f"amount: leads to a fee of more than {AMOUNT_DIGITS_MAX} digits",
+        )
+    balance_shop_id = context.balance_shops[amount.currency.code]
+    in_stage = staged(operation.stage, operation.revision)
+    number_key = (context.merchant_id, balance_shop_id, line_type)
+    return BalanceOperation(
+        uuid=balance_operation_uuid(operation_id, in_stage, *number_key, n),
+        external_reference=operation.external_reference,
+        amount=amount,
+        type=line_type,
+        falcon_operation_id=operation_id,
+        operation_date=operation.booked_at,
+        local_merchant_id=context.key.local_merchant_id,
+        shop_id=context.key.shop_id,
+        balance_shop_id=balance_shop_id,
+        psp_id=operation.psp_id,
+        original_reference=operation.original_reference or "",
+        occurrence=operation.occurrence,
+        bank_reference=(
+            operation.bank_reference if isinstance(operation, ReconciledOperation) else ""
+        ),
     )

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final
 
 import pytest
+from pydantic import BaseModel
 
 from demo.__main__ import BASKET, DATA, FIGURES, SENT, SHOWN, publish, read
 from demo.story import Story
@@ -80,7 +81,7 @@ class Printed:
 def tables(capsys: pytest.CaptureFixture[str]) -> set[str]:
     """Lines of tables, made of the demo's own data by the demo's own code."""
     story: Story = Story()
-    publish(story, Printed())  # type: ignore[arg-type] - all of it that is asked
+    publish(story, Printed())  # type: ignore[arg-type]  # all of it that is asked
     basket = [
         (each["part"], each["merchant_id"], ", ".join(map(" ".join, each["lines"])))
         for each in read("expected-log.jsonl")
@@ -127,7 +128,7 @@ def is_document(line: str) -> bool:
         return all(UnreconciledSumV1.model_validate(each) for each in found)
     if line.strip() == (DATA / SENT[0][1]).read_text(encoding="utf-8").splitlines()[0]:
         return True
-    contracts = {
+    contracts: dict[str, type[BaseModel]] = {
         "balances": BalanceDocumentV1,
         "authorized": RefundAuthorizationV1,
         "title": ProblemV1,

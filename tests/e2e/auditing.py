@@ -10,9 +10,11 @@ from typing import Any
 
 from beancount import loader
 
-from tests.e2e.conftest import LocalStack
+from tests.e2e.local_stack import LocalStack
 
 HLEDGER = shutil.which("hledger")
+DATA = Path(__file__).parents[2] / "demo/data"
+OBJECTS = 11  # that the demo's orders become in the log
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,19 @@ class Auditor:
 
     def journal(self, dialect: str) -> str:
         return self.run("export", "--format", dialect, "--log", self.log)
+
+
+def manifests(stack: LocalStack) -> list[str]:
+    listed = stack.target.client("s3").list_objects_v2(Bucket=stack.target.manifest_bucket)
+    return [each["Key"] for each in listed.get("Contents", [])]
+
+
+def expected() -> dict[str, Any]:
+    """The demo's balances, worked out by hand."""
+    rows = [
+        json.loads(line) for line in (DATA / "expected-balances.jsonl").read_text().splitlines()
+    ]
+    return {row["merchant_id"]: row for row in rows}
 
 
 def hledger_says(journal: str) -> str:

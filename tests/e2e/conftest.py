@@ -1,25 +1,21 @@
 """Stacks on the embedded AWS for the end-to-end tests, brought up by the real executable."""
 
-import os
-import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from falcon_balances.cli.embedded.home import Home
-from falcon_balances.cli.target import Target, local_target
+from falcon_balances.cli.target import Target
+from tests.e2e import observed
 from tests.e2e.api_world import OWN, Served, serve
 from tests.e2e.asking import Asker
+from tests.e2e.auditing import DATA, OBJECTS, Auditor, manifests
 from tests.e2e.events import Document, jsonl
+from tests.e2e.local_stack import LocalStack
 from tests.e2e.paid_out import PaidOut, pay_out
 
-FALCON = Path(sys.executable).with_name("falcon")
 HERE = Path(__file__).parent
-COMMAND_TIMEOUT_S = 180
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,51 +23,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@dataclass(frozen=True)
-class LocalStack:
-    """One home with its own port; `falcon(...)` runs the executable against it."""
-
-    folder: Path
-    port: int = field(default_factory=free_port)
-
-    @property
-    def home(self) -> Home:
-        return Home(self.folder)
-
-    @property
-    def target(self) -> Target:
-        return local_target(self.home)
-
-    def environment(self) -> dict[str, str]:
-        return os.environ | {"FALCON_HOME": str(self.folder)}  # noqa: TID251 - of a subprocess
-
-    def falcon(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [FALCON, *arguments],
-            env=self.environment(),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_TIMEOUT_S,
-            check=False,
-        )
-
-    def up(self) -> "LocalStack":
-        done = self.falcon("local", "up", "--detach", "--port", str(self.port))
-        assert done.returncode == 0, done.stderr
-        return self
-
-    def down(self) -> None:
-        done = self.falcon("local", "down")
-        assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="session")
@@ -146,3 +97,44 @@ def new_home(tmp_path: Path) -> Iterator[Callable[[], LocalStack]]:
 def fresh_stack(new_home: Callable[[], LocalStack]) -> Callable[[], LocalStack]:
     """A stack of the test's own, empty: `fresh_stack().target`."""
     return lambda: new_home().up()
+
+
+@pytest.fixture(scope="session")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """A stack with the orders of the demo."""
+    stack = LocalStack(tmp_path_factory.mktemp("audited") / "home")
+    try:
+        stack.up()
+        assert stack.falcon("merchants", "load", str(DATA / "merchants.jsonl")).returncode == 0
+        for stage in ("confirmed", "reconciled"):
+            done = stack.falcon(
+                "psp", "send", "--stage", stage, "--wait", str(DATA / f"{stage}.jsonl")
+            )
+            assert done.returncode == 0, done.stderr
+        yield stack
+    finally:
+        stack.down()
+
+
+@pytest.fixture(scope="session")
+def sealed(audited: LocalStack) -> list[str]:
+    """The manifests, when all is sealed: what was written in this very second is not yet."""
+    audit = Auditor(audited, Path())
+    left = OBJECTS
+
+    def seal() -> bool:
+        nonlocal left
+        left -= int(audit.ask("seal")["objects"])
+        return left == 0
+
+    observed.wait_until(seal, what="everything sealed")
+    return manifests(audited)
+
+
+@pytest.fixture(scope="session")
+def auditor(
+    audited: LocalStack, sealed: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Auditor:
+    auditor = Auditor(audited, tmp_path_factory.mktemp("auditor"))
+    auditor.fetch()
+    return auditor

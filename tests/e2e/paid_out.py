@@ -15,7 +15,7 @@ from tests.e2e import observed, past
 from tests.e2e.events import FOR_EVER
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import LocalStack
+    from tests.e2e.local_stack import LocalStack
 
 DATA = Path(__file__).parents[2].parent / "shared/data/olist"
 OUTCOMES = "outcomes"

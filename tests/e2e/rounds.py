@@ -14,7 +14,7 @@ from tests.e2e.events import Document, jsonl
 from tests.e2e.paid_out import Balance, balances
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import LocalStack
+    from tests.e2e.local_stack import LocalStack
 
 ROOT = uuid5(NAMESPACE_URL, "urn:falcon:balances")
 Balances = Mapping[str, Balance]

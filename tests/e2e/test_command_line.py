@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.e2e.conftest import LocalStack
+from tests.e2e.local_stack import LocalStack
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from falcon_balances.cli.embedded import assembly, process
 from falcon_balances.cli.embedded import stack as embedded
 from falcon_balances.cli.embedded.home import Home
 from falcon_balances.cli.errors import AwsError
-from tests.e2e.conftest import FALCON, free_port
+from tests.e2e.local_stack import FALCON, free_port
 
 
 def get(url, **headers):

@@ -21,7 +21,7 @@ from tests.e2e.auditing import (
     with_a_cent,
     with_another_cent,
 )
-from tests.e2e.conftest import LocalStack
+from tests.e2e.local_stack import LocalStack
 
 DATA = Path(__file__).parents[2].parent / "shared/data"
 SETS = ("edges", "olist")

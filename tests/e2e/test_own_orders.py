@@ -8,8 +8,8 @@ import pytest
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.domain.instants import rfc3339
 from tests.e2e import observed
-from tests.e2e.conftest import LocalStack
 from tests.e2e.events import confirmed, context, fee, jsonl, part, reconciled
+from tests.e2e.local_stack import LocalStack
 
 PSP = "own-psp"
 FIELDS = ("currency", "confirmed", "reconciled", "pending", "available", "operations_count")

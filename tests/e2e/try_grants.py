@@ -28,8 +28,8 @@ from falcon_balances.cli.embedded.home import Home
 from falcon_balances.cli.embedded.process import RootKey
 from falcon_balances.cli.target import Target
 from tests.e2e import observed
-from tests.e2e.conftest import free_port
 from tests.e2e.every_path import EveryPath
+from tests.e2e.local_stack import free_port
 
 REGION = "eu-central-1"
 # What the emulator reads or calls by itself, with nobody's rights; and what only a failure needs.
