@@ -14,8 +14,7 @@ from typing import Final, NamedTuple
 from falcon_balances.domain.bank_statement_lines import BankStatementLine, Period
 from falcon_balances.domain.operations import PSP_TYPES, OperationType, Segment, Stage
 
-# The types that move money at a bank; fees stay with the company, and adjustments exist on paper
-# only.
+# The types that move money at a bank; fees and adjustments do not.
 SETTLED_TYPES: Final = PSP_TYPES | {OperationType.WITHDRAWAL, OperationType.WITHDRAWAL_REVERSAL}
 
 
@@ -82,9 +81,7 @@ class UnmatchedItem:
         return first
 
     def is_overdue(self, today: date, days: int) -> bool:
-        """Whether the difference is overdue. An item on one side only can still arrive on the other
-        for so many days; any other difference is overdue at once.
-        """
+        """Whether it is overdue: only what one side alone has can still arrive for some days."""
         may_come = self.difference in (Difference.OURS_ONLY, Difference.THEIRS_ONLY)
         return not may_come or (today - self.since).days > days
 
@@ -99,9 +96,7 @@ class Reconciliation:
 
 
 def logged_operations(segments: Iterable[Segment]) -> list[LoggedOperation]:
-    """The log's operations, in no order. An operation's lines can be in the objects of several
-    merchants.
-    """
+    """The log's operations, in no order; one can have lines in the objects of several merchants."""
     found: dict[tuple[str, str, str], LoggedOperation] = {}
     for segment in segments:
         for line in segment.lines:
@@ -168,7 +163,7 @@ class _Group(NamedTuple):
 
 
 class _Groups:
-    """Both sides by reference, and by PSP or a payout's merchant if a line names one."""
+    """Both sides by reference, and by PSP or a payout's merchant if a line names it."""
 
     def __init__(self, ours: Iterable[LoggedOperation]) -> None:
         self._ours: dict[str, list[LoggedOperation]] = defaultdict(list)
@@ -191,9 +186,7 @@ class _Groups:
 
 
 def _by_name(group: _Group, name: "Callable[[OursOrTheirs], str | None]") -> Iterator[_Group]:
-    """Assigns the lines: a line that names a PSP or merchant is compared with that one only; other
-    lines get the rest.
-    """
+    """A line that names a PSP or merchant is compared with that one; other lines get the rest."""
     named = {said for line in group.theirs if (said := name(line)) is not None}
     for each in named:
         yield _Group(
@@ -221,9 +214,7 @@ def _match(group: _Group, days: int) -> tuple[list[BankStatementLine], list[Unma
 
 
 def _equal(group: _Group, days: int) -> tuple[list[BankStatementLine], _Group]:
-    """Matches items of the same currency and amount that are near in time; the matched lines and
-    the rest.
-    """
+    """The lines that match by currency, amount and a near date, and the rest."""
     matched: list[BankStatementLine] = []
     ours_left: list[LoggedOperation] = []
     theirs_left: list[BankStatementLine] = []
@@ -242,9 +233,7 @@ def _equal(group: _Group, days: int) -> tuple[list[BankStatementLine], _Group]:
 
 
 def _adds_up(group: _Group, days: int) -> bool:
-    """Whether one side has in one item what the other has in several, of one currency and sign,
-    near in time.
-    """
+    """Whether one side has in pieces, of one currency and sign, what the other has in one item."""
     both: list[OursOrTheirs] = [*group.ours, *group.theirs]
     if not group.ours or not group.theirs or min(len(group.ours), len(group.theirs)) > 1:
         return False
