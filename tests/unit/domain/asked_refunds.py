@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from falcon_balances.contracts.sale_documents import SaleOperation
 from falcon_balances.domain.authorizations import (
     Authorization,
     BlockName,
@@ -14,6 +13,7 @@ from falcon_balances.domain.refund_authorization import (
     blocks_for,
 )
 from falcon_balances.domain.sale_keys import SaleKey
+from falcon_balances.domain.sale_operations import SaleOperation
 from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.table_keys import BalanceKey
 
