@@ -15,12 +15,12 @@ from typing import Final
 
 import numpy as np
 
-from falcon_balances.audit.exported_blocks import Block, ExportedFile
+from falcon_balances.audit.exported_blocks import ExportedFile, FileBlock
 from falcon_balances.audit.exported_columns import BlockColumns, columns_of_block
 from falcon_balances.audit.exported_files import exported_files
 from falcon_balances.audit.exported_parts import EventKey, SeenParts, hash_of_event, parts_of_rows
 from falcon_balances.audit.exported_rows import Event, Row, row_of
-from falcon_balances.audit.findings import FLAWED, Finding
+from falcon_balances.audit.findings import FLAWED, LogFinding
 from falcon_balances.audit.line_grammar import NotAsWrittenError
 from falcon_balances.audit.log_lines import Line, moved, take_back
 from falcon_balances.audit.log_objects import Selection
@@ -65,7 +65,7 @@ class _Replay:
         self._standings = standings
         self._sums = SumTable()
         self._parts = SeenParts()
-        self._findings: list[Finding] = []
+        self._findings: list[LogFinding] = []
         self._lines = 0
 
     def run(self) -> Replayed:
@@ -84,9 +84,9 @@ class _Replay:
             sorted(self._findings),
         )
 
-    def _blocks(self) -> Iterator[tuple[Block, BlockColumns | None]]:
+    def _blocks(self) -> Iterator[tuple[FileBlock, BlockColumns | None]]:
         """In order, parsed some at a time; without columns what must be read line by line."""
-        under_way: deque[tuple[Block, Future[BlockColumns | None]]] = deque()
+        under_way: deque[tuple[FileBlock, Future[BlockColumns | None]]] = deque()
         with ThreadPoolExecutor(_THREADS) as pool:
             for block in chain.from_iterable(each.blocks() for each in self._files):
                 under_way.append((block, pool.submit(self._columns, block)))
@@ -96,7 +96,7 @@ class _Replay:
             for first, future in under_way:
                 yield first, future.result()
 
-    def _columns(self, block: Block) -> BlockColumns | None:
+    def _columns(self, block: FileBlock) -> BlockColumns | None:
         try:
             return columns_of_block(block.checked(), self._selection, self._before)
         except NotAsWrittenError:
@@ -116,7 +116,7 @@ class _Replay:
         self._lines += len(columns.lines)
         return True
 
-    def _add_one_by_one(self, block: Block) -> None:
+    def _add_one_by_one(self, block: FileBlock) -> None:
         counting: list[Line] = []
         parts: list[tuple[int, int, int]] = []
         for number, fields in block.rows():
@@ -124,7 +124,7 @@ class _Replay:
                 row = row_of(block.file, number, fields)
             except FlawedObjectError as flaw:
                 detail = str(flaw).removeprefix(_ONLY_LINE)
-                self._findings.append(Finding(block.file, FLAWED, f"line {number}: {detail}"))
+                self._findings.append(LogFinding(block.file, FLAWED, f"line {number}: {detail}"))
                 continue
             if self._selection.has(row.partition):
                 parts.append((hash_of_event(row.event), row.part, row.parts))
@@ -156,7 +156,9 @@ class _Replay:
         for event in events.values():
             self._findings += event.findings()
 
-    def _blocks_with(self, repeated: frozenset[int], incomplete: frozenset[int]) -> Iterator[Block]:
+    def _blocks_with(
+        self, repeated: frozenset[int], incomplete: frozenset[int]
+    ) -> Iterator[FileBlock]:
         hashes, events = (np.array(sorted(each), np.uint64) for each in (repeated, incomplete))
         for block, columns in self._blocks():
             if (
@@ -166,7 +168,7 @@ class _Replay:
             ):
                 yield block
 
-    def _sound_rows(self, block: Block) -> Iterator[Row]:
+    def _sound_rows(self, block: FileBlock) -> Iterator[Row]:
         for number, fields in block.rows():
             try:
                 row = row_of(block.file, number, fields)

@@ -25,7 +25,7 @@ class CheckedColumns(NamedTuple):
     minor: Numbers
 
 
-class Block(Protocol):
+class FileBlock(Protocol):
     """Some lines of one file, one after the other; `lines` says how many."""
 
     @property
@@ -49,5 +49,5 @@ class ExportedFile(Protocol):
     def size(self) -> int:
         """Bytes."""
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[FileBlock]:
         """Raises NotExportedError."""

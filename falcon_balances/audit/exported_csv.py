@@ -14,9 +14,9 @@ from falcon_balances.audit.exported_blocks import (
     ENCODED,
     PARTS,
     READ,
-    Block,
     CheckedColumns,
     Fields,
+    FileBlock,
     NotExportedError,
 )
 from falcon_balances.audit.extracts import CSV_SCHEMA
@@ -46,7 +46,7 @@ class CsvFile:
                     f"{self.name}: line 1 is not the header that export writes, in UTF-8"
                 )
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[FileBlock]:
         number = 2
         with self._path.open("rb") as file:
             file.readline()

@@ -12,9 +12,9 @@ from pyarrow import parquet
 from falcon_balances.audit.exported_blocks import (
     ENCODED,
     READ,
-    Block,
     CheckedColumns,
     Fields,
+    FileBlock,
     NotExportedError,
 )
 from falcon_balances.audit.extracts import AMOUNT_DECIMALS, PARQUET_SCHEMA
@@ -49,7 +49,7 @@ class ParquetFile:
                     f"{self.name}: no column {expected.name} of the type {expected.type}"
                 )
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[FileBlock]:
         first = 1
         for group in range(self._metadata.num_row_groups):
             known = self._metadata.row_group(group)

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from falcon_balances.audit.exported_blocks import Fields
 from falcon_balances.audit.exported_parts import EventKey
-from falcon_balances.audit.findings import FLAWED, PART_MISSING, Finding
+from falcon_balances.audit.findings import FLAWED, PART_MISSING, LogFinding
 from falcon_balances.audit.log_lines import Line, lines_of
 from falcon_balances.audit.log_objects import Partition
 from falcon_balances.contracts.log_objects import FlawedObjectError
@@ -84,14 +84,14 @@ class Event:
     def __init__(self, first: Row) -> None:
         self._first = first
         self._seen: set[int] = set()
-        self._findings: list[Finding] = []
+        self._findings: list[LogFinding] = []
 
     def add(self, row: Row) -> None:
         self._seen.add(row.part)
         first = self._first
         if row.parts != first.parts:
             self._findings.append(
-                Finding(
+                LogFinding(
                     row.line.key,
                     FLAWED,
                     f"line {row.line.number}: part of {row.parts}, and of {first.parts}"
@@ -99,10 +99,10 @@ class Event:
                 )
             )
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[LogFinding]:
         of, line = self._first.parts, self._first.line
         absent = [str(part) for part in range(1, of + 1) if part not in self._seen]
         if not absent:
             return self._findings
         detail = f"line {line.number}: missing: part {', '.join(absent)} of {of}"
-        return [*self._findings, Finding(line.key, PART_MISSING, detail)]
+        return [*self._findings, LogFinding(line.key, PART_MISSING, detail)]

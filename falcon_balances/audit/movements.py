@@ -6,7 +6,7 @@ from heapq import nsmallest
 from typing import Final
 
 from falcon_balances.audit.balances import balances_of
-from falcon_balances.audit.findings import Finding
+from falcon_balances.audit.findings import LogFinding
 from falcon_balances.audit.log_lines import objects_in
 from falcon_balances.audit.log_objects import LogSource, ObjectBatch, Selection
 from falcon_balances.audit.replay import Replayed, known_batches, replay_into
@@ -70,7 +70,7 @@ class Explained:
     balances: Sequence[ExplainedBalance]
     objects: int
     lines: int
-    findings: Sequence[Finding]
+    findings: Sequence[LogFinding]
 
 
 def explain(

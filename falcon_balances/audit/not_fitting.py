@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from falcon_balances.audit.extracts import tables_of
-from falcon_balances.audit.findings import Finding as Flaw
+from falcon_balances.audit.findings import LogFinding
 from falcon_balances.audit.line_fields import amounts, column
 from falcon_balances.audit.log_objects import LogSource, Selection
 from falcon_balances.audit.not_fitting_rows import (
@@ -210,7 +210,7 @@ def facts_of(
 ) -> Facts:
     """One reading of what is selected; what is flawed is left out."""
     facts = Facts(asked)
-    flaws: list[Flaw] = []
+    flaws: list[LogFinding] = []
     for table in tables_of(source, selection, flaws, advance):
         facts.add(table)
     return facts

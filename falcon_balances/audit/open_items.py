@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from falcon_balances.audit.extracts import tables_of
-from falcon_balances.audit.findings import Finding
+from falcon_balances.audit.findings import LogFinding
 from falcon_balances.audit.line_fields import amounts, column
 from falcon_balances.audit.log_objects import LogSource, Selection
 from falcon_balances.audit.sums import WIDE
@@ -37,7 +37,7 @@ class OpenFigure(NamedTuple):
 
 def open_items(
     source: LogSource,
-    findings: list[Finding],
+    findings: list[LogFinding],
     advance: Callable[[int], None] = lambda _objects: None,
     also: Callable[[pa.Table], object] = lambda _lines: None,
 ) -> list[OpenFigure]:

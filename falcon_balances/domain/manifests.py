@@ -13,13 +13,20 @@ from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.merkle import leaf_hash, root_of
 from falcon_balances.domain.money import at_full_scale
 from falcon_balances.domain.operations import Segment
+from falcon_balances.domain.sealed_sums import (
+    SealedKind,
+    SealedSum,
+    SealedSums,
+    read_sums,
+    written_sums,
+)
 
 SCHEMA_VERSION: Final = "1"
 ALGORITHM: Final = "ECDSA_SHA_256"
@@ -31,31 +38,6 @@ _SIGNATURE = re.compile(
 )
 # No amount of the log comes near this, so sums never have more digits than Python prints (4,300).
 _MINOR_MAX: Final = 10**19
-
-
-class SealedKind(NamedTuple):
-    """The key by which a merchant's lines are summed."""
-
-    balance_shop_id: str
-    currency: str
-    stage: str
-    type: str
-
-
-class SealedSum(NamedTuple):
-    """Minor units, decimals of the currency, lines."""
-
-    minor: int
-    exponent: int
-    lines: int
-
-    def plus(self, other: "SealedSum | None") -> "SealedSum":
-        if other is None:
-            return self
-        return SealedSum(self.minor + other.minor, self.exponent, self.lines + other.lines)
-
-
-SealedSums = dict[SealedKind, SealedSum]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +76,7 @@ class SealedObject:
             "size": self.size,
             "sha256": self.sha256,
             "lines": sum(each.lines for each in self.totals.values()),
-            "sums": _written(self.totals),
+            "sums": written_sums(self.totals),
         }
         return canonical(said if self.flaw is None else said | {"flaw": self.flaw})
 
@@ -157,7 +139,7 @@ class Sealed:
             documents = [json.loads(leaf) for leaf in leaves]
             objects = documents[0]["objects_total"]
             merchants = {
-                each["merchant_id"]: MerchantTotals(each["objects"], _read(each["sums"]))
+                each["merchant_id"]: MerchantTotals(each["objects"], read_sums(each["sums"]))
                 for each in documents
                 if each["leaf"] == "merchant"
             }
@@ -273,25 +255,10 @@ def _merchant_leaves(merchants: Mapping[str, MerchantTotals]) -> list[dict[str, 
             "leaf": "merchant",
             "merchant_id": merchant_id,
             "objects": each.objects,
-            "sums": _written(each.totals),
+            "sums": written_sums(each.totals),
         }
         for merchant_id, each in sorted(merchants.items())
     ]
-
-
-def _written(totals: SealedSums) -> list[list[str | int]]:
-    return [
-        [*key, at_full_scale(total.minor, total.exponent), total.lines]
-        for key, total in sorted(totals.items())
-    ]
-
-
-def _read(sums: Sequence[Sequence[Any]]) -> SealedSums:
-    totals = {}
-    for *key, amount, lines in sums:
-        whole, _, fraction = amount.partition(".")
-        totals[SealedKind(*key)] = SealedSum(int(whole + fraction), len(fraction), lines)
-    return totals
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:

@@ -14,7 +14,7 @@ from falcon_balances.audit import (
 from falcon_balances.audit.exported import replay_exported
 from falcon_balances.audit.exported_blocks import NotExportedError
 from falcon_balances.audit.extracts import PARQUET_SCHEMA
-from falcon_balances.audit.findings import Finding
+from falcon_balances.audit.findings import LogFinding
 from falcon_balances.audit.replay import replay
 from falcon_balances.domain.money import Currency, Money
 from generated.logs import objects_of
@@ -101,7 +101,7 @@ def test_a_csv_that_is_cut_off_is_told(tmp_path):
     path.write_bytes(path.read_bytes()[:-30])
     replayed = replay_exported(path, EVERYTHING)
     lines = replay(MemoryLog(LOG), EVERYTHING).lines
-    assert Finding("log.csv", "flawed", f"line {lines + 1}: no line end") in replayed.findings
+    assert LogFinding("log.csv", "flawed", f"line {lines + 1}: no line end") in replayed.findings
     assert replayed.lines == lines - 1
 
 

@@ -7,7 +7,7 @@ from falcon_balances.audit import (
     exported_parts,
 )
 from falcon_balances.audit.exported import replay_exported
-from falcon_balances.audit.findings import Finding
+from falcon_balances.audit.findings import LogFinding
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.repeats import SeenHashes
 from falcon_balances.audit.replay import replay
@@ -33,7 +33,7 @@ def test_a_line_counts_once_per_uuid_and_the_first_counts(tmp_path):
     replayed = replay_exported(changed(path, twice), EVERYTHING)
     assert replayed.sums == said.sums
     assert replayed.findings == [
-        Finding("log.csv", "repeated", f"line {last + n}: already in log.csv, line 6")
+        LogFinding("log.csv", "repeated", f"line {last + n}: already in log.csv, line 6")
         for n in (1, 2)
     ]
 
@@ -46,7 +46,7 @@ def test_files_given_twice_count_once(tmp_path):
     assert replayed.sums == said.sums
     assert len(replayed.findings) == said.lines
     assert (
-        Finding("log.parquet", "repeated", "line 1: already in log.csv, line 2")
+        LogFinding("log.parquet", "repeated", "line 1: already in log.csv, line 2")
         in replayed.findings
     )
 

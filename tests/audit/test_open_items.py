@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from falcon_balances.audit.findings import Finding
+from falcon_balances.audit.findings import LogFinding
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.open_items import OPEN_FIGURES, OpenFigure, open_items
 from falcon_balances.audit.replay import replay
@@ -113,7 +113,7 @@ def test_sums_that_64_bits_do_not_hold_are_exact():
     same = segment.lines * 3
     uuids = expected_uuids(segment.staged, segment.merchant_id, same)
     lines = tuple(replace(line, uuid=uuid) for line, uuid in zip(same, uuids, strict=True))
-    findings: list[Finding] = []
+    findings: list[LogFinding] = []
     log = objects_of([replace(segment, lines=lines)])
     [item] = open_items(MemoryLog(log), findings)
     assert (item.minor, findings) == (3 * 5 * 10**18, [])

@@ -26,7 +26,7 @@ from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption, find_target
 
 if TYPE_CHECKING:
-    from falcon_balances.audit.findings import Finding
+    from falcon_balances.audit.findings import LogFinding
     from falcon_balances.audit.log_objects import Selection
     from falcon_balances.audit.replay import Replayed
 
@@ -167,7 +167,7 @@ def _print(replayed: "Replayed", name: str, rows: list[dict[str, Any]], *, as_js
         )
 
 
-def print_findings(findings: Sequence["Finding"], summary: str) -> None:
+def print_findings(findings: Sequence["LogFinding"], summary: str) -> None:
     """What is wrong with the log, and exit 3 where anything is."""
     for each in findings:
         output.warn(f"{each.key}: {each.problem}: {each.detail}")
