@@ -1,12 +1,16 @@
 """A batch of one shard as it was read: what is to be counted, parked or refused, and its cuts."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 from falcon_balances.adapters.ports import BalanceStore
-from falcon_balances.contracts.stream_records import CutRecordV1, parse_stream_record
+from falcon_balances.contracts.stream_records import (
+    CutRecordV1,
+    SegmentRecordV1,
+    parse_stream_record,
+)
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.cuts import Cut, closed_until, is_believable, newest, window_of
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
@@ -57,14 +61,19 @@ class Batch:
         """Raises RejectedOperation for a record that is not ours."""
         ours = parse_stream_record(record.data)
         if isinstance(ours, CutRecordV1):
-            cut = ours.to_cut()
-            if not is_believable(cut, record.arrived_at):
-                raise RejectedOperation(
-                    RejectionCode.RECORD, "cut_at, shards: not a cut that the cutter can have sent"
-                )
-            self.floor = newest([self.floor, closed_until(cut.cut_at)])
-            self.cuts.append(cut)
-            return
+            self._add_cut(ours.to_cut(), record)
+        else:
+            self._add_segment(ours, record)
+
+    def _add_cut(self, cut: Cut, record: StreamRecord) -> None:
+        if not is_believable(cut, record.arrived_at):
+            raise RejectedOperation(
+                RejectionCode.RECORD, "cut_at, shards: not a cut that the cutter can have sent"
+            )
+        self.floor = newest([self.floor, closed_until(cut.cut_at)])
+        self.cuts.append(cut)
+
+    def _add_segment(self, ours: SegmentRecordV1, record: StreamRecord) -> None:
         segment = ours.to_segment()
         # What it adds depends on what was counted before it in this shard: so no later record may
         # go into an earlier quarter, though arrival times can go back.
@@ -85,13 +94,17 @@ class Batch:
             check_same(part, first.mark.attributes)
         if waiting is not None:
             self._await(waiting)
+        self._add_parts(parts, record)
+        if ours.settled is not None or ours.contradiction is not None:
+            self.firsts.append(First(segment, ours.settled, ours.contradiction, record))
+
+    def _add_parts(self, parts: Sequence[CountablePart], record: StreamRecord) -> None:
+        """Each once: a part that is in the batch already stays as it came first."""
         for part in parts:
             first, its_record = self.parts.setdefault(part.mark.key, (part, record))
             if not first.block_keys:  # published before by a later revision, which knows of none
                 again = replace(first, block_keys=part.block_keys)
                 self.parts[part.mark.key] = (again, its_record)
-        if ours.settled is not None or ours.contradiction is not None:
-            self.firsts.append(First(segment, ours.settled, ours.contradiction, record))
 
     def _await(self, waiting: Awaiting) -> None:
         """Of the same revision twice, the one behind its predecessor is counted, in its place."""
