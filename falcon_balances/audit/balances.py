@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from falcon_balances.audit.standings import NOTHING, BalanceId
+from falcon_balances.audit.standing_rows import BalanceId
+from falcon_balances.audit.standings import NOTHING
 from falcon_balances.audit.sums import Sum, SumKey
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.available import Agreement

@@ -18,7 +18,8 @@ from falcon_balances.audit.findings import FLAWED, FOREIGN, Finding
 from falcon_balances.audit.log_lines import repetition
 from falcon_balances.audit.log_objects import Foreign, LogSource, Selection
 from falcon_balances.audit.replay import repeated_lines
-from falcon_balances.audit.standings import NOTHING, BalanceId, plus
+from falcon_balances.audit.standing_rows import BalanceId
+from falcon_balances.audit.standings import NOTHING, plus
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.accounts import OF_MERCHANTS, Account, Booked, postings
 from falcon_balances.domain.available import Agreement, agreement

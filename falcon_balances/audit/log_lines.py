@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from falcon_balances.audit.findings import REPEATED, Finding
-from falcon_balances.audit.lines import UUID_LENGTH
+from falcon_balances.audit.line_fields import UUID_LENGTH
 from falcon_balances.audit.log_objects import Foreign, LogSource, ObjectBatch, Selection
 from falcon_balances.audit.repeats import hash_of
-from falcon_balances.audit.standings import Moved, Standings, rows_of_lines
+from falcon_balances.audit.standing_rows import Moved, rows_of_lines
+from falcon_balances.audit.standings import Standings
 from falcon_balances.audit.sums import Sum, SumKey
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.instants import rfc3339

@@ -15,8 +15,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from falcon_balances.audit.findings import FLAWED, FOREIGN, Finding, Parts
+from falcon_balances.audit.line_fields import Words
 from falcon_balances.audit.line_grammar import NotAsWrittenError
-from falcon_balances.audit.lines import Words, columns_of
+from falcon_balances.audit.lines import columns_of
 from falcon_balances.audit.log_lines import (
     Line,
     lines_of,
@@ -28,14 +29,14 @@ from falcon_balances.audit.log_lines import (
 from falcon_balances.audit.log_objects import Foreign, LogSource, ObjectBatch, Selection
 from falcon_balances.audit.processes import CAN_FORK, from_all
 from falcon_balances.audit.repeats import SeenHashes, hash_of
-from falcon_balances.audit.standings import (
+from falcon_balances.audit.standing_rows import (
     NO_ROWS,
     BalanceId,
     StandingRows,
-    Standings,
     rows_of,
     rows_of_lines,
 )
+from falcon_balances.audit.standings import Standings
 from falcon_balances.audit.sums import Sum, SumKey, SumTable
 from falcon_balances.contracts.log_objects import FlawedObjectError
 from falcon_balances.domain.available import Agreement

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from falcon_balances.audit.extracts import tables_of
 from falcon_balances.audit.findings import Finding
-from falcon_balances.audit.lines import amounts, column
+from falcon_balances.audit.line_fields import amounts, column
 from falcon_balances.audit.log_objects import LogSource, Selection
 from falcon_balances.audit.sums import WIDE
 from falcon_balances.domain.bank_statement_lines import Period

@@ -34,7 +34,7 @@ _SIGNATURE = re.compile(
 _MINOR_MAX: Final = 10**19
 
 
-class SumKey(NamedTuple):
+class SealedKind(NamedTuple):
     """The key by which a merchant's lines are summed."""
 
     balance_shop_id: str
@@ -43,20 +43,20 @@ class SumKey(NamedTuple):
     type: str
 
 
-class Total(NamedTuple):
+class SealedSum(NamedTuple):
     """Minor units, decimals of the currency, lines."""
 
     minor: int
     exponent: int
     lines: int
 
-    def plus(self, other: "Total | None") -> "Total":
+    def plus(self, other: "SealedSum | None") -> "SealedSum":
         if other is None:
             return self
-        return Total(self.minor + other.minor, self.exponent, self.lines + other.lines)
+        return SealedSum(self.minor + other.minor, self.exponent, self.lines + other.lines)
 
 
-Totals = dict[SumKey, Total]
+SealedSums = dict[SealedKind, SealedSum]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class SealedObject:
     version_id: str
     size: int
     sha256: str
-    totals: Totals
+    totals: SealedSums
     flaw: str | None = None
 
     @classmethod
@@ -83,10 +83,10 @@ class SealedObject:
             read = "an amount is too large to add up"
         if isinstance(read, str):
             return cls(key, version_id, len(body), digest, {}, read)
-        totals: Totals = {}
+        totals: SealedSums = {}
         for line in read.lines:
-            name = SumKey(line.balance_shop_id, line.currency.code, read.stage, line.type)
-            line_total = Total(line.amount.minor, line.currency.exponent, 1)
+            name = SealedKind(line.balance_shop_id, line.currency.code, read.stage, line.type)
+            line_total = SealedSum(line.amount.minor, line.currency.exponent, 1)
             totals[name] = line_total.plus(totals.get(name))
         return cls(key, version_id, len(body), digest, totals)
 
@@ -108,7 +108,7 @@ class MerchantTotals:
     """The totals of one merchant over all manifests so far."""
 
     objects: int = 0
-    totals: Totals = field(default_factory=dict)
+    totals: SealedSums = field(default_factory=dict)
 
     def add(self, sealed: SealedObject) -> None:
         self.objects += 1
@@ -255,7 +255,7 @@ def _blinded(document: Mapping[str, Any], number: int, blinding: bytes) -> bytes
 
 def _total_leaves(merchants: Mapping[str, MerchantTotals]) -> list[dict[str, Any]]:
     """Leaves with the totals of the whole log by currency, stage and type."""
-    totals: dict[tuple[str, str, str], Total] = {}
+    totals: dict[tuple[str, str, str], SealedSum] = {}
     for merchant in merchants.values():
         for key, total in merchant.totals.items():
             name = (key.currency, key.stage, key.type)
@@ -283,18 +283,18 @@ def _merchant_leaves(merchants: Mapping[str, MerchantTotals]) -> list[dict[str, 
     ]
 
 
-def _written(totals: Totals) -> list[list[str | int]]:
+def _written(totals: SealedSums) -> list[list[str | int]]:
     return [
         [*key, at_full_scale(total.minor, total.exponent), total.lines]
         for key, total in sorted(totals.items())
     ]
 
 
-def _read(sums: Sequence[Sequence[Any]]) -> Totals:
+def _read(sums: Sequence[Sequence[Any]]) -> SealedSums:
     totals = {}
     for *key, amount, lines in sums:
         whole, _, fraction = amount.partition(".")
-        totals[SumKey(*key)] = Total(int(whole + fraction), len(fraction), lines)
+        totals[SealedKind(*key)] = SealedSum(int(whole + fraction), len(fraction), lines)
     return totals
 
 

@@ -12,7 +12,6 @@ from beancount import loader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.logs import objects_of, segments
 from falcon_balances.audit.dialects import Beancount, Hledger
 from falcon_balances.audit.findings import Finding
 from falcon_balances.audit.journals import write_journal
@@ -22,6 +21,7 @@ from falcon_balances.domain.accounts import BOOKED, OF_MERCHANTS, Account, Booke
 from falcon_balances.domain.available import Agreement, agreement
 from falcon_balances.domain.log_format import expected_uuids
 from falcon_balances.domain.operations import TYPES_BY_STAGE, OperationType, Stage
+from generated.logs import objects_of, segments
 from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog
 from tests.audit.sealed import objects

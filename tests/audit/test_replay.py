@@ -8,21 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.logs import objects_of, write
-from falcon_balances.audit import log_lines, log_objects, sums
+from falcon_balances.audit import log_folder, log_lines, sums
 from falcon_balances.audit import replay as replaying
 from falcon_balances.audit.balances import balances_of
 from falcon_balances.audit.findings import Finding
-from falcon_balances.audit.log_objects import LogFolder, ObjectBatch, Selection
+from falcon_balances.audit.log_folder import LogFolder
+from falcon_balances.audit.log_objects import ObjectBatch, Selection
 from falcon_balances.audit.repeats import SeenHashes
 from falcon_balances.audit.replay import replay
-from falcon_balances.audit.standings import BalanceId
+from falcon_balances.audit.standing_rows import BalanceId
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.log_format import csv_body, expected_uuids
 from falcon_balances.domain.log_grammar import HEADER
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import Segment, Stage
+from generated.logs import objects_of, write
 from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog, Objects
 from tests.builders import claim_of, confirmed, context_of, fee_of, marketplace, reconciled
@@ -280,7 +281,7 @@ def test_large_objects_are_read_whole_and_what_is_too_large_is_foreign(tmp_path,
     root = write({KEY: csv_body(replace(segment, lines=tuple(lines))).encode()}, tmp_path / "log")
     replayed = replay(LogFolder(root), EVERYTHING)
     assert (replayed.lines, replayed.findings) == (320, [])
-    monkeypatch.setattr(log_objects, "_OBJECT_BYTES_MAX", 1_000)
+    monkeypatch.setattr(log_folder, "OBJECT_BYTES_MAX", 1_000)
     assert replay(LogFolder(root), EVERYTHING).findings == [
         Finding(KEY, "foreign", "cannot be read: larger than a log object can be")
     ]
@@ -420,7 +421,7 @@ def test_a_folder_that_cannot_be_read_or_is_a_link_is_named(tmp_path, merchant_i
 
 def test_many_bytes_of_one_day_are_not_held_at_once(tmp_path, monkeypatch):
     log = objects_of(CAPTURE)
-    monkeypatch.setattr(log_objects, "_BATCH_BYTES", 10)
+    monkeypatch.setattr(log_folder, "_BATCH_BYTES", 10)
     day = {KEY.replace("673d679f", f"{n:08x}"): log[KEY] for n in range(5)}
     batches = list(LogFolder(write(day, tmp_path / "log")).batches(EVERYTHING))
     assert [isinstance(each, ObjectBatch) and len(each.names) for each in batches] == [1] * 5

@@ -4,12 +4,12 @@ from datetime import date
 
 from hypothesis import given
 
-from bench.logs import objects_of
 from falcon_balances.audit.findings import Finding
 from falcon_balances.audit.settlements import operations_in
 from falcon_balances.domain.bank_statement_lines import Period
 from falcon_balances.domain.operations import PSP_STAGES, Stage
 from falcon_balances.domain.reconciliation import logged_operations
+from generated.logs import objects_of
 from tests.audit.logs import MemoryLog
 from tests.audit.sealed import objects
 from tests.strategies import few, journals

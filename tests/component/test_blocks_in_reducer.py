@@ -14,6 +14,7 @@ from falcon_balances.domain.payouts import payout_block
 from falcon_balances.domain.refund_authorization import Seen, authorization_writes
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters
+from inprocess.aws import BALANCES_TABLE
 from lambdas.reducer.counting import ATTEMPTS
 from lambdas.systems_api.blocking import request_block
 from tests.builders import (
@@ -36,7 +37,7 @@ from tests.component.counting_blocks import (
     traced_refund,
     withdrawal,
 )
-from tests.component.world import ARRIVED_AT, BALANCES_TABLE, utc
+from tests.component.world import ARRIVED_AT, utc
 
 
 @pytest.fixture

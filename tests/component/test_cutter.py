@@ -6,8 +6,9 @@ import pytest
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.domain.errors import TransientError
+from inprocess.aws import STREAM
 from lambdas.cutter import handler as cutter
-from tests.component.world import STREAM, event_file, lambda_context, utc
+from tests.component.world import event_file, lambda_context, utc
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
 

@@ -73,7 +73,7 @@ def replay_log(log: str | None, env: str, selection: "Selection", before: str | 
 
 def _replay_exported(path: Path, selection: "Selection", before: str | None) -> "Replayed":
     from falcon_balances.audit.exported import replay_exported  # noqa: PLC0415 - Arrow
-    from falcon_balances.audit.exported_files import NotExportedError  # noqa: PLC0415
+    from falcon_balances.audit.exported_blocks import NotExportedError  # noqa: PLC0415
 
     try:
         with output.progress("lines", None) as advance:

@@ -25,8 +25,9 @@ from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryEventClaims, MemoryPayoutClaims
+from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE
 from tests.builders import RECEIVED_AT, claim_of
-from tests.component.world import BALANCES_TABLE, CLAIMS_TABLE, utc
+from tests.component.world import utc
 
 NOW = utc("2026-11-20T10:20:00")
 LATER = NOW + timedelta(hours=1)
