@@ -36,17 +36,13 @@ _KEY = re.compile(rf"{FOLDER}([0-9]{{8}})\.jsonl\Z")
 _SIGNATURE = re.compile(
     rb'\{"algorithm":"%s","signature":"([A-Za-z0-9+/]{4,96}={0,2})"\}\Z' % ALGORITHM.encode()
 )
-# No amount of the log comes near this. Python refuses to print numbers of more than 4,300 digits:
-# sums of such amounts never have so many.
+# No amount of the log comes near this, so sums never have more digits than Python prints (4,300).
 _MINOR_MAX: Final = 10**19
 
 
 @dataclass(frozen=True, slots=True)
 class SealedObject:
-    """One version of one key, with the sums of its lines.
-
-    `flaw`: why it could not be read as a log object; a flawed object has no sums.
-    """
+    """One version of one key, with the sums of its lines; none if it has a `flaw`."""
 
     key: str
     version_id: str
@@ -171,7 +167,7 @@ class Manifest:
 def signed_head(manifest: bytes) -> tuple[bytes, bytes]:
     """The head's line and its signature (DER), to be verified before the rest is read.
 
-    Raises IntegrityError if the text does not begin like a manifest.
+    Raises IntegrityError if there is no signature.
     """
     head, _, rest = manifest.partition(b"\n")
     written = _SIGNATURE.match(rest.partition(b"\n")[0])

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from lambdas.balance_api import handler as balance_api
 from lambdas.systems_api import handler as systems
-from tests.component.world import event_file, lambda_context
+from tests.component.lambda_events import event_file, lambda_context
 
 MERCHANT: Final = "m-5553"
 CALLER: Final = "arn:aws:sts::123456789012:assumed-role/disputes/worker"

@@ -40,7 +40,8 @@ from tests.builders import (
 )
 from tests.builders import claim_of as claim_of_event
 from tests.component.conftest import no_wait
-from tests.component.world import ARRIVED_AT, utc
+from tests.component.lambda_events import ARRIVED_AT
+from tests.component.world import utc
 
 NOW = utc("2026-11-20T10:20:00")
 BALANCE = ItemKey("MERCHANT#m-5553", "BALANCE#bs-5553-eur#EUR")

@@ -41,7 +41,8 @@ from lambdas.systems_api import adapters as systems_adapters
 from lambdas.systems_api import handler as systems
 from tests.builders import RECEIVED_AT, Document, claim_of, cut_of, data_of, records_of
 from tests.component.api_calls import MERCHANT, get
-from tests.component.world import ENVIRONMENT, SHARD, utc
+from tests.component.lambda_events import SHARD
+from tests.component.world import ENVIRONMENT, utc
 
 SECOND: Final = timedelta(seconds=1)
 MINUTE: Final = timedelta(minutes=1)

@@ -37,7 +37,8 @@ from tests.component.counting_blocks import (
     traced_refund,
     withdrawal,
 )
-from tests.component.world import ARRIVED_AT, utc
+from tests.component.lambda_events import ARRIVED_AT
+from tests.component.world import utc
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from inprocess.aws import BALANCES_TABLE
 from lambdas.expirer import handler as expirer
 from lambdas.expirer.handler import expire_blocks
-from tests.component.world import lambda_context, utc
+from tests.component.lambda_events import lambda_context
+from tests.component.world import utc
 
 NOW = utc("2026-11-20T10:20:00")
 DUE = NOW + timedelta(hours=1)

@@ -20,7 +20,7 @@ from falcon_balances.domain.errors import IntegrityError, RejectionCode, Transie
 from inprocess.aws import CLAIMS_TABLE, LOG_BUCKET
 from lambdas.persister import handler as persister
 from tests.builders import claim_of, confirmed, context_of, fee_of, marketplace, records_of
-from tests.component.world import lambda_context
+from tests.component.lambda_events import lambda_context
 
 CLAIM = claim_of()
 [SEGMENT] = CLAIM.segments

@@ -14,7 +14,7 @@ from falcon_balances.domain.errors import RejectionCode, TransientError
 from inprocess.aws import CLAIMS_TABLE, STREAM
 from lambdas.publisher import handler as publisher
 from tests.builders import claim_of, confirmed, context_of, marketplace, records_of
-from tests.component.world import lambda_context
+from tests.component.lambda_events import lambda_context
 
 REFUSAL = Rejection(code=RejectionCode.ID_CONFLICT, reason="external_reference: known already")
 

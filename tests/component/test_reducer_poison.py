@@ -10,7 +10,7 @@ from falcon_balances.domain.identity import balance_operation_uuid
 from falcon_balances.domain.operations import OperationType, Stage
 from lambdas.reducer import handler as reducer
 from tests.builders import confirmed, context_of, cut_of, data_of, fee_of, record_of
-from tests.component.world import SHARD
+from tests.component.lambda_events import SHARD
 
 GOOD = data_of(record_of(confirmed(external_reference="good")))
 RECORD = record_of(confirmed(external_reference="bad"), context_of(fees=[fee_of()]))

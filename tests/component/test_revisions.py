@@ -1,6 +1,5 @@
 """Revisions through every function: the whole truth as it is now, after what it revises."""
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,51 +8,17 @@ import pytest
 from falcon_balances.domain.operations import Stage
 from lambdas.persister import handler as persister
 from lambdas.persister.deciding import WAIT_MAX
-from tests import builders
 from tests.builders import (
     SENT_AT,
     confirmed,
     context_of,
-    cut_of,
-    data_of,
-    fee_of,
     marketplace,
-    operation_id_of,
     raw,
     reconciled,
     shop,
 )
 from tests.component.conftest import forget_adapters
-from tests.component.world import SHARD
-
-WITH_FEE = context_of(fees=[fee_of()])
-OPERATION_ID = operation_id_of(confirmed())
-REVISED_AT = "2026-11-20T10:19:00Z"
-
-
-def revised(amount: str, revision: int = 2, **changes: Any) -> bytes:
-    said = {"amount": amount, "revision": revision, "revised_at": REVISED_AT}
-    return raw(confirmed(**said | changes))
-
-
-def traced(amount: str, revision: int = 2, **changes: Any) -> bytes:
-    said = {"amount": amount, "revision": revision, "revised_at": REVISED_AT}
-    return raw(reconciled(**said | changes))
-
-
-def figures(aws, local_merchant_id: str = "5553") -> dict[str, int]:
-    return {name: value for name, value in aws.balance(local_merchant_id).items() if value}
-
-
-def codes(aws) -> list[str]:
-    return [refused.code for refused in aws.quarantined()]
-
-
-def amounts(aws, key_ends_with: str) -> list[tuple[str, str]]:
-    """Type and amount of the lines of one log object."""
-    [body] = [body for key, body in aws.log().items() if key.endswith(key_ends_with)]
-    rows = [row.split(",") for row in body.splitlines()[1:]]
-    return [(row[4], row[2]) for row in rows]
+from tests.component.revising import REVISED_AT, WITH_FEE, amounts, codes, figures, revised, traced
 
 
 @pytest.fixture(autouse=True)
@@ -206,79 +171,6 @@ def test_a_revision_names_the_last_one_that_touched_its_merchant(aws):
     aws.drain()
     assert figures(aws, "a")["pending"] == 5000
     assert figures(aws, "b")["pending"] == 3000
-
-
-def record_of(aws, revision: int) -> bytes:
-    found: set[bytes] = {
-        data
-        for records in aws.stream().values()
-        for data in records
-        if json.loads(data).get("revision", 1) == revision
-    }
-    return found.pop()
-
-
-def test_a_revision_is_not_counted_before_what_it_revises(aws):
-    aws.load(WITH_FEE)
-    assert aws.dispatch(raw(confirmed()), revised("80.00")) == []
-    first, second = record_of(aws, 1), record_of(aws, 2)
-    cut = cut_of("2026-11-20T10:20:01Z", SHARD).model_dump_json().encode()
-    aws.reduce(second, cut)
-    assert (figures(aws), aws.as_of()) == ({}, None)
-    assert [refused.key.partition("/")[0] for refused in aws.quarantined()] == ["parked"]
-    # The rest of the shard goes on, but what is parked is not in: as_of stands still.
-    aws.reduce(first, cut)
-    assert (figures(aws)["confirmed"], aws.as_of()) == (9900, None)
-    # The event is sent again: its publisher brings both, in order.
-    aws.reduce(first, second, cut)
-    assert (figures(aws)["confirmed"], aws.as_of()) == (7920, "2026-11-20T10:20:01Z")
-    assert aws.stream_item("PARKED") == {}
-
-
-def test_a_revision_that_comes_again_behind_what_it_revises_is_counted(aws):
-    aws.load(WITH_FEE)
-    assert aws.dispatch(raw(confirmed()), revised("80.00")) == []
-    first, second = record_of(aws, 1), record_of(aws, 2)
-    aws.reduce(second, first, second)
-    assert figures(aws)["confirmed"] == 7920
-    assert aws.quarantined() == []
-
-
-def test_a_parked_record_is_met_again_whatever_it_was_linked_with(aws):
-    """Blocks and the other stage are looked up each time that a message is handled."""
-    aws.load(WITH_FEE)
-    assert aws.dispatch(raw(confirmed()), revised("80.00")) == []
-    first, second = record_of(aws, 1), json.loads(record_of(aws, 2))
-    contradiction = {"merchants": ["m-1", "m-2"], "is_open": False, "known": 3}
-    aws.reduce(json.dumps(second, separators=(",", ":")).encode())
-    assert len(aws.stream_item("PARKED")["records"]) == 1
-    again = json.dumps(second | {"contradiction": contradiction}, separators=(",", ":"))
-    aws.reduce(first, again.encode())
-    assert figures(aws)["confirmed"] == 7920
-    assert aws.stream_item("PARKED") == {}
-
-
-def test_what_builds_on_a_parked_revision_is_parked_with_it(aws):
-    aws.load(WITH_FEE)
-    assert aws.dispatch(raw(confirmed()), revised("80.00"), revised("70.00", 3)) == []
-    records = [record_of(aws, revision) for revision in (1, 2, 3)]
-    aws.reduce(records[1], records[2])
-    assert figures(aws) == {}
-    assert len(aws.stream_item("PARKED")["records"]) == 2
-    aws.reduce(*records)
-    assert figures(aws)["confirmed"] == 6930
-
-
-def test_a_record_of_a_newer_version_is_parked_and_the_rest_counted(aws):
-    aws.load(WITH_FEE)
-    assert aws.dispatch(raw(confirmed())) == []
-    record = record_of(aws, 1)
-    another = data_of(builders.record_of(confirmed(external_reference="order-2")))
-    newer = another.replace(b'"schema_version":"1"', b'"schema_version":"2"', 1)
-    cut = cut_of("2026-11-20T10:20:01Z", SHARD).model_dump_json().encode()
-    aws.reduce(newer, record, cut)
-    assert (figures(aws)["confirmed"], aws.as_of()) == (9900, None)
-    assert [refused.key.partition("/")[0] for refused in aws.quarantined()] == ["parked"]
 
 
 def test_a_revision_can_be_traced_before_its_first_is_counted_elsewhere(aws, reconcile):

@@ -21,7 +21,7 @@ from tests.builders import (
     reconciled,
     shop,
 )
-from tests.component.world import lambda_context
+from tests.component.lambda_events import lambda_context
 
 WITH_FEE = context_of(fees=[fee_of("1.00")])
 FREE_SINCE_JUNE = context_of(effective_from="2026-06-01T00:00:00Z")

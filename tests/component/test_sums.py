@@ -23,7 +23,8 @@ from tests.builders import (
     shop,
 )
 from tests.component.conftest import aws_world, forget_adapters
-from tests.component.world import SHARD, AwsWorld, utc
+from tests.component.lambda_events import SHARD
+from tests.component.world import AwsWorld, utc
 
 MERCHANTS = ["m-5553", "m-market", "m-a", "m-b"]
 CONTEXTS = (

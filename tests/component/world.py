@@ -5,13 +5,9 @@ JSON from one handler to the next. Everything else is read back from AWS, as an 
 """
 
 import json
-from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator
-from copy import deepcopy
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from falcon_balances.adapters.aws import client
@@ -19,7 +15,6 @@ from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.adapters.stage_ports import Executions
 from falcon_balances.contracts.execution import ExecutionResult, SplitterInput
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.merchant_context import ContextKey, MerchantContext, merchants_of
 from inprocess.aws import (
     BALANCES_TABLE,
@@ -38,10 +33,13 @@ from lambdas.publisher import handler as publisher
 from lambdas.reducer import handler as reducer
 from lambdas.splitter import handler as splitter
 from tests.builders import SENT_AT, histories_of
-
-EVENTS = Path(__file__).parent / "events"
-ARRIVED_AT = parse_rfc3339("2026-11-20T10:20:01Z")
-SHARD = "shardId-000000000000"
+from tests.component.lambda_events import (
+    ARRIVED_AT,
+    SHARD,
+    kinesis_event,
+    lambda_context,
+    sqs_event,
+)
 
 QUEUE = "confirmed"
 QUEUES = {QUEUE: (QUEUE, f"{QUEUE}-dead"), "payout": ("payout", "payout-dead")}
@@ -63,50 +61,6 @@ ENVIRONMENT = {
     "BALANCES_TABLE": BALANCES_TABLE,
     "STREAM": STREAM,
 }
-
-
-def lambda_context(seconds_left: float = 300) -> Any:
-    """As little of a Lambda context as the functions look at."""
-    return SimpleNamespace(
-        function_name="test",
-        aws_request_id="request-1",
-        get_remaining_time_in_millis=lambda: int(seconds_left * 1000),
-    )
-
-
-def event_file(name: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((EVENTS / name).read_text())
-    return document
-
-
-def sqs_event(bodies: Iterable[bytes], sent_at: datetime = SENT_AT) -> dict[str, Any]:
-    """A batch of messages `message-0`, `message-1`, …"""
-    template = event_file("sqs.json")
-    records = []
-    for n, body in enumerate(bodies):
-        record = deepcopy(template) | {
-            "messageId": f"message-{n}",
-            "body": body.decode("utf-8", "surrogatepass"),
-        }
-        record["attributes"]["SentTimestamp"] = str(int(sent_at.timestamp()) * 1000 + 123)
-        records.append(record)
-    return {"Records": records}
-
-
-def kinesis_event(
-    records: Iterable[tuple[bytes, datetime]], shard_id: str = SHARD
-) -> dict[str, Any]:
-    """A batch of records, each with the time of its arrival."""
-    template = event_file("kinesis.json")
-    built = []
-    for data, arrived_at in records:
-        record = deepcopy(template) | {"eventID": f"{shard_id}:4959033827149025660855969253836157"}
-        record["kinesis"] |= {
-            "data": b64encode(data).decode(),
-            "approximateArrivalTimestamp": arrived_at.timestamp(),
-        }
-        built.append(record)
-    return {"Records": built}
 
 
 class InProcessExecutions:

@@ -14,7 +14,8 @@ from inprocess.aws import BALANCES_TABLE
 from lambdas.balance_api import handler as balance_api
 from tests.builders import confirmed, context_of, data_of, fee_of, reconciled, record_of, shop
 from tests.component.api_calls import NOT_FOUND
-from tests.component.world import event_file, lambda_context, utc
+from tests.component.lambda_events import event_file, lambda_context
+from tests.component.world import utc
 
 PATH = "/v1/merchants/m-5553/balances"
 WITH_FEE = context_of(fees=[fee_of("1.00")])

@@ -24,8 +24,9 @@ from tests.component.api_calls import (
     token_of,
 )
 from tests.component.balance_api.asking import ID, METHODS, READS, is_well_mannered, quoted
+from tests.component.lambda_events import lambda_context
 from tests.component.ledger import Ledger
-from tests.component.world import lambda_context, utc
+from tests.component.world import utc
 
 
 @pytest.mark.parametrize("path", READS)

@@ -38,9 +38,10 @@ from tests.component.api_calls import (
     token_of,
 )
 from tests.component.balance_api.crowd import METHODS, READS, capture_of, path_of, query_of
+from tests.component.lambda_events import SHARD
 from tests.component.ledger import adjustment, any_claim_of, id_of, payout, payout_return
 from tests.component.spying import Asked, Key, asked_of_aws
-from tests.component.world import SHARD, utc
+from tests.component.world import utc
 
 # One id is the beginning of the next, so that a prefix that is too short would be seen.
 NEIGHBOURS: Final = ["m-5", "m-55", "m-5553"]

@@ -30,9 +30,7 @@ from tests.component.balance_api.crowd import (
     path_of,
     query_of,
 )
-from tests.component.world import (
-    lambda_context,
-)
+from tests.component.lambda_events import lambda_context
 
 
 @pytest.fixture

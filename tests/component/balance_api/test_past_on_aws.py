@@ -25,11 +25,12 @@ from tests.builders import (
 )
 from tests.component.api_calls import MERCHANT, get, pages
 from tests.component.balance_api.trading import CONTEXTS, statement_pages, trade
+from tests.component.lambda_events import SHARD
 from tests.component.ledger import (
     MINUTE,
     Ledger,
 )
-from tests.component.world import SHARD, AwsWorld, utc
+from tests.component.world import AwsWorld, utc
 
 ASKED: list[tuple[str, dict[str, object]]] = [
     ("/balances", {}),

@@ -15,6 +15,7 @@ from tests.builders import (
 )
 from tests.component.api_calls import get
 from tests.component.balance_api.trading import CONTEXTS, Trade, counted_lines
+from tests.component.lambda_events import SHARD
 from tests.component.ledger import (
     MINUTE,
     QUARTER,
@@ -23,10 +24,7 @@ from tests.component.ledger import (
     id_of,
     live_figures,
 )
-from tests.component.world import (
-    SHARD,
-    utc,
-)
+from tests.component.world import utc
 
 
 def test_while_the_reducer_is_held_as_of_stands_still_and_says_so(ledger):

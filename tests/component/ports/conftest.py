@@ -14,16 +14,19 @@ from falcon_balances.adapters.directory_ports import MerchantDirectory
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
+from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
 from falcon_balances.adapters.ports import (
     BalanceStore,
     BalanceStream,
     EventClaims,
     MerchantReads,
+    PayoutClaims,
     TransactionLog,
 )
 from falcon_balances.adapters.quarantine import S3Quarantine
 from falcon_balances.adapters.stage_ports import Quarantine
 from falcon_balances.adapters.transaction_log import S3TransactionLog
+from falcon_balances.domain.blocks import block_writes
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
@@ -31,6 +34,7 @@ from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from falcon_balances.fakes.storage import (
     MemoryEventClaims,
     MemoryMerchantDirectory,
+    MemoryPayoutClaims,
     MemoryQuarantine,
     MemoryTransactionLog,
 )
@@ -43,6 +47,7 @@ from inprocess.aws import (
     QUARANTINE_BUCKET,
     STREAM,
 )
+from tests.component.ports.claimed_payouts import BLOCK, CLAIM, give
 from tests.component.ports.tables import Tables
 from tests.component.world import AwsWorld, Refused
 
@@ -193,3 +198,21 @@ def tables(world, store: ReadableStore, claims: EventClaims) -> Tables:
 @pytest.fixture
 def reads(tables: Tables) -> MerchantReads:
     return tables.reads("m-1")
+
+
+@pytest.fixture
+def payouts(world: AwsWorld | None, claims: EventClaims, store: ReadableStore) -> PayoutClaims:
+    """Over the same claims and balances as the ports of the other fixtures."""
+    if world:
+        return DynamoPayoutClaims(client("dynamodb"), CLAIMS_TABLE, BALANCES_TABLE)
+    assert isinstance(claims, MemoryEventClaims)
+    assert isinstance(store.port, MemoryBalanceStore)
+    return MemoryPayoutClaims(claims, store.port)
+
+
+@pytest.fixture
+def paying(payouts: PayoutClaims, store: ReadableStore) -> PayoutClaims:
+    """Of 100.00, 40.00 are decided to be paid out."""
+    give(store)
+    assert payouts.decide(CLAIM, block_writes(BLOCK)) is None
+    return payouts

@@ -1,8 +1,7 @@
 """Payouts' claims, in memory and in DynamoDB: claim, block and balance at once or not at all."""
 
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -10,103 +9,31 @@ from botocore.stub import Stubber
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
-from falcon_balances.adapters.ports import ConditionFailed, PayoutClaims, TryAgain
-from falcon_balances.contracts.claims import ClaimV1
-from falcon_balances.contracts.staged_operations import parse_document
+from falcon_balances.adapters.ports import ConditionFailed, TryAgain
 from falcon_balances.domain.blocks import Block, BlockStatus, block_writes
-from falcon_balances.domain.direct_operations import PayoutRequest, PayoutReturn
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payout_states import PayoutState
-from falcon_balances.domain.payouts import giving_up, payout_block, withdrawal_of
-from falcon_balances.domain.splitting import split_direct
-from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.payouts import giving_up
 from falcon_balances.domain.table_writes import AddCounters
-from falcon_balances.fakes.balance_store import MemoryBalanceStore
-from falcon_balances.fakes.storage import MemoryEventClaims, MemoryPayoutClaims
 from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE
-from tests.builders import RECEIVED_AT, claim_of
-from tests.component.world import utc
-
-NOW = utc("2026-11-20T10:20:00")
-LATER = NOW + timedelta(hours=1)
-MERCHANT = Merchant(frozenset({("bs-1", "EUR")}))
-BALANCE = ItemKey("MERCHANT#m-1", "BALANCE#bs-1#EUR")
-HAD = {"available": 10000, "confirmed": 10000}
-GAVE = {"available": 6000, "confirmed": 10000, "blocked": 4000}
-
-
-def requested(payout_id: str = "payout-1", amount: str = "40.00") -> PayoutRequest:
-    document = {
-        "schema_version": "1",
-        "payout_id": payout_id,
-        "merchant_id": "m-1",
-        "balance_shop_id": "bs-1",
-        "amount": amount,
-        "currency": "EUR",
-        "requested_at": "2026-11-20T10:15:00Z",
-    }
-    parsed = parse_document(document, Stage.PAYOUT)
-    assert isinstance(parsed, PayoutRequest)
-    return parsed
-
-
-RETURNED: Final = {
-    "schema_version": "1",
-    "type": "return",
-    "payout_id": "payout-1",
-    "merchant_id": "m-1",
-    "balance_shop_id": "bs-1",
-    "currency": "EUR",
-    "returned_at": "2026-11-21T10:15:00Z",
-    "bank_reference": "bank-1",
-}
-
-
-def return_of(minor: int, return_id: str | None) -> ClaimV1:
-    named = {} if return_id is None else {"return_id": return_id}
-    document = RETURNED | named | {"amount": f"{minor // 100}.{minor % 100:02d}"}
-    operation = parse_document(document, Stage.PAYOUT)
-    assert isinstance(operation, PayoutReturn)
-    return ClaimV1.of(operation, RECEIVED_AT, split_direct(operation, MERCHANT))
-
-
-def decided(request: PayoutRequest) -> tuple[ClaimV1, Block]:
-    event = withdrawal_of(request, request.amount.minor)
-    claim = ClaimV1.of(request, RECEIVED_AT, event, PayoutState.DECIDED)
-    return claim, payout_block(request, request.amount.minor, NOW)
-
-
-CLAIM, BLOCK = decided(requested())
-ID = CLAIM.falcon_operation_id
-GIVING_UP = giving_up(BLOCK, LATER, "anna")
-
-
-@pytest.fixture
-def payouts(world, claims, store) -> PayoutClaims:
-    """Over the same claims and balances as the ports of the other fixtures."""
-    if world:
-        return DynamoPayoutClaims(client("dynamodb"), CLAIMS_TABLE, BALANCES_TABLE)
-    assert isinstance(claims, MemoryEventClaims)
-    assert isinstance(store.port, MemoryBalanceStore)
-    return MemoryPayoutClaims(claims, store.port)
-
-
-@pytest.fixture
-def paying(payouts, store):
-    """Of 100.00, 40.00 are decided to be paid out."""
-    give(store)
-    assert payouts.decide(CLAIM, block_writes(BLOCK)) is None
-    return payouts
-
-
-def give(store, **counters: int) -> None:
-    assert not store.port.transact([AddCounters(BALANCE, counters or HAD)])
-
-
-def failed(outcomes) -> list[bool]:
-    return [isinstance(outcome, ConditionFailed) for outcome in outcomes]
+from tests.builders import claim_of
+from tests.component.ports.claimed_payouts import (
+    BALANCE,
+    BLOCK,
+    CLAIM,
+    GAVE,
+    GIVING_UP,
+    HAD,
+    ID,
+    NOW,
+    STEPS,
+    back,
+    decided,
+    failed,
+    give,
+    requested,
+)
 
 
 def test_claim_block_and_balance_are_written_together(paying, store):
@@ -193,9 +120,6 @@ def test_claims_of_other_stages_lie_beside_those_of_payouts(paying, claims):
     assert claims.find(ID, Stage.PAYOUT) == CLAIM
 
 
-STEPS = [("decided", "logging"), ("logging", "paid")]
-
-
 def test_a_payout_moves_on_from_state_to_state_and_stays_what_it_is(paying, store):
     for source, target in STEPS:
         assert not paying.move(ID, source, target)
@@ -260,87 +184,6 @@ def test_a_claim_that_has_no_state_cannot_move(payouts):
     payouts.claim(stateless)
     assert list(payouts.move(ID, "decided", "logging")) == [ConditionFailed({})]
     assert payouts.find(ID, Stage.PAYOUT) == stateless
-
-
-PAID = 4000
-
-
-@pytest.fixture
-def paid(paying):
-    for source, target in STEPS:
-        paying.move(ID, source, target)
-    return paying
-
-
-def back(payouts: PayoutClaims, minor: int, return_id: str | None = None) -> Any:
-    return payouts.claim_return(return_of(minor, return_id), ID, minor, PAID)
-
-
-def come_back(payouts: PayoutClaims) -> tuple[int | None, int]:
-    claim = payouts.find(ID, Stage.PAYOUT)
-    assert claim is not None
-    return claim.returned, len(claim.returned_by)
-
-
-def test_a_return_is_claimed_and_added_to_its_payout_together(paid):
-    assert back(paid, 1500) is None
-    assert back(paid, 2500, "r-2") is None
-    first, second = return_of(1500, None), return_of(2500, "r-2")
-    ids = (first.falcon_operation_id, second.falcon_operation_id)
-    now = {"state": "paid", "returned": 4000, "returned_by": ids}
-    assert paid.find(ID, Stage.PAYOUT) == CLAIM.model_copy(update=now)
-    assert paid.find(ids[1], Stage.PAYOUT) == second
-
-
-@pytest.mark.parametrize("second", [1500, 1, 4001])
-def test_a_return_that_is_there_is_answered_and_nothing_is_added(paid, second):
-    back(paid, 1500)
-    back(paid, 2500, "r-2")
-    assert back(paid, second) == return_of(1500, None)
-    assert come_back(paid) == (4000, 2)
-
-
-@pytest.mark.parametrize(("first", "second"), [(4000, 1), (1, 4000), (2001, 2000), (0, 4001)])
-def test_what_would_be_more_than_was_paid_is_neither_claimed_nor_added(paid, first, second):
-    if first:
-        back(paid, first)
-    assert failed([back(paid, second, "r-2")]) == [True]
-    assert paid.find(return_of(second, "r-2").falcon_operation_id, Stage.PAYOUT) is None
-    assert come_back(paid) == (first, bool(first))
-
-
-@pytest.mark.parametrize("steps", [0, 1], ids=["decided", "logging"])
-def test_what_is_not_paid_cannot_come_back(paying, steps):
-    for source, target in STEPS[:steps]:
-        paying.move(ID, source, target)
-    assert failed([back(paying, 1)]) == [True]
-    assert come_back(paying) == (0, 0)
-
-
-def test_of_a_payout_that_is_not_there_nothing_comes_back(payouts):
-    assert failed([back(payouts, 1)]) == [True]
-
-
-def with_return_answer(*reasons: str) -> Any:
-    aws = client("dynamodb")
-    with Stubber(aws) as stubber:
-        said = {"CancellationReasons": [{"Code": reason} for reason in reasons]}
-        code = "TransactionCanceledException"
-        stubber.add_client_error("transact_write_items", code, modeled_fields=said)
-        return back(DynamoPayoutClaims(aws, CLAIMS_TABLE, BALANCES_TABLE), 1)
-
-
-@pytest.mark.parametrize(
-    "reasons",
-    [
-        ("TransactionConflict", "None"),
-        ("None", "TransactionConflict"),
-        # The same return, a moment earlier: it may be what has used up what was left.
-        ("TransactionConflict", "ConditionalCheckFailed"),
-    ],
-)
-def test_a_return_that_meets_others_is_told_to_try_again(reasons):
-    assert with_return_answer(*reasons) == TryAgain()
 
 
 CALLS: dict[str, Callable[[DynamoPayoutClaims], Any]] = {

@@ -12,11 +12,8 @@ from tests.builders import (
     shop,
 )
 from tests.component.api_calls import REQUEST_ID
-from tests.component.world import (
-    event_file,
-    lambda_context,
-    utc,
-)
+from tests.component.lambda_events import event_file, lambda_context
+from tests.component.world import utc
 
 ROOT = "/v1/systems/merchants/m-5553"
 BLOCKS, AUTHORIZATIONS = f"{ROOT}/blocks", f"{ROOT}/refund-authorizations"

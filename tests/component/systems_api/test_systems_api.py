@@ -12,6 +12,7 @@ from tests.builders import (
     operation_id_of,
 )
 from tests.component.api_calls import NOT_FOUND, PROBLEM
+from tests.component.lambda_events import event_file, lambda_context
 from tests.component.systems_api.requests import (
     AUTHORIZATION,
     AUTHORIZATIONS,
@@ -26,7 +27,7 @@ from tests.component.systems_api.requests import (
     money,
     request,
 )
-from tests.component.world import event_file, lambda_context, utc
+from tests.component.world import utc
 
 
 def test_balances_are_answered_as_the_merchant_s_own_api_does(world):

@@ -6,7 +6,7 @@ from tests.property.faults.fault import Fault
 CUTTING = ("tests/component/test_reducer_cuts.py",)
 # Two reducers at one operation, each with another segment of it: records in order never bring that.
 COUNTING = ("tests/component/test_reducer_standings.py",)
-REVISING = ("tests/component/test_revisions.py",)
+REVISING = ("tests/component/test_revisions_parked.py",)
 
 COUNTING_FAULTS = (
     Fault(

@@ -9,8 +9,8 @@ from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.domain.operations import Stage
 from tests.builders import confirmed, reconciled
+from tests.unit.contracts.direct_messages import ADJUSTMENT, REQUEST, RETURN
 from tests.unit.contracts.messages import SENT_AT, code_of, message
-from tests.unit.contracts.test_direct_operations import ADJUSTMENT, REQUEST, RETURN
 
 LEFT = "RON"
 

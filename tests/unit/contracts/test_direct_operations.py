@@ -4,63 +4,28 @@ The reasons are written out in full, so that none can ever hold a value.
 """
 
 from itertools import combinations
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from falcon_balances.contracts.staged_operations import parse_document, parse_message
-from falcon_balances.domain.direct_operations import Adjustment, DirectOperation, PayoutRequest
+from falcon_balances.contracts.staged_operations import parse_message
+from falcon_balances.domain.direct_operations import Adjustment, PayoutRequest
 from falcon_balances.domain.errors import RejectedOperation
-from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import Stage
-from tests.unit.contracts.messages import ABSENT, SENT_AT, Document, code_of, message, rejection
-
-BALANCE: Final[Document] = {
-    "schema_version": "1",
-    "merchant_id": "m-100",
-    "balance_shop_id": "bs-100",
-    "amount": "40.00",
-    "currency": "EUR",
-}
-REQUEST: Final = BALANCE | {"payout_id": "payout-1", "requested_at": "2026-11-20T10:15:30Z"}
-RETURN: Final = BALANCE | {
-    "type": "return",
-    "payout_id": "payout-1",
-    "returned_at": "2026-11-20T10:15:30Z",
-    "bank_reference": "bank-1",
-}
-ADJUSTMENT: Final = BALANCE | {
-    "adjustment_id": "adjustment-1",
-    "direction": "debit",
-    "adjusted_at": "2026-11-20T10:15:30Z",
-    "reason_code": "double_booking",
-    "reason": "A fee was charged twice (ticket 17)",
-    "requested_by": "anna",
-}
-STAGES: Final = {"request": Stage.PAYOUT, "return": Stage.PAYOUT, "adjustment": Stage.ADJUSTMENT}
-BASES: Final = {"request": REQUEST, "return": RETURN, "adjustment": ADJUSTMENT}
-DATES: Final = {"request": "requested_at", "return": "returned_at", "adjustment": "adjusted_at"}
-OPERATION_ID: Final = "0b5d2a3c-1111-5222-8333-444455556666"
-OF_EVERY_KIND = pytest.mark.parametrize("kind", BASES)
-FORMAT: Final = "does not match the required format"
-ID: Final = (
-    f"{FORMAT}: 1 to 64 letters, digits, dots, colons, underscores or dashes, "
-    "the first a letter or a digit"
+from tests.unit.contracts.direct_messages import (
+    ADJUSTMENT,
+    AMOUNT,
+    BASES,
+    FORMAT,
+    ID,
+    OF_EVERY_KIND,
+    OPERATION_ID,
+    REQUEST,
+    RETURN,
+    parsed,
+    refusal,
 )
-AMOUNT: Final = "up to 15 digits, optionally with a point and decimals, such as 100.00"
-
-
-def refusal(kind: str, **changes: Any) -> tuple[str, str] | None:
-    """Code and reason; None if the message is accepted."""
-    rejected = rejection(message(BASES[kind], **changes), STAGES[kind])
-    return None if rejected is None else (str(rejected.code), rejected.reason)
-
-
-def parsed(kind: str, **changes: Any) -> DirectOperation:
-    body = message(BASES[kind], **changes)
-    operation = parse_message(body, STAGES[kind], mode="test", sent_at=SENT_AT)
-    assert isinstance(operation, DirectOperation)
-    return operation
+from tests.unit.contracts.messages import ABSENT, SENT_AT, code_of, message
 
 
 @OF_EVERY_KIND
@@ -296,74 +261,6 @@ def test_a_reason_in_any_script_is_text(reason):
     assert refusal("adjustment", reason=reason) is None
 
 
-@OF_EVERY_KIND
-@pytest.mark.parametrize(
-    ("date", "read"),
-    [
-        ("2026-11-20T10:30:30Z", "2026-11-20T10:30:30Z"),
-        ("2026-11-20T10:30:30.999999Z", "2026-11-20T10:30:30Z"),
-        ("2026-11-20T12:30:30+02:00", "2026-11-20T10:30:30Z"),
-        ("2000-01-01t00:00:00z", "2000-01-01T00:00:00Z"),
-    ],
-)
-def test_a_date_is_up_to_15_minutes_after_the_message_was_sent_or_old(kind, date, read):
-    assert rfc3339(parsed(kind, **{DATES[kind]: date}).booked_at) == read
-
-
-@OF_EVERY_KIND
-@pytest.mark.parametrize(
-    "date", ["2026-11-20T10:30:31Z", "2026-11-20T10:30:30-00:01", "9999-12-31T23:59:59Z"]
-)
-def test_a_date_in_the_future_is_refused(kind, date):
-    why = f"{DATES[kind]}: must not be later than 15 minutes after the message was sent"
-    assert refusal(kind, **{DATES[kind]: date}) == ("E_FUTURE", why)
-
-
-@OF_EVERY_KIND
-@pytest.mark.parametrize(
-    "date", ["", "yesterday", "2026-11-20", "2026-11-20T10:15:30", "2026-02-29T10:15:30Z"]
-)
-def test_a_date_is_rfc_3339_with_an_offset(kind, date):
-    why = f"{DATES[kind]}: must be an existing time in RFC 3339 with an offset"
-    assert refusal(kind, **{DATES[kind]: date}) == ("E_DATE", why)
-
-
-@pytest.mark.parametrize(
-    "until", ["2026-11-20T10:15:30Z", "2026-11-20T10:15:30.9Z", "2999-01-01T00:00:00Z"]
-)
-def test_a_request_may_be_valid_until_any_time_that_is_not_before_it(until):
-    operation = parsed("request", valid_until=until)
-    assert isinstance(operation, PayoutRequest)
-    assert operation.valid_until is not None
-    assert rfc3339(operation.valid_until) == until.replace(".9", "")
-
-
-@pytest.mark.parametrize(
-    ("until", "why"),
-    [
-        ("2026-11-20T10:15:29Z", "valid_until: must not be before requested_at"),
-        ("2026-11-20T10:15:30+02:00", "valid_until: must not be before requested_at"),
-        (
-            "",
-            "valid_until: must be an existing time in RFC 3339 with an offset",
-        ),
-        (
-            "2026-11-21",
-            "valid_until: must be an existing time in RFC 3339 with an offset",
-        ),
-    ],
-)
-def test_a_request_is_not_valid_until_before_it_was_made(until, why):
-    assert refusal("request", valid_until=until) == ("E_DATE", why)
-
-
-def test_that_it_is_valid_until_before_itself_is_told_before_a_date_in_the_future():
-    said = refusal(
-        "request", requested_at="2999-01-01T00:00:00Z", valid_until="2998-01-01T00:00:00Z"
-    )
-    assert said == ("E_DATE", "valid_until: must not be before requested_at")
-
-
 @pytest.mark.parametrize("mode", ["prod", "TEST", "", "test\n"])
 def test_a_mode_is_test_or_live(mode):
     assert refusal("request", mode=mode) == ("E_MODE", "mode: must be test or live")
@@ -377,14 +274,6 @@ def test_a_payout_of_the_other_mode_is_refused():
         RejectedOperation, match=r"^E_MODE: mode: this environment accepts live only$"
     ):
         parse_message(body, Stage.PAYOUT, mode="live", sent_at=SENT_AT)
-
-
-@OF_EVERY_KIND
-def test_a_file_checked_without_a_time_of_sending_may_hold_any_date(kind):
-    document = BASES[kind] | {DATES[kind]: "2999-01-01T00:00:00Z"}
-    operation = parse_document(document, STAGES[kind])
-    assert isinstance(operation, DirectOperation)
-    assert operation.booked_at.year == 2999
 
 
 BROKEN: Final = {
