@@ -16,24 +16,22 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, Final
 
-from bench import events
-from bench.environment import BatchSizes, inherited
-from bench.results import Bound, Column, Result, Row
+from bench.environment import batch_sizes_of, inherited
+from bench.results import Result, reported
+from bench.timing import ratio
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.event_claims import DynamoEventClaims
-from falcon_balances.adapters.ports import LogObject, StreamEntry
+from falcon_balances.adapters.ports import StreamEntry
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.cli.embedded.home import Home
 from falcon_balances.cli.target import Target, local_target
-from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.staged_operations import parse_message
-from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.instants import quarter_of
-from falcon_balances.domain.operations import PspOperation
-from falcon_balances.domain.parts import ArrivedSegment, countable_parts
-from falcon_balances.domain.splitting import split
 from falcon_balances.domain.transactions import joined, transactions, writes_of
+from generated import events
+from inprocess.aws import create_bucket, create_table
+from inprocess.pure import claim_of, parts_of, persist_claim, records_of
 
 MESSAGES: Final = 500
 MERCHANTS: Final = 100
@@ -42,6 +40,16 @@ PER_S_MIN: Final = 30
 _FALCON: Final = Path(sys.executable).with_name("falcon")
 _COMMAND_TIMEOUT_S: Final = 300
 _NAME: Final = "falcon-bench"
+_EXPLANATION: Final = (
+    "The path begins with publishing and ends when all is counted and the queue is empty.",
+    "What it does besides those calls, on the same cores and in the same emulator:",
+    "- SNS takes each message and hands it to SQS; SQS gives ten at a time and deletes them;",
+    "- per ten messages a dispatcher, an Express execution and three functions are invoked, and",
+    "  each invocation carries the messages as JSON, under IAM checks;",
+    "- the event source mappings poll: the queue, and every second the stream for the reducer;",
+    "- the command that waits reads claims and marks meanwhile, every 0.3 s.",
+    "Against that it works on several batches at a time, which the bare loop does not.",
+)
 
 
 class Stack:
@@ -76,7 +84,8 @@ def stack_of_its_own() -> Iterator[tuple[Stack, Path]]:
         try:
             stack.falcon("local", "up", "--detach", "--port", str(_free_port()))
             merchants = Path(folder) / "merchants.jsonl"
-            merchants.write_text(_lines(events.context_documents(MERCHANTS)))
+            documents = events.context_documents(MERCHANTS)
+            merchants.write_text("".join(f"{json.dumps(each)}\n" for each in documents))
             stack.falcon("merchants", "load", str(merchants))
             yield stack, Path(folder)
         finally:
@@ -87,10 +96,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _lines(documents: Sequence[events.Document]) -> str:
-    return "".join(json.dumps(document) + "\n" for document in documents)
 
 
 def _send(stack: Stack, folder: Path, messages: Sequence[events.Message]) -> float:
@@ -107,139 +112,84 @@ def _send(stack: Stack, folder: Path, messages: Sequence[events.Message]) -> flo
 class BareLoop:
     """The calls of the path and nothing else, on resources that nothing else reads."""
 
-    def __init__(self, target: Target, sizes: BatchSizes) -> None:
-        self._sizes = sizes
-        self._create(target)
-        dynamodb = target.client("dynamodb")
-        self._claims = DynamoEventClaims(dynamodb, f"{_NAME}-claims")
-        self._store = DynamoBalanceStore(dynamodb, f"{_NAME}-balances")
-        self._log = S3TransactionLog(target.client("s3"), f"{_NAME}-log")
-        self._stream = KinesisBalanceStream(target.client("kinesis"), _NAME)
-
-    @staticmethod
-    def _create(target: Target) -> None:
-        keys = {"claims": ("falcon_operation_id", "stage"), "balances": ("pk", "sk")}
-        for table, (partition, sort) in keys.items():
-            target.client("dynamodb").create_table(
-                TableName=f"{_NAME}-{table}",
-                KeySchema=[
-                    {"AttributeName": partition, "KeyType": "HASH"},
-                    {"AttributeName": sort, "KeyType": "RANGE"},
-                ],
-                AttributeDefinitions=[
-                    {"AttributeName": name, "AttributeType": "S"} for name in (partition, sort)
-                ],
-                BillingMode="PAY_PER_REQUEST",
-            )
-        target.client("s3").create_bucket(
-            Bucket=f"{_NAME}-log",
-            ObjectLockEnabledForBucket=True,
-            CreateBucketConfiguration={"LocationConstraint": target.region},
-        )
-        kinesis = target.client("kinesis")
+    def __init__(self, target: Target, batch: int) -> None:
+        self._batch = batch
+        dynamodb, s3, kinesis = (target.client(each) for each in ("dynamodb", "s3", "kinesis"))
+        create_table(dynamodb, f"{_NAME}-claims", ("falcon_operation_id", "stage"), {})
+        create_table(dynamodb, f"{_NAME}-balances", ("pk", "sk"), {})
+        create_bucket(s3, f"{_NAME}-log", target.region)
         kinesis.create_stream(StreamName=_NAME, ShardCount=2)
         kinesis.get_waiter("stream_exists").wait(StreamName=_NAME)
+        self._claims = DynamoEventClaims(dynamodb, f"{_NAME}-claims")
+        self._store = DynamoBalanceStore(dynamodb, f"{_NAME}-balances")
+        self._log = S3TransactionLog(s3, f"{_NAME}-log")
+        self._stream = KinesisBalanceStream(kinesis, _NAME)
 
     def run(self, messages: Sequence[events.Message]) -> float:
         """Seconds for the calls; what they carry is worked out before."""
         histories = events.histories_of(MERCHANTS)
-        claims = [_claim(message, histories) for message in messages]
-        records = [[SegmentRecordV1.of(each, part) for part in each.segments] for each in claims]
-        window = quarter_of(events.SENT_AT)
-        arrived = [
-            ArrivedSegment(record.to_segment(), window, record.log_key, record.fingerprint)
-            for parts in records
-            for record in parts
+        operations = [
+            parse_message(each.body, each.stage, mode="test", sent_at=events.SENT_AT)
+            for each in messages
         ]
+        claims = [claim_of(each, events.RECEIVED_AT, histories) for each in operations]
+        records = [records_of(claim) for claim in claims]
+        parts = list(
+            parts_of([data for some in records for data in some], quarter_of(events.SENT_AT))
+        )
         begun = perf_counter()
-        size = self._sizes.queue_messages
-        for start in range(0, len(claims), size):
-            self._persist_and_publish(claims[start : start + size], records[start : start + size])
-        for group in transactions(part for each in arrived for part in countable_parts(each)):
+        for start in range(0, len(claims), self._batch):
+            entries = []
+            for claim, some in list(zip(claims, records, strict=True))[start : start + self._batch]:
+                persist_claim(claim, self._claims, self._log)
+                merchants = [segment.merchant_id for segment in claim.segments]
+                entries += [StreamEntry(*each) for each in zip(merchants, some, strict=True)]
+            assert not self._stream.publish(entries)
+        for group in transactions(parts):
             assert not self._store.transact(writes_of(*joined(group, {})))
         return perf_counter() - begun
 
-    def _persist_and_publish(
-        self, claims: Sequence[ClaimV1], records: Sequence[Sequence[SegmentRecordV1]]
-    ) -> None:
-        for claim in claims:
-            assert self._claims.claim(claim) is None
-            for segment in claim.segments:
-                logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
-                assert self._log.append(segment.log_key, logged)
-        assert not self._stream.publish(
-            [
-                StreamEntry(record.merchant_id, record.model_dump_json().encode())
-                for parts in records
-                for record in parts
-            ]
-        )
 
-
-def _claim(message: events.Message, histories: events.Histories) -> ClaimV1:
-    operation = parse_message(message.body, message.stage, mode="test", sent_at=events.SENT_AT)
-    assert isinstance(operation, PspOperation)
-    return ClaimV1.of(operation, events.RECEIVED_AT, split(operation, histories))
-
-
-def run(sizes: BatchSizes) -> Result:
+def run() -> list[Result]:
     whole_s: list[float] = []
     bare_s: list[float] = []
     with stack_of_its_own() as (stack, folder):
-        bare = BareLoop(stack.target, sizes)
+        bare = BareLoop(stack.target, batch_sizes_of("local").queue_messages)
         _send(stack, folder, _messages(0)[:10])  # the functions' cold starts
         for turn in range(1, ROUNDS + 1):
             whole_s.append(_send(stack, folder, _messages(turn)))
             bare_s.append(bare.run(_messages(turn)))
-    ratios = [whole / beside for whole, beside in zip(whole_s, bare_s, strict=True)]
-    rows = [
-        _row("falcon psp send --wait", whole_s, median(ratios)),
-        _row("bare loop of the same calls", bare_s, 1.0),
-    ]
-    return Result(
-        name="embedded",
-        title="Messages per second on the embedded AWS",
-        columns=(
-            Column("path", "path"),
-            Column("per_s", "messages/s (median)", decimals=1),
-            Column("s", "seconds (median)", decimals=2),
-            Column("ratio", "times the bare loop's time", decimals=2),
-        ),
-        rows=rows,
-        notes=(
-            f"{ROUNDS} rounds in turn of {MESSAGES} captures of {MERCHANTS} merchants",
-            *_EXPLANATION,
-        ),
-        bounds=(
-            Bound(
-                f"at least {PER_S_MIN} messages/s",
-                holds=MESSAGES / median(whole_s) >= PER_S_MIN,
-                fails_the_run=False,
+    per_s = MESSAGES / median(whole_s)
+    return [
+        Result(
+            name="embedded",
+            title="Messages per second on the embedded AWS",
+            columns={
+                "path": "path",
+                "per_s": ("messages/s (median)", 1),
+                "s": ("seconds (median)", 2),
+                "ratio": ("times the bare loop's time", 2),
+            },
+            rows=[
+                {
+                    "path": path,
+                    "per_s": round(MESSAGES / median(seconds), 1),
+                    "s": round(median(seconds), 2),
+                    "ratio": ratio(seconds, bare_s),
+                }
+                for path, seconds in (
+                    ("falcon psp send --wait", whole_s),
+                    ("bare loop of the same calls", bare_s),
+                )
+            ],
+            notes=(
+                f"{ROUNDS} rounds in turn of {MESSAGES} captures of {MERCHANTS} merchants",
+                *_EXPLANATION,
             ),
-        ),
-    )
-
-
-_EXPLANATION: Final = (
-    "The path begins with publishing and ends when all is counted and the queue is empty.",
-    "What it does besides those calls, on the same cores and in the same emulator:",
-    "- SNS takes each message and hands it to SQS; SQS gives ten at a time and deletes them;",
-    "- per ten messages a dispatcher, an Express execution and three functions are invoked, and",
-    "  each invocation carries the messages as JSON, under IAM checks;",
-    "- the event source mappings poll: the queue, and every second the stream for the reducer;",
-    "- the command that waits reads claims and marks meanwhile, every 0.3 s.",
-    "Against that it works on several batches at a time, which the bare loop does not.",
-)
+            bounds=(reported(f"at least {PER_S_MIN} messages/s", holds=per_s >= PER_S_MIN),),
+        )
+    ]
 
 
 def _messages(turn: int) -> list[events.Message]:
     return list(events.captures(MESSAGES, MERCHANTS, first=turn * MESSAGES))
-
-
-def _row(path: str, seconds: Sequence[float], ratio: float) -> Row:
-    return {
-        "path": path,
-        "per_s": round(MESSAGES / median(seconds), 1),
-        "s": round(median(seconds), 2),
-        "ratio": round(ratio, 2),
-    }

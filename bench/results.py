@@ -11,17 +11,10 @@ from rich.text import Text
 
 Cell = str | int | float
 Row = Mapping[str, Cell]
+# By key in the rows and in JSON: the header with its unit, and how many decimals are shown.
+Columns = Mapping[str, str | tuple[str, int]]
 
 _WIDTH = 120  # where nobody watches
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """`key` in the rows and in JSON; `header` in the table, with the unit."""
-
-    key: str
-    header: str
-    decimals: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +23,19 @@ class Bound:
 
     text: str
     holds: bool
-    fails_the_run: bool
+    fails_the_run: bool = True
+
+
+def reported(text: str, *, holds: bool) -> Bound:
+    """A bound of time, or of memory."""
+    return Bound(text, holds, fails_the_run=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     name: str
     title: str
-    columns: Sequence[Column]
+    columns: Columns
     rows: Sequence[Row]
     notes: Sequence[str] = ()
     bounds: Sequence[Bound] = ()
@@ -61,27 +59,23 @@ def print_table(result: Result) -> None:
     if not console.is_terminal:
         console = Console(width=_WIDTH)
     table = Table(title=result.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for column in result.columns:
-        is_number = all(not isinstance(row[column.key], str) for row in result.rows)
-        table.add_column(Text(column.header), justify="right" if is_number else "left")
-    for row in result.rows:
-        table.add_row(*(_shown(row[column.key], column.decimals) for column in result.columns))
+    shown: list[list[str]] = []
+    for key, column in result.columns.items():
+        header, decimals = (column, 0) if isinstance(column, str) else column
+        cells = [row[key] for row in result.rows]
+        is_number = not any(isinstance(cell, str) for cell in cells)
+        table.add_column(Text(header), justify="right" if is_number else "left")
+        shown.append([cell if isinstance(cell, str) else f"{cell:,.{decimals}f}" for cell in cells])
+    for row in zip(*shown, strict=True):
+        table.add_row(*row)
     console.print(table)
     for note in result.notes:
         console.print(Text(f"  {note}"), style="dim")
     for bound in result.bounds:
-        _print_bound(console, bound)
+        only = "" if bound.fails_the_run else " (reported only)"
+        text = f"  {'ok ' if bound.holds else 'NOT'}  {bound.text}{only}"
+        console.print(Text(text), style="" if bound.holds else "red")
     console.print()
-
-
-def _print_bound(console: Console, bound: Bound) -> None:
-    reported = "" if bound.fails_the_run else " (reported only)"
-    said = "ok " if bound.holds else "NOT"
-    console.print(Text(f"  {said}  {bound.text}{reported}"), style="" if bound.holds else "red")
-
-
-def _shown(cell: Cell, decimals: int) -> str:
-    return cell if isinstance(cell, str) else f"{cell:,.{decimals}f}"
 
 
 def print_json(results: Sequence[Result]) -> None:

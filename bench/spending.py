@@ -1,133 +1,67 @@
-"""AWS calls and CPU per block, refund authorization and payout; blocks a second on one balance.
+"""AWS calls and CPU per block, refund authorization and payout.
 
 Calls are those of the real functions on moto, of a function that is cold and of one that is warm.
-CPU is theirs over the in-memory fakes, so that it is ours and not a client's. On the embedded AWS,
-blocks on one hot balance stand beside a naive read, then write.
+CPU is theirs over the in-memory fakes, so that it is ours and not a client's.
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from statistics import median
-from time import perf_counter, process_time
+from time import process_time
 from typing import Any, Final
 from unittest.mock import patch
 
-from bench import events, world
-from bench.embedded import stack_of_its_own
-from bench.environment import BatchSizes
-from bench.results import Bound, Column, Result, Row
-from bench.world import Calls
+from bench import world
+from bench.environment import batch_sizes_of
+from bench.results import Bound, Result
+from bench.world import Calls, spelled
 from falcon_balances.adapters.aws import client
-from falcon_balances.adapters.balance_store import DynamoBalanceStore
-from falcon_balances.adapters.balance_stream import KinesisBalanceStream
-from falcon_balances.adapters.directory_ports import ContextReader
-from falcon_balances.adapters.merchant_directory import (
-    CachedMerchantDirectory,
-    DynamoMerchantDirectory,
-)
-from falcon_balances.adapters.outcome_topic import SnsOutcomeTopic
-from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
-from falcon_balances.adapters.ports import (
-    BalanceStore,
-    BalanceStream,
-    OutcomeTopic,
-    PayoutClaims,
-    RefundClaims,
-    TransactionLog,
-)
-from falcon_balances.adapters.refund_claims import DynamoRefundClaims
-from falcon_balances.adapters.transaction_log import S3TransactionLog
+from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.contracts.execution import SplitterInput, ValidMessage
-from falcon_balances.domain.blocks import Block, LoggedMoney, Purpose, block_writes
 from falcon_balances.domain.merchant_context import merchants_of
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey, merchant_pk
 from falcon_balances.domain.table_writes import AddCounters
-from falcon_balances.fakes.balance_store import MemoryBalanceStore
-from falcon_balances.fakes.storage import (
-    MemoryEventClaims,
-    MemoryMerchantDirectory,
-    MemoryOutcomeTopic,
-    MemoryPayoutClaims,
-    MemoryRefundClaims,
-    MemoryTransactionLog,
-)
-from falcon_balances.fakes.stream import MemoryBalanceStream
-from lambdas.payout_announcer.handler import announce_outcomes
-from lambdas.payout_decider.handler import DeciderPorts, decide_payouts
-from lambdas.payout_logger.handler import log_payouts
-from lambdas.publisher.handler import publish
+from generated import events
+from inprocess.aws import CONTEXT_TABLE, AwsPlaces
+from inprocess.functions import Functions
+from inprocess.places import MemoryPlaces, Places
 from lambdas.systems_api import adapters
 from lambdas.systems_api import handler as systems
-from lambdas.systems_api.blocking import request_block
 
 REPETITIONS: Final = 500
-HOT_BLOCKS: Final = 200
-HOT_CALLERS: Final = 16
-ROUNDS: Final = 3
-_CONTEXT: Final = next(iter(events.histories_of(1).values()))[0]
-_MERCHANT: Final = _CONTEXT.merchant_id
-_BALANCE_SHOP: Final = _CONTEXT.balance_shops["EUR"]
-_BALANCE: Final = ItemKey(f"MERCHANT#{_MERCHANT}", f"BALANCE#{_BALANCE_SHOP}#EUR")
-_MUCH: Final = 10**12
+CONTEXT: Final = next(iter(events.histories_of(1).values()))[0]
+MERCHANT: Final = CONTEXT.merchant_id
+BALANCE_SHOP: Final = CONTEXT.balance_shops["EUR"]
+PLENTY: Final = AddCounters(
+    ItemKey(merchant_pk(MERCHANT), BalanceKey(BALANCE_SHOP, "EUR").sk),
+    {"available": 10**12, "operations_count": 1},
+)
 _NO_CONTEXT: Final[Any] = None  # Powertools only hands it on
 _READS: Final = {"BatchGetItem", "GetItem", "Query"}
+_AMOUNT: Final = {"amount": "0.01", "currency": "EUR"}
+_CREATED: Final = 201
 
 
-@dataclass(frozen=True, slots=True)
-class Doors:
-    """What the functions work on: AWS, or the fakes."""
-
-    store: BalanceStore
-    directory: ContextReader
-    payouts: PayoutClaims
-    log: TransactionLog
-    stream: BalanceStream
-    outcomes: OutcomeTopic
-    refunds: RefundClaims
-
-
-def _on_aws() -> Doors:
-    dynamodb = client("dynamodb")
-    DynamoMerchantDirectory(dynamodb, world.CONTEXT_TABLE).name_merchant(
-        _MERCHANT, merchants_of([_CONTEXT])[_MERCHANT]
+def _on_aws() -> Places:
+    DynamoMerchantDirectory(client("dynamodb"), CONTEXT_TABLE).name_merchant(
+        MERCHANT, merchants_of([CONTEXT])[MERCHANT]
     )
-    topic = client("sns").create_topic(Name="payout-outcome")["TopicArn"]
-    return Doors(
-        DynamoBalanceStore(dynamodb, world.BALANCES_TABLE),
-        CachedMerchantDirectory(DynamoMerchantDirectory(dynamodb, world.CONTEXT_TABLE)),
-        DynamoPayoutClaims(dynamodb, world.CLAIMS_TABLE, world.BALANCES_TABLE),
-        S3TransactionLog(client("s3"), world.LOG_BUCKET),
-        KinesisBalanceStream(client("kinesis"), world.STREAM),
-        SnsOutcomeTopic(client("sns"), topic),
-        DynamoRefundClaims(dynamodb, world.CLAIMS_TABLE, world.BALANCES_TABLE),
-    )
+    return AwsPlaces(client("sns").create_topic(Name="payout-outcome")["TopicArn"])
 
 
-def _in_memory() -> Doors:
-    store, directory = MemoryBalanceStore(), MemoryMerchantDirectory()
-    claims = MemoryEventClaims()
-    directory.contexts[_CONTEXT.key] = [_CONTEXT]
-    directory.named |= merchants_of([_CONTEXT])
-    return Doors(
-        store,
-        directory,
-        MemoryPayoutClaims(claims, store),
-        MemoryTransactionLog(),
-        MemoryBalanceStream(lambda: events.SENT_AT),
-        MemoryOutcomeTopic(),
-        MemoryRefundClaims(claims, store),
-    )
+def _in_memory() -> Places:
+    places = MemoryPlaces(lambda: events.SENT_AT)
+    places.directory.contexts[CONTEXT.key] = [CONTEXT]
+    places.directory.named |= merchants_of([CONTEXT])
+    return places
 
 
-def _http(path: str, body: dict[str, object], key: str) -> dict[str, Any]:
-    path = f"/v1/systems/merchants/{_MERCHANT}/{path}"
-    return {
+def _post(path: str, body: dict[str, Any], key: str) -> None:
+    path = f"/v1/systems/merchants/{MERCHANT}/{path}"
+    event = {
         "version": "2.0",
         "rawPath": path,
         "headers": {"idempotency-key": key},
@@ -137,47 +71,41 @@ def _http(path: str, body: dict[str, object], key: str) -> dict[str, Any]:
             "http": {"method": "POST", "path": path},
             "authorizer": {"iam": {"userArn": "arn:aws:iam::000000000000:user/bench"}},
         },
-        "body": json.dumps(body),
+        "body": json.dumps(body | _AMOUNT),
         "isBase64Encoded": False,
     }
+    answer = systems.lambda_handler(event, _NO_CONTEXT)
+    assert answer["statusCode"] == _CREATED, answer
 
 
-def _block(doors: Doors, n: int) -> None:  # noqa: ARG001 - the handler has its own
-    body = {"balance_shop_id": _BALANCE_SHOP, "amount": "0.01", "currency": "EUR"}
-    answer = systems.lambda_handler(
-        _http("blocks", {**body, "reference": "b"}, f"k-{n}"), _NO_CONTEXT
-    )
-    assert answer["statusCode"] == 201, answer  # noqa: PLR2004 - created
+def _block(_places: Places, n: int) -> None:
+    _post("blocks", {"balance_shop_id": BALANCE_SHOP, "reference": "b"}, f"k-{n}")
 
 
-def _authorization(doors: Doors, n: int) -> None:  # noqa: ARG001 - as above
-    key = _CONTEXT.key._asdict()
-    body = {**key, "external_reference": f"r-{n}", "amount": "0.01", "currency": "EUR"}
-    answer = systems.lambda_handler(_http("refund-authorizations", body, ""), _NO_CONTEXT)
-    assert answer["statusCode"] == 201, answer  # noqa: PLR2004 - created
+def _authorization(_places: Places, n: int) -> None:
+    body = {**CONTEXT.key._asdict(), "external_reference": f"r-{n}"}
+    _post("refund-authorizations", body, "")
 
 
-def _payout(doors: Doors, n: int) -> None:
+def _payout(places: Places, n: int) -> None:
     event = {
         "schema_version": "1",
         "payout_id": f"po-{n}",
-        "merchant_id": _MERCHANT,
-        "balance_shop_id": _BALANCE_SHOP,
-        "amount": "0.01",
-        "currency": "EUR",
+        "merchant_id": MERCHANT,
+        "balance_shop_id": BALANCE_SHOP,
+        **_AMOUNT,
         "requested_at": "2026-03-05T10:00:00Z",
         "valid_until": "2999-01-01T00:00:00Z",
     }
     message = ValidMessage(message_id="1", received_at="2026-03-05T10:00:00Z", event=event)
-    deciding = DeciderPorts(doors.payouts, lambda _block: LoggedMoney(0, 0), events.SENT_AT)
-    step = SplitterInput(stage=Stage.PAYOUT, messages=(message,))
-    decided = decide_payouts(step, doors.directory, deciding)
-    logged = log_payouts(decided, doors.payouts, doors.log)
-    publish(logged.publish, doors.stream, doors.payouts)
-    announce_outcomes(logged.announce, doors.payouts, doors.outcomes)
+    functions = Functions(places, lambda: events.SENT_AT)
+    step = SplitterInput(stage=Stage.PAYOUT, messages=(message,)).model_dump_json()
+    logged = json.loads(functions.invoke("PayoutLogger", functions.invoke("PayoutDecider", step)))
+    functions.invoke("Publisher", json.dumps(logged["publish"]))
+    functions.invoke("PayoutAnnouncer", json.dumps(logged["announce"]))
 
 
-_OPERATIONS: Final[dict[str, Callable[[Doors, int], None]]] = {
+_OPERATIONS: Final[dict[str, Callable[[Places, int], None]]] = {
     "block": _block,
     "refund authorization": _authorization,
     "payout": _payout,
@@ -185,152 +113,82 @@ _OPERATIONS: Final[dict[str, Callable[[Doors, int], None]]] = {
 
 
 @contextmanager
-def _served(doors: Doors) -> Iterator[None]:
-    """The systems' API on these doors, with money to spend."""
-    doors.store.transact([AddCounters(_BALANCE, {"available": _MUCH, "operations_count": 1})])
+def _served(places: Places) -> Iterator[None]:
+    """The systems' API on these places, with money to spend."""
+    places.store.transact([PLENTY])
     with (
-        patch.object(adapters, "store", lambda: doors.store),
-        patch.object(adapters, "directory", lambda: doors.directory),
-        patch.object(adapters, "refund_claims", lambda: doors.refunds),
+        patch.object(adapters, "store", lambda: places.store),
+        patch.object(adapters, "directory", lambda: places.directory),
+        patch.object(adapters, "refund_claims", lambda: places.refunds),
     ):
         yield
 
 
-def _calls_of(name: str, sizes: BatchSizes) -> tuple[Calls, Calls]:
+def _calls_of(name: str) -> tuple[Calls, Calls]:
     """Those of the first, when nothing is cached, and of the second."""
-    with world.environment(sizes, events.histories_of(1)):
-        doors = _on_aws()
-        with _served(doors):
+    with world.environment(batch_sizes_of("live").shards, events.histories_of(1)):
+        places = _on_aws()
+        with _served(places):
             counted = []
             for n in range(2):
                 with world.counted() as calls:
-                    _OPERATIONS[name](doors, n)
+                    _OPERATIONS[name](places, n)
                 counted.append(calls)
     return counted[0], counted[1]
 
 
 def _cpu_ms(name: str) -> float:
-    doors = _in_memory()
-    with _served(doors):
+    places = _in_memory()
+    with _served(places):
         taken = []
         for n in range(REPETITIONS):
             begun = process_time()
-            _OPERATIONS[name](doors, n)
+            _OPERATIONS[name](places, n)
             taken.append(process_time() - begun)
     return 1000 * median(taken)
 
 
-def run(sizes: BatchSizes) -> Result:
-    rows: list[Row] = []
-    bounds = []
-    for name in _OPERATIONS:
-        cold, warm = _calls_of(name, sizes)
-        rows.append(
-            {
-                "operation": name,
-                "cold": sum(cold.counts.values()),
-                "warm": sum(warm.counts.values()),
-                "which": _said(warm),
-                "cpu_ms": round(_cpu_ms(name), 3),
-            }
-        )
-        if name != "payout":
-            bounds.append(
+def run() -> list[Result]:
+    calls = {name: _calls_of(name) for name in _OPERATIONS}
+    return [
+        Result(
+            name="spending",
+            title="AWS calls and CPU per block, refund authorization and payout",
+            columns={
+                "operation": "operation",
+                "cold": "calls, cold",
+                "warm": "calls, warm",
+                "which": "which, warm",
+                "cpu_ms": ("CPU ms", 3),
+            },
+            rows=[
+                {
+                    "operation": name,
+                    "cold": cold.counts.total(),
+                    "warm": warm.counts.total(),
+                    "which": spelled(warm.by_operation()),
+                    "cpu_ms": round(_cpu_ms(name), 3),
+                }
+                for name, (cold, warm) in calls.items()
+            ],
+            bounds=[
                 Bound(
                     f"{name}, warm: one transaction, and of each table at most one read",
                     _transacts_once(warm),
-                    fails_the_run=True,
                 )
-            )
-    return Result(
-        name="spending",
-        title="AWS calls and CPU per block, refund authorization and payout",
-        columns=(
-            Column("operation", "operation"),
-            Column("cold", "calls, cold"),
-            Column("warm", "calls, warm"),
-            Column("which", "which, warm"),
-            Column("cpu_ms", "CPU ms", decimals=3),
-        ),
-        rows=rows,
-        bounds=tuple(bounds),
-    )
+                for name, (_, warm) in calls.items()
+                if name != "payout"
+            ],
+        )
+    ]
 
 
 def _transacts_once(calls: Calls) -> bool:
     """A refund's balances are read for its sale and its attempts, besides the merchants."""
     reads = {call: count for call, count in calls.counts.items() if call[1] in _READS}
-    by_kind = Counter(operation for _, operation, _ in calls.counts.elements())
     tables = Counter(table for _, _, table in reads)
     return (
-        by_kind["TransactWriteItems"] == 1
+        calls.by_operation()["TransactWriteItems"] == 1
         and calls.counts.total() == 1 + sum(reads.values())
         and max([*tables.values(), *reads.values()], default=0) <= 1
-    )
-
-
-def _said(calls: Calls) -> str:
-    by_operation = Counter(operation for _, operation, _ in calls.counts.elements())
-    return ", ".join(f"{count} {operation}" for operation, count in sorted(by_operation.items()))
-
-
-def _hot_block(n: str) -> Block:
-    return Block(
-        block_id=n,
-        merchant_id=_MERCHANT,
-        balance_shop_id=_BALANCE_SHOP,
-        currency="EUR",
-        amount=1,
-        purpose=Purpose.MANUAL,
-        reference="bench",
-        requested_by="bench",
-        created_at=events.SENT_AT,
-    )
-
-
-def _naive(block: Block, store: BalanceStore) -> None:
-    """Looks whether there is enough, then writes: what must not be done, and what it would cost."""
-    (balance,) = store.balances(block.merchant_id)
-    assert balance.available >= block.amount
-    put, added = block_writes(block)
-    assert isinstance(added, AddCounters)
-    while store.transact([put, AddCounters(added.key, added.counters)]):
-        pass
-
-
-def run_hot() -> Result:
-    """Blocks a second, many callers on one balance: medians of rounds taken in turn."""
-    ways: dict[str, Callable[[Block, BalanceStore], object]] = {
-        "a block, one conditional transaction": request_block,
-        "naive: read, then write without condition": _naive,
-    }
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    with stack_of_its_own() as (stack, _folder):
-        store = DynamoBalanceStore(stack.target.client("dynamodb"), stack.target.balances_table)
-        store.transact([AddCounters(_BALANCE, {"available": _MUCH, "operations_count": 1})])
-        for number in range(ROUNDS):
-            for name, ask in ways.items():
-                blocks = [_hot_block(f"{name[:5]}-{number}-{n}") for n in range(HOT_BLOCKS)]
-                begun = perf_counter()
-                with ThreadPoolExecutor(HOT_CALLERS) as pool:
-                    list(pool.map(lambda block, ask=ask: ask(block, store), blocks))
-                taken[name].append(HOT_BLOCKS / (perf_counter() - begun))
-    per_s = {name: median(rates) for name, rates in taken.items()}
-    naive = list(per_s.values())[-1]
-    return Result(
-        name="hot balance",
-        title=(
-            f"Blocks a second on one balance, {HOT_CALLERS} callers on the embedded AWS "
-            f"({os.cpu_count()} cores for all of it)"
-        ),
-        columns=(
-            Column("way", "way"),
-            Column("per_s", "blocks/s", decimals=1),
-            Column("ratio", "to naive", decimals=2),
-        ),
-        rows=[
-            {"way": name, "per_s": round(rate, 1), "ratio": round(rate / naive, 2)}
-            for name, rate in per_s.items()
-        ],
-        bounds=(),
     )

@@ -15,31 +15,12 @@ from moto.dynamodb import models
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
-from bench.environment import REGION, BatchSizes
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey
+from inprocess.aws import CONTEXT_TABLE, create_environment
 
-LOG_BUCKET: Final = "falcon-log"
-QUARANTINE_BUCKET: Final = "falcon-quarantine"
-CLAIMS_TABLE: Final = "event-claims"
-CONTEXT_TABLE: Final = "merchant-contexts"
-BALANCES_TABLE: Final = "balances"
-STREAM: Final = "balance-stream"
 _SERVICES: Final = ("dynamodb", "kinesis", "s3", "sns")
-_KEYS: Final = {
-    CLAIMS_TABLE: ("falcon_operation_id", "stage"),
-    CONTEXT_TABLE: ("context_key",),
-    BALANCES_TABLE: ("pk", "sk"),
-}
-_INDEXES: Final = {
-    BALANCES_TABLE: {
-        "by-expiry": ("expiring", "expiry"),
-        "by-window": ("merchant_id", "counted_order"),
-        "by-open": ("open", "sk"),
-        "by-reference": ("referenced", "sk"),
-    }
-}
 
 Call = tuple[str, str, str]
 
@@ -65,10 +46,17 @@ class Calls:
         finally:
             self._is_paused = False
 
+    def by_operation(self) -> Counter[str]:
+        return Counter(operation for _, operation, _ in self.counts.elements())
+
     def on_parameters(self, params: dict[str, Any], model: Any, **_more: object) -> None:  # noqa: ANN401 - botocore's
         """Botocore's event before each call, with the parameters as the adapter gave them."""
         if not self._is_paused:
             self.count(model.service_model.service_name, model.name, _resource(params))
+
+
+def spelled(by_operation: Counter[str]) -> str:
+    return ", ".join(f"{count} {operation}" for operation, count in sorted(by_operation.items()))
 
 
 def _resource(params: dict[str, Any]) -> str:
@@ -87,21 +75,21 @@ def _resource(params: dict[str, Any]) -> str:
 def counted() -> Iterator[Calls]:
     """All that the adapters' clients call meanwhile."""
     calls = Calls()
-    registered = [_client(service).meta.events for service in _SERVICES]
-    for emitter in registered:
+    emitters = [cast("Any", client)(service).meta.events for service in _SERVICES]
+    for emitter in emitters:
         emitter.register("before-parameter-build", calls.on_parameters)
     try:
         yield calls
     finally:
-        for emitter in registered:
+        for emitter in emitters:
             emitter.unregister("before-parameter-build", calls.on_parameters)
 
 
 @contextmanager
-def environment(sizes: BatchSizes, histories: dict[ContextKey, ContextHistory]) -> Iterator[None]:
+def environment(shards: int, histories: dict[ContextKey, ContextHistory]) -> Iterator[None]:
     """Buckets, tables and stream, empty but for the merchants' contexts."""
     with mock_aws(), _tables_copied_once(), _one_call_at_a_time():
-        _create_resources(sizes)
+        create_environment(shards)
         directory = DynamoMerchantDirectory(client("dynamodb"), CONTEXT_TABLE)
         for key, history in histories.items():
             assert directory.replace(key, (), history)
@@ -143,68 +131,3 @@ def _one_call_at_a_time() -> Iterator[None]:
 
     with patch.object(DynamoHandler, "call_action", locked):
         yield
-
-
-def _create_resources(sizes: BatchSizes) -> None:
-    for bucket in (LOG_BUCKET, QUARANTINE_BUCKET):
-        client("s3").create_bucket(
-            Bucket=bucket,
-            ObjectLockEnabledForBucket=True,
-            CreateBucketConfiguration={"LocationConstraint": REGION},
-        )
-    for table, keys in _KEYS.items():
-        _create_table(table, keys, _INDEXES.get(table, {}))
-    client("kinesis").create_stream(StreamName=STREAM, ShardCount=sizes.shards)
-
-
-def _create_table(table: str, keys: tuple[str, ...], indexes: dict[str, tuple[str, str]]) -> None:
-    more: Any = {}
-    if indexes:
-        more["GlobalSecondaryIndexes"] = [
-            {
-                "IndexName": name,
-                "KeySchema": _key_schema(index_keys),
-                "Projection": {"ProjectionType": "ALL"},
-            }
-            for name, index_keys in indexes.items()
-        ]
-    attributes = {*keys, *(key for index_keys in indexes.values() for key in index_keys)}
-    client("dynamodb").create_table(
-        TableName=table,
-        KeySchema=_key_schema(keys),
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in sorted(attributes)
-        ],
-        BillingMode="PAY_PER_REQUEST",
-        **more,
-    )
-
-
-def _key_schema(keys: tuple[str, ...]) -> Any:  # noqa: ANN401 - boto3's
-    return [
-        {"AttributeName": key, "KeyType": "RANGE" if position else "HASH"}
-        for position, key in enumerate(keys)
-    ]
-
-
-@dataclass(slots=True)
-class StreamReader:
-    """The event source mapping: every record once, in its shard's order. Its calls are not ours."""
-
-    read_until: dict[str, int] = field(default_factory=dict)
-
-    def new_records(self) -> Iterator[tuple[str, list[bytes]]]:
-        kinesis = client("kinesis")
-        for shard in kinesis.list_shards(StreamName=STREAM)["Shards"]:
-            shard_id = shard["ShardId"]
-            iterator = kinesis.get_shard_iterator(
-                StreamName=STREAM, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-            records = kinesis.get_records(ShardIterator=iterator, Limit=10_000)["Records"]
-            new = [record["Data"] for record in records[self.read_until.get(shard_id, 0) :]]
-            self.read_until[shard_id] = len(records)
-            yield shard_id, new
-
-
-def _client(service: str) -> Any:  # noqa: ANN401 - of whichever service
-    return cast("Any", client)(service)

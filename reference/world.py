@@ -5,36 +5,24 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from falcon_balances.adapters.ports import LogObject
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.context_samples import CONTEXT_SAMPLES
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
 from falcon_balances.contracts.staged_operations import parse_document
-from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
+from falcon_balances.contracts.stream_records import CutRecordV1
 from falcon_balances.domain.blocks import block_writes
 from falcon_balances.domain.cuts import Cut
-from falcon_balances.domain.direct_operations import DirectOperation, PayoutRequest
+from falcon_balances.domain.direct_operations import PayoutRequest
 from falcon_balances.domain.instants import parse_rfc3339
-from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, merchants_of
+from falcon_balances.domain.merchant_context import merchants_of
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.payout_states import PayoutState
 from falcon_balances.domain.payouts import payout_block
-from falcon_balances.domain.splitting import split, split_direct
-from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
-from falcon_balances.fakes.storage import (
-    MemoryEventClaims,
-    MemoryMerchantDirectory,
-    MemoryQuarantine,
-    MemoryRefundClaims,
-    MemoryTransactionLog,
-)
-from falcon_balances.fakes.stream import MemoryBalanceStream
+from inprocess.functions import Functions
+from inprocess.places import MemoryPlaces
+from inprocess.pure import claim_of, persist_claim, records_of
 from lambdas.api_routes.context import Sources
 from lambdas.balance_api import handler
-from lambdas.reducer.batch import reduce_batch
-from lambdas.reducer.ports import ReducerPorts
-from lambdas.reducer.records import StreamRecord
 from lambdas.systems_api import handler as systems
 
 NOW: Final = parse_rfc3339("2026-12-01T10:20:41Z")
@@ -48,42 +36,28 @@ class MemoryApi:
 
     def __init__(self) -> None:
         self.now = NOW
-        self.store = MemoryBalanceStore()
-        self.claims = MemoryEventClaims()
-        self.refunds = MemoryRefundClaims(self.claims, self.store)
-        self.log = MemoryTransactionLog()
-        self.directory = MemoryMerchantDirectory()
+        self._places = MemoryPlaces(lambda: self.now, shard_count=1)
+        self._functions = Functions(self._places, lambda: self.now)
+        self.store = self._places.store
+        self.claims = self._places.claims
+        self.refunds = self._places.refunds
+        self.log = self._places.log
+        self.directory = self._places.directory
         self.store.floors[_SHARD] = None
-        self._reducing = ReducerPorts(
-            self.store,
-            MemoryBalanceStream(lambda: self.now, shard_count=1),
-            MemoryQuarantine(),
-            now=lambda: self.now,
-        )
         contexts = [parse_merchant_context(each) for each in CONTEXT_SAMPLES.values()]
-        self._histories: dict[ContextKey, ContextHistory] = {each.key: [each] for each in contexts}
-        self.directory.contexts = self._histories
+        self.directory.contexts = {each.key: [each] for each in contexts}
         self.directory.named = merchants_of(contexts)
 
     def count(self, stage: Stage, document: Mapping[str, object], arrived_at: str) -> ClaimV1:
         """From the event to the balance, as if it had reached the stream then."""
         operation = parse_document(document, stage)
-        if isinstance(operation, DirectOperation):
-            event = split_direct(operation, self.directory.named[operation.merchant_id])
-        else:
-            event = split(operation, self._histories)
-        is_payout = isinstance(operation, PayoutRequest)
-        state = PayoutState.PAID.value if is_payout else None
-        claim = ClaimV1.of(operation, arrived_at, event, state)
+        claim = claim_of(operation, arrived_at, self.directory.contexts, self.directory.named)
         if isinstance(operation, PayoutRequest):
             block = payout_block(operation, operation.amount.minor, parse_rfc3339(arrived_at))
             self.store.apply(block_writes(block))
-        self.claims.claim(claim)
-        for segment in claim.segments:
-            logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
-            self.log.append(segment.log_key, logged)
-            record = SegmentRecordV1.of(claim, segment)
-            self._reduce(record.model_dump_json().encode(), parse_rfc3339(arrived_at))
+        persist_claim(claim, self.claims, self.log)
+        for data in records_of(claim):
+            self._reduce(data, parse_rfc3339(arrived_at))
         return claim
 
     def cut(self, cut_at: str) -> None:
@@ -94,7 +68,7 @@ class MemoryApi:
         self.now = before
 
     def _reduce(self, data: bytes, arrived_at: datetime) -> None:
-        reduce_batch(_SHARD, [StreamRecord(data, arrived_at)], self._reducing)
+        self._functions.reduce(_SHARD, [(data, arrived_at)])
 
     def sources(self, merchant_id: str) -> Sources:
         reads = MemoryMerchantReads(self.store, self.claims, merchant_id)

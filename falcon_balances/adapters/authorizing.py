@@ -1,6 +1,4 @@
-"""Ending refund authorizations: one transaction for all that one holds, tried again where others
-got in.
-"""
+"""Ends refund authorizations: all that one holds in one transaction, repeated on conflicts."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -29,7 +27,7 @@ def find_authorization(key: ItemKey, store: BalanceStore) -> Authorization | Non
 def blocks_of(
     authorization: Authorization, store: BalanceStore, names: Collection[BlockName] | None = None
 ) -> list[Block]:
-    """As they stand, in the authorization's order; all of them or those of these names."""
+    """The present blocks, in the authorization's order: all of them, or those with these names."""
     keys = [name.key for name in (authorization.blocks if names is None else names)]
     found = store.items(keys) if keys else {}
     return [Block.from_attributes(key, found[key]) for key in keys if key in found]
@@ -46,10 +44,11 @@ def end_authorization(
     expired_at: datetime | None = None,
     wait: Callable[[float], object] = sleep,
 ) -> Authorization:
-    """As it stands then; unchanged where it is not active, or expires later than `expired_at`.
+    """The authorization after ending it; unchanged if it is not active, or expires later than
+    `expired_at`.
 
-    `names`: the blocks that end with it, where its refund's segments end the others. Raises
-    TransientError where others were faster all the time.
+    `names`: the blocks that end with it, if the refund's segments end the others. Raises
+    TransientError after too many conflicts.
     """
     for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
         if authorization.status is not BlockStatus.ACTIVE:

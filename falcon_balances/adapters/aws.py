@@ -1,4 +1,4 @@
-"""AWS clients, built on first use and cached; and the one translation of what they raise."""
+"""AWS clients, built on first use and cached, and the translation of their errors."""
 
 import re
 from collections.abc import Iterator
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 _CONNECT_TIMEOUT_S: Final = 2
-# A synchronous execution answers when it ends: longer than the state machine's own timeout.
+# A synchronous execution answers when it ends: longer than the state machine's own time-out.
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartSyncExecution.html
 _READ_TIMEOUT_S: Final = {"stepfunctions": 100}
 _READ_TIMEOUT_DEFAULT_S: Final = 10
-# The dispatcher plans the time for one execution, and repeats what failed by itself.
+# The dispatcher plans the time of each execution, and repeats failed ones itself.
 _ATTEMPTS: Final = {"stepfunctions": 1}
 _POOL_CONNECTIONS: Final = 32
 _DENIED: Final = re.compile(r"not authorized to perform:? ([A-Za-z0-9-]+:[A-Za-z]+)")
@@ -70,10 +70,10 @@ def error_code(error: ClientError) -> str:
 
 @contextmanager
 def aws_call(what: str) -> Iterator[None]:
-    """Whatever AWS refuses is TransientError: nothing is wrong with the operation it was for.
+    """Turns every error of AWS into TransientError: the operation itself is not wrong.
 
-    `what` names the call and the ids it was about, never a payload. What a role may not do is
-    named, for whoever has to give it the right.
+    `what` names the call and its ids, never a payload. A missing permission is named, for the
+    person who must grant it.
     """
     try:
         yield
@@ -84,6 +84,6 @@ def aws_call(what: str) -> Iterator[None]:
 
 
 def _denied(error: ClientError) -> str:
-    """The action, out of AWS's own message, of which nothing else is repeated."""
+    """The action in AWS's message; nothing else of the message is repeated."""
     action = _DENIED.search(error.response.get("Error", {}).get("Message", ""))
     return f", not authorized to perform {action[1]}" if action else ""

@@ -1,4 +1,4 @@
-"""What AWS, or the way to it, has refused, in words for whoever runs a command."""
+"""Errors of AWS, or of reaching it, in words for the person who runs a command."""
 
 import sys
 
@@ -6,9 +6,11 @@ _TEXT_MAX = 400
 
 
 def aws_error_text(error: Exception) -> str | None:
-    """None for what is no error of boto3's; nor is a wrong parameter, whose text would quote it."""
-    # botocore takes a third of a second to import. An error of its making can only be here
-    # when a command has imported it already.
+    """The words; None for an error that is not boto3's, and for wrong parameters, whose text would
+    quote them.
+    """
+    # botocore takes a third of a second to import. Its errors exist only if a command has imported
+    # it already.
     if "botocore" not in sys.modules:
         return None
     from botocore import exceptions as aws  # noqa: PLC0415 - see above

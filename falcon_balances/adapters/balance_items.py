@@ -1,4 +1,4 @@
-"""Items of the table `balances` as DynamoDB takes and gives them."""
+"""Translates items of the table `balances` between DynamoDB's format and plain values."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -23,7 +23,7 @@ from falcon_balances.domain.table_writes import (
     TableWrite,
 )
 
-# Those cancellation reasons that say nothing about what was asked: the same may succeed later.
+# Cancellation reasons that do not depend on the request: the same may succeed later.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CancellationReason.html
 TRY_AGAIN_CODES: Final = {
     "TransactionConflict",
@@ -117,12 +117,12 @@ def _typed(value: str | int) -> dict[str, str]:
 
 
 def attributes_of(item: Mapping[str, Any]) -> dict[str, str | int]:
-    """Without the key that it lies under."""
+    """The attributes without the key."""
     return {name: value for name, value in untyped(item).items() if name not in ("pk", "sk")}
 
 
 def untyped(item: Mapping[str, Any]) -> dict[str, str | int]:
-    """What we write has texts and whole numbers; sets, of cuts, are left out."""
+    """Plain values: our items have texts and whole numbers; sets, which cuts have, are left out."""
     plain: dict[str, str | int] = {}
     for name, value in item.items():
         if "N" in value:
@@ -153,13 +153,13 @@ def _adding(write: AddCounters) -> dict[str, Any]:
 
 
 def _conditions(write: AddCounters) -> tuple[list[str], dict[str, str], dict[str, int]]:
-    """What must hold, with the names and the whole numbers that it speaks of."""
+    """A condition, with its names and whole numbers."""
     conditions, names, values = [], {}, {}
     if write.available_min is not None:
         conditions.append("available >= :available_min")
         values["available_min"] = write.available_min
     if write.blocked_max is not None:
-        # Where nothing was ever blocked the attribute is missing, and means 0.
+        # If nothing was ever blocked, the attribute is missing and means 0.
         missing = "attribute_not_exists(blocked) OR " if write.blocked_max >= 0 else ""
         conditions.append(f"({missing}blocked <= :blocked_max)")
         values["blocked_max"] = write.blocked_max
@@ -176,7 +176,7 @@ def _conditions(write: AddCounters) -> tuple[list[str], dict[str, str], dict[str
 
 
 def _ending(write: EndBlock) -> dict[str, Any]:
-    """Out of the index of what will expire, in the same write."""
+    """Also removes the item from the index of expiring blocks."""
     values = {
         ":active": "active",
         ":status": write.status,

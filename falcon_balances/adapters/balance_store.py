@@ -41,8 +41,8 @@ from falcon_balances.domain.table_writes import TableWrite
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# A cut that lapsed is of no use after a day; one that was completed tells how far the stream was
-# counted when the reducer last moved, however long it has stood still.
+# An incomplete cut is useless after a day; a complete one tells how far the stream was counted when
+# the reducer last advanced, however long ago.
 _CUT_KEPT: Final = timedelta(days=30)
 
 
@@ -131,8 +131,8 @@ class DynamoBalanceStore:
         ]
 
     def _due(self, partition: str, now: datetime) -> list[dict[str, Any]]:
-        """By an index, which follows the table a moment later: what has ended meanwhile may be
-        among it still, so each end has its own condition.
+        """From an index, which is updated a little after the table: it can still list ended blocks,
+        so each end has its own condition.
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
         """
         with aws_call(f"what is due of {partition}"):
@@ -161,7 +161,7 @@ class DynamoBalanceStore:
             return [read_balance(item) for page in pages for item in page["Items"]]
 
     def all_balances(self) -> Iterator[tuple[str, Balance]]:
-        """(merchant_id, balance) of everybody, in no order: for operators, a scan of the table."""
+        """(merchant_id, balance) of all merchants, in no order: a scan, for operators only."""
         with aws_call("balances of all merchants"):
             pages = self._dynamodb.get_paginator("scan").paginate(
                 TableName=self._table,
@@ -174,7 +174,7 @@ class DynamoBalanceStore:
                     yield parse_merchant_pk(item["pk"]["S"]), read_balance(item)
 
     def mark(self, merchant_id: str, falcon_operation_id: str, staged: str) -> dict[str, str]:
-        """The attributes of a segment's mark; empty while it is not counted."""
+        """The attributes of a segment's mark; empty if it is not counted."""
         sk = MarkKey(falcon_operation_id, staged).sk
         with aws_call(f"mark of {sk}"):
             answer = self._dynamodb.get_item(

@@ -17,9 +17,9 @@ class KinesisBalanceStream:
         self._stream = stream
 
     def publish(self, entries: Sequence[StreamEntry]) -> Sequence[int]:
-        """One PutRecords, of five hundred records at most. It answers 200 even where it took only a
-        part, and promises no order among records: who needs one sends in turn.
-        https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
+        """One PutRecords, of five hundred records at most. It answers 200 even if it accepted only
+        a part, and promises no order among records: a caller who needs an order sends one after the
+        other. https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
         """
         with aws_call(f"publish {len(entries)} records"):
             answer = self._kinesis.put_records(

@@ -1,4 +1,4 @@
-"""The bucket that bank statements arrive in, and that the reports on them are written to."""
+"""The bucket of bank statements, and of the reports about them."""
 
 import json
 import re
@@ -24,7 +24,7 @@ _KEY = re.compile(
 
 @dataclass(frozen=True, slots=True, order=True)
 class BankStatementAccount:
-    """Whose bank statements these are: one PSP's, or the bank's, which show all PSPs."""
+    """The owner of bank statements: one PSP, or the bank, whose statements show all PSPs."""
 
     stage: Stage
     psp_id: str = ""
@@ -32,7 +32,7 @@ class BankStatementAccount:
 
 @dataclass(frozen=True, slots=True, order=True)
 class BankStatementFile:
-    """`day`: the last that it covers."""
+    """A file; `day` is the last day that it covers."""
 
     account: BankStatementAccount
     day: date
@@ -51,7 +51,7 @@ class BankStatementFile:
 
 
 class BankStatementBucket:
-    """Statements lie under `statements/{stage}[/psp_id={psp_id}]/date={day}/`, reports beside."""
+    """Keys: `statements/{stage}[/psp_id={psp_id}]/date={day}/…`, and reports beside them."""
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self._s3 = s3
@@ -66,14 +66,14 @@ class BankStatementBucket:
                 yield from (each["Key"] for each in page.get("Contents", []))
 
     def read(self, key: str, bytes_max: int) -> bytes:
-        """The newest version; of what is larger than that, one byte more."""
+        """The newest version; of a larger file one byte more than the maximum."""
         with aws_call(f"read {key}"):
             return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read(bytes_max + 1)
 
     def report(
         self, account: BankStatementAccount, today: date, document: Mapping[str, Any]
     ) -> str:
-        """Another run of the same day writes another version."""
+        """Writes the report; another run on the same day writes another version."""
         of_psp = f"/psp_id={account.psp_id}" if account.psp_id else ""
         key = f"{REPORTS}{account.stage}{of_psp}/date={today.isoformat()}.json"
         with aws_call(f"report {key}"):

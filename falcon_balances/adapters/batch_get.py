@@ -1,4 +1,4 @@
-"""BatchGetItem until nothing is left over: DynamoDB may leave keys for another call."""
+"""Repeats BatchGetItem until no key is left: DynamoDB may leave keys for another call."""
 
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
@@ -22,9 +22,9 @@ def batch_get(
     projection: str | None = None,
     attempts: int = _ATTEMPTS,
 ) -> Iterator[dict[str, Any]]:
-    """The items that there are, strongly consistent, in no order: one call for a hundred keys.
+    """The existing items, strongly consistent, in no order; one call per hundred keys.
 
-    Raises TransientError where after that many calls something is still left over.
+    Raises TransientError if keys are left after that many calls.
     """
     more = {"ProjectionExpression": projection} if projection else {}
     rest = iter(keys)

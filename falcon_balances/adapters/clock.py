@@ -1,4 +1,4 @@
-"""The wall clock: the only place that reads it."""
+"""The wall clock; no other module reads it."""
 
 from datetime import UTC, datetime
 

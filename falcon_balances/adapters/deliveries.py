@@ -1,4 +1,4 @@
-"""What became of events that were sent, as far as claims and marks say it: for operators."""
+"""Tells operators what became of sent events, from claims and marks."""
 
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -10,12 +10,12 @@ from falcon_balances.domain.table_keys import ItemKey
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# Somebody waits, and says for how long: it is asked until then.
+# A person waits and gives a time limit, so it is asked until then.
 _ATTEMPTS: Final = 1_000
 
 
 class ClaimedEvent(NamedTuple):
-    """A claim, as far as it says whether its event is counted. `state` is a payout's."""
+    """The part of a claim that tells whether its event is counted. `state` is a payout's."""
 
     falcon_operation_id: str
     staged: str
@@ -31,7 +31,7 @@ class DynamoDeliveries:
         self._balances_table = balances_table
 
     def claimed(self, names: Collection[tuple[str, str]]) -> Iterator[ClaimedEvent]:
-        """Of these operations, each with its stage and revision."""
+        """The claims of these operations, each with its stage and revision."""
         keys = [
             {"falcon_operation_id": {"S": operation_id}, "stage": {"S": in_stage}}
             for operation_id, in_stage in sorted(names)
@@ -46,7 +46,7 @@ class DynamoDeliveries:
             )
 
     def counted(self, marks: Collection[ItemKey]) -> set[ItemKey]:
-        """Those of the marks that there are."""
+        """The existing ones of these marks."""
         keys = [item_key(key) for key in sorted(marks)]
         found = batch_get(
             self._dynamodb, self._balances_table, keys, projection="pk, sk", attempts=_ATTEMPTS

@@ -1,4 +1,4 @@
-"""What functions ask of merchant contexts."""
+"""Ports for merchant contexts."""
 
 from collections.abc import Collection, Mapping
 from typing import Protocol
@@ -8,10 +8,10 @@ from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, 
 
 class ContextReader(Protocol):
     def histories(self, keys: Collection[ContextKey]) -> Mapping[ContextKey, ContextHistory]:
-        """The versions of each key that is known, oldest first."""
+        """The versions of each known key, oldest first."""
 
     def merchants(self, merchant_ids: Collection[str]) -> Mapping[str, Merchant]:
-        """The merchants that some context names."""
+        """The merchants that a context names."""
 
     def context_of(
         self, key: ContextKey, merchant_id: str
@@ -21,7 +21,7 @@ class ContextReader(Protocol):
 
 class MerchantDirectory(ContextReader, Protocol):
     def name_merchant(self, merchant_id: str, merchant: Merchant) -> None:
-        """Add to what is known of a merchant; nothing is ever taken away."""
+        """Adds to the known balances of a merchant; nothing is ever removed."""
 
     def replace(self, key: ContextKey, seen: ContextHistory, history: ContextHistory) -> bool:
-        """Set a key's versions if they are still those `seen`; False if another was faster."""
+        """Sets a key's versions if they are still `seen`; False if another load was faster."""

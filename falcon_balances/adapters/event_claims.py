@@ -22,7 +22,9 @@ class DynamoEventClaims:
         self._table = table
 
     def claim(self, claim: ClaimV1) -> ClaimV1 | None:
-        """One conditional PutItem; a lost answer is harmless, for the claim found is our own."""
+        """One conditional PutItem. A lost answer is harmless: the claim that is found then is our
+        own.
+        """
         with aws_call(f"claim {claim.falcon_operation_id} {claim.staged}"):
             try:
                 self._dynamodb.put_item(

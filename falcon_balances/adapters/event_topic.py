@@ -1,4 +1,4 @@
-"""The topic of a stage, in SNS: events are sent in full batches, several at a time."""
+"""Publishes events to a stage's topic in SNS, in full batches, several at a time."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ _ATTEMPTS = 3
 def publish(
     sns: "SNSClient", topic_arn: str, texts: list[str], advance: Callable[[int], None]
 ) -> None:
-    """Raises TransientError where SNS did not take a message after three attempts."""
+    """Publishes the texts. Raises TransientError if SNS refused a message three times."""
     with ThreadPoolExecutor(_CONCURRENT) as pool:
         for count in pool.map(partial(_publish_batch, sns, topic_arn), _batches(texts)):
             advance(count)

@@ -18,7 +18,9 @@ class StepFunctionsExecutions:
         self._state_machine_arn = state_machine_arn
 
     def run(self, step: SplitterInput) -> ExecutionResult:
-        """Raises TransientError unless it succeeded with an answer that can be read."""
+        """The output of an execution. Raises TransientError unless it succeeded with a readable
+        output.
+        """
         with aws_call(f"execution of {len(step.messages)} messages"):
             answer = self._stepfunctions.start_sync_execution(
                 stateMachineArn=self._state_machine_arn, input=step.model_dump_json()

@@ -1,4 +1,4 @@
-"""Findings in DynamoDB, for operators: listed without a scan, and acknowledged (design §7)."""
+"""Findings in DynamoDB for operators: lists and acknowledges them (design §7)."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -22,7 +22,7 @@ class DynamoFindings:
         self._table = table
 
     def open(self) -> Iterator[KnownFinding]:
-        """Of every merchant, in no order; from the index, which follows the table."""
+        """Open findings of all merchants, in no order, from the index, which follows the table."""
         for partition in finding_partitions():
             yield from self._query(
                 IndexName="by-open",
@@ -32,7 +32,7 @@ class DynamoFindings:
             )
 
     def of(self, merchant_id: str) -> Iterator[KnownFinding]:
-        """The acknowledged ones too; strongly consistent."""
+        """Findings of a merchant, with acknowledged ones; strongly consistent."""
         found = self._query(
             KeyConditionExpression="pk = :pk AND begins_with(sk, :finding)",
             ExpressionAttributeValues={
@@ -44,7 +44,7 @@ class DynamoFindings:
         return (each for each in found if each.is_shown)
 
     def find(self, key: ItemKey) -> KnownFinding | None:
-        """None where there is none, or it was cleared."""
+        """The finding; None if it does not exist or was cleared."""
         with aws_call(f"finding {key.sk}"):
             answer = self._dynamodb.get_item(
                 TableName=self._table,
@@ -57,7 +57,9 @@ class DynamoFindings:
     def acknowledge(
         self, key: ItemKey, finding: KnownFinding, by: str, reason: str, at: datetime
     ) -> bool:
-        """Out of the index; False where it is not any more as it was read, or not open."""
+        """Acknowledges a finding and removes it from the index; False if it changed since it was
+        read, or is not open.
+        """
         with aws_call(f"acknowledge {key.sk}"):
             try:
                 self._dynamodb.update_item(

@@ -1,4 +1,4 @@
-"""The log's objects of some days, for all merchants."""
+"""Reads the log's objects of some days, for all merchants."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _DAY = re.compile(r"/date=(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/")
 
 
 class LogDays:
-    """One listing for each merchant."""
+    """The keys of these days; one listing per merchant."""
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self._s3 = s3
@@ -31,7 +31,7 @@ class LogDays:
                 yield from zip(keys, pool.map(self._read, keys), strict=True)
 
     def _merchants(self, stage: Stage) -> Iterator[str]:
-        """Their prefixes, a thousand in a request."""
+        """The prefixes of merchants, a thousand per request."""
         with aws_call(f"merchants of {stage}"):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=f"{stage}/", Delimiter="/"
@@ -40,7 +40,7 @@ class LogDays:
                 yield from (each["Prefix"] for each in page.get("CommonPrefixes", []))
 
     def _keys(self, prefix: str, period: Period) -> list[str]:
-        """Keys sort by their days, so what is before and after is not listed."""
+        """Keys sort by day, so earlier and later ones are not listed."""
         start = "" if period.since is None else f"{prefix}date={period.since.isoformat()}"
         keys: list[str] = []
         with aws_call(f"keys below {prefix}"):
@@ -58,7 +58,7 @@ class LogDays:
         return keys
 
     def _read(self, key: str) -> bytes:
-        """Nothing of what is larger than a log object can be: it is flawed like that."""
+        """The object's bytes; none if it is larger than a log object can be, which is a flaw."""
         with aws_call(f"read {key}"):
             body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"]
             read = body.read(_OBJECT_BYTES_MAX + 1)

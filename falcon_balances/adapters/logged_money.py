@@ -1,4 +1,4 @@
-"""What the log itself has for a balance: a second opinion on merchants of high risk (design §8)."""
+"""Reads what the log has for a balance: a second check for merchants of high risk (design §8)."""
 
 from falcon_balances.adapters.ports import BalanceStore, TransactionLog
 from falcon_balances.domain.balances import fold
@@ -6,9 +6,10 @@ from falcon_balances.domain.blocks import Block, LoggedMoney, logged_blocks
 
 
 def logged_money(block: Block, store: BalanceStore, log: TransactionLog) -> LoggedMoney:
-    """For the block's balance. What is counted is read first: whatever is counted after that makes
-    the block's transaction fail, and the log is read again. Blocks are read last: what the log has
-    and the balance has not is then found with its block, unless it was counted meanwhile.
+    """The logged money of the block's balance. The order matters. The count is read first: if more
+    is counted afterwards, the block's transaction fails and the log is read again. Blocks are read
+    last, so that an operation that is in the log but not in the balance is found with its block,
+    unless it was counted in between.
     """
     counted = next(
         (

@@ -1,4 +1,4 @@
-"""What the sealer touches: every version in the log's bucket, the manifests, the key that signs."""
+"""The sealer's access to AWS: all versions of the log, the manifests, the signing key."""
 
 from base64 import b64encode
 from collections import deque
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _CHUNK_BYTES: Final = 1 << 20
-# KMS takes no longer text: https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html
+# KMS signs no longer text: https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html
 _SIGNED_BYTES_MAX: Final = 4_096
 
 
@@ -47,11 +47,11 @@ class ObjectVersion:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What the log holds, told by the first version of each key.
+    """The log's contents, by the first version of each key.
 
-    `new`: those written after a given time; of all others only the number is kept, `known`.
-    `odd`: keys with a second version or a delete marker, and what lies outside the stages.
-    `asked_at`: the time by S3's clock before it listed anything; None where it did not say.
+    `new`: versions written after a given time; of all others only the number is kept, `known`.
+    `odd`: keys with a second version or a delete marker, and keys outside the stages. `asked_at`:
+    S3's time before the listing; None if S3 did not give it.
     """
 
     new: Sequence[ObjectVersion]
@@ -61,14 +61,14 @@ class Listing:
 
 
 class LogVersions:
-    """The log's bucket, with every version. Stages are listed at the same time."""
+    """The log's bucket with all versions. Stages are listed concurrently."""
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self._s3 = s3
         self.bucket = bucket
 
     def list_all(self, since: datetime | None) -> Listing:
-        """One request for a thousand versions; memory for what is newer than `since`, and odd."""
+        """Lists all versions, a thousand per request; memory grows with new and odd keys only."""
         elsewhere, asked_at = self._elsewhere()
         with ThreadPoolExecutor(len(Stage)) as pool:
             parts = list(pool.map(lambda stage: self._list(f"{stage}/", since), Stage))
@@ -80,7 +80,7 @@ class LogVersions:
         )
 
     def of(self, key: str) -> Listing:
-        """One key's; `odd` where it has several, or a delete marker."""
+        """The versions of one key; `odd` if it has several, or a delete marker."""
         found = self._list(key, None)
         return Listing(
             [each for each in found.new if each.key == key],
@@ -93,7 +93,7 @@ class LogVersions:
         return b"".join(self._chunks(version))
 
     def digest(self, version: ObjectVersion) -> str:
-        """SHA-256 of an object that is too large to be held."""
+        """SHA-256 of an object that is too large for memory."""
         digest = sha256()
         for chunk in self._chunks(version):
             digest.update(chunk)
@@ -112,7 +112,7 @@ class LogVersions:
         return Listing(new, known, sorted(odd))
 
     def _versions(self, prefix: str, marked: set[str]) -> Iterator[ObjectVersion]:
-        """In the listing's order; keys with a delete marker are added to `marked`."""
+        """Versions in the order of the listing; keys with a delete marker are added to `marked`."""
         pages = self._s3.get_paginator("list_object_versions").paginate(
             Bucket=self.bucket, Prefix=prefix
         )
@@ -140,10 +140,10 @@ class LogVersions:
 
 
 def _firsts(versions: Iterable[ObjectVersion], odd: set[str]) -> Iterator[ObjectVersion]:
-    """The first version of each key; keys that have more are added to `odd`.
+    """The first version of each key; keys with more versions are added to `odd`.
 
-    A listing has the versions of a key one after the other, and the newest first: that order
-    holds within a second too, which their times do not.
+    A listing has the versions of a key together, the newest first. This order is right even within
+    a second, where their times are equal.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
     """
     for key, group in groupby(versions, attrgetter("key")):
@@ -161,8 +161,8 @@ class ManifestBucket:
     def last(self, signer: "SigningKey") -> Sealed:
         """How far the log is sealed.
 
-        Raises IntegrityError where a number is left out, and where the last manifest is not what
-        `signer` signed under that number: nothing is built on what somebody else wrote.
+        Raises IntegrityError if a number is missing, or if `signer` did not sign the last manifest
+        under that number: nothing is built on a manifest of somebody else.
         """
         numbered = [key for key in self.keys() if sequence_of(key) is not None]
         for number, key in enumerate(numbered, start=1):
@@ -191,10 +191,10 @@ class ManifestBucket:
             return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
     def append(self, manifest: Manifest, signature_base64: str) -> bool:
-        """False where another sealer was first: nothing is overwritten.
+        """Writes a manifest; False if another sealer was first: nothing is overwritten.
 
-        Where only the answer to our own PUT was lost, the one sent again is refused as well: what
-        lies there then is ours to the byte, and another sealer's blinds differ.
+        If only the answer to our own PUT was lost, the repeated one is refused as well. Then the
+        stored bytes are equal to ours, because another sealer's blinds differ.
         """
         body = manifest.signed(signature_base64)
         with aws_call(f"append {manifest.key}"):
@@ -233,7 +233,7 @@ class SigningKey:
         return b64encode(answer["Signature"]).decode()
 
     def signed(self, text: bytes, signature: bytes) -> bool:
-        """Whether it was this key, by KMS's own word."""
+        """Whether this key made the signature, according to KMS."""
         if len(text) > _SIGNED_BYTES_MAX:
             return False
         with aws_call("verify the last manifest"):

@@ -16,8 +16,8 @@ from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# A new version starts 20 minutes after it is loaded, so this is early enough. A currency that was
-# added to a known version is unknown for as long at most: until then E_NO_BALANCE_SHOP.
+# A new version starts 20 minutes after it is loaded, so caching for a minute is safe. A currency
+# added to a known version is unknown for that time: E_NO_BALANCE_SHOP.
 CACHED_S: Final = 60
 _CACHED_KEYS_MAX: Final = 10_000
 
@@ -47,8 +47,8 @@ class DynamoMerchantDirectory:
         return (_history(context) if context else ()), (_merchant(merchant) if merchant else None)
 
     def name_merchant(self, merchant_id: str, merchant: Merchant) -> None:
-        """One UpdateItem that adds to sets: the same again changes nothing, and of two loads at
-        once neither takes away what the other said.
+        """One UpdateItem that adds to sets: a repetition changes nothing, and of two concurrent
+        loads neither removes what the other added.
         """
         said = {
             "balances": sorted("|".join(balance) for balance in merchant.balances),
@@ -71,8 +71,8 @@ class DynamoMerchantDirectory:
             return list(batch_get(self._dynamodb, self._table, wanted))
 
     def replace(self, key: ContextKey, seen: ContextHistory, history: ContextHistory) -> bool:
-        """Forms of versions are only ever added, and each is kept, so their number grows with every
-        change and says whether another was faster.
+        """Forms are only added and never removed, so their number tells whether another load was
+        faster.
         """
         documents = [json.dumps(context_document(version)) for version in history]
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(context_key)"}
@@ -99,7 +99,7 @@ class DynamoMerchantDirectory:
         return True
 
     def all_histories(self) -> list[ContextHistory]:
-        """Everybody's, sorted by key: for operators, a scan of the table."""
+        """The contexts of all merchants, sorted by key: a scan, for operators only."""
         with aws_call("contexts of all merchants"):
             pages = self._dynamodb.get_paginator("scan").paginate(
                 TableName=self._table,
@@ -111,7 +111,7 @@ class DynamoMerchantDirectory:
 
 
 def _merchant_key(merchant_id: str) -> str:
-    """No context key is like this: those have two `|`."""
+    """The key of a merchant's item; keys of contexts have two `|`, so none is equal."""
     return f"MERCHANT#{merchant_id}"
 
 
@@ -129,7 +129,9 @@ def _history(item: Mapping[str, Any]) -> ContextHistory:
 
 
 class CachedMerchantDirectory:
-    """Remembers known keys for a minute. Unknown ones are asked for again: they may be loading."""
+    """Caches known keys for a minute. Unknown keys are read again each time: they may be loaded
+    just now.
+    """
 
     def __init__(self, directory: ContextReader) -> None:
         self._directory = directory
@@ -140,7 +142,7 @@ class CachedMerchantDirectory:
         return _remembered(keys, self._known, self._directory.histories)
 
     def merchants(self, merchant_ids: Collection[str]) -> Mapping[str, Merchant]:
-        """Never remembered: a balance that a known merchant got a moment ago would be refused."""
+        """Never cached: a balance that a known merchant has just got would be refused."""
         return self._directory.merchants(merchant_ids)
 
     def context_of(

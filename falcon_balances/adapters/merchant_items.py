@@ -1,4 +1,4 @@
-"""Windows, days and marks as DynamoDB gives them."""
+"""Windows, days and marks, read from DynamoDB's items."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -43,7 +43,7 @@ def read_mark(item: Mapping[str, Any]) -> Mark:
 
 
 def mark_of(key: ItemKey, said: Mapping[str, str | int]) -> Mark:
-    """Raises IntegrityError for a mark that the reducer would not have written."""
+    """The mark in an item. Raises IntegrityError if the reducer would not have written it."""
     corrects = said.get("corrects")
     try:
         operation_id, staged, _ = MarkKey.parse(key.sk)

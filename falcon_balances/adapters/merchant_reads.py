@@ -1,4 +1,4 @@
-"""What a merchant may see of the tables (design §8): every key begins with its own id."""
+"""Reads that one merchant is allowed (design §8): every key begins with the merchant's id."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -61,14 +61,14 @@ from falcon_balances.domain.table_keys import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# An index follows its table within a fraction of a second; AWS gives no bound, so we give it this.
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
+# An index is updated within a fraction of a second after its table. AWS gives no limit, so this is
+# ours. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
 INDEX_DELAY: Final = timedelta(seconds=10)
 _CUTS_A_PAGE: Final = 10
 
 
 class DynamoMerchantReads:
-    """One query or get each; what is longer than DynamoDB's page of 1 MB is a query per page."""
+    """Each method is one query or get; beyond DynamoDB's page of 1 MB, one query per page."""
 
     def __init__(
         self, dynamodb: "DynamoDBClient", balances_table: str, claims_table: str, merchant_id: str
@@ -84,7 +84,7 @@ class DynamoMerchantReads:
         return parse_rfc3339(item["as_of"]["S"]) if item else None
 
     def indexed_as_of(self, now: datetime) -> datetime | None:
-        """The newest cuts first, a page at a time: those that lapsed are passed over."""
+        """The newest complete cut, read a page at a time; incomplete cuts are skipped."""
         latest = rfc3339((now - INDEX_DELAY).replace(microsecond=0))
         with aws_call("completed cuts"):
             pages = self._dynamodb.get_paginator("query").paginate(
@@ -170,14 +170,15 @@ class DynamoMerchantReads:
 
     def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
         items = self._all(marks_of(falcon_operation_id))
-        # A segment of many balances is counted in parts; the first part's mark is the segment's.
+        # A segment of many balances is counted in parts; the mark of the first part is the
+        # segment's.
         return [read_mark(item) for item in items if "lines" in item]
 
     def effect_of(self, mark: Mark) -> Effect:
-        """A query: the first part's mark does not know what the others added."""
+        """One query: the mark of the first part does not hold the effects of the others."""
         sk = MarkKey(mark.falcon_operation_id, mark.staged).sk
         effect: dict[BalanceKey, Joint] = {}
-        # A later revision's `.` comes after the `#` of the parts.
+        # The `.` of a later revision sorts after the `#` of the parts.
         for item in self._between(sk, f"{sk}#~"):
             effect |= read_effect(item["effect"]["S"])
         return effect
@@ -207,7 +208,7 @@ class DynamoMerchantReads:
                 IndexName="by-reference",
                 KeyConditionExpression="referenced = :a",
                 ExpressionAttributeValues=sought,
-                # An operation has an item for each of its stages and revisions at most.
+                # An operation has at most one item per stage and revision.
                 Limit=limit,
             )
         ids = (operation_referenced(item["sk"]["S"]) for item in answer["Items"])
@@ -252,7 +253,7 @@ class DynamoMerchantReads:
         return answer.get("Item", {})
 
     def _all(self, prefix: str, limit: int | None = None) -> list[dict[str, Any]]:
-        """Items whose sort keys begin so, `limit` at most."""
+        """Items with this prefix of the sort key, `limit` at most."""
         return list(islice(self._query("begins_with(sk, :a)", {":a": {"S": prefix}}), limit))
 
     def _between(self, first: str, last: str) -> Iterator[dict[str, Any]]:
@@ -261,9 +262,9 @@ class DynamoMerchantReads:
     def _query(
         self, condition: str, values: dict[str, Any], *, index: tuple[str, str] | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Page by page; boto3's own paginator makes a class for every call.
+        """All items of a query, page by page; boto3's paginator would create a class per call.
 
-        `index`: its name and the attribute that holds the merchant's partition there.
+        `index`: its name, and the attribute with the merchant's partition there.
         """
         more: Any = {"ConsistentRead": True} if index is None else {"IndexName": index[0]}
         while True:

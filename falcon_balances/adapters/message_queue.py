@@ -1,4 +1,4 @@
-"""A stage's queue in SQS, as far as the dispatcher touches it: when failed messages come back."""
+"""A stage's queue in SQS: sets when failed messages come back."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,8 +16,8 @@ class SqsMessageQueue:
         self._queue_url = queue_url
 
     def return_after(self, failed: Sequence[FailedMessage]) -> None:
-        """A call for each, for few fail. What SQS does not take comes back when its visibility
-        timeout ends, only later.
+        """One call per message, because few fail. If SQS refuses one, it comes back when its
+        visibility time-out ends, only later.
         """
         for message in failed:
             with aws_call("return a message"):

@@ -7,15 +7,15 @@ from falcon_balances.contracts.queries import LIMIT_MAX
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.operation_filter import OperationFilter
 
-MARKS_A_QUERY: Final = LIMIT_MAX + 1  # the one more tells whether there are more
-# Where a filter lets little through, a page ends here, and its cursor goes on from there.
+MARKS_A_QUERY: Final = LIMIT_MAX + 1  # one more, to know whether there are more
+# If a filter lets few operations through, a page ends here, and its cursor continues from there.
 MARKS_A_PAGE_MAX: Final = 10 * MARKS_A_QUERY
-# What bears one reference is read operation by operation.
+# Operations of one reference are read one by one.
 REFERENCED_MAX: Final = 50
 
 
 class TooManyReferencedError(Exception):
-    """More operations bear the reference than are read one by one."""
+    """More operations have the reference than are read one by one."""
 
     def __init__(self, operations_max: int) -> None:
         super().__init__(f"more than {operations_max} operations bear the reference")
@@ -33,7 +33,7 @@ def read_operations(
     """A page, and where it ended if there may be more."""
     found: list[Mark] = []
     position, looked_at = after, 0
-    # One more than wanted tells whether there are more.
+    # One more than requested tells whether there are more.
     a_query = min(limit + 1, MARKS_A_QUERY) if wanted.lets_all_through else MARKS_A_QUERY
     while True:
         page = reads.marks(*wanted.bounds, after=position, newest_first=newest_first, limit=a_query)
@@ -58,8 +58,8 @@ def read_referenced(
     after: str | None,
     newest_first: bool,
 ) -> tuple[list[Mark], str | None]:
-    """As `read_operations`, for the operations that bear a reference: a read of an index, and one
-    for each operation. Raises TooManyReferencedError.
+    """Like `read_operations`, for operations with a reference: one read of an index, and one per
+    operation. Raises TooManyReferencedError.
     """
     ids = reads.referenced(reference, REFERENCED_MAX + 1)
     if len(ids) > REFERENCED_MAX:

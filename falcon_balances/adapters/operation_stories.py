@@ -14,7 +14,7 @@ def read_story(
     merchant_ids: Collection[str],
     reads_of: Callable[[str], MerchantReads],
 ) -> OperationStory:
-    """At these merchants: marks, blocks and corrections of each."""
+    """Marks, blocks and corrections at each of these merchants."""
     parts = {each: _part(falcon_operation_id, reads_of(each)) for each in sorted(merchant_ids)}
     return OperationStory.of(falcon_operation_id, claims, parts)
 

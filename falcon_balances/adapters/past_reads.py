@@ -42,7 +42,7 @@ def read_past(
     balances = [BalanceKey(each.balance_shop_id, each.currency.code) for each in reads.balances()]
     if not balances:
         raise NothingCountedError
-    # One quarter more than our clock says, because windows are of Kinesis' clock.
+    # One quarter more than our clock gives, because windows follow Kinesis' clock.
     still_open = quarters(closed, quarter_of(now) + QUARTER)
     if len(still_open) >= ITEMS_AT_ONCE_MAX:
         raise TransientError(f"the last {len(still_open)} quarters of an hour are not closed")

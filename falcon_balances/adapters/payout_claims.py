@@ -1,4 +1,4 @@
-"""Payouts' claims in DynamoDB: decided together with the balance, moved on step by step (§5)."""
+"""Claims of payouts in DynamoDB: decided with the balance, then moved state by state (§5)."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ class DynamoPayoutClaims(DynamoEventClaims):
     def claim_return(
         self, claim: ClaimV1, payout_operation_id: str, amount: int, paid: int
     ) -> ClaimV1 | WriteOutcome:
-        """One TransactWriteItems: two returns at once cannot both take what is left for one."""
+        """One TransactWriteItems: two concurrent returns cannot both take what is left for one."""
         names = ("state", "returned", "returned_by")
         update = {
             "TableName": self._table,
@@ -105,7 +105,7 @@ class DynamoPayoutClaims(DynamoEventClaims):
     def _transact(
         self, claimed: dict[str, Any], operation_id: str, *others: dict[str, Any]
     ) -> list[dict[str, Any]] | None:
-        """None if all happened, else the reason of each item, the claim's first."""
+        """None if the transaction succeeded, otherwise each item's reason, the claim's first."""
         items: Any = [claimed, *others]
         with aws_call(f"payout {operation_id}"):
             try:

@@ -1,4 +1,4 @@
-"""The quarantine bucket: raw bytes that were refused, with code and reason (design §9)."""
+"""The quarantine bucket: raw bytes of refused messages, with code and reason (design §9)."""
 
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def quarantine_key(source: str, body: bytes, received_on: str) -> str:
-    """`received_on` is a UTC day, YYYY-MM-DD."""
+    """The key of refused bytes; `received_on` is a UTC day, YYYY-MM-DD."""
     return f"{source}/date={received_on}/{sha256(body).hexdigest()}"
 
 
@@ -41,7 +41,7 @@ class S3Quarantine:
 
 
 class QuarantineReader:
-    """What lies in quarantine, for operators. Keys: `{source}/date={day}/{SHA-256 of the body}`."""
+    """Reads quarantine for operators. Keys: `{source}/date={day}/{SHA-256 of the body}`."""
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self._s3 = s3
@@ -68,7 +68,7 @@ class QuarantineReader:
         return self._s3.head_object(Bucket=self._bucket, Key=key, **more)["Metadata"]
 
     def read(self, key: str) -> tuple[bytes, Mapping[str, str]] | None:
-        """The body of the newest version and what is said of it; None where there is none."""
+        """The body of the newest version and its metadata; None if the key does not exist."""
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=key)
         except self._s3.exceptions.NoSuchKey:

@@ -1,4 +1,4 @@
-"""What waits in the stages' queues: counts from SQS, ages from CloudWatch."""
+"""Messages that wait in the stages' queues: numbers from SQS, ages from CloudWatch."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,19 +17,19 @@ _COUNTS: Final = (
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 )
-# SQS tells CloudWatch every minute, a few minutes late.
+# SQS reports to CloudWatch every minute, a few minutes late.
 _LOOK_BACK: Final = timedelta(minutes=10)
 _PERIOD_S: Final = 60
 
 
 def messages_in(sqs: "SQSClient", url: str) -> int:
-    """About how many: those that wait, are being worked on, or will come back."""
+    """The approximate number of messages that wait, are being processed, or will come back."""
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_COUNTS))
     return sum(int(answer["Attributes"][name]) for name in _COUNTS)
 
 
 class SqsQueues:
-    """`urls`: of each stage its queue, and its dead-letter queue."""
+    """`urls`: by stage, its queue and its dead-letter queue."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class SqsQueues:
         self._urls = urls
 
     def look(self, now: datetime) -> Sequence[WaitingMessages]:
-        """Two calls per stage, side by side, and one for all the ages."""
+        """Two concurrent calls per stage, and one for all ages."""
         ages = self._ages(now)
         every = [url for pair in self._urls.values() for url in pair]
         with ThreadPoolExecutor(len(every)) as pool:
@@ -59,7 +59,7 @@ class SqsQueues:
             return messages_in(self._sqs, url)
 
     def _ages(self, now: datetime) -> dict[str, int]:
-        """By stage; a stage of which CloudWatch knows nothing is left out."""
+        """Ages by stage; a stage without data in CloudWatch is left out."""
         with aws_call("ages of messages"):
             answer = self._cloudwatch.get_metric_data(
                 MetricDataQueries=[

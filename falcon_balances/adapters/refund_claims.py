@@ -1,4 +1,4 @@
-"""Refund authorizations beside the claims (design §8): granted only while no stage is claimed."""
+"""Refund authorizations, granted only while no stage of the refund is claimed (design §8)."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -52,7 +52,9 @@ class DynamoRefundClaims:
         return ()
 
     def _unclaimed(self, falcon_operation_id: str, stage: str) -> Any:  # noqa: ANN401 - boto3's union
-        """Whatever was claimed later of a stage, its first revision was, or lies empty."""
+        """The first revision of a stage is claimed, or empty, before any later one, so checking it
+        is enough.
+        """
         return {
             "ConditionCheck": {
                 "TableName": self._claims_table,

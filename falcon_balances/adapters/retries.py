@@ -1,4 +1,4 @@
-"""How long is waited before something is tried again that others got in the way of."""
+"""Delays between attempts that fail because of conflicts."""
 
 from collections.abc import Iterator
 from math import inf
@@ -8,9 +8,8 @@ from random import uniform
 def delays(
     attempts: int, first_s: float, *, longest_s: float = inf, is_spread: bool = False
 ) -> Iterator[float]:
-    """One for each attempt, in seconds: what to wait after it if it failed, each twice the one
-    before. `is_spread`: between half of that and all of it, so that many callers who met do not
-    meet again.
+    """The delay after each attempt in seconds, each twice the one before. `is_spread`: a random
+    delay between half of it and all of it, so that callers that collided do not collide again.
     https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
     """
     for attempt in range(attempts):

@@ -1,4 +1,4 @@
-"""The sale that an operation belongs to, as far as it is the merchant's own (design §8)."""
+"""Reads the sale that an operation belongs to, if it is the merchant's own (design §8)."""
 
 from typing import Final
 
@@ -11,10 +11,10 @@ OPERATIONS_SHOWN_MAX: Final = 100
 
 
 def sale_of(main: BalanceOperation, reads: MerchantReads) -> SaleStoryV1 | None:
-    """Of a refund, chargeback or reversal the sale; of a sale what was taken of it too.
+    """The sale of a refund, chargeback or reversal; of a sale also what was taken from it.
 
-    One read, two for a sale. Amounts lie under the merchant that the sale names, so that a seller
-    of a marketplace sees which sale it was and no figures of it.
+    One read, two for a sale. Amounts are stored under the merchant that the sale names, so a seller
+    of a marketplace sees which sale it was, without its figures.
     """
     is_sale = main.type is OperationType.CAPTURE
     reference = main.external_reference if is_sale else main.original_reference

@@ -1,12 +1,12 @@
-"""Sessions and clients of whoever runs a command: imported late, and those of the emulator shielded
-from the user's own set-up.
+"""Sessions and clients for commands, imported late; those of the emulator are shielded from the
+user's AWS settings.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-# boto3 makes its clients at run time; where a type helps, the caller says which one it expects:
-# `s3: S3Client = target.client("s3")`.
+# boto3 creates its clients at run time; where a type helps, the caller declares it: `s3: S3Client =
+# target.client("s3")`.
 AwsClient = Any
 AwsSession = Any
 
@@ -14,12 +14,12 @@ AwsSession = Any
 def local_client(
     service: str, endpoint_url: str, region: str, access_key_id: str, secret_access_key: str
 ) -> AwsClient:
-    """A client of the emulator that nothing in the user's own AWS set-up can divert or break."""
+    """A client of the emulator that the user's AWS settings cannot redirect or break."""
     import boto3  # noqa: PLC0415 - a third of a second, which --help should not cost
     from botocore.config import Config  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415
 
-    # A profile named in the shell that does not exist would make even explicit keys fail.
+    # A profile of the shell that does not exist would make even explicit keys fail.
     nowhere = (None, None, "/dev/null", None)
     shielded: AwsSession = Session(
         session_vars={
@@ -35,7 +35,8 @@ def local_client(
         region_name=region,
         aws_access_key_id=access_key_id,
         aws_secret_access_key=secret_access_key,
-        # The prefix would be put before an IP address; a proxy would be asked for the loopback.
+        # The prefix would be put before an IP address, and a proxy would be used for the local
+        # host.
         config=Config(
             inject_host_prefix=False,
             proxies={},
@@ -46,7 +47,7 @@ def local_client(
 
 
 def account_session(region: str | None = None) -> AwsSession:
-    """A session of the usual AWS environment: profile, keys, region as the AWS CLI finds them."""
+    """A session with profile, keys and region as the AWS CLI finds them."""
     import boto3  # noqa: PLC0415 - a third of a second, which --help should not cost
 
     return boto3.Session(region_name=region)
@@ -57,13 +58,13 @@ def account_id(session: AwsSession) -> str:
 
 
 def stack_outputs(session: AwsSession, name: str) -> dict[str, str] | None:
-    """By key; None where there is no such stack."""
+    """The stack's outputs by key; None if the stack does not exist."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     try:
         stacks = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
-        # CloudFormation has no error code of its own for a stack that is not there.
+        # CloudFormation has no error code of its own for a missing stack.
         if "does not exist" in error.response["Error"].get("Message", ""):
             return None
         raise
@@ -79,9 +80,9 @@ def signed(
     region: str,
     key: tuple[str, str] | None,
 ) -> dict[str, str]:
-    """The headers with a signature, version 4, for the service that the gateway goes by.
+    """The headers with a signature (version 4) for the gateway's service.
 
-    `key`: id and secret; None for those of the usual AWS environment.
+    `key`: id and secret; None for the credentials that the AWS CLI finds.
     """
     from botocore.auth import SigV4Auth  # noqa: PLC0415 - a third of a second
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What stands around the functions of a stage: its queue, its executions, and the quarantine."""
+"""Ports around the functions of a stage: its queue, its executions, and quarantine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from falcon_balances.contracts.execution import ExecutionResult, SplitterInput
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedBody:
-    """Raw bytes that were refused. `source` is a stage, or `stream`; `received_at` is UTC."""
+    """Stores refused raw bytes. `source` is a stage, or `stream`; `received_at` is UTC."""
 
     source: str
     body: bytes
@@ -25,7 +25,7 @@ class Quarantine(Protocol):
 
 class Executions(Protocol):
     def run(self, step: SplitterInput) -> ExecutionResult:
-        """Split, persist and publish; raises TransientError unless all of it was done."""
+        """Splits, persists and publishes. Raises TransientError unless everything was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +36,4 @@ class FailedMessage:
 
 class MessageQueue(Protocol):
     def return_after(self, failed: Sequence[FailedMessage]) -> None:
-        """Let messages that failed come back after their delays."""
+        """Makes failed messages come back after their delays."""

@@ -26,9 +26,10 @@ _CONCURRENT: Final = 16
 
 
 def append_once(log: TransactionLog, key: str, logged: LogObject) -> None:
-    """Already there with the same bytes is as good as written: an answer may have been lost.
+    """Writes an object; the same bytes under the key are as good as written, because an answer may
+    have been lost.
 
-    Raises IntegrityError for other bytes.
+    Raises IntegrityError for different bytes.
     """
     if not log.append(key, logged) and log.read(key).body != logged.body:
         metrics.add_metric(name="LogMismatch", unit="Count", value=1)
@@ -36,7 +37,7 @@ def append_once(log: TransactionLog, key: str, logged: LogObject) -> None:
 
 
 def append_claimed(log: TransactionLog, claim: ClaimV1) -> None:
-    """All that a claim says. Raises IntegrityError where other bytes are there already."""
+    """Writes all objects of a claim. Raises IntegrityError if different bytes exist already."""
     for segment in claim.segments:
         logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
         append_once(log, segment.log_key, logged)
@@ -48,10 +49,10 @@ class S3TransactionLog:
         self._bucket = bucket
 
     def append(self, key: str, logged: LogObject) -> bool:
-        """A conditional PUT. 412 says only that something lies there, which may be our own bytes
-        from before an answer was lost: False.
+        """A conditional PUT. 412 means only that an object exists, which may have our own bytes if
+        an answer was lost: False.
 
-        409, another write under way, is TransientError like anything else that S3 refuses.
+        409, another write in progress, is TransientError, like every other refusal of S3.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
         with aws_call(f"append {key}"):
@@ -77,9 +78,10 @@ class S3TransactionLog:
             return LogObject(answer["Body"].read(), answer["Metadata"])
 
     def segments_of(self, merchant_id: str, objects_max: int | None = None) -> Sequence[Segment]:
-        """Raises IntegrityError for an object that we would not have written.
+        """The merchant's segments. Raises IntegrityError for an object that this code would not
+        have written.
 
-        Too many are told by listing, before any of them is read.
+        The listing tells whether there are too many, before any of them is read.
         """
         wanted = None if objects_max is None else objects_max + 1
         keys = list(islice(self._keys(merchant_id), wanted))

@@ -1,4 +1,4 @@
-"""Merchants' users in a Cognito user pool: made where there are none, and signed in."""
+"""Users of merchants in a Cognito user pool: creates them if necessary, and signs them in."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +17,9 @@ class UserPool:
         self._client_id = client_id
 
     def ensure_user(self, merchant_id: str) -> str | None:
-        """The merchant whose user has this name: the one asked for, unless somebody else has it."""
+        """The merchant of the user with this name: the requested one, unless another merchant has
+        it.
+        """
         try:
             self._cognito.admin_create_user(
                 UserPoolId=self._user_pool_id,
@@ -32,7 +34,7 @@ class UserPool:
         return merchant_id
 
     def sign_in(self, username: str, password: str) -> str:
-        """An ID token; the password is the user's from now on."""
+        """An ID token; sets the user's password."""
         self._cognito.admin_set_user_password(
             UserPoolId=self._user_pool_id, Username=username, Password=password, Permanent=True
         )

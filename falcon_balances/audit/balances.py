@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from falcon_balances.audit.standings import NOTHING, BalanceId
+from falcon_balances.audit.standing_rows import BalanceId
+from falcon_balances.audit.standings import NOTHING
 from falcon_balances.audit.sums import Sum, SumKey
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.available import Agreement
@@ -14,7 +15,7 @@ from falcon_balances.domain.money import Currency, at_full_scale, minor_units
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class FigureDifference:
     """One figure of one balance; None where that side has no such balance."""
 
     balance: BalanceId
@@ -67,17 +68,17 @@ def currency_of(balance: BalanceId) -> Currency:
 
 def differences(
     log: Mapping[BalanceId, Balance], other: Iterable[tuple[str, Balance]]
-) -> list[Difference]:
+) -> list[FigureDifference]:
     """Between the log and the table or the API, sorted; what is blocked is no difference."""
     said = {
         BalanceId(merchant_id, balance.balance_shop_id, balance.currency.code): balance
         for merchant_id, balance in other
     }
-    found: list[Difference] = []
+    found: list[FigureDifference] = []
     for each in sorted(log.keys() | said.keys()):
         ours, theirs = _figures(log.get(each)), _figures(said.get(each))
         found += [
-            Difference(each, figure, ours.get(figure), theirs.get(figure))
+            FigureDifference(each, figure, ours.get(figure), theirs.get(figure))
             for figure in COUNTERS
             if ours.get(figure) != theirs.get(figure)
         ]

@@ -6,7 +6,7 @@ from typing import Final
 
 from falcon_balances.audit.balances import currency_of
 from falcon_balances.audit.journals import Entry, Posting
-from falcon_balances.audit.standings import BalanceId
+from falcon_balances.audit.standing_rows import BalanceId
 from falcon_balances.domain.accounts import OF_MERCHANTS, Account
 from falcon_balances.domain.money import at_full_scale
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
-from falcon_balances.audit.findings import FLAWED, Finding
+from falcon_balances.audit.findings import FLAWED, LogFinding
 from falcon_balances.audit.line_grammar import NotAsWrittenError
 from falcon_balances.audit.lines import whole_lines_of
 from falcon_balances.audit.log_objects import LogSource, ObjectBatch, Selection, revision_of
@@ -49,9 +49,9 @@ def write_parquet(
     selection: Selection,
     path: Path,
     advance: Callable[[int], None] = lambda _objects: None,
-) -> list[Finding]:
+) -> list[LogFinding]:
     """Amounts as decimals, exact; all else as texts. What is flawed is left out, and told."""
-    findings: list[Finding] = []
+    findings: list[LogFinding] = []
     with parquet_file(path) as add:
         for table in tables_of(source, selection, findings, advance):
             add(table)
@@ -78,13 +78,13 @@ def write_csv(
     selection: Selection,
     path: Path,
     advance: Callable[[int], None] = lambda _objects: None,
-) -> list[Finding]:
+) -> list[LogFinding]:
     """All as texts; what is flawed is left out, and told.
 
     A spreadsheet takes for a formula what begins with = + - or @: no field does, and an amount is
     one.
     """
-    findings: list[Finding] = []
+    findings: list[LogFinding] = []
     with csv_file(path) as add:
         for table in tables_of(source, selection, findings, advance):
             add(table)
@@ -102,7 +102,7 @@ def csv_file(path: Path) -> Iterator[Callable[[pa.Table], None]]:
 def tables_of(
     source: LogSource,
     selection: Selection,
-    findings: list[Finding],
+    findings: list[LogFinding],
     advance: Callable[[int], None],
 ) -> Iterator[pa.Table]:
     """By CSV_SCHEMA, some thousand objects at a time; what is left out goes to `findings`."""
@@ -113,7 +113,7 @@ def tables_of(
 def tables_with_objects(
     source: LogSource,
     selection: Selection,
-    findings: list[Finding],
+    findings: list[LogFinding],
     advance: Callable[[int], None],
 ) -> Iterator[tuple[pa.Table, Sequence[ObjectBatch]]]:
     """As `tables_of`, each with the objects whose lines it has, in the same order."""
@@ -127,7 +127,7 @@ def tables_with_objects(
         advance(objects)
 
 
-def _good(batch: ObjectBatch, findings: list[Finding]) -> ObjectBatch:
+def _good(batch: ObjectBatch, findings: list[LogFinding]) -> ObjectBatch:
     """Without the objects that are flawed."""
     kept: list[tuple[str, bytes]] = []
     for name, body in zip(batch.names, batch.bodies, strict=True):
@@ -135,12 +135,12 @@ def _good(batch: ObjectBatch, findings: list[Finding]) -> ObjectBatch:
         try:
             segment = read_strictly(key, body)
         except FlawedObjectError as flaw:
-            findings.append(Finding(key, FLAWED, str(flaw)))
+            findings.append(LogFinding(key, FLAWED, str(flaw)))
             continue
         if all(abs(line.amount.minor) < _MINOR_END for line in segment.lines):
             kept.append((name, body))
         else:
-            findings.append(Finding(key, FLAWED, "an amount does not fit into 64 bits"))
+            findings.append(LogFinding(key, FLAWED, "an amount does not fit into 64 bits"))
     return ObjectBatch(batch.partition, [name for name, _ in kept], [body for _, body in kept])
 
 

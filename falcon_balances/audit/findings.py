@@ -8,7 +8,7 @@ _PART = re.compile(r"\.([0-9]+)-of-([0-9]+)\.csv\Z")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Finding:
+class LogFinding:
     """Something about the log that should not be. `problem` is one of the words below."""
 
     key: str
@@ -27,7 +27,7 @@ class Parts:
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], tuple[int, int, str]] = {}
-        self._findings: list[Finding] = []
+        self._findings: list[LogFinding] = []
 
     def add(self, key: str) -> None:
         stage, name = key.partition("/")[0], key.rpartition("/")[2]
@@ -37,21 +37,21 @@ class Parts:
         before, of, first = self._seen.pop(event, (0, parts, key))
         if of != parts:
             self._findings.append(
-                Finding(key, PART_MISSING, f"names {parts} parts, but {first} names {of}")
+                LogFinding(key, PART_MISSING, f"names {parts} parts, but {first} names {of}")
             )
         if before >> (part - 1) & 1:
             self._findings.append(
-                Finding(key, REPEATED, f"a second object is part {part} of {parts}")
+                LogFinding(key, REPEATED, f"a second object is part {part} of {parts}")
             )
         now = before | 1 << (part - 1)
         if now != (1 << of) - 1:
             self._seen[event] = (now, of, first)
 
-    def missing(self) -> list[Finding]:
+    def missing(self) -> list[LogFinding]:
         missing = []
         for seen, of, first in self._seen.values():
             absent = [str(part) for part in range(1, of + 1) if not seen >> (part - 1) & 1]
             missing.append(
-                Finding(first, PART_MISSING, f"missing: part {', '.join(absent)} of {of}")
+                LogFinding(first, PART_MISSING, f"missing: part {', '.join(absent)} of {of}")
             )
         return self._findings + missing

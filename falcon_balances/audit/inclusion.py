@@ -7,7 +7,7 @@ from falcon_balances.audit.proving import proved_part
 from falcon_balances.audit.verifier.chain import read_head
 from falcon_balances.audit.verifier.findings import NotWrittenSoError
 from falcon_balances.audit.verifier.hashing import is_signed, load_public_key
-from falcon_balances.audit.verifier.objects import read_object_leaf
+from falcon_balances.audit.verifier.leaves import read_object_leaf
 from falcon_balances.audit.verifier.proofs import root_by
 
 

@@ -14,11 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple, Protocol, Self, TextIO
 
 from falcon_balances.audit.balances import currency_of
-from falcon_balances.audit.findings import FLAWED, FOREIGN, Finding
+from falcon_balances.audit.findings import FLAWED, FOREIGN, LogFinding
 from falcon_balances.audit.log_lines import repetition
 from falcon_balances.audit.log_objects import Foreign, LogSource, Selection
 from falcon_balances.audit.replay import repeated_lines
-from falcon_balances.audit.standings import NOTHING, BalanceId, plus
+from falcon_balances.audit.standing_rows import BalanceId
+from falcon_balances.audit.standings import NOTHING, plus
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.accounts import OF_MERCHANTS, Account, Booked, postings
 from falcon_balances.domain.available import Agreement, agreement
@@ -92,12 +93,12 @@ def write_journal(
     dialect: Dialect,
     file: TextIO,
     advance: Callable[[int], None] = lambda _objects: None,
-) -> list[Finding]:
+) -> list[LogFinding]:
     """Day after day, each closed by its assertions. What is flawed is left out, and what repeats
     another line, and both are told. The log is read twice. Memory grows with its operations, by
     some hundred bytes for each.
     """
-    findings: list[Finding] = []
+    findings: list[LogFinding] = []
     left_out: set[tuple[str, int]] = set()
     for lines in repeated_lines(source, selection):
         first, *others = sorted(lines)
@@ -185,20 +186,20 @@ def _segments(
     source: LogSource,
     selection: Selection,
     left_out: Container[tuple[str, int]],
-    findings: list[Finding],
+    findings: list[LogFinding],
     advance: Callable[[int], None],
 ) -> Iterator[Segment]:
     """Without the lines that are `left_out`, by key and number."""
     for batch in source.batches(selection):
         if isinstance(batch, Foreign):
-            findings.append(Finding(batch.key, FOREIGN, batch.reason))
+            findings.append(LogFinding(batch.key, FOREIGN, batch.reason))
             continue
         for name, body in zip(batch.names, batch.bodies, strict=True):
             key = f"{batch.partition}/{name}"
             try:
                 segment = read_strictly(key, body)
             except FlawedObjectError as flaw:
-                findings.append(Finding(key, FLAWED, str(flaw)))
+                findings.append(LogFinding(key, FLAWED, str(flaw)))
                 continue
             numbered = enumerate(segment.lines, start=2)
             lines = tuple(line for number, line in numbered if (key, number) not in left_out)

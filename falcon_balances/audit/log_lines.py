@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from falcon_balances.audit.findings import REPEATED, Finding
-from falcon_balances.audit.lines import UUID_LENGTH
+from falcon_balances.audit.findings import REPEATED, LogFinding
+from falcon_balances.audit.line_fields import UUID_LENGTH
 from falcon_balances.audit.log_objects import Foreign, LogSource, ObjectBatch, Selection
 from falcon_balances.audit.repeats import hash_of
-from falcon_balances.audit.standings import Moved, Standings, rows_of_lines
+from falcon_balances.audit.standing_rows import Moved, rows_of_lines
+from falcon_balances.audit.standings import Standings
 from falcon_balances.audit.sums import Sum, SumKey
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.instants import rfc3339
@@ -62,7 +63,7 @@ def repeats_in(
 
 def take_back(
     sums: dict[SumKey, Sum], standings: Standings, found: Iterable[Sequence[Line]]
-) -> tuple[list[Finding], list[Line]]:
+) -> tuple[list[LogFinding], list[Line]]:
     """Of lines with one uuid the first counts; the others leave the sums, and are named."""
     findings, left_out = [], []
     for lines in found:
@@ -81,9 +82,9 @@ def moved(line: Line, minor: int) -> Moved:
     return Moved(line.falcon_operation_id, key.balance, key.stage, minor)
 
 
-def repetition(first: Line, line: Line) -> Finding:
+def repetition(first: Line, line: Line) -> LogFinding:
     said = f"line {line.number}: already in {first.key}, line {first.number}"
-    return Finding(line.key, REPEATED, said)
+    return LogFinding(line.key, REPEATED, said)
 
 
 def _lines_unless_flawed(key: str, body: bytes, before: str | None) -> list[Line]:

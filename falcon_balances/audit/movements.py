@@ -6,11 +6,12 @@ from heapq import nsmallest
 from typing import Final
 
 from falcon_balances.audit.balances import balances_of
-from falcon_balances.audit.findings import Finding
+from falcon_balances.audit.findings import LogFinding
 from falcon_balances.audit.log_lines import objects_in
 from falcon_balances.audit.log_objects import LogSource, ObjectBatch, Selection
 from falcon_balances.audit.replay import Replayed, known_batches, replay_into
-from falcon_balances.audit.standings import BalanceId, Standing, Standings
+from falcon_balances.audit.standing_rows import BalanceId
+from falcon_balances.audit.standings import OperationNets, Standings
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.available import agreement
 from falcon_balances.domain.balances import Balance
@@ -69,7 +70,7 @@ class Explained:
     balances: Sequence[ExplainedBalance]
     objects: int
     lines: int
-    findings: Sequence[Finding]
+    findings: Sequence[LogFinding]
 
 
 def explain(
@@ -108,7 +109,7 @@ def explain(
     )
 
 
-def _movements(standing: Standing) -> Iterator[tuple[str, BalanceMovement]]:
+def _movements(standing: OperationNets) -> Iterator[tuple[str, BalanceMovement]]:
     agreed = agreement(standing.confirmed, standing.reconciled)
     for figure, minor in zip(FIGURES, agreed, strict=True):
         if minor:

@@ -4,7 +4,7 @@ The log does not say whom an event names, only whose balances it moves: a sale i
 PSP and reference, and so are the refunds, chargebacks and reversals that name it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -13,9 +13,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from falcon_balances.audit.extracts import tables_of
-from falcon_balances.audit.findings import Finding as Flaw
-from falcon_balances.audit.lines import amounts, column
+from falcon_balances.audit.findings import LogFinding
+from falcon_balances.audit.line_fields import amounts, column
 from falcon_balances.audit.log_objects import LogSource, Selection
+from falcon_balances.audit.not_fitting_rows import (
+    AT,
+    FEE,
+    NETS,
+    OPERATION,
+    grouped,
+    row_by_row,
+    sale_of,
+    standing_of,
+)
 from falcon_balances.audit.sums import WIDE
 from falcon_balances.domain.findings import (
     Finding,
@@ -23,25 +33,16 @@ from falcon_balances.domain.findings import (
     findings_of_sale,
     findings_of_standing,
 )
-from falcon_balances.domain.operations import PSP_STAGES, SIGN_BY_TYPE, OperationType, Stage
+from falcon_balances.domain.operations import PSP_STAGES, OperationType, Stage
 from falcon_balances.domain.sale_keys import SaleKey
-from falcon_balances.domain.sale_parts import OF_A_SALE, SalePart, StagedPart
-from falcon_balances.domain.sales import Sale, sale_effect
-from falcon_balances.domain.standing import Standing, movements_text
-from falcon_balances.domain.table_keys import ItemKey, StandingKey, merchant_pk
+from falcon_balances.domain.sale_parts import OF_A_SALE
 
-_OPERATION: Final = "falcon_operation_id"
-_AT: Final = [_OPERATION, "merchant_id"]
 _NAMES: Final = ["psp_id", "external_reference", "original_reference"]
-_KEYS: Final = [*_AT, "balance_shop_id", "currency", "type", *_NAMES]
-_NETS: Final = ("confirmed", "reconciled")
+_KEYS: Final = [*AT, "balance_shop_id", "currency", "type", *_NAMES]
 _LINES: Final = ("confirmed_lines", "reconciled_lines")
 _PARTS_MAX: Final = 64
-_FEE: Final = OperationType.MARKETPLACE_FEE
-_OF_THEMSELVES: Final = pa.array([OperationType.CAPTURE.value, _FEE.value])
+_OF_THEMSELVES: Final = pa.array([OperationType.CAPTURE.value, FEE.value])
 _TAKING: Final = pa.array(sorted(map(str, OF_A_SALE)))
-
-Row = Mapping[str, Any]
 
 
 class Noted(NamedTuple):
@@ -73,7 +74,7 @@ class Facts:
         stages = lines.column("stage")
         of_psp = lines.filter(pc.is_in(stages, pa.array([str(each) for each in PSP_STAGES])))
         if self._asked is not None:
-            is_asked = pc.is_in(of_psp.column(_OPERATION), self._asked.operations)
+            is_asked = pc.is_in(of_psp.column(OPERATION), self._asked.operations)
             of_a_sale = pc.is_in(_sale_names(of_psp), self._asked.sales)
             of_psp = of_psp.filter(pc.or_(is_asked, of_a_sale))
         if len(of_psp):
@@ -102,7 +103,7 @@ class Facts:
         """The operations that these lines are of, and their sales: what must be known of others."""
         rows = self._rows()
         return Asked(
-            pc.unique(rows.column(_OPERATION)),
+            pc.unique(rows.column(OPERATION)),
             pc.unique(_sale_names(rows)),
         )
 
@@ -112,19 +113,17 @@ class Facts:
         differ = pc.not_equal(rows.column("confirmed"), rows.column("reconciled"))
         both = self._at_merchants()
         both = both.filter(pc.and_(both.column("confirmed"), both.column("reconciled")))
-        wanted = rows.filter(differ).join(both.select(_AT), _AT, join_type="left semi").select(_AT)
+        wanted = rows.filter(differ).join(both.select(AT), AT, join_type="left semi").select(AT)
         credited = pa.table(
             {
-                _OPERATION: pa.array([each for each, _ in self._credited], pa.string()),
+                OPERATION: pa.array([each for each, _ in self._credited], pa.string()),
                 "merchant_id": pa.array([each for _, each in self._credited], pa.string()),
             }
         )
         wanted = pa.concat_tables([wanted, credited])
-        for (operation_id, merchant_id), some in _grouped(
-            rows.join(wanted, _AT, None, "left semi")
-        ):
+        for (operation_id, merchant_id), some in grouped(rows.join(wanted, AT, None, "left semi")):
             credit = self._credited.get((operation_id, merchant_id), 0)
-            standing = _standing(operation_id, merchant_id, some, credit)
+            standing = standing_of(operation_id, merchant_id, some, credit)
             for finding in findings_of_standing(standing):
                 names = (standing.psp_id, standing.external_reference)
                 yield Noted(finding, *names, (merchant_id,))
@@ -137,16 +136,16 @@ class Facts:
         said = at.append_column(
             "differs", pc.not_equal(at.column("confirmed"), at.column("reconciled"))
         )
-        flags = [*_NETS, "differs"]
-        total = said.group_by([_OPERATION], use_threads=False).aggregate(
+        flags = [*NETS, "differs"]
+        total = said.group_by([OPERATION], use_threads=False).aggregate(
             [(name, "any") for name in flags]
         )
         is_open = total.column("confirmed_any")
         for name in ("reconciled_any", "differs_any"):
             is_open = pc.and_(is_open, total.column(name))
-        wanted = total.filter(is_open).select([_OPERATION])
-        rows = self._rows().join(wanted, [_OPERATION], None, "left semi").sort_by(_OPERATION)
-        for operation_id, group in groupby(rows.to_pylist(), lambda row: row[_OPERATION]):
+        wanted = total.filter(is_open).select([OPERATION])
+        rows = self._rows().join(wanted, [OPERATION], None, "left semi").sort_by(OPERATION)
+        for operation_id, group in groupby(rows.to_pylist(), lambda row: row[OPERATION]):
             some = list(group)
             finding = Finding(FindingKind.MERCHANTS_CONTRADICT, operation_id, {})
             names = (some[0]["psp_id"], some[0]["external_reference"])
@@ -165,12 +164,12 @@ class Facts:
         rows = rows.append_column("sale", _sale_names(rows))
         wanted = pc.unique(_sale_names(self._taking()))
         rows = rows.filter(pc.is_in(rows.column("sale"), wanted)).sort_by("sale")
-        for name, group in groupby(_row_by_row(rows), lambda row: row["sale"]):
+        for name, group in groupby(row_by_row(rows), lambda row: row["sale"]):
             some = list(group)
             merchants = tuple(sorted({row["merchant_id"] for row in some}))
             # Whose it is does not matter here: the log does not say whom its event named.
             key = SaleKey.parse_name(name, merchants[0])
-            sale = _sale(key, some)
+            sale = sale_of(key, some)
             for finding in findings_of_sale(sale):
                 yield Noted(finding, key.psp_id, key.reference, merchants)
 
@@ -181,7 +180,7 @@ class Facts:
         """Each key once."""
         empty = pa.schema(
             [(name, pa.string()) for name in _KEYS]
-            + [(name, WIDE) for name in _NETS]
+            + [(name, WIDE) for name in NETS]
             + [(name, pa.int64()) for name in _LINES]
         ).empty_table()
         self._parts = [_summed(pa.concat_tables([empty, *self._parts]), _KEYS)]
@@ -196,11 +195,11 @@ class Facts:
         """Whether each stage comes to something there."""
         rows = self._rows()
         told = pa.table(
-            {name: rows.column(name) for name in _AT}
-            | {name: pc.not_equal(rows.column(name), 0) for name in _NETS}
+            {name: rows.column(name) for name in AT}
+            | {name: pc.not_equal(rows.column(name), 0) for name in NETS}
         )
-        total = told.group_by(_AT, use_threads=False).aggregate([(each, "any") for each in _NETS])
-        return total.rename_columns({f"{name}_any": name for name in _NETS})
+        total = told.group_by(AT, use_threads=False).aggregate([(each, "any") for each in NETS])
+        return total.rename_columns({f"{name}_any": name for name in NETS})
 
 
 def facts_of(
@@ -211,7 +210,7 @@ def facts_of(
 ) -> Facts:
     """One reading of what is selected; what is flawed is left out."""
     facts = Facts(asked)
-    flaws: list[Flaw] = []
+    flaws: list[LogFinding] = []
     for table in tables_of(source, selection, flaws, advance):
         facts.add(table)
     return facts
@@ -236,12 +235,12 @@ def _nets_of(lines: pa.Table) -> pa.Table:
 
 def _summed(table: pa.Table, keys: list[str]) -> pa.Table:
     """Sums of decimals grow in digits: they are brought back to what holds them."""
-    names = [*_NETS, *_LINES]
+    names = [*NETS, *_LINES]
     summed = table.group_by(keys, use_threads=False).aggregate([(name, "sum") for name in names])
     renamed = summed.rename_columns({f"{name}_sum": name for name in names})
     return pa.table(
         {name: renamed.column(name) for name in keys}
-        | {name: renamed.column(name).cast(WIDE) for name in _NETS}
+        | {name: renamed.column(name).cast(WIDE) for name in NETS}
         | {name: renamed.column(name).cast(pa.int64()) for name in _LINES}
     )
 
@@ -254,57 +253,3 @@ def _sale_names(lines: pa.Table) -> Any:  # noqa: ANN401 - an Arrow array
     )
     reference = pc.if_else(is_own, own, named)
     return pc.binary_join_element_wise(lines.column("psp_id"), reference, "#")
-
-
-def _row_by_row(table: pa.Table) -> Iterator[Row]:
-    for batch in table.to_batches(max_chunksize=10_000):
-        yield from batch.to_pylist()
-
-
-def _grouped(table: pa.Table) -> Iterator[tuple[tuple[str, str], list[Row]]]:
-    ordered = table.sort_by([(name, "ascending") for name in _AT])
-    for at, some in groupby(_row_by_row(ordered), lambda row: (row[_AT[0]], row[_AT[1]])):
-        yield at, list(some)
-
-
-def _standing(operation_id: str, merchant_id: str, rows: Sequence[Row], credited: int) -> Standing:
-    sums: dict[str, dict[tuple[str, str, str], int]] = {name: {} for name in _NETS}
-    for row in rows:
-        at = (row["balance_shop_id"], row["currency"], row["type"])
-        for name in _NETS:
-            sums[name][at] = sums[name].get(at, 0) + int(row[name])
-    key = ItemKey(merchant_pk(merchant_id), StandingKey(operation_id).sk)
-    names = ("", rows[0]["psp_id"], rows[0]["external_reference"], "")
-    confirmed, reconciled = (movements_text(sums[name]) for name in _NETS)
-    return Standing(key, 1, *names, confirmed, reconciled, credited)
-
-
-def _sale(key: SaleKey, rows: Sequence[Row]) -> Sale:
-    """As the table would keep it, from what all stages say of it."""
-    types = {
-        row[_OPERATION]: OperationType(row["type"]) for row in rows if row["type"] != _FEE.value
-    }
-    parts: dict[tuple[str, Stage, str], tuple[int, int]] = {}
-    for row in rows:
-        kind = types.get(row[_OPERATION])
-        if kind is None:
-            continue
-        for stage in PSP_STAGES:
-            if row[f"{stage}_lines"]:
-                name = (row[_OPERATION], stage, row["currency"])
-                amount, commission = parts.get(name, (0, 0))
-                minor = int(row[stage.value])
-                if row["type"] == _FEE.value:
-                    # The marketplace's and the seller's are equal, and of other signs.
-                    commission += max(minor, 0)
-                else:
-                    amount += SIGN_BY_TYPE[kind] * minor
-                parts[name] = (amount, commission)
-    seen: set[tuple[str, Stage]] = set()
-    staged: list[StagedPart] = []
-    for (operation_id, stage, code), said in sorted(parts.items()):
-        first = int((operation_id, stage) not in seen)
-        seen.add((operation_id, stage))
-        part = SalePart(key, types[operation_id], code, *said, first)
-        staged.append(StagedPart(part, operation_id, stage))
-    return Sale.from_attributes(key.item, dict(sale_effect(staged, {}).additions.get(key.item, {})))

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from falcon_balances.audit.extracts import tables_of
-from falcon_balances.audit.findings import Finding
-from falcon_balances.audit.lines import amounts, column
+from falcon_balances.audit.findings import LogFinding
+from falcon_balances.audit.line_fields import amounts, column
 from falcon_balances.audit.log_objects import LogSource, Selection
 from falcon_balances.audit.sums import WIDE
 from falcon_balances.domain.available import agreement
@@ -22,7 +22,7 @@ _KEYS: Final = ["falcon_operation_id", "merchant_id", "balance_shop_id", "curren
 _NETS: Final = [("confirmed", "sum"), ("reconciled", "sum"), ("since", "min")]
 
 
-class OpenItem(NamedTuple):
+class OpenFigure(NamedTuple):
     """What one operation adds to one open figure of one balance; `minor` is above zero."""
 
     since: date
@@ -37,10 +37,10 @@ class OpenItem(NamedTuple):
 
 def open_items(
     source: LogSource,
-    findings: list[Finding],
+    findings: list[LogFinding],
     advance: Callable[[int], None] = lambda _objects: None,
     also: Callable[[pa.Table], object] = lambda _lines: None,
-) -> list[OpenItem]:
+) -> list[OpenFigure]:
     """What the open figures of all balances consist of; the oldest first.
 
     What is left out goes to `findings`. Memory grows with the operations in the log. `also` gets
@@ -59,12 +59,12 @@ def open_items(
     return sorted(item for row in differ.to_pylist() for item in _items(row))
 
 
-def _items(row: Mapping[str, Any]) -> Iterator[OpenItem]:
+def _items(row: Mapping[str, Any]) -> Iterator[OpenFigure]:
     agreed = agreement(int(row["confirmed"]), int(row["reconciled"]))
     since = date.fromisoformat(row["since"])
     for figure in OPEN_FIGURES:
         if minor := getattr(agreed, figure):
-            yield OpenItem(
+            yield OpenFigure(
                 since,
                 row["falcon_operation_id"],
                 row["merchant_id"],

@@ -14,9 +14,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from falcon_balances.audit.findings import FLAWED, FOREIGN, Finding, Parts
+from falcon_balances.audit.findings import FLAWED, FOREIGN, LogFinding, Parts
+from falcon_balances.audit.line_fields import Words
 from falcon_balances.audit.line_grammar import NotAsWrittenError
-from falcon_balances.audit.lines import Words, columns_of
+from falcon_balances.audit.lines import columns_of
 from falcon_balances.audit.log_lines import (
     Line,
     lines_of,
@@ -28,14 +29,14 @@ from falcon_balances.audit.log_lines import (
 from falcon_balances.audit.log_objects import Foreign, LogSource, ObjectBatch, Selection
 from falcon_balances.audit.processes import CAN_FORK, from_all
 from falcon_balances.audit.repeats import SeenHashes, hash_of
-from falcon_balances.audit.standings import (
+from falcon_balances.audit.standing_rows import (
     NO_ROWS,
     BalanceId,
     StandingRows,
-    Standings,
     rows_of,
     rows_of_lines,
 )
+from falcon_balances.audit.standings import Standings
 from falcon_balances.audit.sums import Sum, SumKey, SumTable
 from falcon_balances.contracts.log_objects import FlawedObjectError
 from falcon_balances.domain.available import Agreement
@@ -57,7 +58,7 @@ class Replayed:
     objects: int
     lines: int
     bytes_read: int
-    findings: Sequence[Finding]
+    findings: Sequence[LogFinding]
     left_out: frozenset[tuple[str, int]] = frozenset()
 
 
@@ -95,7 +96,7 @@ class Folded(NamedTuple):
     objects: int
     bytes_read: int
     parts: Sequence[str]
-    findings: Sequence[Finding]
+    findings: Sequence[LogFinding]
 
 
 class _Replay:
@@ -115,7 +116,7 @@ class _Replay:
         self._sums: dict[SumKey, Sum] = {}
         self._left_out: list[Line] = []
         self._parts = Parts()
-        self._findings: list[Finding] = []
+        self._findings: list[LogFinding] = []
         self._objects = self._lines = self._bytes = 0
 
     def run(self, advance: Callable[[int], None], processes: int) -> Replayed:
@@ -154,7 +155,7 @@ class _Replay:
 
     def _folded(self, source: LogSource) -> Iterator[Folded]:
         """A chunk is parsed and added up while the next one is read."""
-        foreign: list[Finding] = []
+        foreign: list[LogFinding] = []
         with ThreadPoolExecutor(1) as pool:
             folding: Future[Folded] | None = None
             for chunk, _, _ in chunks_of(known_batches(source, self._selection, foreign)):
@@ -168,12 +169,12 @@ class _Replay:
 
 
 def known_batches(
-    source: LogSource, selection: Selection, findings: list[Finding]
+    source: LogSource, selection: Selection, findings: list[LogFinding]
 ) -> Iterator[ObjectBatch]:
     """Without what is foreign, which goes to `findings`."""
     for found in source.batches(selection):
         if isinstance(found, Foreign):
-            findings.append(Finding(found.key, FOREIGN, found.reason))
+            findings.append(LogFinding(found.key, FOREIGN, found.reason))
         else:
             yield found
 
@@ -181,7 +182,7 @@ def known_batches(
 def fold(chunk: Sequence[ObjectBatch], before: str | None) -> Folded:
     """What these objects add; an object that is flawed adds nothing, and is named."""
     sums = SumTable()
-    findings: list[Finding] = []
+    findings: list[LogFinding] = []
     owners = [sums.owner(each.partition.merchant_id, each.partition.stage) for each in chunk]
     try:
         columns = columns_of(chunk, owners, before)
@@ -201,14 +202,14 @@ def fold(chunk: Sequence[ObjectBatch], before: str | None) -> Folded:
 
 
 def _fold_one_by_one(
-    chunk: Sequence[ObjectBatch], before: str | None, sums: SumTable, findings: list[Finding]
+    chunk: Sequence[ObjectBatch], before: str | None, sums: SumTable, findings: list[LogFinding]
 ) -> tuple[StandingRows, Words]:
     counting: list[Line] = []
     for key, body in objects_in(chunk):
         try:
             counting += lines_of(key, body, before)
         except FlawedObjectError as flaw:
-            findings.append(Finding(key, FLAWED, str(flaw)))
+            findings.append(LogFinding(key, FLAWED, str(flaw)))
     for line in counting:
         sums.add_one(line.sum_key, line.minor)
     return (

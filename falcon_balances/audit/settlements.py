@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from falcon_balances.audit.extracts import tables_of
-from falcon_balances.audit.findings import Finding
-from falcon_balances.audit.lines import amounts, column
+from falcon_balances.audit.findings import LogFinding
+from falcon_balances.audit.line_fields import amounts, column
 from falcon_balances.audit.log_objects import LogSource, Selection
 from falcon_balances.audit.sums import WIDE
 from falcon_balances.domain.bank_statement_lines import Period
@@ -23,7 +23,7 @@ def operations_in(
     source: LogSource,
     stages: Collection[Stage],
     period: Period,
-    findings: list[Finding],
+    findings: list[LogFinding],
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> list[LoggedOperation]:
     """As `logged_operations` of the same objects. What is left out goes to `findings`."""

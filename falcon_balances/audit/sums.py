@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from falcon_balances.audit.line_grammar import NotAsWrittenError, Numbers
 from falcon_balances.audit.lines import LineColumns
-from falcon_balances.audit.standings import BalanceId
+from falcon_balances.audit.standing_rows import BalanceId
 from falcon_balances.domain.operations import OperationType, Stage
 
 _PARTIAL_SUMS_MAX: Final = 1 << 20

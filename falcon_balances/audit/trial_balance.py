@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from falcon_balances.audit.balances import balances_of, currency_of
-from falcon_balances.audit.standings import NOTHING, BalanceId
+from falcon_balances.audit.standing_rows import BalanceId
+from falcon_balances.audit.standings import NOTHING
 from falcon_balances.audit.sums import Sum, SumKey
 from falcon_balances.domain.accounts import TENDS_TO, Account, Booked, postings
 from falcon_balances.domain.available import Agreement

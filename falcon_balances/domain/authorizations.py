@@ -130,7 +130,7 @@ class Authorization:
 
 
 def names_text(names: Iterable[BlockName]) -> str:
-    """Ids of merchants and blocks contain no slash and no comma."""
+    """The names as one text: ids of merchants and blocks contain no slash and no comma."""
     return ",".join("/".join(name) for name in names)
 
 

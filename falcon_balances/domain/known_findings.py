@@ -26,7 +26,7 @@ FINDING_PARTITIONS: Final = 8
 
 
 def finding_id(merchant_id: str, kind: str, subject: str) -> str:
-    """Kind and subject contain no colon; ids of merchants can."""
+    """A finding's id: kind and subject contain no colon, ids of merchants can."""
     return f"{merchant_id}:{kind}:{subject}"
 
 
@@ -158,7 +158,9 @@ class Contradiction:
 
 
 def contradiction_writes(said: Contradiction, opened_at: str) -> list[TableWrite]:
-    """One transaction per merchant: their items are in different partitions."""
+    """One write per merchant, each for a transaction of its own: the items are in different
+    partitions.
+    """
     writes: list[TableWrite] = []
     for merchant_id in said.merchants:
         sk = FindingKey(FindingKind.MERCHANTS_CONTRADICT, said.falcon_operation_id).sk

@@ -13,13 +13,20 @@ from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.merkle import leaf_hash, root_of
 from falcon_balances.domain.money import at_full_scale
 from falcon_balances.domain.operations import Segment
+from falcon_balances.domain.sealed_sums import (
+    SealedKind,
+    SealedSum,
+    SealedSums,
+    read_sums,
+    written_sums,
+)
 
 SCHEMA_VERSION: Final = "1"
 ALGORITHM: Final = "ECDSA_SHA_256"
@@ -29,48 +36,19 @@ _KEY = re.compile(rf"{FOLDER}([0-9]{{8}})\.jsonl\Z")
 _SIGNATURE = re.compile(
     rb'\{"algorithm":"%s","signature":"([A-Za-z0-9+/]{4,96}={0,2})"\}\Z' % ALGORITHM.encode()
 )
-# No amount of the log comes near this. Python refuses to print numbers of more than 4,300 digits:
-# sums of such amounts never have so many.
+# No amount of the log comes near this, so sums never have more digits than Python prints (4,300).
 _MINOR_MAX: Final = 10**19
-
-
-class SumKey(NamedTuple):
-    """The key by which a merchant's lines are summed."""
-
-    balance_shop_id: str
-    currency: str
-    stage: str
-    type: str
-
-
-class Total(NamedTuple):
-    """Minor units, decimals of the currency, lines."""
-
-    minor: int
-    exponent: int
-    lines: int
-
-    def plus(self, other: "Total | None") -> "Total":
-        if other is None:
-            return self
-        return Total(self.minor + other.minor, self.exponent, self.lines + other.lines)
-
-
-Totals = dict[SumKey, Total]
 
 
 @dataclass(frozen=True, slots=True)
 class SealedObject:
-    """One version of one key, with the sums of its lines.
-
-    `flaw`: why it could not be read as a log object; a flawed object has no sums.
-    """
+    """One version of one key, with the sums of its lines; none if it has a `flaw`."""
 
     key: str
     version_id: str
     size: int
     sha256: str
-    totals: Totals
+    totals: SealedSums
     flaw: str | None = None
 
     @classmethod
@@ -83,10 +61,10 @@ class SealedObject:
             read = "an amount is too large to add up"
         if isinstance(read, str):
             return cls(key, version_id, len(body), digest, {}, read)
-        totals: Totals = {}
+        totals: SealedSums = {}
         for line in read.lines:
-            name = SumKey(line.balance_shop_id, line.currency.code, read.stage, line.type)
-            line_total = Total(line.amount.minor, line.currency.exponent, 1)
+            name = SealedKind(line.balance_shop_id, line.currency.code, read.stage, line.type)
+            line_total = SealedSum(line.amount.minor, line.currency.exponent, 1)
             totals[name] = line_total.plus(totals.get(name))
         return cls(key, version_id, len(body), digest, totals)
 
@@ -98,7 +76,7 @@ class SealedObject:
             "size": self.size,
             "sha256": self.sha256,
             "lines": sum(each.lines for each in self.totals.values()),
-            "sums": _written(self.totals),
+            "sums": written_sums(self.totals),
         }
         return canonical(said if self.flaw is None else said | {"flaw": self.flaw})
 
@@ -108,7 +86,7 @@ class MerchantTotals:
     """The totals of one merchant over all manifests so far."""
 
     objects: int = 0
-    totals: Totals = field(default_factory=dict)
+    totals: SealedSums = field(default_factory=dict)
 
     def add(self, sealed: SealedObject) -> None:
         self.objects += 1
@@ -161,7 +139,7 @@ class Sealed:
             documents = [json.loads(leaf) for leaf in leaves]
             objects = documents[0]["objects_total"]
             merchants = {
-                each["merchant_id"]: MerchantTotals(each["objects"], _read(each["sums"]))
+                each["merchant_id"]: MerchantTotals(each["objects"], read_sums(each["sums"]))
                 for each in documents
                 if each["leaf"] == "merchant"
             }
@@ -189,7 +167,7 @@ class Manifest:
 def signed_head(manifest: bytes) -> tuple[bytes, bytes]:
     """The head's line and its signature (DER), to be verified before the rest is read.
 
-    Raises IntegrityError if the text does not begin like a manifest.
+    Raises IntegrityError if there is no signature.
     """
     head, _, rest = manifest.partition(b"\n")
     written = _SIGNATURE.match(rest.partition(b"\n")[0])
@@ -255,7 +233,7 @@ def _blinded(document: Mapping[str, Any], number: int, blinding: bytes) -> bytes
 
 def _total_leaves(merchants: Mapping[str, MerchantTotals]) -> list[dict[str, Any]]:
     """Leaves with the totals of the whole log by currency, stage and type."""
-    totals: dict[tuple[str, str, str], Total] = {}
+    totals: dict[tuple[str, str, str], SealedSum] = {}
     for merchant in merchants.values():
         for key, total in merchant.totals.items():
             name = (key.currency, key.stage, key.type)
@@ -277,25 +255,10 @@ def _merchant_leaves(merchants: Mapping[str, MerchantTotals]) -> list[dict[str, 
             "leaf": "merchant",
             "merchant_id": merchant_id,
             "objects": each.objects,
-            "sums": _written(each.totals),
+            "sums": written_sums(each.totals),
         }
         for merchant_id, each in sorted(merchants.items())
     ]
-
-
-def _written(totals: Totals) -> list[list[str | int]]:
-    return [
-        [*key, at_full_scale(total.minor, total.exponent), total.lines]
-        for key, total in sorted(totals.items())
-    ]
-
-
-def _read(sums: Sequence[Sequence[Any]]) -> Totals:
-    totals = {}
-    for *key, amount, lines in sums:
-        whole, _, fraction = amount.partition(".")
-        totals[SumKey(*key)] = Total(int(whole + fraction), len(fraction), lines)
-    return totals
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""The merchant statement: opening, running and closing balances of a closed period (design §8).
+"""Merchant statements: opening, running and closing balances of a closed period (design §8).
 
 Opening and closing follow from the windows of closed quarters. So a statement never changes, and
 its closing is the opening of the next one.
@@ -20,7 +20,7 @@ from falcon_balances.domain.table_keys import BalanceKey
 
 @dataclass(frozen=True, slots=True)
 class StatedBalance:
-    """`opening`: at the beginning of the period; `closing`: at its end."""
+    """A balance of a statement: `opening` at the beginning of the period, `closing` at its end."""
 
     balance: BalanceKey
     opening: Figures
@@ -29,7 +29,7 @@ class StatedBalance:
 
 @dataclass(frozen=True, slots=True)
 class StatedLine:
-    """`running`: the line's balance right after the line was counted."""
+    """A line of a statement; `running` is its balance right after the line was counted."""
 
     mark: Mark
     line: BalanceOperation
@@ -37,7 +37,9 @@ class StatedLine:
 
 
 class MerchantStatementPage(NamedTuple):
-    """`ends_after`: the order of the page's last operation; None on the last page."""
+    """A page of a statement; `ends_after` is the order of its last operation, None on the last
+    page.
+    """
 
     lines: list[StatedLine]
     ends_after: str | None
@@ -45,8 +47,8 @@ class MerchantStatementPage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WantedPage:
-    """`after`: where the page before ended. `marks_max`: how many operations may be looked through
-    for `limit` operations that have a line of `balance_shop_id`.
+    """The requested page. `after`: where the previous page ended. `marks_max`: how many operations
+    can be read for `limit` operations with a line of `balance_shop_id`.
     """
 
     limit: int
@@ -58,7 +60,7 @@ class WantedPage:
 def stated_balances(
     past: Past, start: datetime, end: datetime, balance_shop_id: str | None = None
 ) -> list[StatedBalance]:
-    """The balances in which something was counted before `end`. Raises NotClosedError."""
+    """The balances with counted lines before `end`. Raises NotClosedError."""
     if end > past.closed_until:
         raise NotClosedError(past.closed_until)
     opening, closing = past.at(start), past.at(end)
@@ -70,8 +72,8 @@ def stated_balances(
 
 
 def first_quarter(past: Past, after: str | None) -> datetime:
-    """Where the marks of a page begin: with the quarter of its first line, because the windows say
-    what a balance was only where a quarter begins.
+    """The quarter with which the marks of a page begin: that of its first line, because windows
+    give balances only at the borders of quarters.
     """
     return past.since if after is None else parse_rfc3339(CountedOrder.parse(after).window)
 
@@ -108,14 +110,15 @@ class _Page:
         self.has_more = False
 
     def take(self, mark: Mark) -> bool:
-        """False if the page was full when the quarter before `mark` ended."""
+        """Adds a mark; False if the page was full when the quarter before `mark` ended."""
         if mark.window != self._quarter:
             self._check(mark.window)
             self._quarter = mark.window
             if self._is_full():
                 return False
         after = self._wanted.after
-        # A full page takes its last quarter to the end: only then it is known to be complete.
+        # A full page still takes its last quarter to the end: only then the quarter is known to be
+        # complete.
         is_new = after is None or mark.order > after
         is_shown = is_new and not self._is_full()
         self.has_more = self.has_more or (is_new and not is_shown)
@@ -141,7 +144,7 @@ class _Page:
             self._shown += len(self.lines) > before
 
     def _check(self, start: datetime) -> None:
-        """The lines up to the quarter that begins at `start` lead to what its windows say."""
+        """Checks that the lines before `start` lead to the balances that the windows give."""
         for begins, figures in self._expected:
             if begins == start and figures == self._running:
                 return
@@ -153,7 +156,7 @@ class _Page:
 def _expected(
     past: Past, start: datetime, end: datetime
 ) -> Iterator[tuple[datetime, Mapping[BalanceKey, Figures]]]:
-    """Every balance at `end`, and where each quarter begins in which something was counted."""
+    """The balances at `end`, and at the start of each quarter in which something was counted."""
     figures = past.at(start)
     for window in past.between(start, end):
         yield window.start, dict(figures)
@@ -162,7 +165,9 @@ def _expected(
 
 
 def _changes(mark: Mark) -> Iterator[tuple[BalanceKey, BalanceOperation, Figures]]:
-    """Line by line; what follows from both stages comes with a balance's last line."""
+    """The change of each line; figures that follow from both stages change with a balance's last
+    line.
+    """
     balances = [BalanceKey(line.balance_shop_id, line.currency.code) for line in mark.lines]
     for position, (balance, line) in enumerate(zip(balances, mark.lines, strict=True)):
         counters = stage_counters(mark.stage, line.amount.minor, 1)

@@ -18,8 +18,8 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def root_of(hashes: Iterable[bytes]) -> bytes:
-    """Of leaf hashes, in order; that of no leaves is the hash of nothing (2.1.1)."""
-    subtrees: list[tuple[int, bytes]] = []  # sizes are falling powers of two
+    """The root of leaf hashes, in order; without leaves the hash of an empty text (2.1.1)."""
+    subtrees: list[tuple[int, bytes]] = []  # sizes are decreasing powers of two
     for each in hashes:
         size, subtree = 1, each
         while subtrees and subtrees[-1][0] == size:
@@ -35,7 +35,7 @@ def root_of(hashes: Iterable[bytes]) -> bytes:
 
 
 def levels_of(hashes: Sequence[bytes]) -> list[list[bytes]]:
-    """The tree's levels, leaves first; a node without a sibling rises as it is."""
+    """The tree's levels, leaves first; a node without a sibling moves up unchanged."""
     levels = [list(hashes)]
     while len(levels[-1]) > 1:
         below = levels[-1]
@@ -46,8 +46,8 @@ def levels_of(hashes: Sequence[bytes]) -> list[list[bytes]]:
 
 
 def path_of(levels: Sequence[Sequence[bytes]], index: int) -> list[tuple[str, bytes]]:
-    """The inclusion proof of a leaf (2.1.3.1), from the bottom up: who it is hashed with, and on
-    which side of it that one stands, so that no checker has to know the tree's size.
+    """The inclusion proof of a leaf (2.1.3.1), from the bottom up: each sibling's side and hash, so
+    that a checker does not need the tree's size.
     """
     if not 0 <= index < len(levels[0]):
         raise IndexError(f"leaf {index} of {len(levels[0])}")

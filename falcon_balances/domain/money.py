@@ -15,7 +15,7 @@ class Currency:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """`minor` counts the currency's minor unit: 1.00 EUR is 100, 1 JPY is 1."""
+    """An amount in the currency's minor unit: 1.00 EUR is 100, 1 JPY is 1."""
 
     minor: int
     currency: Currency
@@ -28,7 +28,7 @@ class Money:
 
 
 def at_full_scale(minor: int, exponent: int) -> str:
-    """All decimals of the currency, always: `100.00`, `-1.00`, JPY `100`, BHD `0.880`."""
+    """The amount at full scale: `100.00`, `-1.00`, JPY `100`, BHD `0.880`."""
     if exponent == 0:
         return str(minor)
     digits = str(abs(minor)).rjust(exponent + 1, "0")
@@ -37,7 +37,9 @@ def at_full_scale(minor: int, exponent: int) -> str:
 
 
 def minor_units(text: str, exponent: int, field: str = "amount") -> int:
-    """Read an amount whose form has been checked. Never rounds: too many decimals is E_SCALE."""
+    """Minor units of an amount whose format was checked. Never rounds: too many decimals are
+    E_SCALE.
+    """
     whole, _, fraction = text.partition(".")
     if len(fraction) > exponent:
         raise RejectedOperation(

@@ -1,4 +1,4 @@
-"""Which of a merchant's counted operations a list shows."""
+"""The filter of a merchant's list of counted operations."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -7,13 +7,13 @@ from typing import Final
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.instants import rfc3339
 
-_EARLIEST: Final = "0"  # sorts before every order, which begins with a year
+_EARLIEST: Final = "0"  # sorts before every order, because an order begins with a year
 _LATEST: Final = ":"  # sorts after every order
 
 
 @dataclass(frozen=True, slots=True)
 class OperationFilter:
-    """Which of a merchant's operations are wanted; None lets all through."""
+    """The wanted operations; None lets all through."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -24,7 +24,7 @@ class OperationFilter:
 
     @property
     def bounds(self) -> tuple[str, str]:
-        """The first and the last order; an order begins with its quarter."""
+        """The first and the last order of the period; an order begins with its quarter."""
         return (
             _EARLIEST if self.start is None else rfc3339(self.start),
             _LATEST if self.end is None else rfc3339(self.end),

@@ -1,4 +1,4 @@
-"""What PSPs tell us, and what becomes of it: the nouns of design §2 as plain values."""
+"""Operations of PSPs and the lines made of them: the nouns of design §2 as plain values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ class Stage(StrEnum):
 
 
 def staged(stage: Stage, revision: int) -> str:
-    """The stage and revision, as uuids and keys write it: `confirmed`, `confirmed.2`."""
+    """Stage and revision, as uuids and keys write them: `confirmed`, `confirmed.2`."""
     return stage.value if revision == 1 else f"{stage.value}.{revision}"
 
 
 def read_staged(text: str) -> tuple[Stage, int]:
-    """As `staged` wrote it; raises ValueError for anything else."""
+    """Stage and revision of a text of `staged`. Raises ValueError for anything else."""
     stage, _, revision = text.partition(".")
     found = Stage(stage), int(revision or 1)
     if staged(*found) != text:
@@ -31,7 +31,7 @@ def read_staged(text: str) -> tuple[Stage, int]:
 
 
 class OperationType(StrEnum):
-    """What a line is; the first five are also what a PSP's operation is."""
+    """The types of lines; the first five are also types of a PSP's operation."""
 
     CAPTURE = "capture"
     REFUND = "refund"
@@ -45,7 +45,7 @@ class OperationType(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
-# Which sign a line of this type has in a first revision (0: either); in a later one, either.
+# The sign of a line of this type in a first revision (0: either); in later ones either.
 SIGN_BY_TYPE: Final = {
     OperationType.CAPTURE: 1,
     OperationType.CASHBACK: 1,
@@ -59,7 +59,7 @@ SIGN_BY_TYPE: Final = {
     OperationType.ADJUSTMENT: 0,
 }
 
-# What a PSP's operation itself is; the fees come beside it.
+# The types of a PSP's operation itself; fees are lines beside it.
 PSP_TYPES: Final = frozenset(
     {
         OperationType.CAPTURE,
@@ -69,7 +69,7 @@ PSP_TYPES: Final = frozenset(
         OperationType.CASHBACK,
     }
 )
-# Those that belong to a sale that was made before.
+# The types that belong to an earlier sale.
 TYPES_WITH_ORIGINAL: Final = frozenset(
     {OperationType.REFUND, OperationType.CHARGEBACK, OperationType.CHARGEBACK_REVERSAL}
 )
@@ -110,26 +110,26 @@ class PspOperation:
     splits: tuple[Split, ...] = ()
     original_date: datetime | None = None
     occurrence: int = 1
-    """The same thing once more under the same reference, from 2 on."""
+    """The number of the same kind of operation under the same reference, from 2 on."""
     revision: int = 1
-    """From 2 on: the whole truth about this operation in this stage as it is now."""
+    """From 2 on: this event is the whole truth about the operation in this stage as of now."""
     revised_at: datetime | None = None
 
     stage: ClassVar[Stage]
 
     @property
     def staged_at(self) -> datetime:
-        """When it came to be in its stage, in its first revision."""
+        """The date of the operation in its stage, in its first revision."""
         return self.operation_date
 
     @property
     def booked_at(self) -> datetime:
-        """The date that the lines bear, and the log is filed under."""
+        """The date of the lines, which is also the day in the log key."""
         return self.staged_at if self.revised_at is None else self.revised_at
 
     @property
     def contexts_at(self) -> datetime:
-        """The moment whose merchant contexts count, in every stage and revision."""
+        """The instant whose merchant contexts apply, in every stage and revision."""
         return self.operation_date if self.original_date is None else self.original_date
 
 
@@ -176,7 +176,7 @@ class BalanceOperation:
 
 
 def main_line(lines: Sequence[BalanceOperation]) -> BalanceOperation:
-    """The one that says what the operation is; the others are its fees."""
+    """The line of the operation itself; the others are its fees."""
     return next((line for line in lines if line.type in PSP_TYPES), lines[0])
 
 

@@ -1,7 +1,7 @@
-"""Counting (design §7): what a segment adds to which items, in transactions that it fits.
+"""Counting (design §7): what a segment adds to which items, in parts that fit a transaction.
 
-A segment is counted whole, or in parts of 24 balances in its own order: the same borders for ever,
-whatever blocks there are, each part with a mark of its own.
+A segment is counted whole, or in parts of 24 balances in its own order. The borders never change,
+whatever blocks there are, and each part has its own mark.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,15 +44,15 @@ from falcon_balances.domain.table_keys import (
 )
 from falcon_balances.domain.table_writes import PutMark, TableWrite
 
-# Four items for each: BALANCE, WINDOW, DAY and a block of the operation on it. Besides these a part
-# has its mark, its standing, a note where it is late, its sale and what it took of that: 101, so
-# that one or two blocks of a part that has all of it end in transactions of their own.
+# Four items for each balance: BALANCE, WINDOW, DAY and a block of the operation. A part also has
+# its mark, its standing, a note if it is late, its sale and what it took of the sale: 101, so one
+# or two blocks of a part that has all of these end in their own transactions.
 BALANCES_PER_PART: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
 class ArrivedSegment:
-    """A segment with what the stream and the log say of it. `window` is a quarter's start, UTC."""
+    """A segment, with its window (a quarter's start, UTC) and what stream and log say about it."""
 
     segment: Segment
     window: datetime
@@ -60,38 +60,38 @@ class ArrivedSegment:
     fingerprint: str
     corrects: str | None = field(default=None, kw_only=True)
     blocks: tuple[ItemKey, ...] = field(default=(), kw_only=True)
-    """What was set aside for it at its merchant."""
+    """The blocks that were made for it at its merchant."""
     sale: tuple[SalePart, ...] = field(default=(), kw_only=True)
-    """What its event changes of a sale: of an event's first segment only."""
+    """How its event changes a sale: only with an event's first segment."""
 
 
 @dataclass(frozen=True, slots=True)
 class CountablePart:
-    """What is counted in one transaction: a whole segment, unless it touches too many balances.
+    """The unit of one transaction: a whole segment, unless it touches too many balances.
 
-    Of a PSP's operation, mark and additions lack what depends on its standing until it was read.
+    Mark and additions of a PSP's operation are incomplete until its standing is read.
     """
 
     mark: PutMark
     additions: Mapping[ItemKey, Mapping[str, int]]
     window: str
     block_keys: tuple[ItemKey, ...] = ()
-    """Where blocks lie that were made for this operation at this merchant."""
+    """The keys of blocks that were made for this operation at this merchant."""
     block_writes: tuple[TableWrite, ...] = ()
-    """How those of them end that lie on the part's balances."""
+    """The writes that end those blocks on the part's balances."""
     change: Change | None = None
-    """What a PSP's operation says in this stage, to be joined with its standing; or an adjustment
+    """What a PSP's operation adds in this stage, to be joined with its standing; or an adjustment
     of the operation that it corrects.
     """
     sale_parts: tuple[StagedPart, ...] = ()
-    """What it changes of sales, to be joined with what its operation took of them before."""
+    """How it changes sales, to be joined with what its operation took of them before."""
 
 
 def countable_parts(arrived: ArrivedSegment) -> Iterator[CountablePart]:
-    """The segment as transactions can take it; more than one only beyond 24 balances of a merchant.
+    """The parts of a segment; more than one only beyond 24 balances of a merchant.
 
-    The first part's mark is the segment's, with all its lines; the others' have a number behind
-    their sort key, and say what their own balances' figures got.
+    The first part's mark is the segment's, with all its lines; the others have a number at the end
+    of their sort key, and the effect on their own balances.
     """
     by_balance: dict[BalanceKey, list[BalanceOperation]] = {}
     for line in arrived.segment.lines:
@@ -137,7 +137,7 @@ def _sale_parts(arrived: ArrivedSegment) -> tuple[StagedPart, ...]:
 
 
 def _credit(arrived: ArrivedSegment) -> Change | None:
-    """What an adjustment moves of an operation is noted there, for a finding where that is open."""
+    """An adjustment is noted at the operation that it corrects, for a finding if that is open."""
     if arrived.corrects is None:
         return None
     segment = arrived.segment
@@ -173,7 +173,7 @@ def _late(arrived: ArrivedSegment, pk: str) -> dict[ItemKey, Mapping[str, int]]:
 
 
 def _is_late(arrived: ArrivedSegment) -> bool:
-    """Counted after the month (UTC) that it is booked in has ended."""
+    """Whether it is counted after the end of the month (UTC) of its date."""
     booked = arrived.segment.booked_at
     return (arrived.window.year, arrived.window.month) > (booked.year, booked.month)
 
@@ -210,9 +210,10 @@ def _change(segment: Segment, group: Mapping[BalanceKey, Sequence[BalanceOperati
 
 
 def _block_keys(arrived: ArrivedSegment) -> tuple[ItemKey, ...]:
-    """A payout's block bears its id; those of a refund are what its authorization made.
+    """The keys of its blocks: a payout's block has its id, a refund's were made by its
+    authorization.
 
-    Whichever stage or revision of it is counted first ends them.
+    The first counted stage or revision ends them.
     """
     segment = arrived.segment
     if main_line(segment.lines).type is OperationType.WITHDRAWAL:
@@ -256,8 +257,8 @@ def _order(arrived: ArrivedSegment) -> CountedOrder:
 
 
 def _searched_for(segment: Segment) -> str:
-    """What its mark is found by: a PSP's operation by its original, for the standing has its own
-    reference; what has no standing by its own.
+    """The reference under which the index has its mark: of a PSP's operation its original, because
+    the standing has its own reference; otherwise its own.
     """
     main = main_line(segment.lines)
     return main.original_reference if segment.stage in PSP_STAGES else main.external_reference
@@ -285,7 +286,7 @@ def _additions(
 
 
 def _by_type(arrived: ArrivedSegment, lines: Sequence[BalanceOperation]) -> dict[str, int]:
-    """What the day's sums get; what is late is summed up for itself too."""
+    """The additions to the day's sums; late amounts are summed separately as well."""
     counters: dict[str, int] = {}
     for line in lines:
         for is_late in (False, True) if _is_late(arrived) else (False,):

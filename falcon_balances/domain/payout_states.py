@@ -1,11 +1,11 @@
-"""Payout states (design §5): which a payout has, and which moves lead from one to the next.
+"""Payout states (design §5), and the moves from one to the next.
 
     decided --LOG--> logging --PAY--> paid
        |
        +--GIVE_UP--> given_up           refused from the start
 
 Each move is a conditional write on the payout's claim, so it is made once. From `logging` on a
-payout only goes forward: its line may be in the log already.
+payout only moves forward: its line may already be in the log.
 """
 
 from enum import StrEnum
@@ -34,6 +34,6 @@ GIVE_UP: Final = Move(PayoutState.DECIDED, PayoutState.GIVEN_UP)
 MOVES: Final = (LOG, PAY, GIVE_UP)
 
 UNDER_WAY: Final = frozenset(move.source for move in MOVES)
-"""States that another will follow."""
+"""States that are not final."""
 DECIDED_AGAINST: Final = frozenset({PayoutState.REFUSED, PayoutState.GIVEN_UP})
-"""States in which nothing was paid out, or will be: nothing of it is ever logged."""
+"""Final states without a payment: nothing of it is ever logged."""

@@ -1,4 +1,4 @@
-"""Payouts (design §4, §5): what is decided once. The states that follow: `payout_states.py`."""
+"""Decides payouts (design §4, §5), once. The states that follow: `payout_states.py`."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,12 +12,12 @@ from falcon_balances.domain.money import Money
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
 from falcon_balances.domain.table_writes import TableWrite
 
-# How long a request that does not say it itself may wait to be decided.
+# How long a request without `valid_until` can wait for its decision.
 VALID_FOR: Final = timedelta(days=3)
 
 
 class Refusal(StrEnum):
-    """Why a request was refused, where it was not for lack of money."""
+    """Why a request was refused, if not for lack of money."""
 
     EXPIRED = "expired"
 
@@ -31,12 +31,13 @@ class Outcome(StrEnum):
 
 
 def outcome_id(operation_id: str, outcome: Outcome) -> str:
-    """The same however often the outcome is announced."""
+    """The id of an outcome, the same each time it is announced."""
     return uuid5_text(f"payout_outcome|{operation_id}|{outcome}")
 
 
 def rejection_id(operation_id: str, code: RejectionCode, content: str) -> str:
-    """Of one id many contents can be rejected, and one of them for several reasons in turn.
+    """The id of a rejection. Several contents under one id can be rejected, each for several
+    reasons in turn.
 
     `content` is the rejected content's fingerprint.
     """
@@ -44,30 +45,33 @@ def rejection_id(operation_id: str, code: RejectionCode, content: str) -> str:
 
 
 def is_expired(request: PayoutRequest, received_at: datetime, now: datetime) -> bool:
-    """Who asked has given up waiting by then, and may have asked anew under another id.
+    """Whether the request is too old: its sender may have given up and sent another one under
+    another id.
 
-    Where it does not say until when, three days count from when it was asked for or, if that is
-    later, came to its queue: for dates of the past are fine.
+    Without `valid_until`, three days count from the request's date or, if that is later, from its
+    arrival in the queue, because dates in the past are allowed.
     """
     until = request.valid_until or max(request.requested_at, received_at) + VALID_FOR
     return now > until
 
 
 def payable(request: PayoutRequest, available: int) -> int | None:
-    """What is paid out of what is available, in minor units; None if it is not enough."""
+    """The amount to pay out of what is available, in minor units; None if it is not enough."""
     amount = request.amount.minor
     minimum = amount if request.minimum_amount is None else request.minimum_amount.minor
     return min(amount, available) if available >= minimum else None
 
 
 def withdrawal_of(request: PayoutRequest, amount: int) -> SplitEvent:
-    """One line that takes `amount`, in minor units above zero, off the balance."""
+    """The one line that deducts `amount`, in minor units above zero, from the balance."""
     segment = direct_segment(request, Money(-amount, request.amount.currency))
     return SplitEvent(segment.falcon_operation_id, (segment,), ())
 
 
 def payout_block(request: PayoutRequest, amount: int, now: datetime) -> Block:
-    """It never expires: it ends when the withdrawal is counted, or the payout is given up."""
+    """The payout's block. It never expires: it ends when the withdrawal is counted, or the payout
+    is given up.
+    """
     return Block(
         block_id=falcon_operation_id(request),
         merchant_id=request.merchant_id,
@@ -82,5 +86,5 @@ def payout_block(request: PayoutRequest, amount: int, now: datetime) -> Block:
 
 
 def giving_up(block: Block, at: datetime, by: str) -> tuple[TableWrite, ...]:
-    """What is written together with the move `GIVE_UP`: the block's end."""
+    """The writes of the move `GIVE_UP`: the block's end."""
     return ending_writes(block, BlockStatus.RELEASED, at, by)

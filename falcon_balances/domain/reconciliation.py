@@ -1,7 +1,7 @@
-"""Reconciliation: what a bank or a PSP says has moved, set against what the log says has.
+"""Reconciliation: compares bank statements with the log.
 
-Both sides are matched by reference. An amount is signed as the company's account sees it: money in
-is positive, for us as for them. Nothing is matched by likeness: another reference is another thing.
+Both sides are matched by reference. An amount has the sign of the company's account: incoming money
+is positive on both sides. Nothing is matched by similarity: another reference is another operation.
 """
 
 from collections import defaultdict, deque
@@ -14,14 +14,14 @@ from typing import Final, NamedTuple
 from falcon_balances.domain.bank_statement_lines import BankStatementLine, Period
 from falcon_balances.domain.operations import PSP_TYPES, OperationType, Segment, Stage
 
-# What moves money at a bank; fees stay with us, and adjustments are on paper.
+# The types that move money at a bank; fees and adjustments do not.
 SETTLED_TYPES: Final = PSP_TYPES | {OperationType.WITHDRAWAL, OperationType.WITHDRAWAL_REVERSAL}
 
 
 class LoggedOperation(NamedTuple):
-    """What the log says of one operation in one stage, over all its merchants, without fees.
+    """One operation in one stage, over all its merchants, without fees, as in the log.
 
-    `merchant_id`: of a payout or its return, whose ids are unique for each merchant only.
+    `merchant_id`: of a payout or its return, whose ids are unique per merchant only.
     """
 
     reference: str
@@ -45,7 +45,7 @@ class Difference(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UnmatchedItem:
-    """What one side has and the other has not, or has otherwise."""
+    """A difference: what one side has and the other does not have, or has differently."""
 
     difference: Difference
     ours: LoggedOperation | None
@@ -61,7 +61,7 @@ class UnmatchedItem:
 
     @property
     def minor(self) -> int:
-        """Ours less theirs, as far as they are of one currency."""
+        """Our amount less theirs, if both have one currency."""
         ours = 0 if self.ours is None else self.ours.minor
         return ours - sum(
             each.minor for each in (self.theirs,) if each and each.currency == self.currency
@@ -81,14 +81,14 @@ class UnmatchedItem:
         return first
 
     def is_overdue(self, today: date, days: int) -> bool:
-        """What only one side has may still come on the other one, for so many days."""
+        """Whether it is overdue: only what one side alone has can still arrive for some days."""
         may_come = self.difference in (Difference.OURS_ONLY, Difference.THEIRS_ONLY)
         return not may_come or (today - self.since).days > days
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """`matched`: lines of the statements; `sums`: what they add up to, by currency."""
+    """The result. `matched`: lines of bank statements; `sums`: their totals by currency."""
 
     matched: int
     sums: Mapping[str, int]
@@ -96,7 +96,7 @@ class Reconciliation:
 
 
 def logged_operations(segments: Iterable[Segment]) -> list[LoggedOperation]:
-    """In no order. An operation's lines may lie in the objects of several merchants."""
+    """The log's operations, in no order; one can have lines in the objects of several merchants."""
     found: dict[tuple[str, str, str], LoggedOperation] = {}
     for segment in segments:
         for line in segment.lines:
@@ -156,14 +156,14 @@ def _place(item: UnmatchedItem) -> str:
 
 
 class _Group(NamedTuple):
-    """What bears one reference."""
+    """The lines and operations of one reference."""
 
     ours: Sequence[LoggedOperation]
     theirs: Sequence[BankStatementLine]
 
 
 class _Groups:
-    """Ours and theirs by reference; and by PSP, or a payout's merchant, where a line says one."""
+    """Both sides by reference, and by PSP or a payout's merchant if a line names it."""
 
     def __init__(self, ours: Iterable[LoggedOperation]) -> None:
         self._ours: dict[str, list[LoggedOperation]] = defaultdict(list)
@@ -186,7 +186,7 @@ class _Groups:
 
 
 def _by_name(group: _Group, name: "Callable[[OursOrTheirs], str | None]") -> Iterator[_Group]:
-    """What a line names is looked for there only; lines that name none have what is left."""
+    """A line that names a PSP or merchant is compared with that one; other lines get the rest."""
     named = {said for line in group.theirs if (said := name(line)) is not None}
     for each in named:
         yield _Group(
@@ -200,7 +200,7 @@ def _by_name(group: _Group, name: "Callable[[OursOrTheirs], str | None]") -> Ite
 
 
 def _match(group: _Group, days: int) -> tuple[list[BankStatementLine], list[UnmatchedItem]]:
-    """What matches, and what is open."""
+    """The matched lines and the open items."""
     matched, rest = _equal(group, days)
     if _adds_up(rest, days):
         return [*matched, *rest.theirs], []
@@ -214,7 +214,7 @@ def _match(group: _Group, days: int) -> tuple[list[BankStatementLine], list[Unma
 
 
 def _equal(group: _Group, days: int) -> tuple[list[BankStatementLine], _Group]:
-    """Same currency, same amount, and near enough in time."""
+    """The lines that match by currency, amount and a near date, and the rest."""
     matched: list[BankStatementLine] = []
     ours_left: list[LoggedOperation] = []
     theirs_left: list[BankStatementLine] = []
@@ -233,7 +233,7 @@ def _equal(group: _Group, days: int) -> tuple[list[BankStatementLine], _Group]:
 
 
 def _adds_up(group: _Group, days: int) -> bool:
-    """One that the other side has in pieces: all of one currency and sign, and near in time."""
+    """Whether one side has in pieces, of one currency and sign, what the other has in one item."""
     both: list[OursOrTheirs] = [*group.ours, *group.theirs]
     if not group.ours or not group.theirs or min(len(group.ours), len(group.theirs)) > 1:
         return False
@@ -262,7 +262,7 @@ def _sign(side: OursOrTheirs) -> int:
     return (side.minor > 0) - (side.minor < 0)
 
 
-# What has the same reference is set side by side as long as anything else is alike.
+# Items with the same reference are paired as long as another property is equal.
 _LIKENESS: Final[Sequence[tuple[Difference, Key]]] = (
     (Difference.DIFFERENT_DATE, _amount),
     (Difference.DIFFERENT_SIGN, lambda side: (side.currency, abs(side.minor))),
@@ -285,7 +285,7 @@ def _paired(
 
 
 def _by_key(group: _Group, key: Key) -> Iterator[_Group]:
-    """In order of their days."""
+    """Both sides by key, in order of days."""
     ours: dict[Hashable, list[LoggedOperation]] = defaultdict(list)
     theirs: dict[Hashable, list[BankStatementLine]] = defaultdict(list)
     for each in sorted(group.ours, key=lambda side: (side.day, side)):

@@ -1,8 +1,8 @@
-"""Refund authorization (design §8): may this refund be made?
+"""Refund authorization (design §8): decides whether a refund can be made.
 
-Yes, with a block for each balance that the refund would lower and its amount set aside of its sale,
-all in one transaction; or no, with what was available, or left of the sale. It is decided once for
-each attempt, while the refund is claimed in no stage.
+It is authorized with a block for each balance that it would lower and its amount set aside of its
+sale, all in one transaction; or refused, with what was available or is left of the sale. Each
+attempt is decided once, while no stage of the refund is claimed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ from falcon_balances.domain.table_writes import AddCounters, PutMark, PutStandin
 
 
 class Debit(NamedTuple):
-    """What a refund takes from a balance, all its lines together; minor units, above zero."""
+    """What a refund deducts from a balance, all its lines together; minor units, above zero."""
 
     merchant_id: str
     balance: BalanceKey
@@ -42,7 +42,9 @@ class Debit(NamedTuple):
 
 
 def debits_of(segments: Iterable[Segment]) -> list[Debit]:
-    """The balances that a refund lowers, in the order of its segments; others need no block."""
+    """The debits of the balances that a refund lowers, in the order of its segments; other balances
+    need no block.
+    """
     nets: dict[tuple[str, BalanceKey], int] = {}
     for segment in segments:
         for line in segment.lines:
@@ -52,7 +54,7 @@ def debits_of(segments: Iterable[Segment]) -> list[Debit]:
 
 
 class Conflict(NamedTuple):
-    """Why nothing is decided on a request: `field` does not fit what holds now."""
+    """Why a request is not decided: `field` contradicts the present state."""
 
     field: str
     detail: str
@@ -62,7 +64,9 @@ CLAIMED: Final = Conflict("external_reference", "an operation for this refund wa
 
 
 def conflict_with_current(current: Current) -> Conflict | None:
-    """What was settled was for a refund that came; one attempt at a time may hold money."""
+    """The conflict with the current attempt, if any: a settled attempt belongs to a refund that
+    arrived, and only one attempt can hold money.
+    """
     if current.status is BlockStatus.SETTLED:
         return CLAIMED
     if current.holds:
@@ -71,7 +75,9 @@ def conflict_with_current(current: Current) -> Conflict | None:
 
 
 def conflict_with_same(asked: Authorization, there: Authorization) -> Conflict | None:
-    """Asked for again, the same attempt has the same answer while it stands."""
+    """The conflict with an earlier request of the same attempt, if any; otherwise it has the same
+    answer.
+    """
     field = asked.differs_from(there)
     if field is not None:
         return Conflict(field, "this attempt was already requested with a different value")
@@ -82,7 +88,7 @@ def conflict_with_same(asked: Authorization, there: Authorization) -> Conflict |
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was read before it was decided; its writes happen only where that still holds."""
+    """What was read before the decision; the writes happen only if it is unchanged."""
 
     current: Current
     sale: Sale | None = None
@@ -90,7 +96,7 @@ class Seen:
 
 
 def items_to_see(asked: Authorization) -> list[ItemKey]:
-    """What must be read before it is decided, the attempt itself first."""
+    """The items to read before the decision, the attempt itself first."""
     keys = [asked.key, current_key(asked.falcon_operation_id)]
     if asked.sale is not None:
         keys += [asked.sale.item, asked.sale.operation_item(asked.falcon_operation_id)]
@@ -110,7 +116,7 @@ def seen_of(asked: Authorization, items: Mapping[ItemKey, Mapping[str, str | int
 
 
 class Grant(NamedTuple):
-    """An authorization as it would be granted, with its blocks."""
+    """The authorization and its blocks, if it is granted."""
 
     authorization: Authorization
     blocks: Sequence[Block]
@@ -124,13 +130,17 @@ def grant_of(asked: Authorization, debits: Iterable[Debit], seen: Seen) -> Grant
 
 
 def refund_block_id(authorization: Authorization, debit: Debit) -> str:
-    """For each attempt and balance another; no PSP or merchant can be called so as to meet it."""
+    """The id of a block, different for each attempt and balance; no name of a PSP or merchant can
+    make two of them equal.
+    """
     name = (authorization.falcon_operation_id, str(authorization.attempt), debit.merchant_id)
     return uuid5_text("|".join(("refund", *name, *debit.balance)))
 
 
 def blocks_for(authorization: Authorization, debits: Iterable[Debit]) -> list[Block]:
-    """They end with their authorization, so they have no expiry that they could be found by."""
+    """The blocks of an authorization. They end together with it, so they have no expiry of their
+    own.
+    """
     return [
         Block(
             block_id=refund_block_id(authorization, debit),
@@ -156,7 +166,9 @@ def authorization_writes(
     seen: Seen,
     logged: Mapping[ItemKey, LoggedMoney],
 ) -> list[TableWrite]:
-    """The attempt, that it is the current one, its sale if it has one, then two for each block."""
+    """The writes of a grant: the attempt, the current attempt, its sale if it has one, then two per
+    block.
+    """
     writes: list[TableWrite] = [
         PutMark(authorization.key, authorization.attributes()),
         PutStanding(
@@ -178,7 +190,9 @@ def authorization_writes(
 
 
 def _set_aside(authorization: Authorization, sale: SaleKey, seen: Seen) -> list[TableWrite]:
-    """Never more than is left of a sale that is known; of an unknown one only while it is."""
+    """The writes at the sale: never more than is left of a known sale; for an unknown sale, only
+    while it is unknown.
+    """
     key = sale.operation_item(authorization.falcon_operation_id)
     before = seen.operation or SaleOperation(key, OperationType.REFUND)
     after = before.holding({authorization.currency: authorization.amount})
@@ -199,11 +213,10 @@ def refusal(
     failed: Mapping[ItemKey, Mapping[str, str | int]],
     logged: Mapping[ItemKey, LoggedMoney],
 ) -> Authorization | None:
-    """What is refused of a grant whose transaction did not happen; None where nothing is decided
-    yet, and the same must be tried again.
+    """The refusal of a grant whose transaction failed; None if nothing is decided and it must be
+    tried again.
 
-    `failed`: the sale and the balances that did not allow it, as they are. The sale is looked at
-    first.
+    `failed`: the sale and balances that did not allow it, as they are. The sale is checked first.
     """
     asked = grant.authorization
     if asked.sale is not None and asked.sale_is_known and asked.sale.item in failed:

@@ -1,7 +1,8 @@
-"""Revisions (design §4): the lines that make the old truth about an operation into the new one.
+"""Revisions (design §4): the lines that turn the previous truth about an operation into the new
+one.
 
-Truth k is what revision k says an operation amounts to, in its stage. What is written for it is
-truth k less truth k-1, so that all lines of all revisions add up to the last truth.
+Truth k is what the operation amounts to in its stage by revision k. The written lines are truth k
+less truth k-1, so that all lines of all revisions add up to the last truth.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +23,7 @@ from falcon_balances.domain.operations import (
 
 @dataclass(frozen=True, slots=True)
 class MerchantTruth:
-    """What an operation does to one merchant, in the event's order; amounts may be summed."""
+    """An operation's lines for one merchant, in the event's order; amounts can be sums."""
 
     merchant_id: str
     context_version: str
@@ -33,7 +34,7 @@ Truth = Sequence[MerchantTruth]
 
 
 class _LineKey(NamedTuple):
-    """Lines that agree in this are one line of a revision (design §4)."""
+    """The key by which lines become one line of a revision (design §4)."""
 
     balance_shop_id: str
     type: OperationType
@@ -57,13 +58,13 @@ class _LineKey(NamedTuple):
 
 
 def truth_of(segments: Iterable[Segment]) -> Truth:
-    """As the splitter made it of the event."""
+    """The truth as the splitter made it from the event."""
     return [MerchantTruth(each.merchant_id, each.context_version, each.lines) for each in segments]
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """Which revision of what: `revised_at` is the date that its lines bear."""
+    """The revision of an operation; `revised_at` is the date of its lines."""
 
     falcon_operation_id: str
     stage: Stage
@@ -72,9 +73,9 @@ class Revision:
 
 
 def revise(revision: Revision, old: Truth, new: Truth) -> tuple[Segment, ...]:
-    """The new truth less the old one, merchant by merchant; none where nothing changes.
+    """The new truth less the old one, by merchant; empty if nothing changes.
 
-    In the new truth's order, then what only the old one had; what comes to zero is left out.
+    In the order of the new truth, then what only the old one had; zero amounts are left out.
     """
     merchants = {each.merchant_id: each for each in (*old, *new)}
     before, after = _lines_of(old), _lines_of(new)
@@ -115,7 +116,7 @@ def _changes(
 
 
 def _summed(lines: Sequence[BalanceOperation]) -> dict[_LineKey, BalanceOperation]:
-    """One line for each key, where its first one stood."""
+    """One line per key, at the place of its first line."""
     summed: dict[_LineKey, BalanceOperation] = {}
     for line in lines:
         key = _LineKey.of(line)

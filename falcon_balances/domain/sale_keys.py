@@ -14,7 +14,7 @@ from falcon_balances.domain.table_keys import (
 
 
 class SaleKey(NamedTuple):
-    """A sale of a merchant. A reference may hold `#`, ids do not."""
+    """A sale of a merchant. A reference can contain `#`, ids cannot."""
 
     merchant_id: str
     psp_id: str
@@ -31,7 +31,7 @@ class SaleKey(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Without its merchant."""
+        """The sale's name without its merchant."""
         return f"{self.psp_id}#{self.reference}"
 
     @classmethod
@@ -48,7 +48,7 @@ class SaleKey(NamedTuple):
 
     @property
     def sale_id(self) -> str:
-        """The falcon_operation_id of the first capture under this reference."""
+        """The falcon_operation_id of the first capture with this reference."""
         return operation_id_of_reference(self.psp_id, OperationType.CAPTURE, self.reference)
 
     def operation_item(self, falcon_operation_id: str) -> ItemKey:
@@ -60,7 +60,7 @@ SALE_KEYS: Final = "SALE#"
 
 
 class SaleOperationKey(NamedTuple):
-    """What an operation took of a sale, or gave back to it."""
+    """The key of an operation that took from a sale, or gave back to it."""
 
     sale_id: str
     falcon_operation_id: str
@@ -75,5 +75,5 @@ class SaleOperationKey(NamedTuple):
 
 
 def operations_of_sale(sale_id: str) -> str:
-    """How the sort keys of all its operations begin."""
+    """The prefix of the sort keys of all operations of the sale."""
     return f"SALE_OPERATION#{sale_id}#"

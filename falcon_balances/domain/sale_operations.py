@@ -1,4 +1,4 @@
-"""What a refund, chargeback or reversal takes of its sale, by what both of its stages say."""
+"""What a refund, chargeback or reversal takes from its sale, by both of its stages."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,12 +10,12 @@ from falcon_balances.domain.sale_keys import SaleOperationKey
 from falcon_balances.domain.sale_parts import SalePart
 from falcon_balances.domain.table_keys import ItemKey, key_fields
 
-# Every operation of a sale counts it up, so that what was found in it can be told from what is.
+# Each operation of a sale raises this number, so an outdated finding can be recognised.
 VERSION: Final = "version"
 
 
 class Taken(NamedTuple):
-    """An amount, and the commission that moved with it; in minor units."""
+    """An amount and its commission, in minor units."""
 
     amount: int = 0
     commission: int = 0
@@ -38,9 +38,9 @@ def _amounts(text: str) -> Amounts:
 
 @dataclass(frozen=True, slots=True)
 class SaleOperation:
-    """A refund, chargeback or reversal of a sale: what each stage says of it, over all revisions.
+    """A refund, chargeback or reversal of a sale: its amounts in both stages, over all revisions.
 
-    `set_aside`: what an authorization holds for it, which ends with its first stage.
+    `set_aside`: what an authorization holds for it until its first stage arrives.
     """
 
     key: ItemKey
@@ -85,7 +85,7 @@ class SaleOperation:
         return replace(self, set_aside=dict(set_aside), version=self.version + 1)
 
     def figures(self) -> dict[str, int]:
-        """What it adds to its sale's item."""
+        """Its additions to the sale's item."""
         figures: dict[str, int] = {}
         for code in self.currencies:
             add_to(figures, {f"{code}_{name}": n for name, n in self._in(code).items() if n})
@@ -138,7 +138,7 @@ class SaleOperation:
 
 
 def difference(before: SaleOperation, after: SaleOperation) -> dict[str, int]:
-    """What the sale's item changes by; it is a change even where all sums stay."""
+    """The changes of the sale's item; the item changes even if all sums stay the same."""
     changed = dict(after.figures())
     add_to(changed, {name: -n for name, n in before.figures().items()})
     return {name: n for name, n in changed.items() if n} | {VERSION: 1}

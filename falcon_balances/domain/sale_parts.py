@@ -1,4 +1,4 @@
-"""What an operation, or a revision of it, says of the sale that it belongs to (design §7)."""
+"""What an operation, or a revision of it, says about its sale (design §7)."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -13,9 +13,9 @@ OF_A_SALE: Final = TAKING | {OperationType.CHARGEBACK_REVERSAL}
 
 @dataclass(frozen=True, slots=True)
 class SalePart:
-    """What an operation says of a sale, or what a revision changes of that; in minor units.
+    """What an operation says about a sale, or how a revision changes that; in minor units.
 
-    `operations` is 1 where the operation comes to the sale, -1 where it leaves it for another.
+    `operations` is 1 if the operation joins the sale, -1 if it leaves it for another.
     """
 
     sale: SaleKey
@@ -27,9 +27,10 @@ class SalePart:
 
 
 def sale_part(operation: PspOperation, merchant_id: str) -> SalePart | None:
-    """By the whole event; None where it belongs to no sale. `merchant_id` is whom it names.
+    """The sale part of the whole event; None if it belongs to no sale. `merchant_id` is the
+    merchant that the event names.
 
-    A capture is a sale itself, under its own reference, whatever its occurrence.
+    A capture is a sale itself under its own reference, whatever its occurrence.
     """
     if operation.type is OperationType.CAPTURE:
         reference: str | None = operation.external_reference
@@ -47,7 +48,7 @@ def sale_part(operation: PspOperation, merchant_id: str) -> SalePart | None:
 
 
 def sale_change(old: SalePart | None, new: SalePart | None) -> tuple[SalePart, ...]:
-    """What a revision changes: the new less the old, at one sale or at two."""
+    """The changes of a revision: the new part less the old, at one sale or at two."""
     if old is not None and new is not None and old.sale == new.sale:
         if old.currency == new.currency:
             amount, commission = new.amount - old.amount, new.commission - old.commission
@@ -64,7 +65,7 @@ def _left(old: SalePart, operations: int) -> SalePart:
 
 @dataclass(frozen=True, slots=True)
 class StagedPart:
-    """A part of a sale, of whom and in which stage."""
+    """A sale part with its operation and stage."""
 
     part: SalePart
     falcon_operation_id: str
@@ -72,7 +73,7 @@ class StagedPart:
 
     @property
     def operation_item(self) -> ItemKey | None:
-        """What must be read before it can be counted; nothing of a capture."""
+        """The item to read before counting; none for a capture."""
         if self.part.type is OperationType.CAPTURE:
             return None
         return self.part.sale.operation_item(self.falcon_operation_id)

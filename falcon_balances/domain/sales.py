@@ -1,8 +1,8 @@
-"""Sales (design §7): what was refunded, charged back and reversed of each, and what is left of it.
+"""Sales (design §7): what was refunded, charged back and reversed of each, and what is left.
 
-A sale lies under the merchant that its event names, by PSP and reference, as sums in each currency.
-Beside it lies one item for each operation that takes of it or gives back to it, because a refund
-takes the larger of what its two stages say, and a reversal gives back the smaller.
+A sale is stored under the merchant that its event names, by PSP and reference, as sums in each
+currency. Each operation that takes from it or gives back to it has an item of its own, because a
+refund counts with the larger of its two stages, and a reversal with the smaller.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ CAPTURES: Final = "captures"
 
 
 class SaleFigures(NamedTuple):
-    """A sale in one currency, in minor units; `sold` is None where nothing was sold in it.
+    """A sale in one currency, in minor units; `sold` is None if nothing was sold in it.
 
     left = sold - refunded - charged_back + reversed - set_aside.
     """
@@ -50,7 +50,9 @@ class SaleFigures(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """A sale's item. It is known from its first confirmed capture on; `found` is what was found."""
+    """A sale's item. A sale is known from its first confirmed capture on; `found` holds its
+    findings.
+    """
 
     sale: SaleKey
     version: int
@@ -65,7 +67,7 @@ class Sale:
         return self.captures > 0
 
     def left(self, currency: str) -> int:
-        """What could still be refunded; may be below zero."""
+        """What can still be refunded; can be below zero."""
         figures = self.currencies.get(currency)
         return 0 if figures is None else figures.left
 
@@ -90,15 +92,16 @@ class Sale:
 
 
 def left_name(currency: str) -> str:
-    """The attribute of a sale's item that an authorization is granted by."""
+    """The attribute of a sale's item that limits authorizations."""
     return f"{currency}_left"
 
 
 @dataclass(frozen=True, slots=True)
 class SaleEffect:
-    """What counting does to sales: sums added to their items, and operations as they stand now.
+    """The changes that counting makes to sales: sums added to their items, and operations in their
+    new state.
 
-    `operations` have with them the version that was read, 0 where there was none.
+    `operations` come with the version that was read, 0 if there was none.
     """
 
     additions: Mapping[ItemKey, Mapping[str, int]]
@@ -112,7 +115,9 @@ class SaleEffect:
 
 
 def sale_effect(parts: Iterable[StagedPart], seen: Mapping[ItemKey, SaleOperation]) -> SaleEffect:
-    """Of parts counted in one transaction, in this order; `seen` are the operations as read."""
+    """The changes of parts counted in one transaction, in this order; `seen` are the operations as
+    read.
+    """
     additions: dict[ItemKey, dict[str, int]] = {}
     now: dict[ItemKey, SaleOperation] = {}
     for each in parts:
@@ -130,7 +135,7 @@ def sale_effect(parts: Iterable[StagedPart], seen: Mapping[ItemKey, SaleOperatio
 
 
 def _of_capture(each: StagedPart) -> dict[str, int]:
-    """A sale is what was confirmed; that it was traced too changes nothing of it."""
+    """Confirmed captures make a sale; tracing them changes nothing."""
     part = each.part
     if each.stage is not Stage.CONFIRMED:
         return {}

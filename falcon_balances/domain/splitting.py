@@ -1,4 +1,4 @@
-"""Splitting: one event into the signed lines of every merchant it touches (design §4)."""
+"""Splits an event into the signed lines of every merchant that it touches (design §4)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -33,26 +33,26 @@ DraftLine = tuple[MerchantContext, OperationType, Money]
 
 @dataclass(frozen=True, slots=True)
 class SplitEvent:
-    """What an event means: its segments, and which context versions said so."""
+    """The segments of an event, and the context versions that they follow from."""
 
     falcon_operation_id: str
     segments: tuple[Segment, ...]
     context_versions: tuple[str, ...]
     named_merchant_id: str = ""
-    """Of a PSP's event: whom it names; of a marketplace's the marketplace."""
+    """Of a PSP's event: the merchant that it names; of a marketplace's event the marketplace."""
     sale: SalePart | None = None
     """The sale that it belongs to, under the merchant that the event names."""
 
 
 def split_direct(operation: DirectOperation, merchant: Merchant | None) -> SplitEvent:
-    """Raises RejectedOperation (E_UNKNOWN_MERCHANT, E_NO_BALANCE_SHOP)."""
+    """A direct operation's one segment. Raises RejectedOperation, as `check_balance` does."""
     check_balance(operation, merchant)
     segment = direct_segment(operation, operation.movement)
     return SplitEvent(segment.falcon_operation_id, (segment,), ())
 
 
 def direct_segment(operation: DirectOperation, movement: Money) -> Segment:
-    """The one line of an operation that names its balance: `movement` is signed."""
+    """The one line of a direct operation; `movement` is signed."""
     operation_id = falcon_operation_id(operation)
     number_key = (operation.merchant_id, operation.balance_shop_id, operation.line_type)
     line = BalanceOperation(
@@ -72,7 +72,7 @@ def direct_segment(operation: DirectOperation, movement: Money) -> Segment:
 
 
 def _with_evidence(line: BalanceOperation, operation: DirectOperation) -> BalanceOperation:
-    """With what the log keeps of who asked for it, and of what it belongs to (design §6)."""
+    """The line with the requester and the corrected operation, as the log has them (design §6)."""
     if isinstance(operation, PayoutReturn):
         return replace(
             line,
@@ -90,7 +90,9 @@ def _with_evidence(line: BalanceOperation, operation: DirectOperation) -> Balanc
 
 
 def check_balance(operation: DirectOperation, merchant: Merchant | None) -> None:
-    """Raises RejectedOperation (E_UNKNOWN_MERCHANT, E_NO_BALANCE_SHOP)."""
+    """Raises RejectedOperation: E_UNKNOWN_MERCHANT, or E_NO_BALANCE_SHOP if the merchant does not
+    have the balance.
+    """
     if merchant is None:
         raise RejectedOperation(
             RejectionCode.UNKNOWN_MERCHANT,
@@ -104,7 +106,9 @@ def check_balance(operation: DirectOperation, merchant: Merchant | None) -> None
 
 
 def context_keys(operation: PspOperation) -> tuple[ContextKey, ...]:
-    """The merchants an event names: the top-level one first, then each split's, without repeats."""
+    """The context keys that an event names: the top-level one first, then each split's, without
+    repetition.
+    """
     named = [ContextKey(operation.psp_id, operation.local_merchant_id, operation.shop_id)]
     named += [
         ContextKey(operation.psp_id, split.local_merchant_id, split.shop_id)
@@ -114,13 +118,13 @@ def context_keys(operation: PspOperation) -> tuple[ContextKey, ...]:
 
 
 def split(operation: PspOperation, histories: Mapping[ContextKey, ContextHistory]) -> SplitEvent:
-    """Pure: the same event and contexts give the same lines. Accepted or rejected whole.
+    """The segments of an event. The same event and contexts give the same lines; an event is
+    accepted or rejected as a whole.
 
-    The contexts in force at `contexts_at` count, in every stage and revision. Of a revision the
-    segments are its whole truth, and none where it says that nothing is left. Raises
-    RejectedOperation with E_UNKNOWN_MERCHANT, E_MERCHANT_INACTIVE or E_NO_BALANCE_SHOP, looked
-    for in this order over all merchants that the event names, and with E_AMOUNT for what no line
-    could say.
+    The contexts in force at `contexts_at` apply, in every stage and revision. The segments of a
+    revision are its whole truth, and none if nothing is left. Raises RejectedOperation with
+    E_UNKNOWN_MERCHANT, E_MERCHANT_INACTIVE or E_NO_BALANCE_SHOP, checked in this order over all
+    merchants that the event names, and with E_AMOUNT for an amount that no line can hold.
     """
     contexts = _contexts_of(operation, histories)
     operation_id = falcon_operation_id(operation)
@@ -160,7 +164,7 @@ def _contexts_of(
 def _drafts(
     operation: PspOperation, contexts: Mapping[ContextKey, MerchantContext]
 ) -> Iterator[DraftLine]:
-    """The event's lines in its own order: per leg the amount, its fees, the marketplace's part."""
+    """The event's lines in order: per leg the amount, its fees, the marketplace's part."""
     top, *_ = contexts.values()
     if not operation.splits:
         yield from _leg(operation.type, operation.amount, top)
@@ -178,7 +182,7 @@ def _drafts(
 def _leg(
     operation_type: OperationType, amount: Money, context: MerchantContext
 ) -> Iterator[DraftLine]:
-    """None of an amount of zero, which only a revision has."""
+    """The lines of a leg; none for an amount of zero, which only a revision can have."""
     if not amount.minor:
         return
     yield (

@@ -1,8 +1,8 @@
-"""Standings (design §7): what both stages of an operation say of one merchant's balances.
+"""Standings (design §7): what both stages of an operation say about one merchant's balances.
 
-One item for each merchant and operation, written in the transaction that counts a segment, under
-the version that was read: what a segment adds to the joint figures depends on it. It is never
-removed, for a later revision adds to what was counted, also where the stages agree.
+There is one item per merchant and operation. The transaction that counts a segment writes it on the
+condition that the version is the one that was read, because the segment's effect on the joint
+figures depends on it. It is never removed: a later revision adds to it, even if the stages agree.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ from falcon_balances.domain.table_writes import PutStanding, TableWrite
 
 
 class Disagreement(StrEnum):
-    """Why an operation is open: one stage says nothing, or the two say different things."""
+    """Why an operation is open: one stage is missing, or the two differ."""
 
     CONFIRMED_ONLY = "confirmed_only"
     RECONCILED_ONLY = "reconciled_only"
@@ -44,7 +44,7 @@ class Movement(NamedTuple):
 class Change:
     """What a segment, or a part of it, adds to its operation in its stage.
 
-    `movements` as a standing writes them, `nets` the same over all types, by balance.
+    `movements` in the form of a standing; `nets` are their sums over all types, by balance.
     """
 
     key: ItemKey
@@ -57,15 +57,15 @@ class Change:
     external_reference: str
     type: str
     credited: int = 0
-    """Of an adjustment: what it moves of the operation that it corrects, in minor units."""
+    """Of an adjustment: its amount at the operation that it corrects, in minor units."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`confirmed` and `reconciled` are movements over all revisions, empty where they are nothing.
+    """`confirmed` and `reconciled` are movements over all revisions; empty if there are none.
 
-    `version` counts the changes. The operation is described as the confirmed stage's first revision
-    does, or as what came before it while that is not there.
+    `version` counts the changes. The operation is described as in the confirmed stage's first
+    revision, or as in the earliest event until that arrives.
     """
 
     key: ItemKey
@@ -77,9 +77,9 @@ class Standing:
     confirmed: str = ""
     reconciled: str = ""
     credited: int = 0
-    """What adjustments moved of it."""
+    """The sums of adjustments that correct it."""
     found: str = ""
-    """What was found in it (`domain/findings.py`)."""
+    """Its findings (`domain/findings.py`)."""
 
     @property
     def falcon_operation_id(self) -> str:
@@ -106,11 +106,11 @@ class Standing:
 
     @property
     def awaits_money(self) -> bool:
-        """Money in that one side has said and the other has not: pending or unapplied."""
+        """Whether incoming money is pending or unapplied: only one side has reported it."""
         return any(each.pending or each.unapplied for each in self.joint().values())
 
     def attributes(self) -> dict[str, str | int]:
-        """As it lies in the table; `open` puts it into the index of what is open."""
+        """The item's attributes; `open` puts it into the index of open operations."""
         said: dict[str, str | int] = {
             "version": self.version,
             "operation_date": self.operation_date,
@@ -147,7 +147,7 @@ class Standing:
         )
 
     def written(self, seen: "Standing | None") -> PutStanding:
-        """In place of the one that was seen, and only there."""
+        """The write that replaces the standing that was read, and no other."""
         return PutStanding(self.key, self.attributes(), 0 if seen is None else seen.version)
 
 
@@ -178,7 +178,7 @@ def _described(change: Change, standing: Standing) -> Standing:
 
 
 def written_standings(writes: Iterable[TableWrite]) -> list[Standing]:
-    """As they will be once these are written."""
+    """The standings after these writes."""
     return [
         Standing.from_attributes(write.key, write.attributes)
         for write in writes
@@ -187,7 +187,7 @@ def written_standings(writes: Iterable[TableWrite]) -> list[Standing]:
 
 
 def effect_of(change: Change, before: Standing | None) -> dict[BalanceKey, Joint]:
-    """What counting it now adds to the joint figures of each balance that it touches."""
+    """The change of the joint figures of each touched balance if it is counted now."""
     confirmed = {} if before is None else nets_of(before.confirmed)
     reconciled = {} if before is None else nets_of(before.reconciled)
     effect: dict[BalanceKey, Joint] = {}
@@ -199,7 +199,7 @@ def effect_of(change: Change, before: Standing | None) -> dict[BalanceKey, Joint
 
 
 def movements_of(text: str) -> tuple[Movement, ...]:
-    """What a stage says, read again."""
+    """The movements of a stage, read from an attribute."""
     if not text:
         return ()
     parts = (key_fields(each, 4) for each in text.split(","))

@@ -1,8 +1,8 @@
-"""The keys of the table `balances` (design §7): how each is written, and how it is read again.
+"""The keys of the table `balances` (design §7): how each is written and read.
 
-A key is a word and its fields, with `#` between them. Ids, instants and currency codes hold no `#`;
-where a field may hold one, it is the last. `sk` writes a sort key, `parse` reads what `sk` wrote
-and raises ValueError for anything else. `…_KEYS` is how the sort keys of a kind begin.
+A key is a word and its fields, separated by `#`. Ids, instants and currency codes contain no `#`; a
+field that can contain one is the last. `sk` writes a sort key, `parse` reads a text of `sk` and
+raises ValueError for anything else. `…_KEYS` is the prefix of the sort keys of a kind.
 """
 
 from typing import Final, NamedTuple, Self
@@ -18,7 +18,7 @@ class ItemKey(NamedTuple):
 
 
 def key_fields(text: str, count: int) -> list[str]:
-    """The fields that `#` separates; the last one keeps what `#` it holds. Raises ValueError."""
+    """The fields between `#`; the last one keeps any further `#`. Raises ValueError."""
     fields = text.split("#", count - 1)
     if len(fields) != count or "" in fields:
         raise ValueError(f"expected {count} fields with # between them")
@@ -127,7 +127,7 @@ class DayCounter(NamedTuple):
 
 
 class CorrectionKey(NamedTuple):
-    """Where an operation finds its correction, whichever of the two is counted first."""
+    """The key by which an operation finds its correction, whichever is counted first."""
 
     corrected_operation_id: str
     falcon_operation_id: str
@@ -142,7 +142,7 @@ class CorrectionKey(NamedTuple):
 
 
 def corrections_of(corrected_operation_id: str) -> str:
-    """How the sort keys of all its corrections begin."""
+    """The prefix of the sort keys of all its corrections."""
     return f"CORRECTION#{corrected_operation_id}#"
 
 
@@ -193,7 +193,7 @@ FINDING_KEYS: Final = "FINDING#"
 
 
 class AttemptKey(NamedTuple):
-    """One attempt at the authorization of a refund, which lies under the refund's own id."""
+    """One attempt at a refund's authorization, stored under the refund's own id."""
 
     falcon_operation_id: str
     attempt: int
@@ -220,12 +220,12 @@ def refund_pk(falcon_operation_id: str) -> str:
 
 
 def current_key(falcon_operation_id: str) -> ItemKey:
-    """What says which attempt at a refund's authorization is the current one."""
+    """The key of the item that names the current attempt at a refund's authorization."""
     return ItemKey(refund_pk(falcon_operation_id), "CURRENT")
 
 
 class ReferenceKey(NamedTuple):
-    """Where an index finds a merchant's operations by a reference, which may hold `#`."""
+    """The index key of a merchant's operations by a reference, which can contain `#`."""
 
     merchant_id: str
     reference: str
@@ -244,7 +244,7 @@ PARKED_KEY: Final = ItemKey(STREAM_PK, "PARKED")
 
 
 class ShardKey(NamedTuple):
-    """How far a shard of the stream is closed."""
+    """The key of the time until which a shard is closed."""
 
     shard_id: str
 
@@ -258,7 +258,7 @@ class ShardKey(NamedTuple):
 
 
 class CutKey(NamedTuple):
-    """Which shards have met a cut, and when it was complete."""
+    """The key of a cut: the shards that have met it, and when it was complete."""
 
     cut_at: str
 

@@ -1,5 +1,5 @@
-"""What can be written to the table `balances`, as plain data: DynamoDB and its in-memory fake carry
-out the same writes.
+"""The writes to the table `balances` as plain data: DynamoDB and its in-memory fake execute the
+same.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from falcon_balances.domain.table_keys import ItemKey
 
 @dataclass(frozen=True, slots=True)
 class PutMark:
-    """The record that (a part of) a segment has been counted: written only where there is none."""
+    """The record that a segment, or a part of it, was counted; written only if absent."""
 
     key: ItemKey
     attributes: Mapping[str, str | int]
@@ -19,25 +19,25 @@ class PutMark:
 
 @dataclass(frozen=True, slots=True)
 class AddCounters:
-    """Whole numbers added to an item's attributes; what is not there yet counts from zero."""
+    """Adds whole numbers to an item's attributes; an absent attribute counts from zero."""
 
     key: ItemKey
     counters: Mapping[str, int]
     available_min: int | None = None
-    """Only if `available` is at least this much."""
+    """Condition: `available` is at least this."""
     blocked_max: int | None = None
-    """Only if no more than this is blocked."""
+    """Condition: at most this is blocked."""
     operations_count: int | None = None
-    """Only if exactly so many lines are counted."""
+    """Condition: exactly so many lines are counted."""
     at_least: tuple[str, int] | None = None
-    """Only if this attribute is there, and at least so much."""
+    """Condition: this attribute exists and is at least so much."""
     none_of: str | None = None
-    """Only if this attribute is not there, or zero."""
+    """Condition: this attribute is absent or zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndBlock:
-    """The one end of a block: only while it is active and, if it expires, from its expiry on."""
+    """Ends a block, once: only while it is active and, if it expires, from its expiry on."""
 
     key: ItemKey
     status: str
@@ -46,16 +46,16 @@ class EndBlock:
     expired_at: str | None = None
 
     def holds(self, there: Mapping[str, str | int]) -> bool:
-        """Whether a block as it lies in the table may end like this; times sort as texts."""
+        """Whether this write can end a block with these attributes; times sort as texts."""
         is_due = self.expired_at is None or str(there.get("expiry", "~")) <= self.expired_at
         return there.get("status") == "active" and is_due
 
 
 @dataclass(frozen=True, slots=True)
 class PutStanding:
-    """An operation's two stages at one merchant as they stand now (`domain/standing.py`).
+    """Stores an operation's two stages at one merchant (`domain/standing.py`).
 
-    Only where the version that was read is still there: `seen` is 0 where there must be none.
+    Only if the version is still the one that was read: `seen` is 0 if there must be none.
     """
 
     key: ItemKey
@@ -65,7 +65,7 @@ class PutStanding:
 
 @dataclass(frozen=True, slots=True)
 class PutNewer:
-    """Written only where there is none, or one that knew less: `known` is among its attributes."""
+    """Stored only if absent, or if the stored item knew less: `known` is among its attributes."""
 
     key: ItemKey
     attributes: Mapping[str, str | int]
@@ -74,7 +74,7 @@ class PutNewer:
 
 @dataclass(frozen=True, slots=True)
 class NoteFound:
-    """What was found in an item, kept there, while it is as it was read: its version moves on."""
+    """Stores an item's findings, only if the item is unchanged; raises its version."""
 
     key: ItemKey
     version: int
@@ -83,7 +83,7 @@ class NoteFound:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Gone, whether it was there or not."""
+    """Deletes an item, if it exists."""
 
     key: ItemKey
 

@@ -1,4 +1,4 @@
-"""Counting transactions (design §7): which parts go together, and what each of them writes."""
+"""Counting transactions (design §7): groups parts, and makes the writes of each group."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -36,10 +36,10 @@ _STANDING_BYTES: Final = 25_000
 def joined(
     parts: Iterable[CountablePart], seen: Mapping[ItemKey, Standing]
 ) -> tuple[list[CountablePart], list[TableWrite]]:
-    """The parts with what they add to the joint figures, counted in this order on the standings
+    """The parts with their effects on the joint figures, counted in this order on the standings
     that were `seen`; and each standing once, as it is after all of them.
 
-    One that is counted already changes nothing that matters: its mark stops the transaction.
+    A part that is counted already does no harm: its mark stops the transaction.
     """
     now: dict[ItemKey, Standing] = {}
     counted = []
@@ -67,9 +67,9 @@ def _joined(part: CountablePart, effect: Effect) -> CountablePart:
 
 
 def transactions(parts: Iterable[CountablePart]) -> Iterator[list[CountablePart]]:
-    """Parts grouped so that each group fits one transaction, merged additions counted once.
+    """Parts in groups that fit one transaction each, merged additions counted once.
 
-    Parts are taken by merchant, for those share items. Repeats must have been dropped before.
+    Parts are taken by merchant, because those share items. Repeated parts must be removed before.
     """
     group: list[CountablePart] = []
     keys: set[ItemKey] = set()
@@ -91,7 +91,7 @@ def transactions(parts: Iterable[CountablePart]) -> Iterator[list[CountablePart]
 
 
 def _touched(part: CountablePart) -> set[ItemKey]:
-    """All items but its mark. A block ends only where the part touches the block's balance."""
+    """All items except its mark. A block ends only if the part touches the block's balance."""
     touched = set(part.additions)
     if part.change is not None:
         touched.add(part.change.key)
@@ -104,7 +104,7 @@ def _touched(part: CountablePart) -> set[ItemKey]:
 
 
 def blocks_with(part: CountablePart) -> tuple[ItemKey, ...]:
-    """Those of its blocks that its transaction has room for: of 24 balances, two may be left."""
+    """The blocks for which its transaction has room: with 24 balances, two may be left over."""
     return tuple(key for key in part.block_keys if key in _touched(part))
 
 
@@ -117,7 +117,7 @@ def _bytes_of(part: CountablePart) -> int:
 def writes_of(
     group: Sequence[CountablePart], standings: Sequence[TableWrite] = ()
 ) -> list[TableWrite]:
-    """One transaction's writes: every mark, then every item once with its merged additions.
+    """The writes of one transaction: every mark, then every item once with its merged additions.
 
     `standings` are those of the group's operations.
     """

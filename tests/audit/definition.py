@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from falcon_balances.audit.standings import BalanceId
+from falcon_balances.audit.standing_rows import BalanceId
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.identity import balance_operation_uuid, operation_id_of_reference
 from falcon_balances.domain.money import Currency, Money

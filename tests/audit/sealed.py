@@ -11,9 +11,9 @@ from zlib import crc32
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bench.logs import objects_of, segments, write
 from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.domain.manifests import Manifest, Sealed, SealedObject, seal
+from generated.logs import objects_of, segments, write
 from tests.audit.logs import Objects
 
 KEY = ec.derive_private_key(20_261_120, ec.SECP256R1())

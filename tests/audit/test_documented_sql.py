@@ -12,11 +12,12 @@ import duckdb
 import pytest
 from hypothesis import given
 
-from bench.logs import objects_of, write
-from falcon_balances.audit.log_objects import LogFolder, Selection
+from falcon_balances.audit.log_folder import LogFolder
+from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.replay import replay
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.log_grammar import COLUMNS
+from generated.logs import objects_of, write
 from tests.audit.sealed import objects
 from tests.strategies import few, journals
 

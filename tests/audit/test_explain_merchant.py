@@ -4,14 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.logs import objects_of, write
 from falcon_balances.audit.balances import balances_of
 from falcon_balances.audit.findings import REPEATED
-from falcon_balances.audit.log_objects import LogFolder, Selection
+from falcon_balances.audit.log_folder import LogFolder
+from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.movements import FIGURES, explain
 from falcon_balances.audit.replay import replay
 from falcon_balances.domain.log_keys import log_key
 from falcon_balances.domain.operations import OperationType, Stage
+from generated.logs import objects_of, write
 from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog
 from tests.audit.test_replay import CAPTURE, FEES, segments_of

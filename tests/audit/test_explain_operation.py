@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from bench.logs import objects_of, write
 from falcon_balances.audit.applied_fees import applied_fees
 from falcon_balances.audit.inclusion import inclusions
-from falcon_balances.audit.log_objects import LogFolder, Selection
+from falcon_balances.audit.log_folder import LogFolder
+from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.verifier.findings import NotWrittenSoError
 from falcon_balances.cli.audit.operation_story import tell
 from falcon_balances.cli.audit.story_sources import Sources
@@ -16,6 +16,7 @@ from falcon_balances.domain.identity import payout_operation_id, payout_return_i
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.splitting import direct_segment
+from generated.logs import objects_of, write
 from tests.audit.sealed import OTHER_KEY, objects, public_key_of, sealed_log, split
 from tests.audit.test_replay import SALE, segments_of
 from tests.builders import claim_of, confirmed, context_of, fee_of, operation_id_of

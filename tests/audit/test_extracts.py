@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from pyarrow import parquet
 
-from bench.logs import objects_of
 from falcon_balances.audit.extracts import write_csv, write_parquet
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.replay import replay
 from falcon_balances.domain.log_grammar import COLUMNS, HEADER
+from generated.logs import objects_of
 from tests.audit.logs import MemoryLog
 from tests.audit.sealed import objects
 from tests.strategies import few, journals

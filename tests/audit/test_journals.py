@@ -12,9 +12,8 @@ from beancount import loader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.logs import objects_of, segments
 from falcon_balances.audit.dialects import Beancount, Hledger
-from falcon_balances.audit.findings import Finding
+from falcon_balances.audit.findings import LogFinding
 from falcon_balances.audit.journals import write_journal
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.standings import NOTHING
@@ -22,6 +21,7 @@ from falcon_balances.domain.accounts import BOOKED, OF_MERCHANTS, Account, Booke
 from falcon_balances.domain.available import Agreement, agreement
 from falcon_balances.domain.log_format import expected_uuids
 from falcon_balances.domain.operations import TYPES_BY_STAGE, OperationType, Stage
+from generated.logs import objects_of, segments
 from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog
 from tests.audit.sealed import objects
@@ -144,7 +144,7 @@ def test_a_repeated_line_is_in_no_journal_and_told(dialect):
     once = {key: body for key, body in log.items() if key != first} | {again: log[first]}
     assert file.getvalue() == written(once, dialect)
     assert findings == [
-        Finding(first, "repeated", f"line {n}: already in {again}, line {n}") for n in (2, 3)
+        LogFinding(first, "repeated", f"line {n}: already in {again}, line {n}") for n in (2, 3)
     ]
 
 

@@ -6,12 +6,12 @@ from itertools import permutations
 import pytest
 from typer.testing import CliRunner
 
-from bench.logs import write
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.not_fitting import facts_of
 from falcon_balances.audit.notes import by_kind, notes_of_merchant, notes_of_operation
 from falcon_balances.cli.audit.app import app
 from falcon_balances.domain.sale_keys import SaleKey
+from generated.logs import write
 from tests.audit.logs import MemoryLog
 from tests.builders import confirmed, context_of, marketplace, operation_id_of
 from tests.component.ledger import Ledger, adjustment

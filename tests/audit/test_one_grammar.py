@@ -12,7 +12,8 @@ import pytest
 
 from falcon_balances.audit.line_grammar import NotAsWrittenError
 from falcon_balances.audit.lines import columns_of
-from falcon_balances.audit.log_objects import LogFolder, ObjectBatch, Partition, Selection
+from falcon_balances.audit.log_folder import LogFolder
+from falcon_balances.audit.log_objects import ObjectBatch, Partition, Selection
 from falcon_balances.audit.replay import replay
 from falcon_balances.audit.verifier.currencies import DECIMALS
 from falcon_balances.audit.verifier.findings import NotWrittenSoError

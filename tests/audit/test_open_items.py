@@ -5,16 +5,16 @@ from datetime import date
 
 import pytest
 
-from bench.logs import objects_of
-from falcon_balances.audit.findings import Finding
+from falcon_balances.audit.findings import LogFinding
 from falcon_balances.audit.log_objects import Selection
-from falcon_balances.audit.open_items import OPEN_FIGURES, OpenItem, open_items
+from falcon_balances.audit.open_items import OPEN_FIGURES, OpenFigure, open_items
 from falcon_balances.audit.replay import replay
-from falcon_balances.audit.standings import BalanceId
+from falcon_balances.audit.standing_rows import BalanceId
 from falcon_balances.audit.trial_balance import trial_balance
 from falcon_balances.domain.accounts import OF_MERCHANTS, Account
 from falcon_balances.domain.ageing import AgeRow, by_age
 from falcon_balances.domain.log_format import expected_uuids
+from generated.logs import objects_of
 from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog
 from tests.audit.sealed import objects
@@ -99,8 +99,8 @@ def test_accounts_sum_to_zero_and_hold_the_figures(seed):
 def test_ages(since, age):
     day = date.fromisoformat(since)
     items = [
-        OpenItem(day, "a", "m-1", "bs-1", "EUR", "pending", 150),
-        OpenItem(day, "b", "m-1", "bs-1", "EUR", "pending", 50),
+        OpenFigure(day, "a", "m-1", "bs-1", "EUR", "pending", 150),
+        OpenFigure(day, "b", "m-1", "bs-1", "EUR", "pending", 50),
     ]
     assert by_age(items, date(2026, 11, 20)) == [AgeRow("EUR", age, 2, 200, 0)]
 
@@ -113,7 +113,7 @@ def test_sums_that_64_bits_do_not_hold_are_exact():
     same = segment.lines * 3
     uuids = expected_uuids(segment.staged, segment.merchant_id, same)
     lines = tuple(replace(line, uuid=uuid) for line, uuid in zip(same, uuids, strict=True))
-    findings: list[Finding] = []
+    findings: list[LogFinding] = []
     log = objects_of([replace(segment, lines=lines)])
     [item] = open_items(MemoryLog(log), findings)
     assert (item.minor, findings) == (3 * 5 * 10**18, [])

@@ -4,12 +4,13 @@ import os
 
 import pytest
 
-from bench.logs import write
-from falcon_balances.audit.log_objects import LogFolder, Selection
+from falcon_balances.audit.log_folder import LogFolder
+from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.processes import CAN_FORK, from_all
 from falcon_balances.audit.replay import replay
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.operations import Stage
+from generated.logs import write
 from tests.audit.sealed import objects
 
 needs_fork = pytest.mark.skipif(not CAN_FORK, reason="one process, except on Linux")

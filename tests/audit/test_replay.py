@@ -8,21 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.logs import objects_of, write
-from falcon_balances.audit import log_lines, log_objects, sums
+from falcon_balances.audit import log_folder, log_lines, sums
 from falcon_balances.audit import replay as replaying
 from falcon_balances.audit.balances import balances_of
-from falcon_balances.audit.findings import Finding
-from falcon_balances.audit.log_objects import LogFolder, ObjectBatch, Selection
+from falcon_balances.audit.findings import LogFinding
+from falcon_balances.audit.log_folder import LogFolder
+from falcon_balances.audit.log_objects import ObjectBatch, Selection
 from falcon_balances.audit.repeats import SeenHashes
 from falcon_balances.audit.replay import replay
-from falcon_balances.audit.standings import BalanceId
+from falcon_balances.audit.standing_rows import BalanceId
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.log_format import csv_body, expected_uuids
 from falcon_balances.domain.log_grammar import HEADER
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import Segment, Stage
+from generated.logs import objects_of, write
 from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog, Objects
 from tests.builders import claim_of, confirmed, context_of, fee_of, marketplace, reconciled
@@ -229,7 +230,7 @@ FLAWED = [
 def test_a_flawed_object_counts_not_at_all_and_is_named(body, detail):
     log = objects_of(SALE)
     replayed = replay(MemoryLog(log | {KEY: body}), EVERYTHING)
-    assert replayed.findings == [Finding(KEY, "flawed", detail)]
+    assert replayed.findings == [LogFinding(KEY, "flawed", detail)]
     assert balances_of(replayed.sums, replayed.agreements) == defined(SALE)
 
 
@@ -280,9 +281,9 @@ def test_large_objects_are_read_whole_and_what_is_too_large_is_foreign(tmp_path,
     root = write({KEY: csv_body(replace(segment, lines=tuple(lines))).encode()}, tmp_path / "log")
     replayed = replay(LogFolder(root), EVERYTHING)
     assert (replayed.lines, replayed.findings) == (320, [])
-    monkeypatch.setattr(log_objects, "_OBJECT_BYTES_MAX", 1_000)
+    monkeypatch.setattr(log_folder, "OBJECT_BYTES_MAX", 1_000)
     assert replay(LogFolder(root), EVERYTHING).findings == [
-        Finding(KEY, "foreign", "cannot be read: larger than a log object can be")
+        LogFinding(KEY, "foreign", "cannot be read: larger than a log object can be")
     ]
 
 
@@ -309,7 +310,7 @@ def test_a_line_counts_once_per_uuid_and_the_first_by_key_wins():
     assert balances_of(replayed.sums, replayed.agreements) == defined(CAPTURE)
     first, *others = sorted([KEY, *copies])
     assert replayed.findings == [
-        Finding(key, "repeated", f"line {line}: already in {first}, line {line}")
+        LogFinding(key, "repeated", f"line {line}: already in {first}, line {line}")
         for key in others
         for line in (2, 3)
     ]
@@ -321,7 +322,7 @@ def test_lines_repeated_within_an_object_are_flawed():
     body = csv_body(replace(segment, lines=(*segment.lines, segment.lines[1]))).encode()
     replayed = replay(MemoryLog({KEY: body}), EVERYTHING)
     detail = "line 4: uuid is not derived from the line"
-    assert replayed.findings == [Finding(KEY, "flawed", detail)]
+    assert replayed.findings == [LogFinding(KEY, "flawed", detail)]
     assert not replayed.sums
 
 
@@ -364,7 +365,7 @@ def test_parts_that_there_cannot_be_are_foreign():
     for name in ("0-of-3", "4-of-3", "1-of-1", "01-of-03", "1-of-0", "1-of-10000"):
         key = first.replace("1-of-3", name)
         replayed = replay(MemoryLog(log | {key: BODY}), EVERYTHING)
-        assert replayed.findings == [Finding(key, "foreign", "not a key of the log")]
+        assert replayed.findings == [LogFinding(key, "foreign", "not a key of the log")]
         assert replayed.sums == sound
     other = objects_of([replace(SALE[1], parts=4)])
     for order in (log | other, other | log):
@@ -391,11 +392,11 @@ ODD = [
 @pytest.mark.parametrize(("body", "detail"), ODD)
 def test_the_same_is_refused_whatever_lies_beside_it(body, detail):
     alone = replay(MemoryLog({KEY: body}), EVERYTHING)
-    assert alone.findings == [Finding(KEY, "flawed", detail)]
+    assert alone.findings == [LogFinding(KEY, "flawed", detail)]
     good = objects_of(SALE)
     broken = {sorted(good)[0].replace("date=2026", "date=2025"): b"broken"}
     beside = replay(MemoryLog(good | broken | {KEY: body}), EVERYTHING)
-    assert Finding(KEY, "flawed", detail) in beside.findings
+    assert LogFinding(KEY, "flawed", detail) in beside.findings
     assert beside.sums == replay(MemoryLog(good), EVERYTHING).sums
 
 
@@ -420,7 +421,7 @@ def test_a_folder_that_cannot_be_read_or_is_a_link_is_named(tmp_path, merchant_i
 
 def test_many_bytes_of_one_day_are_not_held_at_once(tmp_path, monkeypatch):
     log = objects_of(CAPTURE)
-    monkeypatch.setattr(log_objects, "_BATCH_BYTES", 10)
+    monkeypatch.setattr(log_folder, "_BATCH_BYTES", 10)
     day = {KEY.replace("673d679f", f"{n:08x}"): log[KEY] for n in range(5)}
     batches = list(LogFolder(write(day, tmp_path / "log")).batches(EVERYTHING))
     assert [isinstance(each, ObjectBatch) and len(each.names) for each in batches] == [1] * 5

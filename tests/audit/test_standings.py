@@ -9,16 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from falcon_balances.audit import standings
-from falcon_balances.audit.lines import id_words
-from falcon_balances.audit.standings import (
-    NOTHING,
-    BalanceId,
-    Moved,
-    Standing,
-    Standings,
-    plus,
-    rows_of_lines,
-)
+from falcon_balances.audit.line_fields import id_words
+from falcon_balances.audit.standing_rows import BalanceId, Moved, rows_of_lines
+from falcon_balances.audit.standings import NOTHING, OperationNets, Standings, plus
 from falcon_balances.domain.available import Agreement, agreement
 from falcon_balances.domain.operations import Stage
 from tests.strategies import few
@@ -59,7 +52,7 @@ def test_figures_are_those_of_each_operation_added_up(batches, held_max):
             held.add(rows_of_lines(batch))
         assert held.agreements() == expected(moved)
         assert sorted(held.standings()) == sorted(
-            Standing(*name, *both) for name, both in nets(moved).items()
+            OperationNets(*name, *both) for name, both in nets(moved).items()
         )
 
 

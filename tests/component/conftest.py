@@ -11,6 +11,7 @@ from moto import mock_aws
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.observability import metrics
+from inprocess.aws import REGION
 from lambdas.balance_api import handler as balance_api
 from lambdas.cutter import handler as cutter
 from lambdas.dispatcher import handler as dispatcher
@@ -23,7 +24,7 @@ from lambdas.splitter import handler as splitter
 from lambdas.systems_api import adapters as systems_adapters
 from tests.component.buckets import Buckets
 from tests.component.ledger import Ledger
-from tests.component.world import ENVIRONMENT, REGION, AwsWorld
+from tests.component.world import ENVIRONMENT, AwsWorld
 
 
 def no_wait(_seconds: float) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import client
-from tests.component.world import BALANCES_TABLE
+from inprocess.aws import BALANCES_TABLE
 
 
 class DisturbedDynamo:

@@ -1,8 +1,8 @@
 """What the bench measures does the same work as what is deployed."""
 
-from bench import events
 from bench.core import check_equal
 from bench.environment import batch_sizes_of
+from generated import events
 
 
 def test_the_pure_path_and_the_whole_functions_end_in_the_same_table():

@@ -14,6 +14,7 @@ from falcon_balances.domain.payouts import payout_block
 from falcon_balances.domain.refund_authorization import Seen, authorization_writes
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters
+from inprocess.aws import BALANCES_TABLE
 from lambdas.reducer.counting import ATTEMPTS
 from lambdas.systems_api.blocking import request_block
 from tests.builders import (
@@ -37,7 +38,7 @@ from tests.component.counting_blocks import (
     withdrawal,
 )
 from tests.component.lambda_events import ARRIVED_AT
-from tests.component.world import BALANCES_TABLE, utc
+from tests.component.world import utc
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ import pytest
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.domain.errors import TransientError
+from inprocess.aws import STREAM
 from lambdas.cutter import handler as cutter
 from tests.component.lambda_events import event_file, lambda_context
-from tests.component.world import STREAM, utc
+from tests.component.world import utc
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
 

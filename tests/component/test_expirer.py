@@ -19,10 +19,11 @@ from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from inprocess.aws import BALANCES_TABLE
 from lambdas.expirer import handler as expirer
 from lambdas.expirer.handler import expire_blocks
 from tests.component.lambda_events import lambda_context
-from tests.component.world import BALANCES_TABLE, utc
+from tests.component.world import utc
 
 NOW = utc("2026-11-20T10:20:00")
 DUE = NOW + timedelta(hours=1)

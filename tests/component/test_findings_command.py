@@ -14,9 +14,9 @@ from falcon_balances.cli.audit import naming
 from falcon_balances.cli.main import app
 from falcon_balances.domain.sale_keys import SaleKey
 from falcon_balances.domain.table_keys import ItemKey
+from inprocess.aws import BALANCES_TABLE
 from tests.audit.logs import MemoryLog
 from tests.builders import claim_of, confirmed, context_of, raw
-from tests.component.world import BALANCES_TABLE
 
 REASON = "seen with the PSP, ticket 4711"
 ACKNOWLEDGED = ("--reason", REASON, "--by", "ops-anna")

@@ -11,9 +11,9 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.cli import merchants as command
 from falcon_balances.cli.main import app
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
+from inprocess.aws import BALANCES_TABLE, CONTEXT_TABLE
 from tests.builders import Document, confirmed, context_of, raw, reconciled, shop
 from tests.component.conftest import forget_adapters
-from tests.component.world import BALANCES_TABLE, CONTEXT_TABLE
 from tests.unit.contracts.messages import ABSENT
 
 LATER = "2999-01-01T00:00:00Z"

@@ -17,10 +17,10 @@ from falcon_balances.contracts.execution import (
 )
 from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.domain.errors import IntegrityError, RejectionCode, TransientError
+from inprocess.aws import CLAIMS_TABLE, LOG_BUCKET
 from lambdas.persister import handler as persister
 from tests.builders import claim_of, confirmed, context_of, fee_of, marketplace, records_of
 from tests.component.lambda_events import lambda_context
-from tests.component.world import CLAIMS_TABLE, LOG_BUCKET
 
 CLAIM = claim_of()
 [SEGMENT] = CLAIM.segments

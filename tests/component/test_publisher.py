@@ -11,10 +11,10 @@ from falcon_balances.contracts.execution import ExecutionResult, PersistedMessag
 from falcon_balances.contracts.links import BlockNameV1, LinksV1
 from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.domain.errors import RejectionCode, TransientError
+from inprocess.aws import CLAIMS_TABLE, STREAM
 from lambdas.publisher import handler as publisher
 from tests.builders import claim_of, confirmed, context_of, marketplace, records_of
 from tests.component.lambda_events import lambda_context
-from tests.component.world import CLAIMS_TABLE, STREAM
 
 REFUSAL = Rejection(code=RejectionCode.ID_CONFLICT, reason="external_reference: known already")
 

@@ -7,6 +7,7 @@ from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.compact_lines import compact_text
 from falcon_balances.domain.table_keys import ItemKey
+from inprocess.aws import BALANCES_TABLE
 from tests.builders import (
     confirmed,
     data_of,
@@ -15,7 +16,7 @@ from tests.builders import (
     record_of,
 )
 from tests.component.reducing import ONCE, WITH_FEE, segment
-from tests.component.world import BALANCES_TABLE, utc
+from tests.component.world import utc
 
 
 def test_a_segment_is_counted_into_balance_window_and_day_and_leaves_its_mark(aws):

@@ -8,9 +8,10 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.domain.errors import TransientError
+from inprocess.aws import STREAM
 from lambdas.reducer import handler as reducer
 from tests.builders import confirmed, cut_of, data_of, record_of
-from tests.component.world import STREAM, AwsWorld, utc
+from tests.component.world import AwsWorld, utc
 
 A, B = "shardId-000000000000", "shardId-000000000001"
 CHILD, OTHER_CHILD = "shardId-000000000002", "shardId-000000000003"

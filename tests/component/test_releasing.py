@@ -10,10 +10,10 @@ from falcon_balances.adapters import event_topic
 from falcon_balances.adapters.aws import client
 from falcon_balances.cli import ops
 from falcon_balances.cli.main import app
+from inprocess.aws import CLAIMS_TABLE, QUARANTINE_BUCKET
 from lambdas.persister import handler as persister
 from lambdas.persister.deciding import WAIT_MAX
 from tests.builders import SENT_AT, confirmed, context_of, operation_id_of, raw
-from tests.component.world import CLAIMS_TABLE, QUARANTINE_BUCKET
 
 
 def revised(revision: int, amount: str) -> bytes:

@@ -9,6 +9,7 @@ from falcon_balances.adapters import merchant_directory
 from falcon_balances.adapters.aws import client
 from falcon_balances.contracts.execution import PersisterInput, SplitMessage
 from falcon_balances.domain.errors import RejectedOperation, TransientError
+from inprocess.aws import CONTEXT_TABLE
 from lambdas.splitter import handler as splitter
 from tests.builders import (
     RECEIVED_AT,
@@ -21,7 +22,6 @@ from tests.builders import (
     shop,
 )
 from tests.component.lambda_events import lambda_context
-from tests.component.world import CONTEXT_TABLE
 
 WITH_FEE = context_of(fees=[fee_of("1.00")])
 FREE_SINCE_JUNE = context_of(effective_from="2026-06-01T00:00:00Z")

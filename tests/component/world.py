@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
@@ -16,6 +16,17 @@ from falcon_balances.adapters.stage_ports import Executions
 from falcon_balances.contracts.execution import ExecutionResult, SplitterInput
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.merchant_context import ContextKey, MerchantContext, merchants_of
+from inprocess.aws import (
+    BALANCES_TABLE,
+    CLAIMS_TABLE,
+    CONTEXT_TABLE,
+    LOG_BUCKET,
+    QUARANTINE_BUCKET,
+    REGION,
+    STREAM,
+    create_environment,
+    records_on_stream,
+)
 from lambdas.dispatcher import handler as dispatcher
 from lambdas.persister import handler as persister
 from lambdas.publisher import handler as publisher
@@ -30,14 +41,6 @@ from tests.component.lambda_events import (
     sqs_event,
 )
 
-REGION: Final = "eu-central-1"
-
-LOG_BUCKET = "falcon-log"
-QUARANTINE_BUCKET = "falcon-quarantine"
-CLAIMS_TABLE = "event-claims"
-CONTEXT_TABLE = "merchant-contexts"
-BALANCES_TABLE = "balances"
-STREAM = "balance-stream"
 QUEUE = "confirmed"
 QUEUES = {QUEUE: (QUEUE, f"{QUEUE}-dead"), "payout": ("payout", "payout-dead")}
 _QUEUE_ROOT = f"https://sqs.{REGION}.amazonaws.com/123456789012"
@@ -57,19 +60,6 @@ ENVIRONMENT = {
     "CONTEXT_TABLE": CONTEXT_TABLE,
     "BALANCES_TABLE": BALANCES_TABLE,
     "STREAM": STREAM,
-}
-_TABLES = {
-    CLAIMS_TABLE: ("falcon_operation_id", "stage"),
-    CONTEXT_TABLE: ("context_key",),
-    BALANCES_TABLE: ("pk", "sk"),
-}
-_INDEXES = {
-    BALANCES_TABLE: {
-        "by-expiry": ("expiring", "expiry"),
-        "by-window": ("merchant_id", "counted_order"),
-        "by-open": ("open", "sk"),
-        "by-reference": ("referenced", "sk"),
-    }
 }
 
 
@@ -105,39 +95,10 @@ class AwsWorld:
     read_until: dict[str, int] = field(default_factory=dict)
 
     def create(self, shards: int = 2) -> None:
-        for bucket in (LOG_BUCKET, QUARANTINE_BUCKET):
-            client("s3").create_bucket(
-                Bucket=bucket,
-                ObjectLockEnabledForBucket=True,
-                CreateBucketConfiguration={"LocationConstraint": REGION},
-            )
+        create_environment(shards)
         for names in QUEUES.values():
             for name in names:
                 client("sqs").create_queue(QueueName=name)
-        for name, keys in _TABLES.items():
-            indexes = _INDEXES.get(name, {})
-            typed = {attribute for of in (keys, *indexes.values()) for attribute in of}
-            more: dict[str, Any] = {}
-            if indexes:
-                more["GlobalSecondaryIndexes"] = [
-                    {
-                        "IndexName": index,
-                        "KeySchema": _key_schema(of),
-                        "Projection": {"ProjectionType": "ALL"},
-                    }
-                    for index, of in indexes.items()
-                ]
-            client("dynamodb").create_table(
-                TableName=name,
-                KeySchema=_key_schema(keys),
-                AttributeDefinitions=[
-                    {"AttributeName": attribute, "AttributeType": "S"}
-                    for attribute in sorted(typed)
-                ],
-                BillingMode="PAY_PER_REQUEST",
-                **more,
-            )
-        client("kinesis").create_stream(StreamName=STREAM, ShardCount=shards)
 
     def load(self, *contexts: MerchantContext) -> None:
         """Replace whatever is known of these contexts' keys."""
@@ -178,15 +139,7 @@ class AwsWorld:
             self.read_until[shard_id] = len(records)
 
     def stream(self) -> dict[str, list[bytes]]:
-        kinesis = client("kinesis")
-        found = {}
-        for shard in kinesis.list_shards(StreamName=STREAM)["Shards"]:
-            iterator = kinesis.get_shard_iterator(
-                StreamName=STREAM, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-            records = kinesis.get_records(ShardIterator=iterator, Limit=10_000)["Records"]
-            found[shard["ShardId"]] = [record["Data"] for record in records]
-        return found
+        return records_on_stream()
 
     def published(self) -> list[dict[str, Any]]:
         """All segments on the stream, parsed."""
@@ -236,13 +189,6 @@ class AwsWorld:
 
     def as_of(self) -> str | None:
         return self.stream_item("AS_OF").get("as_of")
-
-
-def _key_schema(keys: tuple[str, ...]) -> Any:
-    return [
-        {"AttributeName": key, "KeyType": kind}
-        for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-    ]
 
 
 def _plain(item: dict[str, Any]) -> dict[str, Any]:

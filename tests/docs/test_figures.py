@@ -12,7 +12,7 @@ from falcon_balances.adapters.merchant_directory import CACHED_S
 from falcon_balances.adapters.merchant_reads import INDEX_DELAY
 from falcon_balances.adapters.operation_pages import MARKS_A_PAGE_MAX
 from falcon_balances.audit.verifier import files
-from falcon_balances.audit.verifier.objects import COUNT_MAX
+from falcon_balances.audit.verifier.leaves import COUNT_MAX
 from falcon_balances.cli.audit.reconciling import DAYS
 from falcon_balances.contracts.decoding import MESSAGE_BYTES_MAX
 from falcon_balances.contracts.queries import LIMIT_MAX

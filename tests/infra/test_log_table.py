@@ -7,11 +7,11 @@ from string import Template
 
 import pytest
 
-from bench.logs import segments
 from falcon_balances.domain.log_format import csv_body
 from falcon_balances.domain.log_grammar import COLUMNS
 from falcon_balances.domain.log_keys import log_key
 from falcon_balances.domain.operations import Stage
+from generated.logs import segments
 
 AUDIT = Path(__file__).parents[2] / "docs/audit.md"
 BUCKET = "s3://log-<AccountId>-<Region>/"

@@ -11,41 +11,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from falcon_balances.adapters.logged_money import logged_money
-from falcon_balances.contracts.execution import (
-    ExecutionResult,
-    PersisterInput,
-    PublisherInput,
-    SplitterInput,
-)
-from falcon_balances.contracts.payouts import PayoutLoggerInput
+from falcon_balances.contracts.execution import ExecutionResult, SplitterInput
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.operations import Stage
-from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interrupt
-from falcon_balances.fakes.storage import (
-    MemoryAuthorizations,
-    MemoryEventClaims,
-    MemoryMerchantDirectory,
-    MemoryOutcomeTopic,
-    MemoryPayoutClaims,
-    MemoryQuarantine,
-    MemoryRefundClaims,
-    MemoryTransactionLog,
-)
-from falcon_balances.fakes.stream import MemoryBalanceStream
 from falcon_balances.settings import DispatcherSettings
+from inprocess.functions import Functions
+from inprocess.places import MemoryPlaces
 from lambdas.cutter.handler import put_cuts
 from lambdas.dispatcher.dispatching import QueuedMessage, dispatch
-from lambdas.payout_announcer.handler import announce_outcomes
-from lambdas.payout_decider.handler import DeciderPorts, decide_payouts
-from lambdas.payout_logger.handler import log_payouts
-from lambdas.persister.handler import persist
-from lambdas.publisher.handler import publish
-from lambdas.reducer.batch import reduce_batch
-from lambdas.reducer.ports import ReducerPorts
-from lambdas.reducer.records import StreamRecord
-from lambdas.splitter.handler import split_messages
 
 STATE_MACHINES = Path(__file__).parents[2] / "state_machines"
 STATES: dict[str, Any] = json.loads((STATE_MACHINES / "balance_operations.asl.json").read_text())
@@ -85,18 +59,15 @@ class Pipeline:
     def __init__(self, interrupt: Interrupt, shard_count: int = 2) -> None:
         self.now = BEGINNING
         self.stream_clock_skew = timedelta()
-        self.claims = MemoryEventClaims(interrupt)
-        self.log = MemoryTransactionLog(interrupt)
-        self.stream = MemoryBalanceStream(
+        self.places = MemoryPlaces(
             lambda: self.now + self.stream_clock_skew, shard_count, interrupt
         )
-        self.store = MemoryBalanceStore(interrupt)
-        self.directory = MemoryMerchantDirectory(interrupt)
-        self.quarantine = MemoryQuarantine(interrupt)
-        self.payouts = MemoryPayoutClaims(self.claims, self.store, interrupt)
-        self.refunds = MemoryRefundClaims(self.claims, self.store, interrupt)
-        self.authorizations = MemoryAuthorizations(self.store, interrupt)
-        self.outcomes = MemoryOutcomeTopic(interrupt)
+        self.functions = Functions(self.places, lambda: self.now, wait=lambda _delay_s: None)
+        self.claims, self.log = self.places.claims, self.places.log
+        self.stream, self.store = self.places.stream, self.places.store
+        self.directory, self.quarantine = self.places.directory, self.places.quarantine
+        self.payouts, self.refunds = self.places.payouts, self.places.refunds
+        self.outcomes = self.places.outcomes
         self.queues = {stage: Queue() for stage in Stage}
         self.read_until: dict[str, int] = {}
         self.being_read: set[str] = set()
@@ -178,31 +149,11 @@ class Pipeline:
         raise AssertionError
 
     def _invoke(self, name: str, document: Any) -> Any:
-        if name == "Splitter":
-            if any(m["event"].get("external_reference") == POISON for m in document["messages"]):
-                raise RuntimeError("a bug in the splitter")
-            answer: Any = split_messages(SplitterInput.model_validate(document), self.directory)
-        elif name == "Persister":
-            persisting = PersisterInput.model_validate(document)
-            answer = persist(persisting, self.claims, self.log, self.authorizations, self.now)
-        elif name == "PayoutDecider":
-            decide = SplitterInput.model_validate(document)
-            deciding = DeciderPorts(
-                self.payouts,
-                lambda block: logged_money(block, self.store, self.log),
-                self.now,
-                wait=lambda _delay_s: None,
-            )
-            answer = decide_payouts(decide, self.directory, deciding)
-        elif name == "PayoutLogger":
-            answer = log_payouts(PayoutLoggerInput.model_validate(document), self.payouts, self.log)
-        elif name == "PayoutAnnouncer":
-            announce = PayoutLoggerInput.model_validate(document)
-            answer = announce_outcomes(announce, self.payouts, self.outcomes)
-        else:
-            step = PublisherInput.model_validate(document)
-            answer = publish(step, self.stream, self.claims, wait=lambda _delay_s: None)
-        return json.loads(answer.model_dump_json())
+        if name == "Splitter" and any(
+            m["event"].get("external_reference") == POISON for m in document["messages"]
+        ):
+            raise RuntimeError("a bug in the splitter")
+        return json.loads(self.functions.invoke(name, json.dumps(document)))
 
     def reducer(self, shard_id: str, batch_size: int) -> Callable[[], None] | None:
         """One at a time per shard, children after their parents, from where the last one ended."""
@@ -215,18 +166,11 @@ class Pipeline:
             return None
         batch = held.records[start : start + batch_size]
         self.being_read.add(shard_id)
-        world = ReducerPorts(
-            self.store,
-            self.stream,
-            self.quarantine,
-            wait=lambda _delay_s: None,
-            now=lambda: self.now,
-        )
 
         def work() -> None:
             try:
-                records = [StreamRecord(record.data, record.arrived_at) for record in batch]
-                reduce_batch(shard_id, records, world)
+                records = [(record.data, record.arrived_at) for record in batch]
+                self.functions.reduce(shard_id, records)
                 self.read_until[shard_id] = start + len(batch)
             finally:
                 self.being_read.discard(shard_id)

@@ -23,7 +23,7 @@ from tests.property.faults import FAULTS
 from tests.property.faults.fault import Fault
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("falcon_balances", "lambdas", "state_machines", "tests", "pyproject.toml")
+COPIED = ("falcon_balances", "lambdas", "inprocess", "state_machines", "tests", "pyproject.toml")
 AT_ONCE = os.cpu_count() or 1
 
 

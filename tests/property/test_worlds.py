@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from falcon_balances.audit.balances import balances_of, differences, read_document
-from falcon_balances.audit.log_objects import LogFolder, Selection
+from falcon_balances.audit.log_folder import LogFolder
+from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.replay import replay
-from falcon_balances.audit.standings import BalanceId
+from falcon_balances.audit.standing_rows import BalanceId
 from falcon_balances.audit.verifier.verification import verify
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
 from falcon_balances.domain.counting import COUNTERS

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from .files import MANIFEST_MAX_BYTES, read_plain
-from .findings import NotWrittenSoError, Problem
+from .findings import Discrepancy, NotWrittenSoError
 from .hashing import NOT_SIGNED, is_signed, read_json
 
 HEAD_FIELDS = {"schema_version", "log", "sequence", "previous", "sealed_until", "root"}
@@ -17,7 +17,7 @@ MANIFEST = re.compile(r"(?!0{8})[0-9]{8}\.jsonl\Z")
 SEQUENCE_MAX = 99_999_999
 
 
-class Manifest(NamedTuple):
+class ReadManifest(NamedTuple):
     place: str
     head: dict[str, Any]
     head_line: bytes
@@ -51,7 +51,7 @@ def folder_of_manifests(folder: Path) -> Path:
     return inner
 
 
-def manifests_in(folder: Path, problems: list[Problem]) -> Iterator[tuple[int, Path]]:
+def manifests_in(folder: Path, problems: list[Discrepancy]) -> Iterator[tuple[int, Path]]:
     """In order; what is missing between the first and the last is a problem, and so is the rest.
 
     Raises NotWrittenSoError for what is no folder, or cannot be listed.
@@ -63,12 +63,12 @@ def manifests_in(folder: Path, problems: list[Problem]) -> Iterator[tuple[int, P
         raise NotWrittenSoError(f"{folder}: {error.strerror}") from error
     sequences = {int(name[:8]): name for name in found if MANIFEST.match(name)}
     problems += [
-        Problem(name, "not a manifest, but lies in their folder")
+        Discrepancy(name, "not a manifest, but lies in their folder")
         for name in found
         if not MANIFEST.match(name)
     ]
     if not sequences:
-        problems.append(Problem(str(folder), "the folder holds no manifest"))
+        problems.append(Discrepancy(str(folder), "the folder holds no manifest"))
     expected = 1
     for sequence, name in sorted(sequences.items()):
         if sequence > expected:
@@ -77,11 +77,11 @@ def manifests_in(folder: Path, problems: list[Problem]) -> Iterator[tuple[int, P
         yield sequence, folder / name
 
 
-def _gap(first: int, last: int) -> Problem:
+def _gap(first: int, last: int) -> Discrepancy:
     """One problem, however many: a single file can be named 99999999.jsonl."""
     if first == last:
-        return Problem(f"{first:08}.jsonl", "this manifest is missing")
-    return Problem(
+        return Discrepancy(f"{first:08}.jsonl", "this manifest is missing")
+    return Discrepancy(
         f"{first:08}.jsonl",
         f"missing, with all up to {last:08}.jsonl: {last - first + 1} manifests",
     )
@@ -90,13 +90,13 @@ def _gap(first: int, last: int) -> Problem:
 class Chain:
     """Manifest after manifest: each signed, each naming the one before."""
 
-    def __init__(self, key: ec.EllipticCurvePublicKey, problems: list[Problem]) -> None:
+    def __init__(self, key: ec.EllipticCurvePublicKey, problems: list[Discrepancy]) -> None:
         self._key = key
         self._problems = problems
         self.heads: dict[int, str] = {}
         self.last: dict[str, Any] | None = None
 
-    def read(self, sequence: int, path: Path) -> Manifest | None:
+    def read(self, sequence: int, path: Path) -> ReadManifest | None:
         """None where not even its form is right."""
         place = path.name
         try:
@@ -118,7 +118,7 @@ class Chain:
         self._check_links(place, sequence, head)
         self.heads[sequence] = sha256(lines[0]).hexdigest()
         self.last = head
-        return Manifest(place, head, lines[0], lines[2:])
+        return ReadManifest(place, head, lines[0], lines[2:])
 
     def _check_links(self, place: str, sequence: int, head: dict[str, Any]) -> None:
         if head["sequence"] != sequence:
@@ -135,4 +135,4 @@ class Chain:
                 self._say(place, "its sealed_until is earlier than that of the manifest before it")
 
     def _say(self, place: str, what: str) -> None:
-        self._problems.append(Problem(place, what))
+        self._problems.append(Discrepancy(place, what))

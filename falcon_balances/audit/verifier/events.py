@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .findings import Problem
+from .findings import Discrepancy
 from .keys import read_key
 
 PARTS_NAMED_MAX = 20
@@ -34,7 +34,7 @@ class Events:
         elif "-of-" in key:
             self._numbered[event] = Event([key], place)
 
-    def problems(self, last: str | None) -> Iterator[Problem]:
+    def problems(self, last: str | None) -> Iterator[Discrepancy]:
         """What was sealed in the manifest `last` may have its other parts in the next one; None
         where other parts are not to be seen.
         """
@@ -45,7 +45,7 @@ class Events:
                 yield from _missing(event.keys)
 
 
-def _misfits(keys: list[str]) -> Iterator[Problem]:
+def _misfits(keys: list[str]) -> Iterator[Discrepancy]:
     """Every object that does not go with those sealed before it."""
     parts: dict[int, str] = {}
     merchants: dict[str, str] = {}
@@ -53,21 +53,21 @@ def _misfits(keys: list[str]) -> Iterator[Problem]:
     _, first_of, first_day, _ = reads[0]
     for key, (part, of, day, merchant) in zip(keys, reads, strict=True):
         if of != first_of:
-            yield Problem(key, f"its number of parts differs from that of {keys[0]}")
+            yield Discrepancy(key, f"its number of parts differs from that of {keys[0]}")
         twins = {parts.setdefault(part, key), merchants.setdefault(merchant, key)} - {key}
         if twins:
-            yield Problem(key, f"its event is already in the log as {min(twins)}")
+            yield Discrepancy(key, f"its event is already in the log as {min(twins)}")
         elif day != first_day:
-            yield Problem(key, f"its event has a different day in {keys[0]}")
+            yield Discrepancy(key, f"its event has a different day in {keys[0]}")
 
 
-def _missing(keys: list[str]) -> Iterator[Problem]:
+def _missing(keys: list[str]) -> Iterator[Discrepancy]:
     of = _read(keys[0])[1]
     missing = sorted(set(range(1, of + 1)) - {_read(key)[0] for key in keys})
     if missing:
         named = ", ".join(map(str, missing[:PARTS_NAMED_MAX]))
         more = ", …" if len(missing) > PARTS_NAMED_MAX else ""
-        yield Problem(keys[0], f"part {named}{more} of {of} of its event was never sealed")
+        yield Discrepancy(keys[0], f"part {named}{more} of {of} of its event was never sealed")
 
 
 def _read(key: str) -> tuple[int, int, str, str]:

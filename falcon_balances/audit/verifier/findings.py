@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
-class Problem(NamedTuple):
+class Discrepancy(NamedTuple):
     """`place`: a file, an object's key, a line of either."""
 
     place: str
@@ -15,7 +15,7 @@ class Problem(NamedTuple):
 class Verified:
     """What was found. `head` is the last manifest's: to be kept, as the next check's anchor."""
 
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Discrepancy] = field(default_factory=list)
     manifests: int = 0
     objects: int = 0
     lines: int = 0

@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from .chain import read_head
 from .events import Events
 from .files import PROOF_MAX_BYTES, read_plain
-from .findings import NotWrittenSoError, Problem, Verified
+from .findings import Discrepancy, NotWrittenSoError, Verified
 from .hashing import NOT_SIGNED, is_signed, leaf_hash, load_public_key, read_json
 from .keys import MERCHANT, read_key
-from .objects import Checked, check_leaves
-from .sums import Standings, Sums, add_all, balances_of
-from .verification import merchant_leaf
+from .leaves import CheckedLeaves, check_leaves
+from .sums import StageNets, Tallies, add_all, balances_of
+from .totals import merchant_leaf
 
 
 def check_proof(
@@ -53,8 +53,8 @@ class _ProofCheck:
         self._merchant = merchant
         self._log = None if log is None else str(log)
         self._done = Verified()
-        self._checked = Checked(b"")
-        self._standings = Standings()
+        self._checked = CheckedLeaves(b"")
+        self._standings = StageNets()
         self._proved: set[str] = set()
         self._events = Events()
         self._heads: list[bytes] = []
@@ -82,9 +82,10 @@ class _ProofCheck:
         # Other parts of an event are other merchants'.
         done.problems += self._events.problems(None)
         done.problems += checked.problems
-        done.problems += [Problem(key, "missing") for key, _ in checked.missing]
+        done.problems += [Discrepancy(key, "missing") for key, _ in checked.missing]
         done.problems += [
-            Problem(key, "its bytes are not those that were sealed") for key, _ in checked.strays
+            Discrepancy(key, "its bytes are not those that were sealed")
+            for key, _ in checked.strays
         ]
         done.problems.sort()
         done.objects = len(self._proved)
@@ -93,7 +94,7 @@ class _ProofCheck:
         return done
 
     @property
-    def _sums(self) -> Sums:
+    def _sums(self) -> Tallies:
         return self._checked.sums.get(self._merchant, {})
 
     def _read_heads(self, heads: Sequence[Any]) -> None:
@@ -187,7 +188,7 @@ class _ProofCheck:
             self._say(self._merchant, "the objects do not add up to the merchant's sealed totals")
 
     def _say(self, place: str, what: str) -> None:
-        self._done.problems.append(Problem(place, what))
+        self._done.problems.append(Discrepancy(place, what))
 
 
 def root_by(leaf: bytes, path: Iterable[Sequence[str]]) -> bytes:

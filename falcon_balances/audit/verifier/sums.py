@@ -25,10 +25,10 @@ OF_STAGE = {
 
 
 # Minor units, decimals, lines. A plain tuple: there is one for every line of the log.
-Total = tuple[int, int, int]
-SumKey = tuple[str, str, str, str]  # balance shop, currency, stage, type
-Item = tuple[SumKey, Total]
-Sums = dict[SumKey, Total]
+Tally = tuple[int, int, int]
+LineKind = tuple[str, str, str, str]  # balance shop, currency, stage, type
+Item = tuple[LineKind, Tally]
+Tallies = dict[LineKind, Tally]
 
 
 def at_scale(minor: int, decimals: int) -> str:
@@ -39,12 +39,12 @@ def at_scale(minor: int, decimals: int) -> str:
     return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
 
 
-def added_up(items: Sequence[Item]) -> Sums:
+def added_up(items: Sequence[Item]) -> Tallies:
     sums = dict(items)
     if len(sums) == len(items):
         return sums
     # Of each key all at once, which is faster than one after the other.
-    each: dict[SumKey, list[Total]] = {}
+    each: dict[LineKind, list[Tally]] = {}
     for key, total in items:
         each.setdefault(key, []).append(total)
     for key, totals in each.items():
@@ -53,17 +53,17 @@ def added_up(items: Sequence[Item]) -> Sums:
     return sums
 
 
-def add_all(sums: Sums, more: Sums) -> None:
+def add_all(sums: Tallies, more: Tallies) -> None:
     for key, total in more.items():
         before = sums.get(key)
         sums[key] = total if before is None else _sum(before, total)
 
 
-def _sum(one: Total, other: Total) -> Total:
+def _sum(one: Tally, other: Tally) -> Tally:
     return one[0] + other[0], max(one[1], other[1]), one[2] + other[2]
 
 
-def without(sums: Sums, taken: Sums) -> Sums:
+def without(sums: Tallies, taken: Tallies) -> Tallies:
     left = dict(sums)
     add_all(left, {key: (-minor, decimals, -n) for key, (minor, decimals, n) in taken.items()})
     return {key: total for key, total in left.items() if total[2]}
@@ -83,7 +83,7 @@ def stood_of(operation: str, sums: Iterable[Item]) -> list[Stood]:
     return [(operation, *name, minor) for name, minor in nets.items()]
 
 
-class Standings:
+class StageNets:
     """By merchant what both stages of each operation come to, at each balance."""
 
     def __init__(self) -> None:
@@ -122,7 +122,9 @@ def weighed(confirmed: int, reconciled: int) -> dict[str, int]:
     }
 
 
-def balances_of(sums: Mapping[str, Sums], standings: Standings) -> Iterator[dict[str, str | int]]:
+def balances_of(
+    sums: Mapping[str, Tallies], standings: StageNets
+) -> Iterator[dict[str, str | int]]:
     """The figures of every balance by the rules of docs/accounts.md; `available` before blocks."""
     for merchant in sorted(sums):
         figures: dict[tuple[str, str], dict[str, int]] = {}

@@ -1,32 +1,32 @@
 """The whole: every manifest, every object, every total."""
 
 import gc
-import json
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from .chain import Chain, Manifest, manifests_in
+from .chain import Chain, ReadManifest, manifests_in
 from .events import Events
-from .files import MANIFEST_MAX_BYTES, NO_LINK, OBJECT_MAX_BYTES, VERSIONS_MAX_BYTES, read_plain
-from .findings import NotWrittenSoError, Problem, Verified
+from .files import NO_LINK, OBJECT_MAX_BYTES, read_plain
+from .findings import Discrepancy, NotWrittenSoError, Verified
+from .folders import Found, files_below, found_in
 from .hashing import canonical, load_public_key, read_json, tree_root
-from .objects import Checked, Noted, check_leaves, read_object_leaf
-from .sums import Standings, Sums, add_all, at_scale, balances_of, without
+from .leaves import CheckedLeaves, Noted, check_leaves, keys_sealed_as
+from .sums import StageNets, Tallies, add_all, balances_of, without
+from .totals import expected_totals
+from .versions import wrong_versions
 
 # How the leaf of an object begins, its fields being sorted.
 OBJECT_LEAF = (b'{"flaw":', b'{"key":')
 LEAVES_PER_BLOCK = 2_048
 LINES_BEFORE_LEAVES = 3  # head and signature, and lines begin with 1
-KEY_MAX = 1_024  # bytes of a key in S3
 
 
 def verify(
@@ -71,9 +71,9 @@ class _Verification:
         """Of the manifests, in order."""
         self._objects: dict[str, int] = {}
         """Of each merchant the objects so far."""
-        self._sums: dict[str, Sums] = {}
-        self._unfound: dict[str, Sums] = {}
-        self._standings = Standings()
+        self._sums: dict[str, Tallies] = {}
+        self._unfound: dict[str, Tallies] = {}
+        self._standings = StageNets()
         self._unsummed: set[str] = set()
         """Merchants of whom a leaf cannot be added up: their sums cannot be told from then on."""
         self._events = Events()
@@ -85,7 +85,7 @@ class _Verification:
         manifests: Path,
         versions: Path | None,
         anchor: str | None,
-        mapped: Callable[..., Iterable[Checked]],
+        mapped: Callable[..., Iterable[CheckedLeaves]],
         found: Callable[[], "Found"],
         advance: Callable[[int], None],
     ) -> Verified:
@@ -101,14 +101,14 @@ class _Verification:
         if self._log is not None:
             self._look_around(self._log, found())
         if versions is not None:
-            self._check_versions(versions)
+            self._problems += wrong_versions(versions, self._version_ids)
         last = self._chain.last
         if last is not None:
             self._done.head = self._chain.heads[max(self._chain.heads)]
             self._done.sealed_until = last["sealed_until"]
         if anchor is not None and anchor not in self._chain.heads.values():
             self._say(str(manifests), "the manifest that the anchor names is missing")
-        nothing: Sums = {}
+        nothing: Tallies = {}
         self._done.balances = list(
             balances_of(
                 {
@@ -122,12 +122,12 @@ class _Verification:
         return self._done
 
     def _say(self, place: str, what: str) -> None:
-        self._problems.append(Problem(place, what))
+        self._problems.append(Discrepancy(place, what))
 
     def _read_leaves(
         self,
-        manifest: Manifest,
-        mapped: Callable[..., Iterable[Checked]],
+        manifest: ReadManifest,
+        mapped: Callable[..., Iterable[CheckedLeaves]],
         advance: Callable[[int], None],
     ) -> None:
         """What it counts comes first, then the objects, sorted.
@@ -174,7 +174,7 @@ class _Verification:
                 note(event, key, place)
         return last
 
-    def _merge(self, checked: Checked) -> None:
+    def _merge(self, checked: CheckedLeaves) -> None:
         self._problems += checked.problems
         self._done.objects += checked.objects
         self._done.lines += checked.lines
@@ -192,7 +192,7 @@ class _Verification:
             for merchant, sums in theirs.items():
                 add_all(ours.setdefault(merchant, {}), sums)
 
-    def _check_totals(self, manifest: Manifest, first: int, new: int) -> None:
+    def _check_totals(self, manifest: ReadManifest, first: int, new: int) -> None:
         """Summary, totals and merchants are what all objects so far add up to, no more, no less.
 
         Of merchants whose sums cannot be told only the objects are counted, and nobody's totals.
@@ -244,7 +244,7 @@ class _Verification:
             return
         named = {each.place for each in self._problems}
         strangers = []
-        for key, is_plain in _walk(str(log), []):
+        for key, is_plain in files_below(str(log), []):
             if key not in self._version_ids:
                 strangers.append(key)
             elif not is_plain and key not in named:
@@ -279,119 +279,3 @@ class _Verification:
             bytes_of = sealed.get(digest)
             said = "" if bytes_of is None else f": they are those of {bytes_of}"
             self._say(key, f"its bytes are not those that were sealed{said}")
-
-    def _check_versions(self, file: Path) -> None:
-        """One version of each sealed key, the one that was sealed, and no delete marker."""
-        try:
-            listed = json.loads(read_plain(file, VERSIONS_MAX_BYTES))
-            versions = [
-                (str(each["Key"]), str(each["VersionId"])) for each in listed.get("Versions") or []
-            ]
-            markers = [str(each["Key"]) for each in listed.get("DeleteMarkers") or []]
-        except OSError as error:
-            self._say(str(file), f"unreadable: {error.strerror}")
-            return
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            self._say(str(file), "not the output of aws s3api list-object-versions")
-            return
-        self._problems += [Problem(key, "it has a delete marker") for key in markers]
-        seen = set()
-        for key, version_id in versions:
-            sealed = self._version_ids.get(key)
-            if sealed is None:
-                self._say(key, f"version {version_id} is in no manifest")
-            elif sealed != version_id:
-                self._say(key, f"a second version, {version_id}, besides the one that was sealed")
-            else:
-                seen.add(key)
-        for key, sealed in self._version_ids.items():
-            if key not in seen:
-                self._say(key, f"the sealed version, {sealed}, is not listed")
-
-
-def keys_sealed_as(digests: set[str], manifests: Iterable[Path]) -> dict[str, str]:
-    """By SHA-256 the object that was sealed with it. Raises OSError for a manifest that is gone."""
-    keys: dict[str, str] = {}
-    for path in manifests:
-        for line in read_plain(path, MANIFEST_MAX_BYTES).split(b"\n"):
-            try:
-                sealed = read_object_leaf(line)
-            except NotWrittenSoError:
-                continue
-            if sealed["sha256"] in digests:
-                keys[sealed["sha256"]] = sealed["key"]
-    return keys
-
-
-def expected_totals(
-    new: int, objects: Mapping[str, int], sealed: Mapping[str, Sums]
-) -> list[dict[str, Any]]:
-    """The leaves before those of objects, without their blinds."""
-    totals: Sums = {}
-    merchants = []
-    for merchant in sorted(objects):
-        sums = sealed.get(merchant, {})
-        merchants.append(merchant_leaf(merchant, objects[merchant], sums))
-        for (_, currency, stage, kind), total in sums.items():
-            add_all(totals, {("", currency, stage, kind): total})
-    summary: dict[str, Any] = {
-        "leaf": "summary",
-        "objects": new,
-        "objects_total": sum(objects.values()),
-    }
-    said: list[dict[str, Any]] = [
-        {
-            "leaf": "total",
-            "currency": currency,
-            "stage": stage,
-            "type": kind,
-            "amount": at_scale(minor, decimals),
-            "lines": lines,
-        }
-        for (_, currency, stage, kind), (minor, decimals, lines) in totals.items()
-    ]
-    return [summary, *said, *merchants]
-
-
-def merchant_leaf(merchant: str, objects: int, sums: Sums) -> dict[str, Any]:
-    written = [
-        [*key, at_scale(minor, decimals), lines]
-        for key, (minor, decimals, lines) in sorted(sums.items())
-    ]
-    return {"leaf": "merchant", "merchant_id": merchant, "objects": objects, "sums": written}
-
-
-class Found(NamedTuple):
-    """What is in a folder and no folder itself, by number, and how much of that are plain files;
-    and what is unreadable.
-    """
-
-    files: int
-    plain_files: int
-    problems: list[Problem]
-
-
-def found_in(log: Path | None) -> Found:
-    """Links are not followed. A folder that cannot be looked into is a problem: strangers could
-    lie in it.
-    """
-    problems: list[Problem] = []
-    plain = [] if log is None else [is_plain for _, is_plain in _walk(str(log), problems)]
-    return Found(len(plain), sum(plain), problems)
-
-
-def _walk(root: str, problems: list[Problem]) -> Iterator[tuple[str, bool]]:
-    """Paths, and whether each is a plain file."""
-    folders = [""]
-    while folders:
-        inner = folders.pop()
-        prefix = f"{inner}/" if inner else ""
-        try:
-            with os.scandir(f"{root}/{inner}") as found:
-                for each in found:
-                    if each.is_dir(follow_symlinks=False):
-                        folders.append(prefix + each.name)
-                    else:
-                        yield prefix + each.name, each.is_file(follow_symlinks=False)
-        except OSError as error:
-            problems.append(Problem(inner[-KEY_MAX:] or root, f"unreadable: {error.strerror}"))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
-from falcon_balances.audit.balances import Difference, balances_of, differences, read_document
-from falcon_balances.audit.findings import Finding
+from falcon_balances.audit.balances import FigureDifference, balances_of, differences, read_document
+from falcon_balances.audit.findings import LogFinding
 from falcon_balances.audit.log_objects import LogSource, Selection
 from falcon_balances.audit.replay import replay
 from falcon_balances.cli import api
@@ -23,14 +23,14 @@ _NOT_FOUND = 404
 @dataclass(frozen=True, slots=True)
 class Differing:
     other_side: str
-    difference: Difference
+    difference: FigureDifference
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
     balances: int
     differing: Sequence[Differing]
-    findings: Sequence[Finding]
+    findings: Sequence[LogFinding]
 
 
 class Comparison:

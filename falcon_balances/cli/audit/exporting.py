@@ -28,7 +28,7 @@ from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption
 
 if TYPE_CHECKING:
-    from falcon_balances.audit.findings import Finding
+    from falcon_balances.audit.findings import LogFinding
     from falcon_balances.audit.log_objects import LogSource, Selection
 
 
@@ -60,7 +60,7 @@ def trial_balance(
     accounts = [each._asdict() for each in trial.trial_balance(replayed.sums, replayed.agreements)]
     ages = []
     kinds = None  # not looked at
-    left_out: list[Finding] = []
+    left_out: list[LogFinding] = []
     if exported_path(log) is not None:
         output.note("what does not fit, and for how long what is open, is told from objects only")
     elif at is None:
@@ -119,7 +119,7 @@ def _write_journal(
     selection: "Selection",
     to: Path | None,
     advance: Callable[[int], None],
-) -> "list[Finding]":
+) -> "list[LogFinding]":
     from falcon_balances.audit.dialects import Beancount, Hledger  # noqa: PLC0415 - Arrow
     from falcon_balances.audit.journals import write_journal  # noqa: PLC0415
 
@@ -134,7 +134,7 @@ def _write_table(
     selection: "Selection",
     to: Path | None,
     advance: Callable[[int], None],
-) -> "list[Finding]":
+) -> "list[LogFinding]":
     from falcon_balances.audit import extracts  # noqa: PLC0415 - Arrow
 
     if to is None:

@@ -36,12 +36,14 @@ S3 = "s3://"
 
 def log_source(log: str | None, env: str) -> "LogSource":
     """Where `--log` points to; without it, the environment's own bucket."""
-    from falcon_balances.audit.log_objects import LogBucket, LogFolder  # noqa: PLC0415
+    from falcon_balances.adapters.listed_objects import ListedObjects  # noqa: PLC0415
+    from falcon_balances.audit.log_bucket import LogBucket  # noqa: PLC0415
+    from falcon_balances.audit.log_folder import LogFolder  # noqa: PLC0415
 
     if log is None or log.startswith(S3):
         target = find_target(env)
         bucket = target.log_bucket if log is None else log.removeprefix(S3).strip("/")
-        return LogBucket(target.client("s3"), bucket)
+        return LogBucket(ListedObjects(target.client("s3"), bucket))
     folder = Path(log)
     if not folder.is_dir():
         raise InvalidInputError(f"--log: {log} is not a folder")

@@ -26,7 +26,7 @@ from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption, find_target
 
 if TYPE_CHECKING:
-    from falcon_balances.audit.findings import Finding
+    from falcon_balances.audit.findings import LogFinding
     from falcon_balances.audit.log_objects import Selection
     from falcon_balances.audit.replay import Replayed
 
@@ -73,7 +73,7 @@ def replay_log(log: str | None, env: str, selection: "Selection", before: str | 
 
 def _replay_exported(path: Path, selection: "Selection", before: str | None) -> "Replayed":
     from falcon_balances.audit.exported import replay_exported  # noqa: PLC0415 - Arrow
-    from falcon_balances.audit.exported_files import NotExportedError  # noqa: PLC0415
+    from falcon_balances.audit.exported_blocks import NotExportedError  # noqa: PLC0415
 
     try:
         with output.progress("lines", None) as advance:
@@ -167,7 +167,7 @@ def _print(replayed: "Replayed", name: str, rows: list[dict[str, Any]], *, as_js
         )
 
 
-def print_findings(findings: Sequence["Finding"], summary: str) -> None:
+def print_findings(findings: Sequence["LogFinding"], summary: str) -> None:
     """What is wrong with the log, and exit 3 where anything is."""
     for each in findings:
         output.warn(f"{each.key}: {each.problem}: {each.detail}")

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from falcon_balances.audit.standings import NOTHING, BalanceId, plus
+from falcon_balances.audit.standing_rows import BalanceId
+from falcon_balances.audit.standings import NOTHING, plus
 from falcon_balances.cli.audit.story_sources import Found
 from falcon_balances.domain.accounts import Booked, postings
 from falcon_balances.domain.available import Agreement, agreement

@@ -28,7 +28,18 @@ _KEPT = 4  # assemblies in the cache
 # What a synthesis cannot depend on. Hashing everything else keeps the cache right even when the
 # template starts to use a folder that nobody thought of here.
 _NO_INPUT = frozenset(
-    {"tests", "docs", "bench", "demo", "build", "node_modules", "cdk.out", "__pycache__"}
+    {
+        "tests",
+        "docs",
+        "bench",
+        "demo",
+        "generated",
+        "inprocess",
+        "build",
+        "node_modules",
+        "cdk.out",
+        "__pycache__",
+    }
 )
 
 

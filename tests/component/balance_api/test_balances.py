@@ -10,11 +10,12 @@ from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters
+from inprocess.aws import BALANCES_TABLE
 from lambdas.balance_api import handler as balance_api
 from tests.builders import confirmed, context_of, data_of, fee_of, reconciled, record_of, shop
 from tests.component.api_calls import NOT_FOUND
 from tests.component.lambda_events import event_file, lambda_context
-from tests.component.world import BALANCES_TABLE, utc
+from tests.component.world import utc
 
 PATH = "/v1/merchants/m-5553/balances"
 WITH_FEE = context_of(fees=[fee_of("1.00")])

@@ -19,9 +19,7 @@ from tests.component.ledger import (
     figures_at,
     live_figures,
 )
-from tests.component.world import (
-    utc,
-)
+from tests.component.world import utc
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -15,9 +15,7 @@ from tests.component.ledger import (
     figures_at,
     minor,
 )
-from tests.component.world import (
-    utc,
-)
+from tests.component.world import utc
 
 
 def test_history_is_the_balance_at_both_ends_of_every_quarter_that_changed_it(traded):

@@ -13,6 +13,7 @@ from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.cursors import Cursors
 from falcon_balances.domain.identity import payout_return_id
 from falcon_balances.domain.operations import Stage
+from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE, LOG_BUCKET
 from lambdas.balance_api import handler as balance_api
 from lambdas.systems_api import handler as systems
 from tests.builders import (
@@ -40,7 +41,7 @@ from tests.component.balance_api.crowd import METHODS, READS, capture_of, path_o
 from tests.component.lambda_events import SHARD
 from tests.component.ledger import adjustment, any_claim_of, id_of, payout, payout_return
 from tests.component.spying import Asked, Key, asked_of_aws
-from tests.component.world import BALANCES_TABLE, CLAIMS_TABLE, LOG_BUCKET, utc
+from tests.component.world import utc
 
 # One id is the beginning of the next, so that a prefix that is too short would be seen.
 NEIGHBOURS: Final = ["m-5", "m-55", "m-5553"]

@@ -34,9 +34,7 @@ from tests.component.balance_api.trading import (
 from tests.component.ledger import (
     figures_at,
 )
-from tests.component.world import (
-    utc,
-)
+from tests.component.world import utc
 
 
 def test_statements_chain_and_their_lines_add_up_to_what_changed(traded):

@@ -13,6 +13,7 @@ from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.domain.blocks import block_writes
 from falcon_balances.domain.instants import rfc3339
+from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE, LOG_BUCKET
 from lambdas.balance_api import handler as balance_api
 from lambdas.reducer import handler as reducer
 from lambdas.reducer.ports import ReducerPorts
@@ -29,7 +30,7 @@ from tests.component.ledger import (
     MINUTE,
     Ledger,
 )
-from tests.component.world import BALANCES_TABLE, CLAIMS_TABLE, LOG_BUCKET, AwsWorld, utc
+from tests.component.world import AwsWorld, utc
 
 ASKED: list[tuple[str, dict[str, object]]] = [
     ("/balances", {}),

@@ -29,9 +29,7 @@ from tests.component.ledger import (
     minor,
     payout,
 )
-from tests.component.world import (
-    utc,
-)
+from tests.component.world import utc
 
 # One balance shop in two currencies, one of a second local merchant, and a marketplace's.
 CONTEXTS = (

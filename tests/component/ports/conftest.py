@@ -39,18 +39,17 @@ from falcon_balances.fakes.storage import (
     MemoryTransactionLog,
 )
 from falcon_balances.fakes.stream import MemoryBalanceStream
-from tests.component.ports.claimed_payouts import BLOCK, CLAIM, give
-from tests.component.ports.tables import Tables
-from tests.component.world import (
+from inprocess.aws import (
     BALANCES_TABLE,
     CLAIMS_TABLE,
     CONTEXT_TABLE,
     LOG_BUCKET,
     QUARANTINE_BUCKET,
     STREAM,
-    AwsWorld,
-    Refused,
 )
+from tests.component.ports.claimed_payouts import BLOCK, CLAIM, give
+from tests.component.ports.tables import Tables
+from tests.component.world import AwsWorld, Refused
 
 MEMORY, MOTO = "memory", "moto"
 ARRIVAL = datetime(2026, 11, 20, 10, 20, tzinfo=UTC)

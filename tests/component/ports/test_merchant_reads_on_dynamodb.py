@@ -18,6 +18,7 @@ from falcon_balances.domain.instants import QUARTER
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters
+from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE
 from lambdas.reducer.records import StreamRecord
 from tests.builders import (
     claim_of,
@@ -43,7 +44,7 @@ from tests.component.ports.tables import (
     capture,
     reconciliation,
 )
-from tests.component.world import BALANCES_TABLE, CLAIMS_TABLE, utc
+from tests.component.world import utc
 
 
 @pytest.fixture

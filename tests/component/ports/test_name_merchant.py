@@ -17,8 +17,8 @@ from falcon_balances.adapters.merchant_directory import (
 from falcon_balances.domain.merchant_context import ContextKey, Merchant, merchants_of
 from falcon_balances.fakes.interruptions import never
 from falcon_balances.fakes.storage import MemoryMerchantDirectory
+from inprocess.aws import CONTEXT_TABLE
 from tests.builders import context_of
-from tests.component.world import CONTEXT_TABLE
 
 EUR, JPY, OTHER_EUR = ("bs-eur", "EUR"), ("bs-jpy", "JPY"), ("bs-other", "EUR")
 RISKY, ALSO_RISKY = (ContextKey("payu-ro", name, f"shop-{name}") for name in ("1", "2"))

@@ -16,6 +16,7 @@ from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payout_states import PayoutState
 from falcon_balances.domain.payouts import giving_up
 from falcon_balances.domain.table_writes import AddCounters
+from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE
 from tests.builders import claim_of
 from tests.component.ports.claimed_payouts import (
     BALANCE,
@@ -33,7 +34,6 @@ from tests.component.ports.claimed_payouts import (
     give,
     requested,
 )
-from tests.component.world import BALANCES_TABLE, CLAIMS_TABLE
 
 
 def test_claim_block_and_balance_are_written_together(paying, store):

@@ -9,6 +9,7 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
 from falcon_balances.adapters.ports import TryAgain
 from falcon_balances.domain.operations import Stage
+from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE
 from tests.component.ports.claimed_payouts import (
     CLAIM,
     ID,
@@ -18,7 +19,6 @@ from tests.component.ports.claimed_payouts import (
     failed,
     return_of,
 )
-from tests.component.world import BALANCES_TABLE, CLAIMS_TABLE
 
 
 @pytest.fixture

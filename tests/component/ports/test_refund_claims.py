@@ -12,8 +12,8 @@ from falcon_balances.adapters.refund_claims import DynamoRefundClaims
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters, Drop, PutMark
 from falcon_balances.fakes.storage import MemoryRefundClaims
+from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE
 from tests.builders import claim_of, confirmed, operation_id_of, reconciled
-from tests.component.world import BALANCES_TABLE, CLAIMS_TABLE
 
 REFUND = confirmed(type="refund", external_reference="r-1")
 ID = operation_id_of(REFUND)

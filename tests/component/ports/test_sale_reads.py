@@ -11,10 +11,10 @@ from falcon_balances.domain.known_findings import FindingStatus
 from falcon_balances.domain.operations import OperationType
 from falcon_balances.domain.sale_keys import SaleKey
 from falcon_balances.domain.table_keys import ItemKey, merchant_pk
+from inprocess.aws import BALANCES_TABLE
 from tests.builders import Document, operation_id_of
 from tests.component.ports.conftest import MOTO
 from tests.component.ports.tables import at, capture, reconciliation
-from tests.component.world import BALANCES_TABLE
 
 SALE = SaleKey("m-1", "payu-ro", "order-1")
 

@@ -9,9 +9,9 @@ from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.log_format import csv_body
 from falcon_balances.domain.log_keys import log_key
 from falcon_balances.domain.operations import Stage
+from inprocess.aws import LOG_BUCKET
 from tests.builders import confirmed, context_of, reconciled, record_of, records_of, shop
 from tests.component.ledger import adjustment, any_claim_of, payout, payout_return
-from tests.component.world import LOG_BUCKET
 
 KEY = "confirmed/merchant_id=m-1/date=2026-11-20/673d679f-05b5-5e9f-acf0-6e2e1c604768.csv"
 FIRST = LogObject(b"header\nline\n", {"fingerprint": "f" * 64, "context_version": "v1"})

@@ -8,15 +8,13 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from inprocess.aws import BALANCES_TABLE
 from lambdas.systems_api import adapters, blocking
 from lambdas.systems_api import handler as systems
 from tests.builders import (
     context_of,
 )
 from tests.component.systems_api.requests import BALANCE, NOW
-from tests.component.world import (
-    BALANCES_TABLE,
-)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.domain.table_writes import AddCounters
+from inprocess.aws import LOG_BUCKET
 from lambdas.systems_api import adapters
 from tests.builders import (
     confirmed,
@@ -14,9 +15,6 @@ from tests.builders import (
     record_of,
 )
 from tests.component.systems_api.requests import BALANCE, authorize, block, money
-from tests.component.world import (
-    LOG_BUCKET,
-)
 
 
 def high_risk(world, store, *operations) -> None:

@@ -5,6 +5,7 @@ import pytest
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.refund_claims import DynamoAuthorizations
+from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE
 from lambdas.persister.linking import links_of
 from tests.builders import (
     claim_of,
@@ -27,10 +28,6 @@ from tests.component.systems_api.requests import (
     money,
     pointers,
     request,
-)
-from tests.component.world import (
-    BALANCES_TABLE,
-    CLAIMS_TABLE,
 )
 
 

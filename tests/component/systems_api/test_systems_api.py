@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from falcon_balances.adapters.aws import client
+from inprocess.aws import BALANCES_TABLE
 from lambdas.systems_api import handler as systems
 from tests.builders import (
     operation_id_of,
@@ -26,7 +27,7 @@ from tests.component.systems_api.requests import (
     money,
     request,
 )
-from tests.component.world import BALANCES_TABLE, utc
+from tests.component.world import utc
 
 
 def test_balances_are_answered_as_the_merchant_s_own_api_does(world):

@@ -13,7 +13,8 @@ from falcon_balances.domain.refund_authorization import (
     blocks_for,
 )
 from falcon_balances.domain.sale_keys import SaleKey
-from falcon_balances.domain.sales import Sale, SaleOperation
+from falcon_balances.domain.sale_operations import SaleOperation
+from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.table_keys import BalanceKey
 
 NOW = datetime(2026, 11, 20, 10, 20, tzinfo=UTC)

@@ -76,7 +76,7 @@ def tables(lines: int) -> Iterator[pa.Table]:
 
 
 def _said(stage: Stage, minor: Numbers) -> tuple[Numbers, Numbers]:
-    """Amounts and fees; what is reconciled is as `bench.logs.traced` says."""
+    """Amounts and fees; what is reconciled is as `generated.logs.traced` says."""
     fee = minor // 100 + 1
     if stage is Stage.CONFIRMED:
         return minor, fee

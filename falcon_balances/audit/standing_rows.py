@@ -1,0 +1,110 @@
+"""What lines add to their operations' standings, as rows of 28 bytes each.
+
+A row is what some lines add to one stage of one operation at one balance, with the operation's
+whole id and the balance by its number, so that no two standings are ever taken for one.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from falcon_balances.audit.lines import LineColumns
+from falcon_balances.audit.spill import Rows
+from falcon_balances.domain.operations import PSP_STAGES, Stage
+
+ROW: Final = np.dtype(
+    [("high", np.uint64), ("low", np.uint64), ("minor", np.int64), ("place", np.uint32)]
+)
+# A row's place: twice the number of its balance, and one more if it is of the reconciled stage.
+_SIDES: Final = {str(Stage.CONFIRMED): 0, str(Stage.RECONCILED): 1}
+_ROW_MAX: Final = 1 << 60  # what a larger amount is cut into
+
+
+class BalanceId(NamedTuple):
+    merchant_id: str
+    balance_shop_id: str
+    currency: str
+
+
+class StandingRows(NamedTuple):
+    """The numbers in `rows` are places in `balances`."""
+
+    rows: Rows
+    balances: Sequence[BalanceId]
+
+
+NO_ROWS: Final = StandingRows(np.empty(0, dtype=ROW), ())
+
+
+def rows_of(columns: LineColumns, owners: Sequence[tuple[str, str]]) -> StandingRows:
+    """What the lines of PSPs' operations add; `owners`, merchants with stages, by their numbers.
+
+    The amounts must add up in 64 bits. Lines that follow each other in a standing make one row.
+    """
+    sides = np.array([_SIDES.get(stage, -1) for _, stage in owners], dtype=np.int64)
+    shops, currencies = columns.balance_shop_id.dictionary, columns.currency.dictionary
+    code = columns.owners * len(shops) + columns.balance_shop_id.indices.to_numpy()
+    code = code * len(currencies) + columns.currency.indices.to_numpy()
+    ids, minor, side = columns.operations, columns.minor, sides[columns.owners]
+    if (sides < 0).any():
+        of_psp = side >= 0
+        code, ids, minor, side = code[of_psp], ids[of_psp], minor[of_psp], side[of_psp]
+    if not len(code):
+        return NO_ROWS
+    is_new = np.ones(len(code), dtype=np.bool_)
+    is_new[1:] = (code[1:] != code[:-1]) | (ids[1:] != ids[:-1]).any(axis=1)
+    starts = np.flatnonzero(is_new)
+    used, number = np.unique(code[starts], return_inverse=True)
+    rows = np.empty(len(starts), dtype=ROW)
+    rows["high"], rows["low"] = ids[starts].T
+    rows["minor"] = np.add.reduceat(minor, starts)
+    rows["place"] = number * 2 + side[starts]
+    names = [divmod(each, len(currencies)) for each in used.tolist()]
+    return StandingRows(
+        rows,
+        [
+            BalanceId(
+                owners[rest // len(shops)][0],
+                shops[rest % len(shops)].as_py(),
+                currencies[currency].as_py(),
+            )
+            for rest, currency in names
+        ],
+    )
+
+
+class Moved(NamedTuple):
+    """What one line adds; `minor` in minor units, of any size."""
+
+    falcon_operation_id: str
+    balance: BalanceId
+    stage: Stage
+    minor: int
+
+
+def rows_of_lines(lines: Iterable[Moved]) -> StandingRows:
+    """As `rows_of`, one by one."""
+    numbers: dict[BalanceId, int] = {}
+    made: list[tuple[int, int, int, int]] = []
+    for line in lines:
+        if line.stage not in PSP_STAGES:
+            continue
+        number = numbers.setdefault(line.balance, len(numbers))
+        high, low = np.frombuffer(_bytes_of(line.falcon_operation_id), dtype=np.uint64).tolist()
+        place = number * 2 + _SIDES[line.stage]
+        made += [(high, low, minor, place) for minor in _cut(line.minor)]
+    return StandingRows(np.array(made, dtype=ROW), list(numbers))
+
+
+def _bytes_of(operation_id: str) -> bytes:
+    return bytes.fromhex(operation_id.replace("-", ""))
+
+
+def _cut(minor: int) -> Iterator[int]:
+    """Into parts that 64 bits hold."""
+    while abs(minor) > _ROW_MAX:
+        part = _ROW_MAX if minor > 0 else -_ROW_MAX
+        yield part
+        minor -= part
+    yield minor

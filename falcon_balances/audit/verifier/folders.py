@@ -1,0 +1,46 @@
+"""What lies in a folder of the log, whether it was sealed or not."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .findings import Discrepancy
+
+KEY_MAX = 1_024  # bytes of a key in S3
+
+
+class Found(NamedTuple):
+    """What is in a folder and no folder itself, by number, and how much of that are plain files;
+    and what is unreadable.
+    """
+
+    files: int
+    plain_files: int
+    problems: list[Discrepancy]
+
+
+def found_in(log: Path | None) -> Found:
+    """Links are not followed. A folder that cannot be looked into is a problem: strangers could
+    lie in it.
+    """
+    problems: list[Discrepancy] = []
+    plain = [] if log is None else [is_plain for _, is_plain in files_below(str(log), problems)]
+    return Found(len(plain), sum(plain), problems)
+
+
+def files_below(root: str, problems: list[Discrepancy]) -> Iterator[tuple[str, bool]]:
+    """Paths, and whether each is a plain file."""
+    folders = [""]
+    while folders:
+        inner = folders.pop()
+        prefix = f"{inner}/" if inner else ""
+        try:
+            with os.scandir(f"{root}/{inner}") as found:
+                for each in found:
+                    if each.is_dir(follow_symlinks=False):
+                        folders.append(prefix + each.name)
+                    else:
+                        yield prefix + each.name, each.is_file(follow_symlinks=False)
+        except OSError as error:
+            problems.append(Discrepancy(inner[-KEY_MAX:] or root, f"unreadable: {error.strerror}"))

@@ -1,0 +1,4 @@
+"""The whole path in one process: the real functions on the in-memory fakes, or on AWS's adapters.
+
+The API's examples, the bench and the tests stand on it. Nothing that is deployed imports it.
+"""

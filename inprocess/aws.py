@@ -1,0 +1,114 @@
+"""One environment on AWS as the adapters see it: buckets, tables and stream, for moto to answer."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.balance_stream import KinesisBalanceStream
+from falcon_balances.adapters.event_claims import DynamoEventClaims
+from falcon_balances.adapters.merchant_directory import (
+    CachedMerchantDirectory,
+    DynamoMerchantDirectory,
+)
+from falcon_balances.adapters.outcome_topic import SnsOutcomeTopic
+from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
+from falcon_balances.adapters.quarantine import S3Quarantine
+from falcon_balances.adapters.refund_claims import DynamoAuthorizations, DynamoRefundClaims
+from falcon_balances.adapters.transaction_log import S3TransactionLog
+
+REGION: Final = "eu-central-1"
+LOG_BUCKET: Final = "falcon-log"
+QUARANTINE_BUCKET: Final = "falcon-quarantine"
+CLAIMS_TABLE: Final = "event-claims"
+CONTEXT_TABLE: Final = "merchant-contexts"
+BALANCES_TABLE: Final = "balances"
+STREAM: Final = "balance-stream"
+_TABLES: Final = {
+    CLAIMS_TABLE: ("falcon_operation_id", "stage"),
+    CONTEXT_TABLE: ("context_key",),
+    BALANCES_TABLE: ("pk", "sk"),
+}
+_INDEXES: Final = {
+    BALANCES_TABLE: {
+        "by-expiry": ("expiring", "expiry"),
+        "by-window": ("merchant_id", "counted_order"),
+        "by-open": ("open", "sk"),
+        "by-reference": ("referenced", "sk"),
+    }
+}
+
+
+def create_environment(shards: int) -> None:
+    for bucket in (LOG_BUCKET, QUARANTINE_BUCKET):
+        create_bucket(client("s3"), bucket, REGION)
+    for name, keys in _TABLES.items():
+        create_table(client("dynamodb"), name, keys, _INDEXES.get(name, {}))
+    client("kinesis").create_stream(StreamName=STREAM, ShardCount=shards)
+
+
+def create_bucket(s3: Any, bucket: str, region: str) -> None:  # noqa: ANN401 - boto3's
+    s3.create_bucket(
+        Bucket=bucket,
+        ObjectLockEnabledForBucket=True,
+        CreateBucketConfiguration={"LocationConstraint": region},
+    )
+
+
+def create_table(
+    dynamodb: Any,  # noqa: ANN401 - boto3's
+    name: str,
+    keys: Sequence[str],
+    indexes: dict[str, tuple[str, str]],
+) -> None:
+    more: dict[str, Any] = {}
+    if indexes:
+        more["GlobalSecondaryIndexes"] = [
+            {"IndexName": index, "KeySchema": _schema(of), "Projection": {"ProjectionType": "ALL"}}
+            for index, of in indexes.items()
+        ]
+    attributes = {attribute for of in (keys, *indexes.values()) for attribute in of}
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=_schema(keys),
+        AttributeDefinitions=[
+            {"AttributeName": attribute, "AttributeType": "S"} for attribute in sorted(attributes)
+        ],
+        BillingMode="PAY_PER_REQUEST",
+        **more,
+    )
+
+
+def _schema(keys: Sequence[str]) -> list[dict[str, str]]:
+    kinds = ("HASH", "RANGE")
+    return [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, kinds, strict=False)]
+
+
+def records_on_stream() -> dict[str, list[bytes]]:
+    """Of each shard, from its first record on."""
+    kinesis = client("kinesis")
+    found = {}
+    for shard in kinesis.list_shards(StreamName=STREAM)["Shards"]:
+        iterator = kinesis.get_shard_iterator(
+            StreamName=STREAM, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        records = kinesis.get_records(ShardIterator=iterator, Limit=10_000)["Records"]
+        found[shard["ShardId"]] = [record["Data"] for record in records]
+    return found
+
+
+class AwsPlaces:
+    """Adapters of that environment, with a directory that caches as in a function."""
+
+    def __init__(self, outcome_topic: str = "") -> None:
+        dynamodb, s3 = client("dynamodb"), client("s3")
+        self.directory = CachedMerchantDirectory(DynamoMerchantDirectory(dynamodb, CONTEXT_TABLE))
+        self.claims = DynamoEventClaims(dynamodb, CLAIMS_TABLE)
+        self.log = S3TransactionLog(s3, LOG_BUCKET)
+        self.stream = KinesisBalanceStream(client("kinesis"), STREAM)
+        self.store = DynamoBalanceStore(dynamodb, BALANCES_TABLE)
+        self.quarantine = S3Quarantine(s3, QUARANTINE_BUCKET)
+        self.authorizations = DynamoAuthorizations(dynamodb, BALANCES_TABLE)
+        self.payouts = DynamoPayoutClaims(dynamodb, CLAIMS_TABLE, BALANCES_TABLE)
+        self.refunds = DynamoRefundClaims(dynamodb, CLAIMS_TABLE, BALANCES_TABLE)
+        self.outcomes = SnsOutcomeTopic(client("sns"), outcome_topic)

@@ -1,0 +1,113 @@
+"""What is no plain file, no folder and no manifest is named, and ends nothing."""
+
+import os
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from falcon_balances.audit.verifier.findings import Discrepancy, NotWrittenSoError
+from falcon_balances.audit.verifier.proofs import check_proof
+from falcon_balances.audit.verifier.verification import verify
+from falcon_balances.cli.audit import sealing as command
+from falcon_balances.cli.errors import InvalidInputError
+from tests.audit.tampering import check
+from tests.audit.tampering_manifests import name_of
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def a_huge_file(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(20 << 30)
+
+
+NO_FILES = [a_pipe, a_device, a_folder, a_huge_file]
+
+
+def test_a_pipe_is_none_even_where_the_right_bytes_come_out_of_it(small):
+    key = small.keys[0]
+    body = (small.log / key).read_bytes()
+    (small.log / key).unlink()
+    os.mkfifo(small.log / key)
+    pipe = os.open(small.log / key, os.O_RDWR)
+    try:
+        os.write(pipe, body)
+        assert check(small) == {key}
+    finally:
+        os.close(pipe)
+
+
+@pytest.mark.parametrize("no_file", NO_FILES)
+def test_what_is_no_plain_file_ends_nothing(small, tmp_path, no_file):
+    """Neither hangs nor fills the memory, whichever file it is in place of."""
+    no_file(small.manifests / name_of(4))
+    no_file(small.log / "there")
+    no_file(tmp_path / "other")
+    found = check(small, versions=tmp_path / "other")
+    assert (
+        {name_of(4), str(tmp_path / "other")}
+        <= found
+        <= {name_of(4), str(tmp_path / "other"), "there"}
+    )
+    with pytest.raises(NotWrittenSoError):
+        check_proof(tmp_path / "other", small.public_key)
+    with pytest.raises(InvalidInputError):
+        command.prove("m-1", small.manifests, tmp_path / "proof.json")
+    with pytest.raises(InvalidInputError, match="--public-key"):
+        command.verify(manifests=small.manifests, public_key=tmp_path / "other")
+
+
+def test_a_gap_among_manifests_is_one_problem_however_long(small):
+    (small.manifests / name_of(3)).rename(small.manifests / "99999999.jsonl")
+    done = verify(None, small.manifests, small.public_key)
+    assert (
+        Discrepancy(name_of(3), "missing, with all up to 99999998.jsonl: 99999996 manifests")
+        in done.problems
+    )
+    assert len(done.problems) < 5
+
+
+def test_manifests_lie_in_the_folder_or_where_it_holds_none_in_the_one_of_that_name(small):
+    assert verify(None, small.root, small.public_key).problems == []
+    inner = small.manifests / "manifests"
+    inner.mkdir()
+    shutil.copy(small.manifests / name_of(1), inner)
+    done = verify(None, small.manifests, small.public_key)
+    assert (done.manifests, [each.place for each in done.problems]) == (3, ["manifests"])
+    (small.manifests / "00000000.jsonl").write_bytes(b"")
+    assert check(small) == {"manifests", "00000000.jsonl"}
+
+
+def test_what_is_no_folder_is_said(small):
+    for log, manifests in (
+        (small.log, small.manifests / name_of(1)),
+        (small.log, small.root / "none"),
+        (small.versions, small.manifests),
+    ):
+        with pytest.raises(NotWrittenSoError):
+            verify(log, manifests, small.public_key)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(small, monkeypatch):
+    """As one whose path is too long; the like happens without permission."""
+    name = "x" * 250
+    with ExitStack() as stack:
+        stack.callback(os.chdir, Path.cwd())
+        os.chdir(small.log)
+        for _ in range(20):
+            Path(name).mkdir()
+            os.chdir(name)
+    (place,) = check(small)
+    assert place.endswith(name)
