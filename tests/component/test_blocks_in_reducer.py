@@ -118,7 +118,7 @@ def test_what_races_without_end_gives_the_batch_back_uncounted(counting):
         there["version"] = int(there["version"]) + 1
 
     counting.before_transaction(move, times=99)
-    with pytest.raises(TransientError, match="1 segments not counted"):
+    with pytest.raises(TransientError, match="1 of the segments were not counted"):
         counting.reduce(refund(block))
     assert counting.passed.count("before MemoryBalanceStore.transact") == ATTEMPTS
     assert ItemKey(BALANCE.pk, REFUND_MARK) not in counting.store.marks

@@ -35,7 +35,7 @@ def test_other_content_among_mixed_reasons_is_refused_and_the_rest_counted(aws, 
 
 def test_conflicts_without_end_give_the_batch_back_uncounted(aws, monkeypatch):
     dynamodb = disturb(monkeypatch, DisturbedDynamo(*[(0,)] * 99))
-    with pytest.raises(TransientError, match="1 segments not counted"):
+    with pytest.raises(TransientError, match="1 of the segments were not counted"):
         aws.reduce(segment(0))
     assert aws.items("BALANCE") == aws.items("OPERATION") == {}
     assert len(dynamodb.sizes) == 6
