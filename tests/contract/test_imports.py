@@ -24,6 +24,7 @@ PLANTED = {
     "falcon_balances/settings.py": "botocore",
     "lambdas/splitter/handler.py": "boto3",
     "lambdas/publisher/handler.py": "falcon_balances.cli.main",
+    "lambdas/persister/handler.py": "inprocess",
     "falcon_balances/contracts/claims.py": "lambdas.publisher.handler",
     "infra/app.py": "falcon_balances.settings",
 }
