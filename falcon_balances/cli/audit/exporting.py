@@ -62,7 +62,9 @@ def trial_balance(
     kinds = None  # not looked at
     left_out: list[LogFinding] = []
     if exported_path(log) is not None:
-        output.note("what does not fit, and for how long what is open, is told from objects only")
+        output.note(
+            "findings and the age of open operations need the log's objects, not an exported file"
+        )
     elif at is None:
         facts = Facts()
         with output.progress("open operations", None) as advance:

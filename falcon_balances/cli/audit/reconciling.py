@@ -49,7 +49,7 @@ def reconcile(
     ] = None,
     currency: Annotated[
         str | None,
-        typer.Option("--currency", help="The currency of every line, if there is no such column."),
+        typer.Option("--currency", help="The currency of every line, if no column gives it."),
     ] = None,
     delimiter: Annotated[str, typer.Option("--delimiter", help="Delimiter of the CSV.")] = ",",
     env: EnvOption = LOCAL,

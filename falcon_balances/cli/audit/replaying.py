@@ -89,7 +89,7 @@ def compare(
     api: Annotated[bool, typer.Option("--api", help="Compare with the API too, by IAM.")] = False,
     timeout: Annotated[
         float,
-        typer.Option("--timeout", min=0, help="How many seconds to wait for what is under way."),
+        typer.Option("--timeout", min=0, help="How many seconds to wait for events in progress."),
     ] = 60,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
