@@ -18,7 +18,7 @@ ROW: Final = np.dtype(
 )
 # A row's place: twice the number of its balance, plus one for the reconciled stage.
 _SIDES: Final = {str(Stage.CONFIRMED): 0, str(Stage.RECONCILED): 1}
-_ROW_MAX: Final = 1 << 60  # the parts into which a larger amount is divided
+_ROW_MAX: Final = 1 << 60  # larger amounts are divided into parts of this size
 
 
 class BalanceId(NamedTuple):
