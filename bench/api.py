@@ -38,6 +38,7 @@ from falcon_balances.settings import BalanceApiSettings
 from generated import events
 from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE, LOG_BUCKET, AwsPlaces
 from inprocess.functions import Functions
+from inprocess.gateway import authorized, request_of
 from inprocess.pure import claim_of, records_of
 from lambdas.balance_api import handler
 
@@ -88,24 +89,9 @@ def reads_of(falcon_operation_id: str) -> tuple[Read, ...]:
 def event_of(read: Read) -> dict[str, Any]:
     """As the gateway hands it over, with the claims of a verified token."""
     path = f"/v1/merchants/{MERCHANT}{read.path}"
-    event: dict[str, Any] = {
-        "version": "2.0",
-        "routeKey": "ANY /v1/{proxy+}",
-        "rawPath": path,
-        "rawQueryString": read.query,
-        "headers": {"accept": "application/json", "host": "api.example.com"},
-        "requestContext": {
-            "stage": "$default",
-            "requestId": "JKJaXmPLvHcESHA=",
-            "http": {"method": "GET", "path": path, "sourceIp": "192.0.2.1", "userAgent": "bench"},
-            "authorizer": {"jwt": {"claims": {"custom:merchant_id": MERCHANT, "token_use": "id"}}},
-        },
-        "isBase64Encoded": False,
-    }
-    if read.query:
-        pairs = (each.split("=") for each in read.query.split("&"))
-        event["queryStringParameters"] = dict(pairs)
-    return event
+    request = request_of("GET", path, read.query, accept="application/json")
+    claims = {"custom:merchant_id": MERCHANT, "token_use": "id"}
+    return authorized(request, {"jwt": {"claims": claims}})
 
 
 def answer_to(event: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from bench.comparison import Limit, compared
 from bench.own_programs import READ_OBJECTS, REPLAY_OBJECTS, SHA256SUM, VERIFY
 from bench.results import Result
+from bench.rival_arrow import ARROW_OBJECTS
 from bench.rival_sums import DUCKDB_OBJECTS, POLARS_OBJECTS
 from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.domain.manifests import Sealed, SealedObject, seal
@@ -30,6 +31,7 @@ _VERIFY: Final = "verify, two processes"
 _SUMS: Final = {
     "replay": REPLAY_OBJECTS,
     "Polars": POLARS_OBJECTS,
+    "pyarrow.dataset": ARROW_OBJECTS,
     "DuckDB": DUCKDB_OBJECTS,
 }
 _PROGRAMS: Final = {_READ: READ_OBJECTS, "sha256sum": SHA256SUM, _VERIFY: VERIFY, **_SUMS}
@@ -59,7 +61,7 @@ def run(events: int = EVENTS) -> list[Result]:
                 agreeing=_SUMS,
                 notes=(
                     "verify beside sha256sum, all else beside reading the bytes; medians of five",
-                    "Polars and DuckDB once, over lines unique by uuid, exact decimals",
+                    "Polars, pyarrow and DuckDB once, over lines unique by uuid, exact decimals",
                     "all join both stages of every operation; one of eight contradicts itself",
                 ),
                 limits=_LIMITS,

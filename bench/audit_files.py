@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from bench import rival_arrow
 from bench.comparison import Limit, compared
 from bench.ledgers import LEDGERS
 from bench.results import Result
@@ -42,7 +43,7 @@ def run(lines: int = LINES, events: int = LEDGER_EVENTS) -> list[Result]:
 
 def _large(folder: Path, suffix: str, lines: int) -> Result:
     size = (folder / f"large.{suffix}").stat().st_size / _MB
-    programs = large_files(suffix)
+    programs = large_files(suffix) | {"pyarrow.dataset": rival_arrow.large_file(suffix)}
     return compared(
         folder,
         f"audit_{suffix}",

@@ -27,6 +27,7 @@ from falcon_balances.domain.table_writes import AddCounters
 from generated import events
 from inprocess.aws import CONTEXT_TABLE, AwsPlaces
 from inprocess.functions import Functions
+from inprocess.gateway import authorized, request_of
 from inprocess.places import MemoryPlaces, Places
 from lambdas.systems_api import adapters
 from lambdas.systems_api import handler as systems
@@ -61,19 +62,8 @@ def _in_memory() -> Places:
 
 def _post(path: str, body: dict[str, Any], key: str) -> None:
     path = f"/v1/systems/merchants/{MERCHANT}/{path}"
-    event = {
-        "version": "2.0",
-        "rawPath": path,
-        "headers": {"idempotency-key": key},
-        "requestContext": {
-            "stage": "$default",
-            "requestId": "bench",
-            "http": {"method": "POST", "path": path},
-            "authorizer": {"iam": {"userArn": "arn:aws:iam::000000000000:user/bench"}},
-        },
-        "body": json.dumps(body | _AMOUNT),
-        "isBase64Encoded": False,
-    }
+    request = request_of("POST", path, body=json.dumps(body | _AMOUNT), idempotency_key=key)
+    event = authorized(request, {"iam": {"userArn": "arn:aws:iam::000000000000:user/bench"}})
     answer = systems.lambda_handler(event, _NO_CONTEXT)
     assert answer["statusCode"] == _CREATED, answer
 

@@ -11,10 +11,11 @@ from unittest.mock import patch
 from pydantic import BaseModel
 
 from falcon_balances.contracts.formats import ID_PATTERN
+from inprocess.gateway import request_of
 from lambdas.balance_api import handler
 from lambdas.systems_api import adapters
 from lambdas.systems_api import handler as systems
-from reference.world import MemoryApi, example_world, operation_id_of, request_of
+from reference.world import MemoryApi, example_world, operation_id_of
 
 TITLE: Final = "Falcon Balances"
 VERSION: Final = "1.0.0"

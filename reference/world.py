@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.context_samples import CONTEXT_SAMPLES
@@ -19,6 +18,7 @@ from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payouts import payout_block
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from inprocess.functions import Functions
+from inprocess.gateway import authorized
 from inprocess.places import MemoryPlaces
 from inprocess.pure import claim_of, persist_claim, records_of
 from lambdas.api_routes.context import Sources
@@ -80,37 +80,8 @@ class MemoryApi:
         authorizer: dict[str, Any] = {"jwt": {"claims": {"custom:merchant_id": merchant_id}}}
         if is_systems:
             authorizer = {"iam": {"userArn": CALLER}}
-        event = {
-            **request,
-            "requestContext": {**request["requestContext"], "authorizer": authorizer},
-        }
         api = systems.api if is_systems else handler.api
-        return api.handle(event, None)  # type: ignore[arg-type]
-
-
-def request_of(
-    method: str, path: str, query: str = "", body: str | None = None, **headers: str
-) -> dict[str, Any]:
-    """As the HTTP API hands it on (payload format 2.0)."""
-    given: dict[str, str] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
-        given[name] = f"{given[name]},{value}" if name in given else value
-    return {
-        "version": "2.0",
-        "routeKey": "ANY /v1/{proxy+}",
-        "rawPath": path,
-        "rawQueryString": query,
-        "queryStringParameters": given,
-        "headers": {name.replace("_", "-").lower(): value for name, value in headers.items()},
-        "requestContext": {
-            "accountId": "123456789012",
-            "http": {"method": method, "path": path, "sourceIp": "192.0.2.1"},
-            "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
-            "stage": "$default",
-        },
-        "body": body,
-        "isBase64Encoded": False,
-    }
+        return api.handle(authorized(request, authorizer), None)  # type: ignore[arg-type]
 
 
 def example_world() -> MemoryApi:

@@ -34,7 +34,7 @@ class LoggedOperation(NamedTuple):
     merchant_id: str = ""
 
 
-class Difference(StrEnum):
+class Discrepancy(StrEnum):
     OURS_ONLY = "ours_only"
     THEIRS_ONLY = "theirs_only"
     DIFFERENT_AMOUNT = "different_amount"
@@ -47,7 +47,7 @@ class Difference(StrEnum):
 class UnmatchedItem:
     """A difference: what one side has and the other does not have, or has differently."""
 
-    difference: Difference
+    difference: Discrepancy
     ours: LoggedOperation | None
     theirs: BankStatementLine | None
 
@@ -82,7 +82,7 @@ class UnmatchedItem:
 
     def is_overdue(self, today: date, days: int) -> bool:
         """Whether it is overdue: only what one side alone has can still arrive for some days."""
-        may_come = self.difference in (Difference.OURS_ONLY, Difference.THEIRS_ONLY)
+        may_come = self.difference in (Discrepancy.OURS_ONLY, Discrepancy.THEIRS_ONLY)
         return not may_come or (today - self.since).days > days
 
 
@@ -138,7 +138,7 @@ def reconcile(
     expected = [
         each
         for each in open_items
-        if each.difference is not Difference.OURS_ONLY
+        if each.difference is not Discrepancy.OURS_ONLY
         or (each.ours and each.ours.minor and period.has(each.ours.day))
     ]
     sums: dict[str, int] = defaultdict(int)
@@ -208,8 +208,8 @@ def _match(group: _Group, days: int) -> tuple[list[BankStatementLine], list[Unma
     for difference, key in _LIKENESS:
         pairs, rest = _paired(rest, key)
         open_items += [UnmatchedItem(difference, *pair) for pair in pairs]
-    open_items += [UnmatchedItem(Difference.OURS_ONLY, each, None) for each in rest.ours]
-    open_items += [UnmatchedItem(Difference.THEIRS_ONLY, None, line) for line in rest.theirs]
+    open_items += [UnmatchedItem(Discrepancy.OURS_ONLY, each, None) for each in rest.ours]
+    open_items += [UnmatchedItem(Discrepancy.THEIRS_ONLY, None, line) for line in rest.theirs]
     return matched, open_items
 
 
@@ -263,11 +263,11 @@ def _sign(side: OursOrTheirs) -> int:
 
 
 # Items with the same reference are paired as long as another property is equal.
-_LIKENESS: Final[Sequence[tuple[Difference, Key]]] = (
-    (Difference.DIFFERENT_DATE, _amount),
-    (Difference.DIFFERENT_SIGN, lambda side: (side.currency, abs(side.minor))),
-    (Difference.DIFFERENT_AMOUNT, _direction),
-    (Difference.DIFFERENT_CURRENCY, _sign),
+_LIKENESS: Final[Sequence[tuple[Discrepancy, Key]]] = (
+    (Discrepancy.DIFFERENT_DATE, _amount),
+    (Discrepancy.DIFFERENT_SIGN, lambda side: (side.currency, abs(side.minor))),
+    (Discrepancy.DIFFERENT_AMOUNT, _direction),
+    (Discrepancy.DIFFERENT_CURRENCY, _sign),
 )
 
 

@@ -15,7 +15,7 @@ from falcon_balances.domain.operations import OperationType, Stage
 from generated.logs import objects_of, write
 from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog
-from tests.audit.test_replay import CAPTURE, FEES, segments_of
+from tests.audit.replays import CAPTURE, FEES, segments_of
 from tests.builders import confirmed, reconciled
 from tests.strategies import few, journals
 

@@ -17,8 +17,8 @@ from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.splitting import direct_segment
 from generated.logs import objects_of, write
+from tests.audit.replays import SALE, segments_of
 from tests.audit.sealed import OTHER_KEY, objects, public_key_of, sealed_log, split
-from tests.audit.test_replay import SALE, segments_of
 from tests.builders import claim_of, confirmed, context_of, fee_of, operation_id_of
 
 EUR = Currency("EUR", 2)

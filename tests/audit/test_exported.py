@@ -118,7 +118,7 @@ def test_ids_stay_what_they_are(tmp_path, suffix, odd):
 
 
 def test_amounts_that_64_bits_cannot_add_up_are_exact(tmp_path, suffix):
-    from tests.audit.test_replay import CAPTURE
+    from tests.audit.replays import CAPTURE
 
     [segment] = CAPTURE
     largest = Money(9 * 10**18, Currency("JPY", 0))

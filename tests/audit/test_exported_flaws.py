@@ -190,7 +190,7 @@ def test_a_flawed_row_counts_not_at_all_and_is_named(tmp_path, name, value, deta
 
 
 def test_a_large_amount_that_64_bits_cannot_hold_in_parquet_counts(tmp_path):
-    from tests.audit.test_replay import CAPTURE
+    from tests.audit.replays import CAPTURE
 
     [segment] = CAPTURE
     largest = Money(10**17 - 1, Currency("EUR", 2))

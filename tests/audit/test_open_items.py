@@ -17,8 +17,8 @@ from falcon_balances.domain.log_format import expected_uuids
 from generated.logs import objects_of
 from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog
+from tests.audit.replays import segments_of
 from tests.audit.sealed import objects
-from tests.audit.test_replay import segments_of
 from tests.builders import confirmed, context_of, reconciled
 
 

@@ -5,7 +5,7 @@ import pytest
 from falcon_balances.cli.audit.story_figures import accounts_of, standings_of
 from falcon_balances.cli.audit.story_sources import Found
 from falcon_balances.domain.log_keys import log_key
-from tests.audit.test_replay import segments_of
+from tests.audit.replays import segments_of
 from tests.builders import confirmed, reconciled
 
 NOBODY = "traced in the bank, not confirmed by the PSP: cannot be spent"

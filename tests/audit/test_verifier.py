@@ -12,6 +12,7 @@ from falcon_balances.audit.verifier.sums import FIGURES, weighed
 from falcon_balances.audit.verifier.verification import verify
 from generated.logs import objects_of
 from tests.audit.definition import defined, world
+from tests.audit.replays import balances_in
 from tests.audit.sealed import objects, sealed_log, split
 from tests.audit.tampering import (
     IN_THE_LOG,
@@ -29,7 +30,6 @@ from tests.audit.tampering import (
     two_objects_swapped,
 )
 from tests.audit.tampering_manifests import OF_MANIFESTS, name_of, the_last_manifest_dropped
-from tests.audit.test_replay import balances_in
 
 
 def test_nothing_is_wrong_with_it_and_its_balances_are_those_of_replay(sealed):

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
+from inprocess.gateway import request_of
 from reference.openapi import MERCHANT
-from reference.world import MemoryApi, request_of
+from reference.world import MemoryApi
 
 Start = Callable[[str, list[tuple[str, str]]], object]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from falcon_balances.domain.bank_statement_lines import BankStatementLine, Period, spanning
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.reconciliation import (
-    Difference,
+    Discrepancy,
     LoggedOperation,
     logged_operations,
     reconcile,
@@ -170,7 +170,7 @@ def test_what_one_side_has_may_still_come_on_the_other(days_ago, overdue):
         Period(),
         3,
     ).open
-    assert one_sided.difference is Difference.OURS_ONLY
+    assert one_sided.difference is Discrepancy.OURS_ONLY
     assert one_sided.is_overdue(DAY, 3) is overdue
     assert differing.is_overdue(DAY, 3)
 
