@@ -1,4 +1,4 @@
-"""The fees that an operation's contexts charge, worked out again beside what was charged."""
+"""Calculates the fees that an operation's contexts charge, beside the charged ones."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -10,9 +10,9 @@ from falcon_balances.domain.operations import PSP_TYPES, BalanceOperation, Opera
 
 
 class AppliedFees(NamedTuple):
-    """`fees` are those of the context for this type of operation; amounts are what was taken off.
+    """`fees`: the context's fees for this type of operation; amounts are what they deduct.
 
-    `expected` is the fees of every leg, `charged` what the lines say; equal, or something is wrong.
+    `expected` is the sum of the fees of every leg, `charged` that of the lines; they must be equal.
     """
 
     fees: Sequence[Fee]
@@ -21,7 +21,7 @@ class AppliedFees(NamedTuple):
 
 
 def applied_fees(context: MerchantContext, lines: Iterable[BalanceOperation]) -> AppliedFees | None:
-    """Of the lines that the context's shop has; None where it has none of its own."""
+    """The fees of the lines of the context's shop; None if it has no lines."""
     own = [
         line
         for line in lines

@@ -1,4 +1,4 @@
-"""Balances as the log has them, and what differs from what somebody else says they are."""
+"""Balances from the log, and their differences from other balances."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from falcon_balances.domain.money import Currency, at_full_scale, minor_units
 
 @dataclass(frozen=True, slots=True)
 class FigureDifference:
-    """One figure of one balance; None where that side has no such balance."""
+    """One figure of one balance; None if that side does not have the balance."""
 
     balance: BalanceId
     figure: str
@@ -27,10 +27,10 @@ class FigureDifference:
 def balances_of(
     sums: Mapping[SumKey, Sum], agreements: Mapping[BalanceId, Agreement]
 ) -> dict[BalanceId, Balance]:
-    """Nothing in the log is blocked.
+    """The balances of sums and agreements; the log has no blocks.
 
-    `agreements` are of the operations whose stages differ. Raises IntegrityError where lines and
-    operations do not add up to the same.
+    `agreements` are those of operations whose stages differ. Raises IntegrityError if lines and
+    operations add up to different figures.
     """
     counters: dict[BalanceId, dict[str, int]] = {}
     for key, total in sums.items():
@@ -47,7 +47,7 @@ def balances_of(
 
 
 def _joint(each: BalanceId, sums: Mapping[str, int], apart: Agreement) -> dict[str, int]:
-    """By both of the identities that the rule has: one is worked with, the other proves it."""
+    """Figures of both stages, calculated by one identity of the rule and proved by the other."""
     counted = sums["confirmed"] - apart.pending - apart.debits_unconfirmed
     if counted != sums["reconciled"] - apart.unapplied - apart.debits_untraced:
         raise IntegrityError(f"{each}: its operations and its lines add up to different figures")
@@ -69,7 +69,7 @@ def currency_of(balance: BalanceId) -> Currency:
 def differences(
     log: Mapping[BalanceId, Balance], other: Iterable[tuple[str, Balance]]
 ) -> list[FigureDifference]:
-    """Between the log and the table or the API, sorted; what is blocked is no difference."""
+    """The differences between the log and the table or the API, sorted; blocks are not compared."""
     said = {
         BalanceId(merchant_id, balance.balance_shop_id, balance.currency.code): balance
         for merchant_id, balance in other
@@ -86,7 +86,7 @@ def differences(
 
 
 def _figures(balance: Balance | None) -> dict[str, str]:
-    """At full scale. A balance on which nothing was ever counted is as good as none."""
+    """Figures at full scale. A balance without counted lines is treated as absent."""
     if balance is None or not any(getattr(balance, name) for name in (*COUNTERS, "blocked")):
         return {}
     exponent = balance.currency.exponent
@@ -113,6 +113,6 @@ def read_document(row: Mapping[str, str | int]) -> Balance:
 
 
 def signed_minor_units(text: str, currency: Currency) -> int:
-    """As `at_full_scale` wrote it."""
+    """Minor units of a text of `at_full_scale`."""
     minor = minor_units(text.removeprefix("-"), currency.exponent)
     return -minor if text.startswith("-") else minor

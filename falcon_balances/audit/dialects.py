@@ -1,4 +1,4 @@
-"""How hledger and beancount want a journal written."""
+"""Writes journals in the formats of hledger and beancount."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -12,7 +12,7 @@ from falcon_balances.domain.money import at_full_scale
 
 
 class Hledger:
-    """For `hledger check`; 1.25 and later."""
+    """The format of hledger, for `hledger check`; 1.25 and later."""
 
     _NAMES: Final = {
         Account.BANK: "assets:bank",
@@ -32,7 +32,7 @@ class Hledger:
         exponents = {each.currency: currency_of(each).exponent for each in balances}
         lines = ["decimal-mark ."]
         for code, exponent in sorted(exponents.items()):
-            # Without decimals hledger wants the mark all the same.
+            # hledger needs the decimal mark even without decimals.
             sample = at_full_scale(10 ** (exponent + 3), exponent) + ("" if exponent else ".")
             lines.append(f"commodity {sample} {code}")
         lines += sorted(
@@ -63,7 +63,7 @@ class Hledger:
         name = self._NAMES[account]
         if account not in OF_MERCHANTS:
             return name
-        # An id may hold a colon, which would make an account below another.
+        # An id can contain a colon, which would make an account a child of another.
         merchant, shop = (
             each.replace(":", "%3A") for each in (balance.merchant_id, balance.balance_shop_id)
         )
@@ -71,7 +71,7 @@ class Hledger:
 
 
 class Beancount:
-    """For `bean-check`; 3 and later."""
+    """The format of beancount, for `bean-check`; 3 and later."""
 
     _NAMES: Final = {
         Account.BANK: "Assets:Bank",
@@ -119,7 +119,9 @@ class Beancount:
         return "\n".join(lines) + "\n"
 
     def assertion(self, day: date, account: Account, balance: BalanceId, amount: str) -> str:
-        """Beancount's is of the morning, and forgives a cent unless told not to."""
+        """Beancount's balance is that of the morning, and it tolerates a cent unless told
+        otherwise.
+        """
         name = self.account(account, balance)
         return f"\n{_next(day)} balance {name}  {amount} ~ 0 {balance.currency}\n"
 
@@ -131,12 +133,14 @@ class Beancount:
 
 
 def _component(text: str) -> str:
-    """Letters and digits as they are, everything else by its number: no two ids become one."""
+    """Letters and digits unchanged, others by their numbers: no two ids become equal."""
     return "".join(each if each.isalnum() else f"-{ord(each):02X}-" for each in text)
 
 
 def _code(reference: str) -> str:
-    """Between hledger's parentheses: what would end them, or begin a comment, by its number."""
+    """A code for hledger's parentheses: characters that would end it, or begin a comment, by their
+    numbers.
+    """
     return "".join(f"%{ord(each):02X}" if each in "%();" else each for each in reference)
 
 

@@ -40,7 +40,7 @@ PARQUET_SCHEMA: Final = pa.schema(
     [*_KEY_COLUMNS, *((name, _AMOUNT if name == "amount" else pa.string()) for name in COLUMNS)]
 )
 _MINOR_END: Final = 1 << 63
-# What is nearly the same in every line; ids of lines are not.
+# Columns that repeat in most lines; ids of lines do not.
 _REPEATING: Final = ["stage", "merchant_id", "currency", "type", "balance_shop_id", "psp_id"]
 
 
@@ -50,7 +50,9 @@ def write_parquet(
     path: Path,
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> list[LogFinding]:
-    """Amounts as decimals, exact; all else as texts. What is flawed is left out, and told."""
+    """A Parquet file: amounts as exact decimals, everything else as text. Flawed objects are left
+    out and reported.
+    """
     findings: list[LogFinding] = []
     with parquet_file(path) as add:
         for table in tables_of(source, selection, findings, advance):
@@ -79,10 +81,10 @@ def write_csv(
     path: Path,
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> list[LogFinding]:
-    """All as texts; what is flawed is left out, and told.
+    """A CSV file: everything as text. Flawed objects are left out and reported.
 
-    A spreadsheet takes for a formula what begins with = + - or @: no field does, and an amount is
-    one.
+    A spreadsheet treats a text that begins with = + - or @ as a formula; no field but a negative
+    amount begins so.
     """
     findings: list[LogFinding] = []
     with csv_file(path) as add:
@@ -105,7 +107,7 @@ def tables_of(
     findings: list[LogFinding],
     advance: Callable[[int], None],
 ) -> Iterator[pa.Table]:
-    """By CSV_SCHEMA, some thousand objects at a time; what is left out goes to `findings`."""
+    """Tables by CSV_SCHEMA, some thousand objects each; what is left out goes to `findings`."""
     for table, _ in tables_with_objects(source, selection, findings, advance):
         yield table
 
@@ -116,7 +118,7 @@ def tables_with_objects(
     findings: list[LogFinding],
     advance: Callable[[int], None],
 ) -> Iterator[tuple[pa.Table, Sequence[ObjectBatch]]]:
-    """As `tables_of`, each with the objects whose lines it has, in the same order."""
+    """Like `tables_of`, each with its objects in the same order."""
     for chunk, objects, _ in chunks_of(known_batches(source, selection, findings)):
         try:
             yield _table(chunk), chunk

@@ -1,4 +1,4 @@
-"""What about the log is not as it should be."""
+"""Faults of the log: flawed or foreign objects, repeated lines, missing parts."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ _PART = re.compile(r"\.([0-9]+)-of-([0-9]+)\.csv\Z")
 
 @dataclass(frozen=True, slots=True, order=True)
 class LogFinding:
-    """Something about the log that should not be. `problem` is one of the words below."""
+    """One fault of the log. `problem` is one of the words below."""
 
     key: str
     problem: str
@@ -23,7 +23,7 @@ PART_MISSING: Final = "part_missing"
 
 
 class Parts:
-    """Which parts of the events with several merchants were seen; forgotten once complete."""
+    """Tracks the parts of events with several merchants; forgets complete events."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], tuple[int, int, str]] = {}

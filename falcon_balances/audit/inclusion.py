@@ -1,4 +1,4 @@
-"""Which manifests sealed an operation's objects, and whether the proofs of it hold."""
+"""Finds the manifests that sealed an operation's objects, and checks the proofs."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -12,9 +12,9 @@ from falcon_balances.audit.verifier.proofs import root_by
 
 
 class Inclusion(NamedTuple):
-    """A sealed object. `problem` is None where the proof holds, as far as it could be checked.
+    """A sealed object. `problem` is None if the proof holds, as far as it was checked.
 
-    `is_signed` is None where no public key was there to check the signature with.
+    `is_signed` is None without a public key to check the signature.
     """
 
     key: str
@@ -31,9 +31,9 @@ class Inclusion(NamedTuple):
 def inclusions(
     manifests: Iterable[tuple[str, bytes]], falcon_operation_id: str, public_key: bytes | None
 ) -> tuple[list[Inclusion], list[tuple[str, str]]]:
-    """Names and bytes of manifests, one after the other; with what is wrong, by place.
+    """The inclusions in manifests, given by name and bytes, with their problems by place.
 
-    Raises NotWrittenSoError for a key that is none.
+    Raises NotWrittenSoError if the key cannot be read.
     """
     key = None if public_key is None else load_public_key(public_key)
     found: list[Inclusion] = []

@@ -1,8 +1,8 @@
-"""The log as a journal for hledger or beancount, which then confirm every balance by themselves.
+"""Writes the log as a journal for hledger or beancount, which then confirm every balance.
 
-Postings follow the chart of accounts: what each object changes, in the order of the days. The
-assertions, one per account, balance and day, are what the day's operations come to when it is
-over. So the two agree only where both are right.
+Postings follow the chart of accounts: the changes of each object, day by day. The assertions, one
+per account, balance and day, follow our counting. So a tool accepts the journal only if both are
+right.
 """
 
 import json
@@ -39,13 +39,13 @@ Posting = tuple[Account, BalanceId, str]
 
 
 class Entry(NamedTuple):
-    """What an object's lines say, as far as a journal tells it; `lines`: balance shop, currency,
-    type and minor units.
+    """The lines of an object, as far as a journal needs them; `lines`: balance shop, currency, type
+    and minor units.
     """
 
     merchant_id: str
     stage: str
-    """With its revision."""
+    """The stage with its revision."""
     type: str
     external_reference: str
     falcon_operation_id: str
@@ -76,7 +76,7 @@ class Entry(NamedTuple):
 
 
 class Dialect(Protocol):
-    """How a tool wants things written. Amounts are at full scale, debits positive."""
+    """The format of a tool. Amounts are at full scale, debits positive."""
 
     def heading(self, balances: Mapping[BalanceId, date]) -> str:
         """`balances` with the day of their first movement."""
@@ -84,7 +84,7 @@ class Dialect(Protocol):
     def transaction(self, day: str, entry: Entry, moved: list[Posting]) -> str: ...
 
     def assertion(self, day: date, account: Account, balance: BalanceId, amount: str) -> str:
-        """What the account's balance is when the day is over."""
+        """The assertion of the account's balance at the end of the day."""
 
 
 def write_journal(
@@ -94,9 +94,9 @@ def write_journal(
     file: TextIO,
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> list[LogFinding]:
-    """Day after day, each closed by its assertions. What is flawed is left out, and what repeats
-    another line, and both are told. The log is read twice. Memory grows with its operations, by
-    some hundred bytes for each.
+    """Writes the days in order, each closed by its assertions. Flawed objects and repeated lines
+    are left out and reported. The log is read twice; memory grows by some hundred bytes per
+    operation.
     """
     findings: list[LogFinding] = []
     left_out: set[tuple[str, int]] = set()
@@ -143,7 +143,7 @@ def _scaled(minor: int, balance: BalanceId) -> str:
 
 
 class _Books:
-    """The nets of every operation's stages so far, and what each balance comes to by them."""
+    """The nets of every operation's stages so far, and the resulting figures of each balance."""
 
     def __init__(self) -> None:
         self._nets: dict[tuple[str, BalanceId], tuple[int, int]] = {}
@@ -153,7 +153,7 @@ class _Books:
     def post(
         self, operation_id: str, balance: BalanceId, lines: list[Booked]
     ) -> Iterator[tuple[Account, int]]:
-        """The postings of these lines, which count from then on."""
+        """Adds these lines, and returns their postings."""
         confirmed, reconciled = before = self._nets.get((operation_id, balance), (0, 0))
         direct = 0
         for line in lines:
@@ -171,7 +171,7 @@ class _Books:
         return postings(lines, changed)
 
     def held(self, balance: BalanceId) -> Iterator[tuple[Account, int]]:
-        """What is owed is a credit: the figures with the other sign."""
+        """The figures with the opposite sign, because what is owed is a credit."""
         agreed = self._agreed[balance]
         figures = {**agreed._asdict(), "available": agreed.counted + self._direct[balance]}
         for account, figure in OF_MERCHANTS.items():
@@ -209,12 +209,12 @@ def _segments(
 
 
 def _day_of(segment: Segment) -> str:
-    """Four digits of a year, always: strftime gives fewer to years before 1000."""
+    """The segment's day, with four digits of a year: strftime writes fewer before 1000."""
     return rfc3339(segment.booked_at)[:10]
 
 
 class _EntriesByDay:
-    """Held in memory up to a bound, and then in a file for each day."""
+    """Keeps rows in memory up to a limit, then in a file per day."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

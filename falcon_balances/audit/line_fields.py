@@ -1,4 +1,4 @@
-"""Fields of many lines at once: amounts, ids and instants, each checked as it is read."""
+"""Parses and checks fields of many lines at once: amounts, ids and instants."""
 
 from typing import Any, Final
 
@@ -18,7 +18,8 @@ _DATE_LENGTH: Final = 20
 _NUMERIC: Final = b"0123456789.-"
 _LOW_NIBBLES: Final = np.uint64(0x0F0F0F0F0F0F0F0F)
 _LOWEST_BITS: Final = np.uint64(0x0101010101010101)
-# Odd numbers of 64 bits, from the digits of pi: sums of products spread equal ids nowhere else.
+# Odd 64-bit numbers from the digits of pi: a sum of products with them rarely maps different ids to
+# one number.
 WEIGHTS: Final = np.array(
     [
         0x3243F6A8885A308D,
@@ -38,13 +39,13 @@ Words = np.ndarray[Any, np.dtype[np.uint64]]
 
 
 def column(table: pa.Table, name: str) -> pa.Array:
-    """As one array, whatever it was read in."""
+    """The column as one array."""
     chunks = table.column(name)
     return chunks.chunk(0) if chunks.num_chunks == 1 else pa.concat_arrays(chunks.chunks)
 
 
 def amounts(texts: pa.StringArray) -> tuple[Numbers, Numbers]:
-    """Minor units and numbers of decimals, exact. Raises NotAsWrittenError for any other form."""
+    """Minor units and numbers of decimals, exact. Raises NotAsWrittenError for any other format."""
     if _bytes_of(texts).translate(None, _NUMERIC):
         raise NotAsWrittenError("amount is not a number")
     point = pc.find_substring(texts, ".").to_numpy()
@@ -55,7 +56,7 @@ def amounts(texts: pa.StringArray) -> tuple[Numbers, Numbers]:
     except pa.ArrowInvalid as invalid:
         raise NotAsWrittenError("amount is not a number") from invalid
     decimals: Numbers = np.where(point < 0, 0, length - 1 - point)
-    # `007.00`, `.5` and `-0.00` have another length than what they say is written with.
+    # `007.00`, `.5` and `-0.00` differ in length from their canonical form.
     size = np.abs(minor)
     powers = 10 ** np.arange(1, 19, dtype=np.int64)
     written = np.maximum(np.searchsorted(powers, size, side="right") + 1, decimals + 1)
@@ -66,7 +67,7 @@ def amounts(texts: pa.StringArray) -> tuple[Numbers, Numbers]:
 
 
 def exponents_of(codes: pa.DictionaryArray) -> Numbers:
-    """One for each line; -1 for what is no currency."""
+    """The exponent of each line's currency; -1 for an unknown one."""
     found = [written_currency(code) for code in codes.dictionary.to_pylist()]
     exponents = [-1 if each is None else each.exponent for each in found]
     each_line: Numbers = np.array(exponents, dtype=np.int64)[codes.indices.to_numpy()]
@@ -95,7 +96,7 @@ def fixed_width(texts: pa.StringArray, width: int) -> Bytes:
 
 
 def uuids(texts: pa.StringArray) -> Bytes:
-    """Raises NotAsWrittenError for what is no uuid in small letters."""
+    """The uuids as bytes. Raises NotAsWrittenError for anything but a uuid in lower case."""
     rows = fixed_width(texts, UUID_LENGTH)
     blob = rows.tobytes()
     if (
@@ -119,7 +120,8 @@ def hashes_of(ids: Bytes) -> Words:
 def id_words(ids: Bytes) -> Words:
     """The 128 bits that each row of 36 characters, a uuid in small letters, stands for."""
     digits = np.ascontiguousarray(np.delete(ids, _DASHES, axis=1)).view(np.uint64)
-    # Eight characters at a time: a letter is its last four bits and nine, a digit these bits alone.
+    # Eight characters at a time: a letter is nine plus its last four bits, a digit just its last
+    # four bits.
     nibbles = (digits & _LOW_NIBBLES) + ((digits >> np.uint64(6)) & _LOWEST_BITS) * np.uint64(9)
     halves = nibbles.view(np.uint8).reshape(len(ids), 16, 2)
     joined = (halves[:, :, 0] << np.uint8(4)) | halves[:, :, 1]
@@ -128,7 +130,9 @@ def id_words(ids: Bytes) -> Words:
 
 
 def instants(texts: pa.StringArray) -> Bytes:
-    """Raises NotAsWrittenError for what is not written as `YYYY-MM-DDTHH:MM:SSZ`, or never was."""
+    """Checks instants. Raises NotAsWrittenError for anything but an existing
+    `YYYY-MM-DDTHH:MM:SSZ`.
+    """
     rows = fixed_width(texts, _DATE_LENGTH)
     if (rows[:, DAY_LENGTH] != ord("T")).any() or (rows[:, -1] != ord("Z")).any():
         raise NotAsWrittenError("operation_date")

@@ -1,6 +1,6 @@
-"""The log's grammar (`domain/log_grammar.py`) for lines by the hundred thousand, as columns.
+"""Checks columns of many lines by the log's grammar (`domain/log_grammar.py`).
 
-Each text is looked at once, however many lines have it: columns come with a dictionary.
+Columns come with a dictionary, so each text is checked once, however many lines have it.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ Numbers = np.ndarray[Any, np.dtype[np.int64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
-# Amount, date and uuid have a form of their own, and the operation's id is its key's.
+# Amount, date and uuid are checked separately, and the operation's id must be its key's.
 PATTERNED: Final = (
     "external_reference",
     "currency",
@@ -45,7 +45,7 @@ PATTERNED: Final = (
     "requested_by",
 )
 _TYPES: Final = {each.value: each for each in OperationType}
-# Begun once and copied for each: that is faster.
+# Started once and copied for each, which is faster.
 _NAMED: Final = sha1(NAMESPACE.bytes, usedforsecurity=False)
 _DIGEST_BYTES: Final = 20
 _UUID_BYTES: Final = 16
@@ -53,11 +53,11 @@ _HEX_PLACES: Final = [place for place in range(36) if place not in {8, 13, 18, 2
 
 
 class NotAsWrittenError(ValueError):
-    """Something among these lines is not what the log's writer writes."""
+    """One of these lines is not as the log's writer writes it."""
 
 
 class Place(NamedTuple):
-    """What the keys of some lines have in common."""
+    """The shared part of some lines' keys."""
 
     stage: str
     merchant_id: str
@@ -65,7 +65,7 @@ class Place(NamedTuple):
 
 
 def check_fields(table: pa.Table, stages: Sequence[str], which: Numbers) -> None:
-    """Each field is one that a line of its stage, `stages[which]`, and its type has."""
+    """Checks each field for the line's stage, `stages[which]`, and type."""
     types = _dictionary(table, "type")
     names = types.dictionary.to_pylist()
     known = sorted(set(stages))
@@ -109,9 +109,9 @@ def _matching(texts: pa.StringArray, pattern: str) -> Flags:
 
 
 def check_objects(table: pa.Table, lines: Numbers, revisions: Numbers, stages: Numbers) -> None:
-    """Lines of one object agree in what an event says once.
+    """Checks that lines of one object have the same fields of the event.
 
-    For each object: how many lines it has, its revision, and whether its event may have several.
+    For each object: its number of lines, its revision, and whether its event can have several.
     """
     starts = np.cumsum(lines) - lines
     first = np.repeat(starts, lines)
@@ -127,7 +127,7 @@ def check_objects(table: pa.Table, lines: Numbers, revisions: Numbers, stages: N
 
 
 def _same(table: pa.Table, name: str, first: Numbers) -> Flags:
-    """Whether each line has the text of the first of its object."""
+    """Whether each line has the text of its object's first line."""
     column = table.column(name).chunk(0)
     if pa.types.is_dictionary(column.type):
         codes = column.indices.to_numpy()
@@ -141,7 +141,7 @@ def _same(table: pa.Table, name: str, first: Numbers) -> Flags:
 
 
 def check_signs(types: pa.DictionaryArray, minor: Numbers, is_first_revision: Flags) -> None:
-    """No amount is zero; in a first revision it has its type's sign."""
+    """Checks that no amount is zero, and that a first revision's has the sign of its type."""
     signs = np.array([SIGN_BY_TYPE[_TYPES[each]] for each in types.dictionary.to_pylist()])
     wrong = (minor == 0) | (
         (np.sign(minor) * signs[types.indices.to_numpy()] < 0) & is_first_revision
@@ -151,7 +151,9 @@ def check_signs(types: pa.DictionaryArray, minor: Numbers, is_first_revision: Fl
 
 
 def numbers_among(objects: Numbers, columns: Sequence[pa.DictionaryArray]) -> Numbers:
-    """For each line, how many before it in its object have the same in these columns."""
+    """For each line, the number of earlier lines of its object with the same values in these
+    columns.
+    """
     kind = objects.copy()
     for column in columns:
         kind = kind * max(len(column.dictionary), 1) + column.indices.to_numpy()
@@ -168,9 +170,9 @@ def numbers_among(objects: Numbers, columns: Sequence[pa.DictionaryArray]) -> Nu
 def uuids_follow(
     table: pa.Table, said: Bytes, places: Sequence[Place], which: Numbers, numbers: Numbers
 ) -> Flags:
-    """Whether each line's uuid, as text in `said`, is made of what the line and its place say.
+    """Whether each line's uuid, the text in `said`, is derived from the line and its place.
 
-    A hash for each line: nothing less would tell (design §5).
+    This needs one hash per line (design §5).
     """
     stages = pa.array([staged(Stage(each.stage), each.revision) for each in places])
     merchants = pa.array([each.merchant_id for each in places])
@@ -189,7 +191,7 @@ def uuids_follow(
 
 
 def uuids_named(names: pa.StringArray) -> Bytes:
-    """The 16 bytes of the uuid that each of these names makes, as `identity.uuid5_text` does."""
+    """The 16 bytes of the uuid of each name, like `identity.uuid5_text`."""
     made = np.frombuffer(_digests(names), np.uint8).reshape(-1, _DIGEST_BYTES)
     made = made[:, :_UUID_BYTES].copy()
     # Version and variant (RFC 9562).

@@ -1,7 +1,7 @@
-"""Lines of the log by the hundred thousand, as columns: parsed, checked and summed with Arrow.
+"""Parses, checks and sums lines of the log by the hundred thousand, as Arrow columns.
 
-What is not exactly as the log writes it is refused whole by `columns_of`; which object it was, and
-what about it, is then found out one object at a time (`contracts/log_objects.py`).
+`columns_of` refuses the whole batch if a line is not exactly as the log's writer writes it; which
+object it is, and why, is then found object by object (`contracts/log_objects.py`).
 """
 
 from collections.abc import Sequence
@@ -43,10 +43,10 @@ from falcon_balances.audit.log_objects import ObjectBatch, revision_of
 from falcon_balances.domain.log_grammar import BODY_BYTES_MAX, COLUMNS, HEADER, LINES_MAX
 from falcon_balances.domain.operations import PSP_STAGES
 
-# What Arrow would import when it first needs them: now, and not again in each forked process.
+# Modules that Arrow imports on first use: imported now, not again in each forked process.
 _IMPORTED_BY_ARROW: Final = (numpy.ma, pyarrow.acero)
 _HEADER: Final = f"{HEADER}\n".encode()
-# No field holds a quote, so none can hide a comma or a line's end from Arrow.
+# No field contains a quote, so none can hide a comma or a line end from Arrow.
 _ALLOWED: Final = bytes(each for each in range(ord(" "), 0x7F) if each not in b'"\\|') + b"\n"
 _ENCODED: Final = ("type", *PATTERNED)
 _REVISIONS: Final = 100  # more than there are of one operation
@@ -56,7 +56,8 @@ _DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 
 @dataclass(frozen=True, slots=True)
 class LineColumns:
-    """`minor` in minor units; `hashes` are equal for equal uuids, and nearly never otherwise.
+    """Columns of lines. `minor` is in minor units; `hashes` are equal for equal uuids, and rarely
+    otherwise.
 
     `operations` are the 128 bits of each line's falcon_operation_id, as two words.
     """
@@ -76,9 +77,9 @@ class LineColumns:
 def columns_of(
     batches: Sequence[ObjectBatch], owners: Sequence[int], before: str | None = None
 ) -> LineColumns:
-    """The lines of whole objects; `owners` says a number for each batch. Raises NotAsWrittenError.
+    """The lines of whole objects; `owners` has a number for each batch. Raises NotAsWrittenError.
 
-    Only lines dated `before` that instant (`YYYY-MM-DDTHH:MM:SSZ`), if one is given.
+    `before`: only lines dated before this instant (`YYYY-MM-DDTHH:MM:SSZ`).
     """
     table, lines = _parsed(batches)
     sizes = [len(batch.bodies) for batch in batches]
@@ -87,7 +88,7 @@ def columns_of(
 
 
 def whole_lines_of(batches: Sequence[ObjectBatch]) -> tuple[pa.Table, Numbers]:
-    """Every column of the log, checked as above, and the number of each object's lines."""
+    """Every column of the log, checked as above, and the number of lines of each object."""
     return _parsed(batches)
 
 
@@ -142,7 +143,7 @@ def _parse(blob: bytes, lines: int) -> pa.Table:
 
 
 def _check_grammar(table: pa.Table, batches: Sequence[ObjectBatch], lines: Numbers) -> None:
-    """All that `logged_segment` asks of an object (design §6)."""
+    """Checks everything that `logged_segment` checks in an object (design §6)."""
     sizes = [len(batch.bodies) for batch in batches]
     batch_of_object = np.repeat(np.arange(len(batches)), sizes)
     stages = [batch.partition.stage for batch in batches]
@@ -166,7 +167,7 @@ def _check_grammar(table: pa.Table, batches: Sequence[ObjectBatch], lines: Numbe
 def _places(
     batches: Sequence[ObjectBatch], batch_of_object: Numbers, revisions: Numbers
 ) -> tuple[list[Place], Numbers]:
-    """Every batch with each of its revisions, and for each object which of them."""
+    """The batches by revision, with each object's place among them."""
     pairs, which = np.unique(batch_of_object * _REVISIONS + revisions, return_inverse=True)
     found = [divmod(each, _REVISIONS) for each in pairs.tolist()]
     partitions = [(batches[batch].partition, revision) for batch, revision in found]
@@ -175,7 +176,7 @@ def _places(
 
 
 def _minor_of(table: pa.Table) -> Numbers:
-    """In minor units, each at its currency's full scale. Raises NotAsWrittenError."""
+    """Amounts in minor units, each at its currency's full scale. Raises NotAsWrittenError."""
     minor, decimals = amounts(column(table, "amount"))
     if (decimals != exponents_of(column(table, "currency"))).any():
         raise NotAsWrittenError("amount is not written with all decimals of its currency")
@@ -190,7 +191,7 @@ def _columns(table: pa.Table, minor: Numbers, owners: Numbers, before: str | Non
 def checked_columns(
     table: pa.Table, minor: Numbers, owners: Numbers, wanted: pa.BooleanArray | None
 ) -> LineColumns:
-    """Those `wanted` of lines whose fields were checked. Raises NotAsWrittenError."""
+    """The `wanted` ones of lines whose fields were checked. Raises NotAsWrittenError."""
     code = column(table, "currency")
     kind = column(table, "type")
     hashes = hashes_of(uuids(column(table, "uuid")))
@@ -211,7 +212,7 @@ def checked_columns(
 
 
 def _check_places(table: pa.Table, batches: Sequence[ObjectBatch], lines: Numbers) -> None:
-    """Operation and day of every line are those of its object's key."""
+    """Checks that operation and day of every line are those of its object's key."""
     names = b"".join(name[:UUID_LENGTH].encode() for batch in batches for name in batch.names)
     said = np.frombuffer(names, np.uint8).reshape(-1, UUID_LENGTH)
     operations = fixed_width(column(table, "falcon_operation_id"), UUID_LENGTH)

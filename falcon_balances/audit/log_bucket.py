@@ -1,4 +1,4 @@
-"""A log in its bucket."""
+"""Reads a log from its bucket."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,9 @@ CONCURRENT_GETS: Final = 32
 
 
 class LogBucket:
-    """The bucket, a page of keys at a time, each page with `CONCURRENT_GETS` requests at once."""
+    """A log in a bucket, read a page of keys at a time, with `CONCURRENT_GETS` concurrent requests
+    per page.
+    """
 
     def __init__(self, objects: ListedObjects) -> None:
         self._objects = objects
@@ -33,14 +35,14 @@ class LogBucket:
                     yield from self._page(listed, selection, pool)
 
     def shares(self, count: int) -> "Sequence[LogBucket]":
-        """One: requests wait for S3, not for a processor."""
+        """One source: requests wait for S3, not for a processor."""
         return [self][:count]
 
     def read(self, key: str) -> bytes:
         return self._objects.read(key)
 
     def keys_of(self, selection: Selection, falcon_operation_id: str) -> Iterator[str]:
-        """A request for every thousand keys that are looked through."""
+        """One request per thousand listed keys."""
         for prefix in selection.prefixes():
             for listed in self._objects.pages(prefix):
                 for key, _ in listed:

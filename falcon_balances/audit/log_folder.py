@@ -1,4 +1,4 @@
-"""A log in a folder that it was synced to."""
+"""Reads a log from a folder."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ from falcon_balances.domain.log_keys import is_object_name
 
 _OBJECTS_PER_BATCH: Final = 4_000
 _BATCH_BYTES: Final = 16 << 20
-# No link is followed, and nothing that never ends is waited for.
+# No link is followed, and no pipe is waited for.
 _PLAIN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _READ_BYTES: Final = 1 << 14  # a buffer so small is given back at once; few objects are larger
 
@@ -33,7 +33,7 @@ class LogFolder:
         self._shares = shares
 
     def shares(self, count: int) -> "Sequence[LogFolder]":
-        """By merchants; what lies above them is the first one's."""
+        """Shares by merchant; foreign files above merchants are in the first share."""
         return [LogFolder(Path(self._root), share, count) for share in range(count)]
 
     def batches(self, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
@@ -63,7 +63,7 @@ class LogFolder:
                     yield key
 
     def _below(self, prefix: str, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
-        # Texts, not paths: a log has a folder for every few objects, and a path costs more than
+        # Strings, not paths: a log has one folder per few objects, and a path costs more than
         # reading them.
         try:
             with os.scandir(f"{self._root}/{prefix}") as found:
@@ -82,7 +82,7 @@ class LogFolder:
                 yield from self._objects(partition, key)
 
     def _own(self, prefix: str, entries: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
-        """Of a stage's merchants some; of what lies beside the stages all or nothing."""
+        """A share of a stage's merchants; files beside the stages are in one share only."""
         if not prefix:
             return [each for each in entries if each[1] or not self._share]
         return entries if "/" in prefix else entries[self._share :: self._shares]
@@ -108,7 +108,7 @@ class LogFolder:
 def _bodies(
     partition: Partition, prefix: str, folder: int, names: Sequence[str]
 ) -> Iterator[ObjectBatch | Foreign]:
-    """By the thousand, and never much more of bytes than a batch may hold."""
+    """Batches by the thousand, with never much more bytes than a batch can hold."""
     some: list[str] = []
     bodies: list[bytes] = []
     size = 0
@@ -129,7 +129,9 @@ def _bodies(
 
 
 def _read(folder: int, name: str) -> bytes:
-    """Three system calls for an object that is smaller than a read: no file object, no path."""
+    """Reads an object with three system calls if it is smaller than one read: no file object, no
+    path.
+    """
     file = os.open(name, _PLAIN_FILE, dir_fd=folder)
     try:
         body = os.read(file, _READ_BYTES)
@@ -141,7 +143,7 @@ def _read(folder: int, name: str) -> bytes:
 
 
 def _rest(file: int) -> bytes:
-    """Raises OSError for what is larger than a log object can be."""
+    """The rest of a large object. Raises OSError if it is larger than a log object can be."""
     with os.fdopen(os.dup(file), "rb") as opened:
         rest = opened.read(OBJECT_BYTES_MAX)
         if opened.read(1):

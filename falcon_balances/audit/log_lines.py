@@ -1,4 +1,4 @@
-"""Lines of the log one by one, each with its place; and those that come more than once."""
+"""Reads lines of the log one by one with their places, and finds repeated ones."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from falcon_balances.domain.instants import rfc3339
 
 
 class Line(NamedTuple):
-    """One that counts, with its place: `key` and `number` in it."""
+    """A line with its place: the `key`, and its `number` in the object."""
 
     key: str
     number: int
@@ -26,7 +26,7 @@ class Line(NamedTuple):
 
 
 def lines_of(key: str, body: bytes, before: str | None) -> Iterator[Line]:
-    """Those dated before. Raises FlawedObjectError before the first of them."""
+    """The lines dated before an instant. Raises FlawedObjectError before the first of them."""
     segment = read_strictly(key, body)
     for number, line in enumerate(segment.lines, start=2):
         if before is None or rfc3339(line.operation_date) < before:
@@ -49,7 +49,7 @@ def lines_of(key: str, body: bytes, before: str | None) -> Iterator[Line]:
 def repeats_in(
     source: LogSource, selection: Selection, before: str | None, repeated: frozenset[int]
 ) -> Iterable[Sequence[Line]]:
-    """Lines with the same uuid. `repeated` are the hashes of uuids that may come more than once."""
+    """Lines with the same uuid. `repeated`: hashes of uuids that may occur more than once."""
     found: dict[str, list[Line]] = {}
     for batch in source.batches(selection):
         if isinstance(batch, Foreign):
@@ -64,7 +64,9 @@ def repeats_in(
 def take_back(
     sums: dict[SumKey, Sum], standings: Standings, found: Iterable[Sequence[Line]]
 ) -> tuple[list[LogFinding], list[Line]]:
-    """Of lines with one uuid the first counts; the others leave the sums, and are named."""
+    """Of lines with the same uuid the first counts; the others are removed from the sums and
+    reported.
+    """
     findings, left_out = [], []
     for lines in found:
         first, *others = sorted(lines)
@@ -95,7 +97,7 @@ def _lines_unless_flawed(key: str, body: bytes, before: str | None) -> list[Line
 
 
 def _uuids(body: bytes) -> list[str]:
-    """What may be a uuid at the beginning of a line; the header is none."""
+    """The texts at the beginning of lines that can be uuids; the header is not one."""
     starts = [row[:UUID_LENGTH] for row in body.split(b"\n")[1:]]
     return [each.decode() for each in starts if len(each) == UUID_LENGTH and each.isascii()]
 

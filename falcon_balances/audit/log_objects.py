@@ -1,4 +1,4 @@
-"""Objects of the log as a source gives them, and which of them are wanted. Bytes only."""
+"""Objects of the log from any source, and the selection of wanted ones. Bytes only."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 from falcon_balances.domain.log_keys import PARTITION, is_object_name, merchant_prefix
 from falcon_balances.domain.operations import Stage
 
-# An event has forty splits at most, so an object a few hundred lines.
+# An event has at most forty splits, so an object has a few hundred lines.
 OBJECT_BYTES_MAX: Final = 4 << 20
 TOO_LARGE: Final = "larger than a log object can be"
 _PARTITION = re.compile(PARTITION)
@@ -16,7 +16,7 @@ _REVISION = re.compile(r"\.r([0-9]+)[.]")
 
 
 class Partition(NamedTuple):
-    """What the keys of one folder of the log have in common (design §6)."""
+    """The shared part of the keys in one folder of the log (design §6)."""
 
     stage: str
     merchant_id: str
@@ -32,7 +32,7 @@ class Partition(NamedTuple):
 
 
 def revision_of(name: str) -> int:
-    """As the name of an object of the log says it."""
+    """The revision in the name of a log object."""
     found = _REVISION.search(name)
     return int(found[1]) if found else 1
 
@@ -46,7 +46,7 @@ class ObjectBatch(NamedTuple):
 
 
 class Foreign(NamedTuple):
-    """Something that lies among the log's objects and is none of them."""
+    """A key among the log's objects that is not one of them."""
 
     key: str
     reason: str = "not a key of the log"
@@ -54,7 +54,7 @@ class Foreign(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which objects: all, unless narrowed. Days are those of the keys; `until` is left out."""
+    """The wanted objects, all by default. Days are those of the keys; `until` is excluded."""
 
     merchant_id: str | None = None
     stage: Stage | None = None
@@ -63,7 +63,9 @@ class Selection:
 
     @property
     def has_whole_events(self) -> bool:
-        """An event's parts share stage and day, but not the merchant."""
+        """Whether all parts of an event are selected: they share stage and day, but not the
+        merchant.
+        """
         return self.merchant_id is None
 
     def has(self, partition: Partition) -> bool:
@@ -75,7 +77,7 @@ class Selection:
         )
 
     def prefixes(self) -> list[str]:
-        """What to look under, as narrow as keys allow."""
+        """The prefixes to list, as narrow as keys allow."""
         if self.stage is None and self.merchant_id is None:
             return [""]
         stages = [each.value for each in Stage if self.stage in (None, each)]
@@ -85,16 +87,16 @@ class Selection:
 
 class LogSource(Protocol):
     def batches(self, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
-        """Partition by partition, each object once."""
+        """Batches partition by partition, each object once."""
 
     def read(self, key: str) -> bytes:
-        """One object again."""
+        """The bytes of one object."""
 
     def shares(self, count: int) -> "Sequence[LogSource]":
-        """That many sources at most, which have each object between them once."""
+        """At most so many sources that together have each object once."""
 
     def keys_of(self, selection: Selection, falcon_operation_id: str) -> Iterator[str]:
-        """The keys of an operation, by names alone: no object is read."""
+        """The keys of an operation, from names alone: no object is read."""
 
 
 def is_selected(key: str, selection: Selection) -> bool:

@@ -1,4 +1,4 @@
-"""What a merchant's balances consist of: the operations that made them, the largest first."""
+"""Finds what a merchant's balances consist of: their operations, the largest first."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,16 +18,16 @@ from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import PSP_STAGES, BalanceOperation, OperationType, Stage
 
-# What is taken apart: what can be spent, and what only one side has said.
+# The explained figures: what can be spent, and what only one side has reported.
 FIGURES: Final = ("available", "pending", "unapplied", "debits_unconfirmed", "debits_untraced")
 
 
 @dataclass(slots=True)
 class BalanceMovement:
-    """What one operation, all its stages together, adds to one figure of one balance.
+    """The contribution of one operation, with all its stages, to one figure of one balance.
 
-    Amounts in minor units, signed. `confirmed` and `reconciled` are what its stages say, zero where
-    it has none. What is told of its objects comes from those of this merchant; `date` is the first.
+    Amounts are in minor units, signed. `confirmed` and `reconciled` are the nets of its stages,
+    zero for a missing stage. Its objects are those of this merchant; `date` is the first.
     """
 
     falcon_operation_id: str
@@ -43,7 +43,7 @@ class BalanceMovement:
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """The largest movements of a figure, and how many others there are; `minor` is all together."""
+    """The largest movements of a figure, and the number of others; `minor` is the sum of all."""
 
     minor: int
     largest: Sequence[BalanceMovement]
@@ -51,13 +51,13 @@ class Composition:
 
     @property
     def remainder(self) -> int:
-        """What the others add up to."""
+        """The sum of the other movements."""
         return self.minor - sum(each.minor for each in self.largest)
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainedBalance:
-    """`balance` is made of the log, so nothing of it is blocked. `figures` by names in FIGURES."""
+    """A balance, from the log and therefore before blocks; `figures` by the names in FIGURES."""
 
     balance: Balance
     figures: Mapping[str, Composition]
@@ -65,7 +65,9 @@ class ExplainedBalance:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """`objects` and `lines` tell what was read; empty `balances` where no line is dated before."""
+    """The explanation of a merchant. `objects` and `lines` were read; `balances` is empty if no
+    line is dated before.
+    """
 
     balances: Sequence[ExplainedBalance]
     objects: int
@@ -80,10 +82,10 @@ def explain(
     largest: int,
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> Explained:
-    """Each balance of the merchant, and its `largest` movements by what is dated `before`.
+    """Each balance of the merchant with its `largest` movements, from lines dated `before`.
 
-    The log is read twice: to join the stages, and for what is to be told of the largest. Memory is
-    that of a replay, and what these take.
+    The log is read twice: to join the stages, and for details of the largest movements. Memory is
+    that of a replay, plus these movements.
     """
     selection = Selection(merchant_id=merchant_id)
     found: dict[tuple[BalanceId, str], _Largest] = {}
@@ -122,7 +124,7 @@ def _movements(standing: OperationNets) -> Iterator[tuple[str, BalanceMovement]]
 
 
 class _Largest:
-    """Of one figure. What is smaller than those held is only counted."""
+    """The largest movements of one figure; smaller ones are only counted."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -136,7 +138,7 @@ class _Largest:
             self._held = self.held()
 
     def held(self) -> list[BalanceMovement]:
-        """The largest first; of equals by their ids, so that the order is the same every time."""
+        """The largest first; equal ones by id, so the order is the same every time."""
         return nsmallest(self._most, self._held, key=_by_size)
 
 
@@ -158,7 +160,7 @@ def _compositions(
 
 
 class _Telling:
-    """What the log says of the movements that were found, and those that have one stage only."""
+    """The log's details of the found movements, and of operations with one stage only."""
 
     def __init__(
         self,
@@ -183,7 +185,7 @@ class _Telling:
                 self._tell(key, body)
 
     def direct(self) -> Iterable[tuple[tuple[BalanceId, str], BalanceMovement]]:
-        """What payouts and adjustments did to `available`."""
+        """The changes of `available` by payouts and adjustments."""
         return self._direct
 
     def _tell(self, key: str, body: bytes) -> None:

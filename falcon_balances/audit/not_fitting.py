@@ -1,7 +1,7 @@
-"""What does not fit (design §7), from the log alone: findings, by the rules that the reducer uses.
+"""Finds operations that do not fit together (design §7) from the log alone, by the reducer's rules.
 
-The log does not say whom an event names, only whose balances it moves: a sale is known here by its
-PSP and reference, and so are the refunds, chargebacks and reversals that name it.
+The log records whose balances an event changes, not which merchant it names. So a sale is known
+here by its PSP and reference, and so are the refunds, chargebacks and reversals that name it.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ _TAKING: Final = pa.array(sorted(map(str, OF_A_SALE)))
 
 
 class Noted(NamedTuple):
-    """A finding, the operation's or its sale's names, and whose balances it touches."""
+    """A finding, with the names of its operation or sale and the balances that it touches."""
 
     finding: Finding
     psp_id: str
@@ -62,7 +62,7 @@ class Asked(NamedTuple):
 
 
 class Facts:
-    """What every operation comes to, of all or of those `asked` for; memory grows with these."""
+    """The nets of all operations, or of those `asked` for; memory grows with them."""
 
     def __init__(self, asked: Asked | None = None) -> None:
         self._asked = asked
@@ -154,9 +154,9 @@ class Facts:
                 yield Noted(finding, *names, (merchant_id,))
 
     def of_sales(self) -> Iterator[Noted]:
-        """As `findings_of_sale` says, of every sale that something was taken of."""
+        """The findings of every sale from which something was taken, by `findings_of_sale`."""
         rows = self._rows()
-        # A refund that names no sale belongs to none, also where its own reference is a sale's.
+        # A refund that names no sale belongs to none, even if its own reference is a sale's.
         names_it = pc.not_equal(rows.column("original_reference"), "")
         of_itself = pc.is_in(rows.column("type"), _OF_THEMSELVES)
         of_a_sale = pc.and_(pc.is_in(rows.column("type"), _TAKING), names_it)
@@ -167,7 +167,7 @@ class Facts:
         for name, group in groupby(row_by_row(rows), lambda row: row["sale"]):
             some = list(group)
             merchants = tuple(sorted({row["merchant_id"] for row in some}))
-            # Whose it is does not matter here: the log does not say whom its event named.
+            # The merchant does not matter here: the log does not record which one an event named.
             key = SaleKey.parse_name(name, merchants[0])
             sale = sale_of(key, some)
             for finding in findings_of_sale(sale):
@@ -208,7 +208,7 @@ def facts_of(
     asked: Asked | None = None,
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> Facts:
-    """One reading of what is selected; what is flawed is left out."""
+    """Reads the selection once; flawed objects are left out."""
     facts = Facts(asked)
     flaws: list[LogFinding] = []
     for table in tables_of(source, selection, flaws, advance):
@@ -234,7 +234,7 @@ def _nets_of(lines: pa.Table) -> pa.Table:
 
 
 def _summed(table: pa.Table, keys: list[str]) -> pa.Table:
-    """Sums of decimals grow in digits: they are brought back to what holds them."""
+    """Casts sums of decimals back, because their digits grow."""
     names = [*NETS, *_LINES]
     summed = table.group_by(keys, use_threads=False).aggregate([(name, "sum") for name in names])
     renamed = summed.rename_columns({f"{name}_sum": name for name in names})

@@ -1,4 +1,4 @@
-"""Standings and sales as the table would keep them, from rows of lines that were added up."""
+"""Makes standings and sales, as the table would have them, from rows of summed lines."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby

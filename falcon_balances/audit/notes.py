@@ -1,4 +1,4 @@
-"""Which findings (design §7) concern a merchant or an operation, and how many there are of each."""
+"""Selects the findings (design §7) of a merchant or an operation, and counts them by kind."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from falcon_balances.domain.sale_keys import SaleKey
 
 
 def notes_of_merchant(source: LogSource, merchant_id: str) -> list[Noted]:
-    """What concerns a merchant: its own part of the log is read, and then the whole of it for what
-    others have of its operations and their sales. Memory grows with these.
+    """The findings of a merchant: reads its own part of the log, then the whole log for what others
+    have of its operations and their sales. Memory grows with these.
     """
     own = facts_of(source, Selection(merchant_id=merchant_id))
     found = list(own.of_standings())
@@ -27,8 +27,8 @@ def notes_of_merchant(source: LogSource, merchant_id: str) -> list[Noted]:
 def notes_of_operation(
     source: LogSource, falcon_operation_id: str, sale: SaleKey | None
 ) -> list[Noted]:
-    """What concerns an operation and its sale, whoever's it is: the whole log is read, and nothing
-    else of it held.
+    """The findings of an operation and its sale at any merchant: reads the whole log, and keeps
+    nothing else of it.
     """
     sales = [] if sale is None else [sale.name]
     asked = Asked(pa.array([falcon_operation_id]), pa.array(sales, pa.string()))

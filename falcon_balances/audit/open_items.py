@@ -1,4 +1,4 @@
-"""What only one side has said, operation by operation, and since when."""
+"""Finds amounts that only one side has reported, by operation, and since when."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
@@ -16,17 +16,17 @@ from falcon_balances.audit.sums import WIDE
 from falcon_balances.domain.available import agreement
 from falcon_balances.domain.operations import PSP_STAGES, Stage
 
-# What an operation leaves open, in the order of the documents.
+# The open figures, in the order of the documents.
 OPEN_FIGURES: Final = ("pending", "unapplied", "debits_unconfirmed", "debits_untraced")
 _KEYS: Final = ["falcon_operation_id", "merchant_id", "balance_shop_id", "currency"]
 _NETS: Final = [("confirmed", "sum"), ("reconciled", "sum"), ("since", "min")]
 
 
 class OpenFigure(NamedTuple):
-    """What one operation adds to one open figure of one balance; `minor` is above zero."""
+    """One operation's part of one open figure of one balance; `minor` is above zero."""
 
     since: date
-    """The first day that either stage bears."""
+    """The earliest day of either stage."""
     falcon_operation_id: str
     merchant_id: str
     balance_shop_id: str
@@ -41,10 +41,10 @@ def open_items(
     advance: Callable[[int], None] = lambda _objects: None,
     also: Callable[[pa.Table], object] = lambda _lines: None,
 ) -> list[OpenFigure]:
-    """What the open figures of all balances consist of; the oldest first.
+    """The open items of all balances, the oldest first.
 
     What is left out goes to `findings`. Memory grows with the operations in the log. `also` gets
-    every line, by the schema of an extract, so that the log is read once for both.
+    every line, by the schema of an extract, so that one reading of the log serves both.
     """
     parts = []
     for table in tables_of(source, Selection(), findings, advance):

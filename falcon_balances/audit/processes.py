@@ -1,4 +1,4 @@
-"""Work that is shared between processes, each of which yields what it has done bit by bit."""
+"""Shares work between processes, each of which yields results one by one."""
 
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -12,20 +12,21 @@ from falcon_balances.domain.errors import TransientError
 
 T = TypeVar("T")
 
-# Forked, so that nothing is imported again; elsewhere one process does all.
+# Forked, so that nothing is imported again; without fork, one process does everything.
 CAN_FORK: Final = sys.platform == "linux"
 
 
 class _Ended(NamedTuple):
-    """The last that comes from a share, with what ended it early."""
+    """The last item of a share, with the error that ended it early."""
 
     error: Exception | None
 
 
 def from_all(shares: Sequence[Callable[[], Iterator[T]]]) -> Generator[T, None, None]:
-    """Whatever the shares yield, in any order: the first one here, each other in a process.
+    """The results of all shares, in any order: the first share runs here, each other in a process.
 
-    What a share raises is raised here. TransientError where a process dies before its share ends.
+    Errors of a share are raised here. Raises TransientError if a process dies before its share
+    ends.
     """
     here, *elsewhere = shares
     # All are forked before the first thread runs.

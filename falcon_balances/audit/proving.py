@@ -1,4 +1,6 @@
-"""Proofs for one merchant: its leaves of every manifest, each with the path to a signed root."""
+"""Makes the proof of one merchant: its leaves of every manifest, each with the path to a signed
+root.
+"""
 
 import json
 from collections.abc import Sequence
@@ -12,13 +14,13 @@ from falcon_balances.domain.merkle import leaf_hash, levels_of, path_of
 
 
 def prove(merchant_id: str, manifests: Sequence[Path]) -> dict[str, Any]:
-    """The document that `check-proof` takes. `manifests` from the first on; the last says what
-    there is.
+    """The document for `check-proof`. `manifests` are given from the first on; the last one has the
+    totals.
 
-    It holds nothing of other merchants but hashes that nobody can guess the contents of, and the
-    heads of all manifests, which bind each part to the last one.
-    Raises IntegrityError where the merchant was never sealed, or a manifest is none or missing,
-    OSError where one cannot be read.
+    The document has nothing of other merchants except hashes whose contents nobody can guess, and
+    the heads of all manifests, which bind each part to the last one. Raises IntegrityError if the
+    merchant was never sealed, or a manifest cannot be read or is missing; OSError if a file cannot
+    be read.
     """
     heads: list[str] = []
     parts: list[dict[str, Any]] = []
@@ -38,7 +40,9 @@ def prove(merchant_id: str, manifests: Sequence[Path]) -> dict[str, Any]:
 
 
 def _part(merchant_id: str, path: Path, *, is_last: bool) -> dict[str, Any]:
-    """Every manifest repeats what all of them add up to for a merchant: the last one's counts."""
+    """The proof's part of one manifest. Every manifest repeats a merchant's totals so far, so those
+    of the last one count.
+    """
     text = read_plain(path, MANIFEST_MAX_BYTES)
     try:
         head, signature, *leaves = text.decode("ascii").removesuffix("\n").split("\n")

@@ -1,4 +1,4 @@
-"""Which lines come more than once, found in little memory: by hashes of their ids."""
+"""Finds repeated lines in little memory, by hashes of their ids."""
 
 from struct import unpack
 from typing import Final
@@ -14,7 +14,7 @@ _MASK: Final = (1 << 64) - 1
 
 
 def hash_of(uuid: str) -> int:
-    """As `lines.hashes_of` makes it of a column of ids."""
+    """The hash of one id, like `lines.hashes_of` for a column."""
     words: tuple[int, ...] = unpack(f"={ID_WORDS}I", uuid.encode())
     total = 0
     for word, weight in zip(words, _WEIGHTS, strict=True):
@@ -23,7 +23,7 @@ def hash_of(uuid: str) -> int:
 
 
 class SeenHashes(Spill):
-    """Every hash so far. Beyond `held_max` they go to files by their first byte."""
+    """All hashes so far; beyond `held_max` they are in files by their first byte."""
 
     def __init__(self, held_max: int = _HELD_MAX) -> None:
         super().__init__(np.dtype(np.uint64), lambda hashes: hashes, held_max)

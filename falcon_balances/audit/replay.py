@@ -1,9 +1,9 @@
-"""Replay: every balance again, from the log alone; and what about the log is not as it should be.
+"""Replay: calculates every balance from the log alone, and reports faults of the log.
 
-Each line counts once per uuid, whatever order, number or place it comes in. An object that is not
-as the log writes it counts not at all, and is named. Memory stays bounded: a chunk of objects, a
-sum per merchant, balance, currency, stage and type, eight bytes per line, and 28 per operation,
-stage and balance; most of the last two lie in temporary folders where they are many millions.
+Each line counts once per uuid, in any order, number and place. A flawed object does not count, and
+is reported. Memory is bounded: a chunk of objects, a sum per merchant, balance, currency, stage and
+type, eight bytes per line, and 28 per operation, stage and balance; most of the last two are in
+temporary folders if there are many millions.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -47,10 +47,10 @@ _CHUNK_OBJECTS: Final = 8_000
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """`objects`, `lines` and `bytes_read` tell what was read; `sums` only what counts.
+    """The result. `objects`, `lines` and `bytes_read` were read; `sums` has only what counts.
 
-    `agreements`: of operations whose stages differ, as `Standings.agreements` says. `left_out` are
-    the lines that repeat others, by key and number.
+    `agreements` are those of operations whose stages differ, as in `Standings.agreements`.
+    `left_out`: the repeated lines, by key and number.
     """
 
     sums: Mapping[SumKey, Sum]
@@ -69,7 +69,7 @@ def replay(
     advance: Callable[[int], None] = lambda _objects: None,
     processes: int = 1,
 ) -> Replayed:
-    """Fold what is selected, and dated `before` that instant (`YYYY-MM-DDTHH:MM:SSZ`)."""
+    """Replays the selection, with lines dated `before` that instant (`YYYY-MM-DDTHH:MM:SSZ`)."""
     with Standings() as standings:
         return replay_into(standings, source, selection, before, advance, processes)
 
@@ -82,13 +82,13 @@ def replay_into(
     advance: Callable[[int], None] = lambda _objects: None,
     processes: int = 1,
 ) -> Replayed:
-    """As `replay`; every operation's standing is left in `standings`."""
+    """Like `replay`; leaves every operation's standing in `standings`."""
     with SeenHashes() as seen:
         return _Replay(source, selection, before, seen, standings).run(advance, processes)
 
 
 class Folded(NamedTuple):
-    """What some objects add. `parts`: the keys of those that are one of several."""
+    """The additions of some objects. `parts`: the keys of objects that are one of several."""
 
     sums: Mapping[SumKey, Sum]
     standings: StandingRows
@@ -154,7 +154,7 @@ class _Replay:
         self._lines += len(folded.hashes)
 
     def _folded(self, source: LogSource) -> Iterator[Folded]:
-        """A chunk is parsed and added up while the next one is read."""
+        """Parses and sums a chunk while the next one is read."""
         foreign: list[LogFinding] = []
         with ThreadPoolExecutor(1) as pool:
             folding: Future[Folded] | None = None
@@ -171,7 +171,7 @@ class _Replay:
 def known_batches(
     source: LogSource, selection: Selection, findings: list[LogFinding]
 ) -> Iterator[ObjectBatch]:
-    """Without what is foreign, which goes to `findings`."""
+    """The objects; foreign keys go to `findings`."""
     for found in source.batches(selection):
         if isinstance(found, Foreign):
             findings.append(LogFinding(found.key, FOREIGN, found.reason))
@@ -180,7 +180,7 @@ def known_batches(
 
 
 def fold(chunk: Sequence[ObjectBatch], before: str | None) -> Folded:
-    """What these objects add; an object that is flawed adds nothing, and is named."""
+    """The additions of these objects; a flawed object adds nothing and is reported."""
     sums = SumTable()
     findings: list[LogFinding] = []
     owners = [sums.owner(each.partition.merchant_id, each.partition.stage) for each in chunk]
@@ -219,9 +219,7 @@ def _fold_one_by_one(
 
 
 def repeated_lines(source: LogSource, selection: Selection) -> Iterable[Sequence[Line]]:
-    """Lines with the same uuid, of all that is selected: it is read once, and where some are
-    repeated once more.
-    """
+    """Removes repeated lines of the selection; if there are any, the log is read once more."""
     with SeenHashes() as seen:
         for chunk, _, _ in chunks_of(known_batches(source, selection, [])):
             seen.add(fold(chunk, None).hashes)
@@ -230,7 +228,7 @@ def repeated_lines(source: LogSource, selection: Selection) -> Iterable[Sequence
 
 
 def chunks_of(batches: Iterable[ObjectBatch]) -> Iterator[tuple[list[ObjectBatch], int, int]]:
-    """With the number of objects and of bytes."""
+    """A batch with its numbers of objects and bytes."""
     chunk: list[ObjectBatch] = []
     size = objects = 0
     for batch in batches:

@@ -26,7 +26,7 @@ def operations_in(
     findings: list[LogFinding],
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> list[LoggedOperation]:
-    """As `logged_operations` of the same objects. What is left out goes to `findings`."""
+    """Like `logged_operations` for the same objects. What is left out goes to `findings`."""
     parts = [
         _summed(_settled(table))
         for stage in stages
@@ -81,6 +81,6 @@ def _summed(lines: pa.Table) -> pa.Table:
 
 
 def _merchants(lines: pa.Table) -> pa.Array:
-    """Of payouts; an operation of a PSP is one, whoever its merchants are."""
+    """The merchant, for payouts only: an operation of a PSP is one, whoever its merchants are."""
     is_payout = pc.equal(lines.column("stage"), str(Stage.PAYOUT))
     return pc.if_else(is_payout, lines.column("merchant_id"), "")

@@ -1,4 +1,4 @@
-"""Rows that may be too many for memory: beyond a limit they lie in files, by their keys."""
+"""Keeps rows that can be too many for memory: beyond a limit they are in files, by key."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +16,8 @@ Rows = np.ndarray[Any, Any]
 
 
 class Spill:
-    """Rows in any order. Beyond `held_max` they go to a temporary folder, a file for each first
-    byte of their keys, so that rows with equal keys can be brought together file by file.
+    """Rows in any order. Beyond `held_max` they go to a temporary folder, one file per first byte
+    of their keys, so rows with equal keys can be brought together file by file.
     """
 
     def __init__(

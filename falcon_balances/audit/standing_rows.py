@@ -1,7 +1,7 @@
-"""What lines add to their operations' standings, as rows of 28 bytes each.
+"""Rows of 28 bytes: what lines add to their operations' standings.
 
-A row is what some lines add to one stage of one operation at one balance, with the operation's
-whole id and the balance by its number, so that no two standings are ever taken for one.
+A row is the sum of some lines in one stage of one operation at one balance. It has the operation's
+whole id and the number of the balance, so two standings are never mixed up.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,9 +16,9 @@ from falcon_balances.domain.operations import PSP_STAGES, Stage
 ROW: Final = np.dtype(
     [("high", np.uint64), ("low", np.uint64), ("minor", np.int64), ("place", np.uint32)]
 )
-# A row's place: twice the number of its balance, and one more if it is of the reconciled stage.
+# A row's place: twice the number of its balance, plus one for the reconciled stage.
 _SIDES: Final = {str(Stage.CONFIRMED): 0, str(Stage.RECONCILED): 1}
-_ROW_MAX: Final = 1 << 60  # what a larger amount is cut into
+_ROW_MAX: Final = 1 << 60  # larger amounts are divided into parts of this size
 
 
 class BalanceId(NamedTuple):
@@ -28,7 +28,7 @@ class BalanceId(NamedTuple):
 
 
 class StandingRows(NamedTuple):
-    """The numbers in `rows` are places in `balances`."""
+    """Rows; their numbers are places in `balances`."""
 
     rows: Rows
     balances: Sequence[BalanceId]
@@ -38,9 +38,9 @@ NO_ROWS: Final = StandingRows(np.empty(0, dtype=ROW), ())
 
 
 def rows_of(columns: LineColumns, owners: Sequence[tuple[str, str]]) -> StandingRows:
-    """What the lines of PSPs' operations add; `owners`, merchants with stages, by their numbers.
+    """The rows of lines of PSPs' operations; `owners` are merchants with stages, by number.
 
-    The amounts must add up in 64 bits. Lines that follow each other in a standing make one row.
+    The amounts must add up in 64 bits. Neighbouring lines of one standing make one row.
     """
     sides = np.array([_SIDES.get(stage, -1) for _, stage in owners], dtype=np.int64)
     shops, currencies = columns.balance_shop_id.dictionary, columns.currency.dictionary
@@ -75,7 +75,7 @@ def rows_of(columns: LineColumns, owners: Sequence[tuple[str, str]]) -> Standing
 
 
 class Moved(NamedTuple):
-    """What one line adds; `minor` in minor units, of any size."""
+    """One line's addition; `minor` is in minor units, of any size."""
 
     falcon_operation_id: str
     balance: BalanceId
@@ -84,7 +84,7 @@ class Moved(NamedTuple):
 
 
 def rows_of_lines(lines: Iterable[Moved]) -> StandingRows:
-    """As `rows_of`, one by one."""
+    """Like `rows_of`, line by line."""
     numbers: dict[BalanceId, int] = {}
     made: list[tuple[int, int, int, int]] = []
     for line in lines:
@@ -102,7 +102,7 @@ def _bytes_of(operation_id: str) -> bytes:
 
 
 def _cut(minor: int) -> Iterator[int]:
-    """Into parts that 64 bits hold."""
+    """Divides an amount into parts of 64 bits."""
     while abs(minor) > _ROW_MAX:
         part = _ROW_MAX if minor > 0 else -_ROW_MAX
         yield part

@@ -1,8 +1,8 @@
-"""Both stages of every operation, joined: what of a balance both say, and what only one.
+"""Joins both stages of every operation: the parts of a balance that both report, or only one.
 
 An operation's standing at a balance is the net of its confirmed lines and that of its reconciled
-ones. Rows beyond half a million lie in a temporary folder, by their keys' first byte, and are
-joined there part by part.
+lines. Rows beyond half a million are in a temporary folder, by the first byte of their keys, and
+are joined there part by part.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ NOTHING: Final = agreement(0, 0)
 
 
 class OperationNets(NamedTuple):
-    """One operation at one balance: the nets of its stages, in minor units."""
+    """One operation at one balance, with the nets of its stages in minor units."""
 
     falcon_operation_id: str
     balance: BalanceId
@@ -33,12 +33,12 @@ class OperationNets(NamedTuple):
 
 
 def plus(one: Agreement, other: Agreement) -> Agreement:
-    """Figures of several operations are added one by one."""
+    """Adds figures of several operations one by one."""
     return Agreement(*(mine + theirs for mine, theirs in zip(one, other, strict=True)))
 
 
 class Standings:
-    """Every row so far, in any order. Beyond `held_max` they go to files."""
+    """All rows so far, in any order; beyond `held_max` they are in files."""
 
     def __init__(self, held_max: int = _HELD_MAX) -> None:
         self._rows = Spill(ROW, _keys, held_max)
@@ -65,10 +65,10 @@ class Standings:
         self._rows.add(rows)
 
     def agreements(self) -> dict[BalanceId, Agreement]:
-        """Each balance's figures: those of its operations whose stages differ, added up.
+        """Each balance's figures: the sums over operations whose stages differ.
 
-        Where they are the same the rest is nothing, and `counted` what either stage's lines say:
-        it is left out here, as is a balance whose operations all agree.
+        If the stages agree, the open figures are zero and `counted` is the net of either stage;
+        such operations are left out, and so are balances without others.
         """
         balances = list(self._numbers)
         found: dict[BalanceId, Agreement] = {}
@@ -79,7 +79,7 @@ class Standings:
         return found
 
     def standings(self) -> Iterator[OperationNets]:
-        """Each of them, those that agree too, in no order."""
+        """All standings, also those that agree, in no order."""
         balances = list(self._numbers)
         for joined in self._joined():
             for operation_id, number, confirmed, reconciled in joined.standings():
@@ -92,13 +92,13 @@ class Standings:
 
 
 def _keys(rows: Rows) -> Words:
-    """Equal for rows of one standing, and nearly never otherwise."""
+    """A key that is equal for rows of one standing, and rarely otherwise."""
     keys: Words = (rows["high"] ^ (rows["low"] * _SPREAD)) + (rows["place"] >> 1) * _SPREAD
     return keys
 
 
 class _Joined:
-    """Rows, brought together by standing: `starts` says where each begins."""
+    """Rows grouped by standing: `starts` has the beginning of each group."""
 
     def __init__(self, rows: Rows) -> None:
         keys = _keys(rows)
@@ -107,7 +107,8 @@ class _Joined:
         is_new = _changes(rows)
         same_key = keys[1:] == keys[:-1]
         if (is_new[1:] & same_key).any():
-            # Two standings with one key: their rows may lie mixed. Then by all that they are.
+            # Two standings with one key can have mixed rows: then they are sorted by everything
+            # that they are.
             rows = rows[np.lexsort((rows["place"] >> 1, rows["low"], rows["high"]))]
             is_new = _changes(rows)
         self._rows = rows
@@ -115,7 +116,7 @@ class _Joined:
 
     def agreements(self) -> Iterator[tuple[int, Agreement]]:
         """Within a kind, of given signs and with a given stage below the other, the rule is linear:
-        what it makes of the sums of a kind is the sum of what it makes of each.
+        applied to the sums of a kind it gives the sum of the results.
         """
         confirmed, reconciled, large = self._nets()
         differ = np.flatnonzero((confirmed != reconciled) & ~large)
@@ -185,7 +186,7 @@ def _operation_ids(rows: Rows) -> Iterator[str]:
 def _exact_sums(
     groups: Numbers, columns: Sequence[Numbers]
 ) -> tuple[list[int], list[tuple[int, ...]]]:
-    """Of each group, exact: 64 bits are added up in two halves."""
+    """Exact sums of each group: 64-bit numbers are summed in two halves."""
     if not len(groups):
         return [], []
     order = np.argsort(groups, kind="stable")

@@ -1,4 +1,4 @@
-"""Sums of lines by merchant, balance, currency, stage and type."""
+"""Sums lines by merchant, balance, currency, stage and type."""
 
 from typing import Final, NamedTuple
 
@@ -28,7 +28,7 @@ class SumKey(NamedTuple):
 
 
 class Sum(NamedTuple):
-    """`minor`: the lines' amounts added up, in minor units, signed."""
+    """A sum; `minor` is the total of the lines' amounts in minor units, signed."""
 
     minor: int
     lines: int

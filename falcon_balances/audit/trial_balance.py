@@ -1,4 +1,4 @@
-"""The trial balance: what every account of the company holds, currency by currency."""
+"""The trial balance: debit and credit of every account, by currency."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from falcon_balances.domain.money import at_full_scale
 
 
 class AccountRow(NamedTuple):
-    """Amounts at full scale; `balance` is debit less credit."""
+    """A row; amounts are at full scale, `balance` is debit less credit."""
 
     currency: str
     account: Account
@@ -26,10 +26,10 @@ class AccountRow(NamedTuple):
 def trial_balance(
     sums: Mapping[SumKey, Sum], agreements: Mapping[BalanceId, Agreement]
 ) -> list[AccountRow]:
-    """Every account of every currency, in the chart's order; each currency adds up to zero.
+    """Every account of every currency in the chart's order; each currency sums to zero.
 
-    Debits and credits are those of each balance's lines of one stage and type together, and of what
-    each balance holds. `agreements` as `balances_of` takes them, which also says what it raises.
+    Debits and credits are those of each balance's lines of one stage and type together, and of each
+    balance's figures. `agreements` are as in `balances_of`, which also names the errors.
     """
     debited: dict[tuple[str, Account], int] = {}
     credited: dict[tuple[str, Account], int] = {}
@@ -58,7 +58,7 @@ def _postings(
     for key, total in sums.items():
         booked.setdefault(key.balance, []).append(Booked(key.stage, key.type, total.minor))
     for each, balance in balances_of(sums, agreements).items():
-        # Of all operations: those that agree add to what is counted, and to nothing else.
+        # Agreeing operations contribute to `counted` only.
         counted = balance.available_before_blocks + balance.withdrawn - balance.adjusted
         agreed = agreements.get(each, NOTHING)._replace(counted=counted)
         for account, minor in postings(booked[each], agreed):

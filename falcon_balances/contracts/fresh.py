@@ -16,7 +16,7 @@ class Fresh(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     merchant_id: str
-    as_of: Annotated[str | None, Field(description="RFC 3339, UTC. Never goes back.")]
+    as_of: Annotated[str | None, Field(description="RFC 3339 in UTC. It never goes back.")]
     lag_seconds: Annotated[int | None, Field(ge=0, description="From `as_of` to this answer.")]
 
 

@@ -51,17 +51,17 @@ BOOKED: Final[Mapping[tuple[Stage, OperationType], Account]] = {
 }
 
 TENDS_TO: Final[Mapping[Account, str]] = {
-    Account.BANK: "what the PSPs' settlements brought; grows",
-    Account.PSP_CLEARING: "zero, as PSPs and the bank come to say the same",
+    Account.BANK: "money from the PSPs' settlements; grows",
+    Account.PSP_CLEARING: "zero, as PSPs and the bank agree",
     Account.MERCHANT_PENDING: "zero, as money is traced",
     Account.MERCHANT_UNAPPLIED: "zero, as PSPs confirm what was traced",
     Account.DEBITS_UNCONFIRMED: "zero, as PSPs confirm what the bank took",
-    Account.DEBITS_UNTRACED: "zero, as the bank takes what PSPs said it would",
-    Account.MERCHANT_AVAILABLE: "what merchants can be paid, with what is blocked; a credit",
-    Account.PAYOUTS_IN_TRANSIT: "what the bank was told to pay; meets the bank's own debits",
-    Account.MARKETPLACE_FEES: "zero at all times: what a seller gives its marketplace gets",
-    Account.FEE_INCOME: "what was earned; a credit that grows",
-    Account.ADJUSTMENTS: "what corrections cost or brought",
+    Account.DEBITS_UNTRACED: "zero, as the bank pays what PSPs confirmed",
+    Account.MERCHANT_AVAILABLE: "available and blocked money of merchants; a credit",
+    Account.PAYOUTS_IN_TRANSIT: "payouts ordered; equals the bank's own debits",
+    Account.MARKETPLACE_FEES: "zero: what sellers pay, marketplaces get",
+    Account.FEE_INCOME: "fees earned; a growing credit",
+    Account.ADJUSTMENTS: "the cost or gain of corrections",
 }
 
 

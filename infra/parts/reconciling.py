@@ -55,8 +55,8 @@ class Reconciling(Construct):
             self,
             "NotReconciled",
             alarm_name=f"{settings.prefix}-not-reconciled",
-            alarm_description="A statement differs from the log, cannot be read, or was not looked "
-            "at: see reports/ in the bucket of statements, and docs/audit.md.",
+            alarm_description="A bank statement differs from the log, cannot be read, or was not "
+            "compared: see reports/ in the bucket of statements, and docs/audit.md.",
             metric=cloudwatch.Metric(
                 namespace=METRICS,
                 metric_name="NotReconciled",

@@ -60,7 +60,9 @@ class BalanceRoutes:
         sources = self._context.sources_of(merchant_id)
         if query.at is not None:
             return self._balances_at(sources, balance_shop_id, query, query.at)
-        as_of = sources.reads.as_of()  # first, so that all that reached the stream by then is in
+        as_of = (
+            sources.reads.as_of()
+        )  # read first, so that everything that reached the stream by then is in the answer
         found = sources.reads.balances()
         objects_read = None
         if query.source == "log":
@@ -75,7 +77,9 @@ class BalanceRoutes:
         return self._unless_known(document)
 
     def _unless_known(self, document: BalanceDocumentV1) -> Response[str]:
-        """304 for who has the same already: `as_of` is part of it, the lag behind it is not."""
+        """The answer, or 304 if the client has the same already: the ETag covers `as_of`, but not
+        the lag.
+        """
         api = self._context.api
         text = document.model_dump_json(exclude={"lag_seconds"})
         tag = f'W/"{sha256(text.encode()).hexdigest()[:32]}"'
@@ -93,7 +97,8 @@ class BalanceRoutes:
         past = (
             _from_log(sources, text) if query.source == "log" else _from_table(sources, text, now)
         )
-        # A balance that began later was not there: else a closed quarter's answer would grow.
+        # A balance that began later is left out: otherwise the answer for a closed quarter would
+        # change.
         figures = {
             key: value
             for key, value in past.figures.items()

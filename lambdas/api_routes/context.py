@@ -1,4 +1,4 @@
-"""What every read of a merchant needs: who asks, what time it is, how its route is registered."""
+"""The context of a merchant's reads: the caller, the time, and the registration of routes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ BalanceShopId = Annotated[str, Path(description="A balance of the merchant.")]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What one caller may read: one merchant's items, and its log."""
+    """What one caller can read: one merchant's items, and its log."""
 
     reads: MerchantReads
     log: TransactionLog
@@ -27,8 +27,8 @@ class Sources:
 
 
 class RouteContext:
-    """`sources_of` says who asks: it raises NotFoundError for a merchant that is not the caller's,
-    before anything is read of it. `tag` is `merchants` or `systems`.
+    """`sources_of` identifies the caller: it raises NotFoundError for another merchant, before
+    anything is read. `tag` is `merchants` or `systems`.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class RouteContext:
     def get(
         self, path: str, handler: Handler, query: type[BaseModel] | None, docs: Mapping[str, Any]
     ) -> None:
-        """Register a read, whose path and query Powertools validates."""
+        """Registers a read; Powertools validates its path and query."""
         self.add("GET", path, handler, query=query, enable_validation=True, **docs)
 
     def add(
@@ -59,18 +59,18 @@ class RouteContext:
         handler: Handler,
         **docs: Any,  # noqa: ANN401 - handed on to the API
     ) -> None:
-        """The name of `handler` becomes the operation's in OpenAPI."""
+        """Registers a route; the handler's name becomes the operation's in OpenAPI."""
         name = f"{self._tag}_{handler.__name__}"
         docs |= {"tags": [self._tag], "operation_id": name}
         self.api.add(method, f"{self._root}{path}", handler, **docs)
 
     def check_known(self, sources: Sources) -> None:
-        """Raises NotFoundError: an empty list of an unknown merchant is 404, not empty."""
+        """Raises NotFoundError for an unknown merchant, whose list is 404, not empty."""
         if not sources.reads.balances():
             raise NotFoundError
 
     def link(self, query: BaseModel, cursor: str | None) -> dict[str, str]:
-        """RFC 8288; relative to the address that was asked."""
+        """The Link header (RFC 8288) to the next page, relative to the request's address."""
         if cursor is None:
             return {}
         asked = query.model_dump(mode="json", by_alias=True, exclude_unset=True)

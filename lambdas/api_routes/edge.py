@@ -42,7 +42,9 @@ class InvalidParameterError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`query` and `body` are the models of what it takes, and `operation_id` its OpenAPI name."""
+    """A route. `query` and `body` are the models of its parameters and body, `operation_id` its
+    name in OpenAPI.
+    """
 
     method: str
     rule: str
@@ -53,14 +55,14 @@ class Route:
 
     @property
     def parameters(self) -> frozenset[str]:
-        """The names that may stand in its query."""
+        """The names of its query parameters."""
         fields = {} if self.query is None else self.query.model_fields
         return frozenset(field.alias or name for name, field in fields.items())
 
 
 class Api:
-    """One resolver with its routes. Browsers' preflights never come here: the gateway answers
-    them, for it alone can do so before anybody has a token.
+    """One resolver with its routes. Preflights of browsers do not arrive here: the gateway answers
+    them, because only it can do so before there is a token.
     """
 
     def __init__(self) -> None:
@@ -81,9 +83,10 @@ class Api:
         body: type[BaseModel] | None = None,
         **docs: Any,  # noqa: ANN401 - handed on to Powertools
     ) -> None:
-        """A handler that takes no query model is not validated: it reads its request itself.
+        """Registers a route. A handler without a query model reads its request itself and is not
+        validated.
 
-        `body` is what such a handler reads; it is for OpenAPI.
+        `body` is the model that such a handler reads, for OpenAPI.
         """
         path = re.compile(_PARAMETER.sub("[^/]+", rule))
         self.routes.append(Route(method, rule, path, operation_id, query, body))
@@ -238,13 +241,15 @@ def _response(
 
 
 def _plain(response: Response[str]) -> dict[str, Any]:
-    """As the gateway takes it, where no route has been looked for."""
+    """The answer in the gateway's format, for refusals before routing."""
     headers = {name: str(value) for name, value in response.headers.items()}
     return {"statusCode": response.status_code, "headers": headers, "body": response.body}
 
 
 def _parameter(name: str, detail: str) -> dict[str, str]:
-    """Names are repeated only where they are harmless to read."""
+    """The error of a parameter. A name that could hold markup or control characters is not
+    repeated.
+    """
     said = name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,40}", name) else "(unknown name)"
     return {"parameter": said, "in": "query", "detail": detail}
 

@@ -1,4 +1,4 @@
-"""`/findings`: counted facts that do not fit together, for a person to look at."""
+"""`/findings`: operations that do not fit together, for a person to check."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`/balances/{balance_shop_id}/history`: a balance in quarters of an hour."""
+"""`/balances/{balance_shop_id}/history`: a balance by quarter of an hour."""
 
 from datetime import timedelta
 from typing import Annotated, Final

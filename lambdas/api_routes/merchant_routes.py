@@ -1,4 +1,4 @@
-"""All reads of one merchant, the same for merchants and for systems: one module per noun."""
+"""Registers all reads of a merchant, the same for merchants and systems: one module per noun."""
 
 from collections.abc import Callable
 from datetime import datetime

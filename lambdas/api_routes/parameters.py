@@ -1,4 +1,4 @@
-"""What a parameter's form alone cannot refuse: times, ranges, zones and made-up positions."""
+"""Checks parameters beyond their format: times, ranges, zones and positions of cursors."""
 
 import re
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _FINDING: Final = re.compile(rf"{FINDING_KEYS}[a-z_]+#{OPERATION_ID.pattern}")
 
 
 def instant_of(name: str, text: str, parse: Callable[[str], datetime]) -> datetime:
-    """Raises InvalidParameterError, as all of these do."""
+    """The instant in a parameter. Raises InvalidParameterError, like all functions here."""
     try:
         return parse(text)
     except ValueError as error:
@@ -42,7 +42,7 @@ def month_of(name: str, text: str) -> tuple[datetime, datetime]:
 def zone_of(name: str, text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones is no zone
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones is not a zone
         raise InvalidParameterError(name, "unknown IANA time zone") from None
 
 
@@ -54,7 +54,7 @@ def check_range(start: datetime, end: datetime) -> None:
 
 
 def order_of(position: str | None, start: str, end: str) -> str | None:
-    """A cursor that somebody made up may hold anything."""
+    """The order in a cursor's position. A made-up cursor can hold anything."""
     if position is None:
         return None
     try:
@@ -75,5 +75,5 @@ def finding_after(position: str | None) -> str | None:
 
 
 def without_page(query: BaseModel) -> dict[str, Any]:
-    """What a cursor is bound to."""
+    """The query without its page, to which a cursor belongs."""
     return query.model_dump(mode="json", exclude={"cursor", "limit"}, exclude_none=True)

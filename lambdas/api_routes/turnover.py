@@ -69,7 +69,7 @@ class TurnoverRoutes:
 
 @dataclass(slots=True)
 class Turnover:
-    """Sums by currency, stage and type, as they are added up. `late` as `MerchantReads` says it."""
+    """Sums by currency, stage and type. `late` is as `MerchantReads` gives it."""
 
     sums: dict[str, dict[tuple[Stage, str], int]] = field(default_factory=dict)
     late_sums: dict[str, dict[tuple[Stage, str], int]] = field(default_factory=dict)
@@ -109,7 +109,7 @@ def log_turnover(
 
 
 def _month_in(zone: ZoneInfo, instant: datetime) -> str | None:
-    """None at the ends of the calendar, where the zone's own time would be outside it."""
+    """None at the ends of the calendar, where local time would be outside it."""
     try:
         local = instant.astimezone(zone)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""`/unreconciled`: the operations on which both stages do not agree yet, with their sums."""
+"""`/unreconciled`: operations whose stages differ, or of which one is missing; with sums."""
 
 from typing import Annotated, Final
 

@@ -31,7 +31,7 @@ def _settings() -> BalanceApiSettings:
 
 
 def _own(merchant_id: str) -> Sources:
-    """The merchant of the verified token; a path that names another is not found."""
+    """The sources of the token's merchant. Raises NotFoundError if the path names another one."""
     request = api.app.current_event.request_context
     claims = (request.authorizer.jwt_claim if request.authorizer else None) or {}
     claimed = claims.get("custom:merchant_id")

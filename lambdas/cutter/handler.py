@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def put_cuts(now: datetime, stream: BalanceStream) -> None:
-    """`now` must be taken before the shards are listed, which is why it is an argument."""
+    """`now` is an argument because it must be read before the shards are listed."""
     open_shards = [shard for shard in stream.shards() if shard.is_open]
     cut = Cut(now.replace(microsecond=0), tuple(shard.shard_id for shard in open_shards))
     data = CutRecordV1.of(cut).model_dump_json().encode()

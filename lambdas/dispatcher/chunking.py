@@ -1,6 +1,6 @@
-"""How many messages one execution takes: sized by the largest output that they can make.
+"""Divides messages into executions by the largest output that they can make.
 
-A state holds 256 KiB at most; the worst message alone stays well under that.
+A state holds 256 KiB at most; the largest message alone stays well below.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from falcon_balances.contracts.execution import ValidMessage
 from falcon_balances.domain.direct_operations import StagedOperation
 from falcon_balances.domain.operations import OperationType, PspOperation
 
-# Lines travel as a claim keeps them: uuid, amount and the numbers of their texts.
+# Lines are passed on in the form of a claim: uuid, amount and the numbers of their texts.
 _LINE_BYTES_MAX: Final = 90
 _LINES_PER_LEG: Final = 8  # the amount, five fees, the marketplace fee on both sides
 _LEG_BYTES_MAX: Final = 220  # local merchant, shop and balance shop, of 64 characters each
@@ -19,15 +19,15 @@ _SEGMENT_BYTES_MAX: Final = 640  # log key, merchant, versions, names
 # Ids, three references of 128 characters, fingerprint, names; its sale, as it was and as it is.
 _MESSAGE_BYTES_MAX: Final = 3_400
 _NAMED_BYTES_MAX: Final = 70  # a merchant that the other stage may name instead
-# What was set aside for a refund, at 41 merchants whomever it debits: each block is named twice.
+# Blocks of a refund at 41 merchants, the most that it can debit: each block is named twice.
 _BLOCKS_BYTES_MAX: Final = 41 * 2 * 160
 
 
 def output_bytes_max(operation: StagedOperation) -> int:
-    """The most that any step can make of the event, whatever contexts it finds.
+    """The largest output of any step for the event, whatever contexts it finds.
 
-    A revision's claim has the lines of its truth, and those that make the one before it into that:
-    at most as many as both truths have together.
+    A revision's claim has the lines of its truth, and the lines that turn the previous truth into
+    it: at most as many as both truths together.
     """
     splits = operation.splits if isinstance(operation, PspOperation) else ()
     is_revision = isinstance(operation, PspOperation) and operation.revision > 1
@@ -54,7 +54,7 @@ def _blocks_bytes_max(operation: StagedOperation) -> int:
 def chunks(
     sized: Iterable[tuple[int, ValidMessage]], budget_bytes: int
 ) -> Iterator[list[ValidMessage]]:
-    """As few chunks as the budget allows, in order; a message alone may be over it."""
+    """As few chunks as the budget allows, in order; a single message can be above it."""
     chunk: list[ValidMessage] = []
     size = 0
     for bytes_max, message in sized:

@@ -18,8 +18,8 @@ from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import DispatcherSettings
 from lambdas.dispatcher.chunking import chunks, output_bytes_max
 
-# The longest wait for an execution's answer (its client's time-outs), and some to quarantine in:
-# none is begun that this function could not outlive.
+# The longest wait for an execution's answer (its client's time-outs), and time for quarantine: no
+# execution is begun that this function could not outlive.
 EXECUTION_S_MAX: Final = 115
 
 
@@ -37,7 +37,7 @@ def dispatch(
     quarantine: Quarantine,
     seconds_left: Callable[[], float],
 ) -> list[str]:
-    """The ids of the messages that must come back, in the order they came."""
+    """The ids of the messages that must come back, in their order."""
     queued = {message.message_id: message for message in messages}
     valid, refused = _check(messages, settings)
     done: set[str] = set()
@@ -62,7 +62,9 @@ def dispatch(
 def _check(
     messages: Sequence[QueuedMessage], settings: DispatcherSettings
 ) -> tuple[list[tuple[int, ValidMessage]], dict[str, Rejection]]:
-    """The messages that keep the contract, each with the bytes it can become; and the others."""
+    """The valid messages, each with the largest number of bytes that it can become; and the refused
+    ones.
+    """
     valid: list[tuple[int, ValidMessage]] = []
     refused: dict[str, Rejection] = {}
     for message in messages:
@@ -80,7 +82,7 @@ def _check(
 def _chunks(
     valid: Sequence[tuple[int, ValidMessage]], settings: DispatcherSettings
 ) -> Iterator[list[ValidMessage]]:
-    """Payouts before returns, for one of them may be the other's."""
+    """Payouts before returns, because one of them can be the return's."""
     for are_returns in (False, True):
         wave = [each for each in valid if (each[1].event.get("type") == "return") is are_returns]
         yield from chunks(wave, settings.chunk_budget_bytes)
@@ -100,10 +102,10 @@ def _execute(
     executions: Executions,
     seconds_left: Callable[[], float],
 ) -> Iterator[MessageResult]:
-    """What became of each message; those that failed are missing.
+    """The result of each message; failed ones are missing.
 
-    An execution of several messages that failed is run again one message at a time, so that one
-    bad message never holds up the good ones.
+    If an execution of several messages fails, each message is run again on its own, so that one bad
+    message never delays the good ones.
     """
     if seconds_left() < EXECUTION_S_MAX:
         logger.warning("not enough time left to begin an execution", messages=len(chunk))

@@ -29,7 +29,7 @@ _LAST_RETURN_S: Final = 1_800
 
 
 def return_later(event: dict[str, Any], failed: Sequence[str], queue: MessageQueue) -> None:
-    """Soon at first, later each time: a day of it outlasts most outages."""
+    """Sets when failed messages come back: soon at first, later each time, for a day."""
     records = {record["messageId"]: record for record in event["Records"]}
     returning = [
         FailedMessage(
@@ -41,7 +41,7 @@ def return_later(event: dict[str, Any], failed: Sequence[str], queue: MessageQue
     try:
         queue.return_after(returning)
     except TransientError as error:
-        # They come back all the same, when the queue's visibility timeout ends.
+        # Otherwise they come back when the queue's visibility time-out ends.
         logger.warning("delay not set", messages=len(returning), error=str(error))
 
 
@@ -66,7 +66,9 @@ def _adapters() -> tuple[DispatcherSettings, Executions, Quarantine]:
 
 
 def queued_messages(event: dict[str, Any]) -> list[QueuedMessage]:
-    """From the SQS event; half a surrogate pair in a body stays, to be refused as no JSON."""
+    """The messages of an SQS event; half a surrogate pair in a body stays, and is refused as
+    invalid JSON.
+    """
     return [
         QueuedMessage(
             message_id=record["messageId"],

@@ -31,10 +31,10 @@ BY = "expirer"
 
 
 def expire_blocks(now: datetime, store: BalanceStore) -> int:
-    """The number of blocks and authorizations that expired, each in one transaction.
+    """Ends due blocks and authorizations, each in one transaction. Returns how many expired.
 
-    One that has ended meanwhile, or meets another write, is left. One that cannot be ended never
-    stops the others: the next minute tries it again, and the metric `NotExpired` says so.
+    One that has ended meanwhile, or meets another write, is skipped. One that cannot be ended never
+    stops the others: the next minute tries again, and the metric `NotExpired` reports it.
     """
     expired = failed = 0
     for end in _due(now, store):
@@ -73,7 +73,7 @@ def _expire_authorization(authorization: Authorization, now: datetime, store: Ba
 
 
 def _no_wait(_delay_s: float) -> None:
-    """The next minute comes soon enough."""
+    """Does not wait: the next minute tries again."""
 
 
 @cache

@@ -49,7 +49,8 @@ def _to_paid(claim: ClaimV1, claims: PayoutClaims) -> None:
         return
     outcomes = claims.move(claim.falcon_operation_id, *PAY)
     for outcome in outcomes:
-        # After `logging` it can only be paid already, by another attempt at the same message.
+        # After `logging` it can only have been paid already, by another attempt at the same
+        # message.
         if not isinstance(outcome, ConditionFailed):
             raise TransientError(
                 f"payout {claim.falcon_operation_id}: another process changed it first"

@@ -51,15 +51,15 @@ from falcon_balances.settings import PayoutDeciderSettings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# How long one execution waits in all, well under its task's time-out: first for others who write
-# to the same balances, then for requests that come a moment behind their returns.
+# How long one execution waits in total, well below its task's time-out: first for concurrent writes
+# to the same balances, then for requests that arrive a moment after their returns.
 CONTENTION_DELAYS_S: Final = tuple(delays(7, 0.05))
 RETURN_DELAYS_S: Final = (1.5,) * 5
 
 
 @dataclass(frozen=True, slots=True)
 class DeciderPorts:
-    """What the decider works on. `read_log` is asked about merchants of high risk only."""
+    """The ports of the decider. `read_log` is used for merchants of high risk only."""
 
     claims: PayoutClaims
     read_log: Callable[[Block], LoggedMoney]
@@ -69,7 +69,7 @@ class DeciderPorts:
 
 @dataclass(frozen=True, slots=True)
 class _Patience:
-    """The delays that one execution has left."""
+    """The remaining delays of one execution."""
 
     contention: Iterator[float]
     returns: Iterator[float]
@@ -90,7 +90,7 @@ def decide_payouts(
         except RejectedOperation as rejected:
             decided.append(DecidedMessage(**said, rejection=Rejection.of(rejected)))
         else:
-            # Its returns, of which there may be many, are nothing that the next steps ask for.
+            # Its returns, which can be many, are not needed by the next steps.
             claim = claim.model_copy(update={"returned_by": ()})
             is_ours = claim.fingerprint == fingerprint(operation)
             more = (
@@ -120,7 +120,7 @@ def _decide(
     ports: DeciderPorts,
     patience: _Patience,
 ) -> ClaimV1:
-    """The claim in force, of whatever content."""
+    """The claim in force, whatever its content."""
     check_balance(operation, merchant)
     if isinstance(operation, PayoutRequest):
         asked = ClaimV1.of(operation, message.received_at)
@@ -139,7 +139,7 @@ def _decide_request(
     *,
     is_high_risk: bool,
 ) -> ClaimV1:
-    """The claim in force. Not enough is recorded too, so that it stays so on every retry."""
+    """The claim in force. A refusal for lack of money is recorded too, so every retry finds it."""
     if is_expired(request, parse_rfc3339(asked.received_at), ports.now):
         return _refused(asked, ports.claims, refusal=Refusal.EXPIRED)
     amount = request.amount.minor
@@ -168,7 +168,7 @@ def _decide_request(
 
 
 def _refused(asked: ClaimV1, claims: PayoutClaims, **why: str) -> ClaimV1:
-    """For good, unless it was decided before."""
+    """Refuses for good, unless it was decided before."""
     refused = asked.model_copy(update={"state": PayoutState.REFUSED.value, **why})
     return claims.claim(refused) or refused
 
@@ -176,7 +176,7 @@ def _refused(asked: ClaimV1, claims: PayoutClaims, **why: str) -> ClaimV1:
 def _short_of(
     outcomes: Sequence[WriteOutcome], logged: LoggedMoney | None, operation_id: str
 ) -> int | None:
-    """What is available, where it was not enough; None where others were faster."""
+    """What is available if it was too little; None after a conflict with another write."""
     there, short = outcomes
     if isinstance(there, ConditionFailed):
         raise IntegrityError(f"block {operation_id} has no claim")
@@ -184,7 +184,7 @@ def _short_of(
 
 
 def _settled_payout(operation_id: str, ports: DeciderPorts, patience: _Patience) -> ClaimV1 | None:
-    """Messages come in any order: a request sent just before its return may be a moment behind."""
+    """Waits for a request that arrives a moment after its return, because order is not kept."""
     while True:
         payout = ports.claims.find(operation_id, Stage.PAYOUT)
         if payout is not None and payout.state not in UNDER_WAY:
@@ -198,7 +198,7 @@ def _settled_payout(operation_id: str, ports: DeciderPorts, patience: _Patience)
 def _decide_return(
     asked: ClaimV1, returned: PayoutReturn, ports: DeciderPorts, patience: _Patience
 ) -> ClaimV1:
-    """The claim in force. What came back already is looked at where it is added to, not before."""
+    """The claim in force. The sum of returns is checked when it is raised, not before."""
     payout_id, paid = _paid(returned, ports, patience)
     while True:
         there = ports.claims.claim_return(asked, payout_id, returned.amount.minor, paid)

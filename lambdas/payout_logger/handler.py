@@ -44,7 +44,7 @@ def log_payouts(
 
 
 def _to_be_logged(claim: ClaimV1, claims: PayoutClaims) -> ClaimV1:
-    """The claim with its state as it is now: given up is given up, whatever was on its way."""
+    """The claim with its present state: a payout that was given up stays so."""
     if claim.state != LOG.source:
         return claim
     outcomes = claims.move(claim.falcon_operation_id, *LOG)

@@ -1,4 +1,4 @@
-"""What an event means in the end: as claimed now or before, refused, or to be looked at later."""
+"""Decides what an event means: as claimed now or before, refused, or to be retried later."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.operations import staged
 
-# A revision that overtook what it revises waits for it so long; then a person has to look.
+# How long a revision waits for the previous one; then a person must look.
 WAIT_MAX: Final = timedelta(hours=20)
 
 
 class NotYetError(Exception):
-    """What the event builds on is not there yet: the message comes back, alone."""
+    """An earlier revision has not arrived yet: the message comes back, alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The claim in force. `earlier` are the claims that it builds on, the first revision first:
-    what they say has to be in the log and on the stream before it.
+    """The claim in force. `earlier` are the claims of earlier revisions, in order, whose segments
+    must be in the log and on the stream before it.
     """
 
     claim: ClaimV1
@@ -31,7 +31,7 @@ class Decision:
 
 
 def decide(claims: EventClaims, message: SplitMessage, now: datetime) -> Decision:
-    """A claim that was made earlier wins over what was worked out now, refusal or lines.
+    """An earlier claim wins over the present lines or refusal.
 
     Raises RejectedOperation, and NotYetError.
     """
@@ -52,7 +52,7 @@ def decide(claims: EventClaims, message: SplitMessage, now: datetime) -> Decisio
 
 
 def _less_its_predecessor(claims: EventClaims, ours: ClaimV1, now: datetime) -> ClaimV1:
-    """Claim k-1 alone is read: it knows the whole truth before."""
+    """Only claim k-1 is read: it has the whole previous truth."""
     predecessor = claims.find(ours.falcon_operation_id, staged(ours.stage, ours.revision - 1))
     if predecessor is not None:
         return ours.revising(predecessor)
@@ -64,12 +64,14 @@ def _less_its_predecessor(claims: EventClaims, ours: ClaimV1, now: datetime) -> 
 
 
 def _with_earlier(claims: EventClaims, claim: ClaimV1) -> Decision:
-    """Who claimed them may have died right after, so they are brought to log and stream as well."""
+    """Earlier revisions, whose function may have crashed right after claiming: their segments are
+    written and published again.
+    """
     return Decision(claim, tuple(_earlier(claims, claim)))
 
 
 def _earlier(claims: EventClaims, claim: ClaimV1) -> Iterator[ClaimV1]:
-    """At most 98, a read for each: few operations are revised, and fewer more than once."""
+    """At most 98 claims, one read each: few operations are revised, and fewer more than once."""
     for revision in range(1, claim.revision):
         found = claims.find(claim.falcon_operation_id, staged(claim.stage, revision))
         if found is not None and found.segments:

@@ -49,8 +49,8 @@ def persist(
     now: datetime,
     run: Run = map,
 ) -> PublisherInput:
-    """`run` may work on several messages at a time; but first revisions come first, and so on, for
-    only later ones have to do with others.
+    """Runs several messages concurrently, but earlier revisions before later ones, which build on
+    them.
     """
     metrics.add_metric(name="MessagesToPersist", unit="Count", value=len(step.messages))
     work = partial(_persist_message, claims, log, authorizations, now)

@@ -1,6 +1,6 @@
-"""What a claim is linked with, read once it is made: from then on no authorization can come.
+"""Reads the links of a claim after it is made: from then on no authorization can be granted.
 
-A message that is handled again is linked anew; what was ended or known meanwhile stays so.
+A message that is handled again gets its links again; what was ended or known meanwhile stays so.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,7 +16,9 @@ _WAS_NOT_ENDED = {BlockStatus.ACTIVE, BlockStatus.SETTLED}
 
 
 def links_of(claim: ClaimV1, claims: EventClaims, authorizations: Authorizations) -> LinksV1:
-    """One read of both stages' claims, and for a refund one of what was set aside for it."""
+    """The links of a claim: one read of both stages' claims, and for a refund one of its
+    authorization.
+    """
     if claim.stage not in PSP_STAGES:
         return LinksV1()
     told = claims.of_operation(claim.falcon_operation_id)
@@ -34,14 +36,17 @@ def links_of(claim: ClaimV1, claims: EventClaims, authorizations: Authorizations
 def _of_no_segment(
     blocks: Sequence[BlockNameV1], told: Collection[ClaimV1]
 ) -> tuple[BlockNameV1, ...]:
-    """Each segment ends its own merchant's, whichever of these claims it belongs to."""
+    """The blocks by merchant: each segment ends those of its merchant, whichever of these claims it
+    belongs to.
+    """
     named = {segment.merchant_id for claim in told for segment in claim.segments}
     return tuple(each for each in blocks if each.merchant_id not in named)
 
 
 def contradiction_of(told: Collection[ClaimV1]) -> ContradictionV1 | None:
-    """By the newest revision of each stage; None where no revision of one ever named others than
-    one of the other. A stage that comes to nothing names nobody, and contradicts nothing.
+    """The contradiction between the newest revisions of both stages; None if no revision of one
+    ever named other merchants than the other. A stage without lines names nobody, and contradicts
+    nothing.
     """
     by_stage = {stage: _newest_last(told, stage) for stage in PSP_STAGES}
     named = {stage: [_named(claim) for claim in claims] for stage, claims in by_stage.items()}

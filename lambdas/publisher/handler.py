@@ -44,11 +44,11 @@ def publish(
     claims: EventClaims,
     wait: Callable[[float], object] = sleep,
 ) -> ExecutionResult:
-    """A message is published when Kinesis has acknowledged each of its records.
+    """Publishes the messages; one is done when Kinesis has acknowledged each of its records.
 
-    Those of earlier revisions are acknowledged before those of a later one are sent: that one is
-    counted after them, and may meet a message of theirs that has died on its way here. They have
-    its links: what was set aside for the operation ends with whichever is counted first.
+    The order matters. Records of earlier revisions are acknowledged before those of a later one are
+    sent: it is counted after them, and their own message may have died on its way. They carry its
+    links, because the operation's blocks end with whichever is counted first.
     """
     waves: dict[int, list[StreamEntry]] = {}
     for message in step.messages:
@@ -70,7 +70,7 @@ def publish(
 
 
 def _claims_of(message: PersistedMessage, claims: EventClaims) -> Iterator[ClaimV1]:
-    """Read again, for together they may be more than a state holds."""
+    """Claims of earlier revisions, read again because a state could not hold all of them."""
     ours = message.claim
     if ours is None:
         return
@@ -92,7 +92,7 @@ def _entries(claim: ClaimV1, links: LinksV1) -> Iterator[StreamEntry]:
 def _publish_all(
     entries: Sequence[StreamEntry], stream: BalanceStream, wait: Callable[[float], object]
 ) -> None:
-    """Only the records that failed are sent again."""
+    """Sends records; only failed ones are sent again."""
     for delay_s in (0.0, *delays(ATTEMPTS - 1, _FIRST_DELAY_S)):
         if not entries:
             return

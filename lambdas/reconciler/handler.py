@@ -38,7 +38,7 @@ def lambda_handler(_event: dict[str, Any], _context: "LambdaContext") -> dict[st
         look_back_days=settings.look_back_days,
     )
     metrics.add_metric(name="StatementLinesMatched", unit="Count", value=run.matched)
-    # What nobody explains by waiting: an alarm of the stack looks at it.
+    # Items that waiting does not explain: an alarm of the stack watches this metric.
     not_reconciled = run.overdue + run.invalid + len(run.flawed)
     metrics.add_metric(name="NotReconciled", unit="Count", value=not_reconciled)
     for key in run.flawed:

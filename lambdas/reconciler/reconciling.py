@@ -1,4 +1,4 @@
-"""One run over all statements that arrived lately: a report for each account that has any."""
+"""One run over all recent bank statements: a report for each account that has any."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ from falcon_balances.domain.reconciliation import LoggedOperation, logged_operat
 
 @dataclass(slots=True)
 class ReconcilerRun:
-    """What one run did. `invalid`: statements that could not be read, and keys that are none's."""
+    """The result of a run. `invalid`: unreadable bank statements, and keys of no account."""
 
     reports: list[str] = field(default_factory=list)
     matched: int = 0
@@ -39,9 +39,10 @@ class ReconcilerRun:
 def reconcile_all(
     statements: BankStatementBucket, log: LogDays, *, today: date, days: int, look_back_days: int
 ) -> ReconcilerRun:
-    """Everything of the last days again, so that what came late is found: a run keeps nothing.
+    """Compares everything of the last days again, so that late lines are found: nothing is kept
+    between runs.
 
-    An account that has had a statement is expected to show all that the log has until today.
+    An account that has had a bank statement is expected to show everything in the log until today.
     """
     run = ReconcilerRun()
     oldest = today - timedelta(days=look_back_days)
@@ -85,7 +86,7 @@ def _reconcile(
     days: int,
     run: ReconcilerRun,
 ) -> dict[str, Any]:
-    """One account's report."""
+    """The report of one account."""
     problems: list[BankStatementFlaw] = []
     lines: list[BankStatementLine] = []
     for file in files:
@@ -112,7 +113,9 @@ def _reconcile(
 def _period(
     files: Sequence[BankStatementFile], oldest: date, today: date, days: int
 ) -> Period | None:
-    """None where none is recent. What lies at the edge of those left out may be in one of them."""
+    """The period of an account's statements; None if none is recent. A line at its edge may be in
+    an older statement.
+    """
     recent = [each.day for each in files if each.day >= oldest]
     if not recent:
         return None

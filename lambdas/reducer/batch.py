@@ -16,10 +16,10 @@ from lambdas.reducer.records import StreamRecord
 
 
 def reduce_batch(shard_id: str, records: Sequence[StreamRecord], ports: ReducerPorts) -> None:
-    """Count everything before meeting any cut: a cut says that all before it is in.
+    """Counts a batch, and then meets its cuts: a cut promises that everything before it is counted.
 
-    Lambda gives a shard's records in their order, and one batch of a shard at a time; a batch that
-    fails comes again. So every step may be done twice, and none may be left out.
+    Lambda gives a shard's records in order, one batch of a shard at a time; a batch that fails is
+    repeated. So every step can be done twice, and none can be left out.
     https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
     """
     metrics.add_metric(name="RecordsRead", unit="Count", value=len(records))
@@ -39,11 +39,11 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], ports: ReducerP
     end_left_over(batch, ports)
     note_negative(batch, ports)
     follow_up(batch, ports.store, ports.wait)
-    # Only now: a batch that is repeated until it is counted should not refuse again each time.
+    # Only now: a batch that is repeated until it is counted must not refuse a record each time.
     for record, why in not_ours:
         refuse(record, why, ports)
-    # Before the cuts: once one is complete, readers take its quarters for closed, so no later batch
-    # of this shard may count into them.
+    # Before the cuts: once a cut is complete, readers take its quarters as closed, so no later
+    # batch of this shard can count into them.
     if batch.floor != state.closed_until:
         ports.store.raise_shard_floor(shard_id, batch.floor)
     if not _still_parked(batch, state, ports):
@@ -51,7 +51,7 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], ports: ReducerP
 
 
 def _still_parked(batch: Batch, state: ShardState, ports: ReducerPorts) -> bool:
-    """What was parked and is counted now is forgotten; what has to wait now is noted."""
+    """Forgets parked records that are counted now, and records new ones that wait."""
     parked = park(batch.parked, state.parked, ports.store, ports.quarantine)
     met_again = batch.met_again(parked)
     if met_again:
@@ -67,7 +67,9 @@ def _meet_cuts(shard_id: str, batch: Batch, ports: ReducerPorts) -> None:
 
 
 def _state(shard_id: str, ports: ReducerPorts) -> ShardState:
-    """Until when quarters are closed here: for a new shard, the newest that its parents closed."""
+    """The time until which quarters are closed in the shard; for a new shard, the newest of its
+    parents.
+    """
     state = ports.store.shard_state(shard_id)
     if state.is_known:
         return state

@@ -1,4 +1,4 @@
-"""A batch of one shard as it was read: what is to be counted, parked or refused, and its cuts."""
+"""A batch of one shard as it was read: what to count, park or refuse, and its cuts."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,9 +25,9 @@ _SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines", "corrects")
 
 @dataclass(slots=True)
 class Batch:
-    """A batch as read: what to count, each part once, the cuts met, and the floor after them.
+    """A batch as read: the parts to count, each once, its cuts, and the floor after them.
 
-    `left_over` are blocks of operations counted here that lie on balances that those do not touch.
+    `left_over`: blocks of operations counted here, at balances that those do not touch.
     """
 
     floor: datetime | None
@@ -37,7 +37,7 @@ class Batch:
     left_over: dict[ItemKey, CountablePart] = field(default_factory=dict)
     firsts: list[First] = field(default_factory=list)
     to_look_at: dict[ItemKey, datetime] = field(default_factory=dict)
-    """Standings that may not fit, and when what touched them reached the stream."""
+    """Standings that may have findings, with the arrival of what touched them."""
     revisions: dict[ItemKey, Awaiting] = field(default_factory=dict)
     parked: list[tuple[StreamRecord, str]] = field(default_factory=list)
 
@@ -48,17 +48,17 @@ class Batch:
         return self.record_of(part) in self.refused
 
     def is_refused_at(self, mark_key: ItemKey) -> bool:
-        """Or held back, to be parked."""
+        """Whether the part with this mark was refused, or left the batch to be parked."""
         return mark_key not in self.parts or self.is_refused(self.parts[mark_key][0])
 
     def counted(self) -> Iterator[tuple[CountablePart, datetime]]:
-        """With when each reached the stream; counted by this batch or before it."""
+        """The parts with their arrival, counted by this batch or before it."""
         for part, record in self.parts.values():
             if record not in self.refused:
                 yield part, record.arrived_at
 
     def add(self, record: StreamRecord) -> None:
-        """Raises RejectedOperation for a record that is not ours."""
+        """Adds a record. Raises RejectedOperation for a record that this system did not write."""
         ours = parse_stream_record(record.data)
         if isinstance(ours, CutRecordV1):
             self._add_cut(ours.to_cut(), record)
@@ -75,8 +75,8 @@ class Batch:
 
     def _add_segment(self, ours: SegmentRecordV1, record: StreamRecord) -> None:
         segment = ours.to_segment()
-        # What it adds depends on what was counted before it in this shard: so no later record may
-        # go into an earlier quarter, though arrival times can go back.
+        # Its effect depends on what was counted before in this shard, so no later record may go
+        # into an earlier quarter, although arrival times can go back.
         self.floor = window = window_of(record.arrived_at, self.floor)
         arrived = ArrivedSegment(
             segment,
@@ -102,26 +102,26 @@ class Batch:
         """Each once: a part that is in the batch already stays as it came first."""
         for part in parts:
             first, its_record = self.parts.setdefault(part.mark.key, (part, record))
-            if not first.block_keys:  # published before by a later revision, which knows of none
+            if not first.block_keys:  # published before by a later revision, which does not know it
                 again = replace(first, block_keys=part.block_keys)
                 self.parts[part.mark.key] = (again, its_record)
 
     def _await(self, waiting: Awaiting) -> None:
-        """Of the same revision twice, the one behind its predecessor is counted, in its place."""
+        """If a revision occurs twice, the one after its predecessor is counted, in its place."""
         earlier = self.revisions.get(waiting.mark)
         if earlier is None:
             self.revisions[waiting.mark] = waiting
         elif waiting.is_behind and not earlier.is_behind:
             self.parts = _without({earlier.record}, self.parts)
             del self.revisions[waiting.mark]
-            # What was behind the record that goes is before the one that takes its place.
+            # A record after the removed one is now before its replacement.
             for mark, each in self.revisions.items():
                 if each.predecessor == waiting.mark:
                     self.revisions[mark] = each._replace(is_behind=False)
             self.revisions[waiting.mark] = waiting
 
     def hold_back(self, store: BalanceStore) -> None:
-        """Revisions that cannot be counted yet leave the batch, to be parked."""
+        """Removes revisions that cannot be counted yet, to be parked."""
         held = without_predecessor(list(self.revisions.values()), store)
         self.parked += [
             (each.record, "after: the revision that it names is not counted yet") for each in held
@@ -129,7 +129,7 @@ class Batch:
         self.parts = _without({each.record for each in held}, self.parts)
 
     def met_again(self, parked: frozenset[str]) -> frozenset[str]:
-        """Of what was parked, the records that are counted with this batch."""
+        """The parked records that are counted with this batch."""
         if not parked:
             return frozenset()
         return parked & {record.name for _, record in self.parts.values()}
@@ -143,7 +143,7 @@ def _without(records: Collection[StreamRecord], parts: Parts) -> Parts:
 
 
 def check_same(part: CountablePart, there: Mapping[str, str | int]) -> None:
-    """What is counted stays; what says otherwise under the same identity is not ours."""
+    """Refuses a part that differs from what was counted under its identity."""
     attributes = part.mark.attributes
     if any(attributes.get(name) != there.get(name) for name in _SAID_BY_THE_RECORD):
         raise RejectedOperation(

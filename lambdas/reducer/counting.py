@@ -1,4 +1,4 @@
-"""Counting a batch: each part once, in transactions, and what ends or changes sign with it."""
+"""Counts each part of a batch once, in transactions, with ends of blocks and changes of sign."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -26,16 +26,16 @@ _KEYS_PER_GET: Final = 100  # of BatchGetItem
 
 
 def count(group: Sequence[CountablePart], batch: Batch, ports: ReducerPorts) -> None:
-    """In one transaction what is not counted yet; conflicts and throttles are tried again."""
-    # Refused whole: of a segment in several parts, only the first may have a counterpart. It is in
-    # the same transaction as the others or in one before theirs.
+    """Counts the uncounted parts in one transaction; conflicts and throttling are tried again."""
+    # Refused as a whole: if a segment has several parts, only the first can have a counterpart, and
+    # it is in the same transaction as the others or in an earlier one.
     pending = [part for part in group if not batch.is_refused(part)]
     for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
         if not pending:
             return
-        # A block may come or end meanwhile: then the transaction fails, and it is read again.
-        # So it is with a standing that another reducer has moved: an operation's segments at one
-        # merchant are all in one shard, except around a resharding.
+        # A block can be made or end in between: then the transaction fails and everything is read
+        # again. The same holds for a standing that another reducer changed: an operation's segments
+        # at one merchant are all in one shard, except around a resharding.
         pending, standings = _as_they_stand(pending, batch, ports)
         outcomes = ports.store.transact(writes_of(pending, standings))
         if not outcomes:
@@ -51,7 +51,9 @@ def count(group: Sequence[CountablePart], batch: Batch, ports: ReducerPorts) -> 
 
 
 def note_negative(batch: Batch, ports: ReducerPorts) -> None:
-    """Since when `available` is below zero: of what this batch says, counted by it or before it."""
+    """Updates since when `available` is below zero, for balances of this batch, counted by it or
+    before it.
+    """
     arrived: dict[ItemKey, datetime] = {}
     for part, record in batch.parts.values():
         for key in part.additions:
@@ -69,7 +71,7 @@ def note_negative(batch: Batch, ports: ReducerPorts) -> None:
 def _as_they_stand(
     pending: Sequence[CountablePart], batch: Batch, ports: ReducerPorts
 ) -> tuple[list[CountablePart], list[TableWrite]]:
-    """Each with what it adds now, and the end of the block that was made for it; and standings."""
+    """The parts with their present effect and the ends of their blocks, and the standings."""
     parts = [batch.parts[part.mark.key][0] for part in pending]
     arrived = [batch.record_of(part).arrived_at for part in parts]
     by_block = {key: part for part in parts for key in part.block_keys}
@@ -89,7 +91,7 @@ def _as_they_stand(
 def _companions(
     parts: Sequence[CountablePart], blocks: Collection[ItemKey], store: BalanceStore
 ) -> tuple[Mapping[ItemKey, Block], Mapping[ItemKey, Standing], Mapping[ItemKey, SaleOperation]]:
-    """One read of all that what the parts add depends on."""
+    """One read of everything on which the parts' effects depend."""
     standings = {part.change.key for part in parts if part.change is not None}
     staged = (each.operation_item for part in parts for each in part.sale_parts)
     operations = {key for key in staged if key is not None}
@@ -110,7 +112,7 @@ def _companions(
 
 
 def end_left_over(batch: Batch, ports: ReducerPorts) -> None:
-    """Once their operations are counted, whether now or by an attempt before this one."""
+    """Ends the blocks left over once their operations are counted, now or by an earlier attempt."""
     for key, part in batch.left_over.items():
         for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
             block = ports.store.blocks([key]).get(key)
@@ -132,9 +134,9 @@ def _not_yet_counted(
     batch: Batch,
     ports: ReducerPorts,
 ) -> list[CountablePart]:
-    """What is counted already is dropped, and refused if it was counted as something else."""
+    """Drops parts that are counted already, and refuses those that were counted differently."""
     remaining = []
-    # The marks come first in the transaction, one for each part.
+    # The marks are first in the transaction, one per part.
     for part, outcome in zip(pending, outcomes, strict=False):
         if not isinstance(outcome, ConditionFailed):
             remaining.append(part)
@@ -145,6 +147,6 @@ def _not_yet_counted(
             batch.refused.add(batch.record_of(part))
             refuse(batch.record_of(part), rejected, ports)
         else:
-            # It may have been counted by a record that did not know of its blocks.
+            # It may have been counted from a record that did not have its blocks.
             batch.left_over |= dict.fromkeys(part.block_keys, part)
     return [part for part in remaining if not batch.is_refused(part)]

@@ -1,6 +1,6 @@
-"""What follows once a batch is counted: authorizations are settled, and what does not fit is noted.
+"""After a batch is counted: settles authorizations, and records findings.
 
-All of it is done again when a batch is repeated, and comes to the same.
+Everything is repeated when a batch is repeated, with the same result.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from lambdas.reducer.looking import Looking
 
 
 class Record(Protocol):
-    """What the stream gave; the batch knows more of it."""
+    """A stream record; the batch knows more of it."""
 
     @property
     def arrived_at(self) -> datetime: ...
@@ -29,7 +29,7 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class First:
-    """An event's first segment, with what its persister found beside its claim."""
+    """An event's first segment, with the links that the persister found."""
 
     segment: Segment
     settled: SettledV1 | None
@@ -74,7 +74,9 @@ def follow_up(batch: CountedBatch, store: BalanceStore, wait: Callable[[float], 
 def _settle(
     first: First, settled: SettledV1, store: BalanceStore, wait: Callable[[float], object]
 ) -> None:
-    """Each segment ends its own merchant's blocks; with the first end those that none will."""
+    """Settles authorizations: each segment ends its own merchant's blocks, the first also those
+    without a segment.
+    """
     operation_id = first.segment.falcon_operation_id
     there = find_authorization(AttemptKey(operation_id, settled.attempt).item, store)
     if there is not None:
@@ -90,7 +92,7 @@ def _settle(
 
 
 def _sales(batch: CountedBatch) -> dict[ItemKey, datetime]:
-    """Those that the batch changed: what was traced of a sale changes nothing of it."""
+    """The sales that the batch changed; tracing a sale changes nothing of it."""
     return {
         each.part.sale.item: arrived_at
         for part, arrived_at in batch.counted()

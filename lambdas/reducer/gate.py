@@ -1,8 +1,9 @@
-"""Which records of a batch cannot be counted yet, and where they wait.
+"""Holds back records that cannot be counted yet.
 
-A revision is counted after what it revises. Its publisher sees to that order; where the revision
-before it is missing all the same, or a record is of a newer version than this code knows, it is
-parked: its bytes go to quarantine, the rest is counted, and no cut is met before it was sent again.
+A revision is counted after the one that it revises, which its publisher ensures. If the earlier
+revision is missing all the same, or if a record has a newer version than this code can read, the
+record is parked: its bytes go to quarantine, everything else is counted, and no cut is met until it
+was sent again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +19,15 @@ from falcon_balances.domain.table_keys import ItemKey, merchant_pk
 from falcon_balances.observability import logger, metrics
 from lambdas.reducer.records import StreamRecord
 
-# They lie in one item, of 400 KB at most. With more, no shard goes on until somebody has looked.
+# Their names are in one item, of 400 KB at most. Beyond this number, no shard continues until
+# somebody has looked.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 PARKED_MAX: Final = 1_000
 _KEYS_PER_GET: Final = 100  # of BatchGetItem
 
 
 class Awaiting(NamedTuple):
-    """A revision in a batch. `is_behind`: what it revises comes before it in the batch."""
+    """A revision in a batch. `is_behind`: the revision before it is earlier in the batch."""
 
     record: StreamRecord
     mark: ItemKey
@@ -36,7 +38,9 @@ class Awaiting(NamedTuple):
 def awaiting(
     record: StreamRecord, ours: SegmentRecordV1, segment: Segment, before: Mapping[ItemKey, object]
 ) -> Awaiting | None:
-    """None for what waits for nothing. `before` has the marks of what comes earlier in the batch"""
+    """The revision that a record waits for; None if it waits for none. `before` has the marks
+    earlier in the batch.
+    """
     if ours.after is None:
         return None
     pk, operation_id = merchant_pk(segment.merchant_id), segment.falcon_operation_id
@@ -46,7 +50,7 @@ def awaiting(
 
 
 def without_predecessor(revisions: Sequence[Awaiting], store: BalanceStore) -> list[Awaiting]:
-    """Those whose predecessor is neither counted nor before them in the batch, to be counted."""
+    """The revisions whose predecessor is neither counted nor earlier in the batch."""
     wanted = sorted({each.predecessor for each in revisions if not each.is_behind})
     counted: set[ItemKey] = set()
     for start in range(0, len(wanted), _KEYS_PER_GET):
@@ -65,7 +69,7 @@ def park(
     store: BalanceStore,
     quarantine: Quarantine,
 ) -> frozenset[str]:
-    """What is parked now, by name. Raises TransientError beyond a thousand: the shard waits."""
+    """The names of parked records. Raises TransientError beyond a thousand: the shard waits."""
     now = parked | {record.name for record, _ in records}
     if len(now) > PARKED_MAX:
         raise TransientError(f"more than {PARKED_MAX} records are parked")

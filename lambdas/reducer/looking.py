@@ -1,7 +1,7 @@
-"""What does not fit, once a batch is counted: its sales and operations, looked at as they stand.
+"""Looks for findings in the sales and operations of a counted batch.
 
-A batch that is repeated looks again, and finds the same: what is written follows from what was
-read, and is written only while that still holds.
+A repeated batch finds the same: writes follow from what was read, and happen only while that is
+unchanged.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ class Looking:
     wait: Callable[[float], object]
 
     def at_items(self, touched: Mapping[ItemKey, datetime]) -> None:
-        """Sales and standings, each with when what touched it last reached the stream."""
+        """Sales and standings, each with the arrival of the last record that touched it."""
         keys = sorted(touched)
         for start in range(0, len(keys), _KEYS_PER_GET):
             some = keys[start : start + _KEYS_PER_GET]
@@ -65,7 +65,7 @@ class Looking:
                     _count(1)
 
     def _put(self, write: TableWrite) -> bool:
-        """False where as much or more is known already."""
+        """Stores the finding; False if as much or more is known already."""
         for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
             outcomes: Sequence[object] = self.store.transact([write])
             if not any(isinstance(each, TryAgain) for each in outcomes):

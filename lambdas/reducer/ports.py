@@ -1,4 +1,4 @@
-"""What the reducer works on, and what becomes of a record that is not ours."""
+"""The ports of the reducer, and the handling of refused records."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from lambdas.reducer.records import StreamRecord
 
 @dataclass(frozen=True, slots=True)
 class ReducerPorts:
-    """What the reducer works on."""
+    """The ports of the reducer."""
 
     store: BalanceStore
     stream: BalanceStream

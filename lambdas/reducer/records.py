@@ -1,4 +1,4 @@
-"""A record as the reducer reads it from its shard."""
+"""A record of a shard, as the reducer reads it."""
 
 import re
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ class StreamRecord:
 
     @property
     def name(self) -> str:
-        """The same however often the segment is sent, and with whatever links it had; 64 digits.
+        """The name of a record (64 digits), the same however often the segment is sent and whatever
+        its links.
 
-        Also of a newer version, which has a log key too.
+        Records of newer versions have one too, because they have a log key.
         """
         said = _LOG_KEY.search(self.data)
         return sha256(said[1] if said else self.data).hexdigest()

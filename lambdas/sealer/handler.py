@@ -23,7 +23,7 @@ from lambdas.sealer.sealing import seal_new
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-_MARGIN_MS = 120_000  # a manifest takes less than that
+_MARGIN_MS = 120_000  # a manifest takes less time than this
 
 
 @cache
@@ -55,7 +55,7 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str
 
 
 def _tell(keys: Sequence[str], unaccounted: int = 0) -> None:
-    """Written at once: a metric that waits for the end is lost with a function that times out."""
+    """Writes the metric at once: one that waits for the end is lost if the function times out."""
     if unaccounted:
         logger.error(
             "the number of log objects differs from the number sealed",

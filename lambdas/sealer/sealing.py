@@ -1,4 +1,4 @@
-"""Sealing what is new in the log: a manifest for so many objects, until nothing is left or time."""
+"""Seals new objects of the log in manifests, until nothing or no time is left."""
 
 import secrets
 from collections.abc import Callable, Sequence
@@ -20,16 +20,16 @@ from falcon_balances.domain.manifests import SealedObject, seal
 
 _BLINDING_BYTES: Final = 32
 _CONCURRENT: Final = 32
-# Ten times what an event of 64 KiB can make of one merchant. So many as are read at once, and
-# looked into, fit into the function's memory; what is larger is hashed as it comes.
+# Ten times the most that an event of 64 KiB makes for one merchant. As many objects as are read at
+# once fit into the function's memory; a larger object is hashed as a stream.
 OBJECT_BYTES_MAX: Final = 1 << 20
 
 
 class Tell(Protocol):
-    """Raises the alarm: `keys` that hold what they should not, objects that are not accounted for.
+    """Reports `keys` with flawed or foreign objects, and the number of unaccounted objects.
 
-    Called before anything is built on what was found, so that no crash, no time-out and no lost
-    answer can swallow it. What is sealed as flawed is looked at once, by the run that seals it.
+    Called before anything is built on them, so that no crash, time-out or lost answer can hide it.
+    Flaws are reported once, by the run that seals them.
     """
 
     def __call__(self, keys: Sequence[str], unaccounted: int = 0) -> None: ...
@@ -37,9 +37,10 @@ class Tell(Protocol):
 
 @dataclass(slots=True)
 class SealerRun:
-    """What one run did. `odd`: keys with a second version or a delete marker, or not ours.
+    """The result of a run. `odd`: keys with a second version or a delete marker, or foreign.
 
-    `unaccounted`: how many objects more, or fewer, are as old as what was sealed than were sealed.
+    `unaccounted`: how many objects more, or fewer, than were sealed are older than the last sealed
+    time.
     """
 
     odd: Sequence[str]
@@ -61,15 +62,16 @@ def seal_new(
     has_time: Callable[[], bool],
     tell: Tell,
 ) -> SealerRun:
-    """Everything that was written to the log `settled_s` ago, at most `objects_max` objects in a
-    manifest; one manifest in any case, more while `has_time`.
+    """Seals everything that was written to the log `settled_s` ago, at most `objects_max` objects
+    per manifest; at least one manifest, more while `has_time`.
 
-    Several that ran at once do no harm: one writes the next manifest, the others stop.
+    Concurrent runs do no harm: one writes the next manifest, the others stop.
     """
     sealed = manifests.last(key)
     since = None if sealed.head is None else parse_rfc3339(sealed.head.sealed_until)
     listing = log.list_all(since)
-    # Times of writing are S3's: a clock of ours that is ahead would seal what may yet be written.
+    # Times of writing are S3's: with our clock ahead, objects could be sealed that are not written
+    # yet.
     until = newest_to_seal(min(now, listing.asked_at or now), settled_s)
     new: Sequence[ObjectVersion] = sorted(each for each in listing.new if each.written_at <= until)
     run = SealerRun(listing.odd, listing.known - sealed.objects)
@@ -97,14 +99,14 @@ def seal_new(
 
 
 def newest_to_seal(now: datetime, settled_s: int) -> datetime:
-    """S3 gives a time to an object before it lists it: what is younger may not be listed yet."""
+    """S3 sets an object's time before it lists the object: a younger one may not be listed yet."""
     return now.replace(microsecond=0) - timedelta(seconds=settled_s)
 
 
 def _take(
     new: Sequence[ObjectVersion], objects_max: int
 ) -> tuple[Sequence[ObjectVersion], Sequence[ObjectVersion]]:
-    """All that were written in the same second stay together: the next one begins after it."""
+    """Objects written in the same second stay together: the next manifest begins after them."""
     end = min(objects_max, len(new))
     while end < len(new) and new[end].written_at == new[end - 1].written_at:
         end += 1
@@ -112,19 +114,19 @@ def _take(
 
 
 def _read(log: LogVersions, versions: Sequence[ObjectVersion]) -> list[SealedObject]:
-    """Bodies are dropped where they were read: only so many are held as are read at once."""
+    """Reads objects concurrently and drops each body, so memory holds only a few."""
     with ThreadPoolExecutor(_CONCURRENT) as pool:
         return list(pool.map(partial(_sealed, log), versions))
 
 
 def _sealed(log: LogVersions, version: ObjectVersion) -> SealedObject:
-    """Whatever lies there becomes a leaf: one object never holds up all others."""
+    """The sealed form of any object: one object never stops the others."""
     if version.size > OBJECT_BYTES_MAX:
         digest, flaw = log.digest(version), "larger than a log object can be"
         return SealedObject(version.key, version.version_id, version.size, digest, {}, flaw)
     body = log.read(version)
     try:
         segment = read_strictly(version.key, body)
-    except ValueError as error:  # FlawedObjectError, and numbers that Python refuses to write
+    except ValueError as error:  # FlawedObjectError, or a number that Python refuses to print
         return SealedObject.of(version.key, version.version_id, body, str(error))
     return SealedObject.of(version.key, version.version_id, body, segment)

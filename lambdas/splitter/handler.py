@@ -51,7 +51,7 @@ def split_messages(step: SplitterInput, directory: ContextReader) -> PersisterIn
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """What the operations of one execution need to know of merchants."""
+    """What the operations of one execution need to know about merchants."""
 
     histories: Mapping[ContextKey, ContextHistory]
     merchants: Mapping[str, Merchant]

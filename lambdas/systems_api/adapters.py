@@ -1,4 +1,4 @@
-"""What the systems API reads and writes; each is built on first use and kept."""
+"""The adapters of the systems API, each built on first use and kept."""
 
 from functools import cache
 

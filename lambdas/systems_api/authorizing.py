@@ -1,5 +1,5 @@
-"""Authorizing a refund: what `domain/refund_authorization.py` decides is written, and tried again
-where others got in.
+"""Authorizes refunds: writes what `domain/refund_authorization.py` decides, and repeats after
+conflicts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ ReadLog = Callable[[Block], LoggedMoney | None]
 
 
 class AuthorizationConflictError(Exception):
-    """What was asked does not fit what is there. `field` says where, `held` what holds now."""
+    """The request contradicts the present state. `field` names the field, `held` has the state."""
 
     def __init__(self, conflict: Conflict, held: "Held | None" = None) -> None:
         super().__init__(f"{conflict.field}: {conflict.detail}")
@@ -43,7 +43,7 @@ class AuthorizationConflictError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An authorization with its blocks as they stand; `is_new` where this request made it."""
+    """An authorization with its present blocks; `is_new` if this request made it."""
 
     authorization: Authorization
     blocks: Sequence[Block] = ()
@@ -58,11 +58,11 @@ def request_authorization(
     read_log: ReadLog,
     wait: Wait = sleep,
 ) -> Held:
-    """The attempt as it was decided now, or as an earlier request found or left it.
+    """The attempt as decided now, or by an earlier request.
 
-    One read and one transaction; a second where it is refused, so that it stays refused. Raises
-    AuthorizationConflictError where the attempt was asked for with another value, another attempt
-    holds money, or the refund is claimed in a stage.
+    One read and one transaction; a second transaction records a refusal. Raises
+    AuthorizationConflictError if the attempt was requested with different values, if another
+    attempt holds money, or if the refund is claimed in a stage.
     """
     for delay_s in contention_delays():
         items = store.items(items_to_see(asked))
@@ -97,7 +97,7 @@ def _same(asked: Authorization, said: Mapping[str, str | int], store: BalanceSto
 
 
 def _logged(blocks: Sequence[Block], read_log: ReadLog) -> dict[ItemKey, LoggedMoney]:
-    """Of the balances whose merchants are checked against the log as well."""
+    """The logged money of balances whose merchants are of high risk."""
     read = {block.balance_key: read_log(block) for block in blocks}
     return {key: money for key, money in read.items() if money is not None}
 

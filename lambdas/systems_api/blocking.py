@@ -1,4 +1,4 @@
-"""Setting money aside and giving it back: one transaction, tried again only where others got in."""
+"""Sets money aside and releases it: one transaction, repeated only after conflicts."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ Wait = Callable[[float], object]
 
 
 class BlockConflictError(Exception):
-    """What was asked does not fit what is there. `field` says where, `block` what holds now."""
+    """The request contradicts the present state. `field` names the field, `block` has the state."""
 
     def __init__(self, field: str, detail: str, block: Block | None = None) -> None:
         super().__init__(f"{field}: {detail}")
@@ -40,11 +40,11 @@ def request_block(
     read_log: Callable[[], LoggedMoney] | None = None,
     wait: Wait = sleep,
 ) -> Block:
-    """The block under this key: granted now, or as an earlier request found or left it.
+    """The block under this key, granted now or by an earlier request.
 
-    One transaction; a second where there is not enough money, so that it stays refused. `read_log`
-    for merchants that are checked against the log as well. Raises BlockConflictError where the key
-    was used for something else, or the refund is counted already.
+    One transaction; a second one records a refusal for lack of money. `read_log` is given for
+    merchants of high risk. Raises BlockConflictError if the key was used for something else, or if
+    the refund is already counted.
     """
     for delay_s in contention_delays():
         logged = None if read_log is None else read_log()
@@ -63,7 +63,7 @@ def request_block(
 def _decided(
     block: Block, outcomes: Sequence[WriteOutcome], logged: LoggedMoney | None, store: BalanceStore
 ) -> Block | None:
-    """None: nothing is decided yet, the same must be tried again."""
+    """The decision; None if nothing is decided and it must be tried again."""
     there, short, *counted = outcomes
     if isinstance(there, ConditionFailed):
         return _same(block, Block.from_attributes(block.key, there.attributes))
@@ -78,7 +78,7 @@ def _decided(
 
 
 def _refuse(refused: Block, store: BalanceStore) -> Block | None:
-    """For ever, under its key: a retry must not be granted what the caller was told it has not."""
+    """Refuses for ever under this key: a retry must not be granted after the caller was told no."""
     outcomes = store.transact([PutMark(refused.key, refused.attributes())])
     if not outcomes:
         return refused
@@ -95,7 +95,8 @@ def _same(asked: Block, there: Block) -> Block:
 
 
 def release(block: Block, by: str, now: datetime, store: BalanceStore, wait: Wait = sleep) -> Block:
-    """Idempotent. Payouts decide on their own blocks; what has ended otherwise cannot be released.
+    """Releases a block; idempotent. A payout's block, and one that has ended otherwise, cannot be
+    released.
 
     Raises BlockConflictError.
     """
@@ -122,5 +123,5 @@ def release(block: Block, by: str, now: datetime, store: BalanceStore, wait: Wai
 
 
 def contention_delays() -> Iterator[float]:
-    """Of many callers of one balance."""
+    """Delays for many concurrent callers of one balance."""
     return delays(ATTEMPTS, 0.02, longest_s=0.5, is_spread=True)

@@ -1,4 +1,4 @@
-"""`/blocks`: money that a system sets aside, looks at, and gives back."""
+"""`/blocks`: sets money aside, shows blocks, and releases them."""
 
 from http import HTTPStatus
 from typing import Any
@@ -60,7 +60,9 @@ class BlockRoutes:
         self._answer_conflicts()
 
     def create_block(self, merchant_id: str) -> Response[str]:
-        """Under the caller's `Idempotency-Key`: the same request again finds the same block."""
+        """Creates a block under the caller's `Idempotency-Key`: the same request finds the same
+        block.
+        """
         caller = caller_of(self._api, merchant_id)
         key = self._api.app.current_event.headers.get("idempotency-key", "")
         if not is_id(key):
@@ -97,7 +99,7 @@ class BlockRoutes:
         return self._api.answer(BlockV1.of(block))
 
     def _release_refund(self, key: ItemKey, caller: str) -> None:
-        """With one block of a refund end all of them, and what is set aside of its sale."""
+        """Releases all blocks of the refund, and what is set aside of its sale."""
         store = adapters.store()
         held = find_authorization(key, store)
         if held is not None:

@@ -1,4 +1,4 @@
-"""Who asks the systems API, as the gateway proved it by IAM, and what the request's body holds."""
+"""The caller of the systems API, verified by IAM at the gateway, and the request's body."""
 
 from base64 import b64decode
 
@@ -11,8 +11,9 @@ from lambdas.api_routes.edge import Api
 
 
 def caller_of(api: Api, *ids: str) -> str:
-    """The caller's ARN, which is kept with what is done. Raises NotFoundError where there is none,
-    and where one of `ids`, which the path names, has no id's form: such a text never becomes a key.
+    """The caller's ARN, which is stored with the request's result. Raises NotFoundError without a
+    caller, or if one of `ids`, the ids in the path, does not match the format of an id: it never
+    becomes a key.
     """
     context = api.app.current_event.request_context
     authorizer = context.authorizer
@@ -25,7 +26,7 @@ def caller_of(api: Api, *ids: str) -> str:
 
 
 def body_of(api: Api) -> dict[str, object]:
-    """Raises RejectedOperation for what is no JSON object."""
+    """The JSON object in the body. Raises RejectedOperation for anything else."""
     event = api.app.current_event
     body = event.body or ""
     if event.is_base64_encoded:

@@ -37,7 +37,7 @@ def sources(merchant_id: str) -> Sources:
 
 
 def show_freshness() -> Response[str]:
-    """How far the balances are, and what waits before them."""
+    """How up to date the balances are, and what is still queued."""
     caller_of(api)
     as_of, now = adapters.store().as_of(), routes.now()
     return api.answer(freshness_document(as_of, adapters.queues().look(now), now))

@@ -1,4 +1,4 @@
-"""What the log says of the money of merchants of high risk, before any of it is set aside."""
+"""Reads the log's money of merchants of high risk before any of it is set aside."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from lambdas.systems_api import adapters
 
 
 def log_reader(merchant: Merchant | None, block: Block) -> Callable[[], LoggedMoney] | None:
-    """None for a merchant that is not of high risk: its table is enough."""
+    """The reader of the log; None for a merchant without high risk, whose table is enough."""
     if merchant is None or not merchant.is_high_risk:
         return None
     return lambda: logged_money(block, adapters.store(), adapters.log())

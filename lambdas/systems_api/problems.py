@@ -1,4 +1,4 @@
-"""Problem documents of what the systems API refuses: which field, and why."""
+"""Problem documents of the systems API: which field, and why."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ _NO_JSON: Final = {RejectionCode.SIZE, RejectionCode.JSON, RejectionCode.DUP_KEY
 
 
 def answer_rejections(api: Api) -> None:
-    """400 where the body is no JSON, else 422."""
+    """400 if the body is not JSON, otherwise 422."""
 
     @api.app.exception_handler(RejectedOperation)  # type: ignore[untyped-decorator]
     def invalid(rejected: RejectedOperation) -> Response[str]:
@@ -30,6 +30,6 @@ def answer_rejections(api: Api) -> None:
 def field_error(field: str, detail: str) -> dict[str, str]:
     if field == "Idempotency-Key":
         return {"parameter": field, "in": "header", "detail": detail}
-    # RFC 6901; the whole body where it is no object.
+    # RFC 6901; the whole body if it is not an object.
     pointer = "" if field == "message" else "/" + field.replace(".", "/")
     return {"pointer": pointer, "detail": detail}

@@ -1,4 +1,4 @@
-"""`/refund-authorizations`: may this refund be made? Yes with its blocks, or no with the reason."""
+"""`/refund-authorizations`: authorizes a refund with blocks, or refuses it with a reason."""
 
 from http import HTTPStatus
 from typing import Any
@@ -44,7 +44,7 @@ class RefundAuthorizationRoutes:
         self._answer_conflicts()
 
     def authorize_refund(self, merchant_id: str) -> Response[str]:
-        """The refund itself: split as it would be now, and all that it would take set aside."""
+        """Splits the refund as it would be now, and sets aside everything that it would take."""
         caller, now = caller_of(self._api, merchant_id), self._context.now()
         asked = RefundAuthorizationRequestV1.validated(body_of(self._api))
         refund = asked.to_operation(now)

@@ -1,6 +1,6 @@
-"""Checks a transaction log against its signed manifests, offline, and recomputes every balance.
+"""Checks a transaction log against its signed manifests, offline, and recalculates every balance.
 
-It stands on its own: Python's standard library and `cryptography`, nothing of Falcon Balances.
-What it checks is written down in docs/manifests.md, from which it was made; it shares no code with
-what writes the log or seals it. It believes nobody but the owner of the public key.
+It needs only Python's standard library and `cryptography`, and imports nothing of Falcon Balances.
+It was written from docs/manifests.md, and shares no code with the programs that write or seal the
+log. It trusts only the owner of the public key.
 """

@@ -15,7 +15,7 @@ from .verification import verify
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when all is as it should be, 3 when something is not, 1 when there is nothing to check."""
+    """The exit code: 0 without problems, 3 with problems, 1 if there is nothing to check."""
     parser = argparse.ArgumentParser(description="Check a sealed log, or a proof.")
     commands = parser.add_subparsers(dest="command", required=True)
     whole = commands.add_parser("verify", help="a log against its manifests")

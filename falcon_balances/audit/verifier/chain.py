@@ -1,4 +1,4 @@
-"""Manifest after manifest: each signed, each naming the one before."""
+"""Checks the chain of manifests: each is signed and names the previous one."""
 
 import re
 from collections.abc import Iterator
@@ -39,10 +39,11 @@ def read_head(line: bytes) -> dict[str, Any]:
 
 
 def folder_of_manifests(folder: Path) -> Path:
-    """The folder itself; one that holds no manifest, but a folder `manifests`, is its parent.
+    """The folder of manifests: the given one, or its folder `manifests` if it holds no manifest
+    itself.
 
-    Where both hold some it is the outer, and the inner is a stranger in it: it must not be possible
-    to lay a chain within another and have it checked instead. Raises OSError.
+    If both hold manifests it is the outer, and the inner is foreign: it must not be possible to put
+    a chain inside another and have it checked instead. Raises OSError.
     """
     names = {each.name for each in folder.iterdir()}
     inner = folder / "manifests"
@@ -52,9 +53,9 @@ def folder_of_manifests(folder: Path) -> Path:
 
 
 def manifests_in(folder: Path, problems: list[Discrepancy]) -> Iterator[tuple[int, Path]]:
-    """In order; what is missing between the first and the last is a problem, and so is the rest.
+    """The manifests in order. Missing numbers and other files are problems.
 
-    Raises NotWrittenSoError for what is no folder, or cannot be listed.
+    Raises NotWrittenSoError if the folder does not exist or cannot be listed.
     """
     try:
         folder = folder_of_manifests(folder)
@@ -78,7 +79,7 @@ def manifests_in(folder: Path, problems: list[Discrepancy]) -> Iterator[tuple[in
 
 
 def _gap(first: int, last: int) -> Discrepancy:
-    """One problem, however many: a single file can be named 99999999.jsonl."""
+    """One problem, however many are missing: a single file can be named 99999999.jsonl."""
     if first == last:
         return Discrepancy(f"{first:08}.jsonl", "this manifest is missing")
     return Discrepancy(
@@ -97,7 +98,7 @@ class Chain:
         self.last: dict[str, Any] | None = None
 
     def read(self, sequence: int, path: Path) -> ReadManifest | None:
-        """None where not even its form is right."""
+        """The manifest; None if its format is wrong."""
         place = path.name
         try:
             text = read_plain(path, MANIFEST_MAX_BYTES)

@@ -1,4 +1,4 @@
-"""The currencies that the log was ever written in, by their decimals (ISO 4217)."""
+"""All currencies that the log was ever written in, by their decimals (ISO 4217)."""
 
 _CODES = {
     0: """

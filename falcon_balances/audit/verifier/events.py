@@ -1,4 +1,6 @@
-"""An event's objects: one of each stage, or every part once, so that no money lies there twice."""
+"""Checks the objects of an event: one per stage, or every part once, so no money is in the log
+twice.
+"""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,17 +12,17 @@ PARTS_NAMED_MAX = 20
 
 
 class Event(NamedTuple):
-    """One whose objects are not just one without a number: several merchants', or too many."""
+    """An event with several objects: of several merchants, or too many."""
 
     keys: list[str]
-    """As they were sealed."""
+    """Its keys, in the order of sealing."""
     sealed_first: str
-    """The manifest of the first of them."""
+    """The manifest that sealed the first of them."""
 
 
 class Events:
-    """By stage and operation. A line's uuid is made of these two, the merchant and what the line
-    says: where each merchant has one object of them, no uuid comes twice.
+    """Events by stage and operation. A line's uuid is derived from both, the merchant and the line:
+    if each merchant has one object of them, no uuid occurs twice.
     """
 
     def __init__(self) -> None:
@@ -35,8 +37,8 @@ class Events:
             self._numbered[event] = Event([key], place)
 
     def problems(self, last: str | None) -> Iterator[Discrepancy]:
-        """What was sealed in the manifest `last` may have its other parts in the next one; None
-        where other parts are not to be seen.
+        """The problems. Other parts of an event in the manifest `last` can be in the next one; None
+        if other parts are not to be seen.
         """
         for event in self._numbered.values():
             found = list(_misfits(event.keys))
@@ -46,7 +48,7 @@ class Events:
 
 
 def _misfits(keys: list[str]) -> Iterator[Discrepancy]:
-    """Every object that does not go with those sealed before it."""
+    """The problems of objects that contradict those sealed before."""
     parts: dict[int, str] = {}
     merchants: dict[str, str] = {}
     reads = [_read(key) for key in keys]
@@ -71,7 +73,7 @@ def _missing(keys: list[str]) -> Iterator[Discrepancy]:
 
 
 def _read(key: str) -> tuple[int, int, str, str]:
-    """Part, parts, day and merchant; of no key of the log, nothing is noted."""
+    """Part, parts, day and merchant of a key; foreign keys are not noted."""
     named = read_key(key)
     if named is None:
         raise ValueError(key)

@@ -1,4 +1,4 @@
-"""Reads files that somebody else made: plain ones only, and none larger than it can be."""
+"""Reads untrusted files: plain files only, with a maximum size for each kind."""
 
 import os
 from pathlib import Path
@@ -11,18 +11,18 @@ MANIFEST_MAX_BYTES = 256 << 20
 PROOF_MAX_BYTES = 256 << 20
 # Some 600 bytes a version: more than a million and a half of them.
 VERSIONS_MAX_BYTES = 1 << 30
-# Of the log. What is larger was not written by its writer.
+# A larger object was not written by the log's writer.
 OBJECT_MAX_BYTES = 64 << 20
 
 
-# A pipe that nobody writes to would be waited for without O_NONBLOCK.
+# Without O_NONBLOCK, a pipe without a writer would be waited for.
 _PLAIN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 NO_LINK = _PLAIN | os.O_NOFOLLOW
 SMALL_BYTES = 16 << 10
 
 
 def read_plain(path: str | Path, max_bytes: int, flags: int = _PLAIN) -> bytes:
-    """The whole file. Raises OSError for a pipe, a device, a folder, and for more than that."""
+    """The whole file. Raises OSError for a pipe, a device, a folder, and a larger file."""
     file = os.open(path, flags)
     try:
         found = os.fstat(file)
@@ -33,7 +33,7 @@ def read_plain(path: str | Path, max_bytes: int, flags: int = _PLAIN) -> bytes:
             body = os.read(file, size + 1)
             if len(body) == size:
                 return body
-            # It was not all that there is, or has grown since.
+            # The read was incomplete, or the file has grown since.
             while len(body) <= max_bytes and (more := os.read(file, 1 << 20)):
                 body += more
             if len(body) <= max_bytes:
@@ -44,9 +44,10 @@ def read_plain(path: str | Path, max_bytes: int, flags: int = _PLAIN) -> bytes:
 
 
 def read_small(path: str) -> bytes:
-    """The beginning of whatever is no link and can be read: all of a plain file below SMALL_BYTES.
+    """The first SMALL_BYTES of anything that can be read and is not a link: all of a small plain
+    file.
 
-    A system call less than `read_plain`, for who can tell by the bytes whether they are right.
+    One system call less than `read_plain`, for callers that recognise the right bytes.
     """
     file = os.open(path, NO_LINK)
     try:

@@ -1,11 +1,11 @@
-"""What a check says: problems with their places, and what was there."""
+"""The result of a check: problems with their places, and totals."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
 class Discrepancy(NamedTuple):
-    """`place`: a file, an object's key, a line of either."""
+    """A problem; `place` is a file, an object's key, or a line of either."""
 
     place: str
     what: str
@@ -13,7 +13,7 @@ class Discrepancy(NamedTuple):
 
 @dataclass(slots=True)
 class Verified:
-    """What was found. `head` is the last manifest's: to be kept, as the next check's anchor."""
+    """The result. `head` is the last manifest's: keep it as the anchor of the next check."""
 
     problems: list[Discrepancy] = field(default_factory=list)
     manifests: int = 0
@@ -25,4 +25,4 @@ class Verified:
 
 
 class NotWrittenSoError(ValueError):
-    """Something has another form than the format says."""
+    """Something does not have the format's form."""

@@ -1,4 +1,4 @@
-"""What lies in a folder of the log, whether it was sealed or not."""
+"""Lists the files in a folder of the log, sealed or not."""
 
 import os
 from collections.abc import Iterator
@@ -11,9 +11,7 @@ KEY_MAX = 1_024  # bytes of a key in S3
 
 
 class Found(NamedTuple):
-    """What is in a folder and no folder itself, by number, and how much of that are plain files;
-    and what is unreadable.
-    """
+    """The number of files in a folder, how many of them are plain files, and what is unreadable."""
 
     files: int
     plain_files: int
@@ -21,8 +19,8 @@ class Found(NamedTuple):
 
 
 def found_in(log: Path | None) -> Found:
-    """Links are not followed. A folder that cannot be looked into is a problem: strangers could
-    lie in it.
+    """The files of a folder; links are not followed. An unreadable folder is a problem, because it
+    could hold foreign files.
     """
     problems: list[Discrepancy] = []
     plain = [] if log is None else [is_plain for _, is_plain in files_below(str(log), problems)]

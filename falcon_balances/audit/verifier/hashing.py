@@ -1,4 +1,4 @@
-"""Hashes, trees and signatures, and the one way to write JSON."""
+"""Hashes, Merkle trees, signatures, and canonical JSON."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from .findings import NotWrittenSoError
 
 NOT_SIGNED = "its signature is missing or of another key, or its head was changed"
-# Made once: json.dumps and json.loads make one for each call.
+# Made once: json.dumps and json.loads would make one per call.
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _DECODER = json.JSONDecoder()
 
@@ -23,7 +23,9 @@ def leaf_hash(leaf: bytes) -> bytes:
 
 
 def tree_root(level: Sequence[bytes]) -> bytes:
-    """RFC 9162, 2.1.1, of leaf hashes: level by level; who has no neighbour rises alone."""
+    """The root of leaf hashes (RFC 9162, 2.1.1), level by level; a node without a sibling moves up
+    unchanged.
+    """
     if not level:
         return sha256(b"").digest()
     while len(level) > 1:
@@ -36,7 +38,7 @@ def tree_root(level: Sequence[bytes]) -> bytes:
 
 
 def load_public_key(text: bytes) -> ec.EllipticCurvePublicKey:
-    """PEM or DER. Raises NotWrittenSoError for anything but a P-256 key."""
+    """The public key in a PEM or DER text. Raises NotWrittenSoError unless it is on P-256."""
     load = (
         serialization.load_pem_public_key if b"-----" in text else serialization.load_der_public_key
     )
@@ -50,7 +52,7 @@ def load_public_key(text: bytes) -> ec.EllipticCurvePublicKey:
 
 
 def is_signed(head: bytes, signature_line: bytes, key: ec.EllipticCurvePublicKey) -> bool:
-    """No also where the line has another form than a signature's: base64 in its one way."""
+    """Whether the key signed the head; False also for a line that is not a canonical signature."""
     try:
         document = read_json(signature_line)
         text = document["signature"]
@@ -71,7 +73,7 @@ def canonical(document: Mapping[str, Any]) -> bytes:
 
 
 def read_json(line: bytes) -> dict[str, Any]:
-    """An object, written in the one way that there is. Raises NotWrittenSoError."""
+    """A JSON object in canonical form. Raises NotWrittenSoError."""
     try:
         document = _DECODER.decode(line.decode("ascii"))
     except (ValueError, RecursionError) as error:

@@ -4,9 +4,9 @@ import re
 
 MERCHANT_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
 MERCHANT = re.compile(rf"{MERCHANT_PATTERN}\Z")
-# Made of a name (RFC 9562, version 5), as all ids of ours are.
+# Derived from a name (RFC 9562, version 5), like all our ids.
 ID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-# The first revision is not written; only what a PSP says can be revised.
+# The first revision is not written; only events of PSPs can be revised.
 KEY_PATTERN = (
     r"(?P<stage>(?P<of_a_psp>confirmed|reconciled)|payout|adjustment)/"
     rf"merchant_id=(?P<merchant>{MERCHANT_PATTERN})/"
@@ -18,13 +18,13 @@ _KEY = re.compile(rf"{KEY_PATTERN}\Z")
 
 
 def read_key(key: str) -> re.Match[str] | None:
-    """None of what is no key of the log."""
+    """The parts of a key; None if it is not a key of the log."""
     named = _KEY.match(key)
     return named if named is not None and is_numbered(named) else None
 
 
 def is_numbered(named: re.Match[str]) -> bool:
-    """Whether the part is one of so many, at least two; what is alone has no number."""
+    """Whether the part is valid: one of at least two; a single object has no number."""
     return named["part"] is None or int(named["part"]) <= int(named["parts"]) > 1
 
 

@@ -1,4 +1,4 @@
-"""Leaves of manifests, each checked against the object of the log that it seals."""
+"""Checks leaves of manifests against the objects of the log that they seal."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,55 +17,55 @@ from .sums import Item, Stood, Tallies, add_all, added_up, at_scale, stood_of
 
 OBJECT_FIELDS = {"leaf", "key", "version_id", "size", "sha256", "lines", "sums"}
 FLAWED_FIELDS = OBJECT_FIELDS | {"flaw"}
-# How the leaf of an object begins and ends that is written in the usual way: nothing is escaped.
+# The beginning and end of an object's leaf in which nothing is escaped.
 LEAF_KEY = re.compile(rf'\{{"key":"(?P<key>{KEY_PATTERN})",')
 LEAF_END = re.compile(r'(?P<version>[ !#-\[\]-~]*)"\}\Z')
-# Of lines in an object, and of its bytes: S3 has none as large.
+# The maximum of an object's lines and bytes: S3 has no larger objects.
 COUNT_MAX = 10**15
 FLAW_SHOWN_MAX = 200
 
-# A leaf of an object: its line in the manifest, key, version, and event, which is empty where the
-# key is none of the log. A plain tuple: there is one for every object.
+# A leaf of an object: its line in the manifest, key, version, and event (empty for a foreign key).
+# A plain tuple, because there is one per object.
 Noted = tuple[int, str, str, str]
 
 
 @dataclass(slots=True)
 class CheckedLeaves:
-    """What a slice of object leaves came to."""
+    """The result of a slice of leaves."""
 
     root: bytes
-    """Of the tree of all the leaves."""
+    """The root of the tree of these leaves."""
     problems: list[Discrepancy] = field(default_factory=list)
     noted: list[Noted] = field(default_factory=list)
     objects: int = 0
     lines: int = 0
     sums: dict[str, Tallies] = field(default_factory=dict)
-    """By merchant, as the leaves say."""
+    """Sums by merchant, according to the leaves."""
     unfound: dict[str, Tallies] = field(default_factory=dict)
-    """Of these, those of objects whose bytes do not say the same."""
+    """The sums of objects whose bytes differ from the leaf."""
     stood: dict[str, list[Stood]] = field(default_factory=dict)
-    """By merchant, of the objects whose sums are in `sums`."""
+    """Standings by merchant, of the objects whose sums are in `sums`."""
     unstood: dict[str, list[Stood]] = field(default_factory=dict)
     """Of these, those of `unfound`."""
     merchants: dict[str, int] = field(default_factory=dict)
-    """Objects of each merchant, as the leaves say."""
+    """The number of objects by merchant, according to the leaves."""
     strays: list[tuple[str, str]] = field(default_factory=list)
-    """Keys whose bytes are others than were sealed, with the SHA-256 of what lies there."""
+    """Keys whose bytes differ from the sealed ones, with the SHA-256 of the present bytes."""
     missing: list[tuple[str, str]] = field(default_factory=list)
     """Keys without an object, with the SHA-256 that was sealed."""
     unread: int = 0
-    """Leaves that are none of an object: nothing of them counts."""
+    """The number of leaves that cannot be read: nothing of them counts."""
     unsummed: set[str] = field(default_factory=set)
-    """Merchants with a leaf that counts as an object, but whose sums cannot be told."""
+    """Merchants with a leaf of an object whose sums cannot be read."""
 
 
 def check_leaves(
     log: str | None, place: str, first: int, leaves: Sequence[bytes], others: int = 0
 ) -> CheckedLeaves:
-    """Each leaf, and the object that it seals; `log` is None where there are no objects to look at.
+    """Checks each leaf, and the object that it seals; `log` is None without objects.
 
-    `first` is the number of the first leaf's line in its manifest. So many `others` come before
-    the leaves of objects; of these only the hash is looked at.
+    `first` is the line of the first leaf in its manifest. The first `others` leaves are not of
+    objects; only their hashes are used.
     """
     checked = CheckedLeaves(tree_root(list(map(leaf_hash, leaves))))
     right: dict[str, list[Item]] = {}
@@ -80,10 +80,10 @@ def check_leaves(
 def is_as_expected(
     log: str, number: int, leaf: bytes, checked: CheckedLeaves, right: dict[str, list[Item]]
 ) -> bool:
-    """Whether the leaf is, to the byte, what one makes of its object: then all of both is right.
+    """Whether the leaf is exactly what its object gives: then both are right.
 
-    Nearly every leaf is, and need not be taken apart to see that. Otherwise nothing is noted yet.
-    Whether it lies in a plain file is left to who looks at all files.
+    Nearly every leaf is, and need not be parsed. Otherwise nothing is recorded yet. Whether the
+    file is a plain file is checked with all files.
     """
     text = leaf.decode("latin-1")
     named = LEAF_KEY.match(text)
@@ -122,7 +122,7 @@ def is_as_expected(
 def check_leaf(
     log: str | None, place: str, number: int, leaf: bytes, checked: CheckedLeaves
 ) -> None:
-    """Taken apart, so that whatever is wrong with it or its object is found and named."""
+    """Parses the leaf, and reports what is wrong with it or its object."""
     try:
         sealed = read_object_leaf(leaf)
     except NotWrittenSoError as error:
@@ -154,7 +154,7 @@ def check_leaf(
 
 
 def read_object_leaf(leaf: bytes) -> dict[str, Any]:
-    """What names an object and its bytes is right in it; not yet what it counts."""
+    """The leaf's fields, with names and hash checked, but not its counts."""
     document = read_json(leaf)
     if document.get("leaf") != "object" or not OBJECT_FIELDS <= set(document) <= FLAWED_FIELDS:
         raise NotWrittenSoError("not the leaf of an object")
@@ -164,7 +164,7 @@ def read_object_leaf(leaf: bytes) -> dict[str, Any]:
 
 
 def sums_of_leaf(document: Mapping[str, Any]) -> Tallies:
-    """Raises NotWrittenSoError for what does not count as the format says."""
+    """The leaf's sums. Raises NotWrittenSoError if they do not have the format's form."""
     size, lines, written = document["size"], document["lines"], document["sums"]
     if type(size) is not int or type(lines) is not int or type(written) is not list:
         raise NotWrittenSoError("a field of the leaf has the wrong type")
@@ -200,9 +200,9 @@ def check_object(
     sums: Tallies | None,
     checked: CheckedLeaves,
 ) -> bool:
-    """The object that a leaf seals: is it there, are its bytes the same, do they add up so?
+    """Checks the object of a leaf: whether it exists with the same bytes and sums.
 
-    Without `sums`, whose leaf is reported already, only whether it is there.
+    Without `sums`, whose leaf is already reported, only whether it exists.
     """
     key = sealed["key"]
     if named is None:
@@ -246,7 +246,7 @@ def adds_up(
 
 
 def keys_sealed_as(digests: set[str], manifests: Iterable[Path]) -> dict[str, str]:
-    """By SHA-256 the object that was sealed with it. Raises OSError for a manifest that is gone."""
+    """The sealed keys by SHA-256. Raises OSError for a manifest that is gone."""
     keys: dict[str, str] = {}
     for path in manifests:
         for line in read_plain(path, MANIFEST_MAX_BYTES).split(b"\n"):

@@ -1,4 +1,4 @@
-"""Objects of the log: what each of their lines adds, every one of them checked."""
+"""Checks objects of the log, and returns what each of their lines adds."""
 
 import re
 from datetime import datetime
@@ -11,18 +11,18 @@ from .keys import staged
 from .rows import check_same, check_sign, fields_of, rows_of
 from .sums import Item
 
-# Minus nothing has another way to be written.
+# Minus zero is not an amount.
 AMOUNT = re.compile(r"(?!-[0.]+\Z)(-?(?:0|[1-9][0-9]{0,37}))(?:\.([0-9]{1,4}))?\Z")
-# In minor units: 19 digits for a line, 38 for what lines add up to.
+# In minor units: 19 digits for a line, 38 for a sum.
 LINE_MAX = 10**19
 SUM_MAX = 10**38
-# Begun once and copied for each: that is faster.
+# Started once and copied for each, which is faster.
 IDS = sha1(uuid5(NAMESPACE_URL, "urn:falcon:balances").bytes, usedforsecurity=False)
 VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
 def read_amount(text: str, limit: int) -> tuple[int, int]:
-    """Minor units and decimals. Raises NotWrittenSoError."""
+    """Minor units and decimals of an amount. Raises NotWrittenSoError."""
     written = AMOUNT.match(text)
     if written is None:
         raise NotWrittenSoError("an amount does not have the required form")
@@ -34,7 +34,7 @@ def read_amount(text: str, limit: int) -> tuple[int, int]:
 
 
 def lines_of_body(named: re.Match[str], body: bytes) -> list[Item]:
-    """What each of an object's lines adds, every one of them checked. Raises NotWrittenSoError."""
+    """What each line of an object adds, after checking all of them. Raises NotWrittenSoError."""
     stage, merchant, day, operation = named.group("stage", "merchant", "day", "operation")
     prefix = f"{operation}|{staged(named)}|{merchant}"
     revised = named["revision"] is not None

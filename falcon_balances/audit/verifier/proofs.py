@@ -1,4 +1,4 @@
-"""What one merchant was given: its own leaves, each with the path to a signed root."""
+"""Checks a merchant's proof: its own leaves, each with the path to a signed root."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,9 +22,10 @@ from .totals import merchant_leaf
 def check_proof(
     proof: Path, public_key: bytes, *, log: Path | None = None, anchor: str | None = None
 ) -> Verified:
-    """Whether what a merchant was given is all that was sealed of it, and adds up to its balances.
+    """Whether the proof has everything that was sealed of the merchant, and what that adds up to.
 
-    With `log`, a folder of its own objects, their bytes too. Raises NotWrittenSoError.
+    `log`: a folder with the merchant's own objects, whose bytes are then checked too. Raises
+    NotWrittenSoError.
     """
     key = load_public_key(public_key)
     if log is not None and not log.is_dir():
@@ -59,7 +60,7 @@ class _ProofCheck:
         self._events = Events()
         self._heads: list[bytes] = []
         self._claim: dict[str, Any] | None = None
-        """What the merchant's own leaf in the last manifest says of it."""
+        """The contents of the merchant's own leaf in the last manifest."""
         self._sequence = 0
 
     def run(self, heads: Sequence[Any], parts: Sequence[Any], anchor: str | None) -> Verified:
@@ -79,7 +80,7 @@ class _ProofCheck:
             )
         if anchor is not None and anchor != done.head:
             self._say("the proof", "it does not end with the manifest that the anchor names")
-        # Other parts of an event are other merchants'.
+        # Other parts of an event belong to other merchants.
         done.problems += self._events.problems(None)
         done.problems += checked.problems
         done.problems += [Discrepancy(key, "missing") for key, _ in checked.missing]
@@ -98,10 +99,11 @@ class _ProofCheck:
         return self._checked.sums.get(self._merchant, {})
 
     def _read_heads(self, heads: Sequence[Any]) -> None:
-        """Of all manifests from the first on: so the last one, or an anchor, vouches for each.
+        """Checks the heads of all manifests from the first on, so that the last one, or an anchor,
+        vouches for each.
 
-        Without them, whoever may sign could sign other objects for an older manifest, which add up
-        to the same.
+        Without them, somebody who can sign could sign other objects with the same sums for an older
+        manifest.
         """
         before: dict[str, Any] | None = None
         for number, text in enumerate(heads, start=1):
@@ -154,7 +156,9 @@ class _ProofCheck:
                 self._take(leaf, place, is_last=is_last)
 
     def _take(self, leaf: bytes, place: str, *, is_last: bool) -> None:
-        """An object of the merchant, or in the last part the one leaf that counts them."""
+        """Takes a leaf: an object of the merchant, or in the last part the one leaf that counts
+        them.
+        """
         document = read_json(leaf)
         if document.get("leaf") == "merchant":
             if not is_last or self._claim is not None:
@@ -180,7 +184,7 @@ class _ProofCheck:
         self._events.note(event, key, place)
 
     def _compare_with_claim(self) -> None:
-        """The merchant's own leaf counts its objects, so that none can be kept from it."""
+        """Checks the objects against the merchant's own leaf, so that none can be hidden."""
         expected = merchant_leaf(self._merchant, len(self._proved), self._sums)
         if self._claim is None:
             self._say(self._merchant, "the proof lacks the merchant's own leaf")
@@ -192,7 +196,7 @@ class _ProofCheck:
 
 
 def root_by(leaf: bytes, path: Iterable[Sequence[str]]) -> bytes:
-    """RFC 9162, 2.1.3.2, with the side of each neighbour told."""
+    """The root by a leaf and its path (RFC 9162, 2.1.3.2, with the side of each sibling)."""
     value = leaf_hash(leaf)
     for side, text in path:
         neighbour = bytes.fromhex(text)

@@ -1,6 +1,6 @@
-"""Rows of the log's objects: which columns there are, and what each may hold.
+"""Checks rows of the log's objects: their columns, and what each can contain.
 
-Written from docs/audit.md, apart from the code that writes the log.
+Written from the documentation, separately from the code that writes the log.
 """
 
 import re
@@ -16,8 +16,8 @@ HEADER = (
 COLUMNS = HEADER.split(",")
 BODY_MAX_BYTES = 300_000
 LINES_MAX = 320
-# Ids look all alike. A reference is printable ASCII without `"`, `,`, `\` and `|`; a space is only
-# within it, and what a spreadsheet would run is not its beginning.
+# All ids have one format. A reference is printable ASCII without `"`, `,`, `\` and `|`, with spaces
+# only inside, and does not begin like a formula of a spreadsheet.
 NAME = MERCHANT_PATTERN
 REFERENCE = r"(?=[^,]{1,128}(?:,|\Z))(?![ =+@-])[ !#-+.-\[\]-{}~-]+(?<! )"
 FORMS = {
@@ -38,8 +38,8 @@ PSP_FORMS = FORMS | {
     "original_reference": f"(?:{REFERENCE})?",
     "occurrence": "(?:[2-9]|[1-9][0-9])?",
 }
-# By stage and type: the sign that an amount has in what is not revised ("" where it may have
-# either), and the forms of the columns; what is not named is empty.
+# By stage and type: the sign of an unrevised amount ("" for either), and the formats of the
+# columns; other columns are empty.
 PSP_SIGNS = {
     "capture": "+",
     "cashback": "+",
@@ -82,7 +82,7 @@ def _pattern(kind: str, forms: dict[str, str]) -> str:
 
 READERS = {each: re.compile(_pattern(each[1], forms)) for each, (_, forms) in ROWS.items()}
 SIGNS = {each: sign for each, (sign, _) in ROWS.items()}
-# The same in all lines of an object; the last three may change when an event is revised.
+# The same in all lines of an object; the last three can change in a revision.
 SAME = [
     COLUMNS.index(name)
     for name in (
@@ -125,7 +125,7 @@ def check_sign(number: int, stage: str, kind: str, minor: int, *, revised: bool)
 
 
 def check_same(rows: list[list[str]], *, revised: bool) -> None:
-    """What an event says once is the same in all lines. Raises NotWrittenSoError."""
+    """Checks that fields of the event are the same in all lines. Raises NotWrittenSoError."""
     first, *others = rows
     places = SAME if revised else SAME + SAME_UNLESS_REVISED
     for number, fields in enumerate(others, start=3):
@@ -135,7 +135,7 @@ def check_same(rows: list[list[str]], *, revised: bool) -> None:
 
 
 def rows_of(body: bytes) -> list[str]:
-    """Without the header. Raises NotWrittenSoError."""
+    """The rows without the header. Raises NotWrittenSoError."""
     if len(body) > BODY_MAX_BYTES:
         raise NotWrittenSoError("larger than a log object can be")
     try:

@@ -1,4 +1,4 @@
-"""Money added up: exact, by balance shop, currency, stage and type, and by operation."""
+"""Sums money exactly, by balance shop, currency, stage and type, and by operation."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -15,7 +15,7 @@ FIGURES = (
     "operations_count",
 )
 PSP_STAGES = {"confirmed", "reconciled"}
-# Which figure a stage's lines add up to, and with which sign.
+# The figure to which a stage's lines add, and with which sign.
 OF_STAGE = {
     "confirmed": ("confirmed", 1),
     "reconciled": ("reconciled", 1),
@@ -24,7 +24,7 @@ OF_STAGE = {
 }
 
 
-# Minor units, decimals, lines. A plain tuple: there is one for every line of the log.
+# Minor units, decimals, lines. A plain tuple, because there is one per line of the log.
 Tally = tuple[int, int, int]
 LineKind = tuple[str, str, str, str]  # balance shop, currency, stage, type
 Item = tuple[LineKind, Tally]
@@ -43,7 +43,7 @@ def added_up(items: Sequence[Item]) -> Tallies:
     sums = dict(items)
     if len(sums) == len(items):
         return sums
-    # Of each key all at once, which is faster than one after the other.
+    # All items of a key at once, which is faster.
     each: dict[LineKind, list[Tally]] = {}
     for key, total in items:
         each.setdefault(key, []).append(total)
@@ -69,13 +69,13 @@ def without(sums: Tallies, taken: Tallies) -> Tallies:
     return {key: total for key, total in left.items() if total[2]}
 
 
-# One operation at one balance: its id, balance shop, currency, stage, and what that stage's lines
-# add up to. A plain tuple: there is one for every object, or nearly.
+# One operation at one balance: its id, balance shop, currency, stage, and the sum of that stage's
+# lines. A plain tuple, because there is about one per object.
 Stood = tuple[str, str, str, str, int]
 
 
 def stood_of(operation: str, sums: Iterable[Item]) -> list[Stood]:
-    """What an object's sums say of its operation at each balance."""
+    """The sums of an object's operation at each balance."""
     nets: dict[tuple[str, str, str], int] = {}
     for (shop, currency, stage, _), (minor, _, _) in sums:
         if stage in PSP_STAGES:
@@ -84,7 +84,7 @@ def stood_of(operation: str, sums: Iterable[Item]) -> list[Stood]:
 
 
 class StageNets:
-    """By merchant what both stages of each operation come to, at each balance."""
+    """Both stages of each operation at each balance, by merchant."""
 
     def __init__(self) -> None:
         self._nets: dict[str, dict[tuple[str, str, str], tuple[int, int]]] = {}
@@ -100,7 +100,7 @@ class StageNets:
                 nets[name] = confirmed, reconciled + sign * minor
 
     def figures(self, merchant: str) -> dict[tuple[str, str], dict[str, int]]:
-        """By balance shop and currency: what is available of PSPs' operations, and what is open."""
+        """The available and open figures of PSPs' operations, by balance shop and currency."""
         balances: dict[tuple[str, str], dict[str, int]] = {}
         for (shop, currency, _), (confirmed, reconciled) in self._nets.get(merchant, {}).items():
             figures = balances.setdefault((shop, currency), {})
@@ -110,7 +110,7 @@ class StageNets:
 
 
 def weighed(confirmed: int, reconciled: int) -> dict[str, int]:
-    """Money comes in when both stages say so, and goes out as soon as either does."""
+    """Incoming money counts when both stages report it, outgoing money when either does."""
     both_in = min(max(confirmed, 0), max(reconciled, 0))
     either_out = max(-confirmed, -reconciled, 0)
     return {
@@ -136,7 +136,7 @@ def balances_of(
             balance[name] += sign * minor
             balance["operations_count"] += lines
         for each, weights in standings.figures(merchant).items():
-            # A balance of which no line is left has no figures.
+            # A balance without lines has no figures.
             for name, minor in weights.items() if each in figures else ():
                 figures[each][name] += minor
         for (shop, currency), balance in sorted(figures.items()):

@@ -1,4 +1,4 @@
-"""The leaves of a manifest that count what all objects so far add up to."""
+"""Makes the leaves of a manifest with the totals of all objects so far."""
 
 from collections.abc import Mapping
 from typing import Any

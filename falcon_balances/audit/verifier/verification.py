@@ -1,4 +1,4 @@
-"""The whole: every manifest, every object, every total."""
+"""Verifies a whole log: every manifest, every object, every total."""
 
 import gc
 import sys
@@ -23,7 +23,7 @@ from .sums import StageNets, Tallies, add_all, balances_of, without
 from .totals import expected_totals
 from .versions import wrong_versions
 
-# How the leaf of an object begins, its fields being sorted.
+# The beginning of an object's leaf, because its fields are sorted.
 OBJECT_LEAF = (b'{"flaw":', b'{"key":')
 LEAVES_PER_BLOCK = 2_048
 LINES_BEFORE_LEAVES = 3  # head and signature, and lines begin with 1
@@ -39,18 +39,18 @@ def verify(
     jobs: int = 1,
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> Verified:
-    """Everything, on Linux with so many processes. Raises NotWrittenSoError for a key that is none,
-    and for a folder; OSError for a manifest that is gone meanwhile.
+    """Verifies everything, on Linux in so many processes. Raises NotWrittenSoError for a key or
+    folder that cannot be read, OSError for a manifest that disappears meanwhile.
 
-    `versions` is what `aws s3api list-object-versions` printed for the log's bucket; `anchor` the
-    `head` of an earlier check, or what was published of it. Without `log` only manifests are read.
+    `versions` is the output of `aws s3api list-object-versions` for the log's bucket; `anchor` is
+    the `head` of an earlier check, or a published one. Without `log`, only manifests are read.
     """
     if log is not None and not log.is_dir():
         raise NotWrittenSoError(f"{log} is not a folder")
     verification = _Verification(load_public_key(public_key), log)
     if jobs == 1 or sys.platform != "linux":
         return verification.run(manifests, versions, anchor, map, partial(found_in, log), advance)
-    # What is checked has no cycles, and looking for them takes a twentieth of the time.
+    # The data have no cycles, and looking for them takes a twentieth of the time.
     context = get_context("fork")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=gc.disable) as pool:
         found = pool.submit(found_in, log).result
@@ -64,18 +64,19 @@ class _Verification:
         self._chain = Chain(key, self._problems)
         self._log = log
         self._knows_all = True
-        """Until a manifest is missing: totals cannot be told from then on."""
+        """False after a missing manifest: totals cannot be checked from then on."""
         self._version_ids: dict[str, str] = {}
-        """Of every sealed key."""
+        """The version of every sealed key."""
         self._paths: list[Path] = []
-        """Of the manifests, in order."""
+        """The paths of the manifests, in order."""
         self._objects: dict[str, int] = {}
-        """Of each merchant the objects so far."""
+        """The number of objects so far, by merchant."""
         self._sums: dict[str, Tallies] = {}
         self._unfound: dict[str, Tallies] = {}
         self._standings = StageNets()
         self._unsummed: set[str] = set()
-        """Merchants of whom a leaf cannot be added up: their sums cannot be told from then on."""
+        """Merchants with a leaf that cannot be added up: their sums cannot be checked from then on.
+        """
         self._events = Events()
         self._strays: list[tuple[str, str]] = []
         self._missing: list[tuple[str, str]] = []
@@ -130,9 +131,10 @@ class _Verification:
         mapped: Callable[..., Iterable[CheckedLeaves]],
         advance: Callable[[int], None],
     ) -> None:
-        """What it counts comes first, then the objects, sorted.
+        """Checks a manifest's leaves: totals first, then objects, sorted.
 
-        Blocks are of a power of two, so that the root of their roots is the whole tree's.
+        Blocks have a power of two leaves, so that the root of their roots is that of the whole
+        tree.
         """
         leaves = manifest.leaves
         first = next(
@@ -160,7 +162,9 @@ class _Verification:
             self._check_totals(manifest, first, len(leaves) - first)
 
     def _note_keys(self, place: str, noted: Iterable[Noted], last: str) -> str:
-        """Sorted within a manifest, and in one manifest only. The last key, after that `last`."""
+        """Checks that keys are sorted within a manifest, and sealed once. The last key follows
+        `last`.
+        """
         version_ids, note = self._version_ids, self._events.note
         for number, key, version_id, event in noted:
             if key in version_ids:
@@ -193,9 +197,10 @@ class _Verification:
                 add_all(ours.setdefault(merchant, {}), sums)
 
     def _check_totals(self, manifest: ReadManifest, first: int, new: int) -> None:
-        """Summary, totals and merchants are what all objects so far add up to, no more, no less.
+        """Checks that summary, totals and merchants are exactly the sums of all objects so far.
 
-        Of merchants whose sums cannot be told only the objects are counted, and nobody's totals.
+        For merchants without readable sums, only the number of objects is checked, and no total of
+        the log.
         """
         expected = {
             self._countable(document)
@@ -213,7 +218,7 @@ class _Verification:
                 self._say(place, "a leaf has no blind")
             said = self._countable(document)
             if said in expected:
-                # A total that cannot be told may come in many leaves.
+                # A total that cannot be checked can be in many leaves.
                 expected.discard(said)
             elif said is not None:
                 kind = str(document.get("leaf"))[:20]
@@ -225,7 +230,7 @@ class _Verification:
             )
 
     def _countable(self, document: dict[str, Any]) -> bytes | None:
-        """As it is written, without what cannot be told."""
+        """The leaf as it is written, without what cannot be checked."""
         if self._unsummed and document.get("leaf") == "total":
             return None
         if (
@@ -236,10 +241,10 @@ class _Verification:
         return canonical(document)
 
     def _look_around(self, log: Path, found: "Found") -> None:
-        """What lies in the log and was never sealed, and whose bytes lie where."""
+        """Reports objects in the log that were never sealed, and misplaced bytes."""
         self._problems += found.problems
         flawed = self._problems or self._strays or self._missing
-        # As many as were read, and each of these was right: then none is a stranger.
+        # As many files as leaves, and each of them right: then none is foreign.
         if not flawed and found.plain_files == found.files == self._done.objects:
             return
         named = {each.place for each in self._problems}
@@ -254,7 +259,7 @@ class _Verification:
             self._name_strays()
 
     def _name_strangers(self, log: Path, strangers: Iterable[str]) -> None:
-        """And what is missing: its bytes may be a stranger's."""
+        """Reports missing objects too: a foreign key may have their bytes."""
         owners = {digest: key for key, digest in self._missing}
         lying: dict[str, str] = {}
         for key in strangers:
@@ -273,7 +278,7 @@ class _Verification:
             self._say(key, "missing" if at is None else f"missing; its bytes lie at {at}")
 
     def _name_strays(self) -> None:
-        """The manifests are read once more for that: the hashes of all objects are not held."""
+        """Reads the manifests once more, because the hashes of all objects are not kept."""
         sealed = keys_sealed_as({digest for _, digest in self._strays}, self._paths)
         for key, digest in self._strays:
             bytes_of = sealed.get(digest)

@@ -1,4 +1,4 @@
-"""The versions of the log's objects, as `aws s3api list-object-versions` printed them."""
+"""Checks the versions of the log's objects, as `aws s3api list-object-versions` printed them."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from .findings import Discrepancy, NotWrittenSoError
 
 
 def wrong_versions(file: Path, version_ids: Mapping[str, str]) -> list[Discrepancy]:
-    """One version of each sealed key, the one that was sealed, and no delete marker."""
+    """Checks that each sealed key has only the sealed version, and no delete marker."""
     try:
         versions, markers = _listed_in(file)
     except NotWrittenSoError as error:
@@ -38,7 +38,7 @@ def _listed_in(file: Path) -> tuple[list[tuple[str, str]], list[str]]:
 def _other_versions(
     versions: Iterable[tuple[str, str]], version_ids: Mapping[str, str]
 ) -> list[Discrepancy]:
-    """Versions that were not sealed, and sealed ones that are not listed."""
+    """Reports versions that were not sealed, and sealed ones that are not listed."""
     found = []
     seen = set()
     for key, version_id in versions:

@@ -1,1 +1,1 @@
-"""`falcon audit`: the log replayed, compared, sealed, proved."""
+"""`falcon audit`: replays, compares, explains, seals and proves the log."""

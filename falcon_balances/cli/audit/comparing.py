@@ -1,4 +1,4 @@
-"""`falcon audit compare`: the log against the table and the API; what is under way may arrive."""
+"""`falcon audit compare`: compares the log with the table and the API, after events in progress."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ class Comparison:
         self._store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
 
     def run(self, merchant_id: str | None, timeout_s: float) -> Compared:
-        """Merchants that differ are read again, log and other side, until the time is up."""
+        """Reads merchants that differ again, from both sides, until the time is up."""
         deadline = time.monotonic() + timeout_s
         compared = self._compare(merchant_id)
         differing, findings = list(compared.differing), list(compared.findings)

@@ -1,4 +1,4 @@
-"""`falcon audit explain`: what a balance consists of, and one operation's whole story."""
+"""`falcon audit explain`: shows what a balance consists of, or everything about one operation."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -55,9 +55,9 @@ def explain(
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Say what a merchant's balances consist of, or one operation's whole story.
+    """Show what a merchant's balances consist of, or everything about one operation.
 
-    With --log FOLDER nothing but folders is read; what they cannot say is named.
+    With --log FOLDER only folders are read; what they cannot tell is named.
     """
     _check_options(
         merchant,
@@ -77,7 +77,7 @@ def _check_options(
     of_merchants: dict[str, object],
     of_operations: dict[str, object],
 ) -> None:
-    """Raises UsageError."""
+    """Checks the options. Raises UsageError."""
     if (merchant is None) == (operation is None):
         raise typer.BadParameter("give either --merchant or --operation")
     wrong = of_operations if operation is None else of_merchants
@@ -180,7 +180,7 @@ def _explain_operation(
 
 
 def _show(value: dict[str, Any], indent: str = "") -> None:
-    """Names and values, the parts of a part further in; what a row holds stands on its line."""
+    """Prints names and values, inner parts indented; a row is on one line."""
     for name, each in value.items():
         if isinstance(each, dict) and each:
             output.line(f"{indent}{name}")
@@ -239,7 +239,7 @@ def _figures(explained: "ExplainedBalance") -> dict[str, Any]:
 
 
 def _composition(figure: "Composition", exponent: int) -> dict[str, Any]:
-    """`remaining`: what is left of the figure when this row and those before it are taken off."""
+    """Rows of movements; `remaining` is the figure less this row and those before it."""
     from falcon_balances.domain.money import at_full_scale  # noqa: PLC0415
 
     rows = []

@@ -1,4 +1,4 @@
-"""`falcon audit trial-balance | export`: the log as accounts, and for other people's tools."""
+"""`falcon audit trial-balance | export`: the log as accounts, and in formats of other tools."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ def trial_balance(
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """What every account holds, and since when what should have gone; currencies sum to zero."""
+    """Print every account's balance, and the age of open amounts; currencies sum to zero."""
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415
     from falcon_balances.audit import open_items  # noqa: PLC0415 - Arrow
     from falcon_balances.audit import trial_balance as trial  # noqa: PLC0415
@@ -59,10 +59,12 @@ def trial_balance(
     replayed = replay_log(log, env, selection_of(), instant_of(at))
     accounts = [each._asdict() for each in trial.trial_balance(replayed.sums, replayed.agreements)]
     ages = []
-    kinds = None  # not looked at
+    kinds = None  # not shown
     left_out: list[LogFinding] = []
     if exported_path(log) is not None:
-        output.note("what does not fit, and for how long what is open, is told from objects only")
+        output.note(
+            "findings and the age of open operations need the log's objects, not an exported file"
+        )
     elif at is None:
         facts = Facts()
         with output.progress("open operations", None) as advance:
@@ -102,7 +104,7 @@ def export(
     until: ToOption = None,
     env: EnvOption = LOCAL,
 ) -> None:
-    """Write the log for other people's tools: a journal that asserts every balance, or a table."""
+    """Write the log for other tools: a journal that asserts every balance, or a table."""
     selection = selection_of(merchant, None, since, until)
     source = log_source(log, env)
     with output.progress("objects", None) as advance:

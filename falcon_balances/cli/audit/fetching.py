@@ -1,4 +1,4 @@
-"""`falcon audit fetch`: the log, its versions, the manifests and the public key, in a folder."""
+"""`falcon audit fetch`: copies log, versions, manifests and public key into a folder."""
 
 import base64
 import json
@@ -25,26 +25,28 @@ _CONCURRENT = 16
 _CHUNK_BYTES = 1 << 20
 _LINE = 64
 _SHOWN_MAX = 50
-# What a file system says of a name that it cannot have, or not beside those that are there.
+# Errors of a file system for a name that it cannot have, or not beside existing ones.
 _NO_NAME = {EEXIST, EISDIR, ENAMETOOLONG, ENOTDIR}
 
 
 @dataclass(frozen=True, slots=True)
 class _Copied:
-    """`skipped`: keys that can be no file in the folder. None of the log's or a manifest's is."""
+    """What was fetched. `skipped`: keys that cannot be file names; no key of the log or of a
+    manifest is.
+    """
 
     fetched: int
     skipped: list[str]
 
 
 def fetch_all(target: Target, folder: Path, advance: Callable[[int], None]) -> int:
-    """The number of objects that were not there yet. Nothing is ever overwritten or deleted.
+    """Copies objects that are missing, and returns how many. Nothing is overwritten or deleted.
 
-    Whoever can write to a bucket can choose keys. One that can be no file is left out and said; it
-    holds up no other, and MismatchError comes when all the rest is there.
+    Whoever can write to a bucket chooses its keys. A key that cannot be a file name is skipped and
+    reported; MismatchError comes after everything else is copied.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # Whoever is interrupted leaves no half an object behind, and no key has a half one's name.
+    # An interrupted copy leaves no partial object under the key's name.
     with TemporaryDirectory(dir=folder, prefix=".fetching-") as name:
         halves = Path(name)
         log = _copy(target, target.log_bucket, folder / "log", halves, advance)
@@ -80,7 +82,7 @@ def _copy(
     advance: Callable[[int], None],
     below: str = "",
 ) -> _Copied:
-    """`below`: where alone keys are looked for, so that none lies where other things shall be."""
+    """`below`: the only prefix of keys, so that none is written where other files belong."""
     folder.mkdir(parents=True, exist_ok=True)
     fetched = 0
     skipped: list[str] = []
@@ -98,7 +100,7 @@ def _copy(
 
 
 def _copied(s3: "S3Client", bucket: str, folder: Path, halves: Path, key: str) -> bool | None:
-    """False where it was there already, None where it can be no file."""
+    """Copies an object; False if it exists already, None if its key cannot be a file name."""
     if not _is_path(key):
         return None
     path = folder / key
@@ -119,7 +121,7 @@ def _copied(s3: "S3Client", bucket: str, folder: Path, halves: Path, key: str) -
 
 
 def _is_path(key: str) -> bool:
-    """Whether a path says the same as the key, and leads nowhere out of the folder."""
+    """Whether a path equals the key, and stays inside the folder."""
     path = PurePosixPath(key)
     return (
         str(path) == key and not path.is_absolute() and ".." not in path.parts and "\0" not in key

@@ -1,6 +1,4 @@
-"""Findings by name in the answers of `falcon audit`: from the table where there is one, and else
-from the log alone.
-"""
+"""Findings in the output of `falcon audit`, from the table if there is one, else from the log."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +19,7 @@ _COLUMNS: Final = ("kind", "psp_id", "reference", "falcon_operation_id", "amount
 
 
 def of_merchant(source: "LogSource", target: Target | None, merchant_id: str) -> list[Any]:
-    """By kind and operation; those of the table with who acknowledged them and when."""
+    """A merchant's findings by kind and operation; the table has their acknowledgement."""
     if target is not None:
         return _known(_in_table(target, [merchant_id]))
     from falcon_balances.audit.notes import notes_of_merchant  # noqa: PLC0415 - Arrow
@@ -36,7 +34,9 @@ def of_operation(
     merchants: Sequence[str],
     claimed: "Sequence[SaleKey]",
 ) -> list[Any]:
-    """Of it and of its sale. `claimed`: the sales that its claims name, whoever's they are."""
+    """The findings of an operation and of its sale. `claimed`: the sales that its claims name, of
+    any merchant.
+    """
     operation_id = main.falcon_operation_id
     if target is not None:
         where = sorted({*merchants, *(sale.merchant_id for sale in claimed)})
@@ -56,7 +56,7 @@ def show(found: Sequence[Any]) -> None:
 
 
 def _sale_of(main: "BalanceOperation") -> "SaleKey | None":
-    """By its names alone: the log does not say under which merchant it lies."""
+    """The sale by its names alone: the log does not record its merchant."""
     from falcon_balances.domain.operations import OperationType  # noqa: PLC0415
     from falcon_balances.domain.sale_keys import SaleKey  # noqa: PLC0415
     from falcon_balances.domain.sale_parts import OF_A_SALE  # noqa: PLC0415

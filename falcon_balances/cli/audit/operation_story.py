@@ -1,4 +1,4 @@
-"""One operation's whole story, as far as the sources at hand can tell it."""
+"""Collects everything about one operation from the given sources."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Story:
 
 
 def tell(sources: Sources, operation_id: str) -> Story | None:
-    """None where no source knows the operation."""
+    """The story; None if no source knows the operation."""
     return _Telling(sources, operation_id).tell()
 
 
@@ -95,7 +95,7 @@ class _Telling:
         return Story(document, sorted(self._problems))
 
     def _stages(self, claims: Sequence[ClaimV1], objects: list[Found]) -> list[dict[str, Any]]:
-        """A revision after the other. What an event says is what all up to it add up to."""
+        """The revisions in order. An event's amounts are the sums of all revisions up to it."""
         names = {(each.stage, each.revision) for each in claims}
         names |= {(each.stage, each.revision) for each in objects}
         said = []
@@ -133,7 +133,7 @@ class _Telling:
         return found
 
     def _searched(self, claims: Sequence[ClaimV1], merchants: Iterable[str]) -> list[Selection]:
-        """Where objects may lie that no claim names. A folder is looked through as a whole."""
+        """Selections for objects that no claim names. A folder is searched as a whole."""
         if self._target is None or not claims:
             return [Selection()]
         known = {claim.stage for claim in claims}
@@ -142,7 +142,7 @@ class _Telling:
         return [Selection(each, stage) for each in sorted(merchants) for stage in missing]
 
     def _read(self, found: Found) -> None:
-        """The first version, for that is the one that was sealed."""
+        """Reads the first version, which is the sealed one."""
         versions = self._sources.versions
         if versions is None:
             try:
@@ -186,7 +186,9 @@ class _Telling:
             self._say(found.key, f"{found.sealed.manifest}: {found.sealed.problem}")
 
     def _say_missing(self, found: Found) -> None:
-        """What is only decided, or on its way, is not logged yet; what was sealed was there."""
+        """Reports a missing object, unless it is only decided or in progress; a sealed object must
+        exist.
+        """
         state = None if found.claim is None else found.claim.state
         if found.sealed is not None or state in (None, PayoutState.PAID):
             self._say(found.key, "it is not in the log")
@@ -202,7 +204,7 @@ class _Telling:
         told = {name: value for name in names if (value := getattr(claim, name)) is not None}
         lines = [line for each in objects for line in each.lines]
         if claim.truth is not None:
-            # What a later revision's lines change says no fee of its own.
+            # The lines of a later revision are changes, so they do not show a fee.
             lines = [line for each in claim.whole_truth() for line in each.lines]
         assert self._target is not None  # noqa: S101 - a claim was read from it
         contexts, problems = contexts_of(self._target, claim.context_versions, lines)
@@ -254,7 +256,7 @@ class _Telling:
         return {"window": rfc3339(mark.window), "order": mark.order}
 
     def _of_tables(self, merchants: Sequence[str]) -> dict[str, object]:
-        """What only the table of balances knows: block, corrections, and what is awaited."""
+        """What only the table of balances has: block, corrections, and open amounts."""
         if self._target is None or self._told is None:
             return dict.fromkeys(("blocks", "corrected_by", "open"), ENVIRONMENT)
         store = DynamoBalanceStore(self._target.client("dynamodb"), self._target.balances_table)

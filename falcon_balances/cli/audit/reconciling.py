@@ -1,4 +1,4 @@
-"""`falcon audit reconcile`: statements of banks and PSPs against the log."""
+"""`falcon audit reconcile`: compares bank statements with the log."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,13 +49,13 @@ def reconcile(
     ] = None,
     currency: Annotated[
         str | None,
-        typer.Option("--currency", help="The currency of every line, if there is no such column."),
+        typer.Option("--currency", help="The currency of every line, if no column gives it."),
     ] = None,
     delimiter: Annotated[str, typer.Option("--delimiter", help="Delimiter of the CSV.")] = ",",
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Match statements with the log: exit 3 where either side has what the other has not."""
+    """Compare bank statements with the log. Exit code 3 if anything is open."""
     from falcon_balances.adapters.clock import utc_now  # noqa: PLC0415
     from falcon_balances.audit.settlements import operations_in  # noqa: PLC0415 - Arrow
     from falcon_balances.contracts.reconciliation_report import report  # noqa: PLC0415
@@ -123,7 +123,7 @@ def _form(columns: list[str] | None, currency: str | None, delimiter: str) -> "C
 
 
 def _read(paths: list[Path], form: "CsvForm") -> "list[BankStatement]":
-    """All of them, or exit 1 with everything that is wrong with any."""
+    """All bank statements; exit code 1, with all their errors, if one cannot be read."""
     from falcon_balances.contracts.bank_statement_lines import InvalidBankStatementError  # noqa: PLC0415
     from falcon_balances.contracts.bank_statements import (  # noqa: PLC0415
         BANK_STATEMENT_BYTES_MAX,
@@ -150,7 +150,9 @@ def _read(paths: list[Path], form: "CsvForm") -> "list[BankStatement]":
 
 
 def _period(since: str | None, until: str | None, statements: "list[BankStatement]") -> "Period":
-    """As given; else as all statements say. A period out of the lines would shrink with them."""
+    """The period of the options, or of all bank statements. A period from the lines would shrink
+    with missing lines.
+    """
     from datetime import date  # noqa: PLC0415
 
     from falcon_balances.domain.bank_statement_lines import Period, spanning  # noqa: PLC0415

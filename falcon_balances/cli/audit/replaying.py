@@ -1,4 +1,4 @@
-"""`falcon audit replay | compare`: every balance again, from the log alone."""
+"""`falcon audit replay | compare`: calculates every balance from the log alone."""
 
 import os
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ def replay(
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add the log up: every balance from its lines alone. Exit 3 where the log is flawed."""
+    """Calculate every balance from the log alone. Exit code 3 if the log has faults."""
     replayed = replay_log(log, env, selection_of(merchant, stage, since, until), instant_of(at))
     if balances:
         _print_balances(replayed, as_json=as_json)
@@ -89,12 +89,12 @@ def compare(
     api: Annotated[bool, typer.Option("--api", help="Compare with the API too, by IAM.")] = False,
     timeout: Annotated[
         float,
-        typer.Option("--timeout", min=0, help="How many seconds to wait for what is under way."),
+        typer.Option("--timeout", min=0, help="How many seconds to wait for events in progress."),
     ] = 60,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Set the log against the table, and the API. Exit 3 where any figure differs."""
+    """Compare the log with the table and the API. Exit code 3 if a figure differs."""
     from falcon_balances.cli.audit.comparing import Comparison  # noqa: PLC0415 - Arrow
 
     target = find_target(env)
@@ -168,7 +168,7 @@ def _print(replayed: "Replayed", name: str, rows: list[dict[str, Any]], *, as_js
 
 
 def print_findings(findings: Sequence["LogFinding"], summary: str) -> None:
-    """What is wrong with the log, and exit 3 where anything is."""
+    """Prints the faults of the log; exit code 3 if there are any."""
     for each in findings:
         output.warn(f"{each.key}: {each.problem}: {each.detail}")
     output.note(summary)

@@ -32,7 +32,7 @@ _SHOWN_MAX = 50
 
 
 def seal(*, env: EnvOption = LOCAL, as_json: JsonFlag = False) -> None:
-    """Seal what is new in the log now, instead of tonight. Exit 3 where it was tampered with."""
+    """Seal new objects of the log now, not at night. Exit code 3 if it was tampered with."""
     target = find_target(env)
     answer = target.client("lambda").invoke(FunctionName=f"{target.prefix}-sealer", Payload=b"{}")
     said = json.loads(answer["Payload"].read())
@@ -58,7 +58,7 @@ def fetch(
     *,
     env: EnvOption = LOCAL,
 ) -> None:
-    """Copy all that an auditor needs into a folder; what is there already is not copied again."""
+    """Copy everything that an auditor needs into a folder; existing files are not copied again."""
     from falcon_balances.cli.audit.fetching import fetch_all  # noqa: PLC0415 - AWS
 
     with output.progress("objects", None) as advance:
@@ -83,7 +83,7 @@ def verify(
     anchor: AnchorOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check a log in a folder against its manifests: every byte, signature and total. Offline."""
+    """Check a log in a folder against its manifests, offline: every byte, signature and total."""
     from falcon_balances.audit.verifier import verification  # noqa: PLC0415
     from falcon_balances.audit.verifier.findings import NotWrittenSoError  # noqa: PLC0415
 
@@ -108,7 +108,7 @@ def prove(
     manifests: ManifestsOption,
     to: Annotated[Path, typer.Option("--output", help="The JSON file to write the proof to.")],
 ) -> None:
-    """Write the proof that a merchant can check without seeing any other's money."""
+    """Write a proof that a merchant can check without seeing the money of others."""
     from falcon_balances.audit.proving import prove as prove_merchant  # noqa: PLC0415
     from falcon_balances.audit.verifier.chain import MANIFEST, folder_of_manifests  # noqa: PLC0415
 
@@ -132,7 +132,7 @@ def check_proof(
     anchor: AnchorOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check a merchant's proof: its objects are sealed, all of them, and add up to this."""
+    """Check a merchant's proof: all its objects are sealed, and add up to its totals."""
     from falcon_balances.audit.verifier import proofs  # noqa: PLC0415
     from falcon_balances.audit.verifier.findings import NotWrittenSoError  # noqa: PLC0415
 
@@ -148,7 +148,7 @@ def verifier(
         Path, typer.Option("--output", help="The file to write, such as falcon-verifier.pyz.")
     ],
 ) -> None:
-    """Write the verifier as one file, for a machine without Falcon Balances."""
+    """Write the verifier as one file for a machine without Falcon Balances."""
     from falcon_balances.audit import verifier as package  # noqa: PLC0415
 
     source = Path(package.__file__).parent

@@ -1,4 +1,4 @@
-"""The contexts that a claim names, with the fees that each of them charges."""
+"""The contexts of a claim, with the fees that each of them charges."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ PlaceAndProblem = tuple[str, str]
 def contexts_of(
     target: Target, versions: Iterable[str], lines: Sequence[BalanceOperation]
 ) -> tuple[list[dict[str, Any]], list[PlaceAndProblem]]:
-    """One document for each version, and what is wrong with them."""
+    """One document per version, and the problems found."""
     told: list[dict[str, Any]] = []
     problems: list[PlaceAndProblem] = []
     for version in versions:
@@ -40,7 +40,7 @@ def _context(target: Target, version: str) -> MerchantContext | None:
 
 
 def _fees(context: MerchantContext, lines: Sequence[BalanceOperation]) -> dict[str, Any]:
-    """`fees_expected` beside `fees_charged`: worked out again from the context in force."""
+    """The document of a version: `fees_expected`, recalculated, beside `fees_charged`."""
     applied = applied_fees(context, lines)
     if applied is None:
         return {}

@@ -1,4 +1,4 @@
-"""What an operation's lines come to: its event, its standing at each balance, its accounts."""
+"""The figures of an operation's lines: its event, its standing at each balance, its accounts."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -12,8 +12,8 @@ from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import PSP_STAGES, BalanceOperation, Stage, main_line
 
-# Of each open figure: the stage that says less, why that is where it says nothing at all, and
-# where it says something else.
+# For each open figure: the stage with less, the reason if that stage is missing, and the reason if
+# it differs.
 _WHY: Final = {
     "pending": (
         Stage.RECONCILED,
@@ -44,7 +44,7 @@ Nets = dict[Stage, int]
 
 
 def event_of(lines: Sequence[BalanceOperation], so_far: Sequence[BalanceOperation]) -> object:
-    """What the lines of one revision say of it; `so_far`: with those of all revisions before.
+    """The event of one revision's lines; `so_far`: with those of all earlier revisions.
 
     Amounts of a marketplace's parts, and of revisions, add up to the event's.
     """
@@ -71,7 +71,7 @@ def event_of(lines: Sequence[BalanceOperation], so_far: Sequence[BalanceOperatio
 
 
 def standings_of(objects: Sequence[Found]) -> list[dict[str, object]]:
-    """Of an operation of a PSP, at each balance: what both stages say, what follows, and why."""
+    """The standing of a PSP's operation at each balance: both stages, the figures, and why."""
     known = {each.stage for each in objects if each.lines}
     nets: dict[BalanceId, Nets] = {}
     lines: dict[BalanceId, BalanceOperation] = {}
@@ -112,7 +112,7 @@ def _scaled(minor: int | None, line: BalanceOperation) -> str | None:
 
 
 def accounts_of(objects: Sequence[Found]) -> list[dict[str, str]]:
-    """What all stages together moved; `psp_clearing` is left while one stage is awaited."""
+    """The postings of all stages together; `psp_clearing` is open while a stage is missing."""
     nets: dict[BalanceId, Nets] = {}
     booked: dict[str, list[Booked]] = {}
     lines: dict[str, BalanceOperation] = {}

@@ -1,4 +1,4 @@
-"""Where an operation's story is told from, and what is found there of one object."""
+"""The sources of an operation's story, and what they have about one object."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ from falcon_balances.domain.operations import BalanceOperation, Stage
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """`target` and `versions` are None where only folders are read; so are the manifests' folder
-    and the public key where none was given.
+    """The sources. `target` and `versions` are None with folders only; manifests and public key are
+    None if not given.
     """
 
     log: LogSource
@@ -29,7 +29,7 @@ class Sources:
     public_key: bytes | None
 
     def all_manifests(self) -> Iterator[tuple[str, bytes]]:
-        """One after the other: together they may be larger than memory."""
+        """Manifests one after the other: together they can be larger than memory."""
         if self.manifests is not None:
             for path in sorted(folder_of_manifests(self.manifests).glob("[0-9]*.jsonl")):
                 yield path.name, read_plain(path, MANIFEST_MAX_BYTES)
@@ -39,7 +39,7 @@ class Sources:
                 yield key.rpartition("/")[2], bucket.read(key)
 
     def key(self) -> bytes | None:
-        """Of the environment where none was given: then it vouches for itself."""
+        """The environment's key if none is given: then it vouches for itself."""
         if self.public_key is not None or self.target is None:
             return self.public_key
         return SigningKey(self.target.client("kms"), self.target.signing_key_alias).public_key()
@@ -47,7 +47,7 @@ class Sources:
 
 @dataclass(slots=True)
 class Found:
-    """An object of the log under one key, as claimed, as sealed, and as it lies there."""
+    """A log object under one key: as claimed, as sealed, and as it is."""
 
     key: str
     claim: ClaimV1 | None = None

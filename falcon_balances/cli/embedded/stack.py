@@ -132,7 +132,7 @@ def watch(home: Home, emulator: Emulator) -> None:
             time.sleep(_WATCH_S)
         # In this order: a `down` that let the lock go has removed the pid file before.
         if not home.is_locked() and process.read(home) == emulator:
-            raise AwsError(f"the emulator ended by itself; its log: {home.log_file}")
+            raise AwsError(f"the emulator ended unexpectedly; its log: {home.log_file}")
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C
     with home.lock():
