@@ -25,12 +25,16 @@ from lambdas.persister.handler import CONCURRENT_MESSAGES, Run
 EVENTS: Final = 1_000
 OTHER_CALLS_MAX: Final = 0.5  # per event
 # A counting transaction costs a read of its standings besides, and has room for 48 of a PSP's
-# segments, each a mark and a standing, where 97 marks would fit. That weighs most on an eager
-# reducer, whose batches are small: 0.52 with the calls of SQS.
-OTHER_CALLS_WITH_SQS_MAX: Final = 0.55
+# segments, each a mark and a standing, where 97 marks would fit; and each batch reads what it
+# needs of sales. That weighs most on an eager reducer, whose batches are small: 0.58 with the
+# calls of SQS.
+OTHER_CALLS_WITH_SQS_MAX: Final = 0.6
 _SQS_MESSAGES_MAX: Final = 10  # of one ReceiveMessage or DeleteMessageBatch
 _CLAIM: Final = ("dynamodb", "PutItem", CLAIMS_TABLE)
 _PUT: Final = ("s3", "PutObject", LOG_BUCKET)
+# What the other stage claims of the operation: whether the two name different merchants.
+_OTHER_STAGE: Final = ("dynamodb", "Query", CLAIMS_TABLE)
+_EXPECTED: Final = {_CLAIM, _PUT, _OTHER_STAGE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ def run(cases: Sequence[Case] = CASES) -> list[Result]:
 def _result(case: Case, sizes: BatchSizes) -> Result:
     calls = run_case(case, sizes)
     computed = _of_services(calls, sizes)
-    others = sum(count for call, count in calls.counts.items() if call not in {_CLAIM, _PUT})
+    others = sum(count for call, count in calls.counts.items() if call not in _EXPECTED)
     with_sqs = others + sum(count for call, count in computed.items() if call[0] == "sqs")
     return Result(
         name=f"calls: {case.name}",
@@ -143,13 +147,14 @@ def _result(case: Case, sizes: BatchSizes) -> Result:
         },
         rows=[
             *(_row(call, count, "client") for call, count in sorted(calls.counts.items())),
-            _row(("", "all but claim and PUT", ""), others, "client"),
+            _row(("", "all but claim, read and PUT", ""), others, "client"),
             *(_row(call, count, "computed") for call, count in computed.items()),
-            _row(("", "all but claim and PUT, with SQS", ""), with_sqs, "both"),
+            _row(("", "all but claim, read and PUT, with SQS", ""), with_sqs, "both"),
         ],
         bounds=(
             Bound("1.0 claim per event", calls.counts[_CLAIM] == EVENTS),
             Bound("1.0 PUT per event", calls.counts[_PUT] == EVENTS),
+            Bound("1.0 read of both stages per event", calls.counts[_OTHER_STAGE] == EVENTS),
             Bound(
                 f"at most {OTHER_CALLS_MAX} other calls per event",
                 others <= OTHER_CALLS_MAX * EVENTS,
