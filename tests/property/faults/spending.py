@@ -11,14 +11,14 @@ SPENDING_FAULTS = (
         "lambdas/persister/linking.py",
         "    return tuple(each for each in blocks if each.merchant_id not in named)\n",
         "    return tuple(each for each in blocks[:1] if each.merchant_id not in named)\n",
-        first=("tests/component/test_authorizations.py",),
+        first=("tests/component/test_authorization_ends.py",),
     ),
     Fault(
         "two authorizations above the sale",
         "falcon_balances/domain/refund_authorization.py",
         "            at_least=left if authorization.sale_is_known else None,\n",
         "            at_least=None,\n",
-        first=("tests/component/test_authorizations.py",),
+        first=("tests/component/test_authorization_limits.py",),
     ),
     Fault(
         "an authorization although the refund is claimed",
