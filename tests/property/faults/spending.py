@@ -34,7 +34,7 @@ SPENDING_FAULTS = (
         "    from datetime import timedelta\n"
         "    now += timedelta(minutes=1)\n"
         "    for partition in expiry_partitions():\n",
-        first=SPENDING,
+        first=("tests/component/test_expirer.py",),
     ),
     Fault(
         "payout accepted before the PUT",
@@ -55,7 +55,7 @@ SPENDING_FAULTS = (
         "falcon_balances/domain/parts.py",
         "    return arrived.blocks\n",
         '    return arrived.blocks if segment.stage.value == "confirmed" else ()\n',
-        first=SPENDING,
+        first=("tests/component/test_blocks_in_reducer.py",),
     ),
     Fault(
         "block settled without its end",
@@ -95,14 +95,14 @@ SPENDING_FAULTS = (
         "lambdas/payout_announcer/handler.py",
         "        topic.announce(outcome)\n",
         "        if message.rejection is None:\n            topic.announce(outcome)\n",
-        first=SPENDING,
+        first=("tests/component/test_payouts.py",),
     ),
     Fault(
         "returns added up without their limit",
         "falcon_balances/fakes/storage.py",
         "        if payout.returned > paid - amount:\n",
         "        if amount > paid:\n",
-        first=SPENDING,
+        first=("tests/component/ports/test_payout_return_claims.py",),
     ),
     Fault(
         "a logged payout taken off twice",
