@@ -39,6 +39,7 @@ from tests.e2e.events import (
 PSP = "api-psp"
 NAMES = [f"api-{letter}" for letter in "abcdefghij"]
 NOBODY = "api-nobody"
+WAITING = "api-waiting"  # whose messages are held back; nobody else counts on its figures
 MANY = 30  # more captures of 1.00 for the first merchant
 MONTH = DATE[:7]  # of all operation dates of PSPs
 
@@ -200,10 +201,11 @@ class Served:
 def serve(target: Target, load: Callable[[list[Document]], None]) -> Served:
     """All of it sent through the topics and counted; the balances have a cut behind them."""
     months = Months(utc_now())
-    load([context(PSP, name, **fee("2.00")) for name in NAMES])
+    load([context(PSP, name, **fee("2.00")) for name in [*NAMES, WAITING]])
     more = [confirmed(PSP, f"more-{n}", NAMES[0], "1.00") for n in range(MANY)]
     with past.held_reducer(target):
-        send(target, "confirmed", [*chain.from_iterable(map(confirmed_of, NAMES)), SHARED, *more])
+        captures = chain.from_iterable(map(confirmed_of, [*NAMES, WAITING]))
+        send(target, "confirmed", [*captures, SHARED, *more])
         send(target, "reconciled", chain.from_iterable(map(reconciled_of, NAMES)))
         send(target, "adjustment", map(adjustment_of, NAMES))
         past.count_earlier(target, months.arrival)
@@ -212,7 +214,7 @@ def serve(target: Target, load: Callable[[list[Document]], None]) -> Served:
     observed.drain(target)
     send(target, "payout", map(return_of, NAMES))
     observed.drain(target)
-    tokens = {name: merchant_token(target, f"m-{name}") for name in [*NAMES, NOBODY]}
+    tokens = {name: merchant_token(target, f"m-{name}") for name in [*NAMES, WAITING, NOBODY]}
     listed = f"merchants/m-{NAMES[0]}/operations"
     observed.wait_until(
         lambda: observed.ask(target, listed, tokens[NAMES[0]])[2]["as_of"],

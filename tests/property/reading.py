@@ -194,7 +194,7 @@ class Reading:
             assert not knew, "known, and denied"
             return None
         except TransientError as error:
-            if "nothing was closed" not in str(error):
+            if "are not closed" not in str(error):
                 raise
             assert was is not None
             assert now - closed_until(was) > timedelta(days=1), "not that long ago"
