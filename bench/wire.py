@@ -66,7 +66,7 @@ def recorded() -> Iterator[list[Exchange]]:
 
 
 def played_back(exchanges: Sequence[Exchange]) -> Answer:
-    """Answers what was recorded, and nothing else."""
+    """Answers recorded requests with their recorded responses, and no others."""
     known = {(each.operation, each.request): each.response for each in exchanges}
     return lambda operation, request: known[operation, request]
 

@@ -153,7 +153,7 @@ def _adding(write: AddCounters) -> dict[str, Any]:
 
 
 def _conditions(write: AddCounters) -> tuple[list[str], dict[str, str], dict[str, int]]:
-    """A condition, with its names and whole numbers."""
+    """The write's conditions, and the attribute names and numbers they use."""
     conditions, names, values = [], {}, {}
     if write.available_min is not None:
         conditions.append("available >= :available_min")

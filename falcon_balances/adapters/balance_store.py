@@ -52,9 +52,10 @@ class DynamoBalanceStore:
         self._table = table
 
     def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
-        """One TransactWriteItems, of a hundred items and each item once at most.
+        """Sends one TransactWriteItems: at most a hundred items, no item twice.
 
-        No client token, which DynamoDB forgets after ten minutes: marks make it count once.
+        It uses no client token, as DynamoDB forgets tokens after ten minutes. Marks prevent double
+        counting.
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
         """
         with aws_call(f"count {len(writes)} items"):
@@ -206,8 +207,8 @@ class DynamoBalanceStore:
         self._raise_time(AS_OF_KEY, "as_of", rfc3339(cut_at))
 
     def meet_cut(self, cut: Cut, shard_id: str) -> frozenset[str]:
-        """Idempotent: ADD puts the shard into a set, and the answer has what all shards put there.
-        Of two shards that meet it at once, whichever is written later sees both.
+        """Idempotent: ADD puts the shard into a set, and the answer holds the whole set. If two
+        shards meet the cut at the same time, the later write returns both.
         """
         with aws_call(f"meet cut {rfc3339(cut.cut_at)} in {shard_id}"):
             answer = self._dynamodb.update_item(

@@ -46,7 +46,7 @@ class DynamoDeliveries:
             )
 
     def counted(self, marks: Collection[ItemKey]) -> set[ItemKey]:
-        """The existing ones of these marks."""
+        """Those of the given marks that exist."""
         keys = [item_key(key) for key in sorted(marks)]
         found = batch_get(
             self._dynamodb, self._balances_table, keys, projection="pk, sk", attempts=_ATTEMPTS

@@ -21,7 +21,7 @@ class ContextReader(Protocol):
 
 class MerchantDirectory(ContextReader, Protocol):
     def name_merchant(self, merchant_id: str, merchant: Merchant) -> None:
-        """Adds to the known balances of a merchant; nothing is ever removed."""
+        """Adds balances and high-risk keys to a merchant; never removes any."""
 
     def replace(self, key: ContextKey, seen: ContextHistory, history: ContextHistory) -> bool:
         """Sets a key's versions if they are still `seen`; False if another load was faster."""

@@ -222,7 +222,7 @@ class SigningKey:
         self._key_id = key_id
 
     def sign(self, text: bytes) -> str:
-        """ECDSA over the SHA-256 of the text, of 4,096 bytes at most; DER, in base64."""
+        """Signs a text of at most 4,096 bytes: ECDSA over its SHA-256, as DER in base64."""
         with aws_call("sign a manifest"):
             answer = self._kms.sign(
                 KeyId=self._key_id,

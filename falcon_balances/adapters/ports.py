@@ -158,7 +158,7 @@ class BalanceStore(Protocol):
         """
 
     def blocks(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Block]:
-        """The existing ones of at most a hundred blocks; strongly consistent."""
+        """The blocks that exist, of at most a hundred keys; strongly consistent."""
 
     def items(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Mapping[str, str | int]]:
         """The attributes of the existing ones of at most a hundred items; strongly consistent."""

@@ -141,7 +141,7 @@ def _same(table: pa.Table, name: str, first: Numbers) -> Flags:
 
 
 def check_signs(types: pa.DictionaryArray, minor: Numbers, is_first_revision: Flags) -> None:
-    """Checks that no amount is zero, and that a first revision's has the sign of its type."""
+    """Checks that no amount is zero, and that a first revision's amounts have their type's sign."""
     signs = np.array([SIGN_BY_TYPE[_TYPES[each]] for each in types.dictionary.to_pylist()])
     wrong = (minor == 0) | (
         (np.sign(minor) * signs[types.indices.to_numpy()] < 0) & is_first_revision

@@ -160,7 +160,7 @@ def _compositions(
 
 
 class _Telling:
-    """The log's details of the found movements, and of operations with one stage only."""
+    """Reads details of the largest movements, and payouts and adjustments, from the log."""
 
     def __init__(
         self,

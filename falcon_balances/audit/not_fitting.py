@@ -129,8 +129,8 @@ class Facts:
                 yield Noted(finding, *names, (merchant_id,))
 
     def of_merchants(self) -> Iterator[Noted]:
-        """Operations whose stages name other merchants; each at all of them. A stage that comes to
-        nothing names nobody.
+        """Operations whose stages name different merchants, one finding for each merchant. A stage
+        names a merchant only if it has a net amount there.
         """
         at = self._at_merchants()
         said = at.append_column(
@@ -192,7 +192,7 @@ class Facts:
         return rows.filter(pc.and_(is_taking, pc.not_equal(rows.column("original_reference"), "")))
 
     def _at_merchants(self) -> pa.Table:
-        """Whether each stage comes to something there."""
+        """Whether each stage has a net amount at each merchant of an operation."""
         rows = self._rows()
         told = pa.table(
             {name: rows.column(name) for name in AT}

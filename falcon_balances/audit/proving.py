@@ -40,8 +40,8 @@ def prove(merchant_id: str, manifests: Sequence[Path]) -> dict[str, Any]:
 
 
 def _part(merchant_id: str, path: Path, *, is_last: bool) -> dict[str, Any]:
-    """The proof's part of one manifest. Every manifest repeats a merchant's totals so far, so those
-    of the last one count.
+    """One manifest's part of the proof. Every manifest repeats the merchant's totals, so only the
+    the last manifest's totals are proved.
     """
     text = read_plain(path, MANIFEST_MAX_BYTES)
     try:

@@ -1,4 +1,4 @@
-"""The log's side of a reconciliation, for a log of any size: operations by Arrow."""
+"""The log's side of a reconciliation: adds up operations with Arrow, for a log of any size."""
 
 from collections.abc import Callable, Collection
 from datetime import date

@@ -16,7 +16,7 @@ from falcon_balances.domain.operations import Segment
 
 
 class ClaimedSegment(BaseModel):
-    """A segment as decided: where it lies in the log, and what its lines have of their own."""
+    """A segment as decided: its place in the log, and the fields that its lines do not share."""
 
     # Claims are kept for ever: code must be able to read what a later version added to them.
     model_config = ConfigDict(frozen=True, extra="ignore")

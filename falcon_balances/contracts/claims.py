@@ -145,8 +145,8 @@ class ClaimV1(BaseModel):
         return claim.saying(segments, truth_of(segments) if revision > 1 and event else None)
 
     def saying(self, segments: tuple[Segment, ...], truth: Truth | None = None) -> Self:
-        """The claim with these segments and this truth. Raises IntegrityError for lines that no
-        reader would accept: they must not be claimed.
+        """A copy of this claim with the given segments and truth. Raises IntegrityError if a line
+        would be rejected by every reader.
         """
         lines = [*chain.from_iterable(each.lines for each in segments)]
         texts = texts_of([*lines, *chain.from_iterable(each.lines for each in truth or ())])

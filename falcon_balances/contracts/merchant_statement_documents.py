@@ -170,7 +170,7 @@ def _balance_row(row: str, balance: BalanceKey, figures: Figures, at: datetime) 
 
 
 def _line_row(stated: StatedLine) -> str:
-    """Written without a document in between, because a month is long."""
+    """One CSV row. It builds no document first, because a month can have many lines."""
     mark, line = stated.mark, stated.line
     code = line.currency.code
     return ",".join(

@@ -33,7 +33,7 @@ class SaleAmountsV1(BaseModel):
 
 
 class SaleOperationV1(BaseModel):
-    """A refund, chargeback or reversal of the sale; an amount is null where a stage is awaited."""
+    """A refund, chargeback or reversal of the sale; a stage's amount is null until it arrives."""
 
     model_config = _MODEL
 

@@ -28,8 +28,9 @@ def texts_of(lines: Sequence[BalanceOperation]) -> Texts:
 
 
 def rows_of(lines: Sequence[BalanceOperation], texts: Mapping[str, Sequence[str]]) -> list[str]:
-    """`{uuid},{amount}`, then for each column with several texts the number of the line's text, in
-    the log's order.
+    """One row for each line: `{uuid},{amount}`, then a number for each column with several texts.
+
+    The number is the place of the line's text in that column. Columns are in the log's order.
     """
     numbers = {
         name: {text: str(n) for n, text in enumerate(texts[name])} for name in _of_several(texts)

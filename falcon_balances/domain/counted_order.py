@@ -8,10 +8,9 @@ from falcon_balances.domain.table_keys import STANDING_KEYS, StandingKey, fields
 
 
 class MarkKey(NamedTuple):
-    """The key of a mark, the record that a segment was counted; further parts are numbered from the
-    second on.
+    """The key of a mark, which records that a segment was counted.
 
-    `staged` is the stage, with the revision from the second on.
+    `staged`: the stage, with the revision from the second on. `part`: 0 for the first part.
     """
 
     falcon_operation_id: str

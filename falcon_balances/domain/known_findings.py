@@ -26,7 +26,7 @@ FINDING_PARTITIONS: Final = 8
 
 
 def finding_id(merchant_id: str, kind: str, subject: str) -> str:
-    """A finding's id: kind and subject contain no colon, ids of merchants can."""
+    """A finding's id. A merchant's id may contain colons; kind and subject never do."""
     return f"{merchant_id}:{kind}:{subject}"
 
 

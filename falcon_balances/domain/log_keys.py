@@ -92,9 +92,7 @@ def merchant_of(key: str) -> str | None:
 
 
 def is_object_name(name: str, stage: str) -> bool:
-    """Whether the name can be the last part of a key in this stage: only events of PSPs have
-    revisions.
-    """
+    """Whether a key of this stage can end in the name. Only PSP stages allow a revision in it."""
     named = _OF_A_NAME.fullmatch(name)
     if named is None or (named["revision"] and stage not in PSP_STAGES):
         return False

@@ -67,9 +67,9 @@ class ArrivedSegment:
 
 @dataclass(frozen=True, slots=True)
 class CountablePart:
-    """The unit of one transaction: a whole segment, unless it touches too many balances.
+    """What one transaction counts: a whole segment, or a part if it touches too many balances.
 
-    Mark and additions of a PSP's operation are incomplete until its standing is read.
+    `mark` and `additions` of a PSP's operation are incomplete until its standing is read.
     """
 
     mark: PutMark

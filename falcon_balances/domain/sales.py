@@ -115,8 +115,9 @@ class SaleEffect:
 
 
 def sale_effect(parts: Iterable[StagedPart], seen: Mapping[ItemKey, SaleOperation]) -> SaleEffect:
-    """The changes of parts counted in one transaction, in this order; `seen` are the operations as
-    read.
+    """How parts counted in one transaction, in this order, change their sales.
+
+    `seen`: the operations as they were read before it.
     """
     additions: dict[ItemKey, dict[str, int]] = {}
     now: dict[ItemKey, SaleOperation] = {}

@@ -41,11 +41,11 @@ SERDE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 
 
 class LogTable(Construct):
-    """`transaction_log` for merchants that a query names, `transaction_log_all` for everybody.
+    """`transaction_log`: only merchants that the query names. `transaction_log_all`: all merchants.
 
-    Athena works out from the query where to look, so no partition is ever registered. Merchants
-    are too many to list in a table's properties: the query injects them, with = or IN, and fails
-    without. https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
+    Athena derives the partitions from the query, so nobody registers any. A table's properties
+    cannot list all merchants: a query must name them with = or IN, otherwise it fails.
+    https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
     """
 
     def __init__(

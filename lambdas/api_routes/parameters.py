@@ -75,5 +75,5 @@ def finding_after(position: str | None) -> str | None:
 
 
 def without_page(query: BaseModel) -> dict[str, Any]:
-    """The query without its page, to which a cursor belongs."""
+    """The query without `cursor` and `limit`: a cursor is valid only for this query."""
     return query.model_dump(mode="json", exclude={"cursor", "limit"}, exclude_none=True)

@@ -48,7 +48,7 @@ class Batch:
         return self.record_of(part) in self.refused
 
     def is_refused_at(self, mark_key: ItemKey) -> bool:
-        """Whether the part with this mark was refused, or left the batch to be parked."""
+        """Whether the part with this mark was refused, or taken out of the batch and parked."""
         return mark_key not in self.parts or self.is_refused(self.parts[mark_key][0])
 
     def counted(self) -> Iterator[tuple[CountablePart, datetime]]:

@@ -99,11 +99,11 @@ class _ProofCheck:
         return self._checked.sums.get(self._merchant, {})
 
     def _read_heads(self, heads: Sequence[Any]) -> None:
-        """Checks the heads of all manifests from the first on, so that the last one, or an anchor,
-        vouches for each.
+        """Checks that the heads of all manifests form one chain from the first, so that the last
+        head, or an anchor, vouches for each.
 
-        Without them, somebody who can sign could sign other objects with the same sums for an older
-        manifest.
+        Without this check, a holder of the key could re-sign an older manifest with other objects
+        and the same sums.
         """
         before: dict[str, Any] | None = None
         for number, text in enumerate(heads, start=1):
