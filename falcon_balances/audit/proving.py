@@ -41,7 +41,7 @@ def prove(merchant_id: str, manifests: Sequence[Path]) -> dict[str, Any]:
 
 def _part(merchant_id: str, path: Path, *, is_last: bool) -> dict[str, Any]:
     """One manifest's part of the proof. Every manifest repeats the merchant's totals, so only the
-    the last manifest's totals are proved.
+    last manifest's totals are proved.
     """
     text = read_plain(path, MANIFEST_MAX_BYTES)
     try:
