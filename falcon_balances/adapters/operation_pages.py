@@ -8,7 +8,8 @@ from falcon_balances.domain.history import Mark
 from falcon_balances.domain.operation_filter import OperationFilter
 
 MARKS_A_QUERY: Final = LIMIT_MAX + 1  # one more, to know whether there are more
-# If a filter lets few operations through, a page ends here, and its cursor continues from there.
+# If a filter lets few operations through, a page ends after so many marks, and its cursor continues
+# from that mark.
 MARKS_A_PAGE_MAX: Final = 10 * MARKS_A_QUERY
 # Operations of one reference are read one by one.
 REFERENCED_MAX: Final = 50
