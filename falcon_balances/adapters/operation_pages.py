@@ -7,7 +7,7 @@ from falcon_balances.contracts.queries import LIMIT_MAX
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.operation_filter import OperationFilter
 
-MARKS_A_QUERY: Final = LIMIT_MAX + 1  # one more, to know whether there are more
+MARKS_A_QUERY: Final = LIMIT_MAX + 1  # one more than a page, to know whether another page follows
 # If a filter lets few operations through, a page ends after so many marks, and its cursor continues
 # from that mark.
 MARKS_A_PAGE_MAX: Final = 10 * MARKS_A_QUERY

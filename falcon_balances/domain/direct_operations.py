@@ -36,7 +36,7 @@ class DirectOperation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutRequest(DirectOperation):
-    """Pays out `amount`, or what is available if that is at least `minimum_amount`."""
+    """Pays out `amount`, or the available money if that is less, but at least `minimum_amount`."""
 
     payout_id: str
     requested_at: datetime

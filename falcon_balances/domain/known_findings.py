@@ -144,7 +144,7 @@ def _attributes(key: ItemKey, psp_id: str, reference: str, opened_at: str) -> di
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """The merchants that the two stages name, if they ever differed, in any revision.
+    """The merchants that the two stages name, if the stages ever named different ones.
 
     `known` grows with each claimed revision, so an older state never replaces a newer one.
     """
