@@ -32,7 +32,7 @@ class EventClaims(Protocol):
         """Writes the claim if there is none. None if it was written, else the existing claim."""
 
     def find(self, falcon_operation_id: str, staged: str) -> ClaimV1 | None:
-        """The claim of a stage and revision, which `staged` of `domain/operations.py` writes."""
+        """The claim of a stage and revision, as `staged` of `domain/operations.py` writes them."""
 
     def of_operation(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
         """The claims of all stages and revisions; strongly consistent."""

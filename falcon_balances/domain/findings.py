@@ -160,7 +160,7 @@ def findings_of_standing(standing: Standing) -> list[Finding]:
 
 
 def is_notable(standing: Standing) -> bool:
-    """Whether the item can have findings, or had some; others need not be checked."""
+    """Whether the operation can have findings, or had some; other operations need no check."""
     is_different = standing.disagreement is Disagreement.DIFFERENT
     return bool(is_different or standing.credited or standing.found)
 

@@ -36,7 +36,7 @@ _KEY = re.compile(rf"{FOLDER}([0-9]{{8}})\.jsonl\Z")
 _SIGNATURE = re.compile(
     rb'\{"algorithm":"%s","signature":"([A-Za-z0-9+/]{4,96}={0,2})"\}\Z' % ALGORITHM.encode()
 )
-# No amount of the log comes near this, so sums never have more digits than Python prints (4,300).
+# No amount in the log comes near this, so no sum has more digits than Python prints (4,300).
 _MINOR_MAX: Final = 10**19
 
 
