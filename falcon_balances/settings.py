@@ -93,7 +93,7 @@ class SystemsApiSettings(Settings):
     log_objects_max: Annotated[int, Field(ge=1)]
     context_table: Name
     queue_urls: Json[dict[str, tuple[Name, Name]]]
-    """JSON: by stage, the addresses of its queue and dead-letter queue."""
+    """JSON: for each stage, the URLs of its queue and its dead-letter queue."""
 
 
 class ExpirerSettings(Settings):
@@ -116,5 +116,5 @@ class ReconcilerSettings(Settings):
 
 
 def is_local_endpoint() -> bool:
-    """Whether AWS is the embedded one, according to the SDK's own variable."""
+    """Whether AWS is the embedded AWS, according to the SDK's own variable."""
     return "AWS_ENDPOINT_URL" in os.environ  # noqa: TID251 - the one place

@@ -1,4 +1,4 @@
-"""Ends refund authorizations: all that one holds in one transaction, repeated on conflicts."""
+"""Ends a refund authorization and all that it holds in one transaction, repeated on conflicts."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace

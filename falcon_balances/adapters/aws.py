@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 _CONNECT_TIMEOUT_S: Final = 2
-# A synchronous execution answers when it ends: longer than the state machine's own time-out.
+# A synchronous execution answers only when it ends, so this is longer than the state machine's own
+# time-out.
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartSyncExecution.html
 _READ_TIMEOUT_S: Final = {"stepfunctions": 100}
 _READ_TIMEOUT_DEFAULT_S: Final = 10
@@ -58,7 +59,8 @@ def client(service: str) -> Any:
         read_timeout=_READ_TIMEOUT_S.get(service, _READ_TIMEOUT_DEFAULT_S),
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS.get(service, 3)},
         max_pool_connections=_POOL_CONNECTIONS,
-        # `sync-` before the host of StartSyncExecution resolves on AWS only.
+        # botocore puts `sync-` before the host of StartSyncExecution; that name resolves on AWS
+        # only.
         inject_host_prefix=not is_local_endpoint(),
     )
     return boto3.client(service, config=config)  # type: ignore[call-overload]

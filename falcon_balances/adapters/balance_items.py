@@ -23,7 +23,7 @@ from falcon_balances.domain.table_writes import (
     TableWrite,
 )
 
-# Cancellation reasons that do not depend on the request: the same may succeed later.
+# Cancellation reasons that do not depend on the request: the same request may succeed later.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CancellationReason.html
 TRY_AGAIN_CODES: Final = {
     "TransactionConflict",

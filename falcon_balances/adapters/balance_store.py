@@ -279,7 +279,7 @@ class DynamoBalanceStore:
         return parse_rfc3339(text) if text else None
 
     def _raise_time(self, key: ItemKey, attribute: str, value: str) -> None:
-        """RFC 3339 in UTC sorts as text; an older value loses without an error."""
+        """Sets a time, unless the stored one is as late; RFC 3339 in UTC sorts as text."""
         with aws_call(f"raise {key.sk}"):
             try:
                 self._dynamodb.update_item(

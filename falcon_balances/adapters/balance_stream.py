@@ -18,8 +18,9 @@ class KinesisBalanceStream:
 
     def publish(self, entries: Sequence[StreamEntry]) -> Sequence[int]:
         """One PutRecords, of five hundred records at most. It answers 200 even if it accepted only
-        a part, and promises no order among records: a caller who needs an order sends one after the
-        other. https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
+        a part, and promises no order among records: a caller who needs an order publishes one
+        record after the other.
+        https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
         """
         with aws_call(f"publish {len(entries)} records"):
             answer = self._kinesis.put_records(
@@ -53,8 +54,8 @@ class KinesisBalanceStream:
         ]
 
     def put_cut(self, shard: Shard, data: bytes) -> None:
-        # By its hash key, so that the cut comes behind all that this shard took before. Where it
-        # was split meanwhile, a child that covers the key takes it.
+        # The shard's own hash key puts the cut behind all records that the shard took before. If
+        # the shard was split meanwhile, the child that covers the key takes the cut.
         # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecord.html
         with aws_call(f"cut into {shard.shard_id}"):
             self._kinesis.put_record(

@@ -66,7 +66,7 @@ class BankStatementBucket:
                 yield from (each["Key"] for each in page.get("Contents", []))
 
     def read(self, key: str, bytes_max: int) -> bytes:
-        """The newest version; of a larger file one byte more than the maximum."""
+        """The newest version's bytes; of a larger file only the first `bytes_max` + 1."""
         with aws_call(f"read {key}"):
             return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read(bytes_max + 1)
 

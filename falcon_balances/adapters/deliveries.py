@@ -10,7 +10,7 @@ from falcon_balances.domain.table_keys import ItemKey
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# A person waits and gives a time limit, so it is asked until then.
+# A person waits and sets a time limit, so unprocessed keys are requested again until then.
 _ATTEMPTS: Final = 1_000
 
 

@@ -22,9 +22,7 @@ class DynamoEventClaims:
         self._table = table
 
     def claim(self, claim: ClaimV1) -> ClaimV1 | None:
-        """One conditional PutItem. A lost answer is harmless: the claim that is found then is our
-        own.
-        """
+        """One conditional PutItem. A lost answer is harmless: a retry finds our own claim."""
         with aws_call(f"claim {claim.falcon_operation_id} {claim.staged}"):
             try:
                 self._dynamodb.put_item(
@@ -61,7 +59,7 @@ class DynamoEventClaims:
 
 
 def claim_item(claim: ClaimV1) -> dict[str, Any]:
-    """The sort key `stage` says the revision too: `confirmed.2`."""
+    """The claim's item; its sort key `stage` includes the revision: `confirmed.2`."""
     document = claim.model_dump(mode="json") | {"stage": claim.staged}
     return {name: _SERIALIZER.serialize(value) for name, value in document.items()}
 

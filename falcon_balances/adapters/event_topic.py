@@ -10,9 +10,9 @@ from falcon_balances.domain.errors import TransientError
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
-# Of PublishBatch: https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
+# Limits of PublishBatch: https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
 _ENTRIES_MAX = 10
-MESSAGE_BYTES_MAX = 256 * 1024  # of a message, and of all messages of a batch
+MESSAGE_BYTES_MAX = 256 * 1024  # for one message, and for all messages of a batch together
 _CONCURRENT = 4
 _ATTEMPTS = 3
 

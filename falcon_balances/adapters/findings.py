@@ -22,7 +22,7 @@ class DynamoFindings:
         self._table = table
 
     def open(self) -> Iterator[KnownFinding]:
-        """Open findings of all merchants, in no order, from the index, which follows the table."""
+        """Open findings of all merchants, in no order, from an index that lags behind the table."""
         for partition in finding_partitions():
             yield from self._query(
                 IndexName="by-open",
@@ -32,7 +32,7 @@ class DynamoFindings:
             )
 
     def of(self, merchant_id: str) -> Iterator[KnownFinding]:
-        """Findings of a merchant, with acknowledged ones; strongly consistent."""
+        """Findings of a merchant, including acknowledged ones; strongly consistent."""
         found = self._query(
             KeyConditionExpression="pk = :pk AND begins_with(sk, :finding)",
             ExpressionAttributeValues={

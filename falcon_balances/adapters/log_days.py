@@ -18,7 +18,7 @@ _DAY = re.compile(r"/date=(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/")
 
 
 class LogDays:
-    """The keys of these days; one listing per merchant."""
+    """Reads log objects by day; the keys are listed merchant by merchant."""
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self._s3 = s3
@@ -58,7 +58,7 @@ class LogDays:
         return keys
 
     def _read(self, key: str) -> bytes:
-        """The object's bytes; none if it is larger than a log object can be, which is a flaw."""
+        """The object's bytes; no bytes if it is larger than any log object, which is a flaw."""
         with aws_call(f"read {key}"):
             body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"]
             read = body.read(_OBJECT_BYTES_MAX + 1)

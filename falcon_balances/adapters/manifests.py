@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _CHUNK_BYTES: Final = 1 << 20
-# KMS signs no longer text: https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html
+# The longest text that KMS signs: https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html
 _SIGNED_BYTES_MAX: Final = 4_096
 
 
@@ -49,9 +49,9 @@ class ObjectVersion:
 class Listing:
     """The log's contents, by the first version of each key.
 
-    `new`: versions written after a given time; of all others only the number is kept, `known`.
-    `odd`: keys with a second version or a delete marker, and keys outside the stages. `asked_at`:
-    S3's time before the listing; None if S3 did not give it.
+    `new`: those written after a given time; `known`: the number of all others. `odd`: keys with a
+    second version or a delete marker, and keys outside the stages. `asked_at`: S3's time before the
+    listing; None if S3 did not give it.
     """
 
     new: Sequence[ObjectVersion]
@@ -162,7 +162,7 @@ class ManifestBucket:
         """How far the log is sealed.
 
         Raises IntegrityError if a number is missing, or if `signer` did not sign the last manifest
-        under that number: nothing is built on a manifest of somebody else.
+        under that number: no manifest may follow somebody else's.
         """
         numbered = [key for key in self.keys() if sequence_of(key) is not None]
         for number, key in enumerate(numbered, start=1):
@@ -193,8 +193,8 @@ class ManifestBucket:
     def append(self, manifest: Manifest, signature_base64: str) -> bool:
         """Writes a manifest; False if another sealer was first: nothing is overwritten.
 
-        If only the answer to our own PUT was lost, the repeated one is refused as well. Then the
-        stored bytes are equal to ours, because another sealer's blinds differ.
+        If only the answer to our own PUT was lost, S3 refuses the repeated PUT as well. Then the
+        stored bytes equal ours; another sealer's bytes differ, because its blinds do.
         """
         body = manifest.signed(signature_base64)
         with aws_call(f"append {manifest.key}"):
@@ -252,6 +252,6 @@ class SigningKey:
         return answer["SignatureValid"]
 
     def public_key(self) -> bytes:
-        """SubjectPublicKeyInfo, DER."""
+        """The public key: SubjectPublicKeyInfo in DER."""
         with aws_call("public key"):
             return self._kms.get_public_key(KeyId=self._key_id)["PublicKey"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # A new version starts 20 minutes after it is loaded, so caching for a minute is safe. A currency
-# added to a known version is unknown for that time: E_NO_BALANCE_SHOP.
+# added to a known version can stay unknown for a minute: E_NO_BALANCE_SHOP.
 CACHED_S: Final = 60
 _CACHED_KEYS_MAX: Final = 10_000
 
@@ -111,7 +111,7 @@ class DynamoMerchantDirectory:
 
 
 def _merchant_key(merchant_id: str) -> str:
-    """The key of a merchant's item; keys of contexts have two `|`, so none is equal."""
+    """The key of a merchant's item; keys of contexts have two `|`, so none is equal to it."""
     return f"MERCHANT#{merchant_id}"
 
 
@@ -129,8 +129,8 @@ def _history(item: Mapping[str, Any]) -> ContextHistory:
 
 
 class CachedMerchantDirectory:
-    """Caches known keys for a minute. Unknown keys are read again each time: they may be loaded
-    just now.
+    """Caches known keys for a minute. Unknown keys are read again each time, because they may have
+    been loaded meanwhile.
     """
 
     def __init__(self, directory: ContextReader) -> None:
@@ -142,7 +142,7 @@ class CachedMerchantDirectory:
         return _remembered(keys, self._known, self._directory.histories)
 
     def merchants(self, merchant_ids: Collection[str]) -> Mapping[str, Merchant]:
-        """Never cached: a balance that a known merchant has just got would be refused."""
+        """Never cached: otherwise the newest balance of a known merchant would be refused."""
         return self._directory.merchants(merchant_ids)
 
     def context_of(

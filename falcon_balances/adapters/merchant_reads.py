@@ -107,8 +107,8 @@ class DynamoMerchantReads:
     def at_once(
         self, balances: Sequence[BalanceKey], starts: Sequence[datetime]
     ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]] | TryAgain:
-        """One TransactGetItems, the only read that no counting transaction can come between: a
-        query is read-committed item by item, and may see half of one.
+        """One TransactGetItems, the only read that sees each counting transaction whole or not at
+        all: a query is read-committed item by item, and may see half of a transaction.
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
         """
         sks = [balance.sk for balance in balances]
@@ -264,7 +264,7 @@ class DynamoMerchantReads:
     ) -> Iterator[dict[str, Any]]:
         """All items of a query, page by page; boto3's paginator would create a class per call.
 
-        `index`: its name, and the attribute with the merchant's partition there.
+        `index`: the index's name, and its partition key, the attribute with the merchant's key.
         """
         more: Any = {"ConsistentRead": True} if index is None else {"IndexName": index[0]}
         while True:

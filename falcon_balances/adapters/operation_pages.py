@@ -7,15 +7,16 @@ from falcon_balances.contracts.queries import LIMIT_MAX
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.operation_filter import OperationFilter
 
-MARKS_A_QUERY: Final = LIMIT_MAX + 1  # one more, to know whether there are more
-# If a filter lets few operations through, a page ends here, and its cursor continues from there.
+MARKS_A_QUERY: Final = LIMIT_MAX + 1  # one more than a page, to know whether another page follows
+# If a filter lets few operations through, a page ends after so many marks, and its cursor continues
+# from that mark.
 MARKS_A_PAGE_MAX: Final = 10 * MARKS_A_QUERY
 # Operations of one reference are read one by one.
 REFERENCED_MAX: Final = 50
 
 
 class TooManyReferencedError(Exception):
-    """More operations have the reference than are read one by one."""
+    """More operations have the reference than can be read one by one."""
 
     def __init__(self, operations_max: int) -> None:
         super().__init__(f"more than {operations_max} operations bear the reference")
@@ -30,10 +31,10 @@ def read_operations(
     after: str | None,
     newest_first: bool,
 ) -> tuple[list[Mark], str | None]:
-    """A page, and where it ended if there may be more."""
+    """A page, and the order after which the next page begins; None if no page follows."""
     found: list[Mark] = []
     position, looked_at = after, 0
-    # One more than requested tells whether there are more.
+    # One mark more than requested tells whether another page follows.
     a_query = min(limit + 1, MARKS_A_QUERY) if wanted.lets_all_through else MARKS_A_QUERY
     while True:
         page = reads.marks(*wanted.bounds, after=position, newest_first=newest_first, limit=a_query)

@@ -39,7 +39,7 @@ class DynamoPayoutClaims(DynamoEventClaims):
     def claim_return(
         self, claim: ClaimV1, payout_operation_id: str, amount: int, paid: int
     ) -> ClaimV1 | WriteOutcome:
-        """One TransactWriteItems: two concurrent returns cannot both take what is left for one."""
+        """One TransactWriteItems: two concurrent returns cannot return more than was paid."""
         names = ("state", "returned", "returned_by")
         update = {
             "TableName": self._table,

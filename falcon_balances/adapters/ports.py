@@ -29,12 +29,10 @@ from falcon_balances.domain.table_writes import TableWrite
 
 class EventClaims(Protocol):
     def claim(self, claim: ClaimV1) -> ClaimV1 | None:
-        """Writes the claim if there is none. None if ours is first, otherwise the claim that was
-        there.
-        """
+        """Writes the claim if there is none. None if it was written, else the existing claim."""
 
     def find(self, falcon_operation_id: str, staged: str) -> ClaimV1 | None:
-        """The claim of a stage and revision, which `staged` of `domain/operations.py` writes."""
+        """The claim of a stage and revision, as `staged` of `domain/operations.py` writes them."""
 
     def of_operation(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
         """The claims of all stages and revisions; strongly consistent."""
@@ -44,8 +42,8 @@ class PayoutClaims(EventClaims, Protocol):
     def decide(
         self, claim: ClaimV1, writes: Sequence[TableWrite]
     ) -> "ClaimV1 | Sequence[WriteOutcome] | None":
-        """Writes the claim and the writes, all or none. None if they succeeded; otherwise the claim
-        that was there, or an outcome for each of the writes.
+        """Writes the claim and the writes, all or none. None if they succeeded; otherwise the
+        existing claim, or an outcome for each of the writes.
         """
 
     def move(
@@ -59,8 +57,8 @@ class PayoutClaims(EventClaims, Protocol):
         self, claim: ClaimV1, payout_operation_id: str, amount: int, paid: int
     ) -> "ClaimV1 | WriteOutcome":
         """Claims a return and adds `amount` to what its payout has got back, both or none, never
-        above `paid`; in minor units. None if they succeeded; otherwise the claim that was there, or
-        the payout's outcome.
+        above `paid`; in minor units. None if both succeeded; otherwise the existing claim, or the
+        payout's outcome.
         """
 
 
@@ -131,7 +129,7 @@ class BalanceStream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConditionFailed:
-    """The item does not satisfy the condition: its attributes, empty if it does not exist."""
+    """The item does not satisfy the condition; `attributes` is empty if the item does not exist."""
 
     attributes: Mapping[str, str | int]
 
@@ -161,7 +159,7 @@ class BalanceStore(Protocol):
         """The blocks that exist, of at most a hundred keys; strongly consistent."""
 
     def items(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Mapping[str, str | int]]:
-        """The attributes of the existing ones of at most a hundred items; strongly consistent."""
+        """The attributes of those of at most a hundred items that exist; strongly consistent."""
 
     def blocks_of(self, merchant_id: str) -> Sequence[Block]:
         """All blocks of a merchant, in no particular order."""
@@ -176,20 +174,20 @@ class BalanceStore(Protocol):
         """The balances of a merchant; strongly consistent, in no particular order."""
 
     def available_now(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, AvailableNow]:
-        """The states of the existing ones of at most a hundred balances; strongly consistent."""
+        """The states of those of at most a hundred balances that exist; strongly consistent."""
 
     def set_negative_since(self, key: ItemKey, since: datetime | None) -> None:
-        """Sets a time only if `available` is below zero without one; None only if it is not below
-        zero.
+        """Sets the time if `available` is below zero and has no time yet. None removes the time if
+        `available` is not below zero.
         """
 
     def as_of(self) -> datetime | None:
-        """Everything that reached the stream by then is counted; None before the first complete
-        cut.
+        """The time up to which everything that reached the stream is counted; None before the first
+        complete cut.
         """
 
     def advance_as_of(self, cut_at: datetime) -> None:
-        """Never moves back."""
+        """Moves `as_of` forward, never back."""
 
     def meet_cut(self, cut: Cut, shard_id: str) -> frozenset[str]:
         """Records that everything before the cut in this shard is counted. Returns the shards that
@@ -202,15 +200,15 @@ class BalanceStore(Protocol):
     def shard_state(self, shard_id: str) -> ShardState: ...
 
     def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
-        """The existing ones of at most a hundred marks; strongly consistent."""
+        """Those of at most a hundred marks that exist; strongly consistent."""
 
     def park(self, names: Collection[str]) -> None:
-        """Records that these records wait: no shard meets a cut before they are counted."""
+        """Notes that these records wait: no shard meets a cut before they are counted."""
 
     def unpark(self, names: Collection[str]) -> None: ...
 
     def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:
-        """Never moves back."""
+        """Moves the shard's `closed_until` forward, never back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,18 +222,18 @@ class MarkPage:
 class MerchantReads(Protocol):
     """Reads of one merchant's items: the merchant is given once, and no method takes another.
 
-    All reads are strongly consistent except `marks` and `open_standings`, which read indexes that
-    follow the table.
+    All reads are strongly consistent except `marks`, `open_standings` and `referenced`, which read
+    indexes that lag behind the table.
     """
 
     @property
     def merchant_id(self) -> str: ...
 
     def as_of(self) -> datetime | None:
-        """Everything that reached the stream by then is in items that are read afterwards."""
+        """The time up to which everything that reached the stream is in items read afterwards."""
 
     def indexed_as_of(self, now: datetime) -> datetime | None:
-        """Like `as_of`, for reads of an index: the `as_of` from before the index had time to
+        """Like `as_of`, for reads of an index: an earlier `as_of`, which the index has had time to
         follow.
         """
 
@@ -265,7 +263,7 @@ class MerchantReads(Protocol):
         """
 
     def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
-        """Of all stages and revisions."""
+        """The marks of all stages and revisions."""
 
     def effect_of(self, mark: Mark) -> Effect:
         """The whole effect of a segment that was counted in several parts."""
@@ -276,7 +274,7 @@ class MerchantReads(Protocol):
         """The adjustments that correct an operation."""
 
     def open_standings(self, limit: int) -> Sequence[Standing]:
-        """Operations whose stages differ, or of which one is missing, by id."""
+        """Operations whose stages differ, or that lack one stage, sorted by id."""
 
     def referenced(self, reference: str, limit: int) -> Sequence[str]:
         """The ids of operations with this reference, their own or their original's; at most `limit`
@@ -293,4 +291,4 @@ class MerchantReads(Protocol):
         """Findings by kind and operation, after the sort key `after`; `limit` at most."""
 
     def claims(self, falcon_operation_id: str) -> Sequence[ClaimV1]:
-        """Of all stages and revisions, in their order; none that does not name the merchant."""
+        """The claims of all stages and revisions, in their order, that name the merchant."""

@@ -63,7 +63,7 @@ class QuarantineReader:
             yield from ((each["Key"], each["VersionId"]) for each in page.get("Versions", []))
 
     def said_of(self, key: str, version_id: str | None = None) -> Mapping[str, str]:
-        """`code`, `reason` and `received_at`; of the newest version where none is named."""
+        """`code`, `reason` and `received_at`; of the newest version if `version_id` is None."""
         more: Any = {} if version_id is None else {"VersionId": version_id}
         return self._s3.head_object(Bucket=self._bucket, Key=key, **more)["Metadata"]
 

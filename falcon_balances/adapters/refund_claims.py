@@ -52,8 +52,8 @@ class DynamoRefundClaims:
         return ()
 
     def _unclaimed(self, falcon_operation_id: str, stage: str) -> Any:  # noqa: ANN401 - boto3's union
-        """The first revision of a stage is claimed, or empty, before any later one, so checking it
-        is enough.
+        """Before any later revision, a stage's first revision is claimed, if need be as empty, so
+        it is enough to check the first.
         """
         return {
             "ConditionCheck": {

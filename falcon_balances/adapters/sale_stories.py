@@ -11,10 +11,11 @@ OPERATIONS_SHOWN_MAX: Final = 100
 
 
 def sale_of(main: BalanceOperation, reads: MerchantReads) -> SaleStoryV1 | None:
-    """The sale of a refund, chargeback or reversal; of a sale also what was taken from it.
+    """The sale of a refund, chargeback or reversal; for a capture, its sale and what was taken from
+    it.
 
-    One read, two for a sale. Amounts are stored under the merchant that the sale names, so a seller
-    of a marketplace sees which sale it was, without its figures.
+    One read, two for a capture. Amounts are stored under the merchant that the sale names, so a
+    seller of a marketplace sees which sale it was, without its figures.
     """
     is_sale = main.type is OperationType.CAPTURE
     reference = main.external_reference if is_sale else main.original_reference

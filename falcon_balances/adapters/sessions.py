@@ -1,5 +1,5 @@
-"""Sessions and clients for commands, imported late; those of the emulator are shielded from the
-user's AWS settings.
+"""Sessions and clients for commands. boto3 is imported late; the user's AWS settings do not affect
+clients of the emulator.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def local_client(
     from botocore.config import Config  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415
 
-    # A profile of the shell that does not exist would make even explicit keys fail.
+    # If the shell names a profile that does not exist, even explicit keys would fail.
     nowhere = (None, None, "/dev/null", None)
     shielded: AwsSession = Session(
         session_vars={
@@ -35,8 +35,7 @@ def local_client(
         region_name=region,
         aws_access_key_id=access_key_id,
         aws_secret_access_key=secret_access_key,
-        # The prefix would be put before an IP address, and a proxy would be used for the local
-        # host.
+        # botocore would put the prefix before an IP address, and use a proxy for the local host.
         config=Config(
             inject_host_prefix=False,
             proxies={},

@@ -10,7 +10,7 @@ from falcon_balances.contracts.execution import ExecutionResult, SplitterInput
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedBody:
-    """Stores refused raw bytes. `source` is a stage, or `stream`; `received_at` is UTC."""
+    """Refused raw bytes. `source` is a stage, or `stream`; `received_at` is UTC."""
 
     source: str
     body: bytes

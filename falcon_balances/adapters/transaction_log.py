@@ -26,8 +26,8 @@ _CONCURRENT: Final = 16
 
 
 def append_once(log: TransactionLog, key: str, logged: LogObject) -> None:
-    """Writes an object; the same bytes under the key are as good as written, because an answer may
-    have been lost.
+    """Writes an object; if the same bytes are there already, that is no error, because an answer
+    may have been lost.
 
     Raises IntegrityError for different bytes.
     """
@@ -49,8 +49,8 @@ class S3TransactionLog:
         self._bucket = bucket
 
     def append(self, key: str, logged: LogObject) -> bool:
-        """A conditional PUT. 412 means only that an object exists, which may have our own bytes if
-        an answer was lost: False.
+        """A conditional PUT. False for 412: an object exists, perhaps with our own bytes, if an
+        answer was lost.
 
         409, another write in progress, is TransientError, like every other refusal of S3.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html

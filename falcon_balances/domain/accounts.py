@@ -1,8 +1,8 @@
 """The chart of accounts: what each line of the log debits and credits (docs/accounts.md).
 
-The company's own money is posted by a line's stage and type alone: what was traced on the bank
-account, paid out, or adjusted. What a merchant is owed follows from both stages of an operation
-together, so a line posts what it *changed* in that operation's agreement.
+A line's stage and type alone decide how the company's own money is posted: traced in the bank
+account, paid out, or adjusted. What a merchant is owed depends on both stages of an operation
+together, so a line posts the *change* that it makes to that operation's agreement.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -77,8 +77,8 @@ def postings(lines: Iterable[Booked], changed: Agreement) -> Iterator[tuple[Acco
     """The postings of one balance's lines: accounts with amounts, debits positive. They sum to
     zero.
 
-    `changed` is the agreement of their operations after the lines less that before. Raises KeyError
-    for a type that does not exist in its stage.
+    `changed`: the agreement of their operations after the lines, less the agreement before them.
+    Raises KeyError for a type that does not exist in its stage.
     """
     available = changed.counted
     for line in lines:
@@ -86,7 +86,7 @@ def postings(lines: Iterable[Booked], changed: Agreement) -> Iterator[tuple[Acco
             yield BOOKED[line.stage, line.type], line.minor
         if line.stage not in PSP_STAGES:
             available += line.minor
-    # A difference between both stages is the PSP's to explain, so it is on the company's side.
+    # The PSP must explain a difference between the two stages, so the company's side holds it.
     yield Account.PSP_CLEARING, changed.pending + changed.debits_unconfirmed
     yield Account.MERCHANT_PENDING, -changed.pending
     yield Account.MERCHANT_UNAPPLIED, -changed.unapplied

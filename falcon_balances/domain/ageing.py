@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Final, NamedTuple, Protocol
 
-# Age in days up to which a group reaches, and its name.
+# The highest age of each group in days, and the group's name.
 AGES: Final = ((1, "1 day"), (7, "7 days"), (30, "30 days"), (90, "90 days"))
 OLDER: Final = "older"
 
@@ -34,7 +34,7 @@ class AgeRow(NamedTuple):
 
 
 def by_age(items: Iterable[Open], today: date) -> list[AgeRow]:
-    """Ages, youngest first within a currency; ages without open items are left out."""
+    """One row per currency and age, youngest age first; ages without open items are left out."""
     found: dict[tuple[str, int], list[int]] = {}
     for item in items:
         days = (today - item.since).days

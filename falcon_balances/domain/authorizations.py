@@ -1,8 +1,8 @@
 """Refund authorizations (design §8): all that a refund would take is set aside before it is made.
 
-The refund is split as it would be now. Every balance that it would lower is blocked by that amount,
-and its sale by the whole amount, all or nothing. The items are under the refund's own id: one for
-each attempt, and one that names the current attempt.
+The refund is split as if it happened now. Each balance that it would lower gets a block of that
+amount, and its sale sets the whole amount aside: all of this, or nothing. The items are stored
+under the refund's own id: one for each attempt, and one that names the current attempt.
 """
 
 import json
@@ -47,8 +47,8 @@ class Authorization:
     """One attempt. `asked` holds the request field by field; `merchant_id` is the merchant that the
     refund names.
 
-    `left`: what was left of the sale, if that is why it was refused. `short`: the balances with too
-    little, if that is why.
+    `left`: what was left of the sale, if too little was left. `short`: the balances that had too
+    little. Each is given only if it was the reason to refuse.
     """
 
     falcon_operation_id: str

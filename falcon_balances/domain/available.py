@@ -13,8 +13,8 @@ class Agreement(NamedTuple):
     """
 
     counted: int
-    """The part of `available`: incoming money as far as both stages report it, outgoing money as
-    far as either does.
+    """The operation's part of `available`: incoming money as far as both stages report it, outgoing
+    money as far as either does.
     """
     pending: int
     """Confirmed and not yet traced; never below zero."""
@@ -27,7 +27,7 @@ class Agreement(NamedTuple):
 
 
 def agreement(confirmed: int, reconciled: int) -> Agreement:
-    """The figures for the nets of the two stages' lines, 0 for a missing stage."""
+    """The figures from the sums of each stage's lines; a missing stage has the sum 0."""
     counted = min(confirmed, reconciled)
     return Agreement(
         counted,

@@ -34,8 +34,8 @@ class Period:
         )
 
     def widened(self, days: int) -> "Period":
-        """The period with some days more on both sides: one side may date a movement before
-        midnight and the other after it, or days later.
+        """The period, longer by `days` at both ends: bank and log may date the same movement on
+        different sides of midnight, or days apart.
         """
         return Period(
             None if self.since is None else _moved(self.since, -days),
@@ -44,7 +44,9 @@ class Period:
 
 
 def spanning(periods: Sequence[Period]) -> Period:
-    """The period from the first day of any to the last of any; open if one of them is open."""
+    """The period from the earliest start to the latest end; either is open if any period has it
+    open.
+    """
     sinces = [each.since for each in periods if each.since is not None]
     untils = [each.until for each in periods if each.until is not None]
     every = len(periods) or 1

@@ -1,8 +1,9 @@
 """Block expiry (design §7): when money that is set aside becomes available again by itself.
 
-A block made by hand expires if its caller says when, a refund's with its authorization, after seven
-days unless its caller says otherwise; a payout's never. What has an expiry ends only while it is
-active, and from its expiry on (`EndBlock` in `domain/table_writes.py`).
+A block made by hand expires only if its caller gives a time. A refund's block expires with its
+authorization: after seven days, unless the caller gives another time. A payout's block never
+expires. Only what is active expires, and not before its expiry (`EndBlock` in
+`domain/table_writes.py`).
 """
 
 from datetime import datetime, timedelta
@@ -10,13 +11,13 @@ from typing import Final
 
 EXPIRY_MAX: Final = timedelta(days=30)
 REFUND_EXPIRY: Final = timedelta(days=7)
-"""Where the caller names none."""
-# What will expire lies in these partitions of an index, to be found without a scan.
+"""Used if the caller gives no expiry."""
+# An index lists what will expire, in this number of partitions, so that no scan is necessary.
 _PARTITIONS: Final = 8
 
 
 def expiry_of(now: datetime, asked_s: int | None) -> datetime | None:
-    """Of a block made by hand; None where it never expires."""
+    """The expiry of a block made by hand; None if the block never expires."""
     return None if asked_s is None else now + timedelta(seconds=asked_s)
 
 

@@ -43,8 +43,8 @@ class BlockStatus(StrEnum):
 class Block:
     """`amount` is in minor units, above zero. `expiry` is None for a block that never expires.
 
-    `request` holds the request field by field, to name the field in which another request under the
-    same key differs. A refused block has what was `available`, and is never tried again.
+    `asked` holds the request field by field, to name the field in which another request under the
+    same key differs. A refused block keeps what was `available`, and is never tried again.
     """
 
     block_id: str
@@ -63,14 +63,16 @@ class Block:
     available: int | None = None
     expires_in_s: int | None = None
     operation_id: str | None = None
-    """Of a refund's block: the refund and the attempt at its authorization; the blocks of an
-    attempt end together.
+    """Only of a refund's block: the refund, and `attempt`, the attempt to authorize it; all blocks
+    of an attempt end together.
     """
     attempt: int | None = None
 
     @property
     def made_for(self) -> str:
-        """The operation that the block is for: a payout's block has its id, a refund's names it."""
+        """The id of the operation that the block is for: a payout's block has the same id, a
+        refund's block names it.
+        """
         return self.operation_id or self.block_id
 
     @staticmethod
@@ -163,8 +165,8 @@ class Block:
 class LoggedMoney:
     """A balance as the log has it, in minor units, before blocks.
 
-    It is valid while `operations_count` is unchanged. An operation that is in the log but not
-    counted yet is in `available` while its block is still active: `payouts` and `refunds` are the
+    It is valid while `operations_count` is unchanged. `available` includes operations that are in
+    the log but not counted yet, whose blocks are still active: `payouts` and `refunds` are the
     amounts of those blocks, so that nothing is deducted twice.
     """
 
@@ -174,8 +176,9 @@ class LoggedMoney:
     refunds: int = 0
 
     def beside(self, blocked: int) -> int:
-        """What is left after all blocks. A logged payout's block ends only by being counted, so
-        this is valid as long as `operations_count` is; a refund's block can be released before.
+        """What is left after all blocks. A logged payout's block ends only when the payout is
+        counted, so the result is valid while `operations_count` is unchanged; a refund's block can
+        be released earlier.
         """
         return self.available + self.payouts - blocked
 
@@ -262,8 +265,8 @@ def _settled_by(part: CountablePart, blocks: Iterable[Block], at: datetime) -> C
 
 
 def left_over(parts: Sequence[CountablePart], blocks: Iterable[Block]) -> list[Block]:
-    """Active blocks at balances that no part touches: each ends in its own transaction after the
-    operation is counted.
+    """The active blocks that no part ends: each ends in its own transaction, after the operation is
+    counted.
     """
     ended = {write.key for part in parts for write in part.block_writes}
     return [
@@ -276,9 +279,9 @@ def ending_writes(
 ) -> tuple[EndBlock, AddCounters]:
     """The writes that end an active block, which makes its money available again.
 
-    An operation for which it was made takes its own amount in the same transaction, so a settled
-    block's remainder is released with it. `expired_at`: only if the block's expiry is not after
-    that.
+    If its operation is counted, the same transaction deducts the operation's amount, so the rest of
+    a settled block becomes available. `expired_at`: end it only if its expiry is not after this
+    time.
     """
     return (
         EndBlock(

@@ -1,8 +1,8 @@
 """Keeps lines compactly in claims and marks: a text that several lines share is kept once.
 
 A row holds the line's own uuid and amount. For every other column, the texts that occur are kept
-once each, and a row refers to them by number if there are several. All lines of an event name the
-event itself, so most columns have one text. The log's exact bytes can be restored from this.
+once each, and a row refers to them by number if there are several. All lines of an event repeat the
+event's own fields, so most columns have one text. The log's exact bytes can be restored from this.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,8 @@ def texts_of(lines: Sequence[BalanceOperation]) -> Texts:
 def rows_of(lines: Sequence[BalanceOperation], texts: Mapping[str, Sequence[str]]) -> list[str]:
     """One row for each line: `{uuid},{amount}`, then a number for each column with several texts.
 
-    The number is the place of the line's text in that column. Columns are in the log's order.
+    The number is the position of the line's text among that column's texts. Columns are in the
+    log's order.
     """
     numbers = {
         name: {text: str(n) for n, text in enumerate(texts[name])} for name in _of_several(texts)
@@ -78,8 +79,8 @@ def compact_text(lines: Sequence[BalanceOperation]) -> str:
     """The lines as one text for a mark; no field can contain a comma or a bar.
 
     First the texts of each column in the log's order, separated by bars; then the rows. The text
-    stays below 40 KB whatever a PSP sends, where a log object of the same lines can have 251 KB; an
-    item of a table can have 400 KB.
+    stays below 40 KB whatever a PSP sends, although a log object of the same lines can have 251 KB;
+    DynamoDB allows 400 KB per item.
     """
     texts = texts_of(lines)
     named = ",".join("|".join(texts.get(name, ())) for name in _NAMED)
@@ -87,7 +88,9 @@ def compact_text(lines: Sequence[BalanceOperation]) -> str:
 
 
 def lines_of_text(text: str) -> tuple[BalanceOperation, ...]:
-    """What `compact_text` wrote. Raises ValueError for lines that the log could not hold."""
+    """The lines in a text of `compact_text`. Raises ValueError for lines that the log could not
+    hold.
+    """
     named, *rows = text.split("\n")
     columns = [column.split("|") for column in named.split(",")]
     texts = dict(zip(_NAMED, columns, strict=True))

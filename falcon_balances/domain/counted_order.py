@@ -71,8 +71,8 @@ class CountedOrder(NamedTuple):
 
 
 class LateKey(NamedTuple):
-    """The key of an operation of that month (`YYYY-MM`) that was counted after it, in the order of
-    counting.
+    """The key of an operation that was counted after its month (`YYYY-MM`); these keys sort in the
+    order of counting.
     """
 
     month: str
@@ -89,7 +89,7 @@ class LateKey(NamedTuple):
 
 
 def late_in(month: str) -> str:
-    """The prefix of the sort keys of operations counted after that month."""
+    """The prefix of the sort keys of a month's operations that were counted after the month."""
     return f"LATE#{month}#"
 
 

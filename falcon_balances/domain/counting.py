@@ -33,7 +33,7 @@ BY_STAGE: Final[Mapping[Stage, Counted]] = {
     Stage.PAYOUT: Counted("withdrawn", -1, Available.AT_ONCE),
     Stage.ADJUSTMENT: Counted("adjusted", 1, Available.AT_ONCE),
 }
-# All counters of a balance, and of a balance in a quarter of an hour.
+# All counters of a balance, and of a window.
 COUNTERS: Final = (
     "confirmed",
     "reconciled",

@@ -1,7 +1,7 @@
 """Cuts and windows (design §7): how far the stream is counted, and which quarters are closed.
 
-A cut is met in a shard when everything before it there is counted and nothing is parked. It is
-complete when it is met in all its shards.
+A shard meets a cut when everything before the cut in that shard is counted and nothing is parked.
+The cut is complete when all its shards have met it.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -11,10 +11,11 @@ from typing import Final, NamedTuple
 
 from falcon_balances.domain.instants import quarter_of
 
-# A cut closes the quarters that ended at least this long before it: arrival times are Kinesis' and
-# the cut's time is ours, and the two clocks can differ a little.
+# A cut closes the quarters that ended at least this long before it: Kinesis gives arrival times and
+# our clock gives the cut's time, and the two can differ a little.
 CLOSING_DELAY: Final = timedelta(seconds=5)
-# The cutter sends a cut at once: a cut whose time is further from its arrival was not sent by it.
+# The cutter sends each cut at once, so a cut that arrives earlier or later than this is not the
+# cutter's.
 _CUT_EARLY_MAX: Final = timedelta(minutes=1)
 _CUT_LATE_MAX: Final = timedelta(days=1)
 
@@ -31,8 +32,8 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """`cut_at` was read before `shards`, the open shards, were listed: a shard opened later holds
-    no record from before. Whole seconds, UTC.
+    """`cut_at` (UTC, whole seconds) was read before `shards`, the open shards, were listed, so a
+    shard that opened later holds no record from before `cut_at`.
     """
 
     cut_at: datetime
@@ -50,8 +51,9 @@ class ShardState(NamedTuple):
 
 
 def is_complete(cut: Cut, met: Collection[str]) -> bool:
-    """Cut completion: everything that reached the stream before `cut_at` is counted, so `as_of` can
-    move there. `met`: the shards in which everything before the cut is durably counted.
+    """Whether the cut is complete: everything that reached the stream before `cut_at` is counted,
+    so `as_of` can move to `cut_at`. `met`: the shards in which everything before the cut is durably
+    counted.
 
     The cut waits for the shards that were open when it was taken, even if they were closed since.
     """
@@ -62,7 +64,7 @@ def inherited_floor(
     shard_id: str, shards: Iterable[Shard], state_of: Callable[[str], ShardState]
 ) -> datetime | None:
     """The time until which quarters are closed in a shard that is read for the first time: the
-    newest that its parents closed. A parent that no reducer ever read held nothing, so its own
+    latest such time of its parents. A parent that no reducer ever read held no records, so its own
     parents count instead. Raises ValueError if the stream does not list the shard.
     """
     parents = {shard.shard_id: shard.parents for shard in shards}
@@ -80,14 +82,14 @@ def inherited_floor(
 
 
 def is_believable(cut: Cut, arrived_at: datetime) -> bool:
-    """Whether the cut names shards and its time is close to its arrival; otherwise it would move
-    time itself.
+    """Whether the cut names shards and its time is close to its arrival; any other cut could move
+    `as_of` to a wrong time.
     """
     return bool(cut.shards) and -_CUT_EARLY_MAX <= arrived_at - cut.cut_at <= _CUT_LATE_MAX
 
 
 def closed_until(cut_at: datetime) -> datetime:
-    """The start T of the newest quarter such that nothing after the cut is counted before T."""
+    """T, the latest start of a quarter such that no record after the cut is counted before T."""
     return quarter_of(cut_at - CLOSING_DELAY)
 
 

@@ -10,7 +10,7 @@ from falcon_balances.domain.operations import SIGN_BY_TYPE, OperationType, PspOp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectOperation:
-    """Names a merchant's balance itself, and becomes one line of it (design §4)."""
+    """An operation that names one balance of a merchant, and becomes one line of it (design §4)."""
 
     merchant_id: str
     balance_shop_id: str
@@ -36,7 +36,7 @@ class DirectOperation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutRequest(DirectOperation):
-    """Pays out `amount`, or what is available if that is at least `minimum_amount`."""
+    """Pays out `amount`, or the available money if that is less, but at least `minimum_amount`."""
 
     payout_id: str
     requested_at: datetime

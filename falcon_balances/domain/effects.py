@@ -1,6 +1,6 @@
 """Effects (design §7): what a counted segment added to each balance's joint figures.
 
-This depends on what was counted before, so the mark keeps it: journals, statements and history
+An effect depends on what was counted before, so the mark keeps it: journals, statements and history
 never calculate it again.
 """
 
@@ -15,7 +15,7 @@ Effect = Mapping[BalanceKey, Joint]
 def effect_text(effect: Effect) -> str:
     """`balance shop#currency#` and the five changes with `#` between them; commas between balances.
 
-    Ids hold neither. Below 100 bytes for one balance of everyday amounts.
+    Ids contain neither. One balance with everyday amounts takes less than 100 bytes.
     """
     return ",".join("#".join((*balance, *map(str, joint))) for balance, joint in effect.items())
 

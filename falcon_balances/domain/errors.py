@@ -1,4 +1,4 @@
-"""The two families of errors, and the codes of design §9 in the order they are looked for."""
+"""The errors, and the codes of design §9 in the order in which they are checked."""
 
 from enum import StrEnum
 
@@ -30,7 +30,7 @@ class RejectionCode(StrEnum):
 
     @property
     def precedence(self) -> int:
-        """0 is looked for first."""
+        """0 is checked first."""
         return _PRECEDENCE[self]
 
 
@@ -38,9 +38,9 @@ _PRECEDENCE = {code: position for position, code in enumerate(RejectionCode)}
 
 
 class RejectedOperation(Exception):  # noqa: N818 - named as in the design
-    """Refused for good, for a person to look at: a retry would be refused again.
+    """Refused for good: a retry would be refused again, so a person must look at it.
 
-    `reason` names the field and the rule, never a value: it ends in logs and metadata.
+    `reason` names the field and the rule, never a value, because logs and metadata contain it.
     """
 
     def __init__(self, code: RejectionCode, reason: str) -> None:

@@ -26,13 +26,13 @@ class FindingKind(StrEnum):
     COMMISSION_ABOVE_TAKEN = "commission_above_taken"
     DISPUTE_REPEATED = "dispute_repeated"
     STAGES_CONTRADICT = "stages_contradict"
-    """At one merchant that both stages name, with different amounts."""
+    """The stages name the same merchant, but different amounts."""
     MERCHANTS_CONTRADICT = "merchants_contradict"
-    """The stages name different merchants; found at all of them."""
+    """The stages name different merchants; each of these merchants has the finding."""
     CREDIT_OF_OPEN_OPERATION = "credit_of_open_operation"
 
 
-# Amounts set aside change with authorizations; a changed amount is not a new finding.
+# Without `set_aside` and `left`: authorizations change them, and that must not reopen a finding.
 _SHOWN: Final = (
     "sold",
     "refunded",
@@ -160,7 +160,7 @@ def findings_of_standing(standing: Standing) -> list[Finding]:
 
 
 def is_notable(standing: Standing) -> bool:
-    """Whether the item can have findings, or had some; others need not be checked."""
+    """Whether the operation can have findings, or had some; other operations need no check."""
     is_different = standing.disagreement is Disagreement.DIFFERENT
     return bool(is_different or standing.credited or standing.found)
 

@@ -85,7 +85,7 @@ class Window:
 class Day:
     """Sums of one UTC day of operation dates, by stage and type, in minor units.
 
-    `late` are those of its sums that were counted after the day's month had ended.
+    `late`: the parts of these sums that were counted after the day's month had ended.
     """
 
     date: str
@@ -122,8 +122,8 @@ class Mark:
 
 
 def block_ids(falcon_operation_id: str, marks: Iterable[Mark]) -> list[str]:
-    """The ids of blocks that may have been made for an operation: a payout's block has its id, a
-    refund's are named by its marks.
+    """The ids of blocks that may have been made for an operation: a payout's block has the payout's
+    id, and a refund's marks name its blocks.
     """
     named = [block_id for mark in marks for block_id in mark.blocks]
     return [*dict.fromkeys((falcon_operation_id, *named))]

@@ -24,7 +24,7 @@ _NAMESPACE_BYTES: Final = NAMESPACE.bytes
 _NO_CONTENT: Final = frozenset({"mode", "requested_at", "valid_until"})
 SCHEMA_VERSION: Final = "1"
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
-# Made once: `json.dumps` would make one per call.
+# One encoder for all calls: `json.dumps` would make one per call.
 _CANONICAL_JSON: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -60,7 +60,7 @@ def payout_operation_id(merchant_id: str, payout_id: str) -> str:
 
 
 def payout_return_id(merchant_id: str, payout_id: str, return_id: str | None = None) -> str:
-    """The id of one return of a payout; a return without `return_id` is one of them."""
+    """The id of one return of a payout; only one return of a payout can be without `return_id`."""
     name = f"payout_return|{merchant_id}|{payout_id}"
     return uuid5_text(name if return_id is None else f"{name}|{return_id}")
 

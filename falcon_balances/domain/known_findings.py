@@ -100,7 +100,7 @@ class KnownFinding:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An item that findings are about, as it was read; `found` is what was found in it before."""
+    """An item that findings are about, as it was read; `found`: its previous findings as JSON."""
 
     key: ItemKey
     version: int
@@ -131,7 +131,7 @@ def finding_writes(subject: Subject, now: Sequence[Finding], opened_at: str) -> 
 
 
 def _attributes(key: ItemKey, psp_id: str, reference: str, opened_at: str) -> dict[str, str | int]:
-    """An open finding is in the index of findings for operators."""
+    """The attributes of an open finding, with its place in the operators' index."""
     return {
         "status": FindingStatus.OPEN,
         "open": finding_partition(key.pk),
@@ -144,9 +144,9 @@ def _attributes(key: ItemKey, psp_id: str, reference: str, opened_at: str) -> di
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """The merchants that the two stages name, if they ever differed, in any revision.
+    """The merchants that the two stages name, if the stages ever named different ones.
 
-    `known` counts what was known about them, so an older state never replaces a newer one.
+    `known` grows with each claimed revision, so an older state never replaces a newer one.
     """
 
     falcon_operation_id: str

@@ -114,8 +114,8 @@ def _wrong_field(fields: Sequence[str], patterns: Mapping[str, str]) -> str:
 
 
 def line_of(fields: Sequence[str], line_type: OperationType) -> BalanceOperation:
-    """The line of fields that match the grammar. Raises ValueError for a day that does not exist,
-    and for an amount that is zero or has too many digits.
+    """The line made of fields that match the grammar. Raises ValueError for a day that does not
+    exist, and for an amount that is zero or has too many digits.
     """
     amount = fields[2]
     whole, _, fraction = amount.partition(".")
@@ -181,7 +181,7 @@ def _check_lines(segment: Segment) -> None:
 
 
 def _said(line: BalanceOperation, name: str) -> object:
-    """The value of a field; of a currency its code, because decimals are checked separately."""
+    """The value of a field; for `currency` only the code, as decimals are checked separately."""
     return line.currency.code if name == "currency" else getattr(line, name)
 
 

@@ -33,7 +33,7 @@ AMOUNT_DIGITS_MAX: Final = 19
 # The largest object: forty splits, all of one merchant that is also the marketplace, with eight
 # lines each. A revision sums the fees of a shop: two times forty splits make 242 lines.
 LINES_MAX: Final = 40 * 8
-# So many lines have 251 KB. An item of a table can have 400 KB: more than any body.
+# `LINES_MAX` lines take 251 KB. DynamoDB allows 400 KB per item: more than any body.
 BODY_BYTES_MAX: Final = 300_000
 REPETITION_MIN: Final = 2
 REPETITION_MAX: Final = 99
@@ -96,8 +96,8 @@ FIELDS: Final[Mapping[tuple[Stage, OperationType], Mapping[str, str]]] = {
     for stage in Stage
     for line_type in TYPES_BY_STAGE[stage]
 }
-# Fields of the event are the same in all lines of an object. In a revision, the last three can
-# differ between lines of the old and the new truth.
+# The event's own fields are the same in all lines of an object. In a revision, those of
+# `SAME_IN_A_FIRST_REVISION` can differ between lines of the old and the new truth.
 SAME_IN_AN_OBJECT: Final = (
     "external_reference",
     "falcon_operation_id",

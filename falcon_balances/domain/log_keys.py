@@ -59,7 +59,7 @@ class LogKey(NamedTuple):
 
     @classmethod
     def parse(cls, key: str) -> Self:
-        """The key of a text. Raises ValueError for anything that is not a key of the log."""
+        """The key in a text. Raises ValueError for anything that is not a key of the log."""
         named = _OF_A_KEY.fullmatch(key)
         if named is None or not is_object_name(key.rpartition("/")[2], named["stage"]):
             raise ValueError("not a key of the log")

@@ -36,13 +36,13 @@ _KEY = re.compile(rf"{FOLDER}([0-9]{{8}})\.jsonl\Z")
 _SIGNATURE = re.compile(
     rb'\{"algorithm":"%s","signature":"([A-Za-z0-9+/]{4,96}={0,2})"\}\Z' % ALGORITHM.encode()
 )
-# No amount of the log comes near this, so sums never have more digits than Python prints (4,300).
+# No amount in the log comes near this, so no sum has more digits than Python prints (4,300).
 _MINOR_MAX: Final = 10**19
 
 
 @dataclass(frozen=True, slots=True)
 class SealedObject:
-    """One version of one key, with the sums of its lines; none if it has a `flaw`."""
+    """One version of one key, with the sums of its lines; no sums if it has a `flaw`."""
 
     key: str
     version_id: str
@@ -96,7 +96,7 @@ class MerchantTotals:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The signed line. A merchant sees it besides its own leaves, so it holds no counts.
+    """The signed line. Each merchant sees it with its own leaves, so it holds no counts.
 
     `log` is the bucket. Objects that S3 wrote until `sealed_until` are in this manifest or an
     earlier one.

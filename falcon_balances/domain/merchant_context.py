@@ -15,7 +15,7 @@ from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import OperationType
 
 NOTICE: Final = timedelta(minutes=20)
-VERSIONS_MAX: Final = 200  # of one key, with their forms, which lie in one item
+VERSIONS_MAX: Final = 200  # of one key, counting every form: one item holds them all
 _SHORT_HASH: Final = 16  # S3 keeps 2 KB of metadata, and a segment may rest on 41 contexts
 REFUSED_WHEN_INACTIVE: Final = frozenset({OperationType.CAPTURE, OperationType.CASHBACK})
 
@@ -31,7 +31,7 @@ class ContextKey(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The key of a text of `str`. Raises ValueError for any other text."""
+        """The key in a text that `str` made. Raises ValueError for any other text."""
         fields = text.split("|")
         if len(fields) != len(cls._fields) or "" in fields:
             raise ValueError("expected a PSP, a merchant and a shop with | between them")

@@ -48,7 +48,7 @@ class MerchantStatementPage(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class WantedPage:
     """The requested page. `after`: where the previous page ended. `marks_max`: how many operations
-    can be read for `limit` operations with a line of `balance_shop_id`.
+    are read at most, to find `limit` with a line of `balance_shop_id`.
     """
 
     limit: int
@@ -72,7 +72,7 @@ def stated_balances(
 
 
 def first_quarter(past: Past, after: str | None) -> datetime:
-    """The quarter with which the marks of a page begin: that of its first line, because windows
+    """The quarter from which the marks of a page are read: that of its first line, because windows
     give balances only at the borders of quarters.
     """
     return past.since if after is None else parse_rfc3339(CountedOrder.parse(after).window)
@@ -85,8 +85,8 @@ def statement_page(
 
     `marks`: all from `first_quarter` to `end` in the order of counting, each with the effects on
     all its balances; they are read no further than needed. They come from an index that may lag
-    behind the table. Raises TransientError where the lines of a quarter do not add up to its
-    windows: then the index does not have all of them yet.
+    behind the table. Raises TransientError if the lines of a quarter do not add up to its windows:
+    the index does not have all of these lines yet.
     """
     page = _Page(past, end, wanted)
     for mark in marks:
@@ -117,8 +117,7 @@ class _Page:
             if self._is_full():
                 return False
         after = self._wanted.after
-        # A full page still takes its last quarter to the end: only then the quarter is known to be
-        # complete.
+        # Even a full page reads its last quarter to the end, to check that the quarter is complete.
         is_new = after is None or mark.order > after
         is_shown = is_new and not self._is_full()
         self.has_more = self.has_more or (is_new and not is_shown)

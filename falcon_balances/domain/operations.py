@@ -45,7 +45,7 @@ class OperationType(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
-# The sign of a line of this type in a first revision (0: either); in later ones either.
+# The sign of this type's lines in a first revision; 0 allows both, and so do later revisions.
 SIGN_BY_TYPE: Final = {
     OperationType.CAPTURE: 1,
     OperationType.CASHBACK: 1,
@@ -110,7 +110,7 @@ class PspOperation:
     splits: tuple[Split, ...] = ()
     original_date: datetime | None = None
     occurrence: int = 1
-    """The number of the same kind of operation under the same reference, from 2 on."""
+    """1 for the first operation of its kind under the reference, 2 for the second, and so on."""
     revision: int = 1
     """From 2 on: this event is the whole truth about the operation in this stage as of now."""
     revised_at: datetime | None = None

@@ -1,7 +1,7 @@
 """Counting (design §7): what a segment adds to which items, in parts that fit a transaction.
 
-A segment is counted whole, or in parts of 24 balances in its own order. The borders never change,
-whatever blocks there are, and each part has its own mark.
+A segment is counted whole, or in parts of 24 balances in the segment's order. Blocks never change
+which balances a part has, and each part has its own mark.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -80,11 +80,11 @@ class CountablePart:
     block_writes: tuple[TableWrite, ...] = ()
     """The writes that end those blocks on the part's balances."""
     change: Change | None = None
-    """What a PSP's operation adds in this stage, to be joined with its standing; or an adjustment
-    of the operation that it corrects.
+    """What a PSP's operation adds in this stage, to be joined with its standing; or the amount of
+    an adjustment, for the operation that it corrects.
     """
     sale_parts: tuple[StagedPart, ...] = ()
-    """How it changes sales, to be joined with what its operation took of them before."""
+    """How it changes sales, to be joined with what its operation took from them before."""
 
 
 def countable_parts(arrived: ArrivedSegment) -> Iterator[CountablePart]:
@@ -137,7 +137,9 @@ def _sale_parts(arrived: ArrivedSegment) -> tuple[StagedPart, ...]:
 
 
 def _credit(arrived: ArrivedSegment) -> Change | None:
-    """An adjustment is noted at the operation that it corrects, for a finding if that is open."""
+    """The note of an adjustment at the operation that it corrects; if that is open, it is a
+    finding.
+    """
     if arrived.corrects is None:
         return None
     segment = arrived.segment
@@ -173,7 +175,7 @@ def _late(arrived: ArrivedSegment, pk: str) -> dict[ItemKey, Mapping[str, int]]:
 
 
 def _is_late(arrived: ArrivedSegment) -> bool:
-    """Whether it is counted after the end of the month (UTC) of its date."""
+    """Whether the segment is counted after the end of the month (UTC) of its date."""
     booked = arrived.segment.booked_at
     return (arrived.window.year, arrived.window.month) > (booked.year, booked.month)
 
@@ -210,8 +212,8 @@ def _change(segment: Segment, group: Mapping[BalanceKey, Sequence[BalanceOperati
 
 
 def _block_keys(arrived: ArrivedSegment) -> tuple[ItemKey, ...]:
-    """The keys of its blocks: a payout's block has its id, a refund's were made by its
-    authorization.
+    """The keys of the operation's blocks: a payout's block has the payout's id, and a refund's
+    authorization made the refund's blocks.
 
     The first counted stage or revision ends them.
     """
@@ -257,8 +259,8 @@ def _order(arrived: ArrivedSegment) -> CountedOrder:
 
 
 def _searched_for(segment: Segment) -> str:
-    """The reference under which the index has its mark: of a PSP's operation its original, because
-    the standing has its own reference; otherwise its own.
+    """The reference under which the index has the mark: for a PSP's operation the original's,
+    because its standing is there under its own reference; otherwise its own.
     """
     main = main_line(segment.lines)
     return main.original_reference if segment.stage in PSP_STAGES else main.external_reference

@@ -36,4 +36,4 @@ MOVES: Final = (LOG, PAY, GIVE_UP)
 UNDER_WAY: Final = frozenset(move.source for move in MOVES)
 """States that are not final."""
 DECIDED_AGAINST: Final = frozenset({PayoutState.REFUSED, PayoutState.GIVEN_UP})
-"""Final states without a payment: nothing of it is ever logged."""
+"""Final states without a payment: nothing of such a payout is ever logged."""

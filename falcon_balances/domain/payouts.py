@@ -1,4 +1,4 @@
-"""Decides payouts (design §4, §5), once. The states that follow: `payout_states.py`."""
+"""Decides each payout once (design §4, §5). `payout_states.py` has the states that follow."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -56,7 +56,7 @@ def is_expired(request: PayoutRequest, received_at: datetime, now: datetime) -> 
 
 
 def payable(request: PayoutRequest, available: int) -> int | None:
-    """The amount to pay out of what is available, in minor units; None if it is not enough."""
+    """The amount to pay out of `available`, in minor units; None if `available` is too low."""
     amount = request.amount.minor
     minimum = amount if request.minimum_amount is None else request.minimum_amount.minor
     return min(amount, available) if available >= minimum else None

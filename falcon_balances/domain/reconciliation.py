@@ -19,9 +19,9 @@ SETTLED_TYPES: Final = PSP_TYPES | {OperationType.WITHDRAWAL, OperationType.WITH
 
 
 class LoggedOperation(NamedTuple):
-    """One operation in one stage, over all its merchants, without fees, as in the log.
+    """One operation in one stage, as the log has it: the sum over all its merchants, without fees.
 
-    `merchant_id`: of a payout or its return, whose ids are unique per merchant only.
+    `merchant_id`: only for payouts and returns, whose ids are unique per merchant only.
     """
 
     reference: str
@@ -45,7 +45,7 @@ class Discrepancy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UnmatchedItem:
-    """A difference: what one side has and the other does not have, or has differently."""
+    """A difference: an item that only one side has, or that the two sides have differently."""
 
     difference: Discrepancy
     ours: LoggedOperation | None
@@ -81,7 +81,7 @@ class UnmatchedItem:
         return first
 
     def is_overdue(self, today: date, days: int) -> bool:
-        """Whether it is overdue: only what one side alone has can still arrive for some days."""
+        """Whether it is overdue: after `days` days if only one side has it, otherwise at once."""
         may_come = self.difference in (Discrepancy.OURS_ONLY, Discrepancy.THEIRS_ONLY)
         return not may_come or (today - self.since).days > days
 
@@ -120,11 +120,11 @@ def logged_operations(segments: Iterable[Segment]) -> list[LoggedOperation]:
 def reconcile(
     ours: Iterable[LoggedOperation], theirs: Iterable[BankStatementLine], period: Period, days: int
 ) -> Reconciliation:
-    """Match what has the same reference, amount and currency, and dates at most `days` apart.
+    """Matches items with the same reference, amount and currency, and dates at most `days` apart.
 
-    Ours are expected in the statements where the period has their day, and where money moved: what
-    was taken back within its stage comes to nothing. Others may match still.
-    Neither the order of the lines nor that of the operations matters.
+    The statements must have a logged operation if the period has its day and its amount is not zero
+    (a revision can take it back within its stage). Other logged operations may match. Neither the
+    order of the lines nor that of the operations matters.
     """
     groups = _Groups(ours)
     for line in theirs:
@@ -186,7 +186,7 @@ class _Groups:
 
 
 def _by_name(group: _Group, name: "Callable[[OursOrTheirs], str | None]") -> Iterator[_Group]:
-    """A line that names a PSP or merchant is compared with that one; other lines get the rest."""
+    """Compares lines that name a PSP or merchant with its operations, other lines with the rest."""
     named = {said for line in group.theirs if (said := name(line)) is not None}
     for each in named:
         yield _Group(
@@ -233,7 +233,7 @@ def _equal(group: _Group, days: int) -> tuple[list[BankStatementLine], _Group]:
 
 
 def _adds_up(group: _Group, days: int) -> bool:
-    """Whether one side has in pieces, of one currency and sign, what the other has in one item."""
+    """Whether the only item of one side is the sum of the other's, in one currency and sign."""
     both: list[OursOrTheirs] = [*group.ours, *group.theirs]
     if not group.ours or not group.theirs or min(len(group.ours), len(group.theirs)) > 1:
         return False
@@ -262,7 +262,7 @@ def _sign(side: OursOrTheirs) -> int:
     return (side.minor > 0) - (side.minor < 0)
 
 
-# Items with the same reference are paired as long as another property is equal.
+# Items with the same reference are paired if one of these properties is equal, in this order.
 _LIKENESS: Final[Sequence[tuple[Discrepancy, Key]]] = (
     (Discrepancy.DIFFERENT_DATE, _amount),
     (Discrepancy.DIFFERENT_SIGN, lambda side: (side.currency, abs(side.minor))),

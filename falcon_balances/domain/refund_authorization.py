@@ -1,8 +1,8 @@
 """Refund authorization (design §8): decides whether a refund can be made.
 
-It is authorized with a block for each balance that it would lower and its amount set aside of its
-sale, all in one transaction; or refused, with what was available or is left of the sale. Each
-attempt is decided once, while no stage of the refund is claimed.
+One transaction authorizes it: it makes a block for each balance that the refund would lower, and
+sets the refund's amount aside at its sale. A refusal says what was available, or what is left of
+the sale. Each attempt is decided once, while no stage of the refund is claimed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -75,8 +75,8 @@ def conflict_with_current(current: Current) -> Conflict | None:
 
 
 def conflict_with_same(asked: Authorization, there: Authorization) -> Conflict | None:
-    """The conflict with an earlier request of the same attempt, if any; otherwise it has the same
-    answer.
+    """The conflict with an earlier request of the same attempt, if any; without a conflict, the
+    answer is that request's.
     """
     field = asked.differs_from(there)
     if field is not None:
@@ -138,9 +138,7 @@ def refund_block_id(authorization: Authorization, debit: Debit) -> str:
 
 
 def blocks_for(authorization: Authorization, debits: Iterable[Debit]) -> list[Block]:
-    """The blocks of an authorization. They end together with it, so they have no expiry of their
-    own.
-    """
+    """The blocks of an authorization. They have its expiry, but end only together with it."""
     return [
         Block(
             block_id=refund_block_id(authorization, debit),
@@ -190,8 +188,8 @@ def authorization_writes(
 
 
 def _set_aside(authorization: Authorization, sale: SaleKey, seen: Seen) -> list[TableWrite]:
-    """The writes at the sale: never more than is left of a known sale; for an unknown sale, only
-    while it is unknown.
+    """The writes that set the amount aside at the sale: never more than is left of a known sale; at
+    an unknown sale, only while it is unknown.
     """
     key = sale.operation_item(authorization.falcon_operation_id)
     before = seen.operation or SaleOperation(key, OperationType.REFUND)
@@ -216,7 +214,8 @@ def refusal(
     """The refusal of a grant whose transaction failed; None if nothing is decided and it must be
     tried again.
 
-    `failed`: the sale and balances that did not allow it, as they are. The sale is checked first.
+    `failed`: the present attributes of the sale and balances that did not allow it. The sale is
+    checked first.
     """
     asked = grant.authorization
     if asked.sale is not None and asked.sale_is_known and asked.sale.item in failed:

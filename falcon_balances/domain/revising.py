@@ -34,7 +34,7 @@ Truth = Sequence[MerchantTruth]
 
 
 class _LineKey(NamedTuple):
-    """The key by which lines become one line of a revision (design §4)."""
+    """Lines with the same key are summed to one line of a revision (design §4)."""
 
     balance_shop_id: str
     type: OperationType
@@ -75,7 +75,8 @@ class Revision:
 def revise(revision: Revision, old: Truth, new: Truth) -> tuple[Segment, ...]:
     """The new truth less the old one, by merchant; empty if nothing changes.
 
-    In the order of the new truth, then what only the old one had; zero amounts are left out.
+    The lines have the order of the new truth; lines that only the old truth had come last. Zero
+    amounts are left out.
     """
     merchants = {each.merchant_id: each for each in (*old, *new)}
     before, after = _lines_of(old), _lines_of(new)

@@ -1,4 +1,4 @@
-"""Sales of a merchant: what identifies one, and where the table keeps what is left of it."""
+"""The identity of a merchant's sale, and the keys of the sale's items in the table."""
 
 from typing import Final, NamedTuple, Self
 

@@ -138,7 +138,7 @@ class SaleOperation:
 
 
 def difference(before: SaleOperation, after: SaleOperation) -> dict[str, int]:
-    """The changes of the sale's item; the item changes even if all sums stay the same."""
+    """The changes of the sale's item; its version changes even if all sums stay the same."""
     changed = dict(after.figures())
     add_to(changed, {name: -n for name, n in before.figures().items()})
     return {name: n for name, n in changed.items() if n} | {VERSION: 1}

@@ -117,7 +117,7 @@ class SaleEffect:
 def sale_effect(parts: Iterable[StagedPart], seen: Mapping[ItemKey, SaleOperation]) -> SaleEffect:
     """How parts counted in one transaction, in this order, change their sales.
 
-    `seen`: the operations as they were read before it.
+    `seen`: the operations as they were read before the transaction.
     """
     additions: dict[ItemKey, dict[str, int]] = {}
     now: dict[ItemKey, SaleOperation] = {}

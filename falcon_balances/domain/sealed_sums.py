@@ -1,4 +1,4 @@
-"""What a merchant's sealed lines add up to, and how a manifest writes it."""
+"""The sums of a merchant's sealed lines, and their form in a manifest."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

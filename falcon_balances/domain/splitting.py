@@ -39,7 +39,7 @@ class SplitEvent:
     segments: tuple[Segment, ...]
     context_versions: tuple[str, ...]
     named_merchant_id: str = ""
-    """Of a PSP's event: the merchant that it names; of a marketplace's event the marketplace."""
+    """For a PSP's event: the merchant that it names outside its splits, such as the marketplace."""
     sale: SalePart | None = None
     """The sale that it belongs to, under the merchant that the event names."""
 
@@ -122,7 +122,7 @@ def split(operation: PspOperation, histories: Mapping[ContextKey, ContextHistory
     accepted or rejected as a whole.
 
     The contexts in force at `contexts_at` apply, in every stage and revision. The segments of a
-    revision are its whole truth, and none if nothing is left. Raises RejectedOperation with
+    revision are its whole truth; there are none if nothing is left. Raises RejectedOperation with
     E_UNKNOWN_MERCHANT, E_MERCHANT_INACTIVE or E_NO_BALANCE_SHOP, checked in this order over all
     merchants that the event names, and with E_AMOUNT for an amount that no line can hold.
     """
@@ -198,7 +198,7 @@ def _leg(
 def _segments(
     operation: PspOperation, operation_id: str, drafts: list[DraftLine]
 ) -> tuple[Segment, ...]:
-    """One for each merchant, sorted by id; within it, lines in the event's order."""
+    """One segment per merchant, sorted by merchant id; its lines have the event's order."""
     numbers: dict[tuple[str, str, OperationType], int] = {}
     lines: dict[str, list[BalanceOperation]] = {}
     contexts: dict[str, dict[ContextKey, MerchantContext]] = {}

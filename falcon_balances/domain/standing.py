@@ -1,8 +1,9 @@
 """Standings (design §7): what both stages of an operation say about one merchant's balances.
 
-There is one item per merchant and operation. The transaction that counts a segment writes it on the
-condition that the version is the one that was read, because the segment's effect on the joint
-figures depends on it. It is never removed: a later revision adds to it, even if the stages agree.
+There is one item per merchant and operation. The transaction that counts a segment writes the item
+only if its version is still the one that was read, because the segment's effect on the joint
+figures depends on the standing. It is never removed: a later revision adds to it, even if the
+stages agree.
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,7 +45,7 @@ class Movement(NamedTuple):
 class Change:
     """What a segment, or a part of it, adds to its operation in its stage.
 
-    `movements` in the form of a standing; `nets` are their sums over all types, by balance.
+    `movements` has the form that a standing stores; `nets` are its sums over all types, by balance.
     """
 
     key: ItemKey
@@ -57,7 +58,7 @@ class Change:
     external_reference: str
     type: str
     credited: int = 0
-    """Of an adjustment: its amount at the operation that it corrects, in minor units."""
+    """Only of an adjustment of the operation: the adjustment's amount in minor units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Standing:
 
     @property
     def awaits_money(self) -> bool:
-        """Whether incoming money is pending or unapplied: only one side has reported it."""
+        """Whether incoming money is pending or unapplied: only one stage has reported it."""
         return any(each.pending or each.unapplied for each in self.joint().values())
 
     def attributes(self) -> dict[str, str | int]:
@@ -147,7 +148,7 @@ class Standing:
         )
 
     def written(self, seen: "Standing | None") -> PutStanding:
-        """The write that replaces the standing that was read, and no other."""
+        """The write that replaces the standing only if it is still the one that was `seen`."""
         return PutStanding(self.key, self.attributes(), 0 if seen is None else seen.version)
 
 
@@ -187,7 +188,7 @@ def written_standings(writes: Iterable[TableWrite]) -> list[Standing]:
 
 
 def effect_of(change: Change, before: Standing | None) -> dict[BalanceKey, Joint]:
-    """The change of the joint figures of each touched balance if it is counted now."""
+    """The change of the joint figures of each touched balance if `change` is counted now."""
     confirmed = {} if before is None else nets_of(before.confirmed)
     reconciled = {} if before is None else nets_of(before.reconciled)
     effect: dict[BalanceKey, Joint] = {}
@@ -207,7 +208,7 @@ def movements_of(text: str) -> tuple[Movement, ...]:
 
 
 def movements_text(sums: Mapping[tuple[str, str, str], int]) -> str:
-    """By balance shop, currency and type, sorted; zeros left out."""
+    """The sums as text, sorted by balance shop, currency and type; zeros are left out."""
     return ",".join(
         f"{shop}#{code}#{kind}#{sums[shop, code, kind]}"
         for shop, code, kind in sorted(sums)

@@ -81,7 +81,7 @@ class WindowKey(NamedTuple):
 
 
 def windows_from(start: str) -> str:
-    """Sorts right before every window that begins then, for those go on with `#`."""
+    """Sorts right before the keys of all windows with this start, which continue with `#`."""
     return f"WINDOW#{start}"
 
 
@@ -102,7 +102,7 @@ class DayKey(NamedTuple):
 
 
 def days_from(day: str) -> str:
-    """Sorts right before every sum of that day."""
+    """Sorts right before the keys of all sums of that day."""
     return f"DAY#{day}"
 
 
@@ -142,7 +142,7 @@ class CorrectionKey(NamedTuple):
 
 
 def corrections_of(corrected_operation_id: str) -> str:
-    """The prefix of the sort keys of all its corrections."""
+    """The prefix of the sort keys of all corrections of an operation."""
     return f"CORRECTION#{corrected_operation_id}#"
 
 

@@ -10,7 +10,7 @@ from falcon_balances.domain.table_keys import ItemKey
 
 @dataclass(frozen=True, slots=True)
 class PutMark:
-    """The record that a segment, or a part of it, was counted; written only if absent."""
+    """Stores a new item, such as the mark of a counted segment; by default only if absent."""
 
     key: ItemKey
     attributes: Mapping[str, str | int]
@@ -37,7 +37,9 @@ class AddCounters:
 
 @dataclass(frozen=True, slots=True)
 class EndBlock:
-    """Ends a block, once: only while it is active and, if it expires, from its expiry on."""
+    """Ends a block once: only while it is active and, with `expired_at`, if its expiry is not
+    later.
+    """
 
     key: ItemKey
     status: str
@@ -55,7 +57,7 @@ class EndBlock:
 class PutStanding:
     """Stores an operation's two stages at one merchant (`domain/standing.py`).
 
-    Only if the version is still the one that was read: `seen` is 0 if there must be none.
+    Only if the version is still `seen`, the one that was read; 0 means that there must be no item.
     """
 
     key: ItemKey
@@ -65,7 +67,9 @@ class PutStanding:
 
 @dataclass(frozen=True, slots=True)
 class PutNewer:
-    """Stored only if absent, or if the stored item knew less: `known` is among its attributes."""
+    """Stores an item only if absent, or if the stored one knew less: `known` is among its
+    attributes.
+    """
 
     key: ItemKey
     attributes: Mapping[str, str | int]

@@ -22,7 +22,7 @@ from falcon_balances.domain.table_keys import (
 )
 from falcon_balances.domain.table_writes import AddCounters, TableWrite
 
-# TransactWriteItems takes 100 items and 4 MB; the design stays below the second with 3 MB.
+# TransactWriteItems takes at most 100 items and 4 MB; we stay at 3 MB.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 TRANSACTION_ITEMS_MAX: Final = 100
 TRANSACTION_BYTES_MAX: Final = 3_000_000
@@ -36,10 +36,10 @@ _STANDING_BYTES: Final = 25_000
 def joined(
     parts: Iterable[CountablePart], seen: Mapping[ItemKey, Standing]
 ) -> tuple[list[CountablePart], list[TableWrite]]:
-    """The parts with their effects on the joint figures, counted in this order on the standings
-    that were `seen`; and each standing once, as it is after all of them.
+    """The parts with their effects on the joint figures, if they are counted in this order on the
+    standings that were `seen`; and one write per standing, as it is after all parts.
 
-    A part that is counted already does no harm: its mark stops the transaction.
+    A part that is already counted does no harm: its mark stops the transaction.
     """
     now: dict[ItemKey, Standing] = {}
     counted = []
@@ -67,9 +67,11 @@ def _joined(part: CountablePart, effect: Effect) -> CountablePart:
 
 
 def transactions(parts: Iterable[CountablePart]) -> Iterator[list[CountablePart]]:
-    """Parts in groups that fit one transaction each, merged additions counted once.
+    """Groups of parts that each fit one transaction; additions to the same item are merged and
+    count once.
 
-    Parts are taken by merchant, because those share items. Repeated parts must be removed before.
+    Parts are sorted by merchant, because parts of one merchant share items. The caller must remove
+    repeated parts.
     """
     group: list[CountablePart] = []
     keys: set[ItemKey] = set()

@@ -1,4 +1,4 @@
-"""An in-memory table `balances`: transactions whole or not at all, times that only move on."""
+"""An in-memory table `balances`: all-or-nothing transactions, and times that only move forward."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -34,13 +34,13 @@ from falcon_balances.fakes.interruptions import Interrupt, Interruptible, interr
 
 
 class MemoryBalanceStore(Interruptible):
-    """`conflicts` says which positions of the next transaction meet another one under way."""
+    """`conflicts` returns the positions of writes that conflict with another transaction."""
 
     def __init__(self, interrupt: Interrupt = never) -> None:
         super().__init__(interrupt)
         self.marks: dict[ItemKey, dict[str, str | int]] = {}
         self.counters: dict[ItemKey, dict[str, int]] = {}
-        self.notes: dict[ItemKey, str] = {}  # what was found in items of counters
+        self.notes: dict[ItemKey, str] = {}  # the findings of items that have counters
         self.negative_since: dict[ItemKey, datetime] = {}
         self.floors: dict[str, datetime | None] = {}
         self.parked: set[str] = set()
@@ -54,7 +54,7 @@ class MemoryBalanceStore(Interruptible):
         return self.apply(writes)
 
     def outcomes_of(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
-        """What a transaction of these would be answered; empty if it would happen."""
+        """The outcomes that a transaction of these writes would have; empty if it would succeed."""
         if len(writes) > TRANSACTION_ITEMS_MAX or len({w.key for w in writes}) != len(writes):
             raise ValueError("ValidationException: too many items, or one of them twice")
         conflicts = set(self.conflicts(writes))
@@ -62,7 +62,7 @@ class MemoryBalanceStore(Interruptible):
         return outcomes if any(outcomes) else ()
 
     def apply(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
-        """As part of whatever transaction."""
+        """Executes the writes as part of the caller's transaction."""
         if outcomes := self.outcomes_of(writes):
             return outcomes
         for write in writes:
@@ -112,7 +112,7 @@ class MemoryBalanceStore(Interruptible):
         return {key: said for key, said in found.items() if said}
 
     def item(self, key: ItemKey) -> dict[str, str | int]:
-        """Empty where there is none."""
+        """The item's attributes; empty if it does not exist."""
         found: dict[str, str | int] = dict(self.marks.get(key) or self.counters.get(key) or {})
         if key in self.notes:
             found["found"] = self.notes[key]

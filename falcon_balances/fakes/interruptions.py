@@ -20,7 +20,7 @@ def never(_point: str) -> None:
 
 
 class Interruptible:
-    """A fake that asks before and after each of its calls whether it goes on."""
+    """A fake that calls `interrupt` before and after each of its calls."""
 
     def __init__(self, interrupt: Interrupt = never) -> None:
         self.interrupt = interrupt
@@ -34,7 +34,7 @@ F = TypeVar("F", bound=Interruptible)
 def interruptible(
     call: Callable[Concatenate[F, P], R],
 ) -> Callable[Concatenate[F, P], R]:
-    """An error raised after the effect is what a lost answer looks like to the caller."""
+    """Interrupts a call before and after its effect; an error after it is like a lost answer."""
 
     @wraps(call)
     def interrupted(self: F, /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -49,8 +49,8 @@ from falcon_balances.fakes.storage import MemoryEventClaims
 
 class MemoryMerchantReads(Interruptible):
     """`is_indexed` says which marks and standings the indexes know already, `marks_a_page` how many
-    marks DynamoDB would give at once, and `conflicts` how many of the next transactions meet
-    another.
+    marks DynamoDB would give at once, and `conflicts` how many of the next transactions conflict
+    with another.
     """
 
     def __init__(
@@ -217,7 +217,7 @@ class MemoryMerchantReads(Interruptible):
         return sorted(key for key in keys if key.pk == self._pk and key.sk.startswith(prefix))
 
     def _marked(self, prefix: str) -> Iterator[ItemKey]:
-        """Of segments, without their further parts."""
+        """The keys of segments' marks, without the marks of further parts."""
         for key, said in sorted(self._store.marks.items()):
             if key.pk == self._pk and key.sk.startswith(prefix) and "lines" in said:
                 yield key

@@ -1,4 +1,4 @@
-"""An in-memory balance stream: shards by hash key, in order, with arrival times, that can split."""
+"""An in-memory balance stream: shards that keep order and arrival times, and that can split."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ class Arrived:
 
 @dataclass(slots=True)
 class MemoryShard:
-    """Covers the hash keys from `start` up to `end`, which is not its own."""
+    """Covers the hash keys from `start` to `end`, without `end` itself."""
 
     shard: Shard
     start: int
@@ -30,7 +30,7 @@ class MemoryShard:
 
 
 class MemoryBalanceStream(Interruptible):
-    """`refuse` says which positions of the next PutRecords the stream will not take."""
+    """`refuse` returns the positions of the entries that the stream refuses in a PutRecords."""
 
     def __init__(
         self, clock: Callable[[], datetime], shard_count: int = 2, interrupt: Interrupt = never
