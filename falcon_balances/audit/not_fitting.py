@@ -154,7 +154,7 @@ class Facts:
                 yield Noted(finding, *names, (merchant_id,))
 
     def of_sales(self) -> Iterator[Noted]:
-        """The findings of each sale with refunds, chargebacks or reversals, by `findings_of_sale`."""
+        """The findings of sales with refunds, chargebacks or reversals, by `findings_of_sale`."""
         rows = self._rows()
         # A refund that names no sale belongs to none, even if its own reference is a sale's.
         names_it = pc.not_equal(rows.column("original_reference"), "")
@@ -246,7 +246,7 @@ def _summed(table: pa.Table, keys: list[str]) -> pa.Table:
 
 
 def _sale_names(lines: pa.Table) -> Any:  # noqa: ANN401 - an Arrow array
-    """`{psp_id}#{reference}` of each line's sale: a capture's own reference, else the original's."""
+    """Each line's sale, `{psp_id}#{reference}`: a capture's own reference, else the original's."""
     own, named = lines.column("external_reference"), lines.column("original_reference")
     is_own = pc.or_(
         pc.equal(lines.column("type"), OperationType.CAPTURE.value), pc.equal(named, "")
