@@ -133,7 +133,7 @@ class Beancount:
 
 
 def _component(text: str) -> str:
-    """Keeps letters and digits and numbers all other characters, so no two ids become equal."""
+    """Letters and digits stay, other characters become numbers, so no two ids become equal."""
     return "".join(each if each.isalnum() else f"-{ord(each):02X}-" for each in text)
 
 

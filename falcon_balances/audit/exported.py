@@ -33,7 +33,7 @@ from falcon_balances.contracts.log_objects import FlawedObjectError
 
 _THREADS: Final = 2
 _BLOCKS_UNDER_WAY: Final = 4
-_ONLY_LINE: Final = "line 2: "  # how errors call the only line of an object
+_ONLY_LINE: Final = "line 2: "  # how errors name the only line of an object
 
 
 def replay_exported(

@@ -78,7 +78,7 @@ def columns_of_block(
 
 
 def _check_revisions(revision: Numbers, stages: Sequence[str], owner: Numbers) -> None:
-    """Raises NotAsWrittenError if out of range, or above 1 in a stage without revisions."""
+    """Raises NotAsWrittenError for a revision out of range, or above 1 in a stage without them."""
     may_be_revised = np.array([stage in PSP_STAGES for stage in stages], dtype=np.bool_)[owner]
     if (revision < 1).any() or ((revision > 1) & ~may_be_revised).any():
         raise NotAsWrittenError("revision")

@@ -77,7 +77,7 @@ class Selection:
         )
 
     def prefixes(self) -> list[str]:
-        """The prefixes to list, as narrow as the selection allows."""
+        """The prefixes to list: narrowed by stage and merchant, but not by days."""
         if self.stage is None and self.merchant_id is None:
             return [""]
         stages = [each.value for each in Stage if self.stage in (None, each)]

@@ -69,7 +69,7 @@ def replay(
     advance: Callable[[int], None] = lambda _objects: None,
     processes: int = 1,
 ) -> Replayed:
-    """Replays the selection: only lines dated `before` an instant (`YYYY-MM-DDTHH:MM:SSZ`)."""
+    """Replays the selection. `before`: only lines dated before it (`YYYY-MM-DDTHH:MM:SSZ`)."""
     with Standings() as standings:
         return replay_into(standings, source, selection, before, advance, processes)
 

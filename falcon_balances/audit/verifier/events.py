@@ -37,8 +37,8 @@ class Events:
             self._numbered[event] = Event([key], place)
 
     def problems(self, last: str | None) -> Iterator[Discrepancy]:
-        """The problems. An event that begins in the manifest `last` may have parts in the next one,
-        so none is reported missing; with None, no event's parts are.
+        """The problems. An event that begins in the manifest `last` is not reported as incomplete,
+        because the next manifest may have its other parts; with None, no event is.
         """
         for event in self._numbered.values():
             found = list(_misfits(event.keys))

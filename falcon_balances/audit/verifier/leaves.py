@@ -202,7 +202,7 @@ def check_object(
 ) -> bool:
     """Whether the object of a leaf exists with the same bytes and sums.
 
-    Without `sums`, it is only checked that the object exists; its leaf is already reported.
+    Without `sums`, whose leaf is already reported, size and sums are not compared.
     """
     key = sealed["key"]
     if named is None:

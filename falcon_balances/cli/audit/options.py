@@ -51,7 +51,7 @@ def log_source(log: str | None, env: str) -> "LogSource":
 
 
 def exported_path(log: str | None) -> Path | None:
-    """The path in `--log` if `falcon audit export` wrote it; None if it is a log of objects."""
+    """The path in `--log` if it is an export of `falcon audit export`, not a log; else None."""
     from falcon_balances.audit.exported_files import is_exported  # noqa: PLC0415 - Arrow
 
     if log is None or log.startswith(S3) or not is_exported(Path(log)):
