@@ -1,4 +1,4 @@
-"""Reads the embedded AWS without our own adapters: S3 as S3, the API over HTTP."""
+"""Reads the embedded AWS without our own adapters: S3 with boto3, the API over HTTP."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def log_versions(target: Target) -> list[tuple[str, str, str]]:
-    """(key, version, ETag) of every version in the log, delete markers among them."""
+    """(key, version, ETag) of every version in the log, including delete markers."""
     pages = (
         target.client("s3").get_paginator("list_object_versions").paginate(Bucket=target.log_bucket)
     )
@@ -40,7 +40,7 @@ def log_body(target: Target, key: str) -> str:
 
 
 def log_object(target: Target, key: str) -> dict[str, Any]:
-    """A key with its lines, in the form of `expected-log.jsonl`."""
+    """The object's key and lines, in the form of `expected-log.jsonl`."""
     stage, merchant, date, name = key.split("/")
     rows = list(csv.DictReader(log_body(target, key).splitlines()))
     return {
@@ -67,7 +67,7 @@ class Api:
         self._tokens: dict[str, str] = {}
 
     def token(self, merchant_id: str) -> str:
-        """The token that `falcon token` prints, created once."""
+        """The merchant's token, as `falcon token` prints it; created once."""
         if merchant_id not in self._tokens:
             self._tokens[merchant_id] = merchant_token(self._target, merchant_id)
         return self._tokens[merchant_id]
@@ -95,8 +95,8 @@ class Api:
 def cut_behind_everything(target: Target, api: Api, merchant_id: str) -> str:
     """Sends a cut after everything published so far, waits until it is met, and returns `as_of`.
 
-    A cut's time is a whole second, so the next second is awaited first: only a cut after everything
-    can have an `as_of` from then on.
+    A cut's time is a whole second, so the function first waits for the next second: any `as_of` not
+    before that second is of a cut after everything.
     """
     now = utc_now()
     cut_from = rfc3339(now.replace(microsecond=0) + timedelta(seconds=1))

@@ -27,7 +27,7 @@ _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoError(Exception):
-    """The demo cannot go on."""
+    """The demo cannot continue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class DemoStack:
         return document
 
     def _run(self, *words: str, exit_code: int = 0) -> str:
-        # In its own session: Ctrl-C at the terminal reaches only the demo, which passes it on once.
+        # In its own session, so Ctrl-C at the terminal reaches only the demo, which passes it on.
         child = subprocess.Popen(  # noqa: S603 - our own command
             [FALCON, *words],
             cwd=PROJECT_ROOT,
@@ -63,7 +63,7 @@ class DemoStack:
         )
         try:
             answer, messages = child.communicate(timeout=_COMMAND_TIMEOUT_S)
-        except BaseException:  # whatever interrupts the demo ends the command first
+        except BaseException:  # any interruption of the demo first ends the command
             child.send_signal(signal.SIGINT)
             try:
                 child.communicate(timeout=_LETTING_END_S)
@@ -93,7 +93,7 @@ def demo_stack(story: Story) -> Iterator[DemoStack]:
         has_failed = True
         raise
     finally:
-        for number in _INTERRUPTS:  # an impatient second Ctrl-C
+        for number in _INTERRUPTS:  # ignores an impatient second Ctrl-C
             signal.signal(number, signal.SIG_IGN)
         stack.take_down()
         if has_failed or story.broken:

@@ -1,4 +1,4 @@
-"""Prints the demo's lines, and counts which of its statements are true."""
+"""Prints the demo's lines, and records which of its statements are true."""
 
 import sys
 from collections.abc import Sequence

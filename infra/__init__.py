@@ -1,7 +1,7 @@
-"""The CDK app: what is deployed where, and with which permissions.
+"""The CDK app: the resources of each environment, and their permissions.
 
 Only this module of infra reads the process environment. CDK runs on Node, which is installed as a
-wheel and must be named before aws_cdk is imported for the first time.
+wheel; JSII_NODE must name it before aws_cdk is imported for the first time.
 """
 
 import os

@@ -34,7 +34,7 @@ print(round((time.perf_counter() - start) * 1000))
 
 
 def handlers(assembly: Path) -> Iterator[tuple[str, Path]]:
-    """Each handler of the template with the folder of its zip, each pair once."""
+    """Each handler of the template with its zip's folder, without repetitions."""
     template = json.loads(next(assembly.glob("*-pipeline.template.json")).read_text())
     assets = json.loads(next(assembly.glob("*-pipeline.assets.json")).read_text())["files"]
     seen = set()
@@ -47,8 +47,8 @@ def handlers(assembly: Path) -> Iterator[tuple[str, Path]]:
 
 
 def problem_of_import(handler: str, code: Path, layer: Path) -> str | None:
-    """Runs isolated: without site-packages, and only with environment variables that Lambda always
-    sets.
+    """The error of importing the handler, or None. The import runs without site-packages, and only
+    with environment variables that Lambda always sets.
     """
     result = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-I", "-S", "-B", "-c", IMPORT_HANDLER, str(code), str(layer), handler],

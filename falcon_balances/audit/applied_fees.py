@@ -1,4 +1,4 @@
-"""Calculates the fees that an operation's contexts charge, beside the charged ones."""
+"""Calculates the fees by an operation's contexts, to compare them with the charged ones."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple

@@ -16,7 +16,7 @@ from falcon_balances.domain.money import Currency, at_full_scale, minor_units
 
 @dataclass(frozen=True, slots=True)
 class FigureDifference:
-    """One figure of one balance; None if that side does not have the balance."""
+    """One figure of one balance on both sides; None for a side that does not have the balance."""
 
     balance: BalanceId
     figure: str
@@ -27,7 +27,7 @@ class FigureDifference:
 def balances_of(
     sums: Mapping[SumKey, Sum], agreements: Mapping[BalanceId, Agreement]
 ) -> dict[BalanceId, Balance]:
-    """The balances of sums and agreements; the log has no blocks.
+    """The balances that follow from sums and agreements, without blocks: the log has none.
 
     `agreements` are those of operations whose stages differ. Raises IntegrityError if lines and
     operations add up to different figures.
@@ -47,7 +47,7 @@ def balances_of(
 
 
 def _joint(each: BalanceId, sums: Mapping[str, int], apart: Agreement) -> dict[str, int]:
-    """Figures of both stages, calculated by one identity of the rule and proved by the other."""
+    """The joint figures. Raises IntegrityError unless both stages give the same counted part."""
     counted = sums["confirmed"] - apart.pending - apart.debits_unconfirmed
     if counted != sums["reconciled"] - apart.unapplied - apart.debits_untraced:
         raise IntegrityError(f"{each}: its operations and its lines add up to different figures")
@@ -99,7 +99,7 @@ def _figures(balance: Balance | None) -> dict[str, str]:
 
 
 def read_document(row: Mapping[str, str | int]) -> Balance:
-    """A balance as the API's document has it (design §8)."""
+    """The balance in a document of the API (design §8)."""
     code = str(row["currency"])
     currency = written_currency(code)
     if currency is None:

@@ -119,8 +119,8 @@ class Beancount:
         return "\n".join(lines) + "\n"
 
     def assertion(self, day: date, account: Account, balance: BalanceId, amount: str) -> str:
-        """Beancount's balance is that of the morning, and it tolerates a cent unless told
-        otherwise.
+        """Dated the next day, because beancount asserts the balance at the beginning of a day;
+        `~ 0` because it tolerates a cent by default.
         """
         name = self.account(account, balance)
         return f"\n{_next(day)} balance {name}  {amount} ~ 0 {balance.currency}\n"
@@ -133,13 +133,13 @@ class Beancount:
 
 
 def _component(text: str) -> str:
-    """Letters and digits unchanged, others by their numbers: no two ids become equal."""
+    """Letters and digits stay, other characters become numbers, so no two ids become equal."""
     return "".join(each if each.isalnum() else f"-{ord(each):02X}-" for each in text)
 
 
 def _code(reference: str) -> str:
-    """A code for hledger's parentheses: characters that would end it, or begin a comment, by their
-    numbers.
+    """A code for hledger's parentheses: numbers replace characters that would end the code or begin
+    a comment.
     """
     return "".join(f"%{ord(each):02X}" if each in "%();" else each for each in reference)
 

@@ -1,8 +1,8 @@
 """Replay of exported files: the same balances as from the log's objects, with the same promises.
 
-Each line counts once per uuid. A line that is not as export writes it counts not at all, and is
-named by its file and number: in CSV the header is line 1, in Parquet the first line of the log is.
-Memory stays bounded as in `replay`.
+Each line counts once per uuid. A line that export would not have written does not count, and is
+reported by file and number: line 1 is the header of a CSV file, but the first row of a Parquet
+file. Memory stays bounded as in `replay`.
 """
 
 from collections import deque
@@ -33,7 +33,7 @@ from falcon_balances.contracts.log_objects import FlawedObjectError
 
 _THREADS: Final = 2
 _BLOCKS_UNDER_WAY: Final = 4
-_ONLY_LINE: Final = "line 2: "  # as it is called where an object is made of one line
+_ONLY_LINE: Final = "line 2: "  # how errors name the only line of an object
 
 
 def replay_exported(
@@ -42,7 +42,7 @@ def replay_exported(
     before: str | None = None,
     advance: Callable[[int], None] = lambda _lines: None,
 ) -> Replayed:
-    """As `replay`; `objects` says how many files were read. Raises NotExportedError."""
+    """Like `replay`; `objects` is the number of files read. Raises NotExportedError."""
     with SeenHashes() as seen, Standings() as standings:
         return _Replay(exported_files(path), selection, before, advance, seen, standings).run()
 
@@ -85,7 +85,9 @@ class _Replay:
         )
 
     def _blocks(self) -> Iterator[tuple[FileBlock, BlockColumns | None]]:
-        """In order, parsed some at a time; without columns what must be read line by line."""
+        """Blocks in order, several parsed ahead; None instead of columns if a block must be read
+        line by line.
+        """
         under_way: deque[tuple[FileBlock, Future[BlockColumns | None]]] = deque()
         with ThreadPoolExecutor(_THREADS) as pool:
             for block in chain.from_iterable(each.blocks() for each in self._files):
@@ -103,7 +105,7 @@ class _Replay:
             return None
 
     def _add(self, columns: BlockColumns) -> bool:
-        """False, and nothing is done, where amounts are too large to be added like this."""
+        """Adds the lines; adds nothing and returns False if their sum may exceed 64 bits."""
         numbers = [self._sums.owner(*each) for each in columns.owners]
         owners = np.array(numbers, dtype=np.int64)[columns.lines.owners]
         try:
@@ -137,7 +139,9 @@ class _Replay:
         self._lines += len(counting)
 
     def _look_again(self, sums: dict[SumKey, Sum]) -> None:
-        """A hash says that something may be wrong with a line; what it is, the line itself."""
+        """Rereads the lines whose hashes suggest a repetition or a missing part, and checks them
+        exactly.
+        """
         repeated = self._seen.repeated()
         incomplete = self._parts.incomplete() if self._selection.has_whole_events else frozenset()
         if not repeated and not incomplete:

@@ -1,4 +1,4 @@
-"""What an exported file is read in: blocks of lines, as columns and as texts line by line."""
+"""The blocks of lines in which an exported file is read, as columns or line by line as texts."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol
@@ -15,7 +15,7 @@ Fields = dict[str, str]
 
 
 class NotExportedError(ValueError):
-    """A file that export did not write, or that cannot be read to its end; says which, and why."""
+    """Export did not write a file, or it cannot be read to its end; says which file, and why."""
 
 
 class CheckedColumns(NamedTuple):
@@ -26,7 +26,7 @@ class CheckedColumns(NamedTuple):
 
 
 class FileBlock(Protocol):
-    """Some lines of one file, one after the other; `lines` says how many."""
+    """Consecutive lines of one file; `lines` is their number."""
 
     @property
     def file(self) -> str: ...
@@ -35,10 +35,10 @@ class FileBlock(Protocol):
     def lines(self) -> int: ...
 
     def checked(self) -> CheckedColumns:
-        """Raises NotAsWrittenError where lines have to be looked at one by one."""
+        """The columns. Raises NotAsWrittenError if the lines must be checked one by one."""
 
     def rows(self) -> Iterator[tuple[int, Fields | str]]:
-        """Each line's number, and the fields that replay needs, as texts, or why there are none."""
+        """Each line's number, with the fields that replay needs, as texts, or with its error."""
 
 
 class ExportedFile(Protocol):
@@ -50,4 +50,4 @@ class ExportedFile(Protocol):
         """Bytes."""
 
     def blocks(self) -> Iterator[FileBlock]:
-        """Raises NotExportedError."""
+        """The blocks of the file, in order. Raises NotExportedError."""

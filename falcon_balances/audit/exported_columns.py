@@ -1,4 +1,4 @@
-"""A block of exported lines as columns: all of it checked, and what is selected of it."""
+"""Checks a whole block of exported lines as columns, and selects the wanted lines."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,14 +28,14 @@ from falcon_balances.domain.operations import PSP_STAGES
 
 _PARTS_MAX: Final = 9_999
 _ANY_DAY: Final = "2000-01-01"
-# Of a uuid's text: where it says its version and its variant, and what that may be.
+# The places of version and variant in a uuid's text, and the valid variants.
 _VERSION: Final = 14
 _VARIANT: Final = 19
 _VARIANTS: Final = np.isin(np.arange(256), np.frombuffer(b"89ab", np.uint8))
 
 
 class BlockColumns(NamedTuple):
-    """The owners in `lines` are places in `owners`, which are merchants with stages."""
+    """`owners`: merchants with stages; `lines.owners` has each line's index in that list."""
 
     lines: LineColumns
     owners: list[tuple[str, str]]
@@ -45,7 +45,7 @@ class BlockColumns(NamedTuple):
 def columns_of_block(
     checked: CheckedColumns, selection: Selection, before: str | None
 ) -> BlockColumns:
-    """What is selected of a block of which all is checked. Raises NotAsWrittenError."""
+    """The selected lines, after checks of all lines of the block. Raises NotAsWrittenError."""
     table = checked.table
     owners, owner = _owners(column(table, "stage"), column(table, "merchant_id"))
     check_fields(table, [stage for _, stage in owners], owner)
@@ -78,7 +78,7 @@ def columns_of_block(
 
 
 def _check_revisions(revision: Numbers, stages: Sequence[str], owner: Numbers) -> None:
-    """Raises NotAsWrittenError."""
+    """Raises NotAsWrittenError for a revision out of range, or above 1 in a stage without them."""
     may_be_revised = np.array([stage in PSP_STAGES for stage in stages], dtype=np.bool_)[owner]
     if (revision < 1).any() or ((revision > 1) & ~may_be_revised).any():
         raise NotAsWrittenError("revision")
@@ -89,8 +89,9 @@ def _check_revisions(revision: Numbers, stages: Sequence[str], owner: Numbers) -
 def _check_uuids(
     table: pa.Table, owners: Sequence[tuple[str, str]], owner: Numbers, revision: Numbers
 ) -> None:
-    """Lines of one object stand one after the other, in its order; what does not, and what another
-    block begins with, is looked at line by line. Raises NotAsWrittenError.
+    """Checks uuids on the assumption that lines of an object are consecutive and in its order.
+    Raises NotAsWrittenError if not, or if the object began in the previous block: then lines are
+    checked one by one.
     """
     operation = column(table, "falcon_operation_id")
     begins = np.ones(len(operation), dtype=np.bool_)
@@ -114,7 +115,7 @@ def _check_uuids(
 def _owners(
     stage: pa.DictionaryArray, merchant: pa.DictionaryArray
 ) -> tuple[list[tuple[str, str]], Numbers]:
-    """Merchants with stages, and for each line which of them. Raises NotAsWrittenError."""
+    """Merchants with stages, and each line's index in that list. Raises NotAsWrittenError."""
     stages, merchants = stage.dictionary.to_pylist(), merchant.dictionary.to_pylist()
     code = merchant.indices.to_numpy().astype(np.int64) * len(stages) + stage.indices.to_numpy()
     present = np.flatnonzero(np.bincount(code, minlength=len(stages) * len(merchants)))

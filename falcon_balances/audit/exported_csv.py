@@ -107,10 +107,12 @@ class _CsvBlock(NamedTuple):
         return table
 
     def _check_characters(self) -> None:
-        """No field holds a comma, a quote or a control character; every line has its end."""
+        """Raises NotAsWrittenError if a field holds a comma, a quote, a control or a non-ASCII
+        character, or if the last line has no line end.
+        """
         if not self.body.isascii():
             raise NotAsWrittenError("a character that no field may contain")
-        # Compared one by one and not by `translate`, during which no other thread could run.
+        # numpy compares without holding Python's lock; `translate` would stop other threads.
         characters = np.frombuffer(self.body, np.uint8)
         controls = int(np.count_nonzero((characters < ord(" ")) | (characters == _DELETE)))
         commas, quotes = (int(np.count_nonzero(characters == ord(each))) for each in ',"')

@@ -1,7 +1,6 @@
-"""Which files `falcon audit export` wrote: one, or a folder of them.
+"""Finds the files that `falcon audit export` wrote: one file, or a folder of them.
 
-A file that is not an export is refused here; a line that is not as export writes it is left to
-the reader of its block.
+This module refuses a file that is not an export; the reader of a block checks its lines.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +18,7 @@ _READERS: Final[Mapping[str, Callable[[Path], ExportedFile]]] = {
 
 
 def exported_files(path: Path) -> list[ExportedFile]:
-    """The file, or those of a folder that holds nothing else; raises NotExportedError."""
+    """The file, or all files of the folder. Raises NotExportedError if one is not an export."""
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     if not files:
         raise NotExportedError(f"{path} is empty")
@@ -27,7 +26,7 @@ def exported_files(path: Path) -> list[ExportedFile]:
 
 
 def is_exported(path: Path) -> bool:
-    """No log of objects: a file, or a folder of Parquet or CSV files without folders in it."""
+    """Whether the path is a file, or a folder of only Parquet or CSV files; a log has folders."""
     if not path.is_dir():
         return path.is_file()
     found = list(path.iterdir())

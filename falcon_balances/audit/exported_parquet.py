@@ -23,7 +23,7 @@ from falcon_balances.audit.line_grammar import NotAsWrittenError, Numbers
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.money import at_full_scale
 
-# A row group is read as a whole; export writes some ten thousand lines into each.
+# A row group is read as a whole; export writes about ten thousand lines into each.
 _GROUP_LINES_MAX: Final = 1 << 20
 _GROUP_BYTES_MAX: Final = 1 << 30
 _LINES_AT_ONCE: Final = 1 << 13
@@ -102,11 +102,11 @@ def _texts_of(row: Mapping[str, Any]) -> Fields | str:
 
 
 def _minor(amounts: pa.Decimal128Array, codes: pa.DictionaryArray) -> Numbers:
-    """From ten-thousandths. Raises NotAsWrittenError."""
+    """Minor units from decimals of four places. Raises NotAsWrittenError."""
     exponents = exponents_of(codes)
     if (exponents < 0).any():
         raise NotAsWrittenError("unknown currency")
-    # A decimal is 128 bits: where 64 will do, the upper half repeats the sign.
+    # A decimal has 128 bits: if 64 are enough, the upper half only repeats the sign.
     words = np.frombuffer(amounts.buffers()[1], np.int64).reshape(-1, 2)
     low, high = words[amounts.offset : amounts.offset + len(amounts)].T
     if (high != low >> 63).any():
@@ -119,7 +119,7 @@ def _minor(amounts: pa.Decimal128Array, codes: pa.DictionaryArray) -> Numbers:
 
 
 def _text(amount: Decimal, code: str) -> str:
-    """As the log has it; with all its decimals, where its currency has not so many."""
+    """The amount as in the log; unrounded if it has more decimals than its currency."""
     currency = written_currency(code)
     if currency is None:
         return str(amount)

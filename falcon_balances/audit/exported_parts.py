@@ -1,4 +1,4 @@
-"""Which parts of which events were seen in exported lines, in bounded memory: by hashes."""
+"""Tracks the parts of events in exported lines, by hashes, so memory stays bounded."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
@@ -25,7 +25,7 @@ class EventKey(NamedTuple):
 
 
 class PartsOfLines(NamedTuple):
-    """Of lines of events with several merchants: 64 bits of hash for the event, part, parts."""
+    """For each line of an event with several merchants: the event's 64-bit hash, part, parts."""
 
     events: Words
     part: Numbers
@@ -51,9 +51,9 @@ def parts_of_rows(rows: Iterable[tuple[int, int, int]]) -> PartsOfLines:
 
 
 class SeenParts:
-    """Which parts of which events were seen; an event is forgotten once it is complete.
+    """The parts of each event so far; a complete event is forgotten.
 
-    Should a line of it come later, it seems incomplete, and is looked at again.
+    If another line of a forgotten event follows, the event seems incomplete, and is checked again.
     """
 
     def __init__(self) -> None:

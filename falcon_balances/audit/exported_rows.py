@@ -1,4 +1,4 @@
-"""Exported lines one by one: what is wrong with one, and which parts of its event are missing."""
+"""Checks exported lines one by one, and finds missing parts of their events."""
 
 import re
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ from falcon_balances.contracts.log_objects import FlawedObjectError
 from falcon_balances.domain.identity import uuid5_text
 from falcon_balances.domain.log_grammar import COLUMNS, HEADER
 
-# What no text of ours leaves: printable ASCII, without a quote and without a comma.
+# All texts of the log consist of printable ASCII without quotes and commas.
 _TEXT: Final = re.compile(r"[\x20-\x21\x23-\x2B\x2D-\x7E]*\Z")
-# Of one object's lines of the same balance shop and type: 41 legs with five fees each, of an old
-# truth and a new one.
+# The maximum number of lines of one balance shop and type in an object: 41 legs with five fees
+# each, in the old truth and in the new one.
 _SAME_KIND_MAX: Final = 410
 _NUMBER: Final = re.compile(r"(0|[1-9][0-9]{0,3})\Z")
 _DAY_LENGTH: Final = 10
 
 
 class Row(NamedTuple):
-    """One line by itself, as the domain reads an object of one line."""
+    """One line, read as if its object had no other line."""
 
     partition: Partition
     falcon_operation_id: str
@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
 
 def row_of(file: str, number: int, fields: Fields | str) -> Row:
-    """Raises FlawedObjectError."""
+    """The checked line; `fields` may be what is wrong with it. Raises FlawedObjectError."""
     if isinstance(fields, str):
         raise FlawedObjectError(fields)
     for name, text in fields.items():
@@ -64,22 +64,22 @@ def row_of(file: str, number: int, fields: Fields | str) -> Row:
 
 
 def _as_first_of_its_kind(fields: Fields) -> Fields:
-    """With the uuid that the line would bear if none of its kind came before it in its object:
-    which others there are, a line by itself does not say.
+    """The fields; a later line of its balance shop and type gets the uuid of the first one, because
+    one line does not show how many precede it in its object.
     """
     stage, revision = fields["stage"], int(fields["revision"])
     in_stage = stage if revision == 1 else f"{stage}.{revision}"
     where = (in_stage, fields["merchant_id"], fields["balance_shop_id"], fields["type"])
     named = "|".join((fields["falcon_operation_id"], *where))
     first, uuid = uuid5_text(f"{named}|0"), fields["uuid"]
-    if uuid == first:  # as nearly every line is
+    if uuid == first:  # true of nearly every line
         return fields
     is_later = any(uuid5_text(f"{named}|{n}") == uuid for n in range(1, _SAME_KIND_MAX))
     return fields | {"uuid": first} if is_later else fields
 
 
 class Event:
-    """The parts of one event that were seen, beginning with that of `first`."""
+    """The parts of one event so far; `first` is the line that was read first."""
 
     def __init__(self, first: Row) -> None:
         self._first = first

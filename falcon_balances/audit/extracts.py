@@ -1,7 +1,7 @@
 """The log in one file: every line with the stage, merchant, revision and part of its key.
 
-Parquet for DuckDB, Athena and the like; CSV for spreadsheets. An extract is a copy: the log's own
-bytes are never changed for it.
+Parquet for DuckDB, Athena and the like; CSV for spreadsheets. An extract is a copy: the log itself
+never changes.
 """
 
 import re
@@ -40,7 +40,7 @@ PARQUET_SCHEMA: Final = pa.schema(
     [*_KEY_COLUMNS, *((name, _AMOUNT if name == "amount" else pa.string()) for name in COLUMNS)]
 )
 _MINOR_END: Final = 1 << 63
-# Columns that repeat in most lines; ids of lines do not.
+# Columns whose values repeat in most lines, unlike the ids of lines.
 _REPEATING: Final = ["stage", "merchant_id", "currency", "type", "balance_shop_id", "psp_id"]
 
 
@@ -62,7 +62,7 @@ def write_parquet(
 
 @contextmanager
 def parquet_file(path: Path) -> Iterator[Callable[[pa.Table], None]]:
-    """Takes tables by CSV_SCHEMA."""
+    """Yields a function that writes a table of CSV_SCHEMA to the file."""
     place = PARQUET_SCHEMA.get_field_index("amount")
     with parquet.ParquetWriter(
         path, PARQUET_SCHEMA, compression="zstd", use_dictionary=_REPEATING
@@ -83,8 +83,8 @@ def write_csv(
 ) -> list[LogFinding]:
     """A CSV file: everything as text. Flawed objects are left out and reported.
 
-    A spreadsheet treats a text that begins with = + - or @ as a formula; no field but a negative
-    amount begins so.
+    A spreadsheet treats a text that begins with = + - or @ as a formula; only negative amounts
+    begin like this.
     """
     findings: list[LogFinding] = []
     with csv_file(path) as add:
@@ -95,7 +95,7 @@ def write_csv(
 
 @contextmanager
 def csv_file(path: Path) -> Iterator[Callable[[pa.Table], None]]:
-    """Takes tables by CSV_SCHEMA."""
+    """Yields a function that writes a table of CSV_SCHEMA to the file."""
     options = csv.WriteOptions(quoting_style="needed", quoting_header="none")
     with csv.CSVWriter(path, CSV_SCHEMA, write_options=options) as writer:
         yield writer.write_table
@@ -107,7 +107,7 @@ def tables_of(
     findings: list[LogFinding],
     advance: Callable[[int], None],
 ) -> Iterator[pa.Table]:
-    """Tables by CSV_SCHEMA, some thousand objects each; what is left out goes to `findings`."""
+    """Tables of CSV_SCHEMA, some thousand objects each; objects left out go to `findings`."""
     for table, _ in tables_with_objects(source, selection, findings, advance):
         yield table
 
@@ -118,7 +118,7 @@ def tables_with_objects(
     findings: list[LogFinding],
     advance: Callable[[int], None],
 ) -> Iterator[tuple[pa.Table, Sequence[ObjectBatch]]]:
-    """Like `tables_of`, each with its objects in the same order."""
+    """Like `tables_of`; each table comes with its objects, in the same order."""
     for chunk, objects, _ in chunks_of(known_batches(source, selection, findings)):
         try:
             yield _table(chunk), chunk
@@ -130,7 +130,7 @@ def tables_with_objects(
 
 
 def _good(batch: ObjectBatch, findings: list[LogFinding]) -> ObjectBatch:
-    """Without the objects that are flawed."""
+    """The batch without its flawed objects, which go to `findings`."""
     kept: list[tuple[str, bytes]] = []
     for name, body in zip(batch.names, batch.bodies, strict=True):
         key = f"{batch.partition}/{name}"
@@ -147,7 +147,7 @@ def _good(batch: ObjectBatch, findings: list[LogFinding]) -> ObjectBatch:
 
 
 def _table(batches: Sequence[ObjectBatch]) -> pa.Table:
-    """By CSV_SCHEMA. Raises NotAsWrittenError."""
+    """A table of CSV_SCHEMA. Raises NotAsWrittenError."""
     lines, counts = whole_lines_of(batches)
     sizes = [len(batch.names) for batch in batches]
     revisions = [revision_of(name) for batch in batches for name in batch.names]

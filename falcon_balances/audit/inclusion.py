@@ -31,7 +31,7 @@ class Inclusion(NamedTuple):
 def inclusions(
     manifests: Iterable[tuple[str, bytes]], falcon_operation_id: str, public_key: bytes | None
 ) -> tuple[list[Inclusion], list[tuple[str, str]]]:
-    """The inclusions in manifests, given by name and bytes, with their problems by place.
+    """The inclusions, and the problems of manifests by name. `manifests`: names and bytes.
 
     Raises NotWrittenSoError if the key cannot be read.
     """

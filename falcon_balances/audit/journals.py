@@ -1,8 +1,8 @@
 """Writes the log as a journal for hledger or beancount, which then confirm every balance.
 
 Postings follow the chart of accounts: the changes of each object, day by day. The assertions, one
-per account, balance and day, follow our counting. So a tool accepts the journal only if both are
-right.
+per account, balance and day, follow our counting. So a tool accepts the journal only if chart and
+counting agree.
 """
 
 import json
@@ -79,7 +79,7 @@ class Dialect(Protocol):
     """The format of a tool. Amounts are at full scale, debits positive."""
 
     def heading(self, balances: Mapping[BalanceId, date]) -> str:
-        """`balances` with the day of their first movement."""
+        """The head of the journal. `balances`: each with the day of its first movement."""
 
     def transaction(self, day: str, entry: Entry, moved: list[Posting]) -> str: ...
 
@@ -94,8 +94,8 @@ def write_journal(
     file: TextIO,
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> list[LogFinding]:
-    """Writes the days in order, each closed by its assertions. Flawed objects and repeated lines
-    are left out and reported. The log is read twice; memory grows by some hundred bytes per
+    """Writes the days in order, each followed by its assertions. Flawed objects and repeated lines
+    are left out and reported. Reads the log twice; memory grows by some hundred bytes per
     operation.
     """
     findings: list[LogFinding] = []
@@ -171,7 +171,7 @@ class _Books:
         return postings(lines, changed)
 
     def held(self, balance: BalanceId) -> Iterator[tuple[Account, int]]:
-        """The figures with the opposite sign, because what is owed is a credit."""
+        """The figures with the opposite sign, because money owed to a merchant is a credit."""
         agreed = self._agreed[balance]
         figures = {**agreed._asdict(), "available": agreed.counted + self._direct[balance]}
         for account, figure in OF_MERCHANTS.items():
@@ -189,7 +189,7 @@ def _segments(
     findings: list[LogFinding],
     advance: Callable[[int], None],
 ) -> Iterator[Segment]:
-    """Without the lines that are `left_out`, by key and number."""
+    """The log's segments, without the lines in `left_out`, which has keys and line numbers."""
     for batch in source.batches(selection):
         if isinstance(batch, Foreign):
             findings.append(LogFinding(batch.key, FOREIGN, batch.reason))
@@ -209,7 +209,7 @@ def _segments(
 
 
 def _day_of(segment: Segment) -> str:
-    """The segment's day, with four digits of a year: strftime writes fewer before 1000."""
+    """The segment's day, with a year of four digits: strftime writes fewer before 1000."""
     return rfc3339(segment.booked_at)[:10]
 
 

@@ -56,7 +56,7 @@ def amounts(texts: pa.StringArray) -> tuple[Numbers, Numbers]:
     except pa.ArrowInvalid as invalid:
         raise NotAsWrittenError("amount is not a number") from invalid
     decimals: Numbers = np.where(point < 0, 0, length - 1 - point)
-    # `007.00`, `.5` and `-0.00` differ in length from their canonical form.
+    # `007.00`, `.5` and `-0.00` are refused: they differ in length from their canonical form.
     size = np.abs(minor)
     powers = 10 ** np.arange(1, 19, dtype=np.int64)
     written = np.maximum(np.searchsorted(powers, size, side="right") + 1, decimals + 1)
@@ -84,7 +84,7 @@ def _bytes_of(texts: pa.StringArray) -> bytes:
 
 
 def fixed_width(texts: pa.StringArray, width: int) -> Bytes:
-    """A row of bytes for each text. Raises NotAsWrittenError unless all are so wide."""
+    """A row of bytes for each text. Raises NotAsWrittenError unless each has `width` bytes."""
     _, offset_buffer, value_buffer = texts.buffers()
     if not len(texts):
         return np.zeros((0, width), dtype=np.uint8)
@@ -118,7 +118,7 @@ def hashes_of(ids: Bytes) -> Words:
 
 
 def id_words(ids: Bytes) -> Words:
-    """The 128 bits that each row of 36 characters, a uuid in small letters, stands for."""
+    """The 128 bits of each uuid; a row is its text of 36 characters in lower case."""
     digits = np.ascontiguousarray(np.delete(ids, _DASHES, axis=1)).view(np.uint64)
     # Eight characters at a time: a letter is nine plus its last four bits, a digit just its last
     # four bits.

@@ -30,7 +30,7 @@ Numbers = np.ndarray[Any, np.dtype[np.int64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
-# Amount, date and uuid are checked separately, and the operation's id must be its key's.
+# Not here: amount, date and uuid are checked separately; the operation's id must be the key's.
 PATTERNED: Final = (
     "external_reference",
     "currency",
@@ -45,7 +45,7 @@ PATTERNED: Final = (
     "requested_by",
 )
 _TYPES: Final = {each.value: each for each in OperationType}
-# Started once and copied for each, which is faster.
+# The hash of the namespace: computing it once and copying it for each name is faster.
 _NAMED: Final = sha1(NAMESPACE.bytes, usedforsecurity=False)
 _DIGEST_BYTES: Final = 20
 _UUID_BYTES: Final = 16
@@ -53,7 +53,7 @@ _HEX_PLACES: Final = [place for place in range(36) if place not in {8, 13, 18, 2
 
 
 class NotAsWrittenError(ValueError):
-    """One of these lines is not as the log's writer writes it."""
+    """The log's writer would not have written one of these lines."""
 
 
 class Place(NamedTuple):
@@ -111,7 +111,8 @@ def _matching(texts: pa.StringArray, pattern: str) -> Flags:
 def check_objects(table: pa.Table, lines: Numbers, revisions: Numbers, stages: Numbers) -> None:
     """Checks that lines of one object have the same fields of the event.
 
-    For each object: its number of lines, its revision, and whether its event can have several.
+    Each array has a number per object: `lines` how many lines it has, `revisions` its revision,
+    `stages` 0 if events of its stage have only one line.
     """
     starts = np.cumsum(lines) - lines
     first = np.repeat(starts, lines)
@@ -170,7 +171,7 @@ def numbers_among(objects: Numbers, columns: Sequence[pa.DictionaryArray]) -> Nu
 def uuids_follow(
     table: pa.Table, said: Bytes, places: Sequence[Place], which: Numbers, numbers: Numbers
 ) -> Flags:
-    """Whether each line's uuid, the text in `said`, is derived from the line and its place.
+    """Whether each line's uuid, as written in `said`, is derived from the line and its place.
 
     This needs one hash per line (design §5).
     """
@@ -205,7 +206,7 @@ def _digests(names: pa.StringArray) -> bytes:
     if not len(names):
         return b""
     offsets = np.frombuffer(offset_buffer, np.int32)[names.offset :][: len(names) + 1].tolist()
-    # Slices of bytes cost less than those of a view.
+    # Slices of bytes cost less than slices of a view.
     values = value_buffer.to_pybytes()
     begun = _NAMED.copy
     digests = []

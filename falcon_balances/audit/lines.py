@@ -1,7 +1,7 @@
 """Parses, checks and sums lines of the log by the hundred thousand, as Arrow columns.
 
-`columns_of` refuses the whole batch if a line is not exactly as the log's writer writes it; which
-object it is, and why, is then found object by object (`contracts/log_objects.py`).
+`columns_of` refuses all batches if the log's writer would have written one line differently; the
+caller then reads object by object to find that line (`contracts/log_objects.py`).
 """
 
 from collections.abc import Sequence
@@ -49,15 +49,15 @@ _HEADER: Final = f"{HEADER}\n".encode()
 # No field contains a quote, so none can hide a comma or a line end from Arrow.
 _ALLOWED: Final = bytes(each for each in range(ord(" "), 0x7F) if each not in b'"\\|') + b"\n"
 _ENCODED: Final = ("type", *PATTERNED)
-_REVISIONS: Final = 100  # more than there are of one operation
+_REVISIONS: Final = 100  # above the highest revision
 _BLOCK_BYTES: Final = 4 << 20
 _DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 
 
 @dataclass(frozen=True, slots=True)
 class LineColumns:
-    """Columns of lines. `minor` is in minor units; `hashes` are equal for equal uuids, and rarely
-    otherwise.
+    """Columns of lines. `minor` is in minor units. Equal uuids have equal `hashes`; different uuids
+    rarely do.
 
     `operations` are the 128 bits of each line's falcon_operation_id, as two words.
     """
@@ -88,7 +88,7 @@ def columns_of(
 
 
 def whole_lines_of(batches: Sequence[ObjectBatch]) -> tuple[pa.Table, Numbers]:
-    """Every column of the log, checked as above, and the number of lines of each object."""
+    """Every column, checked as by `columns_of`, and the number of lines of each object."""
     return _parsed(batches)
 
 
@@ -167,7 +167,7 @@ def _check_grammar(table: pa.Table, batches: Sequence[ObjectBatch], lines: Numbe
 def _places(
     batches: Sequence[ObjectBatch], batch_of_object: Numbers, revisions: Numbers
 ) -> tuple[list[Place], Numbers]:
-    """The batches by revision, with each object's place among them."""
+    """One place per batch and revision, and for each object the index of its place."""
     pairs, which = np.unique(batch_of_object * _REVISIONS + revisions, return_inverse=True)
     found = [divmod(each, _REVISIONS) for each in pairs.tolist()]
     partitions = [(batches[batch].partition, revision) for batch, revision in found]
@@ -191,7 +191,7 @@ def _columns(table: pa.Table, minor: Numbers, owners: Numbers, before: str | Non
 def checked_columns(
     table: pa.Table, minor: Numbers, owners: Numbers, wanted: pa.BooleanArray | None
 ) -> LineColumns:
-    """The `wanted` ones of lines whose fields were checked. Raises NotAsWrittenError."""
+    """Columns of the `wanted` lines; their fields are already checked. Raises NotAsWrittenError."""
     code = column(table, "currency")
     kind = column(table, "type")
     hashes = hashes_of(uuids(column(table, "uuid")))
@@ -212,7 +212,7 @@ def checked_columns(
 
 
 def _check_places(table: pa.Table, batches: Sequence[ObjectBatch], lines: Numbers) -> None:
-    """Checks that operation and day of every line are those of its object's key."""
+    """Checks that every line has the operation and the day of its object's key."""
     names = b"".join(name[:UUID_LENGTH].encode() for batch in batches for name in batch.names)
     said = np.frombuffer(names, np.uint8).reshape(-1, UUID_LENGTH)
     operations = fixed_width(column(table, "falcon_operation_id"), UUID_LENGTH)

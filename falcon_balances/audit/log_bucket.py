@@ -35,14 +35,14 @@ class LogBucket:
                     yield from self._page(listed, selection, pool)
 
     def shares(self, count: int) -> "Sequence[LogBucket]":
-        """One source: requests wait for S3, not for a processor."""
+        """Only one source: requests wait for S3, so more processes would not help."""
         return [self][:count]
 
     def read(self, key: str) -> bytes:
         return self._objects.read(key)
 
     def keys_of(self, selection: Selection, falcon_operation_id: str) -> Iterator[str]:
-        """One request per thousand listed keys."""
+        """The keys of the operation. Costs one request per thousand listed keys."""
         for prefix in selection.prefixes():
             for listed in self._objects.pages(prefix):
                 for key, _ in listed:

@@ -19,9 +19,9 @@ from falcon_balances.domain.log_keys import is_object_name
 
 _OBJECTS_PER_BATCH: Final = 4_000
 _BATCH_BYTES: Final = 16 << 20
-# No link is followed, and no pipe is waited for.
+# Refuses symbolic links, and does not wait for the writer of a pipe.
 _PLAIN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-_READ_BYTES: Final = 1 << 14  # a buffer so small is given back at once; few objects are larger
+_READ_BYTES: Final = 1 << 14  # few objects are larger, and a small buffer is freed at once
 
 
 class LogFolder:
@@ -39,7 +39,7 @@ class LogFolder:
     def batches(self, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
         for prefix in selection.prefixes():
             if "/" in prefix.removesuffix("/") and self._share:
-                continue  # a single merchant's
+                continue  # the first share reads the folder of a single merchant
             if link := self._link_in(prefix):
                 if not self._share:
                     yield Foreign(link)
@@ -63,8 +63,8 @@ class LogFolder:
                     yield key
 
     def _below(self, prefix: str, selection: Selection) -> Iterator[ObjectBatch | Foreign]:
-        # Strings, not paths: a log has one folder per few objects, and a path costs more than
-        # reading them.
+        # Strings, not paths: a folder of the log has only a few objects, and creating a path costs
+        # more than reading them.
         try:
             with os.scandir(f"{self._root}/{prefix}") as found:
                 entries = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in found)
@@ -82,7 +82,7 @@ class LogFolder:
                 yield from self._objects(partition, key)
 
     def _own(self, prefix: str, entries: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
-        """A share of a stage's merchants; files beside the stages are in one share only."""
+        """This share of a stage's merchants; only the first share has files beside the stages."""
         if not prefix:
             return [each for each in entries if each[1] or not self._share]
         return entries if "/" in prefix else entries[self._share :: self._shares]
@@ -108,7 +108,7 @@ class LogFolder:
 def _bodies(
     partition: Partition, prefix: str, folder: int, names: Sequence[str]
 ) -> Iterator[ObjectBatch | Foreign]:
-    """Batches by the thousand, with never much more bytes than a batch can hold."""
+    """Batches of some thousand objects. A batch ends with the object that exceeds its bytes."""
     some: list[str] = []
     bodies: list[bytes] = []
     size = 0
@@ -129,9 +129,7 @@ def _bodies(
 
 
 def _read(folder: int, name: str) -> bytes:
-    """Reads an object with three system calls if it is smaller than one read: no file object, no
-    path.
-    """
+    """Reads an object. A small one takes three system calls, without a file object or a path."""
     file = os.open(name, _PLAIN_FILE, dir_fd=folder)
     try:
         body = os.read(file, _READ_BYTES)

@@ -49,7 +49,7 @@ def lines_of(key: str, body: bytes, before: str | None) -> Iterator[Line]:
 def repeats_in(
     source: LogSource, selection: Selection, before: str | None, repeated: frozenset[int]
 ) -> Iterable[Sequence[Line]]:
-    """Lines with the same uuid. `repeated`: hashes of uuids that may occur more than once."""
+    """Groups of lines with the same uuid. `repeated`: hashes of uuids that may be repeated."""
     found: dict[str, list[Line]] = {}
     for batch in source.batches(selection):
         if isinstance(batch, Foreign):
@@ -64,8 +64,8 @@ def repeats_in(
 def take_back(
     sums: dict[SumKey, Sum], standings: Standings, found: Iterable[Sequence[Line]]
 ) -> tuple[list[LogFinding], list[Line]]:
-    """Of lines with the same uuid the first counts; the others are removed from the sums and
-    reported.
+    """Removes repeated lines from sums and standings, and reports them. In each group of lines with
+    the same uuid, the first line counts.
     """
     findings, left_out = [], []
     for lines in found:
@@ -97,7 +97,7 @@ def _lines_unless_flawed(key: str, body: bytes, before: str | None) -> list[Line
 
 
 def _uuids(body: bytes) -> list[str]:
-    """The texts at the beginning of lines that can be uuids; the header is not one."""
+    """The text in the place of the uuid, of every row below the header that is long enough."""
     starts = [row[:UUID_LENGTH] for row in body.split(b"\n")[1:]]
     return [each.decode() for each in starts if len(each) == UUID_LENGTH and each.isascii()]
 

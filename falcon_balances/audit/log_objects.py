@@ -46,7 +46,7 @@ class ObjectBatch(NamedTuple):
 
 
 class Foreign(NamedTuple):
-    """A key among the log's objects that is not one of them."""
+    """A key in the log that is not the key of a log object."""
 
     key: str
     reason: str = "not a key of the log"
@@ -77,7 +77,7 @@ class Selection:
         )
 
     def prefixes(self) -> list[str]:
-        """The prefixes to list, as narrow as keys allow."""
+        """The prefixes to list: narrowed by stage and merchant, but not by days."""
         if self.stage is None and self.merchant_id is None:
             return [""]
         stages = [each.value for each in Stage if self.stage in (None, each)]
@@ -93,7 +93,7 @@ class LogSource(Protocol):
         """The bytes of one object."""
 
     def shares(self, count: int) -> "Sequence[LogSource]":
-        """At most so many sources that together have each object once."""
+        """At most `count` sources that together have each object once."""
 
     def keys_of(self, selection: Selection, falcon_operation_id: str) -> Iterator[str]:
         """The keys of an operation, from names alone: no object is read."""

@@ -18,7 +18,7 @@ from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import PSP_STAGES, BalanceOperation, OperationType, Stage
 
-# The explained figures: what can be spent, and what only one side has reported.
+# The explained figures: the money that can be spent, and the money that only one side has reported.
 FIGURES: Final = ("available", "pending", "unapplied", "debits_unconfirmed", "debits_untraced")
 
 
@@ -27,7 +27,7 @@ class BalanceMovement:
     """The contribution of one operation, with all its stages, to one figure of one balance.
 
     Amounts are in minor units, signed. `confirmed` and `reconciled` are the nets of its stages,
-    zero for a missing stage. Its objects are those of this merchant; `date` is the first.
+    zero for a missing stage. Objects are those of this merchant; `date` is the earliest.
     """
 
     falcon_operation_id: str
@@ -57,7 +57,7 @@ class Composition:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedBalance:
-    """A balance, from the log and therefore before blocks; `figures` by the names in FIGURES."""
+    """A balance from the log, so before blocks; `figures` has the names in FIGURES."""
 
     balance: Balance
     figures: Mapping[str, Composition]
@@ -65,8 +65,8 @@ class ExplainedBalance:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """The explanation of a merchant. `objects` and `lines` were read; `balances` is empty if no
-    line is dated before.
+    """The explanation of a merchant's balances. `objects` and `lines` are the numbers read;
+    `balances` is empty if all lines are later.
     """
 
     balances: Sequence[ExplainedBalance]
@@ -84,7 +84,7 @@ def explain(
 ) -> Explained:
     """Each balance of the merchant with its `largest` movements, from lines dated `before`.
 
-    The log is read twice: to join the stages, and for details of the largest movements. Memory is
+    Reads the log twice: to join the stages, and for details of the largest movements. Memory is
     that of a replay, plus these movements.
     """
     selection = Selection(merchant_id=merchant_id)
@@ -138,7 +138,7 @@ class _Largest:
             self._held = self.held()
 
     def held(self) -> list[BalanceMovement]:
-        """The largest first; equal ones by id, so the order is the same every time."""
+        """The largest first; movements of equal size by id, so the order is always the same."""
         return nsmallest(self._most, self._held, key=_by_size)
 
 

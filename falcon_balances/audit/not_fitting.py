@@ -55,7 +55,7 @@ class Noted(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """Of which operations, and of which sales: `{psp_id}#{reference}`. Each an array of texts."""
+    """The wanted operations, by id, and sales, by `{psp_id}#{reference}`: arrays of texts."""
 
     operations: pa.Array
     sales: pa.Array
@@ -70,7 +70,7 @@ class Facts:
         self._credited: dict[tuple[str, str], int] = {}
 
     def add(self, lines: pa.Table) -> None:
-        """Lines by the schema of an extract, of any stage."""
+        """Adds lines of any stage, a table by the schema of an extract."""
         stages = lines.column("stage")
         of_psp = lines.filter(pc.is_in(stages, pa.array([str(each) for each in PSP_STAGES])))
         if self._asked is not None:
@@ -100,7 +100,7 @@ class Facts:
             self._credited[at] = self._credited.get(at, 0) + amount
 
     def asked(self) -> Asked:
-        """The operations that these lines are of, and their sales: what must be known of others."""
+        """The operations of these lines, and their sales, to look up at other merchants."""
         rows = self._rows()
         return Asked(
             pc.unique(rows.column(OPERATION)),
@@ -108,7 +108,7 @@ class Facts:
         )
 
     def of_standings(self) -> Iterator[Noted]:
-        """Of an operation at one merchant, as `findings_of_standing` says."""
+        """The findings of each operation at one merchant, by `findings_of_standing`."""
         rows = self._rows()
         differ = pc.not_equal(rows.column("confirmed"), rows.column("reconciled"))
         both = self._at_merchants()
@@ -154,7 +154,7 @@ class Facts:
                 yield Noted(finding, *names, (merchant_id,))
 
     def of_sales(self) -> Iterator[Noted]:
-        """The findings of every sale from which something was taken, by `findings_of_sale`."""
+        """The findings of sales with refunds, chargebacks or reversals, by `findings_of_sale`."""
         rows = self._rows()
         # A refund that names no sale belongs to none, even if its own reference is a sale's.
         names_it = pc.not_equal(rows.column("original_reference"), "")
@@ -167,7 +167,7 @@ class Facts:
         for name, group in groupby(row_by_row(rows), lambda row: row["sale"]):
             some = list(group)
             merchants = tuple(sorted({row["merchant_id"] for row in some}))
-            # The merchant does not matter here: the log does not record which one an event named.
+            # Any merchant will do: the log does not record which merchant an event named.
             key = SaleKey.parse_name(name, merchants[0])
             sale = sale_of(key, some)
             for finding in findings_of_sale(sale):
@@ -177,7 +177,7 @@ class Facts:
         return [*self.of_sales(), *self.of_standings(), *self.of_merchants()]
 
     def _rows(self) -> pa.Table:
-        """Each key once."""
+        """The sums of all lines so far; each key is in one row."""
         empty = pa.schema(
             [(name, pa.string()) for name in _KEYS]
             + [(name, WIDE) for name in NETS]
@@ -246,7 +246,7 @@ def _summed(table: pa.Table, keys: list[str]) -> pa.Table:
 
 
 def _sale_names(lines: pa.Table) -> Any:  # noqa: ANN401 - an Arrow array
-    """`{psp_id}#{reference}`: a capture's own reference, else what the line names as its sale."""
+    """Each line's sale, `{psp_id}#{reference}`: a capture's own reference, else the original's."""
     own, named = lines.column("external_reference"), lines.column("original_reference")
     is_own = pc.or_(
         pc.equal(lines.column("type"), OperationType.CAPTURE.value), pc.equal(named, "")

@@ -47,7 +47,7 @@ def standing_of(
 
 
 def sale_of(key: SaleKey, rows: Sequence[Row]) -> Sale:
-    """As the table would keep it, from what all stages say of it."""
+    """The sale as the table would keep it, from the rows of all stages."""
     types = {row[OPERATION]: OperationType(row["type"]) for row in rows if row["type"] != FEE.value}
     parts: dict[tuple[str, Stage, str], tuple[int, int]] = {}
     for row in rows:
@@ -60,7 +60,8 @@ def sale_of(key: SaleKey, rows: Sequence[Row]) -> Sale:
                 amount, commission = parts.get(name, (0, 0))
                 minor = int(row[stage.value])
                 if row["type"] == FEE.value:
-                    # The marketplace's and the seller's are equal, and of other signs.
+                    # A commission has two lines, the marketplace's and the seller's, which differ
+                    # only in sign: the positive one counts.
                     commission += max(minor, 0)
                 else:
                     amount += SIGN_BY_TYPE[kind] * minor

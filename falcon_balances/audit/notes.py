@@ -12,8 +12,8 @@ from falcon_balances.domain.sale_keys import SaleKey
 
 
 def notes_of_merchant(source: LogSource, merchant_id: str) -> list[Noted]:
-    """The findings of a merchant: reads its own part of the log, then the whole log for what others
-    have of its operations and their sales. Memory grows with these.
+    """The findings of a merchant. Reads its part of the log, then the whole log for lines of the
+    same operations and sales at other merchants. Memory grows with these lines.
     """
     own = facts_of(source, Selection(merchant_id=merchant_id))
     found = list(own.of_standings())
@@ -27,8 +27,8 @@ def notes_of_merchant(source: LogSource, merchant_id: str) -> list[Noted]:
 def notes_of_operation(
     source: LogSource, falcon_operation_id: str, sale: SaleKey | None
 ) -> list[Noted]:
-    """The findings of an operation and its sale at any merchant: reads the whole log, and keeps
-    nothing else of it.
+    """The findings of an operation and its sale at any merchant. Reads the whole log, but keeps
+    only their lines.
     """
     sales = [] if sale is None else [sale.name]
     asked = Asked(pa.array([falcon_operation_id]), pa.array(sales, pa.string()))
@@ -38,7 +38,7 @@ def notes_of_operation(
 
 
 class KindCount(NamedTuple):
-    """`currency` is None of what has no amounts."""
+    """The number of findings of a kind; `currency` is None if they have no amounts."""
 
     kind: FindingKind
     currency: str | None
@@ -46,7 +46,7 @@ class KindCount(NamedTuple):
 
 
 def by_kind(noted: Iterable[Noted]) -> list[KindCount]:
-    """In the order of the kinds. A finding in two currencies counts in both."""
+    """Counts in the order of the kinds. A finding in two currencies counts in both."""
     counts: dict[tuple[FindingKind, str | None], int] = {}
     for each in noted:
         codes: list[str | None] = [*sorted(each.finding.figures)]

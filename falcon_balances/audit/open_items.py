@@ -43,8 +43,8 @@ def open_items(
 ) -> list[OpenFigure]:
     """The open items of all balances, the oldest first.
 
-    What is left out goes to `findings`. Memory grows with the operations in the log. `also` gets
-    every line, by the schema of an extract, so that one reading of the log serves both.
+    Objects left out go to `findings`. Memory grows with the operations in the log. `also` gets
+    every line, by the schema of an extract, so the caller need not read the log again.
     """
     parts = []
     for table in tables_of(source, Selection(), findings, advance):
@@ -76,7 +76,7 @@ def _items(row: Mapping[str, Any]) -> Iterator[OpenFigure]:
 
 
 def _nets_of(lines: pa.Table) -> pa.Table:
-    """What a chunk adds to each operation at each balance."""
+    """The sums of these lines for each operation at each balance."""
     minor, _ = amounts(column(lines, "amount"))
     confirmed = pc.equal(lines.column("stage"), str(Stage.CONFIRMED)).to_numpy()
     return _summed(

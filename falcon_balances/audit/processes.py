@@ -12,7 +12,7 @@ from falcon_balances.domain.errors import TransientError
 
 T = TypeVar("T")
 
-# Forked, so that nothing is imported again; without fork, one process does everything.
+# Processes are forked, so they import nothing again; without fork, one process does everything.
 CAN_FORK: Final = sys.platform == "linux"
 
 
@@ -29,7 +29,7 @@ def from_all(shares: Sequence[Callable[[], Iterator[T]]]) -> Generator[T, None, 
     ends.
     """
     here, *elsewhere = shares
-    # All are forked before the first thread runs.
+    # Fork all processes before the first thread runs: forking with threads can deadlock.
     processes = [_Process(share) for share in elsewhere]
     came: SimpleQueue[T | _Ended] = SimpleQueue()
     for process in processes:
@@ -48,7 +48,7 @@ def from_all(shares: Sequence[Callable[[], Iterator[T]]]) -> Generator[T, None, 
 
 
 def _unless_ended(item: T | _Ended) -> Generator[T, None, int]:
-    """The number of shares that ended with it."""
+    """Yields the item, unless it ends a share; returns how many shares ended, 0 or 1."""
     if not isinstance(item, _Ended):
         yield item
         return 0

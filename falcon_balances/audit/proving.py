@@ -14,8 +14,8 @@ from falcon_balances.domain.merkle import leaf_hash, levels_of, path_of
 
 
 def prove(merchant_id: str, manifests: Sequence[Path]) -> dict[str, Any]:
-    """The document for `check-proof`. `manifests` are given from the first on; the last one has the
-    totals.
+    """The document for `check-proof`. `manifests`: all, from the first on; totals are those of the
+    last one.
 
     The document has nothing of other merchants except hashes whose contents nobody can guess, and
     the heads of all manifests, which bind each part to the last one. Raises IntegrityError if the

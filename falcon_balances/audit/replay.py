@@ -69,7 +69,7 @@ def replay(
     advance: Callable[[int], None] = lambda _objects: None,
     processes: int = 1,
 ) -> Replayed:
-    """Replays the selection, with lines dated `before` that instant (`YYYY-MM-DDTHH:MM:SSZ`)."""
+    """Replays the selection. `before`: only lines dated before it (`YYYY-MM-DDTHH:MM:SSZ`)."""
     with Standings() as standings:
         return replay_into(standings, source, selection, before, advance, processes)
 
@@ -219,7 +219,7 @@ def _fold_one_by_one(
 
 
 def repeated_lines(source: LogSource, selection: Selection) -> Iterable[Sequence[Line]]:
-    """Removes repeated lines of the selection; if there are any, the log is read once more."""
+    """Finds groups of repeated lines in the selection; reads the log again if there are any."""
     with SeenHashes() as seen:
         for chunk, _, _ in chunks_of(known_batches(source, selection, [])):
             seen.add(fold(chunk, None).hashes)
@@ -228,7 +228,7 @@ def repeated_lines(source: LogSource, selection: Selection) -> Iterable[Sequence
 
 
 def chunks_of(batches: Iterable[ObjectBatch]) -> Iterator[tuple[list[ObjectBatch], int, int]]:
-    """A batch with its numbers of objects and bytes."""
+    """Groups of batches, with their numbers of objects and of bytes."""
     chunk: list[ObjectBatch] = []
     size = objects = 0
     for batch in batches:

@@ -26,7 +26,7 @@ def operations_in(
     findings: list[LogFinding],
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> list[LoggedOperation]:
-    """Like `logged_operations` for the same objects. What is left out goes to `findings`."""
+    """Like `logged_operations` for the same objects. Objects left out go to `findings`."""
     parts = [
         _summed(_settled(table))
         for stage in stages
@@ -81,6 +81,6 @@ def _summed(lines: pa.Table) -> pa.Table:
 
 
 def _merchants(lines: pa.Table) -> pa.Array:
-    """The merchant, for payouts only: an operation of a PSP is one, whoever its merchants are."""
+    """The merchant of each payout line, else "": a PSP's operation is one for all its merchants."""
     is_payout = pc.equal(lines.column("stage"), str(Stage.PAYOUT))
     return pc.if_else(is_payout, lines.column("merchant_id"), "")

@@ -1,4 +1,4 @@
-"""Rows of 28 bytes: what lines add to their operations' standings.
+"""Rows of 28 bytes with the amounts that lines add to their operations' standings.
 
 A row is the sum of some lines in one stage of one operation at one balance. It has the operation's
 whole id and the number of the balance, so two standings are never mixed up.
@@ -28,7 +28,7 @@ class BalanceId(NamedTuple):
 
 
 class StandingRows(NamedTuple):
-    """Rows; their numbers are places in `balances`."""
+    """Rows; half of a row's place, rounded down, is its index in `balances`."""
 
     rows: Rows
     balances: Sequence[BalanceId]
@@ -102,7 +102,7 @@ def _bytes_of(operation_id: str) -> bytes:
 
 
 def _cut(minor: int) -> Iterator[int]:
-    """Divides an amount into parts of 64 bits."""
+    """Divides an amount into parts that fit into 64 bits."""
     while abs(minor) > _ROW_MAX:
         part = _ROW_MAX if minor > 0 else -_ROW_MAX
         yield part

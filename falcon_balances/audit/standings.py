@@ -1,4 +1,4 @@
-"""Joins both stages of every operation: the parts of a balance that both report, or only one.
+"""Joins both stages of every operation, to tell which amounts both report, and which only one.
 
 An operation's standing at a balance is the net of its confirmed lines and that of its reconciled
 lines. Rows beyond half a million are in a temporary folder, by the first byte of their keys, and
@@ -92,7 +92,7 @@ class Standings:
 
 
 def _keys(rows: Rows) -> Words:
-    """A key that is equal for rows of one standing, and rarely otherwise."""
+    """A key for each row: equal within a standing, rarely equal between standings."""
     keys: Words = (rows["high"] ^ (rows["low"] * _SPREAD)) + (rows["place"] >> 1) * _SPREAD
     return keys
 
@@ -107,16 +107,16 @@ class _Joined:
         is_new = _changes(rows)
         same_key = keys[1:] == keys[:-1]
         if (is_new[1:] & same_key).any():
-            # Two standings with one key can have mixed rows: then they are sorted by everything
-            # that they are.
+            # Two standings with the same key: their rows may be mixed, so all rows are sorted by
+            # operation and balance instead.
             rows = rows[np.lexsort((rows["place"] >> 1, rows["low"], rows["high"]))]
             is_new = _changes(rows)
         self._rows = rows
         self._starts = np.flatnonzero(is_new)
 
     def agreements(self) -> Iterator[tuple[int, Agreement]]:
-        """Within a kind, of given signs and with a given stage below the other, the rule is linear:
-        applied to the sums of a kind it gives the sum of the results.
+        """Each balance's figures, calculated once per kind: standings with the same signs and the
+        same lower stage. Within a kind the rule is linear, so sums give the sum of the results.
         """
         confirmed, reconciled, large = self._nets()
         differ = np.flatnonzero((confirmed != reconciled) & ~large)
@@ -144,7 +144,7 @@ class _Joined:
         yield from self._large(large)
 
     def _nets(self) -> tuple[Numbers, Numbers, Flags]:
-        """Of each standing; the last says where 64 bits may not have held them."""
+        """Each standing's confirmed and reconciled net, and whether they may exceed 64 bits."""
         minor, is_reconciled = self._rows["minor"], (self._rows["place"] & 1).astype(np.bool_)
         size = np.add.reduceat(np.abs(minor).astype(np.float64), self._starts)
         return (
@@ -165,7 +165,7 @@ class _Joined:
 
 
 def _changes(rows: Rows) -> Flags:
-    """Where another standing begins than in the row before."""
+    """Whether each row begins another standing than the row before."""
     is_new = np.ones(len(rows), dtype=np.bool_)
     balance = rows["place"] >> 1
     is_new[1:] = (

@@ -35,7 +35,7 @@ class Sum(NamedTuple):
 
 
 class SumTable:
-    """Sums that never overflow: 64 bits within a chunk, where they fit, 128 bits beyond."""
+    """Sums that never overflow: 64 bits within a chunk, if that is enough, else 128 bits."""
 
     def __init__(self) -> None:
         self._owners: dict[tuple[str, str], int] = {}
@@ -53,7 +53,7 @@ class SumTable:
         return self._owners.setdefault((merchant_id, stage), len(self._owners))
 
     def add(self, columns: LineColumns) -> None:
-        """Raises NotAsWrittenError where the amounts are too large to be added like this."""
+        """Adds lines. Raises NotAsWrittenError if their sum may exceed 64 bits."""
         if float(np.abs(columns.minor).sum(dtype=np.float64)) >= _EXACT_IN_64_BITS:
             raise NotAsWrittenError("the sum of the amounts does not fit into 64 bits")
         table = pa.table(

@@ -1,4 +1,4 @@
-"""Checks that an adjustment does not settle money that only one stage has reported."""
+"""Refuses adjustments that would credit money which only one stage has reported."""
 
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.cli.errors import InvalidInputError

@@ -24,7 +24,7 @@ class Answer:
         return self.status < 300  # noqa: PLR2004 - HTTP's own bound
 
     def refusal(self) -> CliError:
-        """The problem document as the error that ends a command."""
+        """The error that ends a command, made from the problem document."""
         said = self.document.get("detail") or self.document.get("title") or self.document
         if self.status in (400, 404, 409, 422):
             return InvalidInputError(f"{said}")

@@ -31,8 +31,8 @@ _EMPTY_LOOKS = 10
 
 
 def texts_of(lines: Sequence[FileLine]) -> list[str]:
-    """The lines as text for SNS. Raises InvalidInputError for a line that is not UTF-8 or larger
-    than 256 KiB, naming the first.
+    """The lines as text for SNS. Raises InvalidInputError, with the number of the first wrong line,
+    if one is not UTF-8 or larger than 256 KiB.
     """
     texts = []
     for line in lines:
@@ -69,7 +69,7 @@ class Awaited:
 
 @dataclass(slots=True)
 class Delivery:
-    """Created before sending, so that it knows what was in quarantine before."""
+    """Must be created before sending, so that it knows the messages already in quarantine."""
 
     target: Target
     stage: StageName
@@ -102,13 +102,15 @@ class Delivery:
 
     @property
     def _empty_looks_wanted(self) -> int:
-        """In a real account, SQS reports approximate numbers, and SNS delivers a little later: the
-        queue must look empty several times.
+        """How often in a row the queue must look empty: in a real account several times, because
+        SQS reports approximate numbers, and SNS delivers a little later.
         """
         return 1 if self.target.env == LOCAL else _EMPTY_LOOKS
 
     def _result(self, queued: int) -> dict[str, Any]:
-        """A repeated event already has its mark; it is settled when the queue is empty."""
+        """The numbers so far. A repeated event already has its mark, so its message may still be in
+        the queue: `pending` is at least what is queued.
+        """
         refused = [each for each in self.awaited if each.refusal and not each.is_counted]
         decided_against = sum(each.is_decided_against for each in self.awaited)
         return {
@@ -164,7 +166,7 @@ class Delivery:
                 each.is_counted = True
 
     def _refusals(self) -> Iterator[tuple[tuple[str, str], str]]:
-        """((key, version), key) of what entered the stage's quarantine since yesterday."""
+        """((key, version), key) of each message in the stage's quarantine since yesterday."""
         today = utc_now().date()
         for day in (today - timedelta(days=1), today, today + timedelta(days=1)):
             for version in self._quarantine.versions(f"{self.stage.value}/date={day}/"):

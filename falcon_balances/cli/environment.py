@@ -6,8 +6,8 @@ from pathlib import Path
 
 DEFAULT_REGION = "eu-central-1"
 
-# What any program needs. Everything else is kept from the emulator and the synthesis: an
-# AWS_PROFILE, a proxy or a CDK switch of the shell must not change what is deployed.
+# The variables that any program needs. The emulator and the synthesis get no others: an
+# AWS_PROFILE, a proxy or a CDK switch of the shell must not change the deployed stack.
 _PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE")
 
 

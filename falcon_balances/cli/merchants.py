@@ -37,7 +37,7 @@ _NO_MONEY: Final = frozenset({"balance_shop_id", "currency", "operations_count",
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What a load added: new versions, and known versions with more currencies."""
+    """The numbers of new versions, and of known versions that a load gave more currencies."""
 
     versions: int = 0
     widened: int = 0
@@ -139,8 +139,8 @@ def _read(file: Path) -> list[tuple[int, "MerchantContext"]]:
 
 
 def _parse(raw: bytes) -> "MerchantContext":
-    """The context in a line. Raises RejectedOperation, with the key in the reason where it is safe
-    to print.
+    """The context in a line. Raises RejectedOperation, whose reason names the context's key as far
+    as it is safe to print.
     """
     from falcon_balances.contracts.decoding import decode  # noqa: PLC0415
     from falcon_balances.contracts.merchant_contexts import parse_merchant_context  # noqa: PLC0415
@@ -201,7 +201,7 @@ def _said_of(moved: Mapping[str, Any]) -> str:
 
 
 def _figures(balance: Mapping[str, Any]) -> str:
-    """`available` always; every other figure if it is not zero."""
+    """The figures of a balance as a text: `available`, and all others that are not zero."""
     shown = [f"available {balance['available']} {balance['currency']}"]
     shown += [
         f"{name} {amount}"
@@ -222,7 +222,9 @@ def _plan(
     now: datetime,
     consequence: str = "nothing was loaded",
 ) -> Plan:
-    """The present and future history of each key. Raises before anything is written."""
+    """Each key's present and future history, and its lines. Raises InvalidInputError, before
+    anything is written, if a line is wrong.
+    """
     from falcon_balances.domain.merchant_context import extended  # noqa: PLC0415
 
     by_key: dict[ContextKey, list[tuple[int, MerchantContext]]] = {}
@@ -260,12 +262,12 @@ def _write(file: Path, directory: "DynamoMerchantDirectory", plan: Plan) -> Adde
                 return Added()
             if directory.replace(key, seen, history):
                 return Added.between(seen, history)
-            # Another load changed the same key in between: decide again on the new state.
+            # Another load has changed the same key meanwhile: decide again on its new history.
             seen, history, _ = _plan(file, directory, numbered, utc_now(), _RACED)[key]
         raise AwsError(f"other loads keep changing the contexts of {key}; run this load again")
 
-    # Balances are named first: a balance without a context does no harm, but a context without its
-    # balance makes events fail.
+    # Merchants get their balances first: a balance without a context does no harm, but a context
+    # without its balance makes events fail.
     named = merchants_of(context for _, _, numbered in plan.values() for _, context in numbered)
     with (
         ThreadPoolExecutor(_CONCURRENT) as pool,

@@ -1,7 +1,7 @@
-"""Prints: data on stdout, messages and progress on stderr. No other module does.
+"""Prints data on stdout, messages and progress on stderr. No other module prints.
 
-Text from outside (names, reasons, bodies) can hold terminal control sequences, so everything is
-printed with them escaped. JSON is written as ASCII, which needs no other care.
+Text from outside (names, reasons, bodies) can contain terminal control sequences, so all text is
+printed with them escaped. JSON is printed as ASCII, which escapes them already.
 """
 
 import json
@@ -15,15 +15,15 @@ import typer
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-_WIDE = 10_000  # the width of a table that no terminal shows: nothing is cut or wrapped
+_WIDE = 10_000  # the width of a table outside a terminal, so that nothing is cut or wrapped
 
-# Control characters, formatting (bidirectional overrides), lone surrogates, private use,
-# unassigned, line and paragraph separators.
+# Unicode's categories: control, formatting (bidirectional overrides), lone surrogates, private use,
+# unassigned, line separators, paragraph separators.
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    """The text, with every character that a terminal would obey or hide as an escape sequence."""
+    """The text, in which each character that a terminal would obey or hide is escaped."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -35,12 +35,12 @@ def visible(text: str, *, keep: str = "") -> str:
 
 
 def line(text: str) -> None:
-    """One line on stdout."""
+    """Prints one line on stdout."""
     sys.stdout.write(visible(text) + "\n")
 
 
 def document(value: object) -> None:
-    """One JSON document on stdout. Amounts are strings and stay unchanged."""
+    """Prints one JSON document on stdout. Amounts are strings and stay unchanged."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
@@ -52,7 +52,7 @@ def json_lines(values: Iterable[object]) -> None:
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()
 ) -> None:
-    """A table on stdout; the columns named in `right` (amounts, counts) are aligned right."""
+    """Prints a table on stdout; the columns named in `right` are aligned right."""
     from rich import box  # noqa: PLC0415 - rich costs more than most commands
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
@@ -73,14 +73,14 @@ def table(
 
 
 def pairs(values: Mapping[str, object]) -> None:
-    """Names and values, one pair per line."""
+    """Prints names and values, one pair per line."""
     width = max(map(len, values), default=0)
     for name, value in values.items():
         sys.stdout.write(f"{visible(name):<{width}}  {visible(_shown(value))}\n")
 
 
 def single(value: Mapping[str, object], *, as_json: bool) -> None:
-    """One thing, as a JSON document or as names and values."""
+    """Prints one document, as JSON or as names and values."""
     (document if as_json else pairs)(value)
 
 
@@ -95,7 +95,7 @@ def _shown(value: object) -> str:
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
-    """`1 line`, `2 lines`; `many` where the plural is not made with an s."""
+    """`1 line`, `2 lines`; `many` is the plural if it is not `one` with an s."""
     return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
@@ -112,7 +112,7 @@ def fail(text: str) -> None:
 
 
 def _message(text: str) -> None:
-    # stdout is flushed first, for when both streams go to the same place.
+    # Flushing stdout first keeps the order if both streams go to the same place.
     sys.stdout.flush()
     sys.stderr.write(visible(text, keep="\n\t") + "\n")
     sys.stderr.flush()

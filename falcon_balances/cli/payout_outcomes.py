@@ -72,8 +72,8 @@ def give_up(
 ) -> dict[str, Any]:
     """Gives up a payout that is decided but not yet being logged. Idempotent.
 
-    Its message is still in the queue or the dead-letter queue, and announces the outcome when it is
-    handled again.
+    The payout's message is still in the queue or the dead-letter queue; when it is handled again,
+    the outcome is announced.
     """
     claim = _claim(target, merchant_id, payout_id)
     for _ in range(_ATTEMPTS):

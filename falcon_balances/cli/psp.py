@@ -15,7 +15,7 @@ from falcon_balances.cli.target import LOCAL, EnvOption, Target, find_target
 
 app = typer.Typer(help="Act as a PSP: sample, validate, send, trace.", no_args_is_help=True)
 
-# The first of these that a line contains tells its stage.
+# A line's stage is that of the first of these fields that the line contains.
 _TELLING_FIELDS = (
     (b'"adjustment_id"', StageName.ADJUSTMENT),
     (b'"payout_id"', StageName.PAYOUT),

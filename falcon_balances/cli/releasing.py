@@ -1,4 +1,4 @@
-"""Sends messages from quarantine again, each with the revisions that wait for it."""
+"""Sends messages from quarantine again, each with the later revisions that wait for it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from falcon_balances.domain.identity import falcon_operation_id
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.operations import PspOperation, Stage
 
-# How many later refusals are searched for waiting revisions; each costs a request.
+# At most so many later refusals are searched for waiting revisions; each costs a request.
 LOOKED_AT_MAX: Final = 10_000
 
 
@@ -73,8 +73,8 @@ def _operation(body: bytes, stage: str) -> PspOperation | None:
 def behind(target: Target, first: Refused) -> list[Refused]:
     """The later revisions of the same operation that wait in quarantine, in order.
 
-    They were refused after `first`. Raises InvalidInputError if too many messages were refused
-    since: then the keys must be named.
+    Only messages that were refused after `first` are searched. Raises InvalidInputError if these
+    are too many: then the keys must be named.
     """
     if first.operation is None:
         return []
@@ -137,7 +137,7 @@ def skip_missing(target: Target, refused: Refused, by: str) -> list[int]:
 
 
 def send_again(target: Target, refused: Sequence[Refused]) -> None:
-    """Sends them one after the other: a revision must not arrive before the one that it revises."""
+    """Sends the messages one by one: a revision must not arrive before the one that it revises."""
     for each in refused:
         try:
             text = each.body.decode()

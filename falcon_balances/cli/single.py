@@ -25,7 +25,7 @@ class NamedBalance:
     currency: str
 
     def event(self, **more: str | None) -> dict[str, Any]:
-        """The event, version 1, without options that were not given."""
+        """The event (schema version 1), without fields whose options were not given."""
         said = {name: value for name, value in more.items() if value is not None}
         return {"schema_version": "1", **asdict(self), **said}
 

@@ -1,4 +1,4 @@
-"""The stages that the command line can send to, and how their lines are read."""
+"""The stages that the command line can send to, and the parser of their lines."""
 
 from datetime import datetime
 from enum import StrEnum

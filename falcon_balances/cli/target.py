@@ -155,7 +155,7 @@ def target_from_outputs(
     access_key_id: str | None,
     secret_access_key: str | None,
 ) -> Target:
-    """The names from the stacks' outputs. A stage that is not built has none."""
+    """The environment's names, from the stacks' outputs. A stage without a topic is left out."""
     built = [stage for stage in STAGES if f"Topic{stage.capitalize()}" in outputs]
     try:
         return Target(

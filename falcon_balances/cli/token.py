@@ -45,8 +45,8 @@ def merchant_token(target: Target, merchant_id: str) -> str:
 
 
 def _password(target: Target, merchant_id: str) -> str:
-    # As random as the root secret, which every `up` creates anew. The first characters satisfy any
-    # password policy.
+    # The password is as random as the root secret, which every `up` creates anew. Its first
+    # characters satisfy any password policy.
     secret = (target.secret_access_key or "").encode()
     digest = hmac.new(secret, merchant_id.encode(), hashlib.sha256).digest()
     return "Aa1!" + base64.urlsafe_b64encode(digest).decode("ascii")

@@ -38,7 +38,7 @@ def operation_id_of(words: list[str]) -> str:
 
 
 def story(target: Target, operation_id: str) -> dict[str, Any]:
-    """What became of the operation; `stages` is empty if it is unknown."""
+    """The story of the operation; `stages` is empty if the operation is unknown."""
     told = read(target, operation_id, claims_of(target, operation_id))
     return {
         "falcon_operation_id": operation_id,
@@ -59,7 +59,7 @@ def read(
     claims: Sequence[ClaimV1],
     merchant_ids: Collection[str] | None = None,
 ) -> OperationStory:
-    """The story at these merchants: by default at all that the claims name."""
+    """The story at these merchants; without `merchant_ids`, at all merchants of the claims."""
     merchants = merchants_of(claims) if merchant_ids is None else merchant_ids
     return read_story(operation_id, claims, merchants, partial(_reads, target))
 
@@ -86,7 +86,7 @@ def _stage_story(told: OperationStory, claim: ClaimV1) -> dict[str, Any]:
 
 
 def segments(told: OperationStory, claim: ClaimV1) -> list[dict[str, Any]]:
-    """The log key of each segment of the claim, and the window in which it was counted."""
+    """Each segment of the claim: its log key, its lines, and the window in which it was counted."""
     return [
         {
             "merchant_id": segment.merchant_id,

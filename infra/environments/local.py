@@ -28,7 +28,7 @@ SETTINGS = EnvironmentSettings(
     manifest_lock=ObjectLock(mode="GOVERNANCE", days=1),
     bank_statement_lock=ObjectLock(mode="GOVERNANCE", days=1),
     sealing=Sealing(settled_s=1, manifest_objects_max=50_000),
-    # Old orders are accepted like new ones.
+    # Old bank statements are compared like new ones.
     reconciling=Reconciling(days=3, look_back_days=4000),
     # The emulator returns at most ten messages, and a batching window would only cause waiting.
     queue=QueueReading(batch_size=10, window_s=0, max_concurrency=5),
@@ -40,7 +40,7 @@ SETTINGS = EnvironmentSettings(
         web_origin="http://127.0.0.1:8000",
     ),
     functions={
-        # Time for an execution that fails late, and then for its messages one by one.
+        # Enough for an execution that fails late, and then for its messages one by one.
         "dispatcher": FunctionSettings(timeout_s=200, memory_mb=512),
         "splitter": FunctionSettings(timeout_s=14, memory_mb=512),
         "persister": FunctionSettings(timeout_s=29, memory_mb=512),

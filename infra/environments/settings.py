@@ -32,7 +32,7 @@ class FunctionSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectLock:
-    """GOVERNANCE can be lifted with a special permission; COMPLIANCE by nobody, not even AWS."""
+    """A special permission can lift GOVERNANCE; nobody can lift COMPLIANCE, not even AWS."""
 
     mode: Literal["GOVERNANCE", "COMPLIANCE"]
     days: int
@@ -47,7 +47,9 @@ class QueueReading:
     max_concurrency: int
 
     def visibility_s(self, timeout_s: int) -> int:
-        """AWS: at least six times the function's timeout, plus the batching window."""
+        """The visibility timeout. AWS recommends at least six times the function's timeout, plus
+        the batching window.
+        """
         return 6 * timeout_s + self.window_s
 
 
@@ -69,8 +71,8 @@ class Throttling:
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """`web_origin`: the web page that can call the API from a browser, `https://host`; None for
-    none.
+    """`web_origin`: the origin, `https://host`, whose pages can call the API from a browser; None
+    allows none.
     """
 
     merchants: Throttling
@@ -82,7 +84,7 @@ class Api:
 
 @dataclass(frozen=True, kw_only=True)
 class Sealing:
-    """`settled_s`: after so many seconds, S3's listing is sure to contain an object."""
+    """`settled_s`: the age, in seconds, from which an object is sure to be in S3's listing."""
 
     settled_s: int
     manifest_objects_max: int
@@ -104,8 +106,7 @@ class EnvironmentSettings:
     mode: Literal["test", "live"]
 
     emulated: bool
-    """On the embedded AWS, which speaks plain HTTP and shows If-None-Match to no policy condition.
-    """
+    """On the embedded AWS, which has no HTTPS, and no If-None-Match in policy conditions."""
     creates_core_topics: bool
     """Falcon Core owns the topics of the PSPs; a stack without Falcon Core creates its own."""
     keeps_data: bool

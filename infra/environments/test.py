@@ -1,4 +1,4 @@
-"""Settings for the PSPs' test mode on real AWS: like live but small, and its log can be deleted."""
+"""Settings for the PSPs' test mode on real AWS: like live, but small, with a deletable log."""
 
 from aws_cdk.aws_logs import RetentionDays
 

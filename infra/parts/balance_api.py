@@ -1,4 +1,6 @@
-"""The balance API: one route behind a JWT authorizer, so that the function answers 404 and 405."""
+"""The balance API: merchants have one route behind a JWT authorizer, so the function itself answers
+404 and 405; systems have one behind IAM.
+"""
 
 import json
 from collections.abc import Mapping
@@ -22,9 +24,9 @@ from infra.parts.stage_queue import StageQueue
 
 MERCHANTS = "/v1/{proxy+}"
 SYSTEMS = "/v1/systems/{proxy+}"
-_ROUTES = "api_routes"  # the reads that both APIs have
+_ROUTES = "api_routes"  # code of the reads that both APIs share
 
-# Without tokens and queries: the function's own log line has the caller, under the request id.
+# No tokens or queries. The function's own log line, with the same request id, has the caller.
 ACCESS_LOG_LINE = {
     "request_id": "$context.requestId",
     "time": "$context.requestTime",
@@ -93,8 +95,8 @@ class BalanceApi(Construct):
             ),
         )
         if settings.api.web_origin is not None:
-            # A route for any method would require a token for a preflight, which has none. This
-            # route requires none, and the function reads nothing for it.
+            # The route for all methods requires a token, which a preflight does not have. This one
+            # requires none, and the function reads nothing for it.
             self._routes += self.api.add_routes(
                 path=MERCHANTS,
                 methods=[apigw.HttpMethod.OPTIONS],
@@ -159,8 +161,7 @@ class BalanceApi(Construct):
             ],
             [balances.table_arn],
         )
-        # The claims table is read because a refund is authorized only while no stage of it is
-        # claimed.
+        # A refund is authorized only while no stage of the refund is claimed.
         self.systems.may(["dynamodb:ConditionCheckItem"], [claims.table_arn])
         self.systems.may(["dynamodb:BatchGetItem"], [contexts.table_arn])
         self.systems.may(
@@ -214,7 +215,7 @@ class BalanceApi(Construct):
 
 
 def _cors(origin: str | None) -> apigw.CorsPreflightOptions | None:
-    """CORS at the gateway: only then can the calling page read a 401."""
+    """CORS at the gateway: otherwise the calling page could not read the gateway's own 401."""
     if origin is None:
         return None
     return apigw.CorsPreflightOptions(
@@ -227,7 +228,7 @@ def _cors(origin: str | None) -> apigw.CorsPreflightOptions | None:
 
 
 def _throttled(limits: Throttling) -> dict[str, int]:
-    """As in the template: the stage's route settings are plain JSON to CloudFormation."""
+    """The limits, spelled as in CloudFormation, which takes route settings as plain JSON."""
     return {
         "ThrottlingRateLimit": limits.requests_per_second,
         "ThrottlingBurstLimit": limits.burst,

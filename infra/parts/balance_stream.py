@@ -1,4 +1,4 @@
-"""The stream of segments and cuts; the key of a segment is its merchant."""
+"""The stream of segments and cuts; a segment's partition key is its merchant."""
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_kinesis as kinesis

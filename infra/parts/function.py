@@ -17,7 +17,7 @@ METRICS = "FalconBalances"
 
 
 def fixed(role: iam.Role) -> iam.IRole:
-    """A role to which CDK cannot add grants, which would be broader than necessary."""
+    """The role, protected from CDK's own grants, which are broader than necessary."""
     return iam.Role.from_role_arn(role, "Fixed", role.role_arn, mutable=False)
 
 
@@ -25,7 +25,7 @@ class Function(Construct):
     """`kind` names the settings that several functions of one kind share; `shares` are the folders
     below `lambdas/` that its code has in common with other functions.
 
-    `role_name` only where another stack's policy has to name the role before there is one.
+    `role_name` is only for a role that another stack's policy names before the role exists.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ LOCK_FILE = PROJECT_ROOT / "requirements" / "lambda.txt"
 
 @dataclass(frozen=True)
 class Target:
-    """The machine that a layer is for; wheels for any other would not load there."""
+    """The machine that a layer is for; it cannot load wheels for another machine."""
 
     python: str
     platform: str
@@ -28,7 +28,7 @@ LAMBDA = Target(python="3.13", platform="aarch64-manylinux_2_28")
 
 
 def install(target: Target, site_packages: Path) -> None:
-    """Wheels only, each with the hash of the lock file."""
+    """Installs only wheels, each with its hash in the lock file."""
     subprocess.run(  # noqa: S603 - nothing of it comes from outside
         [
             find_uv_bin(),
@@ -57,7 +57,7 @@ def dependencies_layer(scope: Construct, construct_id: str, *, name: str) -> lam
         compatible_architectures=[lambda_.Architecture.ARM_64],
         code=lambda_.Code.from_asset(
             str(LOCK_FILE.parent),
-            # The same lock file is the same layer, so it is installed once, and not deployed again.
+            # The same lock file gives the same layer, so it is not installed or deployed again.
             asset_hash_type=AssetHashType.CUSTOM,
             asset_hash=_fingerprint(),
             bundling=BundlingOptions(

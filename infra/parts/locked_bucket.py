@@ -8,9 +8,9 @@ from constructs import Construct
 from infra.environments.settings import EnvironmentSettings, ObjectLock
 from infra.parts.nag import acknowledge
 
-# A delete marker would hide an object and let its key be written again, Object Lock or not. A
-# lifecycle rule deletes without asking the bucket policy, and replication from elsewhere brings
-# delete markers and versions without any condition. Hence all of it is denied, to everyone.
+# Even with Object Lock, a delete marker hides an object, and its key can be written again. A
+# lifecycle rule deletes without asking the bucket policy, and replication from another bucket adds
+# delete markers and versions without any condition. Therefore all these actions are denied to all.
 DELETING_ACTIONS = [
     "s3:DeleteObject",
     "s3:DeleteObjectVersion",
@@ -64,7 +64,7 @@ class LockedBucket(Construct):
         return self.bucket.bucket_name
 
     def objects(self, keys: str) -> str:
-        """The ARN for a grant, written out so that the bucket can be read in the role."""
+        """The ARN for a grant, written out so that a reader of the role sees the bucket's name."""
         return f"arn:{Aws.PARTITION}:s3:::{self._name}/{keys}"
 
     def _deny_deletes(self) -> None:
@@ -79,10 +79,11 @@ class LockedBucket(Construct):
         )
 
     def _deny_writes_without_condition(self) -> None:
-        """Every s3:PutObject, so also copies and multipart uploads, whose parts cannot carry it.
+        """Denies every s3:PutObject without If-None-Match, so also copies, and multipart uploads,
+        whose parts cannot have the header.
 
         AWS shows an exception for parts (s3:ObjectCreationOperation); our objects are far below a
-        part's size, so the rule stays without exception.
+        part's size, so they need none.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
         """
         self.bucket.add_to_resource_policy(

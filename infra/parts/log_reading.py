@@ -1,4 +1,4 @@
-"""The permission to read a merchant's whole log, for checks of merchants of high risk."""
+"""The permission to read a merchant's whole log, to check merchants of high risk."""
 
 from infra.parts.function import Function
 from infra.parts.locked_bucket import LockedBucket

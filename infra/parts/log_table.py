@@ -9,8 +9,8 @@ from constructs import Construct
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.locked_bucket import LockedBucket
 
-# The line of a log object (design §6). All are texts: ids like 0012 stay what they are, and an
-# amount becomes a decimal in the query, where one that is none fails instead of turning to NULL.
+# The columns of a log object (design §6). All are texts: ids like 0012 stay unchanged. A query
+# casts amounts to decimals, so an invalid amount fails the query instead of becoming NULL.
 COLUMNS = (
     "uuid",
     "external_reference",
@@ -30,12 +30,12 @@ COLUMNS = (
     "requested_by",
 )
 STAGES = ("confirmed", "reconciled", "payout", "adjustment")
-# What is dated before is not seen by a query of `transaction_log`, and nothing says so. Each year
-# more makes Athena look into 1,460 more places per merchant where a query names no dates. The end
-# is tomorrow: a date may be a quarter of an hour ahead of the clock.
+# A query of `transaction_log` silently misses lines with earlier dates. Each year more makes Athena
+# look into 1,460 more places per merchant if a query names no dates. The range ends tomorrow,
+# because a date may be a quarter of an hour ahead of the clock.
 DATES = "2015-01-01,NOW+1DAY"
-# The log never quotes. This reader takes a quote for what it is; OpenCSVSerde would take it away,
-# and backslashes too, and so would show a line that was tampered with as a sound one.
+# The log has no quotes. This reader keeps a quote as a character; OpenCSVSerde would remove quotes
+# and backslashes, and so show a line that was tampered with as a correct one.
 # https://docs.aws.amazon.com/athena/latest/ug/serde-csv-choices.html
 SERDE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 

@@ -54,7 +54,7 @@ class MerchantUsers(Construct):
             access_token_validity=Duration.minutes(60),
             refresh_token_validity=Duration.hours(12),
             read_attributes=cognito.ClientAttributes().with_custom_attributes("merchant_id"),
-            # Cognito reads an empty list as "everything"; the locale is harmless.
+            # Cognito takes an empty list to mean all attributes; the locale alone is harmless.
             write_attributes=cognito.ClientAttributes().with_standard_attributes(locale=True),
         )
         acknowledge(

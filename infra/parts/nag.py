@@ -11,7 +11,7 @@ def acknowledge(construct: IConstruct, *rules: str, reason: str) -> None:
 
 
 def wildcard_in(resource: str) -> str:
-    """The id of the finding for a grant on this resource: each is acknowledged separately."""
+    """The id of cdk-nag's finding for a grant on this resource, to acknowledge only this one."""
     for token, shown in {
         Aws.PARTITION: "<AWS::Partition>",
         Aws.ACCOUNT_ID: "<AWS::AccountId>",

@@ -14,7 +14,7 @@ _NAME = "reconciler"
 
 
 class Reconciling(Construct):
-    """The alarm is on when an item is not reconciled in time, and when no run happened."""
+    """The alarm is raised if an item is not reconciled in time, or if no run took place."""
 
     def __init__(
         self,

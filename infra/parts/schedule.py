@@ -1,4 +1,4 @@
-"""A function that is called on a schedule; the next call repeats what a failed one did not do."""
+"""A function that is called on a schedule; the next call does the work that a failed one left."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam

@@ -13,12 +13,12 @@ from infra.parts.schedule import Schedule
 
 
 def signing_key(scope: Construct, settings: EnvironmentSettings) -> kms.Key:
-    """A P-256 key. Anybody can check its signatures with the public half.
+    """A P-256 key. Anybody can check its signatures with the public key.
 
-    CDK's own statement lets the account's IAM decide who can use the key, so `kms:Sign` on all
-    resources would be enough to sign. Therefore all but the sealer's role are denied. Somebody who
-    can change this policy, or the sealer, can still sign, and CloudTrail records it: denying that
-    too would lock out everybody.
+    CDK's own statement lets the account's IAM decide who can use the key, so any identity with
+    `kms:Sign` on all resources could sign. Therefore every role except the sealer's is denied.
+    Somebody who can change this policy, or the sealer, can still sign, and CloudTrail records it:
+    denying these changes too would lock out everybody.
     """
     key = kms.Key(
         scope,
@@ -30,7 +30,7 @@ def signing_key(scope: Construct, settings: EnvironmentSettings) -> kms.Key:
         removal_policy=RemovalPolicy.RETAIN if settings.keeps_data else RemovalPolicy.DESTROY,
     )
     name = _role_name(settings)
-    # AWS gives aws:PrincipalArn of a role in use in the first form, the emulator in the second.
+    # For a function's role, aws:PrincipalArn has the first form on AWS, the second on the emulator.
     sealer = [
         f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{name}",
         f"arn:{Aws.PARTITION}:sts::{Aws.ACCOUNT_ID}:assumed-role/{name}/*",
@@ -49,14 +49,16 @@ def signing_key(scope: Construct, settings: EnvironmentSettings) -> kms.Key:
 
 
 def _role_name(settings: EnvironmentSettings) -> str:
-    """The sealer's role by name: the key's policy is in a stack that is deployed before the role
-    exists. Roles have no region, but our names contain it.
+    """The name of the sealer's role, because the key's policy is deployed before the role exists.
+    Roles have no region, so the name contains it.
     """
     return f"{settings.prefix}-sealer-{Aws.REGION}"
 
 
 class Sealing(Construct):
-    """At one o'clock UTC and four more times: the next run does what a run had no time for."""
+    """Seals hourly from one to five o'clock UTC: each run continues where the previous one ran out
+    of time.
+    """
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from infra.parts.stage_queue import StageQueue
 
 STAGES = ("confirmed", "reconciled", "payout", "adjustment")
 
-# Well below the 256 KiB limit of a state's input and output; design section 3.
+# Well below 256 KiB, the limit of a state's input and output (design §3).
 CHUNK_BUDGET_BYTES = 180_000
 
 

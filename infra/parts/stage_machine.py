@@ -15,7 +15,7 @@ from infra.parts.nag import acknowledge
 
 DEFINITIONS = PROJECT_ROOT / "state_machines"
 
-# Step Functions sets up its log delivery through these; AWS gives them no resource to name.
+# Step Functions needs these to set up its log delivery; AWS has no resource types for them.
 # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
 LOG_DELIVERY_ACTIONS = [
     "logs:CreateLogDelivery",
@@ -58,7 +58,7 @@ class StageMachine(Construct):
             definition_body=sfn.DefinitionBody.from_file(str(DEFINITIONS / definition)),
             definition_substitutions=arns,
             role=fixed(role),
-            # Never the execution's data: amounts and merchants do not belong in logs.
+            # Without the execution's data: amounts and merchants do not belong in logs.
             logs=sfn.LogOptions(
                 destination=logs.LogGroup(
                     self,

@@ -9,10 +9,10 @@ from constructs import Construct
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.nag import acknowledge
 
-# Failed messages come back after 30 s, 2 min, 8 min, then every half hour: so many receives make a
-# day.
+# A failed message is received again after 30 s, 2 min, 8 min, then every half hour: 52 receives
+# take a day.
 MAX_RECEIVES = 52
-# The longest retention of SQS. A dead-letter queue counts from the message's first enqueueing.
+# The maximum of SQS. It counts from a message's first enqueueing, even in a dead-letter queue.
 RETENTION = Duration.days(14)
 
 
@@ -39,7 +39,7 @@ class StageQueue(Construct):
                 queue=self.dead_letters, max_receive_count=MAX_RECEIVES
             ),
         )
-        # Messages that SNS could not deliver to the queue in 23 days of trying.
+        # For messages that SNS could not deliver to the queue in 23 days.
         undelivered = self._queue("Undelivered", f"{stage}-undelivered")
         topic.add_subscription(
             subscriptions.SqsSubscription(

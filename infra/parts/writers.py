@@ -40,7 +40,7 @@ class Writers(Construct):
         self.persister.may(
             ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"], [claims.table_arn]
         )
-        # Blocks of refunds.
+        # It reads the blocks of refunds.
         self.persister.may(["dynamodb:GetItem"], [balances.table_arn])
         self.persister.may_objects(
             ["s3:PutObject", "s3:GetObject"],

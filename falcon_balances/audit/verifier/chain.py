@@ -42,8 +42,8 @@ def folder_of_manifests(folder: Path) -> Path:
     """The folder of manifests: the given one, or its folder `manifests` if it holds no manifest
     itself.
 
-    If both hold manifests it is the outer, and the inner is foreign: it must not be possible to put
-    a chain inside another and have it checked instead. Raises OSError.
+    If both folders hold manifests, the outer one counts and the inner one is foreign, so nobody can
+    have another chain checked by putting it inside. Raises OSError.
     """
     names = {each.name for each in folder.iterdir()}
     inner = folder / "manifests"
@@ -98,7 +98,7 @@ class Chain:
         self.last: dict[str, Any] | None = None
 
     def read(self, sequence: int, path: Path) -> ReadManifest | None:
-        """The manifest; None if its format is wrong."""
+        """Reads and checks a manifest; None if its format is wrong."""
         place = path.name
         try:
             text = read_plain(path, MANIFEST_MAX_BYTES)

@@ -1,4 +1,4 @@
-"""All currencies that the log was ever written in, by their decimals (ISO 4217)."""
+"""All currencies that the log ever accepted, by their number of decimals (ISO 4217)."""
 
 _CODES = {
     0: """

@@ -1,4 +1,4 @@
-"""Checks the objects of an event: one per stage, or every part once, so no money is in the log
+"""Checks that an event has one object per stage, or each part once, so no money is in the log
 twice.
 """
 
@@ -21,8 +21,8 @@ class Event(NamedTuple):
 
 
 class Events:
-    """Events by stage and operation. A line's uuid is derived from both, the merchant and the line:
-    if each merchant has one object of them, no uuid occurs twice.
+    """Events by stage and operation. A line's uuid is derived from stage, operation, merchant and
+    line: if each merchant has one object of an event, no uuid occurs twice.
     """
 
     def __init__(self) -> None:
@@ -37,8 +37,8 @@ class Events:
             self._numbered[event] = Event([key], place)
 
     def problems(self, last: str | None) -> Iterator[Discrepancy]:
-        """The problems. Other parts of an event in the manifest `last` can be in the next one; None
-        if other parts are not to be seen.
+        """The problems. An event that begins in the manifest `last` is not reported as incomplete,
+        because the next manifest may have its other parts; with None, no event is.
         """
         for event in self._numbered.values():
             found = list(_misfits(event.keys))
@@ -73,7 +73,7 @@ def _missing(keys: list[str]) -> Iterator[Discrepancy]:
 
 
 def _read(key: str) -> tuple[int, int, str, str]:
-    """Part, parts, day and merchant of a key; foreign keys are not noted."""
+    """Part, parts, day and merchant of a noted key, which is never foreign."""
     named = read_key(key)
     if named is None:
         raise ValueError(key)

@@ -5,17 +5,17 @@ from pathlib import Path
 from stat import S_ISREG
 
 KEY_MAX_BYTES = 64 << 10
-# A leaf is some 350 bytes, and a manifest of 50,000 objects 20 MB; the rest is for merchants'.
+# A leaf has some 350 bytes, so 50,000 objects need 20 MB; the rest is for merchants' leaves.
 MANIFEST_MAX_BYTES = 256 << 20
-# A leaf of an object with its path is some 2 KB: more than 100,000 objects of one merchant.
+# A leaf with its path has some 2 KB, so this is enough for 100,000 objects of one merchant.
 PROOF_MAX_BYTES = 256 << 20
-# Some 600 bytes a version: more than a million and a half of them.
+# A version has some 600 bytes, so this is enough for a million and a half.
 VERSIONS_MAX_BYTES = 1 << 30
 # A larger object was not written by the log's writer.
 OBJECT_MAX_BYTES = 64 << 20
 
 
-# Without O_NONBLOCK, a pipe without a writer would be waited for.
+# Without O_NONBLOCK, opening a pipe would wait for its writer.
 _PLAIN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 NO_LINK = _PLAIN | os.O_NOFOLLOW
 SMALL_BYTES = 16 << 10
@@ -47,7 +47,7 @@ def read_small(path: str) -> bytes:
     """The first SMALL_BYTES of anything that can be read and is not a link: all of a small plain
     file.
 
-    One system call less than `read_plain`, for callers that recognise the right bytes.
+    It saves a system call of `read_plain`, for callers that recognise the right bytes.
     """
     file = os.open(path, NO_LINK)
     try:

@@ -25,4 +25,4 @@ class Verified:
 
 
 class NotWrittenSoError(ValueError):
-    """Something does not have the format's form."""
+    """A key, file, line or field does not have the documented format."""

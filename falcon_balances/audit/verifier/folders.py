@@ -11,7 +11,7 @@ KEY_MAX = 1_024  # bytes of a key in S3
 
 
 class Found(NamedTuple):
-    """The number of files in a folder, how many of them are plain files, and what is unreadable."""
+    """The numbers of all files and of plain files below a folder, and its unreadable folders."""
 
     files: int
     plain_files: int
@@ -19,8 +19,8 @@ class Found(NamedTuple):
 
 
 def found_in(log: Path | None) -> Found:
-    """The files of a folder; links are not followed. An unreadable folder is a problem, because it
-    could hold foreign files.
+    """Counts the files below a folder; links are not followed. An unreadable folder is a problem,
+    because it could hold foreign files.
     """
     problems: list[Discrepancy] = []
     plain = [] if log is None else [is_plain for _, is_plain in files_below(str(log), problems)]

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from .findings import NotWrittenSoError
 
 NOT_SIGNED = "its signature is missing or of another key, or its head was changed"
-# Made once: json.dumps and json.loads would make one per call.
+# Created once: json.dumps and json.loads would create a new one for each call.
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _DECODER = json.JSONDecoder()
 
@@ -62,7 +62,7 @@ def is_signed(head: bytes, signature_line: bytes, key: ec.EllipticCurvePublicKey
         if base64.b64encode(signature).decode() != text:
             return False
         key.verify(signature, head, ec.ECDSA(hashes.SHA256()))
-    # b64decode says ValueError for what is no ASCII, and binascii.Error is one as well.
+    # b64decode raises ValueError for text that is not ASCII; binascii.Error is a ValueError too.
     except (InvalidSignature, ValueError, KeyError, TypeError):
         return False
     return True
@@ -73,7 +73,7 @@ def canonical(document: Mapping[str, Any]) -> bytes:
 
 
 def read_json(line: bytes) -> dict[str, Any]:
-    """A JSON object in canonical form. Raises NotWrittenSoError."""
+    """The JSON object in a line. Raises NotWrittenSoError if it is not in canonical form."""
     try:
         document = _DECODER.decode(line.decode("ascii"))
     except (ValueError, RecursionError) as error:

@@ -20,7 +20,7 @@ FLAWED_FIELDS = OBJECT_FIELDS | {"flaw"}
 # The beginning and end of an object's leaf in which nothing is escaped.
 LEAF_KEY = re.compile(rf'\{{"key":"(?P<key>{KEY_PATTERN})",')
 LEAF_END = re.compile(r'(?P<version>[ !#-\[\]-~]*)"\}\Z')
-# The maximum of an object's lines and bytes: S3 has no larger objects.
+# No object has more lines or bytes than this: S3's maximum is lower.
 COUNT_MAX = 10**15
 FLAW_SHOWN_MAX = 200
 
@@ -42,11 +42,11 @@ class CheckedLeaves:
     sums: dict[str, Tallies] = field(default_factory=dict)
     """Sums by merchant, according to the leaves."""
     unfound: dict[str, Tallies] = field(default_factory=dict)
-    """The sums of objects whose bytes differ from the leaf."""
+    """Sums by merchant, of objects that are missing or differ from their leaf."""
     stood: dict[str, list[Stood]] = field(default_factory=dict)
-    """Standings by merchant, of the objects whose sums are in `sums`."""
+    """Standings by merchant, of the objects in `sums`."""
     unstood: dict[str, list[Stood]] = field(default_factory=dict)
-    """Of these, those of `unfound`."""
+    """Standings by merchant, of the objects in `unfound`."""
     merchants: dict[str, int] = field(default_factory=dict)
     """The number of objects by merchant, according to the leaves."""
     strays: list[tuple[str, str]] = field(default_factory=list)
@@ -54,9 +54,9 @@ class CheckedLeaves:
     missing: list[tuple[str, str]] = field(default_factory=list)
     """Keys without an object, with the SHA-256 that was sealed."""
     unread: int = 0
-    """The number of leaves that cannot be read: nothing of them counts."""
+    """The number of leaves that cannot be read and therefore do not count."""
     unsummed: set[str] = field(default_factory=set)
-    """Merchants with a leaf of an object whose sums cannot be read."""
+    """Merchants that have a leaf with unreadable sums."""
 
 
 def check_leaves(
@@ -80,10 +80,10 @@ def check_leaves(
 def is_as_expected(
     log: str, number: int, leaf: bytes, checked: CheckedLeaves, right: dict[str, list[Item]]
 ) -> bool:
-    """Whether the leaf is exactly what its object gives: then both are right.
+    """Whether the leaf equals the one that its object would get: then both are right.
 
-    Nearly every leaf is, and need not be parsed. Otherwise nothing is recorded yet. Whether the
-    file is a plain file is checked with all files.
+    This is true of nearly every leaf, and saves parsing it. If false, nothing is recorded yet.
+    Whether the object is a plain file is checked later, for all files.
     """
     text = leaf.decode("latin-1")
     named = LEAF_KEY.match(text)
@@ -164,7 +164,7 @@ def read_object_leaf(leaf: bytes) -> dict[str, Any]:
 
 
 def sums_of_leaf(document: Mapping[str, Any]) -> Tallies:
-    """The leaf's sums. Raises NotWrittenSoError if they do not have the format's form."""
+    """The leaf's sums. Raises NotWrittenSoError if their format is wrong."""
     size, lines, written = document["size"], document["lines"], document["sums"]
     if type(size) is not int or type(lines) is not int or type(written) is not list:
         raise NotWrittenSoError("a field of the leaf has the wrong type")
@@ -200,9 +200,9 @@ def check_object(
     sums: Tallies | None,
     checked: CheckedLeaves,
 ) -> bool:
-    """Checks the object of a leaf: whether it exists with the same bytes and sums.
+    """Whether the object of a leaf exists with the same bytes and sums.
 
-    Without `sums`, whose leaf is already reported, only whether it exists.
+    Without `sums`, whose leaf is already reported, size and sums are not compared.
     """
     key = sealed["key"]
     if named is None:
@@ -246,7 +246,7 @@ def adds_up(
 
 
 def keys_sealed_as(digests: set[str], manifests: Iterable[Path]) -> dict[str, str]:
-    """The sealed keys by SHA-256. Raises OSError for a manifest that is gone."""
+    """The sealed keys of these SHA-256 digests. Raises OSError if a manifest has disappeared."""
     keys: dict[str, str] = {}
     for path in manifests:
         for line in read_plain(path, MANIFEST_MAX_BYTES).split(b"\n"):

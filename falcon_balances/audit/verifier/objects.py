@@ -16,7 +16,7 @@ AMOUNT = re.compile(r"(?!-[0.]+\Z)(-?(?:0|[1-9][0-9]{0,37}))(?:\.([0-9]{1,4}))?\
 # In minor units: 19 digits for a line, 38 for a sum.
 LINE_MAX = 10**19
 SUM_MAX = 10**38
-# Started once and copied for each, which is faster.
+# The hash of the namespace: computing it once and copying it for each name is faster.
 IDS = sha1(uuid5(NAMESPACE_URL, "urn:falcon:balances").bytes, usedforsecurity=False)
 VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
@@ -77,7 +77,7 @@ def is_date(text: str) -> bool:
 
 
 def line_uuid(name: str) -> str:
-    """UUID version 5 (RFC 9562) as a text: version and variant set, and no object made."""
+    """The text of the UUID version 5 (RFC 9562), made without a UUID object, for speed."""
     named = IDS.copy()
     named.update(name.encode())
     text = named.hexdigest()

@@ -22,7 +22,7 @@ from .totals import merchant_leaf
 def check_proof(
     proof: Path, public_key: bytes, *, log: Path | None = None, anchor: str | None = None
 ) -> Verified:
-    """Whether the proof has everything that was sealed of the merchant, and what that adds up to.
+    """Checks that the proof has every sealed object of the merchant, and adds them up.
 
     `log`: a folder with the merchant's own objects, whose bytes are then checked too. Raises
     NotWrittenSoError.
@@ -80,7 +80,7 @@ class _ProofCheck:
             )
         if anchor is not None and anchor != done.head:
             self._say("the proof", "it does not end with the manifest that the anchor names")
-        # Other parts of an event belong to other merchants.
+        # None: other parts of an event belong to other merchants, so the proof lacks them.
         done.problems += self._events.problems(None)
         done.problems += checked.problems
         done.problems += [Discrepancy(key, "missing") for key, _ in checked.missing]
@@ -133,7 +133,7 @@ class _ProofCheck:
             before = head
 
     def _read(self, part: Mapping[str, Any], *, is_last: bool) -> None:
-        """A signed head, and the merchant's leaves in its tree."""
+        """Checks a signed head, and that the merchant's leaves are in its tree."""
         head_line = part["head"].encode("ascii")
         head = read_head(head_line)
         sequence = head["sequence"]
@@ -156,8 +156,8 @@ class _ProofCheck:
                 self._take(leaf, place, is_last=is_last)
 
     def _take(self, leaf: bytes, place: str, *, is_last: bool) -> None:
-        """Takes a leaf: an object of the merchant, or in the last part the one leaf that counts
-        them.
+        """Checks a leaf: that of an object of the merchant, or, in the last part only, the one with
+        the merchant's totals.
         """
         document = read_json(leaf)
         if document.get("leaf") == "merchant":
@@ -196,7 +196,9 @@ class _ProofCheck:
 
 
 def root_by(leaf: bytes, path: Iterable[Sequence[str]]) -> bytes:
-    """The root by a leaf and its path (RFC 9162, 2.1.3.2, with the side of each sibling)."""
+    """The root that follows from a leaf and its path (RFC 9162, 2.1.3.2); each step of the path has
+    the side and the hash of a sibling.
+    """
     value = leaf_hash(leaf)
     for side, text in path:
         neighbour = bytes.fromhex(text)

@@ -101,7 +101,7 @@ SAME_UNLESS_REVISED = [
 
 
 def fields_of(number: int, row: str, stage: str) -> list[str]:
-    """Raises NotWrittenSoError."""
+    """The checked fields of a row. Raises NotWrittenSoError."""
     fields = row.split(",")
     if len(fields) != len(COLUMNS):
         raise NotWrittenSoError(

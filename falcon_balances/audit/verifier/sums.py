@@ -43,7 +43,7 @@ def added_up(items: Sequence[Item]) -> Tallies:
     sums = dict(items)
     if len(sums) == len(items):
         return sums
-    # All items of a key at once, which is faster.
+    # Adding all items of a key at once is faster.
     each: dict[LineKind, list[Tally]] = {}
     for key, total in items:
         each.setdefault(key, []).append(total)
@@ -75,7 +75,7 @@ Stood = tuple[str, str, str, str, int]
 
 
 def stood_of(operation: str, sums: Iterable[Item]) -> list[Stood]:
-    """The sums of an object's operation at each balance."""
+    """An object's sums by balance; empty unless the object is of a PSP's operation."""
     nets: dict[tuple[str, str, str], int] = {}
     for (shop, currency, stage, _), (minor, _, _) in sums:
         if stage in PSP_STAGES:
@@ -110,7 +110,9 @@ class StageNets:
 
 
 def weighed(confirmed: int, reconciled: int) -> dict[str, int]:
-    """Incoming money counts when both stages report it, outgoing money when either does."""
+    """The figures of one operation at one balance: incoming money counts when both stages report
+    it, outgoing money when either does.
+    """
     both_in = min(max(confirmed, 0), max(reconciled, 0))
     either_out = max(-confirmed, -reconciled, 0)
     return {

@@ -39,7 +39,7 @@ def verify(
     jobs: int = 1,
     advance: Callable[[int], None] = lambda _objects: None,
 ) -> Verified:
-    """Verifies everything, on Linux in so many processes. Raises NotWrittenSoError for a key or
+    """Verifies everything, on Linux in `jobs` processes. Raises NotWrittenSoError for a key or
     folder that cannot be read, OSError for a manifest that disappears meanwhile.
 
     `versions` is the output of `aws s3api list-object-versions` for the log's bucket; `anchor` is
@@ -50,7 +50,7 @@ def verify(
     verification = _Verification(load_public_key(public_key), log)
     if jobs == 1 or sys.platform != "linux":
         return verification.run(manifests, versions, anchor, map, partial(found_in, log), advance)
-    # The data have no cycles, and looking for them takes a twentieth of the time.
+    # Without garbage collection: the data have no cycles, and a search takes 5 % of the time.
     context = get_context("fork")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=gc.disable) as pool:
         found = pool.submit(found_in, log).result
@@ -162,8 +162,8 @@ class _Verification:
             self._check_totals(manifest, first, len(leaves) - first)
 
     def _note_keys(self, place: str, noted: Iterable[Noted], last: str) -> str:
-        """Checks that keys are sorted within a manifest, and sealed once. The last key follows
-        `last`.
+        """Checks that each key is sealed once, and follows the key before it, at first `last`.
+        Returns the last key.
         """
         version_ids, note = self._version_ids, self._events.note
         for number, key, version_id, event in noted:
@@ -199,8 +199,8 @@ class _Verification:
     def _check_totals(self, manifest: ReadManifest, first: int, new: int) -> None:
         """Checks that summary, totals and merchants are exactly the sums of all objects so far.
 
-        For merchants without readable sums, only the number of objects is checked, and no total of
-        the log.
+        If a merchant's sums cannot be read, only its number of objects is checked, and the totals
+        of the log are not.
         """
         expected = {
             self._countable(document)
@@ -218,7 +218,7 @@ class _Verification:
                 self._say(place, "a leaf has no blind")
             said = self._countable(document)
             if said in expected:
-                # A total that cannot be checked can be in many leaves.
+                # Several leaves can be None: totals that cannot be checked.
                 expected.discard(said)
             elif said is not None:
                 kind = str(document.get("leaf"))[:20]
@@ -230,7 +230,7 @@ class _Verification:
             )
 
     def _countable(self, document: dict[str, Any]) -> bytes | None:
-        """The leaf as it is written, without what cannot be checked."""
+        """The leaf as written, without sums that cannot be checked; None for such a total."""
         if self._unsummed and document.get("leaf") == "total":
             return None
         if (
@@ -244,7 +244,7 @@ class _Verification:
         """Reports objects in the log that were never sealed, and misplaced bytes."""
         self._problems += found.problems
         flawed = self._problems or self._strays or self._missing
-        # As many files as leaves, and each of them right: then none is foreign.
+        # Each leaf has its file, and there are no more files than leaves: so none is foreign.
         if not flawed and found.plain_files == found.files == self._done.objects:
             return
         named = {each.place for each in self._problems}
@@ -259,7 +259,7 @@ class _Verification:
             self._name_strays()
 
     def _name_strangers(self, log: Path, strangers: Iterable[str]) -> None:
-        """Reports missing objects too: a foreign key may have their bytes."""
+        """Reports foreign keys and missing objects, whose bytes may be those of a foreign key."""
         owners = {digest: key for key, digest in self._missing}
         lying: dict[str, str] = {}
         for key in strangers:
@@ -278,7 +278,9 @@ class _Verification:
             self._say(key, "missing" if at is None else f"missing; its bytes lie at {at}")
 
     def _name_strays(self) -> None:
-        """Reads the manifests once more, because the hashes of all objects are not kept."""
+        """Reports objects with wrong bytes, and whose they are. Reads the manifests again, because
+        the hashes of all objects are not kept in memory.
+        """
         sealed = keys_sealed_as({digest for _, digest in self._strays}, self._paths)
         for key, digest in self._strays:
             bytes_of = sealed.get(digest)

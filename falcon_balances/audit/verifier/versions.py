@@ -38,7 +38,7 @@ def _listed_in(file: Path) -> tuple[list[tuple[str, str]], list[str]]:
 def _other_versions(
     versions: Iterable[tuple[str, str]], version_ids: Mapping[str, str]
 ) -> list[Discrepancy]:
-    """Reports versions that were not sealed, and sealed ones that are not listed."""
+    """Reports versions that were not sealed, and sealed versions that are not listed."""
     found = []
     seen = set()
     for key, version_id in versions:

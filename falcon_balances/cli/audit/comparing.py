@@ -1,4 +1,4 @@
-"""`falcon audit compare`: compares the log with the table and the API, after events in progress."""
+"""`falcon audit compare`: compares the log with table and API, and waits for events in progress."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ class Comparison:
         self._store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
 
     def run(self, merchant_id: str | None, timeout_s: float) -> Compared:
-        """Reads merchants that differ again, from both sides, until the time is up."""
+        """Compares once, then repeats merchants that differ until they agree or time is up."""
         deadline = time.monotonic() + timeout_s
         compared = self._compare(merchant_id)
         differing, findings = list(compared.differing), list(compared.findings)

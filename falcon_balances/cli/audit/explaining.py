@@ -180,7 +180,7 @@ def _explain_operation(
 
 
 def _show(value: dict[str, Any], indent: str = "") -> None:
-    """Prints names and values, inner parts indented; a row is on one line."""
+    """Prints names and values: nested documents indented, each row on one line."""
     for name, each in value.items():
         if isinstance(each, dict) and each:
             output.line(f"{indent}{name}")
@@ -239,7 +239,7 @@ def _figures(explained: "ExplainedBalance") -> dict[str, Any]:
 
 
 def _composition(figure: "Composition", exponent: int) -> dict[str, Any]:
-    """Rows of movements; `remaining` is the figure less this row and those before it."""
+    """Rows of movements; `remaining` is the figure less this row's movement and all before it."""
     from falcon_balances.domain.money import at_full_scale  # noqa: PLC0415
 
     rows = []

@@ -25,14 +25,14 @@ _CONCURRENT = 16
 _CHUNK_BYTES = 1 << 20
 _LINE = 64
 _SHOWN_MAX = 50
-# Errors of a file system for a name that it cannot have, or not beside existing ones.
+# Errors of a file system for an impossible name, or one that conflicts with existing names.
 _NO_NAME = {EEXIST, EISDIR, ENAMETOOLONG, ENOTDIR}
 
 
 @dataclass(frozen=True, slots=True)
 class _Copied:
-    """What was fetched. `skipped`: keys that cannot be file names; no key of the log or of a
-    manifest is.
+    """The number of new files. `skipped`: keys that cannot be file names, or are misplaced; no key
+    of the log or of a manifest is one.
     """
 
     fetched: int
@@ -82,7 +82,9 @@ def _copy(
     advance: Callable[[int], None],
     below: str = "",
 ) -> _Copied:
-    """`below`: the only prefix of keys, so that none is written where other files belong."""
+    """Copies a bucket. Keys without the prefix `below` are skipped, so none can be written where
+    other files belong.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     fetched = 0
     skipped: list[str] = []
@@ -121,7 +123,7 @@ def _copied(s3: "S3Client", bucket: str, folder: Path, halves: Path, key: str) -
 
 
 def _is_path(key: str) -> bool:
-    """Whether a path equals the key, and stays inside the folder."""
+    """Whether the key, as a path, remains unchanged and stays inside the folder."""
     path = PurePosixPath(key)
     return (
         str(path) == key and not path.is_absolute() and ".." not in path.parts and "\0" not in key

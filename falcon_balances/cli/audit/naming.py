@@ -1,4 +1,4 @@
-"""Findings in the output of `falcon audit`, from the table if there is one, else from the log."""
+"""Findings in the output of `falcon audit`: from the table or, with folders only, from the log."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +19,7 @@ _COLUMNS: Final = ("kind", "psp_id", "reference", "falcon_operation_id", "amount
 
 
 def of_merchant(source: "LogSource", target: Target | None, merchant_id: str) -> list[Any]:
-    """A merchant's findings by kind and operation; the table has their acknowledgement."""
+    """A merchant's findings by kind and operation; only the table has acknowledgements."""
     if target is not None:
         return _known(_in_table(target, [merchant_id]))
     from falcon_balances.audit.notes import notes_of_merchant  # noqa: PLC0415 - Arrow
@@ -56,7 +56,7 @@ def show(found: Sequence[Any]) -> None:
 
 
 def _sale_of(main: "BalanceOperation") -> "SaleKey | None":
-    """The sale by its names alone: the log does not record its merchant."""
+    """The sale by PSP and reference, without a merchant: the log does not record it."""
     from falcon_balances.domain.operations import OperationType  # noqa: PLC0415
     from falcon_balances.domain.sale_keys import SaleKey  # noqa: PLC0415
     from falcon_balances.domain.sale_parts import OF_A_SALE  # noqa: PLC0415

@@ -142,7 +142,7 @@ class _Telling:
         return [Selection(each, stage) for each in sorted(merchants) for stage in missing]
 
     def _read(self, found: Found) -> None:
-        """Reads the first version, which is the sealed one."""
+        """Reads the object, from the bucket its first version, which is the sealed one."""
         versions = self._sources.versions
         if versions is None:
             try:
@@ -186,8 +186,8 @@ class _Telling:
             self._say(found.key, f"{found.sealed.manifest}: {found.sealed.problem}")
 
     def _say_missing(self, found: Found) -> None:
-        """Reports a missing object, unless it is only decided or in progress; a sealed object must
-        exist.
+        """Reports a missing object. If its payout is not paid, the object need not be in the log,
+        unless it was sealed.
         """
         state = None if found.claim is None else found.claim.state
         if found.sealed is not None or state in (None, PayoutState.PAID):
@@ -204,7 +204,7 @@ class _Telling:
         told = {name: value for name in names if (value := getattr(claim, name)) is not None}
         lines = [line for each in objects for line in each.lines]
         if claim.truth is not None:
-            # The lines of a later revision are changes, so they do not show a fee.
+            # The lines of a later revision are changes, so they do not show whole fees.
             lines = [line for each in claim.whole_truth() for line in each.lines]
         assert self._target is not None  # noqa: S101 - a claim was read from it
         contexts, problems = contexts_of(self._target, claim.context_versions, lines)
@@ -256,7 +256,7 @@ class _Telling:
         return {"window": rfc3339(mark.window), "order": mark.order}
 
     def _of_tables(self, merchants: Sequence[str]) -> dict[str, object]:
-        """What only the table of balances has: block, corrections, and open amounts."""
+        """The parts that only the balances table has: block, corrections, and open amounts."""
         if self._target is None or self._told is None:
             return dict.fromkeys(("blocks", "corrected_by", "open"), ENVIRONMENT)
         store = DynamoBalanceStore(self._target.client("dynamodb"), self._target.balances_table)

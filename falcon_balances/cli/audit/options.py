@@ -35,7 +35,7 @@ S3 = "s3://"
 
 
 def log_source(log: str | None, env: str) -> "LogSource":
-    """Where `--log` points to; without it, the environment's own bucket."""
+    """The log that `--log` names; without the option, the environment's own bucket."""
     from falcon_balances.adapters.listed_objects import ListedObjects  # noqa: PLC0415
     from falcon_balances.audit.log_bucket import LogBucket  # noqa: PLC0415
     from falcon_balances.audit.log_folder import LogFolder  # noqa: PLC0415
@@ -51,7 +51,7 @@ def log_source(log: str | None, env: str) -> "LogSource":
 
 
 def exported_path(log: str | None) -> Path | None:
-    """What `--log` names, where it is what `falcon audit export` wrote and no log of objects."""
+    """The path in `--log` if it is an export of `falcon audit export`, not a log; else None."""
     from falcon_balances.audit.exported_files import is_exported  # noqa: PLC0415 - Arrow
 
     if log is None or log.startswith(S3) or not is_exported(Path(log)):

@@ -44,9 +44,9 @@ Nets = dict[Stage, int]
 
 
 def event_of(lines: Sequence[BalanceOperation], so_far: Sequence[BalanceOperation]) -> object:
-    """The event of one revision's lines; `so_far`: with those of all earlier revisions.
+    """The event that one revision's `lines` are of; `so_far` has also those of earlier revisions.
 
-    Amounts of a marketplace's parts, and of revisions, add up to the event's.
+    The event's amount is the sum of `so_far`, over all parts of a marketplace's event.
     """
     if not lines:
         return "revised to no lines" if not so_far else "this revision changes no amount"

@@ -21,7 +21,7 @@ from falcon_balances.domain.operations import (
 def related(
     sources: Sources, merchant_id: str, main: BalanceOperation, told: OperationStory | None
 ) -> dict[str, object]:
-    """A payout's returns, from its claim or, with a folder only, from the log."""
+    """The relations. A payout's returns come from its claim or, with folders only, the log."""
     reference = main.external_reference
     if main.type is OperationType.WITHDRAWAL:
         if told is not None:
@@ -41,7 +41,7 @@ def related(
 
 
 def _original(sources: Sources, main: BalanceOperation) -> dict[str, object]:
-    """The sale that the PSP names; by reference alone if no capture is known."""
+    """The sale that the PSP names: its reference, and its id or, if no capture is known, None."""
     if main.type is OperationType.CAPTURE or not main.original_reference:
         return {}
     original: dict[str, object] = {"reference": main.original_reference}
@@ -66,7 +66,7 @@ def _returns_in(sources: Sources, merchant_id: str, payout_id: str) -> Iterator[
 
 
 def segments_with(sources: Sources, selection: Selection, text: str) -> Iterator[Segment]:
-    """Operations whose lines have the text, one after the other; flawed objects are left out."""
+    """Segments whose lines contain the text, one by one; flawed objects are left out."""
     for batch in sources.log.batches(selection):
         if isinstance(batch, Foreign):
             continue

@@ -29,7 +29,7 @@ class Sources:
     public_key: bytes | None
 
     def all_manifests(self) -> Iterator[tuple[str, bytes]]:
-        """Manifests one after the other: together they can be larger than memory."""
+        """Yields manifests one by one, because together they can be larger than memory."""
         if self.manifests is not None:
             for path in sorted(folder_of_manifests(self.manifests).glob("[0-9]*.jsonl")):
                 yield path.name, read_plain(path, MANIFEST_MAX_BYTES)
@@ -39,7 +39,7 @@ class Sources:
                 yield key.rpartition("/")[2], bucket.read(key)
 
     def key(self) -> bytes | None:
-        """The environment's key if none is given: then it vouches for itself."""
+        """The given public key, else the environment's, which then only vouches for itself."""
         if self.public_key is not None or self.target is None:
             return self.public_key
         return SigningKey(self.target.client("kms"), self.target.signing_key_alias).public_key()

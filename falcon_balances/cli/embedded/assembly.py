@@ -25,8 +25,8 @@ _SYNTH_TIMEOUT_S = 300.0
 _LOG_LINES_SHOWN = 15
 _KEPT = 4  # assemblies in the cache
 
-# What a synthesis cannot depend on. Hashing everything else keeps the cache right even when the
-# template starts to use a folder that nobody thought of here.
+# Names that a synthesis cannot depend on. Everything else is hashed, so the cache stays right even
+# if the template begins to use another folder.
 _NO_INPUT = frozenset(
     {
         "tests",
@@ -45,7 +45,7 @@ _NO_INPUT = frozenset(
 
 @dataclass(frozen=True)
 class Asset:
-    """A file or folder that the template refers to, and where it must lie before deployment."""
+    """A file or folder that the template refers to, and where to upload it before deploying."""
 
     path: Path
     zipped: bool
@@ -72,8 +72,8 @@ def checkout() -> Path:
 def synthesize(root: Path, log: Path) -> Path:
     """The folder of the assembly; made only when an input has changed since the last time.
 
-    The synthesis takes seconds and everything else together takes less, so its result is kept
-    under `build/`, by a hash over all it can depend on.
+    The synthesis takes seconds, more than everything else together, so its result is kept under
+    `build/`, by a hash of everything that it can depend on.
     """
     cache = root / "build" / "local-assembly"
     key = fingerprint(root)
@@ -84,8 +84,8 @@ def synthesize(root: Path, log: Path) -> Path:
     made = Path(tempfile.mkdtemp(prefix=".new-", dir=cache))
     try:
         _run_app(root, made, log)
-        # Somebody saved a file meanwhile: what was made belongs to neither hash. It is used
-        # once, under a name that no hash has.
+        # If somebody has saved a file meanwhile, the assembly belongs to neither hash. It is used
+        # once, under a name that cannot be a hash.
         target = cache / (key if fingerprint(root) == key else f"unkept-{made.name[5:]}")
         with suppress(OSError):  # another `up` was first with the same content
             made.rename(target)
@@ -110,7 +110,7 @@ def fingerprint(root: Path) -> str:
         f"{sys.version}|{version('aws-cdk-lib')}|{version('constructs')}".encode()
     )
     for path in sorted(_inputs(root)):
-        with suppress(FileNotFoundError):  # an editor's own file, gone again
+        with suppress(FileNotFoundError):  # an editor's temporary file is gone again
             content = hashlib.sha256(path.read_bytes()).hexdigest()
             digest.update(f"{path.relative_to(root)}\0{content}\n".encode())
     return digest.hexdigest()[:32]

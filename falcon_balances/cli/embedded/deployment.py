@@ -1,6 +1,6 @@
 """Brings a cloud assembly into the embedded AWS: bootstrap, assets, one stack after the other.
 
-The one module beside the adapters that calls AWS: what it does is of no use elsewhere.
+The only module except the adapters that calls AWS: nothing else needs these calls.
 """
 
 import io
@@ -25,7 +25,7 @@ _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def deploy(stacks: Iterable[StackArtifact], clients: Clients) -> dict[str, str]:
-    """Create the stacks in their order and give back the outputs of all of them."""
+    """Creates the stacks in their order, and returns the outputs of all."""
     buckets: set[str] = set()
     outputs: dict[str, str] = {}
     for stack in stacks:
@@ -39,10 +39,10 @@ def packed(asset: Asset) -> bytes:
     """The bytes to upload: the file, or a zip that is the same for the same content."""
     if not asset.zipped:
         return asset.path.read_bytes()
-    if asset.path.is_file():  # a folder that the synthesis has zipped itself
+    if asset.path.is_file():  # the synthesis has already zipped the folder
         return asset.path.read_bytes()
     archive = io.BytesIO()
-    # Stored, not deflated: it travels over the loopback and is unpacked at once.
+    # Not compressed: the zip only travels over the loopback, and is unpacked at once.
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
         for path in sorted(asset.path.rglob("*")):
             if path.is_file() and path.suffix != ".pyc":
@@ -65,7 +65,7 @@ def _create(stack: StackArtifact, clients: Clients, buckets: set[str]) -> dict[s
     cloudformation = clients("cloudformation")
     template = stack.template.read_bytes()
     _bootstrap(json.loads(template), clients("ssm"))
-    # By address, as the CDK does it: a body in the call may have 51,200 bytes only.
+    # By URL, as the CDK does: a template in the call itself can have at most 51,200 bytes.
     key = Path(stack.template).name
     _upload(_TEMPLATES_BUCKET, key, template, clients("s3"), buckets)
     cloudformation.create_stack(
@@ -87,7 +87,7 @@ def _create(stack: StackArtifact, clients: Clients, buckets: set[str]) -> dict[s
 
 
 def _bootstrap(template: Mapping[str, Any], ssm: AwsClient) -> None:
-    """Leave the parameter by which a template finds out that the account is bootstrapped."""
+    """Writes the parameter that tells a template that the account is bootstrapped."""
     parameter = template.get("Parameters", {}).get("BootstrapVersion")
     if parameter:
         ssm.put_parameter(

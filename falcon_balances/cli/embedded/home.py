@@ -1,4 +1,4 @@
-"""The folder that holds one embedded stack: its files, and the lock that lets one writer in."""
+"""The folder of one embedded stack: its files, and the lock that admits one writer at a time."""
 
 import fcntl
 import json
@@ -31,12 +31,12 @@ class Home:
 
     @property
     def document_file(self) -> Path:
-        """`local.json` of design §11; it is there exactly while the stack is complete."""
+        """`local.json` of design §11; the file exists exactly while the stack is complete."""
         return self.folder / "local.json"
 
     @property
     def temp(self) -> Path:
-        """What the emulator and its functions write; gone with the stack."""
+        """The files that the emulator and its functions write; removed with the stack."""
         return self.folder / "emulator-tmp"
 
     @property
@@ -50,7 +50,7 @@ class Home:
             raise InvalidInputError(f"cannot use {self.folder}: {err.strerror}") from err
 
     def clear(self) -> None:
-        """Forget the stack; logs stay, for whoever wants to know why it ended."""
+        """Removes the stack's files, except logs, which may show why the stack ended."""
         self.document_file.unlink(missing_ok=True)
         self.pid_file.unlink(missing_ok=True)
         shutil.rmtree(self.temp, ignore_errors=True)
@@ -67,14 +67,14 @@ class Home:
 
     @contextmanager
     def lock(self, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
-        """Keep every other `up` and `down` of this home out. The kernel drops it if we die."""
+        """Locks this home against other `up` and `down`; the kernel unlocks it if we die."""
         self.create()
         with (self.folder / "lock").open("w") as file:
             _acquire(file.fileno(), self.folder, timeout_s)
             yield
 
     def is_locked(self) -> bool:
-        """Whether an `up` or `down` is at work on this home just now."""
+        """Whether an `up` or `down` of this home is running now."""
         try:
             with (self.folder / "lock").open("r") as file:
                 return not _try_lock(file.fileno())
@@ -87,7 +87,7 @@ def current() -> Home:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write the file for its owner only, and whole or not at all."""
+    """Writes a file that only its owner can read, completely or not at all."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -1,4 +1,4 @@
-"""The emulator as a process: started, recognised again, stopped."""
+"""Starts the emulator's process, recognises it later, and stops it."""
 
 import http.client
 import json
@@ -29,13 +29,13 @@ _KEY_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _HTTP_OK = 200
 _WORKER_SITE = Path(__file__).with_name("worker_site")
 
-# The emulators that this process started: whoever stops one reaps it.
+# The emulators that this process started: as their parent, it must reap them after stopping.
 _children: dict[int, "subprocess.Popen[bytes]"] = {}
 
 
 @dataclass(frozen=True)
 class RootKey:
-    """Made anew by every `up`; known to the emulator and to `local.json` alone."""
+    """Created anew by every `up`; only the emulator and `local.json` have it."""
 
     access_key_id: str
     secret_access_key: str
@@ -58,15 +58,15 @@ class Emulator:
 
 
 def identity_of(pid: int) -> str | None:
-    """When the process began, so that a pid given to another program is told apart.
+    """The process's start time and boot, to tell it from another process with the same pid.
 
-    None when there is no such process; one that has ended and waits to be reaped is none.
+    None if no such process exists, or if it has ended and only waits to be reaped.
     """
     stat = Path(f"/proc/{pid}/stat")
     if not Path("/proc/self/stat").exists():
         return _identity_from_ps(pid)
     try:
-        # The second field is the program's name in parentheses and may hold anything.
+        # The second field, the program's name in parentheses, can contain any character.
         fields = stat.read_text("utf-8", errors="replace").rpartition(")")[2].split()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except (FileNotFoundError, ProcessLookupError):
@@ -87,9 +87,9 @@ def _identity_from_ps(pid: int) -> str | None:
 
 
 def port_problem(port: int) -> str | None:
-    """Why nobody can listen there now; None when it is free."""
+    """The reason why nobody can listen on the port now; None if it is free."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # Without this, what a stopped emulator left in TIME_WAIT looks like a taken port.
+        # Otherwise a stopped emulator's connections in TIME_WAIT make the port look taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -108,9 +108,9 @@ def require_free_port(port: int) -> None:
 
 
 def start(home: Home, port: int, key: RootKey, region: str) -> Emulator:
-    """Start the emulator in a session of its own and wait until it answers.
+    """Starts the emulator in its own session, and waits until it answers.
 
-    The pid file is written before the wait, so that an `up` that is killed leaves a trace.
+    The pid file is written before waiting, so the emulator can be found even if `up` is killed.
     """
     home.temp.mkdir(mode=0o700, exist_ok=True)
     if home.log_file.exists():
@@ -130,7 +130,7 @@ def start(home: Home, port: int, key: RootKey, region: str) -> Emulator:
     try:
         write_private(home.pid_file, json.dumps(asdict(emulator)) + "\n")
         _wait_for_answer(home, child, port)
-    except BaseException:  # Ctrl-C as well, from the first moment on
+    except BaseException:  # also Ctrl-C at any time
         stop(emulator)
         raise
     return emulator
@@ -153,13 +153,13 @@ def _emulator_environment(home: Home, port: int, key: RootKey, region: str) -> d
         GATEWAY_PORT=str(port),
         MINISTACK_REGION=region,
         MINISTACK_ACCOUNT_ID=ACCOUNT_ID,
-        # The emulator takes the key pair of its own environment for the account's root.
+        # The emulator uses the key pair in its environment as that of the account's root.
         AWS_ACCESS_KEY_ID=key.access_key_id,
         AWS_SECRET_ACCESS_KEY=key.secret_access_key,
         TMPDIR=str(home.temp),
         STATE_DIR=str(home.temp / "state"),
         S3_DATA_DIR=str(home.temp / "s3"),
-        # Listeners on fixed ports, which two stacks on one machine would fight for.
+        # Off: these listen on fixed ports, which only one stack on a machine can have.
         IOT_MTLS_ENABLED="0",
         SFTP_ENABLED="0",
         PYTHONUNBUFFERED="1",
@@ -168,7 +168,7 @@ def _emulator_environment(home: Home, port: int, key: RootKey, region: str) -> d
 
 
 def read(home: Home) -> Emulator | None:
-    """The emulator that the pid file names, whether it still runs or not."""
+    """The emulator in the pid file, running or not; None without a readable pid file."""
     try:
         return Emulator(**json.loads(home.pid_file.read_text("utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
@@ -176,7 +176,7 @@ def read(home: Home) -> Emulator | None:
 
 
 def answers(port: int) -> bool:
-    """Whether an emulator answers there; asked without boto3 and past any proxy."""
+    """Whether an emulator answers on the port. Uses neither boto3 nor a proxy."""
     connection = http.client.HTTPConnection(HOST, port, timeout=_HEALTH_TIMEOUT_S)
     try:
         connection.request("GET", "/_ministack/ready")
@@ -192,17 +192,17 @@ def is_alive(emulator: Emulator) -> bool:
 
 
 def stop(emulator: Emulator) -> None:
-    """End the emulator and the functions it runs. One that is gone already is left in peace."""
+    """Ends the emulator and its functions. Does nothing if it has already ended."""
     if is_alive(emulator):
         _signal(emulator.pid, signal.SIGTERM)
-        _signal(emulator.pid, signal.SIGCONT)  # a suspended process would not see the first
+        _signal(emulator.pid, signal.SIGCONT)  # a suspended process does not see SIGTERM
         if not _wait(lambda: not is_alive(emulator), _STOP_TIMEOUT_S):
             _signal(emulator.pid, signal.SIGKILL)
             _wait(lambda: not is_alive(emulator), _STOP_TIMEOUT_S)
-        # The functions' processes share its group, which keeps its number while one is left.
+        # The functions' processes are in its group, whose number stays valid while one is left.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(emulator.pid, signal.SIGKILL)
-        # A killed process counts as gone while its last threads still hold the port.
+        # A killed process counts as ended even if its last threads still hold the port.
         _wait(lambda: port_problem(emulator.port) is None, _STOP_TIMEOUT_S)
     if child := _children.pop(emulator.pid, None):
         child.wait(_STOP_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""The embedded AWS from up to down: emulator, template, and the document that names all of it."""
+"""Brings the embedded AWS up and down: emulator, stacks, and the document that names them."""
 
 import re
 import signal
@@ -23,7 +23,7 @@ _API_URL = re.compile(r"(?:https?://)?(?P<id>[^./:]+)\.execute-api\.[^/]+(?P<sta
 
 @dataclass(frozen=True)
 class Status:
-    """What stands in a home: `problem` is empty exactly when the stack is complete and answers."""
+    """The state of a home; `problem` is empty exactly if the stack is complete and answers."""
 
     emulator: Emulator | None
     problem: str
@@ -51,7 +51,9 @@ def look(home: Home) -> Status:
 
 
 def bring_up(home: Home, port: int) -> Emulator:
-    """Start and deploy; the caller holds the lock. Whatever fails, nothing is left running."""
+    """Starts the emulator and deploys; the caller holds the lock. After an error, nothing is left
+    running.
+    """
     root = assembly.checkout()
     # An `up` or an emulator that was killed does not clean up after itself.
     if take_down(home):
@@ -70,7 +72,7 @@ def bring_up(home: Home, port: int) -> Emulator:
             step("deploying")
             target = _deploy(stacks, emulator, key, region)
             home.write_document(target.as_document())
-        except BaseException as err:  # Ctrl-C as well: an emulator without its stack helps nobody
+        except BaseException as err:  # also Ctrl-C: an emulator without its stack is useless
             take_down(home)
             if not isinstance(err, Exception) or (why := ending_of(err)).exit_code != EXIT_AWS:
                 raise
@@ -99,7 +101,7 @@ def _deploy(
 
 
 def reachable_api_url(outputs: Mapping[str, str], emulator: Emulator) -> str:
-    """The API under a name that every machine resolves: by path, not by host."""
+    """The API's URL by path, because not every machine resolves the API's own host name."""
     address = _API_URL.fullmatch(outputs.get("ApiUrl", ""))
     if address is None:
         raise AwsError("the pipeline stack has no output ApiUrl that names an HTTP API")
@@ -108,7 +110,7 @@ def reachable_api_url(outputs: Mapping[str, str], emulator: Emulator) -> str:
 
 
 def take_down(home: Home) -> bool:
-    """Stop what runs and forget it; whether there was anything to forget."""
+    """Stops the emulator and removes its files. Returns whether there was an emulator."""
     emulator = process.read(home)
     if emulator is not None:
         process.stop(emulator)
@@ -117,24 +119,24 @@ def take_down(home: Home) -> bool:
 
 
 def interruptible() -> None:
-    """Make SIGTERM and SIGHUP end us as Ctrl-C does, so that nothing is left running.
+    """Makes SIGTERM and SIGHUP end this process like Ctrl-C, so that nothing is left running.
 
-    SIGINT is set too: a shell starts background jobs with it ignored.
+    SIGINT is set too, because a shell starts background jobs that ignore it.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
 
 
 def watch(home: Home, emulator: Emulator) -> None:
-    """Stay until Ctrl-C, then stop the emulator; or until it is stopped from elsewhere."""
+    """Waits until Ctrl-C, then stops the emulator; returns early if another command stops it."""
     with suppress(KeyboardInterrupt):
         while process.is_alive(emulator):
             time.sleep(_WATCH_S)
-        # In this order: a `down` that let the lock go has removed the pid file before.
+        # In this order: a `down` removes the pid file before it releases the lock.
         if not home.is_locked() and process.read(home) == emulator:
             raise AwsError(f"the emulator ended unexpectedly; its log: {home.log_file}")
         return
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ignores an impatient second Ctrl-C
     with home.lock():
         if process.read(home) == emulator:
             take_down(home)

@@ -1,7 +1,7 @@
-"""Hides the checkout from the emulator's Lambda functions: they find what their zip holds, or fail.
+"""Hides the checkout from the emulator's Lambda functions, so that they find only their own zip.
 
 The emulator runs functions with its own interpreter, and an editable install puts the checkout on
-that one's path: a file missing from a function's package would be missed on AWS only. Python
+that interpreter's path: a file that a function's zip lacks would be missed only on AWS. Python
 imports this module at start-up, because the emulator's PYTHONPATH names this folder.
 """
 
