@@ -95,6 +95,6 @@ class Stage(Construct):
         acknowledge(
             mapping,
             "Serverless-LambdaEventSourceMappingDestination",
-            reason="A message that failed five times goes to the queue's own dead-letter queue; "
+            reason="A message that failed for a day goes to the queue's own dead-letter queue; "
             "SQS mappings have no destination.",
         )
