@@ -202,7 +202,7 @@ class Api:
             return self._invalid([_parameter("cursor", str(error))])
 
     def _answer_missing_data(self) -> None:
-        """Periods not closed answer 404, unreadable data 503; no answer has a zero or a stack trace."""
+        """Periods not closed answer 404, unreadable data 503; no zeros, no stack traces."""
 
         @self.app.exception_handler(NotClosedError)  # type: ignore[untyped-decorator]
         def not_closed(error: NotClosedError) -> Response[str]:
