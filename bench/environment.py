@@ -30,7 +30,7 @@ def inherited(**changes: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class BatchSizes:
-    """Batch sizes from an environment's template; `shards`: for on-demand, those of a new stream."""
+    """Batch sizes from an environment's template; `shards` on demand: those of a new stream."""
 
     environment: str
     queue_messages: int

@@ -52,7 +52,7 @@ def decide(claims: EventClaims, message: SplitMessage, now: datetime) -> Decisio
 
 
 def _less_its_predecessor(claims: EventClaims, ours: ClaimV1, now: datetime) -> ClaimV1:
-    """The claim against the previous truth. Reads only the previous claim, which has all of it."""
+    """The claim less the previous truth. Reads only the previous claim, which has all of that."""
     predecessor = claims.find(ours.falcon_operation_id, staged(ours.stage, ours.revision - 1))
     if predecessor is not None:
         return ours.revising(predecessor)

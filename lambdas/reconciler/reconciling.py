@@ -42,7 +42,7 @@ def reconcile_all(
     """Compares all of the last `look_back_days` again, so that late lines are found: nothing is
     kept between runs.
 
-    Once an account has a bank statement, it must show everything in the log until today.
+    An account with any bank statement is expected to show everything in the log until today.
     """
     run = ReconcilerRun()
     oldest = today - timedelta(days=look_back_days)

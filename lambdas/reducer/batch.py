@@ -39,7 +39,7 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], ports: ReducerP
     end_left_over(batch, ports)
     note_negative(batch, ports)
     follow_up(batch, ports.store, ports.wait)
-    # Only after counting: a batch that is repeated until it is counted would refuse them each time.
+    # Only after counting: otherwise a repeated batch would refuse the same records each time.
     for record, why in not_ours:
         refuse(record, why, ports)
     # Before the cuts: once a cut is complete, readers take its quarters as closed, so no later

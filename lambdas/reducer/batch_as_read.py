@@ -107,7 +107,7 @@ class Batch:
                 self.parts[part.mark.key] = (again, its_record)
 
     def _await(self, waiting: Awaiting) -> None:
-        """If a revision comes twice, the record behind its predecessor is counted, in its place."""
+        """If a revision comes twice, only the record behind its predecessor is counted."""
         earlier = self.revisions.get(waiting.mark)
         if earlier is None:
             self.revisions[waiting.mark] = waiting

@@ -1,9 +1,9 @@
 """Holds back records that cannot be counted yet.
 
-The publisher sends a revision after the one that it revises. If the earlier revision is missing all
-the same, or if a record has a newer version than this code can read, the record is parked: its
-bytes go to quarantine, everything else is counted, and no cut is met until the record was sent
-again.
+A revision must be counted after the one that it revises; publishers send them in this order. If the
+earlier revision is missing all the same, or if a record has a newer version than this code can
+read, the record is parked: its bytes go to quarantine, everything else is counted, and no cut is
+met until the record was sent again.
 """
 
 from collections.abc import Mapping, Sequence

@@ -39,7 +39,7 @@ class Tell(Protocol):
 class SealerRun:
     """The result of a run. `odd`: keys with a second version or a delete marker, or foreign.
 
-    `unaccounted`: the number of objects up to the last sealed time, less the number sealed.
+    `unaccounted`: the number of objects written up to the last sealed time, less those sealed.
     """
 
     odd: Sequence[str]
