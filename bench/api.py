@@ -156,7 +156,7 @@ def _count_events() -> str:
 
 
 def _dated(message: events.Message, arrived_at: datetime) -> bytes:
-    """The event, dated an hour before arrival; a reconciled one, as the event before."""
+    """The event, dated an hour before arrival; a reconciled one has the date of its operation."""
     document = json.loads(message.body)
     n = int(document["external_reference"].split("-")[1])
     operation_date = _BEGINNING + (n + 1) * _BETWEEN_EVENTS - timedelta(hours=1)

@@ -122,7 +122,7 @@ def _tables_copied_once() -> Iterator[None]:
 
 @contextmanager
 def _one_call_at_a_time() -> Iterator[None]:
-    """Serializes moto's calls: it iterates over dictionaries while other threads add to them."""
+    """Serializes moto's calls: moto iterates over dictionaries while other threads add to them."""
     call_action, lock = DynamoHandler.call_action, Lock()
 
     def locked(handler: Any) -> Any:  # noqa: ANN401 - moto's

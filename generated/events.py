@@ -82,7 +82,7 @@ def mixed(count: int, merchants: int) -> Iterator[Message]:
 
 
 def captures(count: int, merchants: int, first: int = 0) -> Iterator[Message]:
-    """Nothing but captures: each touches one merchant, and has one fee. `first`: first number."""
+    """Nothing but captures, numbered from `first`: each touches one merchant and has one fee."""
     for n in range(first, first + count):
         yield Message(Stage.CONFIRMED, _raw(_operation(n, merchants)))
 

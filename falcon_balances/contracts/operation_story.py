@@ -47,7 +47,7 @@ class OperationStory:
         return cls(falcon_operation_id, tuple(ordered), parts)
 
     def segments(self, claim: ClaimV1) -> Iterator[tuple[ClaimedSegment, Mark | None]]:
-        """Segments with their marks; None while a segment is claimed, but not counted."""
+        """Segments with their marks; a mark is None until its segment is counted."""
         for segment in claim.segments:
             if segment.merchant_id in self.parts:
                 yield segment, self.mark(segment.merchant_id, claim.staged)

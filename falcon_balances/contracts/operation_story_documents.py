@@ -23,7 +23,7 @@ _MODEL = ConfigDict(frozen=True, extra="forbid")
 class StageStoryV1(Described):
     """`counted_in` is null while the event is in the log, or on its way there, but not counted yet.
 
-    Only systems see the fingerprint. It is a hash of other merchants' amounts too: with so few
+    Only systems see the fingerprint. It is a hash over other merchants' amounts too: with so few
     unknowns, a merchant could find those amounts by trying.
     """
 
