@@ -1,7 +1,7 @@
 """The merchants' API: AWS calls of each read, and its CPU beside a bare handler's.
 
-The bare handler makes the same calls of DynamoDB with boto3 and dumps JSON of the same size: it
-knows no routes, checks nothing and adds nothing up. Both run on one client, over recorded answers.
+The bare handler makes the same calls to DynamoDB with boto3 and dumps JSON of the same size. It
+knows no routes, checks nothing and adds nothing up. Both use the same client and recorded answers.
 """
 
 import json
@@ -44,7 +44,7 @@ from lambdas.balance_api import handler
 
 EVENTS: Final = 400
 ROUNDS: Final = 9
-ROUND_S: Final = 0.2  # CPU of our half of a round, about
+ROUND_S: Final = 0.2  # approximate CPU time of our half of a round
 RATIO_MAX: Final = 2
 MERCHANT: Final = "m-000"
 BALANCE_SHOP: Final = "bs-000-eur"
@@ -61,7 +61,7 @@ _CONTEXT: Final[Any] = SimpleNamespace(aws_request_id="bench", function_name="be
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A request by what follows the merchant's address."""
+    """A request; `path` is relative to the merchant's address."""
 
     name: str
     path: str
@@ -69,7 +69,7 @@ class Read:
 
 
 def reads_of(falcon_operation_id: str) -> tuple[Read, ...]:
-    """Each route, and what has a way of its own behind it. `source=log` reads S3, at any length."""
+    """A read for each route and code path; none with `source=log`, which reads S3 without bound."""
     shop = f"/balances/{BALANCE_SHOP}"
     day = "from=2026-03-27T00:00:00Z&to=2026-03-28T00:00:00Z"
     return (
@@ -87,7 +87,7 @@ def reads_of(falcon_operation_id: str) -> tuple[Read, ...]:
 
 
 def event_of(read: Read) -> dict[str, Any]:
-    """As the gateway hands it over, with the claims of a verified token."""
+    """The gateway's event for a read, with the claims of a verified token."""
     path = f"/v1/merchants/{MERCHANT}{read.path}"
     request = request_of("GET", path, read.query, accept="application/json")
     claims = {"custom:merchant_id": MERCHANT, "token_use": "id"}
@@ -132,7 +132,7 @@ def _logging() -> Iterator[None]:
 
 
 def _count_events() -> str:
-    """Spread over a month, and closed since. Answers with an operation in both of its stages."""
+    """Counts events spread over a closed month. Returns the id of an operation in both stages."""
     places = AwsPlaces()
     histories = events.histories_of(1)
     records, reconciled = [], ""
@@ -156,7 +156,7 @@ def _count_events() -> str:
 
 
 def _dated(message: events.Message, arrived_at: datetime) -> bytes:
-    """An operation is an hour old when it arrives; reconciled is that of the event before."""
+    """The event, dated an hour before arrival; a reconciled one has the date of its operation."""
     document = json.loads(message.body)
     n = int(document["external_reference"].split("-")[1])
     operation_date = _BEGINNING + (n + 1) * _BETWEEN_EVENTS - timedelta(hours=1)
@@ -167,7 +167,7 @@ def _dated(message: events.Message, arrived_at: datetime) -> bytes:
 
 
 def bare(exchanges: Sequence[Exchange], body: str) -> Callable[[], object]:
-    """The same calls, and JSON of the same size."""
+    """A handler that makes the same calls, and JSON of the same size."""
     dynamodb = client("dynamodb")
     calls = [(getattr(dynamodb, xform_name(each.operation)), each.parameters) for each in exchanges]
     document = json.loads(body) if body.startswith("{") else body

@@ -1,8 +1,8 @@
-"""Replay and verify over the log as it lies, one object an event and merchant, beside the bytes and
-beside those who could add it up as well.
+"""Replay and verify over a log of one object per event and merchant, beside reading every byte, and
+beside other programs that can add the log up.
 
-The programs run in turn, several times, and the ratio of the medians is what counts on a machine
-that others use too.
+The programs run in turn, several times. On a machine that others use too, only the ratio of the
+medians counts.
 """
 
 from base64 import b64encode
@@ -70,7 +70,7 @@ def run(events: int = EVENTS) -> list[Result]:
 
 
 def run_million(events: int = MILLION_EVENTS) -> list[Result]:
-    """A million files: some minutes to write and remove, and four gigabytes on most disks."""
+    """A million files: they take minutes to write and remove, and four gigabytes on most disks."""
     with TemporaryDirectory(prefix="falcon-bench-") as name:
         folder = Path(name)
         count = 0
@@ -93,7 +93,7 @@ def run_million(events: int = MILLION_EVENTS) -> list[Result]:
 
 
 def seal_log(folder: Path, objects: dict[str, bytes]) -> None:
-    """As the sealer would, with a key made here."""
+    """Seals a log as the sealer would, with a new key."""
     key = ec.generate_private_key(ec.SECP256R1())
     sealed = [
         SealedObject.of(each, f"version-{n}", body, read_strictly(each, body))

@@ -32,7 +32,7 @@ def run(events: int = EVENTS) -> list[Result]:
             )
         )
         log = LogBucket(ListedObjects(s3, _BUCKET))
-        replay(log, Selection(since="2099-01-01"))  # so that connections are open
+        replay(log, Selection(since="2099-01-01"))  # opens the connections
         begun = perf_counter()
         done = replay(log, Selection())
         replay_s = perf_counter() - begun

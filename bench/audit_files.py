@@ -1,4 +1,4 @@
-"""Millions of lines in one exported file, and journals: replay beside those who read the same."""
+"""Replay of one exported file of millions of lines, and of journals, beside other programs."""
 
 import io
 import shutil
@@ -20,7 +20,7 @@ from generated.large_files import write_large
 from generated.logs import objects_of, segments, write
 
 LINES: Final = 5_000_000
-LEDGER_EVENTS: Final = 40_000  # a ledger takes a minute for what replay does in half a second
+LEDGER_EVENTS: Final = 40_000  # a ledger takes a minute where replay takes half a second
 LEDGER_TIMES_MIN: Final = 50
 _MB: Final = 1 << 20
 _LIMITS: Final = {

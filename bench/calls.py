@@ -1,7 +1,7 @@
 """AWS calls per 1,000 events by service and operation, with the template's batch sizes.
 
-The functions and adapters are the real ones, AWS is moto. Event source mappings and the state
-machine are not: what they call is worked out from the batches, and told apart.
+The functions and adapters are the real ones; moto stands for AWS. Event source mappings and the
+state machine do not run: their calls are computed from the batches, and listed separately.
 """
 
 from collections.abc import Sequence
@@ -24,22 +24,21 @@ from lambdas.persister.handler import CONCURRENT_MESSAGES, Run
 
 EVENTS: Final = 1_000
 OTHER_CALLS_MAX: Final = 0.5  # per event
-# A counting transaction costs a read of its standings besides, and has room for 48 of a PSP's
-# segments, each a mark and a standing, where 97 marks would fit; and each batch reads what it
-# needs of sales. That weighs most on an eager reducer, whose batches are small: 0.58 with the
-# calls of SQS.
+# Besides its write, a counting transaction reads its standings. It has room for 48 of a PSP's
+# segments, each with a mark and a standing, where 97 marks would fit; and each batch reads its
+# sales. An eager reducer pays most, as its batches are small: 0.58 with the calls of SQS.
 OTHER_CALLS_WITH_SQS_MAX: Final = 0.6
 _SQS_MESSAGES_MAX: Final = 10  # of one ReceiveMessage or DeleteMessageBatch
 _CLAIM: Final = ("dynamodb", "PutItem", CLAIMS_TABLE)
 _PUT: Final = ("s3", "PutObject", LOG_BUCKET)
-# What the other stage claims of the operation: whether the two name different merchants.
+# Reads the claims of both stages, which may name different merchants.
 _OTHER_STAGE: Final = ("dynamodb", "Query", CLAIMS_TABLE)
 _EXPECTED: Final = {_CLAIM, _PUT, _OTHER_STAGE}
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`eager`: the reducer reads after every batch of the queue; else when all are published."""
+    """`eager`: the reducer reads after every batch of the queue; otherwise once, at the end."""
 
     name: str
     environment: str
@@ -56,7 +55,7 @@ CASES: Final = (
 
 
 class CountedFunctions(Functions):
-    """On moto, which has no StartSyncExecution: it is counted here."""
+    """The functions on moto. Moto has no StartSyncExecution, so this class counts those calls."""
 
     def __init__(self, calls: Calls, run: Run) -> None:
         super().__init__(AwsPlaces(), lambda: events.SENT_AT, run)
@@ -68,7 +67,7 @@ class CountedFunctions(Functions):
 
 
 def run_case(case: Case, sizes: BatchSizes) -> Calls:
-    """From the queue to the balances; the calls are those of cold functions."""
+    """The calls of cold functions for all events, from the queue to the balances."""
     messages = list(events.captures(EVENTS, case.merchants))
     histories = events.histories_of(case.merchants)
     with (
@@ -93,7 +92,7 @@ class _Reducer:
     read_until: dict[str, int] = field(default_factory=dict)
 
     def read(self, calls: Calls) -> None:
-        """All that is new; the event source mapping's own reading of the stream is not counted."""
+        """Reduces all new records. Reads of the stream are the mapping's own, and not counted."""
         with calls.paused():
             found = records_on_stream()
         for shard_id, records in found.items():
@@ -107,7 +106,7 @@ class _Reducer:
 
 
 def _of_services(calls: Calls, sizes: BatchSizes) -> dict[Call, int]:
-    """What AWS itself calls for us, at the fewest: in whole batches of what one call can carry."""
+    """The calls that AWS makes for us: the fewest possible, each with a full batch."""
     batches = ceil(EVENTS / min(sizes.queue_messages, _SQS_MESSAGES_MAX))
     steps = len(OPERATION_STEPS)
     return {

@@ -1,4 +1,4 @@
-"""Programs that do the same, beside each other: seconds, memory, and whether they agree."""
+"""Compares programs that do the same work: seconds, memory, and whether they agree."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from bench.results import Bound, Result, reported
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`name` takes at most so many `times` as long as what is `beside`; or at least."""
+    """`name` takes at most `times` as long as the program `beside`; with `at_least`, at least."""
 
     text: str
     name: str
@@ -36,8 +36,8 @@ def compared(
     agreeing: Collection[str] | None = None,
     memory_mb_max: Mapping[str, int] | None = None,
 ) -> Result:
-    """Each stands `beside` one, or what `besides` names for it; the `agreeing`, or all, must find
-    the same.
+    """Compares each program with `beside`, or with the one that `besides` names for it. The
+    `agreeing` programs, by default all, must find the same.
     """
     measured = measure(folder, programs)
     seconds = {each: done.seconds for each, done in measured.items()}

@@ -1,7 +1,7 @@
 """Events per second on one core: decoding, splitting, claim, log bytes, record, counting.
 
-Every repetition runs the reference loop and the paths one after the other, so that the ratio to the
-reference can be compared between machines, and between quiet and busy hours of one.
+Every repetition runs the reference loop and the paths one after the other. So the ratio to the
+reference can be compared between machines, and between a machine's quiet and busy hours.
 """
 
 import json
@@ -35,7 +35,7 @@ EVENTS_PER_S_MIN: Final = 10_000
 
 
 def reference(messages: Sequence[events.Message]) -> None:
-    """Fixed for ever: what any such path must do at the least, by the standard library alone."""
+    """The least that any such path must do, with the standard library only. Must never change."""
     for message in messages:
         document = json.loads(message.body)
         canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
@@ -86,7 +86,7 @@ def sqs_events(messages: Sequence[events.Message], size: int) -> list[tuple[Stag
 def dispatch_batch(
     stage: Stage, batch: dict[str, Any], functions: Functions, sizes: BatchSizes
 ) -> None:
-    """From the queue to the stream; nothing of it may fail."""
+    """Takes a batch from the queue to the stream; no message may fail."""
     settings = DispatcherSettings(
         stage=stage.value,
         mode="test",
@@ -121,7 +121,7 @@ def whole_functions(
 def check_equal(
     messages: Sequence[events.Message], histories: events.Histories, sizes: BatchSizes
 ) -> None:
-    """What is measured does the work: both paths end in the same balances and marks."""
+    """Checks that the measured paths do the work: both end in the same balances and marks."""
     direct = pure_path(messages, histories, sizes)
     deployed = whole_functions(sqs_events(messages, sizes.queue_messages), histories, sizes)
     assert direct.counters == deployed.counters

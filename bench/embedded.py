@@ -1,7 +1,7 @@
 """Messages a second through a stack of its own on the embedded AWS, beside a bare loop of calls.
 
-The bare loop makes, one after the other from one process, the calls that these messages need with
-the same batch sizes: a claim and a PUT each, their shares of PutRecords and TransactWriteItems.
+The bare loop makes the calls that these messages need, one after the other from one process, with
+the same batch sizes: a claim and a PUT each, and shares of PutRecords and TransactWriteItems.
 """
 
 import json
@@ -53,7 +53,7 @@ _EXPLANATION: Final = (
 
 
 class Stack:
-    """A stack in a folder of its own, through the executable."""
+    """A stack in a folder of its own, run by the `falcon` executable."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -78,7 +78,7 @@ class Stack:
 
 @contextmanager
 def stack_of_its_own() -> Iterator[tuple[Stack, Path]]:
-    """Up, with all merchants loaded; down again in any case."""
+    """A running stack with all merchants loaded, which is stopped again in any case."""
     with TemporaryDirectory(prefix="falcon-bench-") as folder:
         stack = Stack(Path(folder) / "home")
         try:
@@ -99,7 +99,7 @@ def _free_port() -> int:
 
 
 def _send(stack: Stack, folder: Path, messages: Sequence[events.Message]) -> float:
-    """Seconds from the first publishing until the last message is counted and the queue empty."""
+    """Seconds from the first publishing until all messages are counted and the queue is empty."""
     file = folder / "events.jsonl"
     file.write_bytes(b"".join(message.body + b"\n" for message in messages))
     answer: dict[str, Any] = json.loads(
@@ -126,7 +126,7 @@ class BareLoop:
         self._stream = KinesisBalanceStream(kinesis, _NAME)
 
     def run(self, messages: Sequence[events.Message]) -> float:
-        """Seconds for the calls; what they carry is worked out before."""
+        """Seconds for the calls; their contents are computed before."""
         histories = events.histories_of(MERCHANTS)
         operations = [
             parse_message(each.body, each.stage, mode="test", sent_at=events.SENT_AT)

@@ -1,4 +1,4 @@
-"""What every measurement runs under: quiet functions, no credentials, the template's sizes."""
+"""The environment of every measurement: quiet functions, no credentials, the template's sizes."""
 
 import os
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def inherited(**changes: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class BatchSizes:
-    """What the template of one environment says of batches; `shards` of on-demand as AWS begins."""
+    """Batch sizes from an environment's template; `shards` on demand: those of a new stream."""
 
     environment: str
     queue_messages: int

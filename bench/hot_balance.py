@@ -1,4 +1,4 @@
-"""Blocks a second on one hot balance of the embedded AWS, beside a naive read, then write."""
+"""Blocks a second on one hot balance of the embedded AWS, beside a naive read and write."""
 
 import os
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def _block(n: str) -> Block:
 
 
 def _naive(block: Block, store: BalanceStore) -> None:
-    """Looks whether there is enough, then writes: what must not be done, and what it would cost."""
+    """Reads whether there is enough, then writes: incorrect, and here only to compare its speed."""
     (balance,) = store.balances(block.merchant_id)
     assert balance.available >= block.amount
     put, added = block_writes(block)

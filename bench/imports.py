@@ -16,8 +16,8 @@ HANDLERS: Final = (
 )
 REPETITIONS: Final = 5
 ABOVE_CLIENT_MS_MAX: Final = 300
-# Each costs as much again as all the rest. The X-Ray SDK is what Powertools' Tracer loads when it
-# is used; the Tracer's own module comes with Powertools and costs nothing.
+# Each costs as much as all other imports together. Powertools' Tracer loads the X-Ray SDK on use;
+# the Tracer's own module comes with Powertools and costs nothing.
 HEAVY: Final = ("pyarrow", "aws_xray_sdk")
 _CLIENT: Final = "a bare boto3 client"
 _STATEMENTS: Final = {
@@ -36,7 +36,7 @@ print(json.dumps({{"ms": taken_ms, "cpu_ms": cpu_ms, "heavy": heavy}}))
 
 
 def import_once(statement: str) -> dict[str, Any]:
-    """`ms` on the clock, `cpu_ms` of the process, and which of the `heavy` modules came with it."""
+    """`ms` on the clock, `cpu_ms` of the process, and the `heavy` modules that were imported."""
     program = _PROGRAM.format(statement=statement, heavy=HEAVY)
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -50,7 +50,7 @@ def import_once(statement: str) -> dict[str, Any]:
 
 
 def run() -> list[Result]:
-    """All of them in turn, again and again; the first time only fills the caches."""
+    """Imports all handlers in turn, several times; the first round only fills the caches."""
     turns = [
         {name: import_once(statement) for name, statement in _STATEMENTS.items()}
         for _ in range(REPETITIONS + 1)

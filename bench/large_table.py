@@ -1,7 +1,7 @@
-"""The table of a merchant with up to a million operations, of which no more is made than is read.
+"""The table of a merchant with up to a million operations; it makes only the items that are read.
 
-Each item is made when it is read, as the product would have written it. Orders sort by number, so
-positions are found by bisection.
+Each item is made as the product would have written it. Orders sort by number, so bisection finds
+positions.
 """
 
 import json
@@ -29,7 +29,7 @@ _SECOND: Final = timedelta(seconds=1)
 
 @cache
 def _counted() -> tuple[CountablePart, str]:
-    """One capture as it is counted, of which every other one is a copy; and its operation's id."""
+    """The one counted capture that all others are copies of, and its operation's id."""
     (message,) = events.captures(1, merchants=1)
     operation = parse_message(message.body, message.stage, mode="test", sent_at=events.SENT_AT)
     claim = claim_of(operation, events.RECEIVED_AT, events.histories_of(1))
@@ -68,7 +68,7 @@ class Table:
         return "#".join((*self._times(number), id_of(number), "confirmed"))
 
     def _times(self, number: int) -> tuple[str, str]:
-        """The quarter in which it is counted, and when it was booked; both as texts."""
+        """The quarter in which the operation is counted, and when it was booked; both as texts."""
         quarter = number * _QUARTERS // self.operations
         start = _BEGINNING + quarter * QUARTER
         return rfc3339(start), rfc3339(start + (number - self._first_of(quarter)) * _SECOND)
@@ -97,7 +97,7 @@ class Table:
 
     def _mark_of(self, number: int) -> str:
         window, booked = self._times(number)
-        # The order holds both times, so it is replaced first.
+        # `counted_order` holds both times, so it is replaced first.
         return (
             self._mark.replace(
                 f"{self._template_window}#{self._template_booked}", f"{window}#{booked}"

@@ -1,11 +1,11 @@
-"""What every merchant's accounts hold: by hledger and beancount from a journal, and by replay."""
+"""Balances of every merchant's accounts: by hledger and beancount from a journal, and by replay."""
 
 from typing import Final
 
 from bench.own_programs import BALANCES, EXPORTED, REPLAY_OBJECTS
 from bench.programs import Program
 
-# Of a journal both tell what every merchant's accounts hold; so does replay, as balances.
+# Both report from a journal what every merchant's accounts hold; replay does so as balances.
 _HELD: Final = """
 held = {}
 for each, balance in balances.items():

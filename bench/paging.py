@@ -1,4 +1,4 @@
-"""What a page costs of a merchant with 10^2, 10^4 and 10^6 operations in a month."""
+"""The cost of a page for a merchant with 10^2, 10^4 and 10^6 operations in a month."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -32,9 +32,9 @@ CPU_RATIO_MAX: Final = 1.25
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`operations` before or after its cursor are worked out from the size; none is the first.
+    """A page that begins `after` a place: the middle, or before the last page; "" is the first.
 
-    Only what `is_flat` fails the run where it is not.
+    If `is_flat`, the page must cost the same at all sizes, or the run fails.
     """
 
     name: str
@@ -126,7 +126,7 @@ def _asking(answer: Answer, event: dict[str, Any]) -> Callable[[], None]:
 
 
 def _check(page: Page, document: dict[str, Any], size: int) -> None:
-    """The page that was meant, and not one that is merely like it."""
+    """Checks that the answer is the intended page, not another one of the same size."""
     found = document["operations" if page.path == "/operations" else "lines"]
     ids = list(dict.fromkeys(each["falcon_operation_id"] for each in found))
     if page.name == NONE:

@@ -1,6 +1,6 @@
 """Programs that do the same work, each a process of its own, so that its peak memory is its own.
 
-What each found is hashed after its time was taken, and compared: who does less work cannot hide.
+After its time is taken, each program's result is hashed and compared, so none can do less work.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from bench.environment import inherited
 
-# Seconds are without those of starting Python and importing; memory is in kB, at its peak.
+# Seconds do not include starting Python and importing; memory is the peak, in kB.
 _TIMED: Final = r"""
 import hashlib, json, re, resource, sys, time
 from pathlib import Path
@@ -36,8 +36,9 @@ print(json.dumps([seconds, peak_kb, hashlib.sha256(text.encode()).hexdigest()]))
 
 @dataclass(frozen=True)
 class Program:
-    """`work` is timed. `rows` then makes `rows`: merchant, balance, currency, stage, type, minor
-    units, lines; or whatever all that are compared agree on. Empty where there is nothing to tell.
+    """`work` is timed. The code in `rows` then fills the list `rows`: merchant, balance, currency,
+    stage, type, minor units, lines; or other columns that all compared programs share. It is empty
+    if there is nothing to compare.
     """
 
     prepare: str
@@ -53,7 +54,7 @@ class Measured(NamedTuple):
 
 
 def measure(folder: Path, programs: Mapping[str, Program]) -> dict[str, Measured]:
-    """In turn, each as often as it says; the first round warms the page cache and is left out."""
+    """Runs programs in turn, each `repeats` times after a first round that warms the page cache."""
     runs: dict[str, list[Measured]] = {name: [] for name in programs}
     for turn in range(1 + max(each.repeats for each in programs.values())):
         for name, program in programs.items():

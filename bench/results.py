@@ -14,12 +14,12 @@ Row = Mapping[str, Cell]
 # By key in the rows and in JSON: the header with its unit, and how many decimals are shown.
 Columns = Mapping[str, str | tuple[str, int]]
 
-_WIDTH = 120  # where nobody watches
+_WIDTH = 120  # if the output is no terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Only what is the same on every machine, a count or a fact, fails the run; a time does not."""
+    """Only counts and facts, equal on every machine, fail the run; times and memory do not."""
 
     text: str
     holds: bool
@@ -27,7 +27,7 @@ class Bound:
 
 
 def reported(text: str, *, holds: bool) -> Bound:
-    """A bound of time, or of memory."""
+    """A bound of time or memory, which is reported but does not fail the run."""
     return Bound(text, holds, fails_the_run=False)
 
 

@@ -1,4 +1,4 @@
-"""How pyarrow adds the log up: it holds all of it, and does the same as the other rivals."""
+"""How pyarrow adds the log up: it holds the whole log, and does the same as the other rivals."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from bench.programs import Program
 
 _KEYS: Final = ("merchant_id", "balance_shop_id", "currency")
 _OF_OPERATION: Final = (*_KEYS, "falcon_operation_id")
-# Arrow has no "first of each uuid"; repeats are the same in all columns, so the least is as good.
+# Arrow has no "first of each uuid". Repeats are equal in all columns, so the minimum does.
 _ARROW_SUMS: Final = f"""
 keys, of_operation = {list(_KEYS)}, {list(_OF_OPERATION)}
 money = pa.decimal128(30, 4)
@@ -71,7 +71,7 @@ lines = pa.concat_tables(stages)
 
 
 def large_file(suffix: str) -> Program:
-    """Over `large.csv` or `large.parquet` of the folder."""
+    """The program over the folder's `large.csv` or `large.parquet`."""
     texts = "[*keys, 'stage', 'falcon_operation_id', 'uuid', 'amount']"
     return Program(
         f"{_ARROW_IMPORTS}\nfrom pyarrow import csv\nkeys = {list(_KEYS)}",

@@ -1,7 +1,7 @@
 """How Polars and DuckDB add the log up: lines unique by uuid, exact decimals, both stages of every
 operation joined, and every figure of each balance.
 
-Each does what its manual advises for speed; where there are two ways, the faster one was taken.
+Each follows its manual's advice for speed; of two possible ways, the faster one was taken.
 All amounts of the bench are in EUR.
 """
 
@@ -78,7 +78,7 @@ def _query(lines: str) -> str:
     )
 
 
-# Its progress would be mixed with what the program says.
+# DuckDB's progress bar would be mixed with the program's output.
 _DUCKDB: Final = """
 import duckdb
 duckdb.sql("set enable_progress_bar = false")
@@ -104,7 +104,7 @@ objects = f'''(
 
 
 def large_files(suffix: str) -> dict[str, Program]:
-    """Over `large.csv` or `large.parquet` of the folder."""
+    """The programs over the folder's `large.csv` or `large.parquet`."""
     path = f'folder / "large.{suffix}"'
     scan = "scan_csv(PATH, infer_schema=False)" if suffix == "csv" else "scan_parquet(PATH)"
     source = (

@@ -1,7 +1,7 @@
 """AWS calls and CPU per block, refund authorization and payout.
 
-Calls are those of the real functions on moto, of a function that is cold and of one that is warm.
-CPU is theirs over the in-memory fakes, so that it is ours and not a client's.
+Calls are counted with the real functions on moto, cold and warm. CPU is measured over the in-memory
+fakes, so that it is only our code's, without a client's.
 """
 
 import json
@@ -115,7 +115,7 @@ def _served(places: Places) -> Iterator[None]:
 
 
 def _calls_of(name: str) -> tuple[Calls, Calls]:
-    """Those of the first, when nothing is cached, and of the second."""
+    """The calls of the first request, when nothing is cached, and of the second."""
     with world.environment(batch_sizes_of("live").shards, events.histories_of(1)):
         places = _on_aws()
         with _served(places):
@@ -174,7 +174,7 @@ def run() -> list[Result]:
 
 
 def _transacts_once(calls: Calls) -> bool:
-    """A refund's balances are read for its sale and its attempts, besides the merchants."""
+    """Whether there is one transaction, and besides it at most one read of each table."""
     reads = {call: count for call, count in calls.counts.items() if call[1] in _READS}
     tables = Counter(table for _, _, table in reads)
     return (

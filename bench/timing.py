@@ -1,4 +1,4 @@
-"""Times of several paths, one after the other and again, so that ratios hold on a busy machine."""
+"""Times several paths in turn, again and again, so that ratios hold on a busy machine."""
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
@@ -9,16 +9,16 @@ from time import perf_counter, process_time
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Of each repetition: seconds of the process's own CPU time, and by the clock on the wall."""
+    """Seconds of each repetition: the process's own CPU time, and time on the clock."""
 
     cpu_s: list[float] = field(default_factory=list)
     wall_s: list[float] = field(default_factory=list)
 
 
 def measure(paths: Mapping[str, Callable[[], object]], repetitions: int) -> dict[str, Times]:
-    """Each path once to warm up, then one after the other, again and again.
+    """The times of each path. Runs each once to warm up, then all in turn, `repetitions` times.
 
-    What was there before is kept out of garbage collections, as nothing of it will go.
+    Garbage collections skip all objects that exist before, because none of them will go.
     """
     gc.collect()
     gc.freeze()
@@ -34,5 +34,5 @@ def measure(paths: Mapping[str, Callable[[], object]], repetitions: int) -> dict
 
 
 def ratio(own: Sequence[float], beside: Sequence[float]) -> float:
-    """The median of the ratios within a repetition."""
+    """The median of all repetitions' ratios."""
     return round(median(one / other for one, other in zip(own, beside, strict=True)), 2)

@@ -1,7 +1,7 @@
-"""HTTP below botocore: calls are recorded once, and answered again without any AWS behind them.
+"""HTTP below botocore: calls are recorded once, and then answered without any AWS.
 
-So both sides of a comparison pay for what a client really does, serializing, signing and parsing,
-and neither for a server.
+So both sides of a comparison pay for a client's real work (serializing, signing, parsing), and
+neither side pays for a server.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ Answer = Callable[[str, bytes], bytes]
 
 @dataclass(slots=True)
 class Exchange:
-    """One call of DynamoDB: what the adapter gave, and the bytes of both ways."""
+    """One call to DynamoDB: the adapter's parameters, and the bytes of request and response."""
 
     operation: str
     parameters: dict[str, Any]
@@ -48,7 +48,7 @@ class _Recorder:
 
 @contextmanager
 def recorded() -> Iterator[list[Exchange]]:
-    """What the adapters' client of DynamoDB calls meanwhile, one after the other."""
+    """Records the calls of the adapters' DynamoDB client in the `with` block, in order."""
     recorder = _Recorder()
     listeners: dict[str, Any] = {
         "before-parameter-build": recorder.on_parameters,
@@ -81,7 +81,7 @@ class _Body:
 
 @contextmanager
 def answered(answer: Answer) -> Iterator[None]:
-    """All requests of all clients meanwhile."""
+    """Gives all requests of all clients in the `with` block to `answer`."""
 
     def send(_session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
         target = request.headers["X-Amz-Target"]

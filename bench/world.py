@@ -39,7 +39,7 @@ class Calls:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """For what somebody else calls with the same clients."""
+        """Does not count calls of others through the same clients."""
         self._is_paused = True
         try:
             yield
@@ -73,7 +73,7 @@ def _resource(params: dict[str, Any]) -> str:
 
 @contextmanager
 def counted() -> Iterator[Calls]:
-    """All that the adapters' clients call meanwhile."""
+    """Counts all calls of the adapters' clients in the `with` block."""
     calls = Calls()
     emitters = [cast("Any", client)(service).meta.events for service in _SERVICES]
     for emitter in emitters:
@@ -98,8 +98,8 @@ def environment(shards: int, histories: dict[ContextKey, ContextHistory]) -> Ite
 
 @contextmanager
 def _tables_copied_once() -> Iterator[None]:
-    """Before a transaction moto copies the whole table, anew for every item of it: a hundred times
-    the same. Once is as good, and most of the time that moto takes.
+    """Before a transaction, moto copies the whole table for every item: a hundred equal copies. One
+    copy is enough, and saves most of moto's time.
     """
     transact = models.DynamoDBBackend.transact_write_items
 
@@ -122,7 +122,7 @@ def _tables_copied_once() -> Iterator[None]:
 
 @contextmanager
 def _one_call_at_a_time() -> Iterator[None]:
-    """Moto goes through its dictionaries while another thread's call adds to them."""
+    """Serializes moto's calls: moto iterates over dictionaries while other threads add to them."""
     call_action, lock = DynamoHandler.call_action, Lock()
 
     def locked(handler: Any) -> Any:  # noqa: ANN401 - moto's

@@ -1,1 +1,1 @@
-"""Events and logs of any size, made of counting alone: the same on every run."""
+"""Events and logs of any size, made from counters: the same on every run."""

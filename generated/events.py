@@ -1,4 +1,4 @@
-"""Generated events and merchants: the same on every run, made of counting alone."""
+"""Generated events and merchants, made from a counter: the same on every run."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +18,8 @@ RECEIVED_AT: Final = rfc3339(SENT_AT)
 _SPACING: Final = timedelta(seconds=7)
 _PRIME: Final = 7919
 
-# Of forty events, one is a marketplace's, as among real orders (Olist: 8 of 500). A reconciled
-# operation is that of the event before it.
+# One of forty events is a marketplace's, as among real orders (Olist: 8 of 500). A reconciled
+# event belongs to the operation of the event before it.
 _OF_FORTY: Final = (
     *("capture", "reconciled") * 14,
     *("refund", "reconciled") * 2,
@@ -82,7 +82,7 @@ def mixed(count: int, merchants: int) -> Iterator[Message]:
 
 
 def captures(count: int, merchants: int, first: int = 0) -> Iterator[Message]:
-    """Nothing but captures: each touches one merchant, and has one fee. `first` numbers them on."""
+    """Nothing but captures, numbered from `first`: each touches one merchant and has one fee."""
     for n in range(first, first + count):
         yield Message(Stage.CONFIRMED, _raw(_operation(n, merchants)))
 
@@ -105,7 +105,7 @@ def _raw(document: Document) -> bytes:
 
 
 def _amount(n: int) -> int:
-    """Cents, 1.00 to 1000.99."""
+    """The amount of the n-th event: 1.00 to 1000.99, in cents."""
     return 100 + n * _PRIME % 100_000
 
 
@@ -127,7 +127,7 @@ def _operation(n: int, merchants: int, kind: str = "capture") -> Document:
 
 
 def _marketplace(n: int, merchants: int) -> Document:
-    """The two sellers come after the marketplace, round the circle of merchants."""
+    """A marketplace's capture for two sellers: the next two merchants, cyclically."""
     operation = _operation(n, merchants)
     market, first = n * _PRIME % merchants, _amount(n) // 3
     parts = [first, _amount(n) - first]

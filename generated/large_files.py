@@ -1,4 +1,4 @@
-"""One file of millions of lines, as `falcon audit export` writes it: made fast, checked as any."""
+"""One file of millions of lines like that of `falcon audit export`: made fast, but as valid."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -39,7 +39,7 @@ def write_large(folder: Path, lines: int) -> tuple[Path, Path]:
 
 
 def tables(lines: int) -> Iterator[pa.Table]:
-    """Captures with a fee, confirmed and reconciled; every tenth is of two merchants.
+    """Captures with a fee, confirmed and reconciled; every tenth has two merchants.
 
     One of eight was traced with another amount or another fee.
     """
@@ -53,7 +53,7 @@ def tables(lines: int) -> Iterator[pa.Table]:
     event = np.concatenate([np.arange(events), twofold])
     merchant = np.concatenate([first, second])
     part, parts = _parts(first, twofold, second, events)
-    # As the export comes by them: stage by stage, merchants and days in order.
+    # The export's order: stage by stage, then by merchant and day.
     order = np.lexsort((event, event % _DAYS, merchant))
     per_table = _LINES_PER_TABLE // 2
     for stage in (Stage.CONFIRMED, Stage.RECONCILED):
@@ -76,7 +76,7 @@ def tables(lines: int) -> Iterator[pa.Table]:
 
 
 def _said(stage: Stage, minor: Numbers) -> tuple[Numbers, Numbers]:
-    """Amounts and fees; what is reconciled is as `generated.logs.traced` says."""
+    """Amounts and fees in a stage; reconciled ones are as in `generated.logs.traced`."""
     fee = minor // 100 + 1
     if stage is Stage.CONFIRMED:
         return minor, fee
@@ -90,7 +90,7 @@ def _said(stage: Stage, minor: Numbers) -> tuple[Numbers, Numbers]:
 def _parts(
     first: Numbers, twofold: Numbers, second: Numbers, events: int
 ) -> tuple[Numbers, Numbers]:
-    """Merchants are numbered in the order of their ids, within each event."""
+    """Each segment's number within its event, by merchant id, and how many the event has."""
     part = np.ones(events + len(twofold), dtype=np.int64)
     parts = np.ones_like(part)
     parts[twofold] = parts[events:] = 2
@@ -100,7 +100,7 @@ def _parts(
 
 
 class _Events(NamedTuple):
-    """Of one stage; columns of the same length, one for each event and merchant."""
+    """Events of one stage: columns of equal length, with a row for each event and merchant."""
 
     stage: Stage
     merchant: Numbers
@@ -161,7 +161,7 @@ def _dates(days: Numbers) -> pa.StringArray:
 
 
 def _decimals(minor: Numbers) -> pa.Decimal128Array:
-    """Of two decimals: 128 bits each, the sign in all of the upper half."""
+    """Decimals with two places, 128 bits each: the sign fills the upper half."""
     words = np.stack([minor, minor >> 63], axis=1)
     return pa.Array.from_buffers(
         pa.decimal128(19, 2), len(minor), [None, pa.py_buffer(words.tobytes())]
@@ -169,7 +169,7 @@ def _decimals(minor: Numbers) -> pa.Decimal128Array:
 
 
 def _random_uuids(rng: np.random.Generator, count: int) -> Texts:
-    """Rows of 16 bytes that look like the names' own; of 122 random bits, none comes twice."""
+    """Rows of 16 bytes in the form of name-based uuids; with 122 random bits, none comes twice."""
     rows = rng.integers(0, 256, (count, 16), dtype=np.uint8)
     rows[:, 6] = rows[:, 6] & 0x0F | 0x50
     rows[:, 8] = rows[:, 8] & 0x3F | 0x80
@@ -177,7 +177,7 @@ def _random_uuids(rng: np.random.Generator, count: int) -> Texts:
 
 
 def _texts_of(uuids: Texts) -> Texts:
-    """Rows of 36 characters."""
+    """The uuids as texts: rows of 36 characters."""
     rows = np.full((len(uuids), _UUID_LENGTH), ord("-"), dtype=np.uint8)
     places = [place for place in range(_UUID_LENGTH) if place not in _DASHES]
     rows[:, places] = _HEX.reshape(256, 2)[uuids].reshape(-1, 32)

@@ -1,4 +1,4 @@
-"""Transaction logs of any size, the same every time: valid to the last uuid."""
+"""Transaction logs of any size, the same on every run; every uuid in them is valid."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -19,9 +19,9 @@ START: Final = datetime(2026, 10, 1, 10, tzinfo=UTC)
 def segments(
     events: int, merchants: int = 320, days: int = 30, *, contradicting: bool = False
 ) -> Iterator[Segment]:
-    """Captures with a fee, confirmed and reconciled; every tenth is of two merchants.
+    """Captures with a fee, confirmed and reconciled; every tenth has two merchants.
 
-    Where they are `contradicting`, one of eight was traced with another amount or another fee.
+    If `contradicting`, one of eight was traced with another amount or another fee.
     """
     rng = Random(7)  # noqa: S311 - the same log every time
     for n in range(events):
@@ -60,9 +60,9 @@ def segments(
 
 
 def traced(n: int, minor: int) -> tuple[int, int]:
-    """What is reconciled of the n-th event, amount and fee: the same, unless n is one of eight.
+    """The reconciled amount and fee of the n-th event: differs from the confirmed in one of eight.
 
-    A fee above the amount is the one way in which a capture may be worth less than nothing.
+    Only a fee above its amount can make a capture's sum negative.
     """
     fee = minor // 100 + 1
     others = {3: (2 * minor, fee), 11: (minor // 2, fee), 19: (minor, 2 * minor)}
@@ -75,7 +75,7 @@ def objects_of(segments: Iterable[Segment]) -> dict[str, bytes]:
 
 
 def write(objects: Mapping[str, bytes], folder: Path) -> Path:
-    """As a sync would leave them."""
+    """Writes the objects into a folder, as `aws s3 sync` would. Returns the folder."""
     for key, body in objects.items():
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
 """The whole path in one process: the real functions on the in-memory fakes, or on AWS's adapters.
 
-The API's examples, the bench and the tests stand on it. Nothing that is deployed imports it.
+The API's examples, the bench and the tests use this package. No deployed code imports it.
 """

@@ -85,7 +85,7 @@ def _schema(keys: Sequence[str]) -> list[dict[str, str]]:
 
 
 def records_on_stream() -> dict[str, list[bytes]]:
-    """Of each shard, from its first record on."""
+    """The data of all records by shard, from each shard's first record on."""
     kinesis = client("kinesis")
     found = {}
     for shard in kinesis.list_shards(StreamName=STREAM)["Shards"]:
@@ -98,7 +98,7 @@ def records_on_stream() -> dict[str, list[bytes]]:
 
 
 class AwsPlaces:
-    """Adapters of that environment, with a directory that caches as in a function."""
+    """The adapters of this environment, with a directory that caches as in a deployed function."""
 
     def __init__(self, outcome_topic: str = "") -> None:
         dynamodb, s3 = client("dynamodb"), client("s3")

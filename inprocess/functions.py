@@ -31,7 +31,7 @@ OPERATION_STEPS: Final = ("Splitter", "Persister", "Publisher")
 
 
 class Functions:
-    """`run` is how the persister works on several messages; `wait` how any function waits."""
+    """`run`: how the persister handles several messages. `wait`: how every function waits."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Functions:
         self.wait = wait
 
     def invoke(self, name: str, document: str) -> str:
-        """From JSON to JSON. `name` is the state's in the state machine's definition."""
+        """A function's output for the input `document`, both JSON. `name`: that of its state."""
         model, function = _FUNCTIONS[name]
         answer = function(self, model.model_validate(json.loads(document)))
         return json.dumps(answer.model_dump(mode="json"))

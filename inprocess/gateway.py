@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 def request_of(
     method: str, path: str, query: str = "", body: str | None = None, **headers: str
 ) -> dict[str, Any]:
-    """Not authorized yet. A value that comes twice is joined by commas, as AWS does."""
+    """A request, not authorized yet. Like AWS, it joins the values of a repeated name by commas."""
     given: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         given[name] = f"{given[name]},{value}" if name in given else value
@@ -31,6 +31,6 @@ def request_of(
 
 
 def authorized(request: Mapping[str, Any], authorizer: Mapping[str, Any]) -> dict[str, Any]:
-    """With what an authorizer says of the caller: `jwt` of a merchant, `iam` of a system."""
+    """The request with its authorizer's result: `jwt` for a merchant, `iam` for a system."""
     context = {**request["requestContext"], "authorizer": authorizer}
     return {**request, "requestContext": context}

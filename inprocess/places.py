@@ -1,4 +1,4 @@
-"""What the functions read and write, as one value: AWS, or the in-memory fakes."""
+"""All that the functions read and write, in one object: AWS's adapters, or the in-memory fakes."""
 
 from collections.abc import Callable
 from datetime import datetime

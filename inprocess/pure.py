@@ -1,6 +1,6 @@
-"""The path by the functions of domain and contracts alone: claim, log objects, records, counting.
+"""The path by functions of domain and contracts only: claim, log objects, records, counting.
 
-No function of Lambda takes part: this is what the rules themselves do, and cost.
+No Lambda function takes part, so only the rules themselves are shown, and measured.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ def claim_of(
     histories: Mapping[ContextKey, ContextHistory],
     merchants: Mapping[str, Merchant] | None = None,
 ) -> ClaimV1:
-    """A payout request is claimed as paid. `merchants` are those that direct operations name."""
+    """An operation's claim; a payout's is paid. `merchants`: those that direct operations name."""
     if isinstance(operation, DirectOperation):
         event = split_direct(operation, (merchants or {}).get(operation.merchant_id))
         state = PayoutState.PAID.value if isinstance(operation, PayoutRequest) else None
@@ -39,7 +39,7 @@ def claim_of(
 
 
 def persist_claim(claim: ClaimV1, claims: EventClaims, log: TransactionLog) -> None:
-    """A claim that is new, and its log objects."""
+    """Writes a new claim and its log objects."""
     assert claims.claim(claim) is None  # noqa: S101 - whoever calls this made it only once
     for segment in claim.segments:
         logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
@@ -47,14 +47,14 @@ def persist_claim(claim: ClaimV1, claims: EventClaims, log: TransactionLog) -> N
 
 
 def records_of(claim: ClaimV1) -> list[bytes]:
-    """What the publisher puts on the stream."""
+    """The records that the publisher puts on the stream."""
     return [
         SegmentRecordV1.of(claim, segment).model_dump_json().encode() for segment in claim.segments
     ]
 
 
 def parts_of(records: Sequence[bytes], window: datetime) -> Iterator[CountablePart]:
-    """What the segments' records add, all counted in the same quarter."""
+    """The countable parts of the records' segments, all in one quarter."""
     for data in records:
         record = parse_stream_record(data)
         assert not isinstance(record, CutRecordV1)  # noqa: S101 - only segments are counted so
@@ -70,7 +70,7 @@ def parts_of(records: Sequence[bytes], window: datetime) -> Iterator[CountablePa
 
 
 def count(records: Sequence[bytes], window: datetime, store: BalanceStore) -> None:
-    """As the reducer counts a batch in which nothing was counted before."""
+    """Counts records as the reducer counts a batch of which nothing was counted before."""
     for group in transactions(list(parts_of(records, window))):
         standings = {part.change.key for part in group if part.change is not None}
         of_sales = [each for part in group for each in part.sale_parts]

@@ -1,10 +1,10 @@
-"""What the API's reference is made of: its OpenAPI document, examples and page."""
+"""Makes the API's reference: its OpenAPI document, examples and page."""
 
 import os
 
 
 def quiet() -> None:
-    """No log lines between what is printed; before the functions are imported."""
+    """Keeps log lines out of the output. Must be called before the functions are imported."""
     os.environ |= {  # noqa: TID251 - Powertools reads them when it is imported
         "LOG_LEVEL": "CRITICAL",
         "POWERTOOLS_SERVICE_NAME": "reference",

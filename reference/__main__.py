@@ -1,6 +1,6 @@
 """`python -m reference [--check]`: writes schemas/openapi.json and docs/api-reference.md.
 
-Exit code 1 when checking finds that they are not what the code says.
+With `--check`, exit code 1 if a file differs from what the code would write.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 of both APIs: what Powertools makes of the routes, with what it cannot know."""
+"""OpenAPI 3.1 of both APIs: Powertools' document, and what Powertools cannot know."""
 
 import json
 import re
@@ -117,7 +117,7 @@ def _generated(app: Any) -> dict[str, Any]:  # noqa: ANN401 - Powertools' resolv
 
 
 def _mend_parameters(operation: dict[str, Any]) -> None:
-    """Powertools loses the forms of what may be absent; the model has them."""
+    """Takes formats from the query model: Powertools loses those of optional parameters."""
     model = _ROUTES[operation["operationId"]].query
     properties = {} if model is None else model.model_json_schema(by_alias=True)["properties"]
     definitions = {} if model is None else model.model_json_schema().get("$defs", {})
@@ -134,7 +134,7 @@ def _mend_parameters(operation: dict[str, Any]) -> None:
 
 
 def _plain_schema(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """A query parameter is there or not; it is never null, and its form stands in its place."""
+    """A query parameter's schema without null, as it is left out instead, and without `$ref`."""
     choices = [each for each in schema.get("anyOf", [schema]) if each != {"type": "null"}]
     plain = dict(choices[0])
     if "$ref" in plain:
@@ -167,12 +167,12 @@ def _mend_answers(operation: dict[str, Any]) -> None:
     answers["429"] = {"description": "Throttled by the gateway; in its own format"}
     answers.get("304", {}).pop("content", None)
     if "HTTPValidationError" in json.dumps(answers.get("422", {})):
-        del answers["422"]  # Powertools' own, which our routes never answer
+        del answers["422"]  # Powertools adds it; our routes never answer it
     operation["responses"] = dict(sorted(answers.items()))
 
 
 def _referenced(said: Mapping[str, Any], schemas: Mapping[str, Any]) -> dict[str, Any]:
-    """Only the schemas that something shows, by name."""
+    """The schemas that the document refers to, by name."""
     kept: dict[str, Any] = {}
     pending = _names_in(said["paths"])
     while pending:
@@ -188,14 +188,14 @@ def _names_in(said: object) -> set[str]:
 
 
 def _add_example(world: MemoryApi, path: str, method: str, operation: dict[str, Any]) -> None:
-    """What the code answers to this request in the small world."""
+    """Adds an example: the code's own answer to the request in the small world."""
     name = operation["operationId"]
     ids = _PATH_EXAMPLES | {
         "falcon_operation_id": operation_id_of(world, "order-1001"),
         "block_id": next(iter(world.store.blocks_of(MERCHANT))).block_id,
     }
     if name.startswith("systems_release") or name == "systems_show_freshness":
-        return  # another purpose's block, or queues that a world in memory does not have
+        return  # needs another purpose's block, or queues, which this world does not have
     query = _QUERY_EXAMPLES.get(name.partition("_")[2], "")
     body = json.dumps(_BODY_EXAMPLES[name]) if name in _BODY_EXAMPLES else None
     request = request_of(

@@ -1,4 +1,4 @@
-"""The reference page: `schemas/openapi.json` as Markdown, for people who read."""
+"""The reference page: `schemas/openapi.json` as Markdown, for people."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""A small world in memory that the API answers from: real answers for the published examples."""
+"""A small world in memory, from which the API gives real answers for the published examples."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -49,7 +49,7 @@ class MemoryApi:
         self.directory.named = merchants_of(contexts)
 
     def count(self, stage: Stage, document: Mapping[str, object], arrived_at: str) -> ClaimV1:
-        """From the event to the balance, as if it had reached the stream then."""
+        """Claims an event and counts it, as if it had reached the stream at `arrived_at`."""
         operation = parse_document(document, stage)
         claim = claim_of(operation, arrived_at, self.directory.contexts, self.directory.named)
         if isinstance(operation, PayoutRequest):
@@ -75,7 +75,7 @@ class MemoryApi:
         return Sources(reads, self.log, LOG_OBJECTS_MAX)
 
     def ask(self, request: Mapping[str, Any], merchant_id: str) -> dict[str, Any]:
-        """The answer to a gateway's event; systems' routes are asked by `CALLER`."""
+        """The answer to a gateway's event; `CALLER` asks systems' routes."""
         is_systems = str(request["rawPath"]).startswith("/v1/systems/")
         authorizer: dict[str, Any] = {"jwt": {"claims": {"custom:merchant_id": merchant_id}}}
         if is_systems:

@@ -90,7 +90,7 @@ class RefundAuthorizationRequestV1(StrictModel):
 
 
 class ShortfallV1(BaseModel):
-    """A balance that has less than the refund would debit it."""
+    """A balance that has less than the refund would take from it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -137,8 +137,8 @@ class RefundAuthorizationV1(BaseModel):
     """Authorized: `blocks` has a block for each balance that the refund will lower. Refused:
     `reason` says why.
 
-    `short` lists each balance that has too little, with what was available; `available` is that of
-    the first.
+    `short` lists each balance that has too little, with what was available; `available` repeats
+    the amount of the first one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -13,12 +13,12 @@ from falcon_balances.domain.money import at_full_scale
 
 
 class BalanceV1(BaseModel):
-    """One balance shop in one currency. Money as strings at the currency's full scale.
+    """One balance shop in one currency. Amounts are strings at the currency's full scale.
 
-    `pending` is confirmed and not traced yet; `unapplied` is traced, but nobody confirmed it. Money
-    out counts as soon as one side says so: `debits_unconfirmed` was taken because the bank says so,
-    `debits_untraced` because the PSP does. `negative_since` is there only while `available` is
-    below zero.
+    `pending` is confirmed but not traced yet; `unapplied` is traced but not confirmed. Outgoing
+    money is deducted as soon as one side reports it: only the bank reports `debits_unconfirmed`,
+    only the PSP `debits_untraced`. `negative_since` is present only while `available` is below
+    zero.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,7 +62,9 @@ class BalanceV1(BaseModel):
 
 
 class BalanceDocumentV1(Fresh):
-    """A merchant's balances now. `source` and `objects_read` are there only with `source=log`."""
+    """A merchant's balances now. Only answers with `source=log` have `source` and
+    `objects_read`.
+    """
 
     source: Annotated[Literal["log"] | None, Field(exclude_if=lambda said: said is None)] = None
     objects_read: Annotated[int | None, Field(exclude_if=lambda said: said is None)] = None
@@ -77,7 +79,9 @@ def balance_document(
     now: datetime,
     objects_read: int | None = None,
 ) -> BalanceDocumentV1:
-    """Balances sorted by balance shop and currency. `objects_read` where the log was added up."""
+    """The document, sorted by balance shop and currency. `objects_read`: how many objects of the
+    log were added up; None if the balances are the table's.
+    """
     ordered = sorted(balances, key=lambda balance: (balance.balance_shop_id, balance.currency.code))
     return BalanceDocumentV1(
         **freshness(merchant_id, as_of, now),

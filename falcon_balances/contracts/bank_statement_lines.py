@@ -1,7 +1,7 @@
-"""What a statement says, whatever it is written in, and how its fields are read.
+"""The content of a bank statement in any format, and how its fields are read.
 
-A statement is read whole or not at all: what has one line that cannot be understood would make
-others look missing. Every line that is wrong is named by its place.
+A bank statement is read whole or not at all: a line left out because it is wrong would make its
+operation look missing. Every wrong line is named by its place.
 """
 
 import re
@@ -19,7 +19,7 @@ from falcon_balances.domain.money import Currency, minor_units
 REFERENCE_LENGTH_MAX: Final = 200
 PROBLEMS_MAX: Final = 100
 _AMOUNT = re.compile(r"[+-]?(0|[1-9][0-9]{0,14})(\.[0-9]+)?\Z")
-# A local time without its offset: the day is as good as any, for dates are never exact.
+# A local time without an offset: its day is exact enough, because both sides may differ in dates.
 _LOCAL_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([T ][0-9:.]{5,15})?\Z")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
@@ -30,7 +30,7 @@ class BankStatementFlaw(NamedTuple):
 
 
 class InvalidBankStatementError(ValueError):
-    """Nothing of the statement was taken. Reasons name fields, never what they hold."""
+    """The bank statement was refused as a whole. Reasons name fields, never their values."""
 
     def __init__(self, problems: Sequence[BankStatementFlaw]) -> None:
         super().__init__("; ".join(f"{place}: {reason}" for place, reason in problems))
@@ -39,7 +39,9 @@ class InvalidBankStatementError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BankStatement:
-    """`period`: what it says of itself. `pending`: entries that are not booked yet, left out."""
+    """`period`: the dates that the bank statement itself names. `pending`: how many entries were
+    left out because they are not booked yet.
+    """
 
     lines: Sequence[BankStatementLine]
     period: Period = field(default_factory=Period)
@@ -69,7 +71,7 @@ def currency_of(code: str) -> Currency:
 
 
 def day_of(text: str, name: str) -> date:
-    """A day as it is, an instant in UTC."""
+    """The day of a local date or time as written; the UTC day of an instant. Raises ValueError."""
     try:
         if local := _LOCAL_DATE.match(text):
             return date.fromisoformat(local[1])

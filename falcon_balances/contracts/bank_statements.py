@@ -1,4 +1,4 @@
-"""Statements of banks and PSPs: a CSV with named columns, or camt.053 (ISO 20022)."""
+"""Bank statements, from banks and PSPs: a CSV with named columns, or camt.053 (ISO 20022)."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ BANK_STATEMENT_BYTES_MAX: Final = 64 << 20
 
 
 def read_bank_statement(name: str, body: bytes, form: CsvForm | None = None) -> BankStatement:
-    """`name`: what places are called by. Raises InvalidBankStatementError."""
+    """The bank statement in `body`. Errors name it `name`. Raises InvalidBankStatementError."""
     if len(body) > BANK_STATEMENT_BYTES_MAX:
         raise invalid(name, f"larger than {BANK_STATEMENT_BYTES_MAX >> 20} MiB")
     if body.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):

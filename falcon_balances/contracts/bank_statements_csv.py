@@ -1,4 +1,4 @@
-"""A statement as CSV with named columns, a line for each movement, as PSPs offer them."""
+"""Reads a bank statement in CSV: named columns, a line for each movement, as PSPs offer it."""
 
 import csv
 from collections.abc import Collection, Mapping, Sequence
@@ -26,7 +26,7 @@ COLUMNS: Final = (*REQUIRED, "amount", "credit", "debit", "currency", "psp_id", 
 
 @dataclass(frozen=True, slots=True)
 class CsvForm:
-    """`names`: how the file calls our columns, where it calls them otherwise."""
+    """`names`: the file's names of those of our columns that it names differently."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     currency: str | None = None
@@ -37,7 +37,7 @@ class CsvForm:
 
 
 def read_csv(name: str, body: bytes, form: CsvForm) -> BankStatement:
-    """Raises InvalidBankStatementError."""
+    """The bank statement in a CSV file. Raises InvalidBankStatementError."""
     return _Csv(name, body, form).read()
 
 
@@ -49,7 +49,7 @@ class _Csv:
         self._problems: list[BankStatementFlaw] = []
 
     def read(self) -> BankStatement:
-        # Line ends are CSV's own business: what else Unicode takes for one stays in its field.
+        # The CSV reader finds line ends itself; other line breaks of Unicode stay in their field.
         text = StringIO(self._decoded(), newline="")
         rows = csv.reader(text, delimiter=self._form.delimiter, strict=True)
         lines: list[BankStatementLine] = []
@@ -73,7 +73,7 @@ class _Csv:
             raise invalid(f"{self._name}:{number}", "not UTF-8: save it as UTF-8") from error
 
     def _columns(self, header: Sequence[str]) -> dict[str, int]:
-        """Which of ours is where. Others are not looked at."""
+        """The position of each of our columns; other columns are ignored."""
         names = {column: self._form.name(column) for column in COLUMNS}
         for column, name in names.items():
             if header.count(name) > 1:

@@ -86,8 +86,8 @@ class BlockRequestV1(_RequestV1):
 
 
 class BlockV1(BaseModel):
-    """A block in its present state. `available` is there on a refused block only: what was
-    available when it was refused.
+    """A block in its present state. Only a refused block has `available`: what was available when
+    it was refused.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -48,7 +48,9 @@ _NOT_BOOKED: Final = ("PDNG", "INFO", "FUTR")
 
 
 def read_camt053(name: str, body: bytes) -> BankStatement:
-    """Raises InvalidBankStatementError, also where amounts do not add up to what they should."""
+    """The bank statement in camt.053. Raises InvalidBankStatementError, also if entries do not add
+    up to balances, or transactions to their entry.
+    """
     try:
         root: Element = fromstring(body, forbid_dtd=True)
     except DefusedXmlException as error:

@@ -1,4 +1,4 @@
-"""What a claim (design §5) says of each merchant, and of a payout that was asked for."""
+"""Parts of a claim (design §5): segments, truths by merchant, and a payout request's content."""
 
 from typing import Annotated, Self
 
@@ -32,7 +32,7 @@ class ClaimedSegment(BaseModel):
 
 
 class ClaimedTruth(BaseModel):
-    """What an operation does to a merchant, all in all, as of a revision."""
+    """What an operation amounts to for one merchant, as of a revision."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -42,7 +42,7 @@ class ClaimedTruth(BaseModel):
 
 
 class RequestedPayoutV1(BaseModel):
-    """What a payout request asked for: all that is kept of one that was refused."""
+    """What a payout request asked for. Of a refused request, nothing else is kept."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

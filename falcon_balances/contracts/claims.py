@@ -40,7 +40,7 @@ from falcon_balances.domain.revising import MerchantTruth, Revision, Truth, revi
 from falcon_balances.domain.sale_parts import SalePart, sale_change
 from falcon_balances.domain.splitting import SplitEvent
 
-# Over all revisions of an operation: a claim names each, and an event names 41 at most.
+# Merchants of all revisions of an operation: a claim names all of them, an event at most 41.
 MERCHANTS_MAX: Final = 400
 
 
@@ -48,9 +48,9 @@ class ClaimV1(BaseModel):
     """What an event means. It is written only if absent and never changed; its key is
     falcon_operation_id with stage and revision.
 
-    `segments` is empty where nothing changes, and in a query whether a refused event was claimed
-    before. `rows` holds the lines of all segments and of the truth; `texts` holds the fields that
-    they share.
+    `segments` is empty if nothing changes, and in a claim that only asks whether a refused event
+    was claimed before. `rows` holds the lines of all segments and of the truth; `texts` holds the
+    fields that they share.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -181,7 +181,7 @@ class ClaimV1(BaseModel):
 
     @property
     def last_revisions(self) -> Mapping[str, int]:
-        """By merchant, the last revision up to this one with a segment there."""
+        """For each merchant, the last revision up to this one that has a segment there."""
         if self.revision > 1:
             return self.last
         return {each.merchant_id: 1 for each in self.segments}
@@ -219,8 +219,8 @@ class ClaimV1(BaseModel):
 
     @classmethod
     def skipping(cls, before: "ClaimV1 | None", asked: "ClaimV1", by: str, now: str) -> Self:
-        """An empty claim of the revision after `before` (or of the first one): a person lets the
-        revision `asked` pass without it. The truth does not change.
+        """An empty claim in place of the missing revision after `before` (or of the first one): a
+        person lets the waiting revision `asked` pass. The truth does not change.
         """
         revision = 1 if before is None else before.revision + 1
         name = f"skipped|{asked.falcon_operation_id}|{staged(asked.stage, revision)}"

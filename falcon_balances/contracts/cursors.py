@@ -33,7 +33,7 @@ class Cursors:
         return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     def read(self, cursor: str | None) -> str | None:
-        """Raises InvalidCursorError."""
+        """The position in a cursor; None without a cursor. Raises InvalidCursorError."""
         if cursor is None:
             return None
         try:

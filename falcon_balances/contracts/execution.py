@@ -42,8 +42,8 @@ class PersisterInput(_Step):
 class PersistedMessage(_Step):
     """The claim in force, in compact form; its segments are all in the log.
 
-    `earlier`: revisions that must go on the stream before it. `is_later`: an earlier revision has
-    not arrived yet.
+    `earlier`: revisions whose segments must go on the stream before this claim's. `is_later`: an
+    earlier revision has not arrived yet.
     """
 
     message_id: str

@@ -23,7 +23,7 @@ class FindingFiguresV1(BaseModel):
 
 
 def finding_figures(figures: Figures) -> tuple[FindingFiguresV1, ...]:
-    """By currency, at full scale."""
+    """The figures of each currency, at full scale."""
     return tuple(
         FindingFiguresV1(
             currency=code, figures={name: scaled(minor, code) for name, minor in said.items()}
@@ -34,7 +34,7 @@ def finding_figures(figures: Figures) -> tuple[FindingFiguresV1, ...]:
 
 class FindingV1(BaseModel):
     """`falcon_operation_id`: the operation, or the first capture of the sale. `reference`: the
-    operation's own, or the sale's. It is open again when its figures change.
+    operation's own, or the sale's. A finding opens again when its figures change.
     """
 
     model_config = _MODEL
@@ -65,7 +65,7 @@ class FindingV1(BaseModel):
 
 
 class FindingsV1(Fresh):
-    """A page, by kind and operation. What fits again is not listed any more."""
+    """A page of findings, sorted by kind and operation. Cleared findings are not listed."""
 
     findings: tuple[FindingV1, ...]
     next_cursor: str | None

@@ -65,7 +65,7 @@ _KINDS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 
 
 def expected(error: Mapping[str, Any]) -> str:
-    """What pydantic's error says that a value must be, without the value and without a pattern."""
+    """What a value must be, by pydantic's error; never the value itself, and never a pattern."""
     say = _KINDS.get(error["type"])
     return "has a value of the wrong type" if say is None else say(error.get("ctx") or {})
 

@@ -1,4 +1,4 @@
-"""For systems: how far the balances are, and what still waits in the queues before them."""
+"""For systems: until when the balances are complete, and what still waits in the queues."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,9 @@ _MODEL = ConfigDict(frozen=True, extra="forbid")
 
 @dataclass(frozen=True, slots=True)
 class WaitingMessages:
-    """Of one stage's queue. `oldest_s` is None where nothing waits, or AWS does not say yet."""
+    """The messages in one stage's queue. `oldest_s` is None if no message waits, or AWS has not
+    reported an age yet.
+    """
 
     stage: str
     messages: int
@@ -38,7 +40,9 @@ class QueueV1(BaseModel):
 
 
 class FreshnessV1(BaseModel):
-    """`oldest_message_seconds`: of all queues, the oldest; what it says is in no balance yet."""
+    """`oldest_message_seconds`: the age of the oldest message of all queues. No balance
+    includes that message yet.
+    """
 
     model_config = _MODEL
 

@@ -28,7 +28,7 @@ class StepV1(BaseModel):
 
 
 class DayV1(BaseModel):
-    """Sums of a UTC day of operation dates: another axis than the steps, which are of counting."""
+    """Sums of one UTC day, by operation date. Steps, by contrast, go by the time of counting."""
 
     model_config = _MODEL
 
@@ -59,7 +59,7 @@ class BalanceHistoryV1(BaseModel):
     def of(
         cls, key: BalanceKey, past: Past, period: tuple[datetime, datetime], days: Iterable[Day]
     ) -> Self:
-        """`period` lies within the past; `days` may be of other balances too."""
+        """The history of one balance. `period` lies within `past`; `days` may be of others too."""
         start, end = period
         opening = running = past.at(start)[key]
         steps = []
@@ -86,7 +86,7 @@ class BalanceHistoryV1(BaseModel):
 
 
 class HistoryV1(Fresh):
-    """`closed_until`: up to then nothing of it will ever change."""
+    """`closed_until`: the history up to this time will never change."""
 
     start: Annotated[str, Field(alias="from")]
     end: Annotated[str, Field(alias="to")]

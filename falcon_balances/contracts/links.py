@@ -64,7 +64,7 @@ class BlockNameV1(BaseModel):
 
 
 class ContradictionV1(BaseModel):
-    """The merchants that each stage names, if they ever differed."""
+    """The merchants that the stages name, if the stages ever named different ones."""
 
     model_config = _SENT
 
@@ -80,8 +80,8 @@ class ContradictionV1(BaseModel):
 
 
 class SettledV1(BaseModel):
-    """The authorization attempt that an operation's first part settles, with its blocks at balances
-    without a segment.
+    """The authorization attempt that an operation's first part settles, with its blocks at
+    merchants without a segment.
     """
 
     model_config = _SENT
@@ -91,7 +91,7 @@ class SettledV1(BaseModel):
 
 
 class LinksV1(BaseModel):
-    """What the persister found beside a claim after making it. `blocks`: those of its
+    """The links that the persister read after making a claim. `blocks`: those of the claim's
     authorization.
     """
 

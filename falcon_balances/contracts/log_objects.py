@@ -7,7 +7,7 @@ from falcon_balances.domain.operations import BalanceOperation, Segment
 
 
 class FlawedObjectError(ValueError):
-    """The wrong line's number, if there is one, and its fault; never the line's contents."""
+    """Names the fault, and the number of the line if a line is wrong; never the line's contents."""
 
 
 def read_strictly(key: str, body: bytes) -> Segment:

@@ -37,12 +37,12 @@ class MerchantStatementBalanceV1(BaseModel):
 
 
 class MerchantStatementLineV1(BaseModel):
-    """One line, in the order of counting. `running` is its balance right after it.
+    """One line, in the order of counting. `running` is the balance right after the line.
 
-    A revision's lines are those that make the truth before into its own, dated when it was made.
-    References are empty where there is none.
+    A revision's lines turn the previous truth into its own; their date is when it was made. A
+    reference is empty if the event has none.
 
-    The figures that follow from both stages change with an operation's last line in a balance.
+    Figures that follow from both stages change with an operation's last line in a balance.
     """
 
     model_config = _MODEL
@@ -92,7 +92,7 @@ class MerchantStatementLineV1(BaseModel):
 
 
 class MerchantStatementV1(Fresh):
-    """What was counted in a month (UTC): it never changes, and closing is the next opening."""
+    """What was counted in a month (UTC). It never changes; its closing is the next opening."""
 
     month: str
     start: Annotated[str, Field(alias="from")]
@@ -110,7 +110,7 @@ class MerchantStatementV1(Fresh):
         lines: Iterable[StatedLine],
         next_cursor: str | None,
     ) -> Self:
-        """One page of it; `period` is a month, `fresh` the fields of `Fresh`."""
+        """One page of the statement; `period` is a month, `fresh` the fields of `Fresh`."""
         start, end = map(rfc3339, period)
         return cls(
             **fresh,

@@ -38,9 +38,9 @@ class LineV1(BaseModel):
 
 
 class Described(BaseModel):
-    """What an event says besides its lines; left out where it does not apply (design §4).
+    """Fields of an event besides its lines; each is left out if it does not apply (design §4).
 
-    `revision` and `occurrence` are left out where they are 1.
+    `revision` and `occurrence` are left out if they are 1.
     """
 
     model_config = _MODEL
@@ -69,7 +69,7 @@ def described(line: BalanceOperation) -> DescriptionFields:
 
 
 class OperationV1(Described):
-    """An operation in one stage, with the merchant's own lines of it; each revision is its own.
+    """An operation in one stage, with the merchant's own lines. Each revision is listed separately.
 
     `counted_in` is the quarter of an hour in which it was counted.
     """
@@ -105,7 +105,7 @@ class OperationV1(Described):
 
 
 class OperationPageV1(Fresh):
-    """In the order of counting. A page may be short, and even empty, and still have a next one."""
+    """In the order of counting. Even a short or empty page may have a next page."""
 
     operations: tuple[OperationV1, ...]
     next_cursor: str | None

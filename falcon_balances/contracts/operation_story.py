@@ -1,7 +1,7 @@
 """The story of an operation: what its claims say, and what the table says at each merchant.
 
-Told here once (design §8). The API answers with a merchant's own part of it; `falcon psp trace`,
-`falcon payout show` and `falcon audit explain` print the whole.
+Only this module puts it together (design §8). The API answers with a merchant's own part;
+`falcon psp trace`, `falcon payout show` and `falcon audit explain` print the whole story.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,8 +27,8 @@ class MerchantPart:
 
 @dataclass(frozen=True, slots=True)
 class OperationStory:
-    """`claims`: of all stages and revisions, in their order. `parts`: by merchant; claimed segments
-    of other merchants are not told.
+    """`claims`: of all stages and revisions, in their order. `parts`: by merchant; the story leaves
+    out segments of all other merchants.
     """
 
     falcon_operation_id: str
@@ -47,7 +47,7 @@ class OperationStory:
         return cls(falcon_operation_id, tuple(ordered), parts)
 
     def segments(self, claim: ClaimV1) -> Iterator[tuple[ClaimedSegment, Mark | None]]:
-        """With their marks; None where a segment is in the log, or on its way, but not counted."""
+        """Segments with their marks; a mark is None until its segment is counted."""
         for segment in claim.segments:
             if segment.merchant_id in self.parts:
                 yield segment, self.mark(segment.merchant_id, claim.staged)
@@ -65,7 +65,7 @@ class OperationStory:
 
     @property
     def blocks(self) -> list[Block]:
-        """What was set aside for it."""
+        """The blocks that were made for the operation."""
         return [block for part in self.parts.values() for block in part.blocks]
 
     @property

@@ -21,10 +21,10 @@ _MODEL = ConfigDict(frozen=True, extra="forbid")
 
 
 class StageStoryV1(Described):
-    """`counted_in` is null while it is in the log, or on its way there, but not counted yet.
+    """`counted_in` is null while the event is in the log, or on its way there, but not counted yet.
 
-    Only systems see the fingerprint: it is made of other merchants' amounts too, and from a hash of
-    so few unknowns they could be worked out.
+    Only systems see the fingerprint. It is a hash over other merchants' amounts too: with so few
+    unknowns, a merchant could find those amounts by trying.
     """
 
     stage: Stage
@@ -41,7 +41,7 @@ class StageStoryV1(Described):
     def of(
         cls, claim: ClaimV1, own: ClaimedSegment, mark: Mark | None, *, for_systems: bool
     ) -> Self:
-        """The merchant's own segment of it: an event may have others, of other merchants."""
+        """From the merchant's own segment; the claim may have other merchants' segments too."""
         lines = claim.lines_of(own)
         return cls(
             **described(main_line(lines)),
@@ -59,7 +59,7 @@ class StageStoryV1(Described):
 
 
 def _since_when(context_version: str) -> str:
-    """Without the hashes: a merchant could try out which `risk` gives its own."""
+    """The versions without hashes, from which a merchant could find its `risk` by trying values."""
     versions = map(MerchantContext.since_when, context_version.split(","))
     return ",".join(dict.fromkeys(versions))
 
@@ -93,8 +93,8 @@ class SetAsideV1(BaseModel):
 
 
 class OperationStoryV1(Fresh):
-    """All stages of an operation. `returned_by` and `returns` link a payout and its returns, `sale`
-    a refund and what it is of, or a sale and what was taken of it.
+    """All stages of an operation. `returned_by` and `returns` link a payout and its returns; `sale`
+    links a refund to its sale, or a sale to what was taken of it.
     """
 
     falcon_operation_id: str

@@ -19,7 +19,7 @@ ObjectsRead = Annotated[
 
 
 class FiguresV1(BaseModel):
-    """Money as strings at the currency's full scale, nothing set aside taken off."""
+    """Amounts as strings at the currency's full scale, as if nothing were blocked."""
 
     model_config = _MODEL
 
@@ -60,8 +60,8 @@ class BalanceAtV1(FiguresV1):
 
 
 class BalancesAtV1(Fresh):
-    """The balances as they were at `at`: by what was counted before it, or, from the log, by what
-    bears an operation date before it.
+    """The balances at the time `at`: sums of everything counted before it or, from the log, of all
+    operations dated before it.
     """
 
     at: str

@@ -49,8 +49,8 @@ class PayoutLoggerOutput(_Step):
 
 
 class FirstRequestV1(BaseModel):
-    """The state of the request or return that was there first. `outcome` is null while it is
-    undecided.
+    """The state of the request or return that was claimed first. `outcome` is null while the
+    request is undecided.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -86,8 +86,8 @@ class PayoutOutcomeV1(BaseModel):
 
     `amount` is what was withdrawn or returned, null if nothing was. A refusal has what was
     `available`, or a `reason` if that was not checked. A rejection decides nothing: it has a `code`
-    and a `detail`, and on a conflict the state of the `first` one. Amounts are strings at full
-    scale.
+    and a `detail`, and on a conflict the state of the `first` request or return. Amounts are
+    strings at full scale.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -105,7 +105,7 @@ class ConfirmedOperationV1(StrictModel):
 
 
 class ReconciledOperationV1(ConfirmedOperationV1):
-    """The money of that operation was traced in the company's bank account."""
+    """The money of an operation was traced in the company's bank account."""
 
     currency: WrittenCurrencyCode
     reconciled_date: DateText

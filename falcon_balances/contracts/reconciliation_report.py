@@ -1,4 +1,4 @@
-"""What a reconciliation found, as a document: for a terminal, a file, or whoever is called."""
+"""The result of a reconciliation as a document: for a terminal, a file, or the person on call."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -10,9 +10,10 @@ from falcon_balances.domain.reconciliation import Reconciliation, UnmatchedItem
 
 
 def report(found: Reconciliation, today: date, days: int) -> Mapping[str, Any]:
-    """`matched`: lines of the statements, and their sums. `open`: the oldest first.
+    """`matched`: how many lines of bank statements match. `open`: the oldest first.
 
-    Amounts are strings at full scale; `debit` of an age: what ours has more; `credit`: theirs.
+    Amounts are strings at full scale. In `ages`, `debit` is what our side has more; `credit`, what
+    their side has more.
     """
     return {
         "matched": found.matched,

@@ -16,9 +16,9 @@ _OPTIONAL = Field(exclude_if=lambda said: said is None)
 
 
 class SaleAmountsV1(BaseModel):
-    """In one currency. left = sold - refunded - charged_back + reversed - set_aside: what could
-    still be refunded. Refunds and chargebacks count with the larger of their stages, reversals with
-    the smaller.
+    """A sale in one currency. left = sold - refunded - charged_back + reversed - set_aside: what
+    could still be refunded. Refunds and chargebacks count with the larger of their stages,
+    reversals with the smaller.
     """
 
     model_config = _MODEL
@@ -46,8 +46,8 @@ class SaleOperationV1(BaseModel):
 
 
 class SaleStoryV1(BaseModel):
-    """`falcon_operation_id`: the first capture of the sale. Its amounts are shown to the merchant
-    that the sale names, and its operations with the sale itself.
+    """`falcon_operation_id`: the first capture of the sale. The merchant that the sale names sees
+    its amounts; its operations are listed only in the sale's own story.
     """
 
     model_config = _MODEL
@@ -62,7 +62,7 @@ class SaleStoryV1(BaseModel):
 
     @classmethod
     def linked(cls, key: SaleKey, sale: Sale | None) -> Self:
-        """`sale` is None where it lies under another merchant, or nothing of it is counted."""
+        """`sale` is None if it belongs to another merchant, or nothing of it is counted."""
         return cls(
             falcon_operation_id=key.sale_id,
             psp_id=key.psp_id,

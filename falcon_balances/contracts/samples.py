@@ -154,7 +154,7 @@ EVENT_SAMPLES: Final[dict[str, tuple[Stage, Document]]] = {
     "reconciled-marketplace-capture": (Stage.RECONCILED, _reconciled(MARKETPLACE)),
     "reconciled-marketplace-refund": (Stage.RECONCILED, _reconciled(_MARKETPLACE_REFUND)),
 }
-# By sample, the sample of which it is the next revision.
+# For each revision among the samples, the sample that it revises.
 _REVISES: Final = {"settled-short": "plain-capture", "void": "settled-short"}
 CONTRACT_BY_STAGE: Final = {
     Stage.CONFIRMED: "confirmed-operation",
@@ -163,7 +163,7 @@ CONTRACT_BY_STAGE: Final = {
 
 
 def split_sample(name: str) -> SplitEvent:
-    """What the real rules make of an event sample in the sample contexts; its whole truth."""
+    """An event sample as the real rules split it in the sample contexts: its whole truth."""
     contexts = [parse_merchant_context(document) for document in CONTEXT_SAMPLES.values()]
     return split(_operation_sample(name), {item.key: [item] for item in contexts})
 

@@ -149,7 +149,7 @@ def _index_entry(sample: RefusedSample) -> dict[str, object]:
     entry: dict[str, object] = {"code": sample.code, "contract": sample.contract}
     if sample.code != RejectionCode.SIZE:
         return entry | {"file": _path_of(sample)}
-    # Better described than stored: 64 KiB of spaces.
+    # Not stored, only described: it is 64 KiB of spaces.
     source = f"{ACCEPTED}/{sample.contract}/{SIZE_SAMPLE_OF}.json"
     return entry | {"file": source, "padded_with_spaces_to_bytes": SIZE_SAMPLE_BYTES}
 

@@ -31,7 +31,7 @@ def sums_at_scale(sums: Mapping[tuple[Stage, str], int], currency: str) -> tuple
 
 
 class TurnoverOfCurrencyV1(BaseModel):
-    """`late_sums` are those of `sums` that were learned of after the month had ended."""
+    """`late_sums`: the share of `sums` that was counted after the month had ended."""
 
     model_config = _MODEL
 
@@ -63,8 +63,8 @@ class LateOperationV1(BaseModel):
 
 
 class TurnoverV1(Fresh):
-    """By operation date. `late_operations`, the first of them by when they were counted, came
-    after the month had ended; null with `source=log`, which does not know when anything came.
+    """Turnover by operation date. `late_operations`: the first operations that were counted after
+    the month had ended; null with `source=log`, because the log has no times of counting.
     """
 
     month: str

@@ -64,8 +64,8 @@ class JointFiguresV1(BaseModel):
 
 
 class UnreconciledOperationV1(BaseModel):
-    """`standing`: one stage says nothing, or the two say different things. Age counts from
-    `operation_date`, the reconciled one's where that is alone.
+    """`standing`: one stage is missing, or the two stages differ. Age counts from `operation_date`,
+    which is the reconciled stage's if there is no confirmed one.
     """
 
     model_config = _MODEL
@@ -104,12 +104,12 @@ def _disagreement(standing: Standing) -> Disagreement:
 
 
 def age_days(standing: Standing, now: datetime) -> int:
-    """Dates may lie a little ahead (design §4): those are of today."""
+    """Whole days; 0 for a date a little ahead of the clock, which is allowed (design §4)."""
     return max(0, (now - parse_rfc3339(standing.operation_date)).days)
 
 
 class UnreconciledSumV1(BaseModel):
-    """Sums of a PSP's operations of one standing: what each stage says, and what follows of it.
+    """Sums of a PSP's operations of one standing: of each stage, and of the joint figures.
 
     `open_operations`: how many operations are summed.
     """
@@ -129,7 +129,7 @@ class UnreconciledSumV1(BaseModel):
 
 
 class UnreconciledV1(Fresh):
-    """Sums are over all of them; `operations` is a page, the oldest first."""
+    """`sums` cover all operations of that age; `operations` is one page of them, oldest first."""
 
     older_than_days: int
     sums: tuple[UnreconciledSumV1, ...]
@@ -148,7 +148,7 @@ _SUMMED = (
 
 
 def unreconciled_sums(standings: Iterable[Standing]) -> tuple[UnreconciledSumV1, ...]:
-    """By PSP, currency and standing; an operation of two currencies counts in both."""
+    """Sums by PSP, currency and standing; an operation of two currencies counts in both."""
     totals: dict[tuple[str, str, Disagreement], Counter[str]] = {}
     for standing in standings:
         for currency, sums in _sums_by_currency(standing).items():

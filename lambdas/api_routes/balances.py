@@ -77,8 +77,8 @@ class BalanceRoutes:
         return self._unless_known(document)
 
     def _unless_known(self, document: BalanceDocumentV1) -> Response[str]:
-        """The answer, or 304 if the client has the same already: the ETag covers `as_of`, but not
-        the lag.
+        """The answer, or 304 if the client already has the same one: the ETag covers `as_of`, but
+        not the lag.
         """
         api = self._context.api
         text = document.model_dump_json(exclude={"lag_seconds"})

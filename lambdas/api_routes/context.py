@@ -59,13 +59,13 @@ class RouteContext:
         handler: Handler,
         **docs: Any,  # noqa: ANN401 - handed on to the API
     ) -> None:
-        """Registers a route; the handler's name becomes the operation's in OpenAPI."""
+        """Registers a route. Its operation in OpenAPI is named after the handler."""
         name = f"{self._tag}_{handler.__name__}"
         docs |= {"tags": [self._tag], "operation_id": name}
         self.api.add(method, f"{self._root}{path}", handler, **docs)
 
     def check_known(self, sources: Sources) -> None:
-        """Raises NotFoundError for an unknown merchant, whose list is 404, not empty."""
+        """Raises NotFoundError for an unknown merchant: its lists are 404, not empty."""
         if not sources.reads.balances():
             raise NotFoundError
 

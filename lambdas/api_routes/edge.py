@@ -61,8 +61,8 @@ class Route:
 
 
 class Api:
-    """One resolver with its routes. Preflights of browsers do not arrive here: the gateway answers
-    them, because only it can do so before there is a token.
+    """One resolver with its routes. Browsers' preflights bear no token, so only the gateway can
+    answer them; they do not arrive here.
     """
 
     def __init__(self) -> None:
@@ -83,8 +83,8 @@ class Api:
         body: type[BaseModel] | None = None,
         **docs: Any,  # noqa: ANN401 - handed on to Powertools
     ) -> None:
-        """Registers a route. A handler without a query model reads its request itself and is not
-        validated.
+        """Registers a route. A handler without a query model reads its request itself;
+        Powertools does not validate it.
 
         `body` is the model that such a handler reads, for OpenAPI.
         """
@@ -202,7 +202,7 @@ class Api:
             return self._invalid([_parameter("cursor", str(error))])
 
     def _answer_missing_data(self) -> None:
-        """Periods not closed answer 404, unreadable data 503: never a zero, never a stack trace."""
+        """Periods not closed answer 404, unreadable data 503; no zeros, no stack traces."""
 
         @self.app.exception_handler(NotClosedError)  # type: ignore[untyped-decorator]
         def not_closed(error: NotClosedError) -> Response[str]:

@@ -42,7 +42,7 @@ def month_of(name: str, text: str) -> tuple[datetime, datetime]:
 def zone_of(name: str, text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones is not a zone
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
         raise InvalidParameterError(name, "unknown IANA time zone") from None
 
 
@@ -68,7 +68,7 @@ def order_of(position: str | None, start: str, end: str) -> str | None:
 
 
 def finding_after(position: str | None) -> str | None:
-    """A cursor that somebody made up may hold anything."""
+    """The finding in a cursor's position. A made-up cursor can hold anything."""
     if position is not None and not _FINDING.fullmatch(position):
         raise InvalidCursorError
     return position

@@ -109,7 +109,7 @@ def log_turnover(
 
 
 def _month_in(zone: ZoneInfo, instant: datetime) -> str | None:
-    """None at the ends of the calendar, where local time would be outside it."""
+    """The local month; None at the ends of the calendar, where no local time exists."""
     try:
         local = instant.astimezone(zone)
     except OverflowError:

@@ -3,7 +3,7 @@
 Input     HTTP API requests that the gateway's JWT authorizer let through
 Output    documents, or problem documents (RFC 9457)
 Retries   reads only
-Errors    404 for what is unknown or another's, alike; 422 invalid; 503 when data cannot be had
+Errors    404 alike for unknown items and another merchant's; 422 invalid; 503 data unreadable
 """
 
 from functools import cache

@@ -1,8 +1,8 @@
 """Cutter: every minute puts a cut into every open shard of the stream.
 
-Input     the scheduler's event, which is not looked at
+Input     the scheduler's event, which is ignored
 Output    nothing
-Retries   safe: a cut more, whole or in part, moves nothing back; one that is incomplete lapses
+Retries   safe: another cut, complete or not, moves nothing back; an incomplete cut lapses
 Errors    TransientError; the next minute brings the next cut
 """
 

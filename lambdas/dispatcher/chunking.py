@@ -1,6 +1,6 @@
-"""Divides messages into executions by the largest output that they can make.
+"""Divides messages into executions by the largest output that their steps can have.
 
-A state holds 256 KiB at most; the largest message alone stays well below.
+A state holds at most 256 KiB; the largest message on its own stays well below that.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,18 +16,18 @@ _LINES_PER_LEG: Final = 8  # the amount, five fees, the marketplace fee on both 
 _LEG_BYTES_MAX: Final = 220  # local merchant, shop and balance shop, of 64 characters each
 _VERSION_BYTES_MAX: Final = 330  # of one context: its key, its date and its hash
 _SEGMENT_BYTES_MAX: Final = 640  # log key, merchant, versions, names
-# Ids, three references of 128 characters, fingerprint, names; its sale, as it was and as it is.
+# Ids, three references of 128 characters, fingerprint, names; its sale, before and after.
 _MESSAGE_BYTES_MAX: Final = 3_400
 _NAMED_BYTES_MAX: Final = 70  # a merchant that the other stage may name instead
-# Blocks of a refund at 41 merchants, the most that it can debit: each block is named twice.
+# Blocks of a refund, which can debit at most 41 merchants; each block is named twice.
 _BLOCKS_BYTES_MAX: Final = 41 * 2 * 160
 
 
 def output_bytes_max(operation: StagedOperation) -> int:
-    """The largest output of any step for the event, whatever contexts it finds.
+    """Bytes of the largest output of any step for the event, whichever contexts apply.
 
     A revision's claim has the lines of its truth, and the lines that turn the previous truth into
-    it: at most as many as both truths together.
+    that one: at most as many as both truths together.
     """
     splits = operation.splits if isinstance(operation, PspOperation) else ()
     is_revision = isinstance(operation, PspOperation) and operation.revision > 1
@@ -54,7 +54,7 @@ def _blocks_bytes_max(operation: StagedOperation) -> int:
 def chunks(
     sized: Iterable[tuple[int, ValidMessage]], budget_bytes: int
 ) -> Iterator[list[ValidMessage]]:
-    """As few chunks as the budget allows, in order; a single message can be above it."""
+    """As few chunks as the budget allows, in order; a chunk of one message may exceed it."""
     chunk: list[ValidMessage] = []
     size = 0
     for bytes_max, message in sized:

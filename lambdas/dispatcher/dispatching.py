@@ -1,4 +1,4 @@
-"""A batch of one stage's messages: checked, executed in chunks, refused ones quarantined."""
+"""Checks a batch of one stage's messages, executes it in chunks, quarantines refused messages."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import DispatcherSettings
 from lambdas.dispatcher.chunking import chunks, output_bytes_max
 
-# The longest wait for an execution's answer (its client's time-outs), and time for quarantine: no
-# execution is begun that this function could not outlive.
+# The longest wait for an execution's answer (its client's time-outs), plus time for quarantine.
+# With less time left, this function begins no execution, because it could end first.
 EXECUTION_S_MAX: Final = 115
 
 
@@ -62,9 +62,7 @@ def dispatch(
 def _check(
     messages: Sequence[QueuedMessage], settings: DispatcherSettings
 ) -> tuple[list[tuple[int, ValidMessage]], dict[str, Rejection]]:
-    """The valid messages, each with the largest number of bytes that it can become; and the refused
-    ones.
-    """
+    """The valid messages, each with the bytes of its largest output; and the refused ones."""
     valid: list[tuple[int, ValidMessage]] = []
     refused: dict[str, Rejection] = {}
     for message in messages:
@@ -82,7 +80,7 @@ def _check(
 def _chunks(
     valid: Sequence[tuple[int, ValidMessage]], settings: DispatcherSettings
 ) -> Iterator[list[ValidMessage]]:
-    """Payouts before returns, because one of them can be the return's."""
+    """Payout requests before returns, because a return may belong to a payout of this batch."""
     for are_returns in (False, True):
         wave = [each for each in valid if (each[1].event.get("type") == "return") is are_returns]
         yield from chunks(wave, settings.chunk_budget_bytes)

@@ -3,7 +3,7 @@
 Input     an SQS batch of one stage, raw delivery
 Output    batchItemFailures: the messages whose segments are not known to be on the stream
 Retries   safe: a message leaves its queue only when published or quarantined; all else is derived
-Errors    none for one message's sake; a missing setting or grant fails the whole batch
+Errors    none because of one message; a missing setting or grant fails the whole batch
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ _LAST_RETURN_S: Final = 1_800
 
 
 def return_later(event: dict[str, Any], failed: Sequence[str], queue: MessageQueue) -> None:
-    """Sets when failed messages come back: soon at first, later each time, for a day."""
+    """Sets when failed messages come back: soon at first, then later each time, for up to a day."""
     records = {record["messageId"]: record for record in event["Records"]}
     returning = [
         FailedMessage(
@@ -41,12 +41,12 @@ def return_later(event: dict[str, Any], failed: Sequence[str], queue: MessageQue
     try:
         queue.return_after(returning)
     except TransientError as error:
-        # Otherwise they come back when the queue's visibility time-out ends.
+        # The messages then come back when the queue's visibility time-out ends.
         logger.warning("delay not set", messages=len(returning), error=str(error))
 
 
 def return_delay_s(receives: int) -> int:
-    """30 s, 2 min, 8 min, then half an hour."""
+    """Seconds until the message returns: 30 s, 2 min, 8 min, then half an hour each time."""
     return min(_FIRST_RETURN_S << 2 * min(receives - 1, 8), _LAST_RETURN_S)
 
 
@@ -66,8 +66,8 @@ def _adapters() -> tuple[DispatcherSettings, Executions, Quarantine]:
 
 
 def queued_messages(event: dict[str, Any]) -> list[QueuedMessage]:
-    """The messages of an SQS event; half a surrogate pair in a body stays, and is refused as
-    invalid JSON.
+    """The messages of an SQS event. Half a surrogate pair in a body is kept, so that the body is
+    refused as invalid JSON.
     """
     return [
         QueuedMessage(

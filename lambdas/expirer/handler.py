@@ -1,10 +1,9 @@
 """Expirer: every minute ends the blocks whose time has come.
 
-Input     the scheduler's event, which is not looked at
+Input     the scheduler's event, which is ignored
 Output    nothing
-Retries   safe: a block ends once, by a condition of its own; the next minute finds what is left
-Errors    TransientError where nothing can be read; nothing expires before its time, and what is
-          due stays due
+Retries   safe: a condition lets each block end only once; the next minute ends the others
+Errors    TransientError if nothing can be read; nothing expires early, and due blocks stay due
 """
 
 from collections.abc import Callable, Iterator
@@ -33,8 +32,8 @@ BY = "expirer"
 def expire_blocks(now: datetime, store: BalanceStore) -> int:
     """Ends due blocks and authorizations, each in one transaction. Returns how many expired.
 
-    One that has ended meanwhile, or meets another write, is skipped. One that cannot be ended never
-    stops the others: the next minute tries again, and the metric `NotExpired` reports it.
+    A block that has ended meanwhile, or meets another write, is skipped. A block that cannot be
+    ended never stops the others: `NotExpired` counts it, and the next minute tries again.
     """
     expired = failed = 0
     for end in _due(now, store):

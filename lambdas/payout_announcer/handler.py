@@ -1,6 +1,6 @@
-"""Payout announcer: moves what is logged and published to `paid`, announces every outcome.
+"""Payout announcer: moves logged and published payouts to `paid`, announces every outcome.
 
-Input     per message the claim, all of what it says logged and on the stream
+Input     per message the claim, whose segments are all in the log and on the stream
 Output    per message that it is done, or why it was rejected, for the dispatcher
 Retries   safe: an outcome is announced at least once, with the same id each time
 Errors    TransientError (the message comes back)
@@ -49,8 +49,7 @@ def _to_paid(claim: ClaimV1, claims: PayoutClaims) -> None:
         return
     outcomes = claims.move(claim.falcon_operation_id, *PAY)
     for outcome in outcomes:
-        # After `logging` it can only have been paid already, by another attempt at the same
-        # message.
+        # After `logging`, the payout can only be paid already, by another attempt at this message.
         if not isinstance(outcome, ConditionFailed):
             raise TransientError(
                 f"payout {claim.falcon_operation_id}: another process changed it first"

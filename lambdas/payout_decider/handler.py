@@ -1,9 +1,9 @@
-"""Payout decider: says once whether and how much is paid out, and sets it aside in the same write.
+"""Payout decider: decides once how much is paid out, and sets it aside in the same write.
 
 Input     valid payout requests and returns, from the dispatcher
 Output    per message the claim in force, or why it is rejected, for the payout logger
-Retries   safe: claim, block and balance are one transaction; what was decided is found again
-Errors    TransientError (the message comes back), also for a return of what is not yet paid
+Retries   safe: claim, block and balance are one transaction; a retry finds the decision
+Errors    TransientError (the message comes back), also for a return before its payout is paid
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -168,7 +168,7 @@ def _decide_request(
 
 
 def _refused(asked: ClaimV1, claims: PayoutClaims, **why: str) -> ClaimV1:
-    """Refuses for good, unless it was decided before."""
+    """The claim refused for good, or the earlier decision if there is one."""
     refused = asked.model_copy(update={"state": PayoutState.REFUSED.value, **why})
     return claims.claim(refused) or refused
 
@@ -176,7 +176,7 @@ def _refused(asked: ClaimV1, claims: PayoutClaims, **why: str) -> ClaimV1:
 def _short_of(
     outcomes: Sequence[WriteOutcome], logged: LoggedMoney | None, operation_id: str
 ) -> int | None:
-    """What is available if it was too little; None after a conflict with another write."""
+    """What was available if it was too little; None after a conflict with another write."""
     there, short = outcomes
     if isinstance(there, ConditionFailed):
         raise IntegrityError(f"block {operation_id} has no claim")
@@ -184,7 +184,7 @@ def _short_of(
 
 
 def _settled_payout(operation_id: str, ports: DeciderPorts, patience: _Patience) -> ClaimV1 | None:
-    """Waits for a request that arrives a moment after its return, because order is not kept."""
+    """Waits for a request that arrives just after its return: the queue does not keep the order."""
     while True:
         payout = ports.claims.find(operation_id, Stage.PAYOUT)
         if payout is not None and payout.state not in UNDER_WAY:
@@ -198,7 +198,7 @@ def _settled_payout(operation_id: str, ports: DeciderPorts, patience: _Patience)
 def _decide_return(
     asked: ClaimV1, returned: PayoutReturn, ports: DeciderPorts, patience: _Patience
 ) -> ClaimV1:
-    """The claim in force. The sum of returns is checked when it is raised, not before."""
+    """The claim in force. The write that raises the sum of returns also checks it."""
     payout_id, paid = _paid(returned, ports, patience)
     while True:
         there = ports.claims.claim_return(asked, payout_id, returned.amount.minor, paid)

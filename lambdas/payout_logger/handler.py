@@ -1,7 +1,7 @@
-"""Payout logger: moves a decided payout to `logging`, then writes what its claim says to the log.
+"""Payout logger: moves a decided payout to `logging`, then writes its claim's segments to the log.
 
 Input     per message the claim in force, from the payout decider
-Output    the segments to publish, and past the publisher the claims to announce
+Output    the claims to publish, and for the announcer, past the publisher, the claims to announce
 Retries   safe: after `logging` a payout only goes forward, and objects are write-once
 Errors    TransientError (the message comes back), IntegrityError (the log holds other bytes)
 """
@@ -44,7 +44,7 @@ def log_payouts(
 
 
 def _to_be_logged(claim: ClaimV1, claims: PayoutClaims) -> ClaimV1:
-    """The claim with its present state: a payout that was given up stays so."""
+    """The claim with its present state: a payout that was given up stays given up."""
     if claim.state != LOG.source:
         return claim
     outcomes = claims.move(claim.falcon_operation_id, *LOG)

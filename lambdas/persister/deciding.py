@@ -1,4 +1,4 @@
-"""Decides what an event means: as claimed now or before, refused, or to be retried later."""
+"""Decides on an event: the claim made now or before, a refusal, or another try later."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from falcon_balances.domain.errors import RejectedOperation, RejectionCode
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.operations import staged
 
-# How long a revision waits for the previous one; then a person must look.
+# How long a revision waits for the previous one; then it is refused, for a person to look at.
 WAIT_MAX: Final = timedelta(hours=20)
 
 
@@ -31,7 +31,7 @@ class Decision:
 
 
 def decide(claims: EventClaims, message: SplitMessage, now: datetime) -> Decision:
-    """An earlier claim wins over the present lines or refusal.
+    """The decision. An earlier claim of the same content wins over the present lines or refusal.
 
     Raises RejectedOperation, and NotYetError.
     """
@@ -52,7 +52,7 @@ def decide(claims: EventClaims, message: SplitMessage, now: datetime) -> Decisio
 
 
 def _less_its_predecessor(claims: EventClaims, ours: ClaimV1, now: datetime) -> ClaimV1:
-    """Only claim k-1 is read: it has the whole previous truth."""
+    """The claim less the previous truth. Reads only the previous claim, which has all of that."""
     predecessor = claims.find(ours.falcon_operation_id, staged(ours.stage, ours.revision - 1))
     if predecessor is not None:
         return ours.revising(predecessor)
@@ -64,8 +64,8 @@ def _less_its_predecessor(claims: EventClaims, ours: ClaimV1, now: datetime) -> 
 
 
 def _with_earlier(claims: EventClaims, claim: ClaimV1) -> Decision:
-    """Earlier revisions, whose function may have crashed right after claiming: their segments are
-    written and published again.
+    """Adds earlier revisions: their function may have crashed right after claiming, so their
+    segments are written and published again.
     """
     return Decision(claim, tuple(_earlier(claims, claim)))
 

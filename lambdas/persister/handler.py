@@ -49,7 +49,7 @@ def persist(
     now: datetime,
     run: Run = map,
 ) -> PublisherInput:
-    """Runs several messages concurrently, but earlier revisions before later ones, which build on
+    """Handles messages concurrently, but earlier revisions before the later ones that build on
     them.
     """
     metrics.add_metric(name="MessagesToPersist", unit="Count", value=len(step.messages))

@@ -1,6 +1,7 @@
-"""Reads the links of a claim after it is made: from then on no authorization can be granted.
+"""Reads the links of a claim after making it: from then on its refund cannot be authorized.
 
-A message that is handled again gets its links again; what was ended or known meanwhile stays so.
+A message that is handled again gets its links again; blocks ended meanwhile stay ended, and known
+findings stay known.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,7 +17,7 @@ _WAS_NOT_ENDED = {BlockStatus.ACTIVE, BlockStatus.SETTLED}
 
 
 def links_of(claim: ClaimV1, claims: EventClaims, authorizations: Authorizations) -> LinksV1:
-    """The links of a claim: one read of both stages' claims, and for a refund one of its
+    """The links of a claim. Takes one read of both stages' claims, and for a refund another of its
     authorization.
     """
     if claim.stage not in PSP_STAGES:
@@ -36,17 +37,17 @@ def links_of(claim: ClaimV1, claims: EventClaims, authorizations: Authorizations
 def _of_no_segment(
     blocks: Sequence[BlockNameV1], told: Collection[ClaimV1]
 ) -> tuple[BlockNameV1, ...]:
-    """The blocks by merchant: each segment ends those of its merchant, whichever of these claims it
-    belongs to.
+    """The blocks of merchants without a segment in any of these claims: all other blocks end with
+    their merchants' segments.
     """
     named = {segment.merchant_id for claim in told for segment in claim.segments}
     return tuple(each for each in blocks if each.merchant_id not in named)
 
 
 def contradiction_of(told: Collection[ClaimV1]) -> ContradictionV1 | None:
-    """The contradiction between the newest revisions of both stages; None if no revision of one
-    ever named other merchants than the other. A stage without lines names nobody, and contradicts
-    nothing.
+    """The contradiction between the stages, open if their newest revisions name different
+    merchants; None if a stage is missing, or no two revisions ever did. A revision without lines
+    names nobody, and contradicts nothing.
     """
     by_stage = {stage: _newest_last(told, stage) for stage in PSP_STAGES}
     named = {stage: [_named(claim) for claim in claims] for stage, claims in by_stage.items()}

@@ -1,4 +1,4 @@
-"""Publisher: puts every segment on the stream, already-logged ones again.
+"""Publisher: puts every segment on the stream, also segments that were in the log before.
 
 Input     per message the claim in force, its segments all in the log, from the persister
 Output    per message that it is published, or why it was refused, for the dispatcher
@@ -32,7 +32,7 @@ from falcon_balances.settings import PublisherSettings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# Of https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
+# https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 RECORDS_PER_PUT: Final = 500
 ATTEMPTS: Final = 5
 _FIRST_DELAY_S: Final = 0.1
@@ -46,9 +46,10 @@ def publish(
 ) -> ExecutionResult:
     """Publishes the messages; one is done when Kinesis has acknowledged each of its records.
 
-    The order matters. Records of earlier revisions are acknowledged before those of a later one are
-    sent: it is counted after them, and their own message may have died on its way. They carry its
-    links, because the operation's blocks end with whichever is counted first.
+    The order matters. Kinesis acknowledges the records of earlier revisions before those of a later
+    one are sent: the later one is counted after them, and their own messages may never have got
+    this far. Earlier records carry the later one's links, because the operation's blocks end with
+    the record that is counted first.
     """
     waves: dict[int, list[StreamEntry]] = {}
     for message in step.messages:

@@ -1,9 +1,9 @@
-"""Reconciler: every morning sets the statements of banks and PSPs against the log.
+"""Reconciler: compares bank statements with the log every morning.
 
-Input     the scheduler's event, which is not looked at
-Output    what matched and what is open; a report for each account, beside the statements
-Retries   safe: nothing is remembered, and another run of the day writes the report again
-Errors    TransientError; the alarm rings then as well, for it misses the metric
+Input     the scheduler's event, which is ignored
+Output    numbers of matched and open items; a report for each account, beside its bank statements
+Retries   safe: no state is kept; another run on the same day replaces the day's report
+Errors    TransientError; the alarm rings then too, because it misses the metric
 """
 
 from dataclasses import asdict

@@ -26,7 +26,7 @@ from falcon_balances.domain.reconciliation import LoggedOperation, logged_operat
 
 @dataclass(slots=True)
 class ReconcilerRun:
-    """The result of a run. `invalid`: unreadable bank statements, and keys of no account."""
+    """The result of a run. `invalid`: unreadable bank statements, and keys without an account."""
 
     reports: list[str] = field(default_factory=list)
     matched: int = 0
@@ -39,10 +39,10 @@ class ReconcilerRun:
 def reconcile_all(
     statements: BankStatementBucket, log: LogDays, *, today: date, days: int, look_back_days: int
 ) -> ReconcilerRun:
-    """Compares everything of the last days again, so that late lines are found: nothing is kept
-    between runs.
+    """Compares all of the last `look_back_days` again, so that late lines are found: nothing is
+    kept between runs.
 
-    An account that has had a bank statement is expected to show everything in the log until today.
+    An account with any bank statement is expected to show everything in the log until today.
     """
     run = ReconcilerRun()
     oldest = today - timedelta(days=look_back_days)
@@ -113,8 +113,8 @@ def _reconcile(
 def _period(
     files: Sequence[BankStatementFile], oldest: date, today: date, days: int
 ) -> Period | None:
-    """The period of an account's statements; None if none is recent. A line at its edge may be in
-    an older statement.
+    """The period of an account's bank statements; None if none is recent. A line at the period's
+    edge may be in an older bank statement.
     """
     recent = [each.day for each in files if each.day >= oldest]
     if not recent:

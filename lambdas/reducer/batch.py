@@ -1,4 +1,4 @@
-"""One batch of one shard: read, counted in transactions, and only then its cuts met."""
+"""Handles one batch of one shard: reads it, counts it in transactions, and then meets its cuts."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], ports: ReducerP
     """Counts a batch, and then meets its cuts: a cut promises that everything before it is counted.
 
     Lambda gives a shard's records in order, one batch of a shard at a time; a batch that fails is
-    repeated. So every step can be done twice, and none can be left out.
+    repeated. So every step may run twice, and none may be left out.
     https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
     """
     metrics.add_metric(name="RecordsRead", unit="Count", value=len(records))
@@ -39,7 +39,7 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], ports: ReducerP
     end_left_over(batch, ports)
     note_negative(batch, ports)
     follow_up(batch, ports.store, ports.wait)
-    # Only now: a batch that is repeated until it is counted must not refuse a record each time.
+    # Only after counting: otherwise a repeated batch would refuse the same records each time.
     for record, why in not_ours:
         refuse(record, why, ports)
     # Before the cuts: once a cut is complete, readers take its quarters as closed, so no later

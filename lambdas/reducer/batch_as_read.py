@@ -27,7 +27,7 @@ _SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines", "corrects")
 class Batch:
     """A batch as read: the parts to count, each once, its cuts, and the floor after them.
 
-    `left_over`: blocks of operations counted here, at balances that those do not touch.
+    `left_over`: blocks of operations in this batch, at balances that the operations do not touch.
     """
 
     floor: datetime | None
@@ -37,7 +37,7 @@ class Batch:
     left_over: dict[ItemKey, CountablePart] = field(default_factory=dict)
     firsts: list[First] = field(default_factory=list)
     to_look_at: dict[ItemKey, datetime] = field(default_factory=dict)
-    """Standings that may have findings, with the arrival of what touched them."""
+    """Standings that may have findings, with the arrival of the record that touched them."""
     revisions: dict[ItemKey, Awaiting] = field(default_factory=dict)
     parked: list[tuple[StreamRecord, str]] = field(default_factory=list)
 
@@ -52,7 +52,7 @@ class Batch:
         return mark_key not in self.parts or self.is_refused(self.parts[mark_key][0])
 
     def counted(self) -> Iterator[tuple[CountablePart, datetime]]:
-        """The parts with their arrival, counted by this batch or before it."""
+        """The parts that this batch or an earlier one counted, with their arrival."""
         for part, record in self.parts.values():
             if record not in self.refused:
                 yield part, record.arrived_at
@@ -75,7 +75,7 @@ class Batch:
 
     def _add_segment(self, ours: SegmentRecordV1, record: StreamRecord) -> None:
         segment = ours.to_segment()
-        # Its effect depends on what was counted before in this shard, so no later record may go
+        # A segment's effect depends on what this shard counted before. So no later record may go
         # into an earlier quarter, although arrival times can go back.
         self.floor = window = window_of(record.arrived_at, self.floor)
         arrived = ArrivedSegment(
@@ -99,15 +99,15 @@ class Batch:
             self.firsts.append(First(segment, ours.settled, ours.contradiction, record))
 
     def _add_parts(self, parts: Sequence[CountablePart], record: StreamRecord) -> None:
-        """Each once: a part that is in the batch already stays as it came first."""
+        """Adds each part once: of a part that comes again, the first record stays."""
         for part in parts:
             first, its_record = self.parts.setdefault(part.mark.key, (part, record))
-            if not first.block_keys:  # published before by a later revision, which does not know it
+            if not first.block_keys:  # sent by a later revision, which does not know the blocks
                 again = replace(first, block_keys=part.block_keys)
                 self.parts[part.mark.key] = (again, its_record)
 
     def _await(self, waiting: Awaiting) -> None:
-        """If a revision occurs twice, the one after its predecessor is counted, in its place."""
+        """If a revision comes twice, only the record behind its predecessor is counted."""
         earlier = self.revisions.get(waiting.mark)
         if earlier is None:
             self.revisions[waiting.mark] = waiting
@@ -129,7 +129,7 @@ class Batch:
         self.parts = _without({each.record for each in held}, self.parts)
 
     def met_again(self, parked: frozenset[str]) -> frozenset[str]:
-        """The parked records that are counted with this batch."""
+        """The names of parked records that came again and are counted with this batch."""
         if not parked:
             return frozenset()
         return parked & {record.name for _, record in self.parts.values()}

@@ -33,7 +33,7 @@ def count(group: Sequence[CountablePart], batch: Batch, ports: ReducerPorts) -> 
     for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
         if not pending:
             return
-        # A block can be made or end in between: then the transaction fails and everything is read
+        # Meanwhile a block can be made or end: then the transaction fails and everything is read
         # again. The same holds for a standing that another reducer changed: an operation's segments
         # at one merchant are all in one shard, except around a resharding.
         pending, standings = _as_they_stand(pending, batch, ports)
@@ -51,8 +51,8 @@ def count(group: Sequence[CountablePart], batch: Batch, ports: ReducerPorts) -> 
 
 
 def note_negative(batch: Batch, ports: ReducerPorts) -> None:
-    """Updates since when `available` is below zero, for balances of this batch, counted by it or
-    before it.
+    """Updates `negative_since` of all balances in this batch, whether this batch or an earlier one
+    counted them.
     """
     arrived: dict[ItemKey, datetime] = {}
     for part, record in batch.parts.values():
@@ -71,7 +71,7 @@ def note_negative(batch: Batch, ports: ReducerPorts) -> None:
 def _as_they_stand(
     pending: Sequence[CountablePart], batch: Batch, ports: ReducerPorts
 ) -> tuple[list[CountablePart], list[TableWrite]]:
-    """The parts with their present effect and the ends of their blocks, and the standings."""
+    """The parts with their present effects and ends of their blocks; and the standings."""
     parts = [batch.parts[part.mark.key][0] for part in pending]
     arrived = [batch.record_of(part).arrived_at for part in parts]
     by_block = {key: part for part in parts for key in part.block_keys}
@@ -112,7 +112,7 @@ def _companions(
 
 
 def end_left_over(batch: Batch, ports: ReducerPorts) -> None:
-    """Ends the blocks left over once their operations are counted, now or by an earlier attempt."""
+    """Ends left-over blocks whose operations are counted, by this batch or an earlier attempt."""
     for key, part in batch.left_over.items():
         for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
             block = ports.store.blocks([key]).get(key)
@@ -147,6 +147,6 @@ def _not_yet_counted(
             batch.refused.add(batch.record_of(part))
             refuse(batch.record_of(part), rejected, ports)
         else:
-            # It may have been counted from a record that did not have its blocks.
+            # It may have been counted from a record without its blocks.
             batch.left_over |= dict.fromkeys(part.block_keys, part)
     return [part for part in remaining if not batch.is_refused(part)]

@@ -1,6 +1,6 @@
 """After a batch is counted: settles authorizations, and records findings.
 
-Everything is repeated when a batch is repeated, with the same result.
+A repeated batch repeats all of it, with the same result.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from lambdas.reducer.looking import Looking
 
 
 class Record(Protocol):
-    """A stream record; the batch knows more of it."""
+    """The part of a stream record that this module needs."""
 
     @property
     def arrived_at(self) -> datetime: ...
@@ -74,8 +74,8 @@ def follow_up(batch: CountedBatch, store: BalanceStore, wait: Callable[[float], 
 def _settle(
     first: First, settled: SettledV1, store: BalanceStore, wait: Callable[[float], object]
 ) -> None:
-    """Settles authorizations: each segment ends its own merchant's blocks, the first also those
-    without a segment.
+    """Settles an authorization. Each segment ends its own merchant's blocks; the first segment also
+    ends the blocks of merchants without one.
     """
     operation_id = first.segment.falcon_operation_id
     there = find_authorization(AttemptKey(operation_id, settled.attempt).item, store)
@@ -92,7 +92,7 @@ def _settle(
 
 
 def _sales(batch: CountedBatch) -> dict[ItemKey, datetime]:
-    """The sales that the batch changed; tracing a sale changes nothing of it."""
+    """The sales that the batch changed. A reconciled capture does not change its sale."""
     return {
         each.part.sale.item: arrived_at
         for part, arrived_at in batch.counted()

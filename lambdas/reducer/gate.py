@@ -1,9 +1,9 @@
 """Holds back records that cannot be counted yet.
 
-A revision is counted after the one that it revises, which its publisher ensures. If the earlier
-revision is missing all the same, or if a record has a newer version than this code can read, the
-record is parked: its bytes go to quarantine, everything else is counted, and no cut is met until it
-was sent again.
+A revision must be counted after the one that it revises; publishers send them in this order. If the
+earlier revision is missing all the same, or if a record has a newer version than this code can
+read, the record is parked: its bytes go to quarantine, everything else is counted, and no cut is
+met until the record was sent again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ from falcon_balances.domain.table_keys import ItemKey, merchant_pk
 from falcon_balances.observability import logger, metrics
 from lambdas.reducer.records import StreamRecord
 
-# Their names are in one item, of 400 KB at most. Beyond this number, no shard continues until
-# somebody has looked.
+# The names of all parked records are in one item of at most 400 KB. Beyond this number, no shard
+# continues until a person has looked.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 PARKED_MAX: Final = 1_000
 _KEYS_PER_GET: Final = 100  # of BatchGetItem
@@ -38,7 +38,7 @@ class Awaiting(NamedTuple):
 def awaiting(
     record: StreamRecord, ours: SegmentRecordV1, segment: Segment, before: Mapping[ItemKey, object]
 ) -> Awaiting | None:
-    """The revision that a record waits for; None if it waits for none. `before` has the marks
+    """A record's revision if it must wait for another one, else None. `before`: the marks of parts
     earlier in the batch.
     """
     if ours.after is None:
@@ -69,7 +69,7 @@ def park(
     store: BalanceStore,
     quarantine: Quarantine,
 ) -> frozenset[str]:
-    """The names of parked records. Raises TransientError beyond a thousand: the shard waits."""
+    """The names of parked records. Raises TransientError above a thousand: the shard waits."""
     now = parked | {record.name for record, _ in records}
     if len(now) > PARKED_MAX:
         raise TransientError(f"more than {PARKED_MAX} records are parked")

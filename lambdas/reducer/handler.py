@@ -1,7 +1,7 @@
 """Reducer: counts the segments of one shard into balances, each once, and meets its cuts.
 
 Input     a Kinesis batch, all of one shard, in its order
-Output    nothing: a batch is done when all of it is counted, and repeated until it is
+Output    nothing: Lambda repeats a batch until all of it is counted
 Retries   safe: marks make a segment count once; cuts and floors only ever move forward
 Errors    TransientError (the batch comes back); a record that is not ours goes to quarantine as
           E_RECORD and does not hold up the shard

@@ -1,7 +1,7 @@
 """Looks for findings in the sales and operations of a counted batch.
 
-A repeated batch finds the same: writes follow from what was read, and happen only while that is
-unchanged.
+A repeated batch finds the same: each write follows from the items that were read, and happens only
+while they are unchanged.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ class Looking:
     wait: Callable[[float], object]
 
     def at_items(self, touched: Mapping[ItemKey, datetime]) -> None:
-        """Sales and standings, each with the arrival of the last record that touched it."""
+        """Looks at sales and standings. `touched`: the arrival of the last record to touch each."""
         keys = sorted(touched)
         for start in range(0, len(keys), _KEYS_PER_GET):
             some = keys[start : start + _KEYS_PER_GET]
@@ -65,7 +65,7 @@ class Looking:
                     _count(1)
 
     def _put(self, write: TableWrite) -> bool:
-        """Stores the finding; False if as much or more is known already."""
+        """Stores the finding; False if the table already has it, or a newer state of it."""
         for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
             outcomes: Sequence[object] = self.store.transact([write])
             if not any(isinstance(each, TryAgain) for each in outcomes):

@@ -16,10 +16,10 @@ class StreamRecord:
 
     @property
     def name(self) -> str:
-        """The name of a record (64 digits), the same however often the segment is sent and whatever
-        its links.
+        """The name of a record (64 digits). It stays the same however often the segment is sent,
+        and with any links.
 
-        Records of newer versions have one too, because they have a log key.
+        Records of newer versions have a name too, because they have a log key.
         """
         said = _LOG_KEY.search(self.data)
         return sha256(said[1] if said else self.data).hexdigest()

@@ -1,10 +1,10 @@
-"""Sealer: every night signs a manifest of what is new in the log; and whenever it is called.
+"""Sealer: signs a manifest of what is new in the log, every night and when a person calls it.
 
-Input     the scheduler's event, or a person's; it is not looked at
-Output    manifests written, objects sealed, and what was odd about the log
+Input     the scheduler's event, or a person's; the sealer ignores it
+Output    the manifests written, how many objects they seal, and the odd keys of the log
 Retries   safe: a manifest is written once, and the next run goes on where the last one ended
-Errors    TransientError; IntegrityError where the last manifest was not written by the sealer or
-          one is missing: it names which, and seals nothing until a person has settled it
+Errors    TransientError; IntegrityError if the sealer did not write the last manifest, or one is
+          missing: the error names it, and nothing is sealed until a person has settled the case
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str
 
 
 def _tell(keys: Sequence[str], unaccounted: int = 0) -> None:
-    """Writes the metric at once: one that waits for the end is lost if the function times out."""
+    """Writes the metric at once: it would be lost at the end if the function timed out."""
     if unaccounted:
         logger.error(
             "the number of log objects differs from the number sealed",

@@ -20,16 +20,16 @@ from falcon_balances.domain.manifests import SealedObject, seal
 
 _BLINDING_BYTES: Final = 32
 _CONCURRENT: Final = 32
-# Ten times the most that an event of 64 KiB makes for one merchant. As many objects as are read at
-# once fit into the function's memory; a larger object is hashed as a stream.
+# Ten times the largest object that an event of 64 KiB can make for one merchant. The function's
+# memory holds all objects that are read at once; a larger object is hashed as a stream.
 OBJECT_BYTES_MAX: Final = 1 << 20
 
 
 class Tell(Protocol):
     """Reports `keys` with flawed or foreign objects, and the number of unaccounted objects.
 
-    Called before anything is built on them, so that no crash, time-out or lost answer can hide it.
-    Flaws are reported once, by the run that seals them.
+    It is called before anything is built on those objects, so that no crash, time-out or lost
+    answer can hide them. Only the run that seals a flaw reports it.
     """
 
     def __call__(self, keys: Sequence[str], unaccounted: int = 0) -> None: ...
@@ -39,8 +39,7 @@ class Tell(Protocol):
 class SealerRun:
     """The result of a run. `odd`: keys with a second version or a delete marker, or foreign.
 
-    `unaccounted`: how many objects more, or fewer, than were sealed are older than the last sealed
-    time.
+    `unaccounted`: the number of objects written up to the last sealed time, less those sealed.
     """
 
     odd: Sequence[str]
@@ -62,16 +61,15 @@ def seal_new(
     has_time: Callable[[], bool],
     tell: Tell,
 ) -> SealerRun:
-    """Seals everything that was written to the log `settled_s` ago, at most `objects_max` objects
-    per manifest; at least one manifest, more while `has_time`.
+    """Seals everything written to the log at least `settled_s` seconds ago, about `objects_max`
+    objects per manifest. Anything new gets at least one manifest; more follow while `has_time`.
 
     Concurrent runs do no harm: one writes the next manifest, the others stop.
     """
     sealed = manifests.last(key)
     since = None if sealed.head is None else parse_rfc3339(sealed.head.sealed_until)
     listing = log.list_all(since)
-    # Times of writing are S3's: with our clock ahead, objects could be sealed that are not written
-    # yet.
+    # Times of writing are S3's: our own clock, if ahead, would pass over objects not written yet.
     until = newest_to_seal(min(now, listing.asked_at or now), settled_s)
     new: Sequence[ObjectVersion] = sorted(each for each in listing.new if each.written_at <= until)
     run = SealerRun(listing.odd, listing.known - sealed.objects)
@@ -99,7 +97,7 @@ def seal_new(
 
 
 def newest_to_seal(now: datetime, settled_s: int) -> datetime:
-    """S3 sets an object's time before it lists the object: a younger one may not be listed yet."""
+    """The newest time to seal: S3 sets an object's time a little before it lists the object."""
     return now.replace(microsecond=0) - timedelta(seconds=settled_s)
 
 
@@ -114,7 +112,7 @@ def _take(
 
 
 def _read(log: LogVersions, versions: Sequence[ObjectVersion]) -> list[SealedObject]:
-    """Reads objects concurrently and drops each body, so memory holds only a few."""
+    """Reads objects concurrently and drops each body after hashing: memory holds only a few."""
     with ThreadPoolExecutor(_CONCURRENT) as pool:
         return list(pool.map(partial(_sealed, log), versions))
 

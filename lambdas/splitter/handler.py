@@ -1,9 +1,9 @@
-"""Splitter: says what each event means, by the contexts in force when it happened.
+"""Splitter: calculates what each event means from the contexts in force when it happened.
 
 Input     valid messages of one stage, from the dispatcher
 Output    per message the claim it would make, or why it is refused, for the persister
-Retries   safe: pure but for reading contexts; the same event and contexts give the same lines
-Errors    TransientError (the message comes back); an event that is no event fails the chunk
+Retries   safe: only reads contexts; the same event and contexts give the same lines
+Errors    TransientError (the message comes back); an event that breaks the contract fails the chunk
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ def split_messages(step: SplitterInput, directory: ContextReader) -> PersisterIn
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """What the operations of one execution need to know about merchants."""
+    """The contexts and merchants that the operations of one execution need."""
 
     histories: Mapping[ContextKey, ContextHistory]
     merchants: Mapping[str, Merchant]

@@ -58,7 +58,7 @@ def request_authorization(
     read_log: ReadLog,
     wait: Wait = sleep,
 ) -> Held:
-    """The attempt as decided now, or by an earlier request.
+    """The attempt, decided now or by an earlier request.
 
     One read and one transaction; a second transaction records a refusal. Raises
     AuthorizationConflictError if the attempt was requested with different values, if another
@@ -105,7 +105,7 @@ def _logged(blocks: Sequence[Block], read_log: ReadLog) -> dict[ItemKey, LoggedM
 def _failed(
     writes: Sequence[TableWrite], outcomes: Sequence[WriteOutcome]
 ) -> dict[ItemKey, Mapping[str, str | int]]:
-    """The sale and the balances that did not allow it, as they are."""
+    """The present state of the sale and balances that did not allow the refund."""
     return {
         write.key: outcome.attributes
         for write, outcome in zip(writes, outcomes, strict=True)

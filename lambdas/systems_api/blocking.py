@@ -63,7 +63,7 @@ def request_block(
 def _decided(
     block: Block, outcomes: Sequence[WriteOutcome], logged: LoggedMoney | None, store: BalanceStore
 ) -> Block | None:
-    """The decision; None if nothing is decided and it must be tried again."""
+    """The decision; None if nothing is decided and the request must be tried again."""
     there, short, *counted = outcomes
     if isinstance(there, ConditionFailed):
         return _same(block, Block.from_attributes(block.key, there.attributes))
@@ -95,10 +95,9 @@ def _same(asked: Block, there: Block) -> Block:
 
 
 def release(block: Block, by: str, now: datetime, store: BalanceStore, wait: Wait = sleep) -> Block:
-    """Releases a block; idempotent. A payout's block, and one that has ended otherwise, cannot be
-    released.
+    """Releases a block; idempotent.
 
-    Raises BlockConflictError.
+    Raises BlockConflictError for a payout's block, and for a block that has ended otherwise.
     """
     for delay_s in contention_delays():
         if block.purpose is Purpose.PAYOUT:

@@ -1,8 +1,8 @@
 """Systems' API: balances, blocks and refund authorizations, for callers known by IAM (design §8).
 
-Input     HTTP API requests that the gateway let through by IAM, under /v1/systems/
-Output    documents, or a problem document (RFC 9457) that names the field and what holds now
-Retries   safe: the caller's key, or the refund's identity, decides once what becomes of a request
+Input     HTTP API requests under /v1/systems/ that the gateway let through, by IAM
+Output    documents, or a problem document (RFC 9457) with the field and the present state
+Retries   safe: each key of a caller, and each attempt of a refund, is decided only once
 Errors    400 no JSON, 404 unknown, 409 conflict, 422 invalid, 503 when nothing could be decided
 """
 

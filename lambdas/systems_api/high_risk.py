@@ -1,4 +1,4 @@
-"""Reads the log's money of merchants of high risk before any of it is set aside."""
+"""Reads the log before any money of a merchant of high risk is set aside."""
 
 from collections.abc import Callable
 

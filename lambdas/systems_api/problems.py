@@ -12,7 +12,7 @@ _NO_JSON: Final = {RejectionCode.SIZE, RejectionCode.JSON, RejectionCode.DUP_KEY
 
 
 def answer_rejections(api: Api) -> None:
-    """400 if the body is not JSON, otherwise 422."""
+    """400 if the body is too large or not valid JSON, or has a key twice; otherwise 422."""
 
     @api.app.exception_handler(RejectedOperation)  # type: ignore[untyped-decorator]
     def invalid(rejected: RejectedOperation) -> Response[str]:

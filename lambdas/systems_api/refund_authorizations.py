@@ -44,7 +44,7 @@ class RefundAuthorizationRoutes:
         self._answer_conflicts()
 
     def authorize_refund(self, merchant_id: str) -> Response[str]:
-        """Splits the refund as it would be now, and sets aside everything that it would take."""
+        """Splits the refund as if it happened now, and sets aside all that it would take."""
         caller, now = caller_of(self._api, merchant_id), self._context.now()
         asked = RefundAuthorizationRequestV1.validated(body_of(self._api))
         refund = asked.to_operation(now)
