@@ -30,8 +30,8 @@ def run(stack, falcon, tmp_path_factory):
     file = jsonl(tmp_path_factory.mktemp("commands") / "m.jsonl", contexts)
     assert falcon("merchants", "load", file).returncode == 0
     events = [confirmed(PSP, f"money-{name}", name, "100.00") for name in NAMES]
-    observed.send(stack, "confirmed", map(json.dumps, events))
-    observed.send(stack, "reconciled", map(json.dumps, map(reconciled, events)))
+    observed.send(stack, "confirmed", [json.dumps(each) for each in events])
+    observed.send(stack, "reconciled", [json.dumps(reconciled(each)) for each in events])
     observed.drain(stack)
 
     def command(exit_code, *words):
