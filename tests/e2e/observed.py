@@ -153,7 +153,7 @@ def segments_on_stream(target: Target) -> list[dict[str, Any]]:
     for data in stream_records(target):
         try:
             record = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(record, dict) and record.get("kind") == "segment":
             found.append(record)
