@@ -167,7 +167,7 @@ def _dated(message: events.Message, arrived_at: datetime) -> bytes:
 
 
 def bare(exchanges: Sequence[Exchange], body: str) -> Callable[[], object]:
-    """A handler that makes the same calls, and JSON of the same size."""
+    """A handler that makes the calls of `exchanges` and dumps `body`."""
     dynamodb = client("dynamodb")
     calls = [(getattr(dynamodb, xform_name(each.operation)), each.parameters) for each in exchanges]
     document = json.loads(body) if body.startswith("{") else body

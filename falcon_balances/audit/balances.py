@@ -47,7 +47,7 @@ def balances_of(
 
 
 def _joint(each: BalanceId, sums: Mapping[str, int], apart: Agreement) -> dict[str, int]:
-    """The joint figures. Raises IntegrityError unless both stages give the same counted part."""
+    """The figures that need both stages. Raises IntegrityError if their agreed sums differ."""
     counted = sums["confirmed"] - apart.pending - apart.debits_unconfirmed
     if counted != sums["reconciled"] - apart.unapplied - apart.debits_untraced:
         raise IntegrityError(f"{each}: its operations and its lines add up to different figures")

@@ -62,7 +62,7 @@ class Asked(NamedTuple):
 
 
 class Facts:
-    """The nets of all operations, or of those `asked` for; memory grows with them."""
+    """The nets of all operations, or only of `asked`; memory grows with their number."""
 
     def __init__(self, asked: Asked | None = None) -> None:
         self._asked = asked

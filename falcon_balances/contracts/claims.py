@@ -187,7 +187,7 @@ class ClaimV1(BaseModel):
         return {each.merchant_id: 1 for each in self.segments}
 
     def revising(self, predecessor: "ClaimV1") -> Self:
-        """This claim with the segments that turn the previous truth into its own.
+        """A copy whose segments turn the truth of `predecessor` into this one's.
 
         Raises RejectedOperation: E_DATE if it is dated before an earlier revision, E_REVISION if
         all revisions together name more merchants than a claim can hold.

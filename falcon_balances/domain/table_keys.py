@@ -244,7 +244,7 @@ PARKED_KEY: Final = ItemKey(STREAM_PK, "PARKED")
 
 
 class ShardKey(NamedTuple):
-    """The key of the time until which a shard is closed."""
+    """The key of a shard's "closed until" time."""
 
     shard_id: str
 

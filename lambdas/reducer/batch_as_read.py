@@ -121,7 +121,7 @@ class Batch:
             self.revisions[waiting.mark] = waiting
 
     def hold_back(self, store: BalanceStore) -> None:
-        """Removes revisions that cannot be counted yet, to be parked."""
+        """Moves revisions that cannot be counted yet to `parked`."""
         held = without_predecessor(list(self.revisions.values()), store)
         self.parked += [
             (each.record, "after: the revision that it names is not counted yet") for each in held

@@ -48,7 +48,7 @@ class Events:
 
 
 def _misfits(keys: list[str]) -> Iterator[Discrepancy]:
-    """The problems of objects that contradict those sealed before."""
+    """The problems of objects that contradict earlier sealed ones."""
     parts: dict[int, str] = {}
     merchants: dict[str, str] = {}
     reads = [_read(key) for key in keys]
