@@ -62,7 +62,7 @@ def _in_memory() -> Places:
 
 def _post(path: str, body: dict[str, Any], key: str) -> None:
     path = f"/v1/systems/merchants/{MERCHANT}/{path}"
-    request = request_of("POST", path, body=json.dumps(body | _AMOUNT), idempotency_key=key)
+    request = request_of("POST", path, "", json.dumps(body | _AMOUNT), idempotency_key=key)
     event = authorized(request, {"iam": {"userArn": "arn:aws:iam::000000000000:user/bench"}})
     answer = systems.lambda_handler(event, _NO_CONTEXT)
     assert answer["statusCode"] == _CREATED, answer

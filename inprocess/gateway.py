@@ -6,9 +6,12 @@ from urllib.parse import parse_qsl
 
 
 def request_of(
-    method: str, path: str, query: str = "", body: str | None = None, **headers: str
+    method: str, path: str, query: str = "", body: str | None = None, /, **headers: str
 ) -> dict[str, Any]:
-    """A request, not authorized yet. Like AWS, it joins the values of a repeated name by commas."""
+    """A request, not authorized yet. Like AWS, it joins the values of a repeated name by commas.
+
+    Only by position: a header may be called `path`, too.
+    """
     given: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         given[name] = f"{given[name]},{value}" if name in given else value

@@ -144,6 +144,15 @@ def thoroughly(examples: int) -> Any:
     )
 
 
+@pytest.mark.parametrize("name", ["Method", "Path", "Query", "Body", "X-Anything"])
+def test_headers_of_any_name_are_passed_on(name: str, world: MemoryApi) -> None:
+    """Schemathesis makes them up: one was called like a parameter of the code that serves it."""
+    case = GOOD["/v1/merchants/{merchant_id}/balances"]["GET"].Case(
+        path_parameters={"merchant_id": MERCHANT}, headers={name: "a value"}
+    )
+    assert ask(case, world) == 200
+
+
 @pytest.mark.no_cover  # thousands of requests, through code that other tests go through too
 @GOOD.parametrize()
 @thoroughly(EXAMPLES)
