@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import Phase, settings
 
+from tests.scheduling import scope_of, turn_of
+
 if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
@@ -21,7 +23,6 @@ os.environ |= {  # noqa: TID251 - before the functions under test are imported
 }
 
 TESTS = Path(__file__).parent
-LONGEST = ("e2e", "property", "infra", "contract")
 USE_SCHEMATHESIS = ("test_openapi.py", "test_typed_client.py")
 
 # Of what tests start as processes: without bytecode each compiles all its libraries anew.
@@ -53,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The property tests take millions of steps: measuring coverage doubles their time, and others
     run the same code.
     """
-    items.sort(key=_turn)
+    items.sort(key=lambda item: turn_of(item.nodeid))
     seen: Counter[str] = Counter()
     for item in items:
         if _folder(item) == "property":
@@ -62,12 +63,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if (number := seen[item.nodeid]) > 1:
             # Schemathesis names its tests of all routes alike; xdist knows tests by their names.
             item._id = replace(item.id, params=str(number))
-
-
-def _turn(item: pytest.Item) -> int:
-    """What takes longest first: else one worker would still be at it when the others have ended."""
-    folder = _folder(item)
-    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
 
 
 def _folder(item: pytest.Item) -> str:
@@ -82,6 +77,10 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadScopeScheduling":
-    from tests.scheduling import OneWorkerPerStack
+    from xdist.scheduler import LoadScopeScheduling
 
-    return OneWorkerPerStack(config, log)
+    class OneWorkerPerScope(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return scope_of(nodeid)
+
+    return OneWorkerPerScope(config, log)

@@ -1,27 +1,48 @@
-"""Which tests of the suite xdist gives to the same worker."""
+"""In which order the suite runs, and which tests of it xdist gives to the same worker."""
 
 from typing import Final
 
-from xdist.scheduler import LoadScopeScheduling
-
 # One worker runs a whole file, and one alone all files that share something which takes long to
 # make: an embedded AWS, or the synthesized templates.
-SHARED_BY: Final = {
+SHARED_STACK: Final = "the stack of most end-to-end tests"
+_SCOPES: Final = {
     **dict.fromkeys(("test_api_orders.py", "test_payouts.py"), "the stack that pays out"),
     **dict.fromkeys(
         ("test_audit.py", "test_audit_accounts.py", "test_audit_explained.py"),
         "the stack of the audit",
     ),
 }
-WITH_STACKS_OF_THEIR_OWN: Final = ("test_orders.py", "test_own_orders.py", "test_local_failures.py")
+_WITH_STACKS_OF_THEIR_OWN: Final = (
+    "test_orders.py",
+    "test_own_orders.py",
+    "test_local_failures.py",
+)
+_LONGEST: Final = (
+    SHARED_STACK,
+    "tests/property",
+    "tests/e2e",
+    "tests/infra",
+    "tests/audit",
+    "tests/contract",
+)
 
 
-class OneWorkerPerStack(LoadScopeScheduling):
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        folder, _, name = file.rpartition("/")
-        if folder == "tests/infra":
-            return folder
-        if folder != "tests/e2e" or name in WITH_STACKS_OF_THEIR_OWN:
-            return file
-        return SHARED_BY.get(name, "the stack of most end-to-end tests")
+def scope_of(nodeid: str) -> str:
+    """What the test shares with those that have to run on the same worker."""
+    file = nodeid.partition("::")[0]
+    folder, _, name = file.rpartition("/")
+    if folder == "tests/infra":
+        return folder
+    if folder != "tests/e2e" or name in _WITH_STACKS_OF_THEIR_OWN:
+        return file
+    return _SCOPES.get(name, SHARED_STACK)
+
+
+def turn_of(nodeid: str) -> int:
+    """What takes longest is first: otherwise one worker would still run when the others have ended.
+    End-to-end tests wait most of the time, so tests that calculate come between them.
+    """
+    if scope_of(nodeid) == SHARED_STACK:
+        return 0
+    folder = "/".join(nodeid.split("/", 2)[:2])
+    return _LONGEST.index(folder) if folder in _LONGEST else len(_LONGEST)
