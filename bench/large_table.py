@@ -16,6 +16,7 @@ from falcon_balances.adapters.balance_items import transact_item
 from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.domain.instants import QUARTER, rfc3339
 from falcon_balances.domain.parts import CountablePart
+from falcon_balances.domain.past_keys import WindowKey
 from falcon_balances.domain.table_keys import STREAM_PK, CutKey
 from falcon_balances.domain.transactions import joined
 from generated import events
@@ -132,10 +133,9 @@ class Table:
 
     def _window(self, quarter: int) -> dict[str, Any]:
         sk, counters = self._counters["WINDOW"]
-        _, _, balance = sk.split("#", 2)
         start = rfc3339(_BEGINNING + quarter * QUARTER)
         count = self._first_of(quarter + 1) - self._first_of(quarter)
-        return _item(f"WINDOW#{start}#{balance}", counters, count)
+        return _item(WindowKey(WindowKey.parse(sk).balance, start).sk, counters, count)
 
 
 def id_of(number: int) -> str:

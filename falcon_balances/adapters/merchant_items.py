@@ -11,7 +11,8 @@ from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.history import Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.operations import Stage, read_staged
-from falcon_balances.domain.table_keys import DayCounter, DayKey, ItemKey, WindowKey
+from falcon_balances.domain.past_keys import WindowKey
+from falcon_balances.domain.table_keys import DayCounter, DayKey, ItemKey
 
 
 def numbers(item: Mapping[str, Any]) -> dict[str, int]:
@@ -19,7 +20,7 @@ def numbers(item: Mapping[str, Any]) -> dict[str, int]:
 
 
 def read_window(item: Mapping[str, Any]) -> Window:
-    start, balance = WindowKey.parse(item["sk"]["S"])
+    balance, start = WindowKey.parse(item["sk"]["S"])
     return Window(parse_rfc3339(start), balance, Figures.of(numbers(item)))
 
 

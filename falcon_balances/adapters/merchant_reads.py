@@ -32,8 +32,9 @@ from falcon_balances.domain.counted_order import (
 )
 from falcon_balances.domain.effects import Effect, read_effect
 from falcon_balances.domain.history import Day, Figures, Mark, Window
-from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.instants import QUARTER, parse_rfc3339, rfc3339
 from falcon_balances.domain.known_findings import KnownFinding
+from falcon_balances.domain.past_keys import WindowKey
 from falcon_balances.domain.sale_keys import SaleKey, operations_of_sale
 from falcon_balances.domain.sale_operations import SaleOperation
 from falcon_balances.domain.sales import Sale
@@ -51,11 +52,9 @@ from falcon_balances.domain.table_keys import (
     CutKey,
     ItemKey,
     ReferenceKey,
-    WindowKey,
     corrections_of,
     days_from,
     merchant_pk,
-    windows_from,
 )
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ class DynamoMerchantReads:
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
         """
         sks = [balance.sk for balance in balances]
-        sks += [WindowKey(rfc3339(start), each).sk for each in balances for start in starts]
+        sks += [WindowKey(each, rfc3339(start)).sk for each in balances for start in starts]
         with aws_call(f"{len(sks)} items of {self.merchant_id} at once"):
             try:
                 answer = self._dynamodb.transact_get_items(
@@ -134,9 +133,9 @@ class DynamoMerchantReads:
         }
         return figures, [read_window(item) for item in items[len(balances) :] if item]
 
-    def windows(self, start: datetime, end: datetime) -> Sequence[Window]:
-        first, last = windows_from(rfc3339(start)), windows_from(rfc3339(end))
-        return [read_window(item) for item in self._between(first, last)]
+    def windows(self, balance: BalanceKey, start: datetime, end: datetime) -> Sequence[Window]:
+        first, last = (WindowKey(balance, rfc3339(each)).sk for each in (start, end - QUARTER))
+        return [read_window(item) for item in self._between(first, last)] if start < end else []
 
     def days(self, first: str, last: str) -> Sequence[Day]:
         return [read_day(item) for item in self._between(days_from(first), f"{days_from(last)}~")]

@@ -52,7 +52,9 @@ def read_past(
         closing |= figures
         for window in since_closing:
             closing[window.balance] = closing[window.balance] - window.change
-    return as_of, Past(since, closed, closing, tuple(reads.windows(since, closed)))
+    windows = [window for each in balances for window in reads.windows(each, since, closed)]
+    windows.sort(key=lambda each: each.start)
+    return as_of, Past(since, closed, closing, tuple(windows))
 
 
 def _at_once(

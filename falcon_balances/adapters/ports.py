@@ -245,8 +245,8 @@ class MerchantReads(Protocol):
     ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]] | TryAgain:
         """Balances, and their windows with these starts, at one moment; a hundred items at most."""
 
-    def windows(self, start: datetime, end: datetime) -> Sequence[Window]:
-        """The windows of all balances that start at or after `start` and before `end`."""
+    def windows(self, balance: BalanceKey, start: datetime, end: datetime) -> Sequence[Window]:
+        """The balance's windows that start at or after `start` and before `end`, oldest first."""
 
     def days(self, first: str, last: str) -> Sequence[Day]:
         """The days from the first to the last, both included, oldest first."""

@@ -64,27 +64,6 @@ def is_balance(key: ItemKey) -> bool:
     return key.sk.startswith(BALANCE_KEYS)
 
 
-class WindowKey(NamedTuple):
-    """What was counted of a balance in the quarter of an hour that began at `start`."""
-
-    start: str
-    balance: BalanceKey
-
-    @property
-    def sk(self) -> str:
-        return f"WINDOW#{self.start}#{self.balance.balance_shop_id}#{self.balance.currency}"
-
-    @classmethod
-    def parse(cls, sk: str) -> Self:
-        start, *balance = fields_after("WINDOW", sk, 3)
-        return cls(start, BalanceKey(*balance))
-
-
-def windows_from(start: str) -> str:
-    """Sorts right before the keys of all windows with this start, which continue with `#`."""
-    return f"WINDOW#{start}"
-
-
 class DayKey(NamedTuple):
     """Sums of a balance over a UTC day (`YYYY-MM-DD`) of operation dates."""
 

@@ -23,6 +23,7 @@ from falcon_balances.domain.effects import Effect, read_effect
 from falcon_balances.domain.history import Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.known_findings import KnownFinding
+from falcon_balances.domain.past_keys import WindowKey, windows_of
 from falcon_balances.domain.sale_keys import SaleKey, operations_of_sale
 from falcon_balances.domain.sale_operations import SaleOperation
 from falcon_balances.domain.sales import Sale
@@ -36,11 +37,9 @@ from falcon_balances.domain.table_keys import (
     DayKey,
     ItemKey,
     ReferenceKey,
-    WindowKey,
     corrections_of,
     days_from,
     merchant_pk,
-    windows_from,
 )
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interruptible, interruptible
@@ -89,14 +88,13 @@ class MemoryMerchantReads(Interruptible):
         figures = {
             each: Figures.of(self._store.counters.get(self._key(each.sk), {})) for each in balances
         }
-        keys = [self._key(WindowKey(rfc3339(start), b).sk) for b in balances for start in starts]
+        keys = [self._key(WindowKey(b, rfc3339(start)).sk) for b in balances for start in starts]
         return figures, [self._window(key) for key in keys if key in self._store.counters]
 
     @interruptible
-    def windows(self, start: datetime, end: datetime) -> Sequence[Window]:
-        first, last = windows_from(rfc3339(start)), windows_from(rfc3339(end))
-        keys = [key for key in self._counted(windows_from("")) if first <= key.sk <= last]
-        return [self._window(key) for key in keys]
+    def windows(self, balance: BalanceKey, start: datetime, end: datetime) -> Sequence[Window]:
+        found = map(self._window, self._counted(windows_of(balance)))
+        return [each for each in found if start <= each.start < end]
 
     @interruptible
     def days(self, first: str, last: str) -> Sequence[Day]:
@@ -223,6 +221,6 @@ class MemoryMerchantReads(Interruptible):
                 yield key
 
     def _window(self, key: ItemKey) -> Window:
-        start, balance = WindowKey.parse(key.sk)
+        balance, start = WindowKey.parse(key.sk)
         change = Figures.of(self._store.counters[key])
         return Window(parse_rfc3339(start), balance, change)

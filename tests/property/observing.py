@@ -14,6 +14,7 @@ from falcon_balances.domain.operations import (
     Segment,
     Stage,
 )
+from falcon_balances.domain.past_keys import WINDOW_KEYS, WindowKey
 from falcon_balances.domain.payout_states import PayoutState
 from falcon_balances.domain.table_keys import ItemKey, merchant_pk
 from tests.property.pipeline import Pipeline
@@ -140,7 +141,7 @@ class Observed:
         return {
             key: dict(counters)
             for key, counters in self._world.store.counters.items()
-            if key.sk.startswith("WINDOW#") and key.sk.split("#")[1] < until
+            if key.sk.startswith(WINDOW_KEYS) and WindowKey.parse(key.sk).start < until
         }
 
     def segments(self) -> list[Segment]:

@@ -22,7 +22,8 @@ from falcon_balances.domain.operations import (
     read_staged,
     staged,
 )
-from falcon_balances.domain.table_keys import BalanceKey, ItemKey, merchant_pk
+from falcon_balances.domain.past_keys import WindowKey
+from falcon_balances.domain.table_keys import BalanceKey, DayKey, ItemKey, merchant_pk
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
@@ -143,12 +144,13 @@ class Promises(Observed):
         windows: dict[ItemKey, Counter[str]] = {}
         days: Counter[ItemKey] = Counter()
         for key, counters in items.items():
-            kind, _, balance = key.sk.split("#", 2)
+            kind = key.sk.partition("#")[0]
             if kind == "WINDOW":
-                target = windows.setdefault(ItemKey(key.pk, f"BALANCE#{balance}"), Counter())
-                target.update(counters)
+                balance = WindowKey.parse(key.sk).balance
+                windows.setdefault(ItemKey(key.pk, balance.sk), Counter()).update(counters)
             elif kind == "DAY":
-                days[ItemKey(key.pk, f"BALANCE#{balance}")] += counters["operations_count"]
+                balance = DayKey.parse(key.sk).balance
+                days[ItemKey(key.pk, balance.sk)] += counters["operations_count"]
         summed = {key: _not_zero(counters) for key, counters in windows.items()}
         assert summed == balances, "windows do not add up to the balance"
         assert days == {key: value["operations_count"] for key, value in balances.items()}

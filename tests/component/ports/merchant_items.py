@@ -126,7 +126,7 @@ def everything(reads: MerchantReads, operation_ids: Sequence[str], block_id: str
         sorted(reads.balances(), key=lambda each: each.balance_shop_id),
         dict(figures),
         sorted(windows, key=lambda each: (each.balance, each.start)),
-        list(reads.windows(start, end)),
+        [each for key in (BS_1, BS_10, BS_1_JPY) for each in reads.windows(key, start, end)],
         list(reads.days("2026-01-01", "2027-01-01")),
         list(reads.late("2026-10", 100)),
         list(reads.marks(EARLIEST, LATEST, after=None, newest_first=False, limit=100).marks),

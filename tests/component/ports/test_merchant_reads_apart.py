@@ -75,8 +75,7 @@ def test_balances_with_ids_that_begin_alike_are_kept_apart(tables, reads):
         figures, [window] = reads.at_once([balance], [at("10:15:00")])
         assert figures[balance].confirmed == window.change.confirmed == amount
         assert window.balance == balance
-    windows = reads.windows(at("10:15:00"), at("10:30:00"))
-    assert {each.balance: each.change.confirmed for each in windows} == confirmed_by
+        assert list(reads.windows(balance, at("10:15:00"), at("10:30:00"))) == [window]
     days = reads.days("2026-11-20", "2026-11-20")
     sums = {each.balance: each.sums[Stage.CONFIRMED, "capture"] for each in days}
     assert sums == confirmed_by

@@ -18,8 +18,9 @@ READING_FAULTS = (
         "        found = reads.at_once(balances, starts)\n",
         "        found = reads.at_once(balances, ())\n"
         "        if not isinstance(found, TryAgain):\n"
-        "            then = reads.windows(starts[0], starts[-1] + QUARTER)\n"
-        "            found = found[0], [each for each in then if each.balance in balances]\n",
+        "            end = starts[-1] + QUARTER\n"
+        "            then = [w for each in balances for w in reads.windows(each, starts[0], end)]\n"
+        "            found = found[0], then\n",
         first=READING,
     ),
     Fault(
