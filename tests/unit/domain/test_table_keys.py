@@ -15,7 +15,13 @@ from falcon_balances.domain.counted_order import (
     operation_referenced,
 )
 from falcon_balances.domain.operations import OperationType, Stage
-from falcon_balances.domain.past_keys import WindowKey, windows_of
+from falcon_balances.domain.past_keys import (
+    ClosingKey,
+    WindowKey,
+    closings_before,
+    closings_of,
+    windows_of,
+)
 from falcon_balances.domain.sale_keys import SaleKey, SaleOperationKey, operations_of_sale
 from falcon_balances.domain.table_keys import (
     AttemptKey,
@@ -50,6 +56,7 @@ ORDERS = st.builds(CountedOrder, QUARTERS, INSTANTS, UUIDS, STAGED)
 
 WRITTEN_AS_SK: dict[Any, st.SearchStrategy[Any]] = {
     BalanceKey: BALANCES,
+    ClosingKey: st.builds(ClosingKey, BALANCES, DAYS),
     WindowKey: st.builds(WindowKey, BALANCES, QUARTERS),
     DayKey: st.builds(DayKey, DAYS, BALANCES),
     MarkKey: st.builds(MarkKey, UUIDS, STAGED, st.integers(0, 3)),
@@ -178,3 +185,13 @@ def test_the_last_field_keeps_what_separators_it_holds():
     for text, count in (("psp", 2), ("psp#", 2), ("#order", 2), ("", 1)):
         with pytest.raises(ValueError, match=f"expected {count} fields"):
             key_fields(text, count)
+
+
+@given(balance=BALANCES, others=st.tuples(BALANCES, BALANCES), days=st.tuples(DAYS, DAYS))
+def test_closings_before_a_day_are_those_of_earlier_days_of_the_balance_alone(
+    balance, others, days
+):
+    first, last = closings_of(balance), closings_before(balance, days[0])
+    for each in (balance, *others):
+        is_met = first <= ClosingKey(each, days[1]).sk <= last
+        assert is_met == (each == balance and days[1] < days[0])
