@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from falcon_balances.adapters.past_ports import PastReads
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.domain.authorizations import Authorization, Current
@@ -16,14 +17,14 @@ from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.cuts import Cut, Shard, ShardState
 from falcon_balances.domain.effects import Effect
-from falcon_balances.domain.history import Day, Figures, Mark, Window
+from falcon_balances.domain.history import Day, Mark
 from falcon_balances.domain.known_findings import KnownFinding
 from falcon_balances.domain.operations import Segment
 from falcon_balances.domain.sale_keys import SaleKey
 from falcon_balances.domain.sale_operations import SaleOperation
 from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.standing import Standing
-from falcon_balances.domain.table_keys import BalanceKey, ItemKey
+from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import TableWrite
 
 
@@ -219,34 +220,17 @@ class MarkPage:
     is_last: bool
 
 
-class MerchantReads(Protocol):
+class MerchantReads(PastReads, Protocol):
     """Reads of one merchant's items: the merchant is given once, and no method takes another.
 
     All reads are strongly consistent except `marks`, `open_standings` and `referenced`, which read
     indexes that lag behind the table.
     """
 
-    @property
-    def merchant_id(self) -> str: ...
-
-    def as_of(self) -> datetime | None:
-        """The time up to which everything that reached the stream is in items read afterwards."""
-
     def indexed_as_of(self, now: datetime) -> datetime | None:
         """Like `as_of`, for reads of an index: an earlier `as_of`, which the index has had time to
         follow.
         """
-
-    def balances(self) -> Sequence[Balance]:
-        """In no particular order."""
-
-    def at_once(
-        self, balances: Sequence[BalanceKey], starts: Sequence[datetime]
-    ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]] | TryAgain:
-        """Balances, and their windows with these starts, at one moment; a hundred items at most."""
-
-    def windows(self, balance: BalanceKey, start: datetime, end: datetime) -> Sequence[Window]:
-        """The balance's windows that start at or after `start` and before `end`, oldest first."""
 
     def days(self, first: str, last: str) -> Sequence[Day]:
         """The days from the first to the last, both included, oldest first."""

@@ -9,6 +9,7 @@ from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.block_expiry import is_due
 from falcon_balances.domain.blocks import Block
+from falcon_balances.domain.closings import ClosedDay, Closing
 from falcon_balances.domain.counting import add_to
 from falcon_balances.domain.cuts import Cut, ShardState
 from falcon_balances.domain.table_keys import (
@@ -42,6 +43,8 @@ class MemoryBalanceStore(Interruptible):
         self.counters: dict[ItemKey, dict[str, int]] = {}
         self.notes: dict[ItemKey, str] = {}  # the findings of items that have counters
         self.negative_since: dict[ItemKey, datetime] = {}
+        self.closings: dict[ItemKey, Closing] = {}
+        self.closed_day = ClosedDay(None)
         self.floors: dict[str, datetime | None] = {}
         self.parked: set[str] = set()
         self.cuts_met: dict[datetime, set[str]] = {}

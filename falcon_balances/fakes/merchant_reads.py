@@ -1,15 +1,16 @@
 """A merchant's reads over the in-memory table and claims: the behaviour of the AWS adapter."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from falcon_balances.adapters.merchant_items import day_of, mark_of
 from falcon_balances.adapters.merchant_reads import INDEX_DELAY
-from falcon_balances.adapters.ports import MarkPage, TryAgain
+from falcon_balances.adapters.ports import MarkPage
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
+from falcon_balances.domain.closings import ClosedDay, Closing
 from falcon_balances.domain.counted_order import (
     MARK_KEYS,
     CountedOrder,
@@ -21,7 +22,7 @@ from falcon_balances.domain.counted_order import (
 )
 from falcon_balances.domain.effects import Effect, read_effect
 from falcon_balances.domain.history import Day, Figures, Mark, Window
-from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.known_findings import KnownFinding
 from falcon_balances.domain.past_keys import WindowKey, windows_of
 from falcon_balances.domain.sale_keys import SaleKey, operations_of_sale
@@ -48,8 +49,7 @@ from falcon_balances.fakes.storage import MemoryEventClaims
 
 class MemoryMerchantReads(Interruptible):
     """`is_indexed` says which marks and standings the indexes know already, `marks_a_page` how many
-    marks DynamoDB would give at once, and `conflicts` how many of the next transactions conflict
-    with another.
+    marks DynamoDB would give at once.
     """
 
     def __init__(
@@ -62,7 +62,6 @@ class MemoryMerchantReads(Interruptible):
         self.merchant_id = merchant_id
         self.is_indexed: Callable[[ItemKey], bool] = lambda _key: True
         self.marks_a_page: int | None = None
-        self.conflicts = 0
 
     @interruptible
     def as_of(self) -> datetime | None:
@@ -75,26 +74,23 @@ class MemoryMerchantReads(Interruptible):
         return max((cut for cut, at in cuts if at.replace(microsecond=0) <= latest), default=None)
 
     @interruptible
-    def balances(self) -> Sequence[Balance]:
-        return self._store.balances_of(self.merchant_id)
+    def progress(self) -> tuple[datetime | None, ClosedDay]:
+        return self._store.known_as_of, self._store.closed_day
 
     @interruptible
-    def at_once(
-        self, balances: Sequence[BalanceKey], starts: Sequence[datetime]
-    ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]] | TryAgain:
-        if self.conflicts:
-            self.conflicts -= 1
-            return TryAgain()
-        figures = {
-            each: Figures.of(self._store.counters.get(self._key(each.sk), {})) for each in balances
-        }
-        keys = [self._key(WindowKey(b, rfc3339(start)).sk) for b in balances for start in starts]
-        return figures, [self._window(key) for key in keys if key in self._store.counters]
+    def balances(self) -> Sequence[Balance]:
+        return self._store.balances_of(self.merchant_id)
 
     @interruptible
     def windows(self, balance: BalanceKey, start: datetime, end: datetime) -> Sequence[Window]:
         found = map(self._window, self._counted(windows_of(balance)))
         return [each for each in found if start <= each.start < end]
+
+    @interruptible
+    def closings(self, balance: BalanceKey, before: str, limit: int) -> Sequence[Closing]:
+        known = (self._store.closings[key] for key in self._store.closings if key.pk == self._pk)
+        of_balance = [each for each in known if each.balance == balance and each.day < before]
+        return sorted(of_balance, key=lambda each: each.day, reverse=True)[:limit]
 
     @interruptible
     def days(self, first: str, last: str) -> Sequence[Day]:

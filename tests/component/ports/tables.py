@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from falcon_balances.adapters.past_ports import Closings
 from falcon_balances.adapters.ports import BalanceStore, EventClaims, MerchantReads
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.stream_records import SegmentRecordV1
@@ -67,6 +68,7 @@ class Tables:
     store: BalanceStore
     claims: EventClaims
     reads: Callable[[str], MerchantReads]
+    closings: Closings
     stream: MemoryBalanceStream = field(default_factory=lambda: MemoryBalanceStream(at_noon, 1))
     shards: Iterator[int] = field(default_factory=itertools.count)
 

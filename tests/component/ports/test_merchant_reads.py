@@ -8,7 +8,6 @@ from falcon_balances.domain.blocks import (
 )
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.history import Day, Figures, Window
-from falcon_balances.domain.instants import QUARTER
 from falcon_balances.domain.operations import Stage
 from tests.builders import (
     context_of,
@@ -18,7 +17,6 @@ from tests.builders import (
 from tests.component.ports.merchant_items import a_block
 from tests.component.ports.tables import (
     BS_1,
-    BS_1_JPY,
     BS_10,
     EUR,
     at,
@@ -92,50 +90,13 @@ def test_balances_are_the_merchant_s_with_their_counters(tables, reads):
     ]
 
 
-def test_balances_and_their_windows_are_read_at_one_moment(tables, reads):
-    tables.count("10:20:00", capture(), capture(2, "b", amount="7.00"))
-    tables.count("10:40:00", capture(3, amount="1.00"), reconciliation())
-    figures, windows = reads.at_once([BS_1, BS_10], [at("10:15:00"), at("10:30:00")])
-    assert figures == {
-        BS_1: Figures(confirmed=10100, reconciled=10000, pending=100, available_before_blocks=10000)
-        + Figures(operations_count=3),
-        BS_10: Figures(confirmed=700, pending=700, operations_count=1),
-    }
-    first = Figures(confirmed=10000, pending=10000, operations_count=1)
-    then = Figures(confirmed=100, reconciled=10000, pending=-9900, available_before_blocks=10000)
-    assert sorted(windows, key=lambda each: (each.balance, each.start)) == [
-        Window(at("10:15:00"), BS_1, first),
-        Window(at("10:30:00"), BS_1, then + Figures(operations_count=2)),
-        Window(at("10:15:00"), BS_10, figures[BS_10]),
-    ]
-
-
-def test_what_is_not_there_is_zero_and_has_no_windows(tables, reads):
-    tables.count("10:20:00", capture())
-    figures, windows = reads.at_once([BS_10, BS_1_JPY], [at("10:15:00")])
-    assert figures == {BS_10: Figures(), BS_1_JPY: Figures()}
-    assert list(windows) == []
-    assert reads.at_once([BS_1], []) == (
-        {BS_1: Figures(10000, pending=10000, operations_count=1)},
-        [],
-    )
-
-
-def test_what_is_set_aside_is_given_back(tables, reads):
+def test_what_is_set_aside_is_no_part_of_windows(tables, reads):
     tables.count("10:20:00", capture(), reconciliation())
     tables.store.transact(block_writes(a_block(amount=4000)))
     [balance] = reads.balances()
     assert (balance.available, balance.blocked) == (6000, 4000)
-    figures, [window] = reads.at_once([BS_1], [at("10:15:00")])
-    assert figures[BS_1].available_before_blocks == window.change.available_before_blocks == 10000
-
-
-def test_a_hundred_items_are_read_at_once(tables, reads):
-    tables.count("10:20:00", capture())
-    starts = [at("10:15:00") + n * QUARTER for n in range(-50, 49)]
-    figures, windows = reads.at_once([BS_1], starts)
-    assert figures[BS_1].confirmed == 10000
-    assert [window.start for window in windows] == [at("10:15:00")]
+    [window] = reads.windows(BS_1, at("10:15:00"), at("10:30:00"))
+    assert window.change.available_before_blocks == 10000
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,16 @@
 """What only DynamoDB does when a merchant is read: conflicts, errors, pages."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from botocore.stub import Stubber
 from moto.dynamodb.models import table as moto_table
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.closings import DynamoClosings
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
-from falcon_balances.adapters.ports import MerchantReads, TryAgain
 from falcon_balances.domain.cuts import Cut
-from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import QUARTER
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.table_keys import ItemKey
@@ -36,7 +33,6 @@ from tests.component.ports.merchant_items import (
 )
 from tests.component.ports.tables import (
     BS_1,
-    BS_1_JPY,
     BS_10,
     CONTEXTS,
     Tables,
@@ -56,52 +52,8 @@ def on_aws(aws) -> Tables:
         lambda merchant_id: DynamoMerchantReads(
             dynamodb, BALANCES_TABLE, CLAIMS_TABLE, merchant_id
         ),
+        DynamoClosings(dynamodb, BALANCES_TABLE),
     )
-
-
-def cancelled(stubber: Stubber, *codes: str) -> MerchantReads:
-    stubber.add_client_error(
-        "transact_get_items",
-        "TransactionCanceledException",
-        modeled_fields={"CancellationReasons": [{"Code": code} for code in codes]},
-    )
-    dynamodb: Any = stubber.client
-    return DynamoMerchantReads(dynamodb, BALANCES_TABLE, CLAIMS_TABLE, "m-1")
-
-
-@pytest.mark.parametrize(
-    "codes",
-    [
-        ("TransactionConflict", "None"),
-        ("None", "TransactionConflict"),
-        ("ThrottlingError", "None"),
-        ("None", "ProvisionedThroughputExceeded"),
-    ],
-)
-def test_where_others_are_writing_it_is_to_be_tried_again(codes):
-    with Stubber(client("dynamodb")) as stubber:
-        reads = cancelled(stubber, *codes)
-        assert reads.at_once([BS_1], [at("10:15:00")]) == TryAgain()
-
-
-@pytest.mark.parametrize("code", ["ValidationError", "AccessDenied"])
-def test_another_reason_is_an_error(code):
-    with Stubber(client("dynamodb")) as stubber:
-        reads = cancelled(stubber, "None", code)
-        with pytest.raises(TransientError, match="2 items of m-1 at once"):
-            reads.at_once([BS_1], [at("10:15:00")])
-
-
-def test_the_items_of_a_transaction_stand_in_the_order_they_were_asked_for(on_aws):
-    on_aws.count("10:20:00", capture(), capture(2, "b", amount="7.00"))
-    reads = on_aws.reads("m-1")
-    for wanted in ([BS_1, BS_1_JPY, BS_10], [BS_10, BS_1_JPY, BS_1]):
-        figures, windows = reads.at_once(wanted, [at("10:00:00"), at("10:15:00")])
-        assert list(figures) == wanted
-        assert [each.confirmed for each in figures.values()] == [
-            {BS_1: 10000, BS_10: 700, BS_1_JPY: 0}[key] for key in wanted
-        ]
-        assert [each.balance for each in windows] == [key for key in wanted if key != BS_1_JPY]
 
 
 def test_reads_are_strongly_consistent_but_those_of_the_index(on_aws):
