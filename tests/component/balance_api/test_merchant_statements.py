@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from falcon_balances.adapters import merchant_statements
+from falcon_balances.adapters import merchant_statements, operation_pages
 from falcon_balances.domain.blocks import block_writes
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
@@ -32,6 +32,7 @@ from tests.component.balance_api.trading import (
     trade,
 )
 from tests.component.ledger import (
+    MINUTE,
     figures_at,
 )
 from tests.component.world import utc
@@ -104,7 +105,9 @@ def test_where_a_balance_shop_has_few_lines_a_page_ends_and_goes_on_with_its_cur
 ):
     trade(traded)
     right = lines_of("2026-10", balance_shop_id="bs-two")
-    monkeypatch.setattr(merchant_statements, "MARKS_A_PAGE_MAX", 2)
+    monkeypatch.setattr(merchant_statements, "MARKS_A_QUERY", 1)
+    monkeypatch.setattr(operation_pages, "MARKS_FURTHER", 1)
+    traded.now += MINUTE
     found = statement_pages("2026-10", 5, balance_shop_id="bs-two")
     assert [line for page in found for line in page["lines"]] == right
     assert [] in [page["lines"] for page in found]
