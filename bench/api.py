@@ -49,6 +49,7 @@ RATIO_MAX: Final = 2
 MERCHANT: Final = "m-000"
 BALANCE_SHOP: Final = "bs-000-eur"
 MONTH: Final = "2026-03"
+CURSOR_SEAL: Final = b"0000-of-the-bench-0000-0000-0000"
 CUTS: Final = 60
 AS_OF: Final = datetime(2026, 4, 2, 10, 0, tzinfo=UTC)
 NOW: Final = AS_OF + timedelta(seconds=41)
@@ -108,6 +109,7 @@ def function() -> Iterator[None]:
         claims_table=CLAIMS_TABLE,
         log_bucket=LOG_BUCKET,
         log_objects_max=1_000,
+        cursor_seal=CURSOR_SEAL.decode(),
     )
     with (
         patch.object(handler, "_settings", lambda: settings),

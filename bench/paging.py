@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any, Final
 
 from bench.api import (
+    CURSOR_SEAL,
     CUTS,
     MERCHANT,
     MONTH,
@@ -20,7 +21,7 @@ from bench.large_table import Table, id_of
 from bench.results import Bound, Result, Row, reported
 from bench.timing import measure, ratio
 from bench.wire import Answer, answered, recorded
-from falcon_balances.adapters.operation_pages import MARKS_A_PAGE_MAX
+from falcon_balances.adapters.operation_pages import MARKS_A_QUERY, MARKS_FURTHER
 from falcon_balances.contracts.cursors import Cursors
 
 SIZES: Final = (100, 10_000, 1_000_000)
@@ -61,10 +62,10 @@ def _read_of(page: Page, table: Table) -> Read:
         return Read(page.name, page.path, page.query)
     if page.path == "/operations":  # the newest first: what follows has lower numbers
         after = {"middle": (table.operations + PAGE) // 2, "last": PAGE}[page.after]
-        cursors = Cursors("operations", MERCHANT, _NEWEST)
+        cursors = Cursors(CURSOR_SEAL, "operations", MERCHANT, _NEWEST)
     else:
         after = table.operations - PAGE - 1
-        cursors = Cursors(page.path.removeprefix("/"), MERCHANT, {"format": "json"})
+        cursors = Cursors(CURSOR_SEAL, page.path.removeprefix("/"), MERCHANT, {"format": "json"})
     return Read(page.name, page.path, f"{page.query}&cursor={cursors.write(table.order(after))}")
 
 
@@ -80,8 +81,9 @@ def run() -> list[Result]:
                 text = f"{page.name}: the same calls, items and bytes at all sizes"
                 bounds.append(Bound(text, len(costs) == 1))
     looked_at = max(int(row["items"]) for row in rows if row["page"] == NONE)
-    text = f"none of the type: at most {MARKS_A_PAGE_MAX:,} operations looked at"
-    bounds.append(Bound(text, looked_at <= MARKS_A_PAGE_MAX + CUTS))
+    most = MARKS_A_QUERY + MARKS_FURTHER
+    text = f"none of the type: at most {most:,} operations looked at"
+    bounds.append(Bound(text, looked_at <= most + CUTS))
     flat = {page.name for page in PAGES if page.is_flat}
     worst = max(float(row["of_smallest"]) for row in rows if row["page"] in flat)
     text = f"operations: CPU of all sizes within {CPU_RATIO_MAX} of the smallest's"

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, Json, StringConstraints
 
 Mode = Literal["test", "live"]
 Name = Annotated[str, StringConstraints(min_length=1)]
+# What seals the cursors of both APIs: nobody outside the account may know it.
+CursorSeal = Annotated[str, StringConstraints(min_length=32), Field(repr=False)]
 
 
 class Settings(BaseModel):
@@ -84,6 +86,7 @@ class BalanceApiSettings(Settings):
     claims_table: Name
     log_bucket: Name
     log_objects_max: Annotated[int, Field(ge=1)]
+    cursor_seal: CursorSeal
 
 
 class SystemsApiSettings(Settings):
@@ -91,6 +94,7 @@ class SystemsApiSettings(Settings):
     claims_table: Name
     log_bucket: Name
     log_objects_max: Annotated[int, Field(ge=1)]
+    cursor_seal: CursorSeal
     context_table: Name
     queue_urls: Json[dict[str, tuple[Name, Name]]]
     """JSON: for each stage, the URLs of its queue and its dead-letter queue."""

@@ -42,7 +42,7 @@ from lambdas.systems_api import handler as systems
 from tests.builders import RECEIVED_AT, Document, claim_of, cut_of, data_of, records_of
 from tests.component.api_calls import MERCHANT, get
 from tests.component.lambda_events import SHARD
-from tests.component.world import ENVIRONMENT, utc
+from tests.component.world import CURSOR_SEAL, ENVIRONMENT, utc
 
 SECOND: Final = timedelta(seconds=1)
 MINUTE: Final = timedelta(minutes=1)
@@ -169,7 +169,7 @@ class Ledger:
 
     def sources(self, merchant_id: str) -> Sources:
         reads = self.reader(self.store, self.claims, merchant_id)
-        return Sources(reads, self.log, self.log_objects_max)
+        return Sources(reads, self.log, self.log_objects_max, CURSOR_SEAL)
 
     def serve(self, patch: pytest.MonkeyPatch) -> None:
         """Both APIs read here from now on. Who asks is still looked at where it always is."""

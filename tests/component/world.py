@@ -44,6 +44,7 @@ from tests.component.lambda_events import (
 QUEUE = "confirmed"
 QUEUES = {QUEUE: (QUEUE, f"{QUEUE}-dead"), "payout": ("payout", "payout-dead")}
 _QUEUE_ROOT = f"https://sqs.{REGION}.amazonaws.com/123456789012"
+CURSOR_SEAL = b"0000-of-the-tests-0000-0000-0000"
 ENVIRONMENT = {
     "STAGE": "confirmed",
     "MODE": "test",
@@ -55,6 +56,7 @@ ENVIRONMENT = {
     ),
     "LOG_BUCKET": LOG_BUCKET,
     "LOG_OBJECTS_MAX": "1000",
+    "CURSOR_SEAL": CURSOR_SEAL.decode(),
     "QUARANTINE_BUCKET": QUARANTINE_BUCKET,
     "CLAIMS_TABLE": CLAIMS_TABLE,
     "CONTEXT_TABLE": CONTEXT_TABLE,
