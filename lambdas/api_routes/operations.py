@@ -65,7 +65,7 @@ class OperationRoutes:
         except TooManyReferencedError as error:
             detail = f"borne by more than {error.operations_max} operations: leave it out, and "
             raise InvalidParameterError("reference", f"{detail}narrow `from`") from None
-        if not marks and query.cursor is None:
+        if not marks and position is None and query.cursor is None:
             self._context.check_known(sources)
         following = None if position is None else cursors.write(position)
         return self._context.api.answer(
