@@ -1,16 +1,13 @@
 """The transaction log in S3 (design §6): every object written once, with its checksum."""
 
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
-
-from falcon_balances.adapters.aws import aws_call, error_code
+from falcon_balances.adapters.aws import aws_call
 from falcon_balances.adapters.ports import LogObject, LogTooLargeError, TransactionLog
+from falcon_balances.adapters.write_once import put_once
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.errors import IntegrityError
@@ -49,28 +46,9 @@ class S3TransactionLog:
         self._bucket = bucket
 
     def append(self, key: str, logged: LogObject) -> bool:
-        """A conditional PUT. False for 412: an object exists, perhaps with our own bytes, if an
-        answer was lost.
-
-        409, another write in progress, is TransientError, like every other refusal of S3.
-        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-        """
-        with aws_call(f"append {key}"):
-            try:
-                self._s3.put_object(
-                    Bucket=self._bucket,
-                    Key=key,
-                    Body=logged.body,
-                    ContentType="text/csv; charset=utf-8",
-                    Metadata=logged.metadata,
-                    ChecksumSHA256=b64encode(sha256(logged.body).digest()).decode(),
-                    IfNoneMatch="*",
-                )
-            except ClientError as error:
-                if error_code(error) != "PreconditionFailed":
-                    raise
-                return False
-        return True
+        """One conditional PUT. False if the key exists, perhaps with our own bytes."""
+        kind = "text/csv; charset=utf-8"
+        return put_once(self._s3, self._bucket, key, logged.body, kind, logged.metadata)
 
     def read(self, key: str) -> LogObject:
         with aws_call(f"read {key}"):
