@@ -19,6 +19,7 @@ from falcon_balances.adapters.transaction_log import S3TransactionLog
 
 REGION: Final = "eu-central-1"
 LOG_BUCKET: Final = "falcon-log"
+JOURNAL_BUCKET: Final = "falcon-journal"
 QUARANTINE_BUCKET: Final = "falcon-quarantine"
 CLAIMS_TABLE: Final = "event-claims"
 CONTEXT_TABLE: Final = "merchant-contexts"
@@ -40,7 +41,7 @@ _INDEXES: Final = {
 
 
 def create_environment(shards: int) -> None:
-    for bucket in (LOG_BUCKET, QUARANTINE_BUCKET):
+    for bucket in (LOG_BUCKET, JOURNAL_BUCKET, QUARANTINE_BUCKET):
         create_bucket(client("s3"), bucket, REGION)
     for name, keys in _TABLES.items():
         create_table(client("dynamodb"), name, keys, _INDEXES.get(name, {}))

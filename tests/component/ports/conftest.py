@@ -12,6 +12,8 @@ from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.directory_ports import MerchantDirectory
 from falcon_balances.adapters.event_claims import DynamoEventClaims
+from falcon_balances.adapters.journal import S3Journal
+from falcon_balances.adapters.journal_ports import Journal
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
@@ -30,6 +32,7 @@ from falcon_balances.domain.blocks import block_writes
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from falcon_balances.fakes.journal import MemoryJournal
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from falcon_balances.fakes.storage import (
     MemoryEventClaims,
@@ -43,6 +46,7 @@ from inprocess.aws import (
     BALANCES_TABLE,
     CLAIMS_TABLE,
     CONTEXT_TABLE,
+    JOURNAL_BUCKET,
     LOG_BUCKET,
     QUARANTINE_BUCKET,
     STREAM,
@@ -96,6 +100,11 @@ def claims(world: AwsWorld | None) -> EventClaims:
 @pytest.fixture
 def log(world: AwsWorld | None) -> TransactionLog:
     return S3TransactionLog(client("s3"), LOG_BUCKET) if world else MemoryTransactionLog()
+
+
+@pytest.fixture
+def journal(world: AwsWorld | None) -> Journal:
+    return S3Journal(client("s3"), JOURNAL_BUCKET) if world else MemoryJournal()
 
 
 @pytest.fixture
