@@ -21,8 +21,8 @@ class S3Journal:
     def write(self, page: WrittenPage) -> None:
         """One PUT; after a lost answer also one GET."""
         key = page.name.key
-        is_new = put_once(self._s3, self._bucket, key, page.body, "application/jsonl")
-        if not is_new and self.read(page.name) != page.body:
+        version_id = put_once(self._s3, self._bucket, key, page.body, "application/jsonl")
+        if version_id is None and self.read(page.name) != page.body:
             raise IntegrityError(f"the journal holds different bytes under {key}")
 
     def names(self, shard_id: str, after: int) -> Iterator[PageName]:

@@ -198,9 +198,8 @@ class ManifestBucket:
         stored bytes equal ours; another sealer's bytes differ, because its blinds do.
         """
         body = manifest.signed(signature_base64)
-        if put_once(self._s3, self._bucket, manifest.key, body, "application/jsonl"):
-            return True
-        return self.read(manifest.key) == body
+        version_id = put_once(self._s3, self._bucket, manifest.key, body, "application/jsonl")
+        return version_id is not None or self.read(manifest.key) == body
 
 
 class SigningKey:

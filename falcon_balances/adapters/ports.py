@@ -4,7 +4,7 @@ Decisions stay outside the ports, so that tests can crash before and after every
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -84,6 +84,8 @@ class OutcomeTopic(Protocol):
 class LogObject:
     body: bytes
     metadata: Mapping[str, str]
+    version_id: str = field(default="", compare=False)
+    """S3's, of an object that was read."""
 
 
 class LogTooLargeError(Exception):
@@ -96,8 +98,10 @@ class LogTooLargeError(Exception):
 
 
 class TransactionLog(Protocol):
-    def append(self, key: str, logged: LogObject) -> bool:
-        """Writes an object. False if the key exists already, whatever its bytes."""
+    def append(self, key: str, logged: LogObject) -> str | None:
+        """Writes an object: the id of its version. None if the key exists already, whatever its
+        bytes.
+        """
 
     def read(self, key: str) -> LogObject: ...
 
