@@ -67,6 +67,7 @@ class PayoutAnnouncerSettings(Settings):
 class PublisherSettings(Settings):
     stream: Name
     claims_table: Name
+    log_bucket: Name
 
 
 class ReducerSettings(Settings):

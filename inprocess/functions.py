@@ -75,7 +75,7 @@ def _persist(on: Functions, step: PersisterInput) -> BaseModel:
 
 
 def _publish(on: Functions, step: PublisherInput) -> BaseModel:
-    return publish(step, on.places.stream, on.places.claims, wait=on.wait)
+    return publish(step, on.places.stream, on.places.claims, on.places.log, wait=on.wait)
 
 
 def _decide(on: Functions, step: SplitterInput) -> BaseModel:

@@ -9,14 +9,13 @@ from typing import Annotated, Final, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from falcon_balances.contracts.log_objects import VersionId
 from falcon_balances.domain.effects import effect_text, read_effect
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.instants import parse_rfc3339, quarter_of, rfc3339
 from falcon_balances.domain.journal import JournalEntry, JournalPage, JournalPosition, PageName
 from falcon_balances.domain.log_keys import LogKey
 
-# S3's version ids: https://docs.aws.amazon.com/AmazonS3/latest/userguide/versioning-workflows.html
-VersionId = Annotated[str, Field(min_length=1, max_length=1_024, pattern=r"^[!-~]+$")]
 _STRICT: Final = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 

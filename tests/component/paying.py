@@ -128,7 +128,7 @@ class Paying:
     def record(self, decided: PayoutLoggerInput) -> PayoutLoggerInput:
         """Into the log and on the stream; what is to be announced."""
         recorded = over_json(log_payouts(decided, self.claims, self.log))
-        publish(recorded.publish, self.stream, self.claims, no_wait)
+        publish(recorded.publish, self.stream, self.claims, self.log, no_wait)
         return recorded.announce
 
     def announce(self, recorded: PayoutLoggerInput) -> tuple[MessageResult, ...]:

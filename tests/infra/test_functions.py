@@ -83,7 +83,11 @@ def test_variables_name_the_real_thing(assembly):
             "BALANCES_TABLE": "balances",
             "LOG_BUCKET": "log-<AccountId>-<Region>",
         },
-        "publisher": {"STREAM": "balance-operations", "CLAIMS_TABLE": "event-claims"},
+        "publisher": {
+            "STREAM": "balance-operations",
+            "CLAIMS_TABLE": "event-claims",
+            "LOG_BUCKET": "log-<AccountId>-<Region>",
+        },
         "reducer": {
             "BALANCES_TABLE": "balances",
             "QUARANTINE_BUCKET": quarantine,

@@ -91,7 +91,11 @@ FUNCTIONS = {
         ("s3:PutObject", f"{LOG_OBJECTS}*"),
         ("s3:GetObject", f"{LOG_OBJECTS}*"),
     },
-    "publisher": {("kinesis:PutRecords", STREAM), ("dynamodb:GetItem", "event-claims.Arn")},
+    "publisher": {
+        ("kinesis:PutRecords", STREAM),
+        ("dynamodb:GetItem", "event-claims.Arn"),
+        ("s3:GetObject", f"{LOG_OBJECTS}*"),
+    },
     "reducer": {
         ("kinesis:DescribeStream", STREAM),
         ("kinesis:DescribeStreamSummary", STREAM),
