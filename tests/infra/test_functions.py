@@ -90,6 +90,7 @@ def test_variables_name_the_real_thing(assembly):
         },
         "reducer": {
             "BALANCES_TABLE": "balances",
+            "JOURNAL_BUCKET": "journal-<AccountId>-<Region>",
             "QUARANTINE_BUCKET": quarantine,
             "STREAM": "balance-operations",
         },

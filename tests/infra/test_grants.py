@@ -108,6 +108,7 @@ FUNCTIONS = {
         ("dynamodb:UpdateItem", BALANCES),
         ("s3:PutObject", f"{QUARANTINE_OBJECTS}stream/*"),
         ("s3:PutObject", f"{QUARANTINE_OBJECTS}parked/*"),
+        ("s3:PutObject", "arn:<Partition>:s3:::journal-<AccountId>-<Region>/journal/*"),
     },
     "cutter": {("kinesis:ListShards", STREAM), ("kinesis:PutRecord", STREAM)},
     "balance-api": READS_MERCHANTS,
