@@ -73,6 +73,7 @@ class PublisherSettings(Settings):
 class ReducerSettings(Settings):
     balances_table: Name
     quarantine_bucket: Name
+    journal_bucket: Name
     stream: Name
 
 

@@ -7,6 +7,7 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.event_claims import DynamoEventClaims
+from falcon_balances.adapters.journal import S3Journal
 from falcon_balances.adapters.merchant_directory import (
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
@@ -109,6 +110,7 @@ class AwsPlaces:
         self.stream = KinesisBalanceStream(client("kinesis"), STREAM)
         self.store = DynamoBalanceStore(dynamodb, BALANCES_TABLE)
         self.quarantine = S3Quarantine(s3, QUARANTINE_BUCKET)
+        self.journal = S3Journal(s3, JOURNAL_BUCKET)
         self.authorizations = DynamoAuthorizations(dynamodb, BALANCES_TABLE)
         self.payouts = DynamoPayoutClaims(dynamodb, CLAIMS_TABLE, BALANCES_TABLE)
         self.refunds = DynamoRefundClaims(dynamodb, CLAIMS_TABLE, BALANCES_TABLE)

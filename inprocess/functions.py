@@ -61,7 +61,9 @@ class Functions:
     def reduce(self, shard_id: str, records: Iterable[tuple[bytes, datetime]]) -> None:
         """One batch of the stream; each record with the time at which it arrived."""
         at = self.places
-        world = ReducerPorts(at.store, at.stream, at.quarantine, wait=self.wait, now=self.now)
+        world = ReducerPorts(
+            at.store, at.stream, at.quarantine, at.journal, wait=self.wait, now=self.now
+        )
         reduce_batch(shard_id, [StreamRecord(*each) for each in records], world)
 
 

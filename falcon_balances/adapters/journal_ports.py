@@ -10,9 +10,7 @@ from falcon_balances.domain.journal import JournalPosition, PageName
 
 class Journal(Protocol):
     def write(self, page: WrittenPage) -> None:
-        """Writes a page once; the same page again changes nothing. Raises IntegrityError if other
-        bytes are under its key.
-        """
+        """Writes a page, unless its key exists: its hash is in its key."""
 
     def names(self, shard_id: str, after: int) -> Iterator[PageName]:
         """All pages of a shard with a number above `after`, by number; also those of interrupted

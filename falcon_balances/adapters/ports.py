@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from falcon_balances.adapters.progress_ports import StreamProgress
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.domain.authorizations import Authorization, Current
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counted_order import CountedOrder
-from falcon_balances.domain.cuts import Cut, Shard, ShardState
+from falcon_balances.domain.cuts import Shard
 from falcon_balances.domain.effects import Effect
 from falcon_balances.domain.history import Day, Figures, Mark, Window
 from falcon_balances.domain.known_findings import KnownFinding
@@ -153,7 +154,7 @@ class AvailableNow(NamedTuple):
     negative_since: datetime | None
 
 
-class BalanceStore(Protocol):
+class BalanceStore(StreamProgress, Protocol):
     def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
         """Executes the writes, all or none. Empty if they succeeded, otherwise an outcome for each
         write.
@@ -185,34 +186,8 @@ class BalanceStore(Protocol):
         `available` is not below zero.
         """
 
-    def as_of(self) -> datetime | None:
-        """The time up to which everything that reached the stream is counted; None before the first
-        complete cut.
-        """
-
-    def advance_as_of(self, cut_at: datetime) -> None:
-        """Moves `as_of` forward, never back."""
-
-    def meet_cut(self, cut: Cut, shard_id: str) -> frozenset[str]:
-        """Records that everything before the cut in this shard is counted. Returns the shards that
-        have met it.
-        """
-
-    def complete_cut(self, cut_at: datetime, now: datetime) -> None:
-        """Records when `as_of` reached this cut; the first time stays."""
-
-    def shard_state(self, shard_id: str) -> ShardState: ...
-
     def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
         """Those of at most a hundred marks that exist; strongly consistent."""
-
-    def park(self, names: Collection[str]) -> None:
-        """Notes that these records wait: no shard meets a cut before they are counted."""
-
-    def unpark(self, names: Collection[str]) -> None: ...
-
-    def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:
-        """Moves the shard's `closed_until` forward, never back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from falcon_balances.adapters.journal import named
 from falcon_balances.contracts.journal_pages import WrittenPage
-from falcon_balances.domain.errors import IntegrityError, TransientError
+from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.journal import PageName, key_after, shard_prefix
 from falcon_balances.fakes.interruptions import Interrupt, Interruptible, interruptible, never
 
@@ -16,8 +16,7 @@ class MemoryJournal(Interruptible):
 
     @interruptible
     def write(self, page: WrittenPage) -> None:
-        if self.objects.setdefault(page.name.key, page.body) != page.body:
-            raise IntegrityError(f"the journal holds different bytes under {page.name.key}")
+        self.objects.setdefault(page.name.key, page.body)
 
     @interruptible
     def names(self, shard_id: str, after: int) -> Iterator[PageName]:

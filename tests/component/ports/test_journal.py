@@ -2,7 +2,7 @@
 
 import pytest
 
-from falcon_balances.domain.errors import IntegrityError, TransientError
+from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.journal import BEGINNING, JournalPosition
 from tests.journals import SHARD, append, entry, page_after
 
@@ -26,11 +26,10 @@ def test_a_page_can_be_written_again(journal):
     assert numbers(journal) == [1]
 
 
-def test_other_bytes_under_the_same_key_are_refused_and_change_nothing(journal):
+def test_nothing_is_written_over_a_page(journal):
     page = page_after(BEGINNING, entry())
     journal.write(page)
-    with pytest.raises(IntegrityError, match=page.name.key):
-        journal.write(page._replace(body=b"other"))
+    journal.write(page._replace(body=b"other"))
     assert journal.read(page.name) == page.body
 
 
