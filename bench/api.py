@@ -32,6 +32,7 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.domain.operations import Stage
 from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import BalanceApiSettings
@@ -151,7 +152,7 @@ def _count_events() -> str:
     metrics.clear_metrics()
     for minutes in reversed(range(CUTS)):
         cut = Cut(AS_OF - timedelta(minutes=minutes), (_SHARD,))
-        places.store.meet_cut(cut, _SHARD)
+        places.store.meet_cut(cut, _SHARD, BEGINNING)
         places.store.advance_as_of(cut.cut_at)
         places.store.complete_cut(cut.cut_at, cut.cut_at + timedelta(seconds=2))
     return reconciled

@@ -69,11 +69,13 @@ class PayoutAnnouncerSettings(Settings):
 class PublisherSettings(Settings):
     stream: Name
     claims_table: Name
+    log_bucket: Name
 
 
 class ReducerSettings(Settings):
     balances_table: Name
     quarantine_bucket: Name
+    journal_bucket: Name
     stream: Name
 
 

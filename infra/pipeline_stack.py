@@ -46,6 +46,7 @@ class PipelineStack(Stack):
             settings=settings,
             stream=data.stream,
             balances=data.tables.balances,
+            journal_bucket=data.journal_bucket,
             quarantine_bucket=data.quarantine_bucket,
             layer=layer,
         )

@@ -4,18 +4,19 @@ Decisions stay outside the ports, so that tests can crash before and after every
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from falcon_balances.adapters.past_ports import PastReads
+from falcon_balances.adapters.progress_ports import StreamProgress
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.domain.authorizations import Authorization, Current
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counted_order import CountedOrder
-from falcon_balances.domain.cuts import Cut, Shard, ShardState
+from falcon_balances.domain.cuts import Shard
 from falcon_balances.domain.effects import Effect
 from falcon_balances.domain.history import Day, Mark
 from falcon_balances.domain.known_findings import KnownFinding
@@ -85,6 +86,8 @@ class OutcomeTopic(Protocol):
 class LogObject:
     body: bytes
     metadata: Mapping[str, str]
+    version_id: str = field(default="", compare=False)
+    """S3's, of an object that was read."""
 
 
 class LogTooLargeError(Exception):
@@ -97,8 +100,10 @@ class LogTooLargeError(Exception):
 
 
 class TransactionLog(Protocol):
-    def append(self, key: str, logged: LogObject) -> bool:
-        """Writes an object. False if the key exists already, whatever its bytes."""
+    def append(self, key: str, logged: LogObject) -> str | None:
+        """Writes an object: the id of its version. None if the key exists already, whatever its
+        bytes.
+        """
 
     def read(self, key: str) -> LogObject: ...
 
@@ -150,7 +155,7 @@ class AvailableNow(NamedTuple):
     negative_since: datetime | None
 
 
-class BalanceStore(Protocol):
+class BalanceStore(StreamProgress, Protocol):
     def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
         """Executes the writes, all or none. Empty if they succeeded, otherwise an outcome for each
         write.
@@ -182,34 +187,8 @@ class BalanceStore(Protocol):
         `available` is not below zero.
         """
 
-    def as_of(self) -> datetime | None:
-        """The time up to which everything that reached the stream is counted; None before the first
-        complete cut.
-        """
-
-    def advance_as_of(self, cut_at: datetime) -> None:
-        """Moves `as_of` forward, never back."""
-
-    def meet_cut(self, cut: Cut, shard_id: str) -> frozenset[str]:
-        """Records that everything before the cut in this shard is counted. Returns the shards that
-        have met it.
-        """
-
-    def complete_cut(self, cut_at: datetime, now: datetime) -> None:
-        """Records when `as_of` reached this cut; the first time stays."""
-
-    def shard_state(self, shard_id: str) -> ShardState: ...
-
     def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
         """Those of at most a hundred marks that exist; strongly consistent."""
-
-    def park(self, names: Collection[str]) -> None:
-        """Notes that these records wait: no shard meets a cut before they are counted."""
-
-    def unpark(self, names: Collection[str]) -> None: ...
-
-    def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:
-        """Moves the shard's `closed_until` forward, never back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,21 +223,26 @@ PARKED_KEY: Final = ItemKey(STREAM_PK, "PARKED")
 
 
 class ShardKey(NamedTuple):
-    """The key of a shard's "closed until" time."""
+    """The key of a shard's "closed until" time, and of how far it is journaled."""
 
     shard_id: str
 
     @property
     def item(self) -> ItemKey:
-        return ItemKey(STREAM_PK, f"SHARD#{self.shard_id}")
+        return ItemKey(STREAM_PK, f"{SHARD_KEYS}{self.shard_id}")
 
     @classmethod
     def parse(cls, key: ItemKey) -> Self:
         return cls(*fields_after("SHARD", key.sk, 1))
 
 
+SHARD_KEYS: Final = "SHARD#"
+
+
 class CutKey(NamedTuple):
-    """The key of a cut: the shards that have met it, and when it was complete."""
+    """The key of a cut: the shards that have met it, how far each was journaled then, and when it
+    was complete.
+    """
 
     cut_at: str
 

@@ -1,6 +1,7 @@
 """In-memory claims, log, contexts and quarantine: the behaviour of their AWS adapters."""
 
 from collections.abc import Collection, Mapping, Sequence
+from hashlib import sha256
 
 from falcon_balances.adapters.ports import (
     ConditionFailed,
@@ -155,11 +156,12 @@ class MemoryTransactionLog(Interruptible):
         self.objects: dict[str, LogObject] = {}
 
     @interruptible
-    def append(self, key: str, logged: LogObject) -> bool:
+    def append(self, key: str, logged: LogObject) -> str | None:
         if key in self.objects:
-            return False
-        self.objects[key] = LogObject(logged.body, dict(logged.metadata))
-        return True
+            return None
+        version_id = sha256(key.encode()).hexdigest()[:32]  # as long as S3's
+        self.objects[key] = LogObject(logged.body, dict(logged.metadata), version_id)
+        return version_id
 
     @interruptible
     def read(self, key: str) -> LogObject:

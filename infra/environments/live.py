@@ -24,6 +24,7 @@ SETTINGS = EnvironmentSettings(
     has_layer=True,
     operators=("role/falcon-balances-operator",),
     log_lock=ObjectLock(mode="COMPLIANCE", days=3653),
+    journal_lock=ObjectLock(mode="COMPLIANCE", days=3653),
     quarantine_lock=ObjectLock(mode="COMPLIANCE", days=3653),
     manifest_lock=ObjectLock(mode="COMPLIANCE", days=3653),
     bank_statement_lock=ObjectLock(mode="COMPLIANCE", days=3653),

@@ -24,6 +24,7 @@ SETTINGS = EnvironmentSettings(
     has_layer=False,
     operators=("root",),
     log_lock=ObjectLock(mode="GOVERNANCE", days=1),
+    journal_lock=ObjectLock(mode="GOVERNANCE", days=1),
     quarantine_lock=ObjectLock(mode="GOVERNANCE", days=1),
     manifest_lock=ObjectLock(mode="GOVERNANCE", days=1),
     bank_statement_lock=ObjectLock(mode="GOVERNANCE", days=1),

@@ -122,6 +122,7 @@ class EnvironmentSettings:
     """
 
     log_lock: ObjectLock
+    journal_lock: ObjectLock
     quarantine_lock: ObjectLock
     manifest_lock: ObjectLock
     bank_statement_lock: ObjectLock

@@ -24,6 +24,7 @@ SETTINGS = EnvironmentSettings(
     has_layer=True,
     operators=("role/falcon-balances-operator",),
     log_lock=ObjectLock(mode="GOVERNANCE", days=30),
+    journal_lock=ObjectLock(mode="GOVERNANCE", days=30),
     quarantine_lock=ObjectLock(mode="GOVERNANCE", days=30),
     manifest_lock=ObjectLock(mode="GOVERNANCE", days=30),
     bank_statement_lock=ObjectLock(mode="GOVERNANCE", days=30),

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 from falcon_balances.adapters.ports import BalanceStore
 from falcon_balances.contracts.stream_records import (
@@ -13,7 +13,10 @@ from falcon_balances.contracts.stream_records import (
 )
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.cuts import Cut, closed_until, is_believable, newest, window_of
+from falcon_balances.domain.effects import Effect, read_effect
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.instants import parse_rfc3339
+from falcon_balances.domain.journal import JournalEntry
 from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts
 from falcon_balances.domain.table_keys import ItemKey
 from lambdas.reducer.following import First
@@ -21,6 +24,21 @@ from lambdas.reducer.gate import Awaiting, awaiting, without_predecessor
 from lambdas.reducer.records import StreamRecord
 
 _SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines", "corrects")
+
+
+class CountedMark(NamedTuple):
+    """What a mark in the table says. Only the mark of a segment's first part has the window."""
+
+    window: datetime | None
+    effect: Effect
+
+    @classmethod
+    def of(cls, attributes: Mapping[str, str | int]) -> Self:
+        window = attributes.get("window")
+        return cls(
+            None if window is None else parse_rfc3339(str(window)),
+            read_effect(str(attributes["effect"])),
+        )
 
 
 @dataclass(slots=True)
@@ -40,6 +58,9 @@ class Batch:
     """Standings that may have findings, with the arrival of the record that touched them."""
     revisions: dict[ItemKey, Awaiting] = field(default_factory=dict)
     parked: list[tuple[StreamRecord, str]] = field(default_factory=list)
+    segments: dict[StreamRecord, SegmentRecordV1] = field(default_factory=dict)
+    marks: dict[ItemKey, CountedMark] = field(default_factory=dict)
+    """The marks of parts that are counted, by this attempt or an earlier one."""
 
     def record_of(self, part: CountablePart) -> StreamRecord:
         return self.parts[part.mark.key][1]
@@ -56,6 +77,24 @@ class Batch:
         for part, record in self.parts.values():
             if record not in self.refused:
                 yield part, record.arrived_at
+
+    def note_counted(self, mark_key: ItemKey, attributes: Mapping[str, str | int]) -> None:
+        """`attributes` are the mark's, as the table has it."""
+        self.marks[mark_key] = CountedMark.of(attributes)
+
+    def journal_entries(self) -> Iterator[JournalEntry]:
+        """An entry for each counted segment, in the order of the records: the window as its mark
+        says, and the effects of all parts.
+        """
+        by_record: dict[StreamRecord, list[CountedMark]] = {}
+        for mark_key, (_, record) in self.parts.items():
+            if record not in self.refused:
+                by_record.setdefault(record, []).append(self.marks[mark_key])
+        for record, marks in by_record.items():
+            (window,) = (mark.window for mark in marks if mark.window is not None)
+            effect = {each: joint for mark in marks for each, joint in mark.effect.items()}
+            ours = self.segments[record]
+            yield JournalEntry(window, effect, ours.log_key, ours.version_id, ours.body)
 
     def add(self, record: StreamRecord) -> None:
         """Adds a record. Raises RejectedOperation for a record that this system did not write."""
@@ -95,6 +134,7 @@ class Batch:
         if waiting is not None:
             self._await(waiting)
         self._add_parts(parts, record)
+        self.segments[record] = ours
         if ours.settled is not None or ours.contradiction is not None:
             self.firsts.append(First(segment, ours.settled, ours.contradiction, record))
 

@@ -21,6 +21,7 @@ from falcon_balances.domain.payout_states import PayoutState
 from falcon_balances.domain.payouts import withdrawal_of
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from falcon_balances.fakes.journal import MemoryJournal
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from falcon_balances.fakes.storage import (
     MemoryAuthorizations,
@@ -112,6 +113,7 @@ class Ledger:
         self.stream = MemoryBalanceStream(lambda: self.now, shard_count=1)
         self.directory = MemoryMerchantDirectory()
         self.quarantine = MemoryQuarantine()
+        self.journal = MemoryJournal()
         self.reader: type[MemoryMerchantReads] = MemoryMerchantReads
         self.batches: list[tuple[datetime, tuple[bytes, ...]]] = []
 
@@ -148,7 +150,9 @@ class Ledger:
 
     def reduce(self, *records: bytes) -> None:
         self.batches.append((self.now, records))
-        world = ReducerPorts(self.store, self.stream, self.quarantine, _no_wait, lambda: self.now)
+        world = ReducerPorts(
+            self.store, self.stream, self.quarantine, self.journal, _no_wait, lambda: self.now
+        )
         reduce_batch(SHARD, [StreamRecord(data, self.now) for data in records], world)
         assert self.quarantine.bodies == {}
 

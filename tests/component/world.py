@@ -20,6 +20,7 @@ from inprocess.aws import (
     BALANCES_TABLE,
     CLAIMS_TABLE,
     CONTEXT_TABLE,
+    JOURNAL_BUCKET,
     LOG_BUCKET,
     QUARANTINE_BUCKET,
     REGION,
@@ -54,6 +55,7 @@ ENVIRONMENT = {
     "QUEUE_URLS": json.dumps(
         {stage: [f"{_QUEUE_ROOT}/{name}" for name in names] for stage, names in QUEUES.items()}
     ),
+    "JOURNAL_BUCKET": JOURNAL_BUCKET,
     "LOG_BUCKET": LOG_BUCKET,
     "LOG_OBJECTS_MAX": "1000",
     "CURSOR_SEAL": CURSOR_SEAL.decode(),

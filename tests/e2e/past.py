@@ -14,9 +14,11 @@ from typing import Any
 
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
+from falcon_balances.adapters.journal import S3Journal
 from falcon_balances.adapters.quarantine import S3Quarantine
 from falcon_balances.cli.target import Target
 from falcon_balances.domain.instants import parse_rfc3339
+from falcon_balances.domain.journal import BEGINNING
 from lambdas.reducer.batch import reduce_batch
 from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
@@ -48,11 +50,12 @@ def count_earlier(target: Target, arrived_at: Callable[[dict[str, Any]], datetim
     chosen = [(arrived_at(each), each) for each in observed.segments_on_stream(target)]
     known = [(when, each) for when, each in chosen if when is not None]
     store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
-    store.raise_shard_floor(SHARD, LONG_AGO)
+    store.move_shard(SHARD, BEGINNING, LONG_AGO, BEGINNING)
     world = ReducerPorts(
         store,
         KinesisBalanceStream(target.client("kinesis"), target.stream),
         S3Quarantine(target.client("s3"), target.quarantine_bucket),
+        S3Journal(target.client("s3"), target.log_bucket.replace("-log-", "-journal-")),
     )
     for when, group in groupby(sorted(known, key=lambda pair: pair[0]), key=lambda pair: pair[0]):
         records = [StreamRecord(json.dumps(each).encode(), when) for _, each in group]

@@ -90,9 +90,14 @@ def test_variables_name_the_real_thing(assembly):
             "BALANCES_TABLE": "balances",
             "LOG_BUCKET": "log-<AccountId>-<Region>",
         },
-        "publisher": {"STREAM": "balance-operations", "CLAIMS_TABLE": "event-claims"},
+        "publisher": {
+            "STREAM": "balance-operations",
+            "CLAIMS_TABLE": "event-claims",
+            "LOG_BUCKET": "log-<AccountId>-<Region>",
+        },
         "reducer": {
             "BALANCES_TABLE": "balances",
+            "JOURNAL_BUCKET": "journal-<AccountId>-<Region>",
             "QUARANTINE_BUCKET": quarantine,
             "STREAM": "balance-operations",
         },

@@ -91,7 +91,11 @@ FUNCTIONS = {
         ("s3:PutObject", f"{LOG_OBJECTS}*"),
         ("s3:GetObject", f"{LOG_OBJECTS}*"),
     },
-    "publisher": {("kinesis:PutRecords", STREAM), ("dynamodb:GetItem", "event-claims.Arn")},
+    "publisher": {
+        ("kinesis:PutRecords", STREAM),
+        ("dynamodb:GetItem", "event-claims.Arn"),
+        ("s3:GetObject", f"{LOG_OBJECTS}*"),
+    },
     "reducer": {
         ("kinesis:DescribeStream", STREAM),
         ("kinesis:DescribeStreamSummary", STREAM),
@@ -104,6 +108,7 @@ FUNCTIONS = {
         ("dynamodb:UpdateItem", BALANCES),
         ("s3:PutObject", f"{QUARANTINE_OBJECTS}stream/*"),
         ("s3:PutObject", f"{QUARANTINE_OBJECTS}parked/*"),
+        ("s3:PutObject", "arn:<Partition>:s3:::journal-<AccountId>-<Region>/journal/*"),
     },
     "cutter": {("kinesis:ListShards", STREAM), ("kinesis:PutRecord", STREAM)},
     "balance-api": READS_MERCHANTS,

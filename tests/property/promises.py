@@ -25,6 +25,7 @@ from falcon_balances.domain.operations import (
 from falcon_balances.domain.past_keys import WindowKey
 from falcon_balances.domain.table_keys import BalanceKey, DayKey, ItemKey, merchant_pk
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from falcon_balances.fakes.journal import MemoryJournal
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.reducer.batch import reduce_batch
@@ -184,7 +185,9 @@ class Promises(Observed):
             for held in world.stream.by_id.values()
             for record in reversed(held.records)
         ]
-        replayed = ReducerPorts(store, stream, MemoryQuarantine(), wait=lambda _delay_s: None)
+        replayed = ReducerPorts(
+            store, stream, MemoryQuarantine(), MemoryJournal(), wait=lambda _delay_s: None
+        )
         for _ in range(REVISIONS_MAX):
             reduce_batch(next(iter(stream.by_id)), records * 2, replayed)
         assert store.parked == set(), "counted, but parked as well"

@@ -12,6 +12,8 @@ from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.closings import DynamoClosings
 from falcon_balances.adapters.directory_ports import MerchantDirectory
 from falcon_balances.adapters.event_claims import DynamoEventClaims
+from falcon_balances.adapters.journal import S3Journal
+from falcon_balances.adapters.journal_ports import Journal
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.adapters.past_ports import Closings
@@ -32,6 +34,7 @@ from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.closings import MemoryClosings
+from falcon_balances.fakes.journal import MemoryJournal
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from falcon_balances.fakes.storage import (
     MemoryEventClaims,
@@ -45,6 +48,7 @@ from inprocess.aws import (
     BALANCES_TABLE,
     CLAIMS_TABLE,
     CONTEXT_TABLE,
+    JOURNAL_BUCKET,
     LOG_BUCKET,
     QUARANTINE_BUCKET,
     STREAM,
@@ -98,6 +102,11 @@ def claims(world: AwsWorld | None) -> EventClaims:
 @pytest.fixture
 def log(world: AwsWorld | None) -> TransactionLog:
     return S3TransactionLog(client("s3"), LOG_BUCKET) if world else MemoryTransactionLog()
+
+
+@pytest.fixture
+def journal(world: AwsWorld | None) -> Journal:
+    return S3Journal(client("s3"), JOURNAL_BUCKET) if world else MemoryJournal()
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.execution import SplitterInput
 from falcon_balances.domain.cuts import Cut, Shard
 from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import PutMark
@@ -83,7 +84,7 @@ CALLS = [
         "dynamodb",
         "update_item",
         lambda c: DynamoBalanceStore(c, "balances").meet_cut(
-            Cut(utc("2026-11-20T10:20:00"), ("shard-7",)), "shard-7"
+            Cut(utc("2026-11-20T10:20:00"), ("shard-7",)), "shard-7", BEGINNING
         ),
         "2026-11-20T10:20:00Z in shard-7",
     ),

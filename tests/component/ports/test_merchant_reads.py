@@ -8,6 +8,7 @@ from falcon_balances.domain.blocks import (
 )
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.history import Day, Figures, Window
+from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.domain.operations import Stage
 from tests.builders import (
     context_of,
@@ -75,7 +76,7 @@ def test_the_index_is_as_new_as_the_newest_cut_that_it_had_time_to_follow(
     tables, reads, completed, now, told
 ):
     for cut_at, completed_at in completed:
-        tables.store.meet_cut(Cut(at(cut_at), ("shard-a", "shard-b")), "shard-a")
+        tables.store.meet_cut(Cut(at(cut_at), ("shard-a", "shard-b")), "shard-a", BEGINNING)
         if completed_at is not None:
             tables.store.complete_cut(at(cut_at), at(completed_at))
     assert reads.indexed_as_of(at(now)) == (told and at(told))

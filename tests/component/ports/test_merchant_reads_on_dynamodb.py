@@ -12,6 +12,7 @@ from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.instants import QUARTER
+from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters
@@ -164,5 +165,7 @@ def test_a_shard_that_stands_still_for_hours_does_not_hide_how_far_the_index_is(
     first, reads = at("10:15:00"), on_aws.reads("m-1")
     on_aws.store.complete_cut(first, first)
     for n in range(1, 61):
-        on_aws.store.meet_cut(Cut(first + timedelta(minutes=n), ("shard-a", "shard-b")), "shard-a")
+        on_aws.store.meet_cut(
+            Cut(first + timedelta(minutes=n), ("shard-a", "shard-b")), "shard-a", BEGINNING
+        )
     assert reads.indexed_as_of(first + timedelta(hours=1)) == first

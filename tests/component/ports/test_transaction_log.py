@@ -18,8 +18,10 @@ FIRST = LogObject(b"header\nline\n", {"fingerprint": "f" * 64, "context_version"
 
 
 def test_an_object_is_read_back_as_it_was_appended(log):
-    assert log.append(KEY, FIRST) is True
+    version_id = log.append(KEY, FIRST)
+    assert version_id
     assert log.read(KEY) == FIRST
+    assert log.read(KEY).version_id == version_id
 
 
 @pytest.mark.parametrize(
@@ -32,13 +34,13 @@ def test_an_object_is_read_back_as_it_was_appended(log):
 )
 def test_a_second_append_writes_nothing_and_says_so(log, again):
     log.append(KEY, FIRST)
-    assert log.append(KEY, again) is False
+    assert log.append(KEY, again) is None
     assert log.read(KEY) == FIRST
 
 
 def test_keys_are_written_apart(log):
     log.append(KEY, FIRST)
-    assert log.append(KEY.replace("m-1", "m-2"), LogObject(b"other\n", {})) is True
+    assert log.append(KEY.replace("m-1", "m-2"), LogObject(b"other\n", {})) is not None
     assert log.read(KEY) == FIRST
 
 
