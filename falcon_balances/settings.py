@@ -106,6 +106,11 @@ class ExpirerSettings(Settings):
     balances_table: Name
 
 
+class CloserSettings(Settings):
+    balances_table: Name
+    journal_bucket: Name
+
+
 class SealerSettings(Settings):
     log_bucket: Name
     manifest_bucket: Name

@@ -17,6 +17,7 @@ FUNCTION_NAMES = (
     "reducer",
     "cutter",
     "expirer",
+    "closer",
     "balance-api",
     "systems-api",
     "sealer",

@@ -17,6 +17,7 @@ SETTINGS: dict[str, type[settings.Settings]] = {
     "payout-logger": settings.PayoutLoggerSettings,
     "payout-announcer": settings.PayoutAnnouncerSettings,
     "expirer": settings.ExpirerSettings,
+    "closer": settings.CloserSettings,
     "systems-api": settings.SystemsApiSettings,
     "splitter": settings.SplitterSettings,
     "persister": settings.PersisterSettings,

@@ -11,6 +11,7 @@ from unittest.mock import patch
 from hypothesis import currently_in_test_context, event
 
 from falcon_balances.adapters import merchant_statements, operation_pages
+from falcon_balances.adapters.journal_moves import JournalMovedBalances
 from falcon_balances.adapters.merchant_items import mark_of
 from falcon_balances.adapters.merchant_statements import WantedStatement, read_statement
 from falcon_balances.adapters.operation_pages import read_operations
@@ -23,9 +24,10 @@ from falcon_balances.domain.merchant_statements import StatedLine
 from falcon_balances.domain.operation_filter import OperationFilter
 from falcon_balances.domain.statement_positions import StatementPosition
 from falcon_balances.domain.table_keys import ItemKey, is_balance, merchant_pk
-from falcon_balances.fakes.closings import MemoryClosings, MemoryMovedBalances
+from falcon_balances.fakes.closings import MemoryClosings
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from lambdas.closer.closing import CloserPorts, close_days
+from tests.journals import quiet
 from tests.property.actors import TaskDiedError
 from tests.property.pipeline import BEGINNING, Pipeline
 from tests.property.promises import Promises
@@ -121,7 +123,7 @@ class Reading:
         ports = CloserPorts(
             store.as_of,
             MemoryClosings(store),
-            MemoryMovedBalances(store),
+            JournalMovedBalances(quiet(self._pipeline.journal), store, store.as_of),
             lambda merchant_id: MemoryMerchantReads(store, self._pipeline.claims, merchant_id),
             lambda: balances_max is not None and next(looks) >= balances_max,
         )
