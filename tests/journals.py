@@ -32,6 +32,7 @@ from tests.builders import confirmed, record_of
 
 SHARD = "shardId-000000000000"
 BALANCE = BalanceKey("bs-5553-eur", "EUR")
+NOWHERE: Mapping[str, JournalPosition] = {}
 
 
 def entry(n: int = 0, quarter: str = "10:15", **changes: Any) -> JournalEntry:
@@ -69,17 +70,25 @@ def quiet(journal: MemoryJournal) -> MemoryJournal:
     return copy
 
 
-def check_closed(store: MemoryBalanceStore, journal: MemoryJournal, cut_at: datetime) -> None:
-    """The journal of the quarters that a complete cut closed is what the marks say, each once, and
-    adds up to the windows.
+def check_closed(
+    store: MemoryBalanceStore,
+    journal: MemoryJournal,
+    cut_at: datetime,
+    since: datetime | None = None,
+    starts: Mapping[str, JournalPosition] = NOWHERE,
+) -> Mapping[str, JournalPosition]:
+    """The journal of the quarters from `since` on that a complete cut closed is what the marks say,
+    each once, and adds up to the windows. Returns where the next reader starts.
     """
     until = closed_until(cut_at)
-    ends = {**store.journaled, **store.cuts_met[cut_at]}
-    entries = list(ClosedJournal(quiet(journal), ends, {}).entries(None, until))
+    closed = ClosedJournal(quiet(journal), {**store.journaled, **store.cuts_met[cut_at]}, starts)
+    entries = list(closed.entries(since, until))
     found = {_identity(each): (rfc3339(each.window), each.effect, each.body) for each in entries}
+    period = ("" if since is None else rfc3339(since), rfc3339(until))
     assert len(found) == len(entries), "journaled twice"
-    assert found == _marked(store, until), "journaled otherwise than counted"
-    assert _summed(entries) == _windows(store, until), "the journal does not add up to the windows"
+    assert found == _marked(store, *period), "journaled otherwise than counted"
+    assert _summed(entries) == _windows(store, *period), "the journal does not add up to windows"
+    return closed.positions
 
 
 Identity = tuple[str, str, str]
@@ -90,8 +99,10 @@ def _identity(entry: JournalEntry) -> Identity:
     return key.merchant_id, key.falcon_operation_id, staged(key.stage, key.revision)
 
 
-def _marked(store: MemoryBalanceStore, until: datetime) -> dict[Identity, tuple[str, Effect, str]]:
-    """What the marks of all parts say of segments in earlier quarters."""
+def _marked(
+    store: MemoryBalanceStore, since: str, until: str
+) -> dict[Identity, tuple[str, Effect, str]]:
+    """What the marks of all parts say of the segments in these quarters."""
     said: dict[Identity, tuple[str, Effect, str]] = {}
     effects: dict[Identity, dict[BalanceKey, Joint]] = {}
     for key, mark in store.marks.items():
@@ -101,7 +112,7 @@ def _marked(store: MemoryBalanceStore, until: datetime) -> dict[Identity, tuple[
         identity = (parse_merchant_pk(key.pk), marked.falcon_operation_id, marked.staged)
         effect = effects.setdefault(identity, {})
         effect |= read_effect(str(mark["effect"]))
-        if str(mark.get("window", "~")) < rfc3339(until):
+        if since <= str(mark.get("window", "~")) < until:
             lines = lines_of_text(str(mark["lines"]))
             body = body_of_rows(",".join(fields_of(line)) for line in lines)
             said[identity] = (str(mark["window"]), effect, body)
@@ -124,11 +135,11 @@ def _summed(entries: Iterable[JournalEntry]) -> dict[ItemKey, dict[str, int]]:
     return {key: _not_zero(counters) for key, counters in sums.items()}
 
 
-def _windows(store: MemoryBalanceStore, until: datetime) -> dict[ItemKey, dict[str, int]]:
+def _windows(store: MemoryBalanceStore, since: str, until: str) -> dict[ItemKey, dict[str, int]]:
     return {
         key: _not_zero(counters)
         for key, counters in store.counters.items()
-        if key.sk.startswith("WINDOW#") and WindowKey.parse(key.sk).start < rfc3339(until)
+        if key.sk.startswith("WINDOW#") and since <= WindowKey.parse(key.sk).start < until
     }
 
 

@@ -31,6 +31,7 @@ from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.reducer.batch import reduce_batch
 from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
+from tests.journals import check_closed
 from tests.property.agreement import (
     check_effects_add_up,
     check_nobody_spends_what_one_side_said,
@@ -162,6 +163,8 @@ class Promises(Observed):
         marks = [key for key in world.store.marks if key.sk.startswith("OPERATION#")]
         assert len(marks) == len(self._log), "logged and counted differ"
         self._check_items(fold(self.segments()))
+        if world.store.known_as_of is not None:
+            check_closed(world.store, world.places.journal, world.store.known_as_of)
         assert self._claimed_bodies().keys() == self._log.keys(), "claimed, but not logged"
         refused = {key.rsplit("/", 1)[-1] for key in world.quarantine.bodies}
         dead = {m.body for queue in world.queues.values() for m in queue.dead.values()}
