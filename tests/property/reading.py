@@ -123,7 +123,7 @@ class Reading:
         ports = CloserPorts(
             store.as_of,
             MemoryClosings(store),
-            JournalMovedBalances(quiet(self._pipeline.journal), store, store.as_of),
+            JournalMovedBalances(quiet(self._pipeline.places.journal), store, store.as_of),
             lambda merchant_id: MemoryMerchantReads(store, self._pipeline.claims, merchant_id),
             lambda: balances_max is not None and next(looks) >= balances_max,
         )
