@@ -12,12 +12,13 @@ from infra.parts.locked_bucket import LockedBucket
 from infra.parts.schedule import Schedule
 
 _NAME = "closer"
-EVERY_QUARTER = "rate(15 minutes)"
+# Days end at midnight UTC; a run that has not the time for a day is continued by the next one.
+NIGHTLY = "cron(0/15 0-5 * * ? *)"
 
 
 class Closing(Construct):
     """A run that finds nothing to close makes two reads. The alarm is raised if a day has another
-    closing already.
+    closing of a balance already.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Closing(Construct):
             settings=settings,
             name="closing",
             function=self.closer,
-            expression=EVERY_QUARTER,
+            expression=NIGHTLY,
         )
         cloudwatch.Alarm(
             self,

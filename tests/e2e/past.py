@@ -60,4 +60,15 @@ def count_earlier(target: Target, arrived_at: Callable[[dict[str, Any]], datetim
     for when, group in groupby(sorted(known, key=lambda pair: pair[0]), key=lambda pair: pair[0]):
         records = [StreamRecord(json.dumps(each).encode(), when) for _, each in group]
         reduce_batch(SHARD, records, world)
+    _open_days_again(target)
     return len(known)
+
+
+def _open_days_again(target: Target) -> None:
+    """The closer may have closed days of which something was counted only now."""
+    dynamodb = target.client("dynamodb")
+    pages = dynamodb.get_paginator("scan").paginate(TableName=target.balances_table)
+    keys = [{"pk": item["pk"], "sk": item["sk"]} for page in pages for item in page["Items"]]
+    for key in keys:
+        if key["sk"]["S"].startswith(("CLOSING#", "CLOSED_DAY")):
+            dynamodb.delete_item(TableName=target.balances_table, Key=key)

@@ -39,7 +39,7 @@ def test_what_is_done_at_given_times_is_done_then_and_late_ones_are_not_made_up_
     assert called == {
         "cutter.Arn": "rate(1 minute)",
         "expirer.Arn": "rate(1 minute)",
-        "closer.Arn": "rate(15 minutes)",
+        "closer.Arn": "cron(0/15 0-5 * * ? *)",
         "sealer.Arn": "cron(0 1-5 * * ? *)",
         "reconciler.Arn": "cron(30 6 * * ? *)",
     }
