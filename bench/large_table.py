@@ -22,7 +22,7 @@ from falcon_balances.domain.history import Figures, last_day_before
 from falcon_balances.domain.instants import QUARTER, parse_rfc3339, rfc3339
 from falcon_balances.domain.parts import CountablePart
 from falcon_balances.domain.past_keys import ClosingKey, WindowKey
-from falcon_balances.domain.statement_positions import StatementPosition
+from falcon_balances.domain.statement_positions import MerchantStatementPosition
 from falcon_balances.domain.table_keys import STREAM_PK, CutKey
 from falcon_balances.domain.transactions import joined
 from generated import events
@@ -90,7 +90,7 @@ class Table:
         key, counters = self._counters["WINDOW"]
         counted = Figures.of({name: times * value for name, value in counters.items()})
         order = CountedOrder.parse(self.order(number))
-        return StatementPosition(order, {WindowKey.parse(key).balance: counted}).text
+        return MerchantStatementPosition(order, {WindowKey.parse(key).balance: counted}).text
 
     def _quarter_of(self, number: int) -> int:
         return _BURST if self._in_one_quarter else number * _QUARTERS // self.operations

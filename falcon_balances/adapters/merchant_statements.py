@@ -21,14 +21,14 @@ from falcon_balances.domain.merchant_statements import (
     stated_balances,
     statement_page,
 )
-from falcon_balances.domain.statement_positions import StatementPosition
+from falcon_balances.domain.statement_positions import MerchantStatementPosition
 from falcon_balances.domain.table_keys import BalanceKey
 
 _CLOSINGS_MAX: Final = 32  # one for each day of a month, and the one before
 
 
 @dataclass(frozen=True, slots=True)
-class WantedStatement:
+class WantedMerchantStatement:
     """The period, a month; the number of operations on a page; the one balance shop, or None."""
 
     start: datetime
@@ -37,15 +37,18 @@ class WantedStatement:
     balance_shop_id: str | None = None
 
 
-class StatementRead(NamedTuple):
+class MerchantStatementRead(NamedTuple):
     as_of: datetime
     balances: list[StatedBalance]
     page: MerchantStatementPage
 
 
 def read_statement(
-    reads: MerchantReads, now: datetime, wanted: WantedStatement, after: StatementPosition | None
-) -> StatementRead:
+    reads: MerchantReads,
+    now: datetime,
+    wanted: WantedMerchantStatement,
+    after: MerchantStatementPosition | None,
+) -> MerchantStatementRead:
     """One page. Raises NotClosedError, NothingCountedError, and TransientError while the index
     lags.
 
@@ -63,7 +66,7 @@ def read_statement(
     page = reader.page(after)
     if page.unchecked is not None:
         _check_index(reads, now, page.unchecked)
-    return StatementRead(as_of, reader.balances(), page)
+    return MerchantStatementRead(as_of, reader.balances(), page)
 
 
 def _check_index(reads: MerchantReads, now: datetime, quarter: datetime) -> None:
@@ -74,7 +77,9 @@ def _check_index(reads: MerchantReads, now: datetime, quarter: datetime) -> None
 
 
 class _Reader:
-    def __init__(self, reads: MerchantReads, wanted: WantedStatement, closed: ClosedDay) -> None:
+    def __init__(
+        self, reads: MerchantReads, wanted: WantedMerchantStatement, closed: ClosedDay
+    ) -> None:
         self._reads = reads
         self._wanted = wanted
         self._closed = closed
@@ -87,7 +92,7 @@ class _Reader:
     def balances(self) -> list[StatedBalance]:
         return stated_balances(self._at(self._wanted.start), self._at(self._wanted.end))
 
-    def page(self, after: StatementPosition | None) -> MerchantStatementPage:
+    def page(self, after: MerchantStatementPosition | None) -> MerchantStatementPage:
         wanted = self._wanted
         first = first_quarter(wanted.start, after)
         read = self._marks(first, after)
@@ -124,7 +129,7 @@ class _Reader:
         balances = self._closed_before(datetime.combine(start, time.min, UTC))
         return past_since(self._reads, balances, start, until)
 
-    def _marks(self, first: datetime, after: StatementPosition | None) -> MarkPage:
+    def _marks(self, first: datetime, after: MerchantStatementPosition | None) -> MarkPage:
         return read_marks(
             self._reads,
             (rfc3339(first), rfc3339(self._wanted.end)),

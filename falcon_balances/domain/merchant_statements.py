@@ -15,7 +15,7 @@ from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.history import Figures, Mark, Past, Window
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.operations import BalanceOperation
-from falcon_balances.domain.statement_positions import StatementPosition
+from falcon_balances.domain.statement_positions import MerchantStatementPosition
 from falcon_balances.domain.table_keys import BalanceKey
 
 
@@ -45,7 +45,7 @@ class MerchantStatementPage(NamedTuple):
     """
 
     lines: list[StatedLine]
-    ends_after: StatementPosition | None
+    ends_after: MerchantStatementPosition | None
     unchecked: datetime | None
 
 
@@ -55,7 +55,7 @@ class WantedPage:
 
     end: datetime
     limit: int
-    after: StatementPosition | None = None
+    after: MerchantStatementPosition | None = None
 
 
 def stated_balances(
@@ -69,7 +69,7 @@ def stated_balances(
     ]
 
 
-def first_quarter(start: datetime, after: StatementPosition | None) -> datetime:
+def first_quarter(start: datetime, after: MerchantStatementPosition | None) -> datetime:
     """The quarter in which a page begins."""
     return start if after is None else parse_rfc3339(after.order.window)
 
@@ -125,7 +125,9 @@ class _Page:
         found = self._add(mark)
         self.lines += found
         self._shown += bool(found)
-        self.ends_after = StatementPosition(CountedOrder.parse(mark.order), self._counted.copy())
+        self.ends_after = MerchantStatementPosition(
+            CountedOrder.parse(mark.order), self._counted.copy()
+        )
         return True
 
     def check(self, until: datetime) -> None:

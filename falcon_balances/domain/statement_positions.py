@@ -14,7 +14,7 @@ from falcon_balances.domain.table_keys import BalanceKey, key_fields
 
 
 @dataclass(frozen=True, slots=True)
-class StatementPosition:
+class MerchantStatementPosition:
     """`counted`: by balance, what the quarter of `order` had counted until then, `order` included.
 
     It has only balances that moved, and only those that the statement shows.

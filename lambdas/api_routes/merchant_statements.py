@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-from falcon_balances.adapters.merchant_statements import WantedStatement, read_statement
+from falcon_balances.adapters.merchant_statements import WantedMerchantStatement, read_statement
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.merchant_statement_documents import (
     MerchantStatementV1,
@@ -45,7 +45,7 @@ class MerchantStatementRoutes:
         start, end = period = _period_of(month)
         cursors = sources.cursors(f"statements/{month}", without_page(query))
         after = position_of(cursors.read(query.cursor), rfc3339(start), rfc3339(end))
-        wanted = WantedStatement(start, end, query.limit, query.balance_shop_id)
+        wanted = WantedMerchantStatement(start, end, query.limit, query.balance_shop_id)
         as_of, stated, page = read_statement(sources.reads, now, wanted, after)
         if not stated:
             raise NotFoundError

@@ -13,7 +13,7 @@ from hypothesis import currently_in_test_context, event
 from falcon_balances.adapters import merchant_statements, operation_pages
 from falcon_balances.adapters.journal_moves import JournalMovedBalances
 from falcon_balances.adapters.merchant_items import mark_of
-from falcon_balances.adapters.merchant_statements import WantedStatement, read_statement
+from falcon_balances.adapters.merchant_statements import WantedMerchantStatement, read_statement
 from falcon_balances.adapters.operation_pages import read_operations
 from falcon_balances.adapters.past_reads import read_balance_keys, read_closed, read_past
 from falcon_balances.domain.cuts import closed_until
@@ -22,7 +22,7 @@ from falcon_balances.domain.history import Mark, NotClosedError, NothingCountedE
 from falcon_balances.domain.instants import QUARTER, quarter_of
 from falcon_balances.domain.merchant_statements import StatedLine
 from falcon_balances.domain.operation_filter import OperationFilter
-from falcon_balances.domain.statement_positions import StatementPosition
+from falcon_balances.domain.statement_positions import MerchantStatementPosition
 from falcon_balances.domain.table_keys import ItemKey, is_balance, merchant_pk
 from falcon_balances.fakes.closings import MemoryClosings
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
@@ -267,14 +267,14 @@ class Reading:
         shops = sorted(each.sk.split("#")[1] for each in self._balances_there(merchant_id))
         shop = shops[0] if by_shop and shops else None
         counted = [mark for mark in self._marks(merchant_id) if start <= mark.window < end]
-        position: StatementPosition | None = None
+        position: MerchantStatementPosition | None = None
         lines = list[StatedLine]()
         while True:
             reads, now = self._reads(request)
             past = self._past(reads, start)
             try:
                 said = read_statement(
-                    reads, now, WantedStatement(start, end, limit, shop), position
+                    reads, now, WantedMerchantStatement(start, end, limit, shop), position
                 )
             except (NotClosedError, NothingCountedError):
                 return

@@ -20,7 +20,7 @@ from falcon_balances.domain.merchant_statements import (
 )
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import BalanceOperation, OperationType, Stage
-from falcon_balances.domain.statement_positions import StatementPosition
+from falcon_balances.domain.statement_positions import MerchantStatementPosition
 from falcon_balances.domain.table_keys import BalanceKey
 
 EUR = Currency("EUR", 2)
@@ -103,7 +103,7 @@ IN_OCTOBER = MARKS[:5]
 
 
 def page(
-    after: StatementPosition | None = None,
+    after: MerchantStatementPosition | None = None,
     limit: int = 100,
     read: int = 100,
     marks: list[Mark] | None = None,
@@ -187,7 +187,7 @@ def test_pages_of_any_size_say_the_same_running_balances_however_much_was_read(l
 
 
 def test_a_position_has_what_its_quarter_had_counted_until_then():
-    assert page(limit=2).ends_after == StatementPosition(
+    assert page(limit=2).ends_after == MerchantStatementPosition(
         CountedOrder.parse(MARKS[1].order), {BS_1: figures(120, 2)}
     )
     ends_after = page(limit=4).ends_after
@@ -207,7 +207,7 @@ def test_a_page_of_one_balance_shop_has_its_lines_alone():
 def test_a_page_ends_with_the_operations_that_were_read():
     found = page(read=2, shop="bs-2")
     assert found.lines == []
-    assert found.ends_after == StatementPosition(CountedOrder.parse(MARKS[1].order), {})
+    assert found.ends_after == MerchantStatementPosition(CountedOrder.parse(MARKS[1].order), {})
 
 
 @pytest.mark.parametrize("missing", range(5))
@@ -239,7 +239,7 @@ def test_a_page_says_which_quarter_it_could_not_check(read, unchecked):
 def test_figures_that_the_page_before_did_not_count_are_found_at_the_quarter_s_end():
     found = page(limit=1)
     assert found.ends_after is not None
-    forged = StatementPosition(found.ends_after.order, {BS_1: figures(200, 1)})
+    forged = MerchantStatementPosition(found.ends_after.order, {BS_1: figures(200, 1)})
     with pytest.raises(TransientError):
         page(forged)
     assert running(page(forged, read=1).lines) == [("order-2", 1_220)], "why cursors are sealed"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from falcon_balances.domain.history import Figures
-from falcon_balances.domain.statement_positions import StatementPosition
+from falcon_balances.domain.statement_positions import MerchantStatementPosition
 from tests.strategies import few
 from tests.unit.domain.test_table_keys import BALANCES, ORDERS
 
@@ -16,8 +16,8 @@ FIGURES = NUMBERS.map(lambda numbers: Figures(*numbers))
 @few
 @given(ORDERS, st.dictionaries(BALANCES, FIGURES, max_size=5))
 def test_a_position_is_read_as_it_was_written(order, counted):
-    position = StatementPosition(order, counted)
-    assert StatementPosition.parse(position.text) == position
+    position = MerchantStatementPosition(order, counted)
+    assert MerchantStatementPosition.parse(position.text) == position
 
 
 ORDER = "2026-10-31T23:45:00Z#2026-11-20T10:15:30Z#an-operation#confirmed"
@@ -39,4 +39,4 @@ ORDER = "2026-10-31T23:45:00Z#2026-11-20T10:15:30Z#an-operation#confirmed"
 )
 def test_anything_else_is_refused(text):
     with pytest.raises(ValueError, match=r"."):
-        StatementPosition.parse(text)
+        MerchantStatementPosition.parse(text)
