@@ -24,10 +24,15 @@ _PAGES_AT_ONCE: Final = 16
 
 @dataclass(slots=True)
 class _Shard:
-    """A shard whose pages up to `position` are read; `ahead` are the next ones, in their order."""
+    """A shard whose pages up to `position` are read; `ahead` are the next ones, in their order.
+
+    `next_window`: the first quarter of which these have entries that were not read yet, if it is
+    known.
+    """
 
     position: JournalPosition
     ahead: deque[PageName]
+    next_window: datetime | None = None
 
 
 class ClosedJournal:
@@ -91,14 +96,19 @@ class ClosedJournal:
     def _of_shard(self, shard: _Shard, until: datetime) -> Iterator[JournalEntry]:
         """The entries of the shard's pages, up to and with the first page that has an entry of a
         later quarter. Later pages have no others that are new: within a shard, and from a parent to
-        its child, the quarters of new segments never go back.
+        its child, the quarters of new segments never go back. If that page was met by an earlier
+        call, nothing is read before its quarter comes.
         """
+        if shard.next_window is not None and shard.next_window >= until:
+            return
         with ThreadPoolExecutor(_PAGES_AT_ONCE) as pool:
             while shard.ahead:
                 some = list(islice(shard.ahead, _PAGES_AT_ONCE))
                 for name, body in zip(some, pool.map(self._journal.read, some), strict=True):
                     entries = read_page(name, body).entries
                     yield from entries
-                    if any(entry.window >= until for entry in entries):
+                    later = [entry.window for entry in entries if entry.window >= until]
+                    if later:
+                        shard.next_window = min(later)
                         return
                     shard.position = shard.ahead.popleft().position

@@ -8,7 +8,7 @@ from falcon_balances.adapters.closed_journal import ClosedJournal
 from falcon_balances.adapters.journal_ports import Journal, JournalEnds
 from falcon_balances.adapters.past_ports import MovedOnDay
 from falcon_balances.contracts.journal_pages import read_page
-from falcon_balances.domain.closings import MovedBalance, day_of, end_of
+from falcon_balances.domain.closings import MovedBalance, day_after, day_of, end_of
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.history import quarters
 from falcon_balances.domain.instants import QUARTER
@@ -31,6 +31,7 @@ class JournalMovedBalances:
         self._journal = journal
         self._ends = ends
         self._as_of = as_of
+        self._reading: tuple[str, str, ClosedJournal] | None = None
 
     def first_day(self) -> str | None:
         """The day of the oldest segment in the first page of any shard: one page for each shard."""
@@ -38,7 +39,7 @@ class JournalMovedBalances:
         return day_of(min(windows)) if windows else None
 
     def on(self, day: str, journal: str) -> MovedOnDay:
-        closed = ClosedJournal(self._journal, self._known_ends(), _read(journal))
+        closed = self._reader_of(day, journal)
         start = end_of(day) - _DAY
         found = {
             moved
@@ -46,7 +47,15 @@ class JournalMovedBalances:
             for entry in closed.entries(quarter, quarter + QUARTER)
             for moved in _moved_by(entry)
         }
-        return MovedOnDay(sorted(found), _written(closed.positions))
+        following = _written(closed.positions)
+        self._reading = (day_after(day), following, closed)
+        return MovedOnDay(sorted(found), following)
+
+    def _reader_of(self, day: str, journal: str) -> ClosedJournal:
+        """The reader of the day before goes on, so that days without segments cost nothing."""
+        if self._reading is not None and self._reading[:2] == (day, journal):
+            return self._reading[2]
+        return ClosedJournal(self._journal, self._known_ends(), _read(journal))
 
     def _known_ends(self) -> Mapping[str, JournalPosition]:
         as_of = self._as_of()
