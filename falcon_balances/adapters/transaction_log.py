@@ -11,7 +11,7 @@ from falcon_balances.adapters.write_once import put_once, version_of
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.errors import IntegrityError
-from falcon_balances.domain.log_keys import merchant_prefix
+from falcon_balances.domain.log_keys import LogDays, merchant_prefix
 from falcon_balances.domain.operations import Segment, Stage
 from falcon_balances.observability import metrics
 
@@ -78,14 +78,16 @@ class S3TransactionLog:
             answer = self._s3.get_object(Bucket=self._bucket, Key=key)
             return LogObject(answer["Body"].read(), answer["Metadata"], version_of(answer))
 
-    def segments_of(self, merchant_id: str, objects_max: int | None = None) -> Sequence[Segment]:
-        """The merchant's segments. Raises IntegrityError for an object that this code would not
-        have written.
+    def segments_of(
+        self, merchant_id: str, objects_max: int | None = None, days: LogDays | None = None
+    ) -> Sequence[Segment]:
+        """The merchant's segments, by one listing for each stage. Raises IntegrityError for an
+        object that this code would not have written.
 
         The listing tells whether there are too many, before any of them is read.
         """
         wanted = None if objects_max is None else objects_max + 1
-        keys = list(islice(self._keys(merchant_id), wanted))
+        keys = list(islice(self._keys(merchant_id, days), wanted))
         if objects_max is not None and len(keys) > objects_max:
             raise LogTooLargeError(merchant_id, objects_max)
         with ThreadPoolExecutor(_CONCURRENT) as pool:
@@ -97,11 +99,19 @@ class S3TransactionLog:
         except FlawedObjectError as error:
             raise IntegrityError(f"{key}: {error}") from error
 
-    def _keys(self, merchant_id: str) -> Iterator[str]:
-        with aws_call(f"keys of merchant {merchant_id}"):
-            for stage in Stage:
-                pages = self._s3.get_paginator("list_objects_v2").paginate(
-                    Bucket=self._bucket, Prefix=merchant_prefix(stage, merchant_id)
-                )
-                for page in pages:
-                    yield from (each["Key"] for each in page.get("Contents", []))
+    def _keys(self, merchant_id: str, days: LogDays | None) -> Iterator[str]:
+        for stage in Stage:
+            prefix = merchant_prefix(stage, merchant_id)
+            after = prefix if days is None else days.start(prefix)
+            for key in self._listed(prefix, after):
+                if days is not None and not days.contain(key, prefix):
+                    break
+                yield key
+
+    def _listed(self, prefix: str, after: str) -> Iterator[str]:
+        with aws_call(f"keys of {prefix}"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix, StartAfter=after
+            )
+            for page in pages:
+                yield from (each["Key"] for each in page.get("Contents", []))

@@ -103,9 +103,11 @@ def belongs(key: Key, merchant_id: str, operations: set[str]) -> bool:
     values = {name: set(said) for name, said in key.values.items()}
     pk, own = values.get("pk"), {f"MERCHANT#{merchant_id}"}
     if key.where == LOG_BUCKET:
-        [name] = {name for said in values.values() for name in said}
-        stage, _, rest = name.partition("/")
-        return rest.startswith(f"merchant_id={merchant_id}/") and stage in set(Stage)
+        names = [name.partition("/") for said in values.values() for name in said]
+        return all(
+            rest.startswith(f"merchant_id={merchant_id}/") and stage in set(Stage)
+            for stage, _, rest in names
+        )
     if key.where == CLAIMS_TABLE:
         return values.keys() == {"falcon_operation_id"} and (
             values["falcon_operation_id"] <= operations
