@@ -20,7 +20,7 @@ from falcon_balances.domain.cuts import Shard
 from falcon_balances.domain.effects import Effect
 from falcon_balances.domain.history import Day, Mark
 from falcon_balances.domain.known_findings import KnownFinding
-from falcon_balances.domain.log_keys import LogDays
+from falcon_balances.domain.log_keys import DayRange
 from falcon_balances.domain.operations import Segment
 from falcon_balances.domain.sale_keys import SaleKey
 from falcon_balances.domain.sale_operations import SaleOperation
@@ -109,7 +109,7 @@ class TransactionLog(Protocol):
     def read(self, key: str) -> LogObject: ...
 
     def segments_of(
-        self, merchant_id: str, objects_max: int | None = None, days: LogDays | None = None
+        self, merchant_id: str, objects_max: int | None = None, days: DayRange | None = None
     ) -> Sequence[Segment]:
         """All segments of a merchant, or those of its lines' UTC dates from one day to another, in
         no particular order; one read per object. The objects of other days cost nothing.

@@ -11,7 +11,7 @@ from falcon_balances.adapters.write_once import put_once, version_of
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.errors import IntegrityError
-from falcon_balances.domain.log_keys import LogDays, merchant_prefix
+from falcon_balances.domain.log_keys import DayRange, merchant_prefix
 from falcon_balances.domain.operations import Segment, Stage
 from falcon_balances.observability import metrics
 
@@ -79,7 +79,7 @@ class S3TransactionLog:
             return LogObject(answer["Body"].read(), answer["Metadata"], version_of(answer))
 
     def segments_of(
-        self, merchant_id: str, objects_max: int | None = None, days: LogDays | None = None
+        self, merchant_id: str, objects_max: int | None = None, days: DayRange | None = None
     ) -> Sequence[Segment]:
         """The merchant's segments, by one listing for each stage. Raises IntegrityError for an
         object that this code would not have written.
@@ -99,7 +99,7 @@ class S3TransactionLog:
         except FlawedObjectError as error:
             raise IntegrityError(f"{key}: {error}") from error
 
-    def _keys(self, merchant_id: str, days: LogDays | None) -> Iterator[str]:
+    def _keys(self, merchant_id: str, days: DayRange | None) -> Iterator[str]:
         for stage in Stage:
             prefix = merchant_prefix(stage, merchant_id)
             after = prefix if days is None else days.start(prefix)

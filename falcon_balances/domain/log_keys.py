@@ -83,7 +83,7 @@ def merchant_prefix(stage: str, merchant_id: str) -> str:
     return f"{stage}/merchant_id={merchant_id}/"
 
 
-class LogDays(NamedTuple):
+class DayRange(NamedTuple):
     """Days from the first to the last, both included, as `YYYY-MM-DD`."""
 
     first: str

@@ -17,7 +17,7 @@ from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.domain.authorizations import Current
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.log_keys import LogDays, merchant_prefix
+from falcon_balances.domain.log_keys import DayRange, merchant_prefix
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 from falcon_balances.domain.operations import PSP_STAGES, Segment, Stage
 from falcon_balances.domain.payout_states import PayoutState
@@ -172,7 +172,7 @@ class MemoryTransactionLog(Interruptible):
 
     @interruptible
     def segments_of(
-        self, merchant_id: str, objects_max: int | None = None, days: LogDays | None = None
+        self, merchant_id: str, objects_max: int | None = None, days: DayRange | None = None
     ) -> Sequence[Segment]:
         keys = [
             key

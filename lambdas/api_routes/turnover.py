@@ -15,7 +15,7 @@ from falcon_balances.contracts.queries import TurnoverQuery
 from falcon_balances.contracts.turnover_documents import LateOperationV1, TurnoverV1, turnover_of
 from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.history import last_day_before
-from falcon_balances.domain.log_keys import LogDays
+from falcon_balances.domain.log_keys import DayRange
 from falcon_balances.domain.operations import Stage
 from lambdas.api_routes.context import MerchantId, RouteContext
 from lambdas.api_routes.documented import documented
@@ -102,7 +102,7 @@ def log_turnover(
     """
     start, end = month_of("month", query.month)
     zone = zone_of("time_zone", query.time_zone)
-    days = LogDays(_day_before(start), end.date().isoformat())
+    days = DayRange(_day_before(start), end.date().isoformat())
     segments = log.segments_of(merchant_id, objects_max, days)
     learned = Turnover(objects_read=len(segments))
     for segment in segments:

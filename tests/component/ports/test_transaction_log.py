@@ -7,7 +7,7 @@ from falcon_balances.adapters.ports import LogObject, LogTooLargeError
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.log_format import csv_body
-from falcon_balances.domain.log_keys import LogDays, log_key
+from falcon_balances.domain.log_keys import DayRange, log_key
 from falcon_balances.domain.operations import Stage
 from inprocess.aws import LOG_BUCKET
 from tests.builders import confirmed, context_of, reconciled, record_of, records_of, shop
@@ -119,12 +119,12 @@ def test_of_some_days_no_other_objects_are_read_or_counted(log, first, last, fou
             log.append(record.log_key, LogObject(record.body.encode(), {}))
     # A stranger of another day is nobody's concern.
     log.append("confirmed/merchant_id=m-5553/date=2026-12-31x.csv", LogObject(b"x", {}))
-    segments = log.segments_of("m-5553", 6, LogDays(first, last))
+    segments = log.segments_of("m-5553", 6, DayRange(first, last))
     told = sorted(f"{each.booked_at:%d} {each.stage}" for each in segments)
     assert told == [f"{day} {stage}" for day in found for stage in ("confirmed", "reconciled")]
     if len(found) > 1:
         with pytest.raises(LogTooLargeError):
-            log.segments_of("m-5553", 2 * len(found) - 1, LogDays(first, last))
+            log.segments_of("m-5553", 2 * len(found) - 1, DayRange(first, last))
 
 
 def test_that_a_log_is_too_large_is_told_before_any_of_it_is_read(log):

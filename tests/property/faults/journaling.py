@@ -75,12 +75,9 @@ JOURNALING_FAULTS: Final = (
     Fault(
         "the next reader started behind a page that has entries for it",
         _READER,
-        "                    if any(entry.window >= until for entry in entries):\n"
-        "                        return\n"
-        "                    shard.position = shard.ahead.popleft().position\n",
-        "                    shard.position = shard.ahead.popleft().position\n"
-        "                    if any(entry.window >= until for entry in entries):\n"
-        "                        return\n",
+        "                    if later:\n",
+        "                    if later:\n"
+        "                        shard.position = shard.ahead.popleft().position\n",
     ),
     Fault(
         "a repeat in the journal read twice",
