@@ -216,7 +216,7 @@ class BalanceApi(Construct):
 
 def _cursor_seal() -> str:
     """The random UUID that CloudFormation gives a stack: nobody outside the account can know it,
-    and it stays the same as long as the stack (docs/decisions/0035-cursors-of-statements.md).
+    and it stays the same as long as the stack (docs/decisions/0036-cursors-of-statements.md).
     """
     return Fn.select(2, Fn.split("/", Aws.STACK_ID))
 

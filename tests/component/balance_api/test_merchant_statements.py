@@ -33,6 +33,7 @@ from tests.component.balance_api.trading import (
 )
 from tests.component.ledger import (
     MINUTE,
+    SECOND,
     figures_at,
 )
 from tests.component.world import utc
@@ -257,6 +258,23 @@ def test_a_page_that_ends_with_its_quarter_does_not_wait_for_the_next_one(ledger
     assert first.status == 200
     assert {line["external_reference"] for line in first.body["lines"]} == {"first"}
     assert second.status == 503
+
+
+def test_a_page_that_ends_amid_a_quarter_waits_until_the_index_had_time_to_follow(
+    ledger, monkeypatch
+):
+    """The quarter has more operations than are read, so its sums cannot be compared yet."""
+    monkeypatch.setattr(merchant_statements, "MARKS_A_QUERY", 2)
+    monkeypatch.setattr(operation_pages, "MARKS_FURTHER", 1)
+    events = [confirmed(external_reference=f"order-{n}") for n in range(5)]
+    ledger.at("2026-10-31T23:50:00").count(*events)
+    ledger.at("2026-11-01T00:00:06").cut()
+    ledger.now += 9 * SECOND
+    assert get("/statements/2026-10", {"limit": 2}).problem == "unavailable"
+    ledger.now += SECOND
+    pages = every_answer({"limit": 2})
+    assert [page.status for page in pages] == [200, 200, 200]
+    assert sum(len(page.body["lines"]) for page in pages) == 5
 
 
 def test_a_quarter_of_which_the_index_knows_nothing_yet_is_503_too(ledger):

@@ -117,7 +117,7 @@ READING_FAULTS = (
         "falcon_balances/adapters/merchant_statements.py",
         "    if page.unchecked is not None:\n",
         "    if page.unchecked is False:\n",
-        first=READING,
+        first=("tests/component/balance_api/test_merchant_statements.py",),
     ),
     Fault(
         "what the cursor says was counted is not compared where its quarter ends",
