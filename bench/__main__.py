@@ -17,7 +17,7 @@ PARTS: Final = {
     "core": ("core.run",),
     "calls": ("calls.run",),
     "spending": ("spending.run",),
-    "api": ("api.run", "paging.run"),
+    "api": ("api.run", "paging.run", "past.run"),
     "audit": ("audit.run", "audit_files.run"),
     "imports": ("imports.run",),
 }

@@ -32,6 +32,7 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.domain.operations import Stage
 from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import BalanceApiSettings
@@ -49,6 +50,7 @@ RATIO_MAX: Final = 2
 MERCHANT: Final = "m-000"
 BALANCE_SHOP: Final = "bs-000-eur"
 MONTH: Final = "2026-03"
+CURSOR_SEAL: Final = b"0000-of-the-bench-0000-0000-0000"
 CUTS: Final = 60
 AS_OF: Final = datetime(2026, 4, 2, 10, 0, tzinfo=UTC)
 NOW: Final = AS_OF + timedelta(seconds=41)
@@ -108,6 +110,7 @@ def function() -> Iterator[None]:
         claims_table=CLAIMS_TABLE,
         log_bucket=LOG_BUCKET,
         log_objects_max=1_000,
+        cursor_seal=CURSOR_SEAL.decode(),
     )
     with (
         patch.object(handler, "_settings", lambda: settings),
@@ -149,7 +152,7 @@ def _count_events() -> str:
     metrics.clear_metrics()
     for minutes in reversed(range(CUTS)):
         cut = Cut(AS_OF - timedelta(minutes=minutes), (_SHARD,))
-        places.store.meet_cut(cut, _SHARD)
+        places.store.meet_cut(cut, _SHARD, BEGINNING)
         places.store.advance_as_of(cut.cut_at)
         places.store.complete_cut(cut.cut_at, cut.cut_at + timedelta(seconds=2))
     return reconciled

@@ -1,4 +1,5 @@
-"""The table of a merchant with up to a million operations; it makes only the items that are read.
+"""The table of a merchant with up to a million operations, as it was then or years later; it makes
+only the items that are read.
 
 Each item is made as the product would have written it. Orders sort by number, so bisection finds
 positions.
@@ -6,16 +7,22 @@ positions.
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 from bench.api import AS_OF, CUTS, MERCHANT
 from falcon_balances.adapters.balance_items import transact_item
 from falcon_balances.contracts.staged_operations import parse_message
-from falcon_balances.domain.instants import QUARTER, rfc3339
+from falcon_balances.domain.counted_order import CountedOrder
+from falcon_balances.domain.history import Figures, last_day_before
+from falcon_balances.domain.instants import QUARTER, parse_rfc3339, rfc3339
 from falcon_balances.domain.parts import CountablePart
+from falcon_balances.domain.past_keys import ClosingKey, WindowKey
+from falcon_balances.domain.statement_positions import MerchantStatementPosition
 from falcon_balances.domain.table_keys import STREAM_PK, CutKey
 from falcon_balances.domain.transactions import joined
 from generated import events
@@ -25,6 +32,9 @@ _BEGINNING: Final = datetime(2026, 3, 1, tzinfo=UTC)
 _QUARTERS: Final = 31 * 96
 _PAGE_BYTES_MAX: Final = 1_000_000  # where DynamoDB would end a page, and `Table` does not
 _SECOND: Final = timedelta(seconds=1)
+_BURST: Final = 1000  # the quarter in which all are counted at once
+_BURST_BOOKED: Final = timedelta(days=5)  # before
+_EACH_LATER: Final = 3  # operations in each quarter after the month
 
 
 @cache
@@ -38,10 +48,19 @@ def _counted() -> tuple[CountablePart, str]:
 
 
 class Table:
-    """The table `balances` of one merchant, whose operations are counted evenly over a month."""
+    """The table `balances` of one merchant, whose operations are counted evenly over a month, or in
+    one quarter of it.
 
-    def __init__(self, operations: int) -> None:
+    `later`: how long after the month it is read. Something was counted in each quarter since then.
+    """
+
+    def __init__(
+        self, operations: int, *, later: timedelta = timedelta(), in_one_quarter: bool = False
+    ) -> None:
         self.operations = operations
+        self.as_of = AS_OF + later
+        self._is_later = bool(later)
+        self._in_one_quarter = in_one_quarter
         part, self._template_id = _counted()
         item = transact_item("-", part.mark)["Put"]["Item"]
         self._mark = json.dumps(item)
@@ -55,10 +74,7 @@ class Table:
         asked = json.loads(request)
         if operation == "GetItem":
             assert asked["Key"] == {"pk": {"S": STREAM_PK}, "sk": {"S": "AS_OF"}}
-            return _encoded({"Item": asked["Key"] | {"as_of": {"S": rfc3339(AS_OF)}}})
-        if operation == "TransactGetItems":
-            keys = [each["Get"]["Key"]["sk"]["S"] for each in asked["TransactItems"]]
-            return _encoded({"Responses": [self._at_once(sk) for sk in keys]})
+            return _encoded({"Item": self._stream()[0]})
         assert operation == "Query"
         body = self._marks(asked) if "IndexName" in asked else _page(self._items(asked))
         assert len(body) < _PAGE_BYTES_MAX
@@ -67,14 +83,31 @@ class Table:
     def order(self, number: int) -> str:
         return "#".join((*self._times(number), id_of(number), "confirmed"))
 
+    def position(self, number: int) -> str:
+        """Where a page of a statement ended with this operation."""
+        quarter = self._quarter_of(number)
+        times = number + 1 - self._first_of(quarter)
+        key, counters = self._counters["WINDOW"]
+        counted = Figures.of({name: times * value for name, value in counters.items()})
+        order = CountedOrder.parse(self.order(number))
+        return MerchantStatementPosition(order, {WindowKey.parse(key).balance: counted}).text
+
+    def _quarter_of(self, number: int) -> int:
+        return _BURST if self._in_one_quarter else number * _QUARTERS // self.operations
+
     def _times(self, number: int) -> tuple[str, str]:
         """The quarter in which the operation is counted, and when it was booked; both as texts."""
-        quarter = number * _QUARTERS // self.operations
+        quarter = self._quarter_of(number)
         start = _BEGINNING + quarter * QUARTER
-        return rfc3339(start), rfc3339(start + (number - self._first_of(quarter)) * _SECOND)
+        booked = start - _BURST_BOOKED if self._in_one_quarter else start
+        return rfc3339(start), rfc3339(booked + (number - self._first_of(quarter)) * _SECOND)
 
     def _first_of(self, quarter: int) -> int:
-        return -(-quarter * self.operations // _QUARTERS)
+        """How many operations were counted before a quarter."""
+        later = _EACH_LATER * max(quarter - _QUARTERS, 0) if self._is_later else 0
+        if self._in_one_quarter:
+            return later + (self.operations if quarter > _BURST else 0)
+        return later + -(-min(quarter, _QUARTERS) * self.operations // _QUARTERS)
 
     def _marks(self, asked: dict[str, Any]) -> bytes:
         values = {name: value["S"] for name, value in asked["ExpressionAttributeValues"].items()}
@@ -113,29 +146,57 @@ class Table:
         if last == "BALANCE#":
             return [json.dumps(self._balance()["Item"])]
         if last == "CUT#":
-            return [json.dumps(_cut(minutes)) for minutes in range(min(CUTS, asked["Limit"]))]
+            cuts = range(min(CUTS, asked["Limit"]))
+            return [json.dumps(_cut(self.as_of, minutes)) for minutes in cuts]
+        if first == "AS_OF":
+            return list(map(json.dumps, self._stream()))
+        if first.startswith("CLOSING#"):
+            return [json.dumps(each) for each in self._closings(last, asked["Limit"])]
         assert first.startswith("WINDOW#")
-        quarters = (
-            range(_QUARTERS)
-            if self.operations >= _QUARTERS
-            else (number * _QUARTERS // self.operations for number in range(self.operations))
-        )
-        windows = (self._window(quarter) for quarter in quarters)
-        return [json.dumps(item) for item in windows if first <= item["sk"]["S"] <= last]
+        start, end = (parse_rfc3339(WindowKey.parse(sk).start) for sk in (first, last))
+        quarters = range(max((start - _BEGINNING) // QUARTER, 0), (end - _BEGINNING) // QUARTER + 1)
+        windows = (each for each in map(self._window, quarters) if each is not None)
+        return [json.dumps(item) for item in windows]
 
-    def _at_once(self, sk: str) -> dict[str, Any]:
-        return self._balance() if sk.startswith("BALANCE#") else {}
+    def _stream(self) -> list[dict[str, Any]]:
+        day = last_day_before(self.as_of.replace(hour=0))
+        said = {"as_of": rfc3339(self.as_of)}, {"day": day, "journal": ""}
+        return [
+            {"pk": {"S": STREAM_PK}, "sk": {"S": sk}} | {n: {"S": v} for n, v in each.items()}
+            for sk, each in zip(("AS_OF", "CLOSED_DAY"), said, strict=True)
+        ]
 
     def _balance(self) -> dict[str, Any]:
         sk, counters = self._counters["BALANCE"]
-        return {"Item": _item(sk, counters, self.operations)}
+        return {"Item": _item(sk, counters, self._first_of(self._last_quarter))}
 
-    def _window(self, quarter: int) -> dict[str, Any]:
+    @property
+    def _last_quarter(self) -> int:
+        return (self.as_of - _BEGINNING) // QUARTER
+
+    def _closings(self, last: str, limit: int) -> Iterator[dict[str, Any]]:
+        """Newest first, of days on which something was counted."""
+        day = (parse_rfc3339(f"{last[-11:-2]}1T00:00:00Z") - _BEGINNING).days + 10
+        found = (each for n in range(day, -1, -1) if (each := self._closing(n, last)) is not None)
+        return islice(found, limit)
+
+    def _closing(self, day: int, last: str) -> dict[str, Any] | None:
         sk, counters = self._counters["WINDOW"]
-        _, _, balance = sk.split("#", 2)
+        start = (_BEGINNING + timedelta(days=day)).date().isoformat()
+        key = ClosingKey(WindowKey.parse(sk).balance, start).sk
+        first, end = 96 * day, 96 * (day + 1)
+        if key > last or self._first_of(end) == self._first_of(first):
+            return None
+        times = self._first_of(end)
+        figures = Figures.of({name: times * value for name, value in counters.items()})
+        return _item(key, asdict(figures), 1)
+
+    def _window(self, quarter: int) -> dict[str, Any] | None:
+        sk, counters = self._counters["WINDOW"]
         start = rfc3339(_BEGINNING + quarter * QUARTER)
         count = self._first_of(quarter + 1) - self._first_of(quarter)
-        return _item(f"WINDOW#{start}#{balance}", counters, count)
+        key = WindowKey(WindowKey.parse(sk).balance, start).sk
+        return _item(key, counters, count) if count else None
 
 
 def id_of(number: int) -> str:
@@ -147,8 +208,8 @@ def _item(sk: str, counters: Any, times: int) -> dict[str, Any]:  # noqa: ANN401
     return {"pk": {"S": f"MERCHANT#{MERCHANT}"}, "sk": {"S": sk}, **numbers}
 
 
-def _cut(minutes: int) -> dict[str, Any]:
-    cut_at = AS_OF - timedelta(minutes=minutes)
+def _cut(as_of: datetime, minutes: int) -> dict[str, Any]:
+    cut_at = as_of - timedelta(minutes=minutes)
     return {
         "pk": {"S": STREAM_PK},
         "sk": {"S": CutKey(rfc3339(cut_at)).item.sk},

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, Json, StringConstraints
 
 Mode = Literal["test", "live"]
 Name = Annotated[str, StringConstraints(min_length=1)]
+# What seals the cursors of both APIs: nobody outside the account may know it.
+CursorSeal = Annotated[str, StringConstraints(min_length=32), Field(repr=False)]
 
 
 class Settings(BaseModel):
@@ -67,11 +69,13 @@ class PayoutAnnouncerSettings(Settings):
 class PublisherSettings(Settings):
     stream: Name
     claims_table: Name
+    log_bucket: Name
 
 
 class ReducerSettings(Settings):
     balances_table: Name
     quarantine_bucket: Name
+    journal_bucket: Name
     stream: Name
 
 
@@ -84,6 +88,7 @@ class BalanceApiSettings(Settings):
     claims_table: Name
     log_bucket: Name
     log_objects_max: Annotated[int, Field(ge=1)]
+    cursor_seal: CursorSeal
 
 
 class SystemsApiSettings(Settings):
@@ -91,6 +96,7 @@ class SystemsApiSettings(Settings):
     claims_table: Name
     log_bucket: Name
     log_objects_max: Annotated[int, Field(ge=1)]
+    cursor_seal: CursorSeal
     context_table: Name
     queue_urls: Json[dict[str, tuple[Name, Name]]]
     """JSON: for each stage, the URLs of its queue and its dead-letter queue."""
@@ -98,6 +104,11 @@ class SystemsApiSettings(Settings):
 
 class ExpirerSettings(Settings):
     balances_table: Name
+
+
+class CloserSettings(Settings):
+    balances_table: Name
+    journal_bucket: Name
 
 
 class SealerSettings(Settings):

@@ -1,4 +1,4 @@
-"""Everything that must outlive a deployment: log, quarantine, tables, stream, users."""
+"""Everything that must outlive a deployment: log, journal, quarantine, tables, stream, users."""
 
 from aws_cdk import CfnOutput, DefaultStackSynthesizer, Stack
 from constructs import Construct
@@ -8,6 +8,7 @@ from infra.parts.balance_stream import balance_stream
 from infra.parts.locked_bucket import LockedBucket
 from infra.parts.log_table import LogTable
 from infra.parts.merchant_users import MerchantUsers
+from infra.parts.role_names import role_name
 from infra.parts.sealing import signing_key
 from infra.parts.tables import Tables
 
@@ -19,7 +20,7 @@ class DataStack(Stack):
         super().__init__(
             scope,
             construct_id,
-            description="Falcon Balances: transaction log, quarantine, tables, stream, users",
+            description="Falcon Balances: log, journal, quarantine, tables, stream, users",
             analytics_reporting=False,
             # The emulator is an account without the bootstrap stack that CDK would look for.
             synthesizer=DefaultStackSynthesizer(
@@ -38,6 +39,15 @@ class DataStack(Stack):
             lock=settings.quarantine_lock,
             # The same bytes can be refused twice: a second version under the same key is allowed.
             write_once=False,
+        )
+        self.journal_bucket = LockedBucket(
+            self,
+            "Journal",
+            settings=settings,
+            purpose="journal",
+            lock=settings.journal_lock,
+            write_once=True,
+            writer=role_name(settings, "reducer"),
         )
         self.manifest_bucket = LockedBucket(
             self,

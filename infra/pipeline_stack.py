@@ -8,6 +8,7 @@ from constructs import Construct
 from infra.data_stack import DataStack
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.balance_api import BalanceApi
+from infra.parts.closing import Closing
 from infra.parts.counting import Counting
 from infra.parts.layer import dependencies_layer
 from infra.parts.payouts import Payouts
@@ -46,7 +47,16 @@ class PipelineStack(Stack):
             settings=settings,
             stream=data.stream,
             balances=data.tables.balances,
+            journal_bucket=data.journal_bucket,
             quarantine_bucket=data.quarantine_bucket,
+            layer=layer,
+        )
+        Closing(
+            self,
+            "Closing",
+            settings=settings,
+            balances=data.tables.balances,
+            journal_bucket=data.journal_bucket,
             layer=layer,
         )
         Sealing(

@@ -7,6 +7,7 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.event_claims import DynamoEventClaims
+from falcon_balances.adapters.journal import S3Journal
 from falcon_balances.adapters.merchant_directory import (
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
@@ -19,6 +20,7 @@ from falcon_balances.adapters.transaction_log import S3TransactionLog
 
 REGION: Final = "eu-central-1"
 LOG_BUCKET: Final = "falcon-log"
+JOURNAL_BUCKET: Final = "falcon-journal"
 QUARANTINE_BUCKET: Final = "falcon-quarantine"
 CLAIMS_TABLE: Final = "event-claims"
 CONTEXT_TABLE: Final = "merchant-contexts"
@@ -40,7 +42,7 @@ _INDEXES: Final = {
 
 
 def create_environment(shards: int) -> None:
-    for bucket in (LOG_BUCKET, QUARANTINE_BUCKET):
+    for bucket in (LOG_BUCKET, JOURNAL_BUCKET, QUARANTINE_BUCKET):
         create_bucket(client("s3"), bucket, REGION)
     for name, keys in _TABLES.items():
         create_table(client("dynamodb"), name, keys, _INDEXES.get(name, {}))
@@ -108,6 +110,7 @@ class AwsPlaces:
         self.stream = KinesisBalanceStream(client("kinesis"), STREAM)
         self.store = DynamoBalanceStore(dynamodb, BALANCES_TABLE)
         self.quarantine = S3Quarantine(s3, QUARANTINE_BUCKET)
+        self.journal = S3Journal(s3, JOURNAL_BUCKET)
         self.authorizations = DynamoAuthorizations(dynamodb, BALANCES_TABLE)
         self.payouts = DynamoPayoutClaims(dynamodb, CLAIMS_TABLE, BALANCES_TABLE)
         self.refunds = DynamoRefundClaims(dynamodb, CLAIMS_TABLE, BALANCES_TABLE)

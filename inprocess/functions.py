@@ -61,7 +61,9 @@ class Functions:
     def reduce(self, shard_id: str, records: Iterable[tuple[bytes, datetime]]) -> None:
         """One batch of the stream; each record with the time at which it arrived."""
         at = self.places
-        world = ReducerPorts(at.store, at.stream, at.quarantine, wait=self.wait, now=self.now)
+        world = ReducerPorts(
+            at.store, at.stream, at.quarantine, at.journal, wait=self.wait, now=self.now
+        )
         reduce_batch(shard_id, [StreamRecord(*each) for each in records], world)
 
 
@@ -75,7 +77,7 @@ def _persist(on: Functions, step: PersisterInput) -> BaseModel:
 
 
 def _publish(on: Functions, step: PublisherInput) -> BaseModel:
-    return publish(step, on.places.stream, on.places.claims, wait=on.wait)
+    return publish(step, on.places.stream, on.places.claims, on.places.log, wait=on.wait)
 
 
 def _decide(on: Functions, step: SplitterInput) -> BaseModel:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from falcon_balances.adapters.directory_ports import ContextReader
+from falcon_balances.adapters.journal_ports import Journal
 from falcon_balances.adapters.ports import (
     Authorizations,
     BalanceStore,
@@ -18,6 +19,7 @@ from falcon_balances.adapters.ports import (
 from falcon_balances.adapters.stage_ports import Quarantine
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interrupt, never
+from falcon_balances.fakes.journal import MemoryJournal
 from falcon_balances.fakes.storage import (
     MemoryAuthorizations,
     MemoryEventClaims,
@@ -45,6 +47,8 @@ class Places(Protocol):
     @property
     def quarantine(self) -> Quarantine: ...
     @property
+    def journal(self) -> Journal: ...
+    @property
     def authorizations(self) -> Authorizations: ...
     @property
     def payouts(self) -> PayoutClaims: ...
@@ -69,6 +73,7 @@ class MemoryPlaces:
         self.stream = MemoryBalanceStream(now, shard_count, interrupt)
         self.store = MemoryBalanceStore(interrupt)
         self.quarantine = MemoryQuarantine(interrupt)
+        self.journal = MemoryJournal(interrupt)
         self.authorizations = MemoryAuthorizations(self.store, interrupt)
         self.payouts = MemoryPayoutClaims(self.claims, self.store, interrupt)
         self.refunds = MemoryRefundClaims(self.claims, self.store, interrupt)

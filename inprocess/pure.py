@@ -43,13 +43,14 @@ def persist_claim(claim: ClaimV1, claims: EventClaims, log: TransactionLog) -> N
     assert claims.claim(claim) is None  # noqa: S101 - whoever calls this made it only once
     for segment in claim.segments:
         logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
-        assert log.append(segment.log_key, logged)  # noqa: S101 - as above
+        assert log.append(segment.log_key, logged) is not None  # noqa: S101 - as above
 
 
 def records_of(claim: ClaimV1) -> list[bytes]:
-    """The records that the publisher puts on the stream."""
+    """The records that the publisher puts on the stream if the log's bucket has no versions."""
     return [
-        SegmentRecordV1.of(claim, segment).model_dump_json().encode() for segment in claim.segments
+        SegmentRecordV1.of(claim, segment, "null").model_dump_json().encode()
+        for segment in claim.segments
     ]
 
 

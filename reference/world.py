@@ -28,6 +28,7 @@ from lambdas.systems_api import handler as systems
 NOW: Final = parse_rfc3339("2026-12-01T10:20:41Z")
 CALLER: Final = "arn:aws:sts::123456789012:assumed-role/refunds/worker"
 LOG_OBJECTS_MAX: Final = 2_000
+CURSOR_SEAL: Final = b"of the reference"
 _SHARD: Final = "shardId-000000000000"
 
 
@@ -72,7 +73,7 @@ class MemoryApi:
 
     def sources(self, merchant_id: str) -> Sources:
         reads = MemoryMerchantReads(self.store, self.claims, merchant_id)
-        return Sources(reads, self.log, LOG_OBJECTS_MAX)
+        return Sources(reads, self.log, LOG_OBJECTS_MAX, CURSOR_SEAL)
 
     def ask(self, request: Mapping[str, Any], merchant_id: str) -> dict[str, Any]:
         """The answer to a gateway's event; `CALLER` asks systems' routes."""

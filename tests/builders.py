@@ -9,6 +9,7 @@ from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.links import LinksV1
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
 from falcon_balances.contracts.psp_operations import parse_psp_document
+from falcon_balances.contracts.samples import VERSION_ID_SAMPLE
 from falcon_balances.contracts.stream_records import CutRecordV1, SegmentRecordV1
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.identity import falcon_operation_id
@@ -120,7 +121,9 @@ _NO_LINKS = LinksV1()
 
 def records_of(claim: ClaimV1, links: LinksV1 = _NO_LINKS) -> list[SegmentRecordV1]:
     """The segments as claimed, as they lie on the stream."""
-    return [SegmentRecordV1.of(claim, segment, links) for segment in claim.segments]
+    return [
+        SegmentRecordV1.of(claim, segment, VERSION_ID_SAMPLE, links) for segment in claim.segments
+    ]
 
 
 def record_of(document: Document | None = None, *contexts: MerchantContext) -> SegmentRecordV1:

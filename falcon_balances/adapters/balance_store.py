@@ -1,8 +1,8 @@
-"""The table `balances` in DynamoDB (design §7): counting transactions, reads, cuts and shards."""
+"""The table `balances` in DynamoDB (design §7): counting transactions and reads."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -16,41 +16,25 @@ from falcon_balances.adapters.balance_items import (
     read_block,
     transact_item,
 )
-from falcon_balances.adapters.batch_get import batch_get
 from falcon_balances.adapters.ports import AvailableNow, WriteOutcome
+from falcon_balances.adapters.stream_progress import DynamoStreamProgress
 from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counted_order import MarkKey
-from falcon_balances.domain.cuts import Cut, ShardState
-from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.table_keys import (
-    AS_OF_KEY,
     BALANCE_KEYS,
     BLOCK_KEYS,
-    PARKED_KEY,
-    CutKey,
     ItemKey,
-    ShardKey,
     corrections_of,
     merchant_pk,
     parse_merchant_pk,
 )
 from falcon_balances.domain.table_writes import TableWrite
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
-# An incomplete cut is useless after a day; a complete one tells how far the stream was counted when
-# the reducer last advanced, however long ago.
-_CUT_KEPT: Final = timedelta(days=30)
-
-
-class DynamoBalanceStore:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
-
+class DynamoBalanceStore(DynamoStreamProgress):
     def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
         """Sends one TransactWriteItems: at most a hundred items, no item twice.
 
@@ -81,11 +65,6 @@ class DynamoBalanceStore:
             key: AvailableNow(int(item.get("available", {"N": "0"})["N"]), negative_since(item))
             for key, item in self._items(keys, "balances").items()
         }
-
-    def _items(self, keys: Collection[ItemKey], kind: str) -> dict[ItemKey, dict[str, Any]]:
-        with aws_call(f"{len(keys)} {kind}"):
-            items = batch_get(self._dynamodb, self._table, [item_key(key) for key in keys])
-            return {ItemKey(item["pk"]["S"], item["sk"]["S"]): item for item in items}
 
     def set_negative_since(self, key: ItemKey, since: datetime | None) -> None:
         update, condition = "SET negative_since = :since", "available < :zero AND NOT"
@@ -200,100 +179,5 @@ class DynamoBalanceStore:
             )
             return [item["sk"]["S"].removeprefix(prefix) for p in pages for item in p["Items"]]
 
-    def as_of(self) -> datetime | None:
-        return self._read_time(AS_OF_KEY, "as_of")
-
-    def advance_as_of(self, cut_at: datetime) -> None:
-        self._raise_time(AS_OF_KEY, "as_of", rfc3339(cut_at))
-
-    def meet_cut(self, cut: Cut, shard_id: str) -> frozenset[str]:
-        """Idempotent: ADD puts the shard into a set, and the answer holds the whole set. If two
-        shards meet the cut at the same time, the later write returns both.
-        """
-        with aws_call(f"meet cut {rfc3339(cut.cut_at)} in {shard_id}"):
-            answer = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=item_key(CutKey(rfc3339(cut.cut_at)).item),
-                UpdateExpression="SET expires_at = :expires ADD met :shard",
-                ExpressionAttributeValues={
-                    ":expires": _expiry(cut.cut_at),
-                    ":shard": {"SS": [shard_id]},
-                },
-                ReturnValues="ALL_NEW",
-            )
-        return frozenset(answer["Attributes"]["met"]["SS"])
-
-    def complete_cut(self, cut_at: datetime, now: datetime) -> None:
-        with aws_call(f"complete cut {rfc3339(cut_at)}"):
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=item_key(CutKey(rfc3339(cut_at)).item),
-                UpdateExpression=(
-                    "SET expires_at = :expires, completed_at = if_not_exists(completed_at, :now)"
-                ),
-                ExpressionAttributeValues={
-                    ":expires": _expiry(cut_at),
-                    ":now": {"S": rfc3339(now.replace(microsecond=0))},
-                },
-            )
-
-    def shard_state(self, shard_id: str) -> ShardState:
-        """One BatchGetItem, before each batch."""
-        shard = ShardKey(shard_id).item
-        found = self._items([shard, PARKED_KEY], "items of the stream")
-        closed_until = found.get(shard, {}).get("closed_until", {}).get("S", "")
-        return ShardState(
-            shard in found,
-            parse_rfc3339(closed_until) if closed_until else None,
-            frozenset(found.get(PARKED_KEY, {}).get("records", {}).get("SS", ())),
-        )
-
     def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
         return frozenset(self._items(marks, "marks"))
-
-    def park(self, names: Collection[str]) -> None:
-        self._change_parked("ADD", names)
-
-    def unpark(self, names: Collection[str]) -> None:
-        self._change_parked("DELETE", names)
-
-    def _change_parked(self, how: str, names: Collection[str]) -> None:
-        with aws_call(f"{how} {len(names)} parked records"):
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=item_key(PARKED_KEY),
-                UpdateExpression=f"{how} records :names",
-                ExpressionAttributeValues={":names": {"SS": sorted(names)}},
-            )
-
-    def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:
-        floor = "" if closed_until is None else rfc3339(closed_until)
-        self._raise_time(ShardKey(shard_id).item, "closed_until", floor)
-
-    def _read_time(self, key: ItemKey, attribute: str) -> datetime | None:
-        with aws_call(f"read {key.sk}"):
-            answer = self._dynamodb.get_item(
-                TableName=self._table, Key=item_key(key), ConsistentRead=True
-            )
-        text = answer.get("Item", {}).get(attribute, {}).get("S", "")
-        return parse_rfc3339(text) if text else None
-
-    def _raise_time(self, key: ItemKey, attribute: str, value: str) -> None:
-        """Sets a time, unless the stored one is as late; RFC 3339 in UTC sorts as text."""
-        with aws_call(f"raise {key.sk}"):
-            try:
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=item_key(key),
-                    UpdateExpression="SET #time = :value",
-                    ConditionExpression="attribute_not_exists(#time) OR #time < :value",
-                    ExpressionAttributeNames={"#time": attribute},
-                    ExpressionAttributeValues={":value": {"S": value}},
-                )
-            except ClientError as error:
-                if error_code(error) != "ConditionalCheckFailedException":
-                    raise
-
-
-def _expiry(cut_at: datetime) -> Any:  # noqa: ANN401 - boto3's union
-    return {"N": str(int((cut_at + _CUT_KEPT).timestamp()))}

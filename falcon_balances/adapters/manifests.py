@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
+from falcon_balances.adapters.write_once import put_once
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.manifests import (
     ALGORITHM,
@@ -197,21 +198,8 @@ class ManifestBucket:
         stored bytes equal ours; another sealer's bytes differ, because its blinds do.
         """
         body = manifest.signed(signature_base64)
-        with aws_call(f"append {manifest.key}"):
-            try:
-                self._s3.put_object(
-                    Bucket=self._bucket,
-                    Key=manifest.key,
-                    Body=body,
-                    ContentType="application/jsonl",
-                    ChecksumSHA256=b64encode(sha256(body).digest()).decode(),
-                    IfNoneMatch="*",
-                )
-            except ClientError as error:
-                if error_code(error) != "PreconditionFailed":
-                    raise
-                return self.read(manifest.key) == body
-        return True
+        version_id = put_once(self._s3, self._bucket, manifest.key, body, "application/jsonl")
+        return version_id is not None or self.read(manifest.key) == body
 
 
 class SigningKey:

@@ -1,9 +1,10 @@
-"""Windows, days and marks, read from DynamoDB's items."""
+"""Windows, closings, days and marks, read from DynamoDB's items."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from falcon_balances.adapters.balance_items import untyped
+from falcon_balances.domain.closings import ClosedDay, Closing, MovedBalance
 from falcon_balances.domain.compact_lines import lines_of_text
 from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.effects import read_effect
@@ -11,7 +12,8 @@ from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.history import Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.operations import Stage, read_staged
-from falcon_balances.domain.table_keys import DayCounter, DayKey, ItemKey, WindowKey
+from falcon_balances.domain.past_keys import ClosingKey, WindowKey
+from falcon_balances.domain.table_keys import BalanceKey, DayCounter, DayKey, ItemKey
 
 
 def numbers(item: Mapping[str, Any]) -> dict[str, int]:
@@ -19,8 +21,21 @@ def numbers(item: Mapping[str, Any]) -> dict[str, int]:
 
 
 def read_window(item: Mapping[str, Any]) -> Window:
-    start, balance = WindowKey.parse(item["sk"]["S"])
+    balance, start = WindowKey.parse(item["sk"]["S"])
     return Window(parse_rfc3339(start), balance, Figures.of(numbers(item)))
+
+
+def read_closing(item: Mapping[str, Any]) -> Closing:
+    key = ClosingKey.parse(item["sk"]["S"])
+    return Closing(key.balance, key.day, Figures(**numbers(item)))
+
+
+def read_closed_day(item: Mapping[str, Any]) -> ClosedDay:
+    said = {name: value["S"] for name, value in item.items()}
+    after = None
+    if "balance" in said:
+        after = MovedBalance(said["merchant_id"], BalanceKey.parse(said["balance"]))
+    return ClosedDay(said.get("day"), said.get("journal", ""), after)
 
 
 def read_day(item: Mapping[str, Any]) -> Day:

@@ -1,26 +1,22 @@
 """Reads that one merchant is allowed (design §8): every key begins with the merchant's id."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
-
-from falcon_balances.adapters.aws import aws_call, error_code
+from falcon_balances.adapters.aws import aws_call
 from falcon_balances.adapters.balance_items import (
-    TRY_AGAIN_CODES,
-    read_balance,
     read_block,
     read_finding,
     untyped,
 )
 from falcon_balances.adapters.event_claims import read_claim
-from falcon_balances.adapters.merchant_items import numbers, read_day, read_mark, read_window
-from falcon_balances.adapters.ports import MarkPage, TryAgain
+from falcon_balances.adapters.merchant_items import read_day, read_mark
+from falcon_balances.adapters.merchant_past import DynamoPastReads
+from falcon_balances.adapters.ports import MarkPage
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.available import Joint
-from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counted_order import (
     CountedOrder,
@@ -31,7 +27,7 @@ from falcon_balances.domain.counted_order import (
     operation_referenced,
 )
 from falcon_balances.domain.effects import Effect, read_effect
-from falcon_balances.domain.history import Day, Figures, Mark, Window
+from falcon_balances.domain.history import Day, Mark
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.known_findings import KnownFinding
 from falcon_balances.domain.sale_keys import SaleKey, operations_of_sale
@@ -39,8 +35,6 @@ from falcon_balances.domain.sale_operations import SaleOperation
 from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.standing import Standing
 from falcon_balances.domain.table_keys import (
-    AS_OF_KEY,
-    BALANCE_KEYS,
     CUT_KEYS,
     FINDING_KEYS,
     STANDING_KEYS,
@@ -51,11 +45,8 @@ from falcon_balances.domain.table_keys import (
     CutKey,
     ItemKey,
     ReferenceKey,
-    WindowKey,
     corrections_of,
     days_from,
-    merchant_pk,
-    windows_from,
 )
 
 if TYPE_CHECKING:
@@ -67,21 +58,14 @@ INDEX_DELAY: Final = timedelta(seconds=10)
 _CUTS_A_PAGE: Final = 10
 
 
-class DynamoMerchantReads:
+class DynamoMerchantReads(DynamoPastReads):
     """Each method is one query or get; beyond DynamoDB's page of 1 MB, one query per page."""
 
     def __init__(
         self, dynamodb: "DynamoDBClient", balances_table: str, claims_table: str, merchant_id: str
     ) -> None:
-        self._dynamodb = dynamodb
-        self._table = balances_table
+        super().__init__(dynamodb, balances_table, merchant_id)
         self._claims_table = claims_table
-        self._pk = merchant_pk(merchant_id)
-        self.merchant_id = merchant_id
-
-    def as_of(self) -> datetime | None:
-        item = self._get(*AS_OF_KEY)
-        return parse_rfc3339(item["as_of"]["S"]) if item else None
 
     def indexed_as_of(self, now: datetime) -> datetime | None:
         """The newest complete cut, read a page at a time; incomplete cuts are skipped."""
@@ -100,43 +84,6 @@ class DynamoMerchantReads:
                 if completed_at is not None and completed_at <= latest:
                     return parse_rfc3339(CutKey.parse(item["sk"]["S"]).cut_at)
         return None
-
-    def balances(self) -> Sequence[Balance]:
-        return [read_balance(item) for item in self._all(BALANCE_KEYS)]
-
-    def at_once(
-        self, balances: Sequence[BalanceKey], starts: Sequence[datetime]
-    ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]] | TryAgain:
-        """One TransactGetItems, the only read that sees each counting transaction whole or not at
-        all: a query is read-committed item by item, and may see half of a transaction.
-        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
-        """
-        sks = [balance.sk for balance in balances]
-        sks += [WindowKey(rfc3339(start), each).sk for each in balances for start in starts]
-        with aws_call(f"{len(sks)} items of {self.merchant_id} at once"):
-            try:
-                answer = self._dynamodb.transact_get_items(
-                    TransactItems=[
-                        {"Get": {"TableName": self._table, "Key": self._key(sk)}} for sk in sks
-                    ]
-                )
-            except ClientError as error:
-                if error_code(error) != "TransactionCanceledException":
-                    raise
-                reasons: Any = error.response["CancellationReasons"]
-                if {reason.get("Code") for reason in reasons} & TRY_AGAIN_CODES:
-                    return TryAgain()
-                raise
-        items = [each.get("Item", {}) for each in answer["Responses"]]
-        figures = {
-            balance: Figures.of(numbers(item))
-            for balance, item in zip(balances, items, strict=False)
-        }
-        return figures, [read_window(item) for item in items[len(balances) :] if item]
-
-    def windows(self, start: datetime, end: datetime) -> Sequence[Window]:
-        first, last = windows_from(rfc3339(start)), windows_from(rfc3339(end))
-        return [read_window(item) for item in self._between(first, last)]
 
     def days(self, first: str, last: str) -> Sequence[Day]:
         return [read_day(item) for item in self._between(days_from(first), f"{days_from(last)}~")]
@@ -244,45 +191,6 @@ class DynamoMerchantReads:
             for claim in sorted(claims, key=lambda claim: (claim.stage, claim.revision))
             if self.merchant_id in {segment.merchant_id for segment in claim.segments}
         ]
-
-    def _get(self, pk: str, sk: str) -> Mapping[str, Any]:
-        with aws_call(f"read {sk}"):
-            answer = self._dynamodb.get_item(
-                TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
-            )
-        return answer.get("Item", {})
-
-    def _all(self, prefix: str, limit: int | None = None) -> list[dict[str, Any]]:
-        """Items with this prefix of the sort key, `limit` at most."""
-        return list(islice(self._query("begins_with(sk, :a)", {":a": {"S": prefix}}), limit))
-
-    def _between(self, first: str, last: str) -> Iterator[dict[str, Any]]:
-        return self._query("sk BETWEEN :a AND :b", {":a": {"S": first}, ":b": {"S": last}})
-
-    def _query(
-        self, condition: str, values: dict[str, Any], *, index: tuple[str, str] | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """All items of a query, page by page; boto3's paginator would create a class per call.
-
-        `index`: the index's name, and its partition key, the attribute with the merchant's key.
-        """
-        more: Any = {"ConsistentRead": True} if index is None else {"IndexName": index[0]}
-        while True:
-            with aws_call(f"query of {self.merchant_id}"):
-                answer = self._dynamodb.query(
-                    TableName=self._table,
-                    KeyConditionExpression=f"#pk = :pk AND {condition}",
-                    ExpressionAttributeNames={"#pk": "pk" if index is None else index[1]},
-                    ExpressionAttributeValues={":pk": {"S": self._pk}, **values},
-                    **more,
-                )
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            more |= {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
-
-    def _key(self, sk: str) -> dict[str, Any]:
-        return {"pk": {"S": self._pk}, "sk": {"S": sk}}
 
     def _index_key(self, order: str) -> dict[str, Any]:
         return self._key(CountedOrder.parse(order).mark.sk) | {

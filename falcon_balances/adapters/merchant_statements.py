@@ -1,50 +1,154 @@
-"""Reads the lines of a merchant statement from the index of counted operations."""
+"""Reads merchant statements: balances from closings, lines from the index of counted operations."""
 
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
+from typing import Final, NamedTuple
 
-from falcon_balances.adapters.operation_pages import MARKS_A_PAGE_MAX, MARKS_A_QUERY
-from falcon_balances.adapters.ports import MerchantReads
-from falcon_balances.domain.history import Mark, Past
+from falcon_balances.adapters.operation_pages import MARKS_A_QUERY, read_marks
+from falcon_balances.adapters.past_reads import past_since, read_balance_keys
+from falcon_balances.adapters.ports import MarkPage, MerchantReads
+from falcon_balances.domain.closings import ClosedDay, Closing, counted_since, day_of, figures_after
+from falcon_balances.domain.cuts import closed_until
+from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.history import Figures, Mark, NotClosedError, Past, Window
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_statements import (
     MerchantStatementPage,
+    StatedBalance,
     WantedPage,
     first_quarter,
+    stated_balances,
     statement_page,
 )
+from falcon_balances.domain.statement_positions import MerchantStatementPosition
+from falcon_balances.domain.table_keys import BalanceKey
+
+_CLOSINGS_MAX: Final = 32  # one for each day of a month, and the one before
 
 
-def read_statement_page(
+@dataclass(frozen=True, slots=True)
+class WantedMerchantStatement:
+    """The period, a month; the number of operations on a page; the one balance shop, or None."""
+
+    start: datetime
+    end: datetime
+    limit: int
+    balance_shop_id: str | None = None
+
+
+class MerchantStatementRead(NamedTuple):
+    as_of: datetime
+    balances: list[StatedBalance]
+    page: MerchantStatementPage
+
+
+def read_statement(
     reads: MerchantReads,
-    past: Past,
-    end: datetime,
-    limit: int,
-    *,
-    after: str | None,
-    balance_shop_id: str | None,
-) -> MerchantStatementPage:
-    """The lines of at most `limit` operations. Raises TransientError while the index lags."""
-    wanted = WantedPage(limit, MARKS_A_PAGE_MAX, after, balance_shop_id)
-    return statement_page(past, end, _marks(reads, first_quarter(past, after), end), wanted)
+    now: datetime,
+    wanted: WantedMerchantStatement,
+    after: MerchantStatementPosition | None,
+) -> MerchantStatementRead:
+    """One page. Raises NotClosedError, NothingCountedError, and TransientError while the index
+    lags.
+
+    At any age: two reads; for each balance its closings of the month, and the windows of the day in
+    which the page begins and of the page, which are at most 96 and as many as the page has
+    operations; the marks of the page, in one or two queries; and the cuts, if more operations were
+    counted in the page's last quarter than were read. While days are over and not closed yet, their
+    windows too.
+    """
+    as_of, closed_day = reads.progress()
+    closed = None if as_of is None else closed_until(as_of)
+    if as_of is None or closed is None or wanted.end > closed:
+        raise NotClosedError(closed)
+    reader = _Reader(reads, wanted, closed_day)
+    page = reader.page(after)
+    if page.unchecked is not None:
+        _check_index(reads, now, page.unchecked)
+    return MerchantStatementRead(as_of, reader.balances(), page)
 
 
-def _marks(reads: MerchantReads, start: datetime, end: datetime) -> Iterator[Mark]:
-    position = None
-    while True:
-        page = reads.marks(
-            rfc3339(start), rfc3339(end), after=position, newest_first=False, limit=MARKS_A_QUERY
+def _check_index(reads: MerchantReads, now: datetime, quarter: datetime) -> None:
+    """Raises TransientError unless the index had time to follow since the quarter was closed."""
+    as_of = reads.indexed_as_of(now)
+    if as_of is None or closed_until(as_of) <= quarter:
+        raise TransientError(f"the index may not be complete after {rfc3339(quarter)}")
+
+
+class _Reader:
+    def __init__(
+        self, reads: MerchantReads, wanted: WantedMerchantStatement, closed: ClosedDay
+    ) -> None:
+        self._reads = reads
+        self._wanted = wanted
+        self._closed = closed
+        last = day_of(wanted.end)
+        self._closings = {
+            balance: reads.closings(balance, last, _CLOSINGS_MAX)
+            for balance in read_balance_keys(reads, wanted.balance_shop_id)
+        }
+
+    def balances(self) -> list[StatedBalance]:
+        return stated_balances(self._at(self._wanted.start), self._at(self._wanted.end))
+
+    def page(self, after: MerchantStatementPosition | None) -> MerchantStatementPage:
+        wanted = self._wanted
+        first = first_quarter(wanted.start, after)
+        read = self._marks(first, after)
+        until = wanted.end if read.is_last else read.marks[-1].window
+        return statement_page(
+            self._past(first, until),
+            WantedPage(wanted.end, wanted.limit, after),
+            map(self._with_all_effects, read.marks),
+            is_last=read.is_last,
         )
-        yield from (_with_all_effects(reads, mark) for mark in page.marks)
-        if page.is_last:
-            return
-        position = page.marks[-1].order if page.marks else position
+
+    def _at(self, instant: datetime) -> dict[BalanceKey, Figures]:
+        """The balances at the beginning or the end of the period."""
+        return {
+            balance: figures_after(closing, self._windows(balance, closing, instant))
+            for balance, closing in self._closed_before(instant).items()
+        }
+
+    def _closed_before(self, instant: datetime) -> dict[BalanceKey, Closing | None]:
+        return {
+            balance: next((each for each in closings if each.at <= instant), None)
+            for balance, closings in self._closings.items()
+        }
+
+    def _windows(
+        self, balance: BalanceKey, closing: Closing | None, end: datetime
+    ) -> Sequence[Window]:
+        """The windows since a closing; no read if `end` is the end of a closed day."""
+        if end <= self._closed.at and end.time() == time.min:
+            return []
+        return self._reads.windows(balance, counted_since(closing), end)
+
+    def _past(self, start: datetime, until: datetime) -> Past:
+        balances = self._closed_before(datetime.combine(start, time.min, UTC))
+        return past_since(self._reads, balances, start, until)
+
+    def _marks(self, first: datetime, after: MerchantStatementPosition | None) -> MarkPage:
+        return read_marks(
+            self._reads,
+            (rfc3339(first), rfc3339(self._wanted.end)),
+            None if after is None else after.order.text,
+            newest_first=False,
+            first=MARKS_A_QUERY,
+            is_enough=self._fills_page,
+        )
+
+    def _fills_page(self, marks: Sequence[Mark]) -> bool:
+        shown = sum(not _balances_of(mark).isdisjoint(self._closings) for mark in marks)
+        return shown >= self._wanted.limit
+
+    def _with_all_effects(self, mark: Mark) -> Mark:
+        """A mark holds the effects on its first 24 balances; its parts hold the others."""
+        if mark.effect.keys() >= _balances_of(mark) & self._closings.keys():
+            return mark
+        return replace(mark, effect=self._reads.effect_of(mark))
 
 
-def _with_all_effects(reads: MerchantReads, mark: Mark) -> Mark:
-    """A mark holds the effects on its first 24 balances; its parts hold the others."""
-    balances = {(line.balance_shop_id, line.currency.code) for line in mark.lines}
-    if len(mark.effect) == len(balances):
-        return mark
-    return replace(mark, effect=reads.effect_of(mark))
+def _balances_of(mark: Mark) -> set[BalanceKey]:
+    return {BalanceKey(line.balance_shop_id, line.currency.code) for line in mark.lines}

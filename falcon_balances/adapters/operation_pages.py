@@ -1,16 +1,17 @@
 """Reads a merchant's counted operations page by page, all of them or those of one reference."""
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from falcon_balances.adapters.ports import MerchantReads
+from falcon_balances.adapters.ports import MarkPage, MerchantReads
 from falcon_balances.contracts.queries import LIMIT_MAX
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.operation_filter import OperationFilter
 
 MARKS_A_QUERY: Final = LIMIT_MAX + 1  # one more than a page, to know whether another page follows
-# If a filter lets few operations through, a page ends after so many marks, and its cursor continues
-# from that mark.
-MARKS_A_PAGE_MAX: Final = 10 * MARKS_A_QUERY
+# If a filter lets few operations through, a page looks at so many more, and its cursor continues
+# after them. A mark takes about 1 KB, so these are a query of DynamoDB's 1 MB.
+MARKS_FURTHER: Final = 800
 # Operations of one reference are read one by one.
 REFERENCED_MAX: Final = 50
 
@@ -32,22 +33,42 @@ def read_operations(
     newest_first: bool,
 ) -> tuple[list[Mark], str | None]:
     """A page, and the order after which the next page begins; None if no page follows."""
-    found: list[Mark] = []
-    position, looked_at = after, 0
     # One mark more than requested tells whether another page follows.
-    a_query = min(limit + 1, MARKS_A_QUERY) if wanted.lets_all_through else MARKS_A_QUERY
-    while True:
-        page = reads.marks(*wanted.bounds, after=position, newest_first=newest_first, limit=a_query)
-        for mark in page.marks:
-            if len(found) == limit:
-                return found, position
-            position, looked_at = mark.order, looked_at + 1
-            if wanted.lets_through(mark):
-                found.append(mark)
-        if page.is_last:
-            return found, None
-        if looked_at >= MARKS_A_PAGE_MAX:
-            return found, position
+    first = min(limit + 1, MARKS_A_QUERY) if wanted.lets_all_through else MARKS_A_QUERY
+    read = read_marks(
+        reads,
+        wanted.bounds,
+        after,
+        newest_first=newest_first,
+        first=first,
+        is_enough=lambda marks: sum(map(wanted.lets_through, marks)) >= limit,
+    )
+    found = [mark for mark in read.marks if wanted.lets_through(mark)][:limit]
+    last = found[-1:] if len(found) == limit else read.marks[-1:]
+    is_end = read.is_last and last == read.marks[-1:]
+    return found, None if is_end else last[0].order
+
+
+def read_marks(
+    reads: MerchantReads,
+    bounds: tuple[str, str],
+    after: str | None,
+    *,
+    newest_first: bool,
+    first: int,
+    is_enough: Callable[[Sequence[Mark]], bool],
+) -> MarkPage:
+    """Marks after one, in two queries at most: `first` marks, and MARKS_FURTHER if these are not
+    enough.
+    """
+    found: list[Mark] = []
+    for limit in (first, MARKS_FURTHER):
+        position = found[-1].order if found else after
+        page = reads.marks(*bounds, after=position, newest_first=newest_first, limit=limit)
+        found += page.marks
+        if page.is_last or is_enough(found):
+            return MarkPage(found, page.is_last)
+    return MarkPage(found, is_last=False)
 
 
 def read_referenced(

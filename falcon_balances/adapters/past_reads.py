@@ -1,74 +1,62 @@
-"""Reads a merchant's past: its balances when the last quarter closed, and its windows before."""
+"""Reads a merchant's past: balances at the border of a closed quarter, and windows since then."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import islice
-from time import sleep
-from typing import Final
 
-from falcon_balances.adapters.ports import MerchantReads, TryAgain
-from falcon_balances.adapters.retries import delays
+from falcon_balances.adapters.past_ports import PastReads
+from falcon_balances.domain.closings import Closing, counted_since, day_of, figures_after
 from falcon_balances.domain.cuts import closed_until
-from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import (
-    Figures,
-    NotClosedError,
-    NothingCountedError,
-    Past,
-    Window,
-    quarters,
-)
-from falcon_balances.domain.instants import QUARTER, quarter_of
+from falcon_balances.domain.history import NotClosedError, NothingCountedError, Past, Window
 from falcon_balances.domain.table_keys import BalanceKey
 
-ITEMS_AT_ONCE_MAX: Final = 100  # of TransactGetItems
-ATTEMPTS: Final = 8
-_FIRST_DELAY_S: Final = 0.02
-Wait = Callable[[float], object]
 
-
-def read_past(
-    reads: MerchantReads, since: datetime, now: datetime, wait: Wait = sleep
-) -> tuple[datetime, Past]:
-    """`as_of`, and the merchant's past from `since` on. Raises NotClosedError, NothingCountedError.
-
-    The quarters that are still open are read in one transaction with the balances; the closed ones
-    can be read afterwards, because they never change.
+def read_closed(reads: PastReads, wanted: datetime | None = None) -> tuple[datetime, datetime]:
+    """`as_of`, and the end of the last closed quarter. Raises NotClosedError if there is none, or
+    if the wanted time is after it.
     """
     as_of = reads.as_of()
     closed = None if as_of is None else closed_until(as_of)
-    if as_of is None or closed is None or since > closed:
+    if as_of is None or closed is None or (wanted is not None and wanted > closed):
         raise NotClosedError(closed)
+    return as_of, closed
+
+
+def read_balance_keys(reads: PastReads, balance_shop_id: str | None = None) -> list[BalanceKey]:
+    """The merchant's balances, or those of one balance shop. Raises NothingCountedError if the
+    merchant has none at all.
+    """
     balances = [BalanceKey(each.balance_shop_id, each.currency.code) for each in reads.balances()]
     if not balances:
         raise NothingCountedError
-    # One quarter more than our clock gives, because windows follow Kinesis' clock.
-    still_open = quarters(closed, quarter_of(now) + QUARTER)
-    if len(still_open) >= ITEMS_AT_ONCE_MAX:
-        raise TransientError(f"the last {len(still_open)} quarters of an hour are not closed")
-    closing: dict[BalanceKey, Figures] = {}
-    for group in _batched(balances, ITEMS_AT_ONCE_MAX // (1 + len(still_open))):
-        figures, since_closing = _at_once(reads, group, still_open, wait)
-        closing |= figures
-        for window in since_closing:
-            closing[window.balance] = closing[window.balance] - window.change
-    return as_of, Past(since, closed, closing, tuple(reads.windows(since, closed)))
+    return sorted(each for each in balances if balance_shop_id in (None, each.balance_shop_id))
 
 
-def _at_once(
-    reads: MerchantReads, balances: Sequence[BalanceKey], starts: Sequence[datetime], wait: Wait
-) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]]:
-    for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S, is_spread=True):
-        found = reads.at_once(balances, starts)
-        if not isinstance(found, TryAgain):
-            return found
-        wait(delay_s)
-    raise TransientError(
-        f"balances of {reads.merchant_id}: gave up after {ATTEMPTS} conflicting transactions"
-    )
+def read_past(
+    reads: PastReads, balances: Sequence[BalanceKey], start: datetime, end: datetime
+) -> Past:
+    """The balances at `start`, and their windows until `end`; both must be closed already.
+
+    Two queries a balance: its last closing before the day of `start`, and the windows since then.
+    These are at most 96 of that day and those until `end`, however long ago; and of days that are
+    over and not closed yet.
+    """
+    before = {
+        balance: next(iter(reads.closings(balance, day_of(start), 1)), None) for balance in balances
+    }
+    return past_since(reads, before, start, end)
 
 
-def _batched(balances: Sequence[BalanceKey], size: int) -> Iterator[list[BalanceKey]]:
-    rest = iter(balances)
-    while group := list(islice(rest, size)):
-        yield group
+def past_since(
+    reads: PastReads,
+    closings: Mapping[BalanceKey, Closing | None],
+    start: datetime,
+    end: datetime,
+) -> Past:
+    """The past of balances whose last closing before `start` is known: one query for each."""
+    opening, windows = {}, list[Window]()
+    for balance, closing in closings.items():
+        found = reads.windows(balance, counted_since(closing), end)
+        opening[balance] = figures_after(closing, (w for w in found if w.start < start))
+        windows += (window for window in found if window.start >= start)
+    windows.sort(key=lambda each: each.start)
+    return Past(start, opening, tuple(windows))

@@ -4,26 +4,29 @@ Decisions stay outside the ports, so that tests can crash before and after every
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from falcon_balances.adapters.past_ports import PastReads
+from falcon_balances.adapters.progress_ports import StreamProgress
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.domain.authorizations import Authorization, Current
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.counted_order import CountedOrder
-from falcon_balances.domain.cuts import Cut, Shard, ShardState
+from falcon_balances.domain.cuts import Shard
 from falcon_balances.domain.effects import Effect
-from falcon_balances.domain.history import Day, Figures, Mark, Window
+from falcon_balances.domain.history import Day, Mark
 from falcon_balances.domain.known_findings import KnownFinding
+from falcon_balances.domain.log_keys import DayRange
 from falcon_balances.domain.operations import Segment
 from falcon_balances.domain.sale_keys import SaleKey
 from falcon_balances.domain.sale_operations import SaleOperation
 from falcon_balances.domain.sales import Sale
 from falcon_balances.domain.standing import Standing
-from falcon_balances.domain.table_keys import BalanceKey, ItemKey
+from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import TableWrite
 
 
@@ -84,6 +87,8 @@ class OutcomeTopic(Protocol):
 class LogObject:
     body: bytes
     metadata: Mapping[str, str]
+    version_id: str = field(default="", compare=False)
+    """S3's, of an object that was read."""
 
 
 class LogTooLargeError(Exception):
@@ -96,13 +101,18 @@ class LogTooLargeError(Exception):
 
 
 class TransactionLog(Protocol):
-    def append(self, key: str, logged: LogObject) -> bool:
-        """Writes an object. False if the key exists already, whatever its bytes."""
+    def append(self, key: str, logged: LogObject) -> str | None:
+        """Writes an object: the id of its version. None if the key exists already, whatever its
+        bytes.
+        """
 
     def read(self, key: str) -> LogObject: ...
 
-    def segments_of(self, merchant_id: str, objects_max: int | None = None) -> Sequence[Segment]:
-        """All segments of a merchant, in no particular order; one read per object.
+    def segments_of(
+        self, merchant_id: str, objects_max: int | None = None, days: DayRange | None = None
+    ) -> Sequence[Segment]:
+        """All segments of a merchant, or those of its lines' UTC dates from one day to another, in
+        no particular order; one read per object. The objects of other days cost nothing.
 
         Raises LogTooLargeError beyond `objects_max`.
         """
@@ -149,7 +159,7 @@ class AvailableNow(NamedTuple):
     negative_since: datetime | None
 
 
-class BalanceStore(Protocol):
+class BalanceStore(StreamProgress, Protocol):
     def transact(self, writes: Sequence[TableWrite]) -> Sequence[WriteOutcome]:
         """Executes the writes, all or none. Empty if they succeeded, otherwise an outcome for each
         write.
@@ -181,34 +191,8 @@ class BalanceStore(Protocol):
         `available` is not below zero.
         """
 
-    def as_of(self) -> datetime | None:
-        """The time up to which everything that reached the stream is counted; None before the first
-        complete cut.
-        """
-
-    def advance_as_of(self, cut_at: datetime) -> None:
-        """Moves `as_of` forward, never back."""
-
-    def meet_cut(self, cut: Cut, shard_id: str) -> frozenset[str]:
-        """Records that everything before the cut in this shard is counted. Returns the shards that
-        have met it.
-        """
-
-    def complete_cut(self, cut_at: datetime, now: datetime) -> None:
-        """Records when `as_of` reached this cut; the first time stays."""
-
-    def shard_state(self, shard_id: str) -> ShardState: ...
-
     def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
         """Those of at most a hundred marks that exist; strongly consistent."""
-
-    def park(self, names: Collection[str]) -> None:
-        """Notes that these records wait: no shard meets a cut before they are counted."""
-
-    def unpark(self, names: Collection[str]) -> None: ...
-
-    def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:
-        """Moves the shard's `closed_until` forward, never back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,34 +203,17 @@ class MarkPage:
     is_last: bool
 
 
-class MerchantReads(Protocol):
+class MerchantReads(PastReads, Protocol):
     """Reads of one merchant's items: the merchant is given once, and no method takes another.
 
     All reads are strongly consistent except `marks`, `open_standings` and `referenced`, which read
     indexes that lag behind the table.
     """
 
-    @property
-    def merchant_id(self) -> str: ...
-
-    def as_of(self) -> datetime | None:
-        """The time up to which everything that reached the stream is in items read afterwards."""
-
     def indexed_as_of(self, now: datetime) -> datetime | None:
         """Like `as_of`, for reads of an index: an earlier `as_of`, which the index has had time to
         follow.
         """
-
-    def balances(self) -> Sequence[Balance]:
-        """In no particular order."""
-
-    def at_once(
-        self, balances: Sequence[BalanceKey], starts: Sequence[datetime]
-    ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]] | TryAgain:
-        """Balances, and their windows with these starts, at one moment; a hundred items at most."""
-
-    def windows(self, start: datetime, end: datetime) -> Sequence[Window]:
-        """The windows of all balances that start at or after `start` and before `end`."""
 
     def days(self, first: str, last: str) -> Sequence[Day]:
         """The days from the first to the last, both included, oldest first."""

@@ -1,14 +1,14 @@
 """Cursors say where a page ended, bound to the merchant, route and query they were made for."""
 
 import binascii
+import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import dataclass, field
 from typing import Final
 
-_DIGEST_CHARACTERS: Final = 16
+_SEAL_CHARACTERS: Final = 32  # 128 of HMAC-SHA256's 256 bits
 
 
 class InvalidCursorError(ValueError):
@@ -20,16 +20,17 @@ class InvalidCursorError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Cursors:
-    """A digest detects cursors that were cut, altered or taken from elsewhere. It is no secret:
-    whoever makes one up reads only their own operations, because keys come from the token alone.
+    """A seal under the stack's own key detects every cursor that the API did not make for this
+    merchant, route and query. So a position can hold figures on which the next page builds.
     """
 
+    key: bytes = field(repr=False)
     route: str
     merchant_id: str
     query: Mapping[str, object]
 
     def write(self, position: str) -> str:
-        text = f"{self._digest(position)}{position}"
+        text = f"{self._seal(position)}{position}"
         return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     def read(self, cursor: str | None) -> str | None:
@@ -40,11 +41,13 @@ class Cursors:
             text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         except (binascii.Error, ValueError):
             text = ""
-        digest, position = text[:_DIGEST_CHARACTERS], text[_DIGEST_CHARACTERS:]
-        if not position or digest != self._digest(position) or self.write(position) != cursor:
+        seal, position = text[:_SEAL_CHARACTERS], text[_SEAL_CHARACTERS:]
+        is_ours = hmac.compare_digest(seal.encode(), self._seal(position).encode())
+        if not position or not is_ours or self.write(position) != cursor:
             raise InvalidCursorError
         return position
 
-    def _digest(self, position: str) -> str:
+    def _seal(self, position: str) -> str:
         bound = [self.route, self.merchant_id, dict(sorted(self.query.items())), position]
-        return sha256(json.dumps(bound, default=str).encode()).hexdigest()[:_DIGEST_CHARACTERS]
+        text = json.dumps(bound, default=str).encode()
+        return hmac.digest(self.key, text, "sha256").hex()[:_SEAL_CHARACTERS]

@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.links import LinksV1
+from falcon_balances.contracts.log_objects import VersionId
 from falcon_balances.contracts.rejections import Rejection
 from falcon_balances.domain.operations import Stage
 
@@ -40,7 +41,7 @@ class PersisterInput(_Step):
 
 
 class PersistedMessage(_Step):
-    """The claim in force, in compact form; its segments are all in the log.
+    """The claim in force, in compact form; its segments are all in the log, in these `versions`.
 
     `earlier`: revisions whose segments must go on the stream before this claim's. `is_later`: an
     earlier revision has not arrived yet.
@@ -48,6 +49,7 @@ class PersistedMessage(_Step):
 
     message_id: str
     claim: ClaimV1 | None = None
+    versions: tuple[VersionId, ...] = ()
     earlier: tuple[int, ...] = ()
     links: LinksV1 = LinksV1()
     rejection: Rejection | None = None

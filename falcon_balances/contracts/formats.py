@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from falcon_balances.domain.log_grammar import ID, REFERENCE, UUID
 
-CURSOR_CHARACTERS_MAX: Final = 600
+# A statement's cursor holds what a quarter of an hour counted, of some fifty balances at most.
+CURSOR_CHARACTERS_MAX: Final = 6_000
 
 ID_PATTERN: Final = f"^{ID}$"
 REFERENCE_PATTERN: Final = f"^{REFERENCE}$"

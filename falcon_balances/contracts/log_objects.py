@@ -1,9 +1,16 @@
 """Reads one log object strictly: its bytes must be exactly what the log's writer writes."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.log_format import logged_segment
 from falcon_balances.domain.log_grammar import BODY_BYTES_MAX
 from falcon_balances.domain.operations import BalanceOperation, Segment
+
+# S3's ids: https://docs.aws.amazon.com/AmazonS3/latest/userguide/versioning-workflows.html
+VersionId = Annotated[str, Field(min_length=1, max_length=1_024, pattern=r"^[!-~]+$")]
 
 
 class FlawedObjectError(ValueError):

@@ -179,9 +179,13 @@ def claim_sample(name: str) -> ClaimV1:
     return claim if revised is None else claim.revising(claim_sample(revised))
 
 
+# The example of https://docs.aws.amazon.com/AmazonS3/latest/userguide/versioning-workflows.html
+VERSION_ID_SAMPLE: Final = "3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY+MTRcxv3vjVBH40Nr8X8gdRQBPUMLUo"
+
+
 def segment_record_samples(name: str) -> list[SegmentRecordV1]:
     claim = claim_sample(name)
-    return [SegmentRecordV1.of(claim, segment) for segment in claim.segments]
+    return [SegmentRecordV1.of(claim, segment, VERSION_ID_SAMPLE) for segment in claim.segments]
 
 
 CUT_SAMPLE: Final = Cut(

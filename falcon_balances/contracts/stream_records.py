@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from falcon_balances.contracts.claimed import ClaimedSegment
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.links import ContradictionV1, LinksV1, SentSalePartV1, SettledV1
-from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
+from falcon_balances.contracts.log_objects import FlawedObjectError, VersionId, read_strictly
 from falcon_balances.contracts.strictness import Fingerprint, Id
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
@@ -47,6 +47,9 @@ class SegmentRecordV1(BaseModel):
     parts: Annotated[int, Field(ge=1)]
     context_version: str
     log_key: str
+    version_id: VersionId
+    """S3's id of the log object's version. S3 has compared the object with the SHA-256 of `body`.
+    """
     fingerprint: Fingerprint
     body: str
     corrects: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
@@ -60,7 +63,13 @@ class SegmentRecordV1(BaseModel):
     """The blocks that were made for the refund at this merchant."""
 
     @classmethod
-    def of(cls, claim: ClaimV1, segment: ClaimedSegment, links: LinksV1 = _NO_LINKS) -> Self:
+    def of(
+        cls,
+        claim: ClaimV1,
+        segment: ClaimedSegment,
+        version_id: str,
+        links: LinksV1 = _NO_LINKS,
+    ) -> Self:
         is_first = segment.part == 1
         return cls(
             stage=claim.stage,
@@ -71,6 +80,7 @@ class SegmentRecordV1(BaseModel):
             parts=segment.parts,
             context_version=segment.context_version,
             log_key=segment.log_key,
+            version_id=version_id,
             body=claim.body_of(segment),
             fingerprint=claim.fingerprint,
             corrects=claim.corrects,

@@ -1,6 +1,7 @@
 """Cuts and windows (design §7): how far the stream is counted, and which quarters are closed.
 
-A shard meets a cut when everything before the cut in that shard is counted and nothing is parked.
+A shard meets a cut when everything before the cut in that shard is counted and journaled, and
+nothing is parked.
 The cut is complete when all its shards have met it.
 """
 
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from falcon_balances.domain.instants import quarter_of
+from falcon_balances.domain.journal import BEGINNING, JournalPosition
 
 # A cut closes the quarters that ended at least this long before it: Kinesis gives arrival times and
 # our clock gives the cut's time, and the two can differ a little.
@@ -41,13 +43,14 @@ class Cut:
 
 
 class ShardState(NamedTuple):
-    """Whether a reducer ever read the shard, the time until which its quarters are closed, and the
-    names of parked records of any shard.
+    """Whether a reducer ever read the shard, the time until which its quarters are closed, the
+    names of parked records of any shard, and how far the shard is journaled.
     """
 
     is_known: bool
     closed_until: datetime | None
     parked: frozenset[str] = frozenset()
+    journaled: JournalPosition = BEGINNING
 
 
 def is_complete(cut: Cut, met: Collection[str]) -> bool:

@@ -1,7 +1,7 @@
 """Past balances (design §7): figures at the borders of closed quarters, periods, marks.
 
-`balance at T = balance now - windows since T` for every T until which quarters are closed: exact,
-and the same for ever. Blocks are not part of it.
+`balance at T = balance earlier + windows until T` for every T until which quarters are closed:
+exact, and the same for ever. Blocks are not part of it.
 """
 
 import re
@@ -131,19 +131,18 @@ def block_ids(falcon_operation_id: str, marks: Iterable[Mark]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A merchant's balances at `closed_until`, and all windows from `since` until then."""
+    """Some balances of a merchant at `start`, and their closed windows since, oldest first."""
 
-    since: datetime
-    closed_until: datetime
-    closing: Mapping[BalanceKey, Figures]
+    start: datetime
+    opening: Mapping[BalanceKey, Figures]
     windows: tuple[Window, ...]
 
     def at(self, instant: datetime) -> dict[BalanceKey, Figures]:
-        """Every balance at a quarter's border between `since` and `closed_until`."""
-        figures = dict(self.closing)
+        """Every balance at a quarter's border from `start` to the end of the last window."""
+        figures = dict(self.opening)
         for window in self.windows:
-            if window.start >= instant:
-                figures[window.balance] = figures[window.balance] - window.change
+            if window.start < instant:
+                figures[window.balance] = figures[window.balance] + window.change
         return figures
 
     def between(self, start: datetime, end: datetime) -> Iterable[Window]:

@@ -83,6 +83,21 @@ def merchant_prefix(stage: str, merchant_id: str) -> str:
     return f"{stage}/merchant_id={merchant_id}/"
 
 
+class DayRange(NamedTuple):
+    """Days from the first to the last, both included, as `YYYY-MM-DD`."""
+
+    first: str
+    last: str
+
+    def start(self, prefix: str) -> str:
+        """Sorts right before the merchant's keys of these days; `prefix` is a `merchant_prefix`."""
+        return f"{prefix}date={self.first}/"
+
+    def contain(self, key: str, prefix: str) -> bool:
+        """Whether a key after the prefix is of these days."""
+        return self.start(prefix) < key < f"{prefix}date={self.last}0"
+
+
 def merchant_of(key: str) -> str | None:
     """The merchant of a log object's key; None if it is not a key of the log."""
     try:

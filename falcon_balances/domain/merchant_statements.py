@@ -12,9 +12,10 @@ from typing import NamedTuple
 from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.counting import stage_counters
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import Figures, Mark, NotClosedError, Past
+from falcon_balances.domain.history import Figures, Mark, Past, Window
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.operations import BalanceOperation
+from falcon_balances.domain.statement_positions import MerchantStatementPosition
 from falcon_balances.domain.table_keys import BalanceKey
 
 
@@ -37,130 +38,124 @@ class StatedLine:
 
 
 class MerchantStatementPage(NamedTuple):
-    """A page of a statement; `ends_after` is the order of its last operation, None on the last
-    page.
+    """A page of a statement.
+
+    `ends_after`: the position of its last operation, None on the last page. `unchecked`: the
+    quarter whose lines could not be compared with its windows, because its end was not read.
     """
 
     lines: list[StatedLine]
-    ends_after: str | None
+    ends_after: MerchantStatementPosition | None
+    unchecked: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class WantedPage:
-    """The requested page. `after`: where the previous page ended. `marks_max`: how many operations
-    are read at most, to find `limit` with a line of `balance_shop_id`.
-    """
+    """At most `limit` operations counted before `end`, from where another page ended."""
 
+    end: datetime
     limit: int
-    marks_max: int
-    after: str | None = None
-    balance_shop_id: str | None = None
+    after: MerchantStatementPosition | None = None
 
 
 def stated_balances(
-    past: Past, start: datetime, end: datetime, balance_shop_id: str | None = None
+    opening: Mapping[BalanceKey, Figures], closing: Mapping[BalanceKey, Figures]
 ) -> list[StatedBalance]:
-    """The balances with counted lines before `end`. Raises NotClosedError."""
-    if end > past.closed_until:
-        raise NotClosedError(past.closed_until)
-    opening, closing = past.at(start), past.at(end)
+    """The balances with counted lines before the end of the period."""
     return [
         StatedBalance(key, opening[key], closing[key])
         for key in sorted(closing)
-        if balance_shop_id in (None, key.balance_shop_id) and closing[key].operations_count > 0
+        if closing[key].operations_count > 0
     ]
 
 
-def first_quarter(past: Past, after: str | None) -> datetime:
-    """The quarter from which the marks of a page are read: that of its first line, because windows
-    give balances only at the borders of quarters.
-    """
-    return past.since if after is None else parse_rfc3339(CountedOrder.parse(after).window)
+def first_quarter(start: datetime, after: MerchantStatementPosition | None) -> datetime:
+    """The quarter in which a page begins."""
+    return start if after is None else parse_rfc3339(after.order.window)
 
 
 def statement_page(
-    past: Past, end: datetime, marks: Iterable[Mark], wanted: WantedPage
+    past: Past, wanted: WantedPage, marks: Iterable[Mark], *, is_last: bool
 ) -> MerchantStatementPage:
-    """The lines of one page with their running balances.
+    """The lines of a page with their running balances.
 
-    `marks`: all from `first_quarter` to `end` in the order of counting, each with the effects on
-    all its balances; they are read no further than needed. They come from an index that may lag
-    behind the table. Raises TransientError if the lines of a quarter do not add up to its windows:
-    the index does not have all of these lines yet.
+    `past`: the balances that the statement shows, at the beginning of the page's first quarter, and
+    their windows as far as `marks` go. `marks`: those after `wanted.after` in the order of
+    counting, as far as they were read, each with the effects on all its balances; `is_last` if no
+    others follow. They come from an index that may lag behind the table. Raises TransientError if
+    the lines of a quarter do not add up to its windows: the index does not have all of these lines
+    yet. The last quarter is checked if its end was read; otherwise by the page that ends it.
     """
-    page = _Page(past, end, wanted)
+    page = _Page(past, wanted)
     for mark in marks:
         if not page.take(mark):
-            return MerchantStatementPage(page.lines, page.position)
-    page.finish()
-    return MerchantStatementPage(page.lines, page.position if page.has_more else None)
+            return MerchantStatementPage(page.lines, page.ends_after, None)
+    if is_last:
+        page.check(wanted.end)
+        return MerchantStatementPage(page.lines, page.ends_after if page.is_beyond else None, None)
+    return MerchantStatementPage(page.lines, page.ends_after, page.quarter)
 
 
 class _Page:
-    def __init__(self, past: Past, end: datetime, wanted: WantedPage) -> None:
-        start = first_quarter(past, wanted.after)
-        self._end = end
-        self._wanted = wanted
-        self._running = past.at(start)
-        self._expected = _expected(past, start, end)
-        self._quarter: datetime | None = None
-        self._shown = self._looked_at = 0
+    def __init__(self, past: Past, wanted: WantedPage) -> None:
+        self._limit = wanted.limit
+        self.quarter = past.start
+        self.ends_after = after = wanted.after
+        self._counted = {} if after is None else dict(after.counted)
+        self._running = dict(past.opening)
+        for key, counted in self._counted.items():
+            self._running[key] = self._running[key] + counted
+        self._windows = _by_quarter(past.windows)
+        self._shown = 0
         self.lines: list[StatedLine] = []
-        self.position = wanted.after
-        self.has_more = False
+        self.is_beyond = False
 
     def take(self, mark: Mark) -> bool:
         """Adds a mark; False if the page was full when the quarter before `mark` ended."""
-        if mark.window != self._quarter:
-            self._check(mark.window)
-            self._quarter = mark.window
-            if self._is_full():
+        if mark.window != self.quarter:
+            self.check(mark.window)
+            if self._shown == self._limit:
                 return False
-        after = self._wanted.after
-        # Even a full page reads its last quarter to the end, to check that the quarter is complete.
-        is_new = after is None or mark.order > after
-        is_shown = is_new and not self._is_full()
-        self.has_more = self.has_more or (is_new and not is_shown)
-        self._add(mark, is_shown=is_shown)
+            self.quarter, self._counted = mark.window, {}
+        # What was read beyond a full page only checks that its last quarter is complete.
+        if self._shown == self._limit:
+            self.is_beyond = True
+            self._add(mark)
+            return True
+        found = self._add(mark)
+        self.lines += found
+        self._shown += bool(found)
+        self.ends_after = MerchantStatementPosition(
+            CountedOrder.parse(mark.order), self._counted.copy()
+        )
         return True
 
-    def finish(self) -> None:
-        self._check(self._end)
+    def check(self, until: datetime) -> None:
+        """Checks that the lines of the quarter add up to its windows, and that the windows give
+        nothing between the quarter and `until`.
+        """
+        passed = {q: changes for q, changes in self._windows.items() if self.quarter <= q < until}
+        counted = {key: each for key, each in self._counted.items() if each != Figures()}
+        if passed != ({self.quarter: counted} if counted else {}):
+            raise TransientError(f"the index is not complete before {rfc3339(until)}")
 
-    def _is_full(self) -> bool:
-        wanted = self._wanted
-        return self._shown == wanted.limit or self._looked_at >= wanted.marks_max
-
-    def _add(self, mark: Mark, *, is_shown: bool) -> None:
-        before = len(self.lines)
+    def _add(self, mark: Mark) -> list[StatedLine]:
+        """The mark's lines in the balances that the statement shows."""
+        found = []
         for key, line, change in _changes(mark):
-            self._running[key] = self._running[key] + change
-            if is_shown and self._wanted.balance_shop_id in (None, line.balance_shop_id):
-                self.lines.append(StatedLine(mark, line, self._running[key]))
-        if is_shown:
-            self.position = mark.order
-            self._looked_at += 1
-            self._shown += len(self.lines) > before
-
-    def _check(self, start: datetime) -> None:
-        """Checks that the lines before `start` lead to the balances that the windows give."""
-        for begins, figures in self._expected:
-            if begins == start and figures == self._running:
-                return
-            if begins >= start:
-                break
-        raise TransientError(f"the index is not complete before {rfc3339(start)}")
+            if key in self._running:
+                self._running[key] = self._running[key] + change
+                self._counted[key] = self._counted.get(key, Figures()) + change
+                found.append(StatedLine(mark, line, self._running[key]))
+        return found
 
 
-def _expected(
-    past: Past, start: datetime, end: datetime
-) -> Iterator[tuple[datetime, Mapping[BalanceKey, Figures]]]:
-    """The balances at `end`, and at the start of each quarter in which something was counted."""
-    figures = past.at(start)
-    for window in past.between(start, end):
-        yield window.start, dict(figures)
-        figures[window.balance] = figures[window.balance] + window.change
-    yield end, figures
+def _by_quarter(windows: Iterable[Window]) -> dict[datetime, dict[BalanceKey, Figures]]:
+    found: dict[datetime, dict[BalanceKey, Figures]] = {}
+    for window in windows:
+        if window.change != Figures():
+            found.setdefault(window.start, {})[window.balance] = window.change
+    return found
 
 
 def _changes(mark: Mark) -> Iterator[tuple[BalanceKey, BalanceOperation, Figures]]:

@@ -24,6 +24,7 @@ from falcon_balances.domain.operations import (
     Stage,
     main_line,
 )
+from falcon_balances.domain.past_keys import WindowKey
 from falcon_balances.domain.sale_parts import SalePart, StagedPart
 from falcon_balances.domain.standing import (
     Change,
@@ -39,7 +40,6 @@ from falcon_balances.domain.table_keys import (
     ItemKey,
     ReferenceKey,
     StandingKey,
-    WindowKey,
     merchant_pk,
 )
 from falcon_balances.domain.table_writes import PutMark, TableWrite
@@ -282,7 +282,7 @@ def _additions(
     day = rfc3339(arrived.segment.booked_at)[:10]
     return {
         ItemKey(pk, balance.sk): counters,
-        ItemKey(pk, WindowKey(rfc3339(arrived.window), balance).sk): counters,
+        ItemKey(pk, WindowKey(balance, rfc3339(arrived.window)).sk): counters,
         ItemKey(pk, DayKey(day, balance).sk): _by_type(arrived, lines),
     }
 

@@ -64,27 +64,6 @@ def is_balance(key: ItemKey) -> bool:
     return key.sk.startswith(BALANCE_KEYS)
 
 
-class WindowKey(NamedTuple):
-    """What was counted of a balance in the quarter of an hour that began at `start`."""
-
-    start: str
-    balance: BalanceKey
-
-    @property
-    def sk(self) -> str:
-        return f"WINDOW#{self.start}#{self.balance.balance_shop_id}#{self.balance.currency}"
-
-    @classmethod
-    def parse(cls, sk: str) -> Self:
-        start, *balance = fields_after("WINDOW", sk, 3)
-        return cls(start, BalanceKey(*balance))
-
-
-def windows_from(start: str) -> str:
-    """Sorts right before the keys of all windows with this start, which continue with `#`."""
-    return f"WINDOW#{start}"
-
-
 class DayKey(NamedTuple):
     """Sums of a balance over a UTC day (`YYYY-MM-DD`) of operation dates."""
 
@@ -244,21 +223,26 @@ PARKED_KEY: Final = ItemKey(STREAM_PK, "PARKED")
 
 
 class ShardKey(NamedTuple):
-    """The key of a shard's "closed until" time."""
+    """The key of a shard's "closed until" time, and of how far it is journaled."""
 
     shard_id: str
 
     @property
     def item(self) -> ItemKey:
-        return ItemKey(STREAM_PK, f"SHARD#{self.shard_id}")
+        return ItemKey(STREAM_PK, f"{SHARD_KEYS}{self.shard_id}")
 
     @classmethod
     def parse(cls, key: ItemKey) -> Self:
         return cls(*fields_after("SHARD", key.sk, 1))
 
 
+SHARD_KEYS: Final = "SHARD#"
+
+
 class CutKey(NamedTuple):
-    """The key of a cut: the shards that have met it, and when it was complete."""
+    """The key of a cut: the shards that have met it, how far each was journaled then, and when it
+    was complete.
+    """
 
     cut_at: str
 

@@ -11,6 +11,7 @@ from falcon_balances.domain.operations import (
     PSP_STAGES,
 )
 from falcon_balances.domain.parts import CountablePart, with_effect
+from falcon_balances.domain.past_keys import WindowKey
 from falcon_balances.domain.standing import (
     Standing,
     effect_of,
@@ -18,7 +19,6 @@ from falcon_balances.domain.standing import (
 )
 from falcon_balances.domain.table_keys import (
     ItemKey,
-    WindowKey,
 )
 from falcon_balances.domain.table_writes import AddCounters, TableWrite
 
@@ -61,7 +61,7 @@ def _joined(part: CountablePart, effect: Effect) -> CountablePart:
     for balance, joint in effect.items():
         key = ItemKey(pk, balance.sk)
         counters = {**additions[key], **joint.counters()}
-        additions[key] = additions[ItemKey(pk, WindowKey(part.window, balance).sk)] = counters
+        additions[key] = additions[ItemKey(pk, WindowKey(balance, part.window).sk)] = counters
     mark = with_effect(part.mark, effect)
     return replace(part, mark=mark, additions=additions)
 

@@ -9,8 +9,12 @@ from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.block_expiry import is_due
 from falcon_balances.domain.blocks import Block
+from falcon_balances.domain.closings import ClosedDay, Closing
 from falcon_balances.domain.counting import add_to
 from falcon_balances.domain.cuts import Cut, ShardState
+from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.journal import BEGINNING, JournalPosition
 from falcon_balances.domain.table_keys import (
     ATTEMPT_KEYS,
     BLOCK_KEYS,
@@ -42,9 +46,12 @@ class MemoryBalanceStore(Interruptible):
         self.counters: dict[ItemKey, dict[str, int]] = {}
         self.notes: dict[ItemKey, str] = {}  # the findings of items that have counters
         self.negative_since: dict[ItemKey, datetime] = {}
+        self.closings: dict[ItemKey, Closing] = {}
+        self.closed_day = ClosedDay(None)
         self.floors: dict[str, datetime | None] = {}
         self.parked: set[str] = set()
-        self.cuts_met: dict[datetime, set[str]] = {}
+        self.journaled: dict[str, JournalPosition] = {}
+        self.cuts_met: dict[datetime, dict[str, JournalPosition]] = {}
         self.cuts_completed: dict[datetime, datetime] = {}
         self.known_as_of: datetime | None = None
         self.conflicts: Callable[[Sequence[TableWrite]], Sequence[int]] = lambda _writes: ()
@@ -190,9 +197,9 @@ class MemoryBalanceStore(Interruptible):
         self.known_as_of = cut_at if self.known_as_of is None else max(self.known_as_of, cut_at)
 
     @interruptible
-    def meet_cut(self, cut: Cut, shard_id: str) -> frozenset[str]:
-        met = self.cuts_met.setdefault(cut.cut_at, set())
-        met.add(shard_id)
+    def meet_cut(self, cut: Cut, shard_id: str, journaled: JournalPosition) -> frozenset[str]:
+        met = self.cuts_met.setdefault(cut.cut_at, {})
+        met.setdefault(shard_id, journaled)
         return frozenset(met)
 
     @interruptible
@@ -201,8 +208,18 @@ class MemoryBalanceStore(Interruptible):
 
     @interruptible
     def shard_state(self, shard_id: str) -> ShardState:
-        is_known = shard_id in self.floors
-        return ShardState(is_known, self.floors.get(shard_id), frozenset(self.parked))
+        return ShardState(
+            shard_id in self.floors,
+            self.floors.get(shard_id),
+            frozenset(self.parked),
+            self.journaled.get(shard_id, BEGINNING),
+        )
+
+    @interruptible
+    def ends(self, cut_at: datetime) -> Mapping[str, JournalPosition]:
+        if cut_at not in self.cuts_completed:
+            raise TransientError(f"the cut of {rfc3339(cut_at)} is not known, or not complete")
+        return self.journaled | self.cuts_met[cut_at]
 
     @interruptible
     def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
@@ -217,12 +234,24 @@ class MemoryBalanceStore(Interruptible):
         self.parked -= set(names)
 
     @interruptible
-    def raise_shard_floor(self, shard_id: str, closed_until: datetime | None) -> None:
-        known = self.floors.get(shard_id)
-        if shard_id not in self.floors or known is None:
-            self.floors[shard_id] = closed_until
-        elif closed_until is not None:
-            self.floors[shard_id] = max(known, closed_until)
+    def move_shard(
+        self,
+        shard_id: str,
+        seen: JournalPosition,
+        closed_until: datetime | None,
+        journaled: JournalPosition,
+    ) -> bool:
+        is_first = shard_id not in self.floors and seen == BEGINNING
+        is_seen = self.journaled.get(shard_id, BEGINNING) == seen
+        is_forward = is_seen and not _is_later(self.floors.get(shard_id), closed_until)
+        if not (is_first or is_forward):
+            return False
+        self.floors[shard_id], self.journaled[shard_id] = closed_until, journaled
+        return True
+
+
+def _is_later(known: datetime | None, floor: datetime | None) -> bool:
+    return known is not None and (floor is None or known > floor)
 
 
 def _is_met(write: TableWrite, there: Mapping[str, str | int]) -> bool:

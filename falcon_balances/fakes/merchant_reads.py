@@ -1,15 +1,16 @@
 """A merchant's reads over the in-memory table and claims: the behaviour of the AWS adapter."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from falcon_balances.adapters.merchant_items import day_of, mark_of
 from falcon_balances.adapters.merchant_reads import INDEX_DELAY
-from falcon_balances.adapters.ports import MarkPage, TryAgain
+from falcon_balances.adapters.ports import MarkPage
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
+from falcon_balances.domain.closings import ClosedDay, Closing
 from falcon_balances.domain.counted_order import (
     MARK_KEYS,
     CountedOrder,
@@ -21,8 +22,9 @@ from falcon_balances.domain.counted_order import (
 )
 from falcon_balances.domain.effects import Effect, read_effect
 from falcon_balances.domain.history import Day, Figures, Mark, Window
-from falcon_balances.domain.instants import parse_rfc3339, rfc3339
+from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.known_findings import KnownFinding
+from falcon_balances.domain.past_keys import WindowKey, windows_of
 from falcon_balances.domain.sale_keys import SaleKey, operations_of_sale
 from falcon_balances.domain.sale_operations import SaleOperation
 from falcon_balances.domain.sales import Sale
@@ -36,11 +38,9 @@ from falcon_balances.domain.table_keys import (
     DayKey,
     ItemKey,
     ReferenceKey,
-    WindowKey,
     corrections_of,
     days_from,
     merchant_pk,
-    windows_from,
 )
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interruptible, interruptible
@@ -49,8 +49,7 @@ from falcon_balances.fakes.storage import MemoryEventClaims
 
 class MemoryMerchantReads(Interruptible):
     """`is_indexed` says which marks and standings the indexes know already, `marks_a_page` how many
-    marks DynamoDB would give at once, and `conflicts` how many of the next transactions conflict
-    with another.
+    marks DynamoDB would give at once.
     """
 
     def __init__(
@@ -63,7 +62,6 @@ class MemoryMerchantReads(Interruptible):
         self.merchant_id = merchant_id
         self.is_indexed: Callable[[ItemKey], bool] = lambda _key: True
         self.marks_a_page: int | None = None
-        self.conflicts = 0
 
     @interruptible
     def as_of(self) -> datetime | None:
@@ -76,27 +74,23 @@ class MemoryMerchantReads(Interruptible):
         return max((cut for cut, at in cuts if at.replace(microsecond=0) <= latest), default=None)
 
     @interruptible
+    def progress(self) -> tuple[datetime | None, ClosedDay]:
+        return self._store.known_as_of, self._store.closed_day
+
+    @interruptible
     def balances(self) -> Sequence[Balance]:
         return self._store.balances_of(self.merchant_id)
 
     @interruptible
-    def at_once(
-        self, balances: Sequence[BalanceKey], starts: Sequence[datetime]
-    ) -> tuple[Mapping[BalanceKey, Figures], Sequence[Window]] | TryAgain:
-        if self.conflicts:
-            self.conflicts -= 1
-            return TryAgain()
-        figures = {
-            each: Figures.of(self._store.counters.get(self._key(each.sk), {})) for each in balances
-        }
-        keys = [self._key(WindowKey(rfc3339(start), b).sk) for b in balances for start in starts]
-        return figures, [self._window(key) for key in keys if key in self._store.counters]
+    def windows(self, balance: BalanceKey, start: datetime, end: datetime) -> Sequence[Window]:
+        found = map(self._window, self._counted(windows_of(balance)))
+        return [each for each in found if start <= each.start < end]
 
     @interruptible
-    def windows(self, start: datetime, end: datetime) -> Sequence[Window]:
-        first, last = windows_from(rfc3339(start)), windows_from(rfc3339(end))
-        keys = [key for key in self._counted(windows_from("")) if first <= key.sk <= last]
-        return [self._window(key) for key in keys]
+    def closings(self, balance: BalanceKey, before: str, limit: int) -> Sequence[Closing]:
+        known = (self._store.closings[key] for key in self._store.closings if key.pk == self._pk)
+        of_balance = [each for each in known if each.balance == balance and each.day < before]
+        return sorted(of_balance, key=lambda each: each.day, reverse=True)[:limit]
 
     @interruptible
     def days(self, first: str, last: str) -> Sequence[Day]:
@@ -223,6 +217,6 @@ class MemoryMerchantReads(Interruptible):
                 yield key
 
     def _window(self, key: ItemKey) -> Window:
-        start, balance = WindowKey.parse(key.sk)
+        balance, start = WindowKey.parse(key.sk)
         change = Figures.of(self._store.counters[key])
         return Window(parse_rfc3339(start), balance, change)

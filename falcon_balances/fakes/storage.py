@@ -1,6 +1,7 @@
 """In-memory claims, log, contexts and quarantine: the behaviour of their AWS adapters."""
 
 from collections.abc import Collection, Mapping, Sequence
+from hashlib import sha256
 
 from falcon_balances.adapters.ports import (
     ConditionFailed,
@@ -16,7 +17,7 @@ from falcon_balances.contracts.payouts import PayoutOutcomeV1
 from falcon_balances.domain.authorizations import Current
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.log_keys import merchant_prefix
+from falcon_balances.domain.log_keys import DayRange, merchant_prefix
 from falcon_balances.domain.merchant_context import ContextHistory, ContextKey, Merchant
 from falcon_balances.domain.operations import PSP_STAGES, Segment, Stage
 from falcon_balances.domain.payout_states import PayoutState
@@ -155,11 +156,12 @@ class MemoryTransactionLog(Interruptible):
         self.objects: dict[str, LogObject] = {}
 
     @interruptible
-    def append(self, key: str, logged: LogObject) -> bool:
+    def append(self, key: str, logged: LogObject) -> str | None:
         if key in self.objects:
-            return False
-        self.objects[key] = LogObject(logged.body, dict(logged.metadata))
-        return True
+            return None
+        version_id = sha256(key.encode()).hexdigest()[:32]  # as long as S3's
+        self.objects[key] = LogObject(logged.body, dict(logged.metadata), version_id)
+        return version_id
 
     @interruptible
     def read(self, key: str) -> LogObject:
@@ -169,9 +171,15 @@ class MemoryTransactionLog(Interruptible):
             raise TransientError(f"read {key}: NoSuchKey") from None
 
     @interruptible
-    def segments_of(self, merchant_id: str, objects_max: int | None = None) -> Sequence[Segment]:
-        prefixes = tuple(merchant_prefix(stage, merchant_id) for stage in Stage)
-        keys = [key for key in self.objects if key.startswith(prefixes)]
+    def segments_of(
+        self, merchant_id: str, objects_max: int | None = None, days: DayRange | None = None
+    ) -> Sequence[Segment]:
+        keys = [
+            key
+            for prefix in (merchant_prefix(stage, merchant_id) for stage in Stage)
+            for key in self.objects
+            if key.startswith(prefix) and (days is None or days.contain(key, prefix))
+        ]
         if objects_max is not None and len(keys) > objects_max:
             raise LogTooLargeError(merchant_id, objects_max)
         return [read_strictly(key, self.objects[key].body) for key in keys]

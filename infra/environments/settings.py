@@ -17,6 +17,7 @@ FUNCTION_NAMES = (
     "reducer",
     "cutter",
     "expirer",
+    "closer",
     "balance-api",
     "systems-api",
     "sealer",
@@ -122,6 +123,7 @@ class EnvironmentSettings:
     """
 
     log_lock: ObjectLock
+    journal_lock: ObjectLock
     quarantine_lock: ObjectLock
     manifest_lock: ObjectLock
     bank_statement_lock: ObjectLock

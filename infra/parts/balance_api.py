@@ -5,7 +5,7 @@
 import json
 from collections.abc import Mapping
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Aws, Duration, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
@@ -63,6 +63,7 @@ class BalanceApi(Construct):
             "CLAIMS_TABLE": claims.table_name,
             "LOG_BUCKET": log_bucket.bucket_name,
             "LOG_OBJECTS_MAX": str(settings.api.log_objects_max),
+            "CURSOR_SEAL": _cursor_seal(),
         }
         self.handler = Function(
             self,
@@ -112,7 +113,6 @@ class BalanceApi(Construct):
         claims: dynamodb.ITable,
         log_bucket: LockedBucket,
     ) -> None:
-        # TransactGetItems is authorized as the gets that it consists of.
         function.may(["dynamodb:GetItem", "dynamodb:Query"], [balances.table_arn])
         indexes = [
             f"{balances.table_arn}/index/{name}"
@@ -212,6 +212,13 @@ class BalanceApi(Construct):
         )
         # The API refuses settings of a route that does not exist yet.
         stage.node.add_dependency(*self._routes)
+
+
+def _cursor_seal() -> str:
+    """The random UUID that CloudFormation gives a stack: nobody outside the account can know it,
+    and it stays the same as long as the stack (docs/decisions/0036-cursors-of-statements.md).
+    """
+    return Fn.select(2, Fn.split("/", Aws.STACK_ID))
 
 
 def _cors(origin: str | None) -> apigw.CorsPreflightOptions | None:

@@ -11,6 +11,7 @@ from infra.environments.settings import EnvironmentSettings
 from infra.parts.function import METRICS, Function
 from infra.parts.locked_bucket import LockedBucket
 from infra.parts.nag import acknowledge
+from infra.parts.role_names import role_name
 from infra.parts.schedule import Schedule
 
 
@@ -23,6 +24,7 @@ class Counting(Construct):
         settings: EnvironmentSettings,
         stream: kinesis.IStream,
         balances: dynamodb.ITable,
+        journal_bucket: LockedBucket,
         quarantine_bucket: LockedBucket,
         layer: lambda_.ILayerVersion | None,
     ) -> None:
@@ -37,12 +39,20 @@ class Counting(Construct):
             handler="lambdas.reducer.handler.lambda_handler",
             environment={
                 "BALANCES_TABLE": balances.table_name,
+                "JOURNAL_BUCKET": journal_bucket.bucket_name,
                 "QUARANTINE_BUCKET": quarantine_bucket.bucket_name,
                 "STREAM": stream.stream_name,
             },
             layer=layer,
+            role_name=role_name(settings, "reducer"),
         )
         self._grant_counting(stream, balances, quarantine_bucket)
+        self.reducer.may_objects(
+            ["s3:PutObject"],
+            journal_bucket,
+            "journal/*",
+            because="A page's key has its shard, number and hash; the prefix is fixed.",
+        )
         self._read_the_stream(stream)
         cloudwatch.Alarm(
             self,

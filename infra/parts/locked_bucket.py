@@ -7,6 +7,7 @@ from constructs import Construct
 
 from infra.environments.settings import EnvironmentSettings, ObjectLock
 from infra.parts.nag import acknowledge
+from infra.parts.role_names import every_role_but
 
 # Even with Object Lock, a delete marker hides an object, and its key can be written again. A
 # lifecycle rule deletes without asking the bucket policy, and replication from another bucket adds
@@ -22,7 +23,9 @@ DELETING_ACTIONS = [
 
 
 class LockedBucket(Construct):
-    """`write_once`: a PUT without If-None-Match is refused, so no key gets a second version."""
+    """`write_once`: a PUT without If-None-Match is refused, so no key gets a second version.
+    `writer`: the name of the only role that may write, whatever IAM allows to others.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class LockedBucket(Construct):
         purpose: str,
         lock: ObjectLock,
         write_once: bool,
+        writer: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._name = f"{settings.prefix}-{purpose}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
@@ -52,6 +56,8 @@ class LockedBucket(Construct):
         self._deny_deletes()
         if write_once and not settings.emulated:
             self._deny_writes_without_condition()
+        if writer is not None:
+            self._deny_writes_of_others(writer)
         acknowledge(
             self.bucket,
             "AwsSolutions-S1",
@@ -94,6 +100,18 @@ class LockedBucket(Construct):
                 actions=["s3:PutObject"],
                 resources=[self.bucket.arn_for_objects("*")],
                 conditions={"Null": {"s3:if-none-match": "true"}},
+            )
+        )
+
+    def _deny_writes_of_others(self, writer: str) -> None:
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="DenyWritesOfOthers",
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=["s3:PutObject"],
+                resources=[self.bucket.arn_for_objects("*")],
+                conditions=every_role_but(writer),
             )
         )
 

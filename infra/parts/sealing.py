@@ -1,6 +1,6 @@
 """Sealing the log: a signed manifest every night, with a key that cannot be exported."""
 
-from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -9,6 +9,7 @@ from constructs import Construct
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.function import Function
 from infra.parts.locked_bucket import LockedBucket
+from infra.parts.role_names import every_role_but, role_name
 from infra.parts.schedule import Schedule
 
 
@@ -29,12 +30,6 @@ def signing_key(scope: Construct, settings: EnvironmentSettings) -> kms.Key:
         key_usage=kms.KeyUsage.SIGN_VERIFY,
         removal_policy=RemovalPolicy.RETAIN if settings.keeps_data else RemovalPolicy.DESTROY,
     )
-    name = _role_name(settings)
-    # For a function's role, aws:PrincipalArn has the first form on AWS, the second on the emulator.
-    sealer = [
-        f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{name}",
-        f"arn:{Aws.PARTITION}:sts::{Aws.ACCOUNT_ID}:assumed-role/{name}/*",
-    ]
     key.add_to_resource_policy(
         iam.PolicyStatement(
             sid="OnlyTheSealerSigns",
@@ -42,17 +37,10 @@ def signing_key(scope: Construct, settings: EnvironmentSettings) -> kms.Key:
             principals=[iam.AnyPrincipal()],
             actions=["kms:Sign"],
             resources=["*"],
-            conditions={"ArnNotLike": {"aws:PrincipalArn": sealer}},
+            conditions=every_role_but(role_name(settings, "sealer")),
         )
     )
     return key
-
-
-def _role_name(settings: EnvironmentSettings) -> str:
-    """The name of the sealer's role, because the key's policy is deployed before the role exists.
-    Roles have no region, so the name contains it.
-    """
-    return f"{settings.prefix}-sealer-{Aws.REGION}"
 
 
 class Sealing(Construct):
@@ -87,7 +75,7 @@ class Sealing(Construct):
                 "MANIFEST_OBJECTS_MAX": str(settings.sealing.manifest_objects_max),
             },
             layer=layer,
-            role_name=_role_name(settings),
+            role_name=role_name(settings, "sealer"),
         )
         self._grant(log_bucket, manifest_bucket, key)
         Schedule(

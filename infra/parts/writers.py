@@ -50,10 +50,19 @@ class Writers(Construct):
         )
 
         self.publisher = self._function(
-            "publisher", STREAM=stream.stream_name, CLAIMS_TABLE=claims.table_name
+            "publisher",
+            STREAM=stream.stream_name,
+            CLAIMS_TABLE=claims.table_name,
+            LOG_BUCKET=log_bucket.bucket_name,
         )
         self.publisher.may(["dynamodb:GetItem"], [claims.table_arn])
         self.publisher.may(["kinesis:PutRecords"], [stream.stream_arn])
+        self.publisher.may_objects(
+            ["s3:GetObject"],
+            log_bucket,
+            "*",
+            because="It reads the versions of earlier revisions, whose keys have any merchant.",
+        )
 
         self.tasks = {
             "SplitterArn": self.splitter,

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from falcon_balances.adapters.past_reads import read_past
+from falcon_balances.adapters.past_reads import read_balance_keys, read_closed, read_past
 from falcon_balances.contracts.balance_document import BalanceDocumentV1, balance_document
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.past_balance_documents import BalancesAtV1, balances_at
@@ -95,7 +95,9 @@ class BalanceRoutes:
     ) -> Response[str]:
         now = self._context.now()
         past = (
-            _from_log(sources, text) if query.source == "log" else _from_table(sources, text, now)
+            _from_log(sources, text)
+            if query.source == "log"
+            else _from_table(sources, balance_shop_id, text)
         )
         # A balance that began later is left out: otherwise the answer for a closed quarter would
         # change.
@@ -134,7 +136,8 @@ def _from_log(sources: Sources, text: str) -> _PastBalances:
     return _PastBalances(at, as_of, logged_figures(segments, at), len(segments))
 
 
-def _from_table(sources: Sources, text: str, now: datetime) -> _PastBalances:
+def _from_table(sources: Sources, balance_shop_id: str | None, text: str) -> _PastBalances:
     at = instant_of("at", text, parse_quarter)
-    as_of, past = read_past(sources.reads, at, now)
-    return _PastBalances(at, as_of, past.at(at))
+    as_of, _ = read_closed(sources.reads, at)
+    balances = read_balance_keys(sources.reads, balance_shop_id)
+    return _PastBalances(at, as_of, read_past(sources.reads, balances, at, at).opening)

@@ -1,7 +1,7 @@
 """The context of a merchant's reads: the caller, the time, and the registration of routes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import BaseModel
 
 from falcon_balances.adapters.ports import MerchantReads, TransactionLog
+from falcon_balances.contracts.cursors import Cursors
 from lambdas.api_routes.edge import Api, Handler
 
 MerchantId = Annotated[str, Path(description="The merchant's global id.")]
@@ -24,6 +25,10 @@ class Sources:
     reads: MerchantReads
     log: TransactionLog
     log_objects_max: int
+    cursor_seal: bytes = field(repr=False)
+
+    def cursors(self, route: str, query: Mapping[str, object]) -> Cursors:
+        return Cursors(self.cursor_seal, route, self.reads.merchant_id, query)
 
 
 class RouteContext:

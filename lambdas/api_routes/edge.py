@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 PATH_CHARACTERS_MAX: Final = 1_024
-QUERY_CHARACTERS_MAX: Final = 2_048
+QUERY_CHARACTERS_MAX: Final = 7_000  # the gateway takes 10,240 with the headers
 _PARAMETER = re.compile(r"<\w+>")
 Handler = Callable[..., Response[str]]
 

@@ -5,7 +5,6 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from falcon_balances.contracts.cursors import Cursors
 from falcon_balances.contracts.finding_documents import FindingsV1, FindingV1
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.queries import FindingsQuery
@@ -32,7 +31,7 @@ class FindingRoutes:
         self, merchant_id: MerchantId, query: Annotated[FindingsQuery, Query()]
     ) -> Response[str]:
         sources, now = self._context.sources_of(merchant_id), self._context.now()
-        cursors = Cursors("findings", merchant_id, without_page(query))
+        cursors = sources.cursors("findings", without_page(query))
         after = finding_after(cursors.read(query.cursor))
         as_of = sources.reads.as_of()
         found = sources.reads.findings(after, query.limit + 1)

@@ -7,11 +7,10 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from falcon_balances.adapters.past_reads import read_past
+from falcon_balances.adapters.past_reads import read_balance_keys, read_closed, read_past
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.history_documents import BalanceHistoryV1, HistoryV1
 from falcon_balances.contracts.queries import HistoryQuery
-from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.history import NotClosedError, last_day_before
 from falcon_balances.domain.instants import rfc3339
 from lambdas.api_routes.context import BalanceShopId, MerchantId, RouteContext
@@ -40,26 +39,23 @@ class HistoryRoutes:
     ) -> Response[str]:
         sources, now = self._context.sources_of(merchant_id), self._context.now()
         start, end = quarter_or_none("from", query.start), quarter_or_none("to", query.end)
-        if end is None:
-            known = sources.reads.as_of()
-            if known is None:
-                raise NotClosedError(None)
-            end = closed_until(known)
+        as_of, closed = read_closed(sources.reads)
+        end = closed if end is None else end
         start = max(end, FIRST + _DAY) - _DAY if start is None else start
         check_range(start, end)
-        as_of, past = read_past(sources.reads, start, now)
-        if end > past.closed_until:
-            raise NotClosedError(past.closed_until)
-        keys = [key for key in sorted(past.closing) if key.balance_shop_id == balance_shop_id]
+        if end > closed:
+            raise NotClosedError(closed)
+        keys = read_balance_keys(sources.reads, balance_shop_id)
         if not keys:
             raise NotFoundError
+        past = read_past(sources.reads, keys, start, end)
         days = sources.reads.days(start.date().isoformat(), last_day_before(end))
         return self._context.api.answer(
             HistoryV1(
                 **freshness(merchant_id, as_of, now),
                 start=rfc3339(start),
                 end=rfc3339(end),
-                closed_until=rfc3339(past.closed_until),
+                closed_until=rfc3339(closed),
                 balances=tuple(BalanceHistoryV1.of(key, past, (start, end), days) for key in keys),
             )
         )

@@ -7,9 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-from falcon_balances.adapters.merchant_statements import read_statement_page
-from falcon_balances.adapters.past_reads import read_past
-from falcon_balances.contracts.cursors import Cursors
+from falcon_balances.adapters.merchant_statements import WantedMerchantStatement, read_statement
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.merchant_statement_documents import (
     MerchantStatementV1,
@@ -18,10 +16,9 @@ from falcon_balances.contracts.merchant_statement_documents import (
 from falcon_balances.contracts.queries import MerchantStatementQuery
 from falcon_balances.domain.history import parse_month
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.domain.merchant_statements import stated_balances
 from lambdas.api_routes.context import MerchantId, RouteContext
 from lambdas.api_routes.documented import LINK, documented
-from lambdas.api_routes.parameters import order_of, without_page
+from lambdas.api_routes.parameters import position_of, without_page
 
 
 class MerchantStatementRoutes:
@@ -46,17 +43,14 @@ class MerchantStatementRoutes:
     ) -> Response[str]:
         sources, now = self._context.sources_of(merchant_id), self._context.now()
         start, end = period = _period_of(month)
-        cursors = Cursors(f"statements/{month}", merchant_id, without_page(query))
-        after = order_of(cursors.read(query.cursor), rfc3339(start), rfc3339(end))
-        as_of, past = read_past(sources.reads, start, now)
-        stated = stated_balances(past, start, end, query.balance_shop_id)
+        cursors = sources.cursors(f"statements/{month}", without_page(query))
+        after = position_of(cursors.read(query.cursor), rfc3339(start), rfc3339(end))
+        wanted = WantedMerchantStatement(start, end, query.limit, query.balance_shop_id)
+        as_of, stated, page = read_statement(sources.reads, now, wanted, after)
         if not stated:
             raise NotFoundError
-        shop = query.balance_shop_id
-        lines, position = read_statement_page(
-            sources.reads, past, end, query.limit, after=after, balance_shop_id=shop
-        )
-        following = None if position is None else cursors.write(position)
+        lines, position = page.lines, page.ends_after
+        following = None if position is None else cursors.write(position.text)
         headers = self._context.link(query, following)
         if query.format == "csv":
             is_first, is_last = after is None, following is None

@@ -15,7 +15,6 @@ from falcon_balances.adapters.operation_pages import (
 )
 from falcon_balances.adapters.operation_stories import read_story
 from falcon_balances.adapters.sale_stories import sale_of
-from falcon_balances.contracts.cursors import Cursors
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.operation_documents import OperationPageV1, OperationV1
 from falcon_balances.contracts.operation_story_documents import OperationStoryV1
@@ -52,7 +51,7 @@ class OperationRoutes:
     ) -> Response[str]:
         sources, now = self._context.sources_of(merchant_id), self._context.now()
         wanted = _filter_of(query)
-        cursors = Cursors("operations", merchant_id, without_page(query))
+        cursors = sources.cursors("operations", without_page(query))
         after = order_of(cursors.read(query.cursor), *wanted.bounds)
         as_of = sources.reads.indexed_as_of(now)
         try:
@@ -66,7 +65,7 @@ class OperationRoutes:
         except TooManyReferencedError as error:
             detail = f"borne by more than {error.operations_max} operations: leave it out, and "
             raise InvalidParameterError("reference", f"{detail}narrow `from`") from None
-        if not marks and query.cursor is None:
+        if not marks and position is None and query.cursor is None:
             self._context.check_known(sources)
         following = None if position is None else cursors.write(position)
         return self._context.api.answer(

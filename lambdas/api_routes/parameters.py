@@ -12,6 +12,7 @@ from falcon_balances.contracts.cursors import InvalidCursorError
 from falcon_balances.contracts.queries import HISTORY_DAYS_MAX
 from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.history import parse_month, parse_quarter
+from falcon_balances.domain.statement_positions import MerchantStatementPosition
 from falcon_balances.domain.table_keys import FINDING_KEYS
 from lambdas.api_routes.edge import InvalidParameterError
 
@@ -65,6 +66,18 @@ def order_of(position: str | None, start: str, end: str) -> str | None:
     if not is_ours:
         raise InvalidCursorError
     return position
+
+
+def position_of(position: str | None, start: str, end: str) -> MerchantStatementPosition | None:
+    """The position of a statement's page in a cursor."""
+    if position is None:
+        return None
+    try:
+        found = MerchantStatementPosition.parse(position)
+    except ValueError:
+        raise InvalidCursorError from None
+    order_of(found.order.text, start, end)
+    return found
 
 
 def finding_after(position: str | None) -> str | None:

@@ -15,6 +15,7 @@ from falcon_balances.contracts.queries import TurnoverQuery
 from falcon_balances.contracts.turnover_documents import LateOperationV1, TurnoverV1, turnover_of
 from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.history import last_day_before
+from falcon_balances.domain.log_keys import DayRange
 from falcon_balances.domain.operations import Stage
 from lambdas.api_routes.context import MerchantId, RouteContext
 from lambdas.api_routes.documented import documented
@@ -96,9 +97,13 @@ def table_turnover(reads: MerchantReads, query: TurnoverQuery, late_max: int) ->
 def log_turnover(
     log: TransactionLog, merchant_id: str, query: TurnoverQuery, objects_max: int
 ) -> Turnover:
-    month_of("month", query.month)
+    """Reads the objects of the month's days, and of a day before and after it: no zone is further
+    from UTC.
+    """
+    start, end = month_of("month", query.month)
     zone = zone_of("time_zone", query.time_zone)
-    segments = log.segments_of(merchant_id, objects_max)
+    days = DayRange(_day_before(start), end.date().isoformat())
+    segments = log.segments_of(merchant_id, objects_max, days)
     learned = Turnover(objects_read=len(segments))
     for segment in segments:
         if _month_in(zone, segment.booked_at) == query.month:
@@ -106,6 +111,11 @@ def log_turnover(
                 sums = {(segment.stage, line.type.value): line.amount.minor}
                 learned.add(line.currency.code, 1, sums, {})
     return learned
+
+
+def _day_before(start: datetime) -> str:
+    """The day itself at the beginning of the calendar."""
+    return last_day_before(start) if start.year > 1 else start.date().isoformat()
 
 
 def _month_in(zone: ZoneInfo, instant: datetime) -> str | None:

@@ -5,7 +5,6 @@ from typing import Annotated, Final
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from falcon_balances.contracts.cursors import Cursors
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.queries import UnreconciledQuery
 from falcon_balances.contracts.unreconciled_documents import (
@@ -39,7 +38,7 @@ class UnreconciledRoutes:
         self, merchant_id: MerchantId, query: Annotated[UnreconciledQuery, Query()]
     ) -> Response[str]:
         sources, now = self._context.sources_of(merchant_id), self._context.now()
-        cursors = Cursors("unreconciled", merchant_id, without_page(query))
+        cursors = sources.cursors("unreconciled", without_page(query))
         after = cursors.read(query.cursor) or ""
         as_of = sources.reads.indexed_as_of(now)
         found = sources.reads.open_standings(OPEN_MAX + 1)

@@ -47,6 +47,7 @@ def sources(merchant_id: str) -> Sources:
         DynamoMerchantReads(dynamodb, settings.balances_table, settings.claims_table, merchant_id),
         S3TransactionLog(client("s3"), settings.log_bucket),
         settings.log_objects_max,
+        settings.cursor_seal.encode(),
     )
 
 

@@ -16,6 +16,9 @@ _LINES_PER_LEG: Final = 8  # the amount, five fees, the marketplace fee on both 
 _LEG_BYTES_MAX: Final = 220  # local merchant, shop and balance shop, of 64 characters each
 _VERSION_BYTES_MAX: Final = 330  # of one context: its key, its date and its hash
 _SEGMENT_BYTES_MAX: Final = 640  # log key, merchant, versions, names
+# S3's id of a log object's version has 32 characters, although S3 reserves the right to 1,024
+# bytes: 41 of those would still fit a state with the largest message.
+_VERSION_ID_BYTES_MAX: Final = 32 + len('"",')
 # Ids, three references of 128 characters, fingerprint, names; its sale, before and after.
 _MESSAGE_BYTES_MAX: Final = 3_400
 _NAMED_BYTES_MAX: Final = 70  # a merchant that the other stage may name instead
@@ -41,6 +44,7 @@ def output_bytes_max(operation: StagedOperation) -> int:
         + merchants * _VERSION_BYTES_MAX
         + merchants * truths * (_LEG_BYTES_MAX + _SEGMENT_BYTES_MAX)
         + merchants * is_revision * _SEGMENT_BYTES_MAX
+        + merchants * truths * _VERSION_ID_BYTES_MAX
         + merchants * 2 * _NAMED_BYTES_MAX
         + _blocks_bytes_max(operation)
     )

@@ -63,8 +63,8 @@ def _log(message: DecidedMessage, log: TransactionLog) -> PersistedMessage:
     claim = message.claim
     if claim is None or claim.state in DECIDED_AGAINST:
         return PersistedMessage(message_id=message.message_id, rejection=message.rejection)
-    append_claimed(log, claim)
-    return PersistedMessage(message_id=message.message_id, claim=claim)
+    versions = append_claimed(log, claim)
+    return PersistedMessage(message_id=message.message_id, claim=claim, versions=versions)
 
 
 @cache

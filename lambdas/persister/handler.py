@@ -81,11 +81,12 @@ def _persist_message(
         return PersistedMessage(message_id=message_id, rejection=Rejection.of(rejected))
     except NotYetError:
         return PersistedMessage(message_id=message_id, is_later=True)
-    for claim in (*decided.earlier, decided.claim):
+    for claim in decided.earlier:
         append_claimed(log, claim)
     return PersistedMessage(
         message_id=message_id,
         claim=decided.claim,
+        versions=append_claimed(log, decided.claim),
         earlier=tuple(claim.revision for claim in decided.earlier),
         links=links_of(decided.claim, claims, authorizations),
     )

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.event_claims import DynamoEventClaims
-from falcon_balances.adapters.ports import BalanceStream, EventClaims, StreamEntry
+from falcon_balances.adapters.ports import BalanceStream, EventClaims, StreamEntry, TransactionLog
 from falcon_balances.adapters.retries import delays
+from falcon_balances.adapters.transaction_log import S3TransactionLog, claimed_versions
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import (
     ExecutionResult,
@@ -42,6 +43,7 @@ def publish(
     step: PublisherInput,
     stream: BalanceStream,
     claims: EventClaims,
+    log: TransactionLog,
     wait: Callable[[float], object] = sleep,
 ) -> ExecutionResult:
     """Publishes the messages; one is done when Kinesis has acknowledged each of its records.
@@ -53,8 +55,9 @@ def publish(
     """
     waves: dict[int, list[StreamEntry]] = {}
     for message in step.messages:
-        for claim in _claims_of(message, claims):
-            waves.setdefault(claim.revision, []).extend(_entries(claim, message.links))
+        for claim, versions in _claims_of(message, claims, log):
+            wave = waves.setdefault(claim.revision, [])
+            wave.extend(_entries(claim, versions, message.links))
     for _, entries in sorted(waves.items()):
         for start in range(0, len(entries), RECORDS_PER_PUT):
             _publish_all(entries[start : start + RECORDS_PER_PUT], stream, wait)
@@ -70,8 +73,12 @@ def publish(
     )
 
 
-def _claims_of(message: PersistedMessage, claims: EventClaims) -> Iterator[ClaimV1]:
-    """Claims of earlier revisions, read again because a state could not hold all of them."""
+def _claims_of(
+    message: PersistedMessage, claims: EventClaims, log: TransactionLog
+) -> Iterator[tuple[ClaimV1, Sequence[str]]]:
+    """The claims with the versions of their log objects. Those of earlier revisions are read again,
+    because a state could not hold all of them.
+    """
     ours = message.claim
     if ours is None:
         return
@@ -80,13 +87,13 @@ def _claims_of(message: PersistedMessage, claims: EventClaims) -> Iterator[Claim
         earlier = claims.find(ours.falcon_operation_id, in_stage)
         if earlier is None:
             raise IntegrityError(f"the claim of {ours.falcon_operation_id} {in_stage} is missing")
-        yield earlier
-    yield ours
+        yield earlier, claimed_versions(log, earlier)
+    yield ours, message.versions
 
 
-def _entries(claim: ClaimV1, links: LinksV1) -> Iterator[StreamEntry]:
-    for segment in claim.segments:
-        record = SegmentRecordV1.of(claim, segment, links)
+def _entries(claim: ClaimV1, versions: Sequence[str], links: LinksV1) -> Iterator[StreamEntry]:
+    for segment, version_id in zip(claim.segments, versions, strict=True):
+        record = SegmentRecordV1.of(claim, segment, version_id, links)
         yield StreamEntry(record.merchant_id, record.model_dump_json().encode())
 
 
@@ -105,11 +112,12 @@ def _publish_all(
 
 
 @cache
-def _adapters() -> tuple[BalanceStream, EventClaims]:
+def _adapters() -> tuple[BalanceStream, EventClaims, TransactionLog]:
     settings = PublisherSettings.load()
     return (
         KinesisBalanceStream(client("kinesis"), settings.stream),
         DynamoEventClaims(client("dynamodb"), settings.claims_table),
+        S3TransactionLog(client("s3"), settings.log_bucket),
     )
 
 

@@ -1,22 +1,25 @@
-"""Handles one batch of one shard: reads it, counts it in transactions, and then meets its cuts."""
+"""Handles one batch of one shard: counts it in transactions, journals it, then meets its cuts."""
 
 from collections.abc import Sequence
 
 from falcon_balances.contracts.stream_records import NewerRecordError
 from falcon_balances.domain.cuts import ShardState, inherited_floor, is_complete
 from falcon_balances.domain.errors import RejectedOperation, TransientError
+from falcon_balances.domain.journal import JournalPosition
 from falcon_balances.domain.transactions import transactions
 from falcon_balances.observability import metrics
 from lambdas.reducer.batch_as_read import Batch
 from lambdas.reducer.counting import count, end_left_over, note_negative
 from lambdas.reducer.following import follow_up
 from lambdas.reducer.gate import park
+from lambdas.reducer.journaling import journal, move
 from lambdas.reducer.ports import ReducerPorts, refuse
 from lambdas.reducer.records import StreamRecord
 
 
 def reduce_batch(shard_id: str, records: Sequence[StreamRecord], ports: ReducerPorts) -> None:
-    """Counts a batch, and then meets its cuts: a cut promises that everything before it is counted.
+    """Counts a batch, journals it, and then meets its cuts: a cut promises that everything before
+    it is counted and journaled.
 
     Lambda gives a shard's records in order, one batch of a shard at a time; a batch that fails is
     repeated. So every step may run twice, and none may be left out.
@@ -34,6 +37,7 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], ports: ReducerP
         except NewerRecordError as newer:
             batch.parked.append((record, str(newer)))
     batch.hold_back(ports.store)
+    batch.continue_begun(ports.store)
     for group in transactions(part for part, _ in batch.parts.values()):
         count(group, batch, ports)
     end_left_over(batch, ports)
@@ -42,12 +46,11 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], ports: ReducerP
     # Only after counting: otherwise a repeated batch would refuse the same records each time.
     for record, why in not_ours:
         refuse(record, why, ports)
-    # Before the cuts: once a cut is complete, readers take its quarters as closed, so no later
-    # batch of this shard can count into them.
-    if batch.floor != state.closed_until:
-        ports.store.raise_shard_floor(shard_id, batch.floor)
+    # Before the cuts: once a cut is complete, readers take its quarters as closed and their journal
+    # as complete, so no later batch of this shard can count into them.
+    journaled = journal(shard_id, batch, state, ports)
     if not _still_parked(batch, state, ports):
-        _meet_cuts(shard_id, batch, ports)
+        _meet_cuts(shard_id, batch, journaled, ports)
 
 
 def _still_parked(batch: Batch, state: ShardState, ports: ReducerPorts) -> bool:
@@ -59,9 +62,11 @@ def _still_parked(batch: Batch, state: ShardState, ports: ReducerPorts) -> bool:
     return parked != met_again
 
 
-def _meet_cuts(shard_id: str, batch: Batch, ports: ReducerPorts) -> None:
+def _meet_cuts(
+    shard_id: str, batch: Batch, journaled: JournalPosition, ports: ReducerPorts
+) -> None:
     for cut in batch.cuts:
-        if is_complete(cut, ports.store.meet_cut(cut, shard_id)):
+        if is_complete(cut, ports.store.meet_cut(cut, shard_id, journaled)):
             ports.store.advance_as_of(cut.cut_at)
             ports.store.complete_cut(cut.cut_at, ports.now())
 
@@ -77,5 +82,6 @@ def _state(shard_id: str, ports: ReducerPorts) -> ShardState:
         floor = inherited_floor(shard_id, ports.stream.shards(), ports.store.shard_state)
     except ValueError as error:
         raise TransientError(str(error)) from error
-    ports.store.raise_shard_floor(shard_id, floor)
-    return state._replace(closed_until=floor)
+    begun = state._replace(closed_until=floor)
+    move(shard_id, state, begun, ports.store)
+    return begun

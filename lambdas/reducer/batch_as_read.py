@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 from falcon_balances.adapters.ports import BalanceStore
 from falcon_balances.contracts.stream_records import (
@@ -13,14 +13,33 @@ from falcon_balances.contracts.stream_records import (
 )
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.cuts import Cut, closed_until, is_believable, newest, window_of
+from falcon_balances.domain.effects import Effect, read_effect
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
+from falcon_balances.domain.instants import parse_rfc3339
+from falcon_balances.domain.journal import JournalEntry
 from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts
 from falcon_balances.domain.table_keys import ItemKey
 from lambdas.reducer.following import First
 from lambdas.reducer.gate import Awaiting, awaiting, without_predecessor
 from lambdas.reducer.records import StreamRecord
 
+_KEYS_PER_GET: Final = 100  # of BatchGetItem
 _SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines", "corrects")
+
+
+class CountedMark(NamedTuple):
+    """What a mark in the table says. Only the mark of a segment's first part has the window."""
+
+    window: datetime | None
+    effect: Effect
+
+    @classmethod
+    def of(cls, attributes: Mapping[str, str | int]) -> Self:
+        window = attributes.get("window")
+        return cls(
+            None if window is None else parse_rfc3339(str(window)),
+            read_effect(str(attributes["effect"])),
+        )
 
 
 @dataclass(slots=True)
@@ -40,6 +59,11 @@ class Batch:
     """Standings that may have findings, with the arrival of the record that touched them."""
     revisions: dict[ItemKey, Awaiting] = field(default_factory=dict)
     parked: list[tuple[StreamRecord, str]] = field(default_factory=list)
+    segments: dict[StreamRecord, SegmentRecordV1] = field(default_factory=dict)
+    in_parts: dict[ItemKey, ArrivedSegment] = field(default_factory=dict)
+    """Segments of several parts, by the mark of the first."""
+    marks: dict[ItemKey, CountedMark] = field(default_factory=dict)
+    """The marks of parts that are counted, by this attempt or an earlier one."""
 
     def record_of(self, part: CountablePart) -> StreamRecord:
         return self.parts[part.mark.key][1]
@@ -56,6 +80,24 @@ class Batch:
         for part, record in self.parts.values():
             if record not in self.refused:
                 yield part, record.arrived_at
+
+    def note_counted(self, mark_key: ItemKey, attributes: Mapping[str, str | int]) -> None:
+        """`attributes` are the mark's, as the table has it."""
+        self.marks[mark_key] = CountedMark.of(attributes)
+
+    def journal_entries(self) -> Iterator[JournalEntry]:
+        """An entry for each counted segment, in the order of the records: the window as its mark
+        says, and the effects of all parts.
+        """
+        by_record: dict[StreamRecord, list[CountedMark]] = {}
+        for mark_key, (_, record) in self.parts.items():
+            if record not in self.refused:
+                by_record.setdefault(record, []).append(self.marks[mark_key])
+        for record, marks in by_record.items():
+            (window,) = (mark.window for mark in marks if mark.window is not None)
+            effect = {each: joint for mark in marks for each, joint in mark.effect.items()}
+            ours = self.segments[record]
+            yield JournalEntry(window, effect, ours.log_key, ours.version_id, ours.body)
 
     def add(self, record: StreamRecord) -> None:
         """Adds a record. Raises RejectedOperation for a record that this system did not write."""
@@ -95,6 +137,10 @@ class Batch:
         if waiting is not None:
             self._await(waiting)
         self._add_parts(parts, record)
+        first_mark = parts[0].mark.key
+        if len(parts) > 1 and self.parts[first_mark][1] is record:
+            self.in_parts[first_mark] = arrived
+        self.segments[record] = ours
         if ours.settled is not None or ours.contradiction is not None:
             self.firsts.append(First(segment, ours.settled, ours.contradiction, record))
 
@@ -127,6 +173,23 @@ class Batch:
             (each.record, "after: the revision that it names is not counted yet") for each in held
         ]
         self.parts = _without({each.record for each in held}, self.parts)
+
+    def continue_begun(self, store: BalanceStore) -> None:
+        """Counts the rest of a segment in the quarter in which its first part was counted: a mark
+        and a journal know one quarter of a segment.
+
+        An earlier attempt can have begun it from a later record of the same revision, which this
+        attempt does not see. Its quarter is still open, as no cut was met since. One read for a
+        hundred segments of several parts; most batches have none.
+        """
+        firsts = sorted(key for key in self.in_parts if key in self.parts)
+        for start in range(0, len(firsts), _KEYS_PER_GET):
+            for mark, said in store.items(firsts[start : start + _KEYS_PER_GET]).items():
+                begun = replace(self.in_parts[mark], window=parse_rfc3339(str(said["window"])))
+                for part in countable_parts(begun):
+                    there, record = self.parts[part.mark.key]
+                    with_blocks = replace(part, block_keys=there.block_keys)
+                    self.parts[part.mark.key] = (with_blocks, record)
 
     def met_again(self, parked: frozenset[str]) -> frozenset[str]:
         """The names of parked records that came again and are counted with this batch."""

@@ -40,6 +40,8 @@ def count(group: Sequence[CountablePart], batch: Batch, ports: ReducerPorts) -> 
         outcomes = ports.store.transact(writes_of(pending, standings))
         if not outcomes:
             metrics.add_metric(name="PartsCounted", unit="Count", value=len(pending))
+            for part in pending:
+                batch.note_counted(part.mark.key, part.mark.attributes)
             return
         pending = _not_yet_counted(pending, outcomes, batch, ports)
         if any(isinstance(outcome, TryAgain) for outcome in outcomes):
@@ -147,6 +149,7 @@ def _not_yet_counted(
             batch.refused.add(batch.record_of(part))
             refuse(batch.record_of(part), rejected, ports)
         else:
+            batch.note_counted(part.mark.key, outcome.attributes)
             # It may have been counted from a record without its blocks.
             batch.left_over |= dict.fromkeys(part.block_keys, part)
     return [part for part in remaining if not batch.is_refused(part)]

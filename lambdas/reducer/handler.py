@@ -1,8 +1,9 @@
-"""Reducer: counts the segments of one shard into balances, each once, and meets its cuts.
+"""Reducer: counts and journals the segments of one shard, each once, and meets its cuts.
 
 Input     a Kinesis batch, all of one shard, in its order
 Output    nothing: Lambda repeats a batch until all of it is counted
-Retries   safe: marks make a segment count once; cuts and floors only ever move forward
+Retries   safe: marks make a segment count once; what a mark says is journaled by each attempt, and
+          a page that no later one builds on is not read; cuts and floors only ever move forward
 Errors    TransientError (the batch comes back); a record that is not ours goes to quarantine as
           E_RECORD and does not hold up the shard
 """
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
+from falcon_balances.adapters.journal import S3Journal
 from falcon_balances.adapters.quarantine import S3Quarantine
 from falcon_balances.observability import metrics
 from falcon_balances.settings import ReducerSettings
@@ -33,6 +35,7 @@ def _world() -> ReducerPorts:
         DynamoBalanceStore(client("dynamodb"), settings.balances_table),
         KinesisBalanceStream(client("kinesis"), settings.stream),
         S3Quarantine(client("s3"), settings.quarantine_bucket),
+        S3Journal(client("s3"), settings.journal_bucket),
     )
 
 

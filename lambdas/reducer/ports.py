@@ -6,6 +6,7 @@ from datetime import datetime
 from time import sleep
 
 from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.journal_ports import Journal
 from falcon_balances.adapters.ports import BalanceStore, BalanceStream
 from falcon_balances.adapters.stage_ports import Quarantine, QuarantinedBody
 from falcon_balances.domain.errors import RejectedOperation
@@ -20,6 +21,7 @@ class ReducerPorts:
     store: BalanceStore
     stream: BalanceStream
     quarantine: Quarantine
+    journal: Journal
     wait: Callable[[float], object] = sleep
     now: Callable[[], datetime] = utc_now
 

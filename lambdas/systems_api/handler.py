@@ -32,8 +32,8 @@ def _sources(merchant_id: str) -> Sources:
 
 
 def sources(merchant_id: str) -> Sources:
-    reads = adapters.merchant_reads(merchant_id)
-    return Sources(reads, adapters.log(), adapters.settings().log_objects_max)
+    settings, reads = adapters.settings(), adapters.merchant_reads(merchant_id)
+    return Sources(reads, adapters.log(), settings.log_objects_max, settings.cursor_seal.encode())
 
 
 def show_freshness() -> Response[str]:

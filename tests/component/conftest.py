@@ -13,6 +13,7 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.observability import metrics
 from inprocess.aws import REGION
 from lambdas.balance_api import handler as balance_api
+from lambdas.closer import handler as closer
 from lambdas.cutter import handler as cutter
 from lambdas.dispatcher import handler as dispatcher
 from lambdas.expirer import handler as expirer
@@ -52,6 +53,7 @@ def forget_adapters() -> None:
     """As in a new process: settings are read again."""
     for cached in (
         balance_api._settings,
+        closer._settings,
         cutter._stream,
         dispatcher._adapters,
         dispatcher._queue,

@@ -23,6 +23,7 @@ from falcon_balances.domain.refund_authorization import (
 from falcon_balances.domain.table_keys import BalanceKey, ItemKey
 from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from falcon_balances.fakes.journal import MemoryJournal
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.expirer.handler import expire_blocks
@@ -104,7 +105,8 @@ class Counting:
     def reduce_arrivals(self, *records: tuple[bytes, datetime]) -> None:
         """One batch, in which each record has an arrival time of its own."""
         stream = MemoryBalanceStream(lambda: ARRIVED_AT)
-        world = ReducerPorts(self.store, stream, self.quarantine, wait=no_wait)
+        journal = MemoryJournal()
+        world = ReducerPorts(self.store, stream, self.quarantine, journal, wait=no_wait)
         reduce_batch(next(iter(stream.by_id)), [StreamRecord(*each) for each in records], world)
 
     def request(self, block: Block) -> None:

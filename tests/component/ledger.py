@@ -21,6 +21,7 @@ from falcon_balances.domain.payout_states import PayoutState
 from falcon_balances.domain.payouts import withdrawal_of
 from falcon_balances.domain.splitting import SplitEvent, direct_segment
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from falcon_balances.fakes.journal import MemoryJournal
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from falcon_balances.fakes.storage import (
     MemoryAuthorizations,
@@ -42,7 +43,7 @@ from lambdas.systems_api import handler as systems
 from tests.builders import RECEIVED_AT, Document, claim_of, cut_of, data_of, records_of
 from tests.component.api_calls import MERCHANT, get
 from tests.component.lambda_events import SHARD
-from tests.component.world import ENVIRONMENT, utc
+from tests.component.world import CURSOR_SEAL, ENVIRONMENT, utc
 
 SECOND: Final = timedelta(seconds=1)
 MINUTE: Final = timedelta(minutes=1)
@@ -112,6 +113,7 @@ class Ledger:
         self.stream = MemoryBalanceStream(lambda: self.now, shard_count=1)
         self.directory = MemoryMerchantDirectory()
         self.quarantine = MemoryQuarantine()
+        self.journal = MemoryJournal()
         self.reader: type[MemoryMerchantReads] = MemoryMerchantReads
         self.batches: list[tuple[datetime, tuple[bytes, ...]]] = []
 
@@ -148,7 +150,9 @@ class Ledger:
 
     def reduce(self, *records: bytes) -> None:
         self.batches.append((self.now, records))
-        world = ReducerPorts(self.store, self.stream, self.quarantine, _no_wait, lambda: self.now)
+        world = ReducerPorts(
+            self.store, self.stream, self.quarantine, self.journal, _no_wait, lambda: self.now
+        )
         reduce_batch(SHARD, [StreamRecord(data, self.now) for data in records], world)
         assert self.quarantine.bodies == {}
 
@@ -169,7 +173,7 @@ class Ledger:
 
     def sources(self, merchant_id: str) -> Sources:
         reads = self.reader(self.store, self.claims, merchant_id)
-        return Sources(reads, self.log, self.log_objects_max)
+        return Sources(reads, self.log, self.log_objects_max, CURSOR_SEAL)
 
     def serve(self, patch: pytest.MonkeyPatch) -> None:
         """Both APIs read here from now on. Who asks is still looked at where it always is."""

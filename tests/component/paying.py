@@ -21,6 +21,7 @@ from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import never
+from falcon_balances.fakes.journal import MemoryJournal
 from falcon_balances.fakes.storage import (
     MemoryEventClaims,
     MemoryMerchantDirectory,
@@ -128,7 +129,7 @@ class Paying:
     def record(self, decided: PayoutLoggerInput) -> PayoutLoggerInput:
         """Into the log and on the stream; what is to be announced."""
         recorded = over_json(log_payouts(decided, self.claims, self.log))
-        publish(recorded.publish, self.stream, self.claims, no_wait)
+        publish(recorded.publish, self.stream, self.claims, self.log, no_wait)
         return recorded.announce
 
     def announce(self, recorded: PayoutLoggerInput) -> tuple[MessageResult, ...]:
@@ -166,7 +167,8 @@ class Paying:
     def count(self) -> dict[str, int]:
         """The reducer gets the whole stream; what the balance is then."""
         [(shard_id, shard)] = self.stream.by_id.items()
-        world = ReducerPorts(self.store, self.stream, MemoryQuarantine(), wait=no_wait)
+        quarantine, journal = MemoryQuarantine(), MemoryJournal()
+        world = ReducerPorts(self.store, self.stream, quarantine, journal, wait=no_wait)
         reduce_batch(shard_id, [StreamRecord(each.data, NOW) for each in shard.records], world)
         named = ("available", "blocked", "withdrawn")
         return {name: self.store.counters[BALANCE].get(name, 0) for name in named}

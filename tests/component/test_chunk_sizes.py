@@ -146,10 +146,10 @@ def bytes_of_steps(shape: Shape, messages: list[ValidMessage]) -> list[int]:
     directory.contexts |= histories_of(*shape.contexts())
     given_to = SplitterInput(stage=shape.stage, messages=tuple(messages))
     split_up = split_messages(given_to, directory)
-    claims = MemoryEventClaims()
+    claims, log = MemoryEventClaims(), MemoryTransactionLog()
     authorizations = MemoryAuthorizations(MemoryBalanceStore())
-    persisted = persist(split_up, claims, MemoryTransactionLog(), authorizations, SENT_AT)
-    published = publish(persisted, MemoryBalanceStream(lambda: SENT_AT), claims)
+    persisted = persist(split_up, claims, log, authorizations, SENT_AT)
+    published = publish(persisted, MemoryBalanceStream(lambda: SENT_AT), claims, log)
     steps = (given_to, split_up, persisted, published)
     assert not any(message.rejection for message in persisted.messages)
     return [len(json.dumps(step.model_dump(mode="json")).encode()) for step in steps]

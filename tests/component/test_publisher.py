@@ -7,11 +7,15 @@ import pytest
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.event_claims import DynamoEventClaims
+from falcon_balances.adapters.ports import LogObject
+from falcon_balances.adapters.transaction_log import S3TransactionLog, append_claimed
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import ExecutionResult, PersistedMessage, PublisherInput
 from falcon_balances.contracts.links import BlockNameV1, LinksV1
 from falcon_balances.contracts.rejections import Rejection
-from falcon_balances.domain.errors import RejectionCode, TransientError
-from inprocess.aws import CLAIMS_TABLE, STREAM
+from falcon_balances.contracts.samples import VERSION_ID_SAMPLE
+from falcon_balances.domain.errors import IntegrityError, RejectionCode, TransientError
+from inprocess.aws import CLAIMS_TABLE, LOG_BUCKET, STREAM
 from lambdas.publisher import handler as publisher
 from tests.builders import claim_of, confirmed, context_of, marketplace, records_of
 from tests.component.lambda_events import lambda_context
@@ -21,7 +25,12 @@ REFUSAL = Rejection(code=RejectionCode.ID_CONFLICT, reason="external_reference: 
 
 def message(n: int) -> PersistedMessage:
     claim = claim_of(confirmed(external_reference=f"order-{n}"))
-    return PersistedMessage(message_id=f"message-{n}", claim=claim)
+    return persisted(claim, f"message-{n}")
+
+
+def persisted(claim: ClaimV1, message_id: str = "message-0", **changes: Any) -> PersistedMessage:
+    versions = (VERSION_ID_SAMPLE,) * len(claim.segments)
+    return PersistedMessage(message_id=message_id, claim=claim, versions=versions, **changes)
 
 
 def publish(*messages: PersistedMessage) -> ExecutionResult:
@@ -69,7 +78,7 @@ def test_a_message_is_published_with_all_its_segments_each_under_its_merchant(aw
     event = marketplace([("a", "60.00", "3.00"), ("b", "40.00", None)], "100.00")
     claim = claim_of(event, *contexts)
     records = records_of(claim)
-    result = publish(PersistedMessage(message_id="message-0", claim=claim))
+    result = publish(persisted(claim))
     assert [(done.message_id, done.rejection) for done in result.results] == [("message-0", None)]
     found = sorted(aws.published(), key=lambda record: record["merchant_id"])
     assert found == [record.model_dump(mode="json") for record in records]
@@ -82,8 +91,23 @@ def test_earlier_revisions_are_published_with_what_was_set_aside_for_the_operati
     second = claim_of(refund | more).revising(first)
     DynamoEventClaims(client("dynamodb"), CLAIMS_TABLE).claim(first)
     links = LinksV1(blocks=(BlockNameV1(merchant_id="m-5553", block_id="block-1"),))
-    publish(PersistedMessage(message_id="message-0", claim=second, earlier=(1,), links=links))
-    assert [record["blocks"] for record in aws.published()] == [["block-1"]]
+    [version_id] = append_claimed(S3TransactionLog(client("s3"), LOG_BUCKET), first)
+    publish(persisted(second, earlier=(1,), links=links))
+    [record] = aws.published()
+    assert record["blocks"] == ["block-1"]
+    assert record["version_id"] == version_id
+    assert version_id != VERSION_ID_SAMPLE
+
+
+def test_an_earlier_revision_whose_log_object_has_other_bytes_is_not_published(aws):
+    first = claim_of(confirmed())
+    second = claim_of(confirmed(revision=2, revised_at="2026-11-20T10:19:00Z", amount="90.00"))
+    DynamoEventClaims(client("dynamodb"), CLAIMS_TABLE).claim(first)
+    log = S3TransactionLog(client("s3"), LOG_BUCKET)
+    log.append(first.segments[0].log_key, LogObject(b"other", {}))
+    with pytest.raises(IntegrityError, match=first.segments[0].log_key):
+        publish(persisted(second.revising(first), earlier=(1,)))
+    assert aws.published() == []
 
 
 def test_a_refusal_is_handed_on_and_nothing_of_it_published(aws):

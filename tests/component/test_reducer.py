@@ -6,6 +6,7 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.compact_lines import compact_text
+from falcon_balances.domain.past_keys import WindowKey
 from falcon_balances.domain.table_keys import ItemKey
 from inprocess.aws import BALANCES_TABLE
 from tests.builders import (
@@ -25,7 +26,7 @@ def test_a_segment_is_counted_into_balance_window_and_day_and_leaves_its_mark(aw
     counted = {"confirmed": 9900, "pending": 9900, "operations_count": 2}
     by_type = {"confirmed_capture": 10000, "confirmed_psp_fee": -100, "operations_count": 2}
     assert aws.items("BALANCE") == {"BALANCE#bs-5553-eur#EUR": counted}
-    assert aws.items("WINDOW") == {"WINDOW#2026-11-20T10:30:00Z#bs-5553-eur#EUR": counted}
+    assert aws.items("WINDOW") == {"WINDOW#bs-5553-eur#EUR#2026-11-20T10:30:00Z": counted}
     assert aws.items("DAY") == {"DAY#2026-11-20#bs-5553-eur#EUR": by_type}
     operation_id = operation_id_of(confirmed())
     window, date = "2026-11-20T10:30:00Z", "2026-11-20T10:15:30Z"
@@ -177,8 +178,8 @@ def test_a_repeat_of_a_later_quarter_does_not_move_what_is_counted(aws):
     aws.reduce(segment(0), arrived_at=utc("2026-11-20T10:14:59"))
     aws.reduce(segment(0), segment(1), arrived_at=utc("2026-11-20T10:15:00"))
     assert aws.items("WINDOW") == {
-        "WINDOW#2026-11-20T10:00:00Z#bs-5553-eur#EUR": ONCE,
-        "WINDOW#2026-11-20T10:15:00Z#bs-5553-eur#EUR": ONCE,
+        "WINDOW#bs-5553-eur#EUR#2026-11-20T10:00:00Z": ONCE,
+        "WINDOW#bs-5553-eur#EUR#2026-11-20T10:15:00Z": ONCE,
     }
 
 
@@ -206,7 +207,7 @@ def test_what_differs_from_a_counted_segment_in_anything_is_refused(aws, changes
 
 
 def windows_of(aws) -> list[str]:
-    return sorted(sk.split("#")[1] for sk in aws.items("WINDOW"))
+    return sorted(WindowKey.parse(sk).start for sk in aws.items("WINDOW"))
 
 
 def test_windows_never_go_back_within_a_shard_though_arrival_times_do(aws):

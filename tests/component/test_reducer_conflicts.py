@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.past_keys import WINDOW_KEYS, WindowKey
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from lambdas.reducer import handler as reducer
 from tests.component.disturbed import DisturbedDynamo
@@ -91,5 +92,5 @@ def test_a_batch_that_comes_back_gives_the_same_windows(aws, monkeypatch):
         aws.reduce(segment(1), arrived_at=utc("2026-11-20T10:15:00"))
     monkeypatch.setattr(store, "conflicts", lambda _writes: ())
     aws.reduce(segment(2), arrived_at=utc("2026-11-20T10:14:00"))
-    windows = {key.sk.split("#")[1] for key in store.counters if key.sk.startswith("WINDOW#")}
+    windows = {WindowKey.parse(sk).start for _, sk in store.counters if sk.startswith(WINDOW_KEYS)}
     assert windows == {"2026-11-20T10:00:00Z"}

@@ -31,7 +31,7 @@ def at(time: str):
 
 def windows(world) -> dict[str, int]:
     """Lines counted in each quarter of an hour, by its time of day."""
-    return {sk[18:23]: item["operations_count"] for sk, item in world.items("WINDOW").items()}
+    return {sk[-9:-4]: item["operations_count"] for sk, item in world.items("WINDOW").items()}
 
 
 def floor(world: AwsWorld, shard_id: str) -> str | None:

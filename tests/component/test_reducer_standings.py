@@ -94,7 +94,7 @@ def test_the_other_stage_counted_between_reading_and_counting_is_counted_upon(
     def after_another(**said: Any) -> Any:
         if not dynamodb.sizes:
             monkeypatch.setattr(dynamodb, "transact_write_items", passed)
-            aws.reduce(first)
+            aws.reduce(first, shard_id="shardId-000000000001")
         return passed(**said)
 
     monkeypatch.setattr(dynamodb, "transact_write_items", after_another)

@@ -11,6 +11,7 @@ from falcon_balances.domain.balances import fold
 from falcon_balances.domain.compact_lines import lines_of_text
 from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.operations import Segment, Stage
+from falcon_balances.domain.past_keys import WindowKey
 from tests.builders import (
     confirmed,
     context_of,
@@ -93,7 +94,8 @@ def by_balance(items: dict[str, dict[str, int]]) -> dict[str, Counter[str]]:
     """Counters summed over all items of `{balance shop}#{currency}`, without those at zero."""
     sums: dict[str, Counter[str]] = {}
     for sk, counters in items.items():
-        total = sums.setdefault("#".join(sk.split("#")[-2:]), Counter())
+        (shop,) = (each for each in sk.split("#") if each.startswith("bs-"))
+        total = sums.setdefault(f"{shop}#{sk.partition(shop)[2].split('#')[1]}", Counter())
         for name, value in counters.items():
             total[name] += value
     return {balance: Counter(_not_zero(total)) for balance, total in sums.items()}
@@ -131,7 +133,7 @@ def assert_windows_and_days_add_up(worked: AwsWorld, merchant_id: str) -> None:
     assert {balance: of_stages(sums) for balance, sums in days.items()} == {
         balance: _of_stages_in(counters) for balance, counters in balances.items()
     }
-    assert {sk.split("#")[1] for sk in windows} == {
+    assert {WindowKey.parse(sk).start for sk in windows} == {
         "2026-11-20T10:00:00Z",
         "2026-11-20T10:15:00Z",
         "2026-11-20T10:30:00Z",

@@ -20,6 +20,7 @@ from inprocess.aws import (
     BALANCES_TABLE,
     CLAIMS_TABLE,
     CONTEXT_TABLE,
+    JOURNAL_BUCKET,
     LOG_BUCKET,
     QUARANTINE_BUCKET,
     REGION,
@@ -44,6 +45,7 @@ from tests.component.lambda_events import (
 QUEUE = "confirmed"
 QUEUES = {QUEUE: (QUEUE, f"{QUEUE}-dead"), "payout": ("payout", "payout-dead")}
 _QUEUE_ROOT = f"https://sqs.{REGION}.amazonaws.com/123456789012"
+CURSOR_SEAL = b"0000-of-the-tests-0000-0000-0000"
 ENVIRONMENT = {
     "STAGE": "confirmed",
     "MODE": "test",
@@ -53,8 +55,10 @@ ENVIRONMENT = {
     "QUEUE_URLS": json.dumps(
         {stage: [f"{_QUEUE_ROOT}/{name}" for name in names] for stage, names in QUEUES.items()}
     ),
+    "JOURNAL_BUCKET": JOURNAL_BUCKET,
     "LOG_BUCKET": LOG_BUCKET,
     "LOG_OBJECTS_MAX": "1000",
+    "CURSOR_SEAL": CURSOR_SEAL.decode(),
     "QUARANTINE_BUCKET": QUARANTINE_BUCKET,
     "CLAIMS_TABLE": CLAIMS_TABLE,
     "CONTEXT_TABLE": CONTEXT_TABLE,

@@ -17,6 +17,7 @@ from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.samples import (
     CUT_SAMPLE,
     EVENT_SAMPLES,
+    VERSION_ID_SAMPLE,
     balance_document_sample,
     claim_sample,
 )
@@ -50,7 +51,7 @@ def golden_files() -> dict[str, bytes]:
         name: claim_of(document, *TWO_BALANCES) for name, document in MORE_EVENTS.items()
     }
     records = [
-        SegmentRecordV1.of(claim, segment)
+        SegmentRecordV1.of(claim, segment, VERSION_ID_SAMPLE)
         for claim in claims.values()
         for segment in claim.segments
     ]

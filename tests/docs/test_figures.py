@@ -10,7 +10,7 @@ import pytest
 
 from falcon_balances.adapters.merchant_directory import CACHED_S
 from falcon_balances.adapters.merchant_reads import INDEX_DELAY
-from falcon_balances.adapters.operation_pages import MARKS_A_PAGE_MAX
+from falcon_balances.adapters.operation_pages import MARKS_A_QUERY, MARKS_FURTHER
 from falcon_balances.audit.verifier import files
 from falcon_balances.audit.verifier.leaves import COUNT_MAX
 from falcon_balances.cli.audit.reconciling import DAYS
@@ -82,7 +82,7 @@ FIGURES: Final = [
     Figure(ARCHITECTURE, r"remember contexts for up to (\d+) s", CACHED_S),
     Figure(ARCHITECTURE, r"ended at least (\d+) s before", CLOSING_DELAY.seconds),
     Figure(API, r"pages of up to (\d+) operations", LIMIT_MAX),
-    Figure(API, r"looks at about ([\d,]+) operations", round(MARKS_A_PAGE_MAX, -2)),
+    Figure(API, r"looks at about ([\d,]+) operations", round(MARKS_A_QUERY + MARKS_FURTHER, -2)),
     Figure(API, r"[Mm]ore than ([\d,]+) objects", LIVE.api.log_objects_max),
     Figure(API, r"(\w+) seconds ago", INDEX_DELAY.seconds),
     Figure(API, r"`late_operations` lists its first (\d+) operations", LATE_SHOWN_MAX),

@@ -17,6 +17,7 @@ RULES: Final = (
     "refund authorization",
     "payout states",
     "statement closing",
+    "day closing",
     "cursor",
     "manifest leaf",
     "camt.053 sign",

@@ -1,6 +1,7 @@
 """Every path that needs a grant, on the embedded AWS: run again and again until all came about."""
 
 from collections.abc import Callable, Collection
+from datetime import timedelta
 from http import HTTPStatus
 from itertools import count
 from time import monotonic
@@ -8,6 +9,8 @@ from typing import Any
 
 from falcon_balances.adapters.authorizing import find_authorization
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.closings import DynamoClosings
 from falcon_balances.adapters.findings import DynamoFindings
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.cli import api
@@ -15,6 +18,7 @@ from falcon_balances.cli.target import Target
 from falcon_balances.cli.token import merchant_token
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import BlockStatus, manual_block_id
+from falcon_balances.domain.closings import ClosedDay
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.findings import FindingKind
 from falcon_balances.domain.instants import rfc3339
@@ -42,6 +46,12 @@ from tests.e2e.path_events import (
     returned,
 )
 
+
+def day_before(days: int) -> str:
+    """The UTC day so many days ago."""
+    return (utc_now() - timedelta(days=days)).date().isoformat()
+
+
 SEND_AGAIN_S = 4.0  # a message that failed is hidden for long; the same again is not
 
 
@@ -55,6 +65,7 @@ class EveryPath:
         self.target = target
         self.token = merchant_token(target, MERCHANT)
         self._store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
+        self._closings = DynamoClosings(target.client("dynamodb"), target.balances_table)
         self._findings = DynamoFindings(target.client("dynamodb"), target.balances_table)
         self._systems: dict[str, int] = {}
         self._numbers = count()
@@ -184,6 +195,11 @@ class EveryPath:
         )
         self._reconciled = self._invoke("reconciler")
 
+    def _close(self) -> None:
+        """As if the day before yesterday had been closed: no path waits for midnight."""
+        self._closings.advance(None, ClosedDay(day_before(2)))
+        self._invoke("closer")
+
     def go_on(self) -> list[str]:
         """Whatever can be done now; the names of what did not come about yet."""
         missing = [name for name, came_about in self._checks().items() if not came_about()]
@@ -195,6 +211,8 @@ class EveryPath:
             self._send_for(missing, has_money=has_money)
         if "as_of" in missing:
             self._invoke("cutter")
+        elif "closed" in missing:
+            self._close()
         if {"expired", "let go"} & set(missing):
             self._invoke("expirer")
         if has_money and "sealed" in missing:
@@ -241,6 +259,7 @@ class EveryPath:
             "sealed": lambda: self._sealed_again,
             "reconciled": lambda: self._reconciled,
             "as_of": lambda: self._store.as_of() is not None,
+            "closed": lambda: (self._closings.closed_day().day or "") >= day_before(1),
             "api": lambda: {*map(self._status, self._reads().values())} == {HTTPStatus.OK},
         }
 

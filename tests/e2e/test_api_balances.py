@@ -8,7 +8,11 @@ from io import StringIO
 
 import pytest
 
+from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.closings import DynamoClosings
+from falcon_balances.adapters.merchant_past import DynamoPastReads
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.table_keys import BalanceKey
 from tests.e2e.api_world import (
     BEFORE_THIS_MONTH,
     NOW,
@@ -16,6 +20,8 @@ from tests.e2e.api_world import (
     PLAIN,
 )
 from tests.e2e.asking import Asker
+
+DAY = timedelta(days=1)
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -100,3 +106,23 @@ def test_what_is_not_closed_yet_says_until_when_it_is(served, asker):
         assert (answer.status, answer.content_type) == (404, "application/problem+json")
         assert answer.document["type"] == "urn:falcon:balances:problem:period-not-closed"
         assert answer.document["closed_until"] <= as_of
+
+
+def test_what_was_is_the_same_once_its_days_are_closed(served, asker):
+    months = served.months
+    paths = [f"merchants/m-{OWN}/statements/{each:%Y-%m}" for each in (months.first, months.last)]
+    paths += [f"merchants/m-{OWN}/balances?at={rfc3339(months.this + n * DAY)}" for n in (-20, 0)]
+    before = [said_of_the_past(asker.ask(path).document) for path in paths]
+    dynamodb = served.target.client("dynamodb")
+    closings = DynamoClosings(dynamodb, served.target.balances_table)
+    reads = DynamoPastReads(dynamodb, served.target.balances_table, f"m-{OWN}")
+    assert not list(reads.closings(BalanceKey(f"bs-{OWN}", "EUR"), "9999-12-31", 9))
+    answer = served.target.client("lambda").invoke(FunctionName="falcon-balances-local-closer")
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    assert closings.closed_day().day == (utc_now() - DAY).date().isoformat()
+    assert list(reads.closings(BalanceKey(f"bs-{OWN}", "EUR"), "9999-12-31", 9))
+    assert [said_of_the_past(asker.ask(path).document) for path in paths] == before
+
+
+def said_of_the_past(document):
+    return {name: value for name, value in document.items() if name not in {"as_of", "lag_seconds"}}

@@ -80,6 +80,8 @@ class Assembly:
             "Ref": self._referred,
             "Fn::GetAtt": lambda argument: f"{self._named(argument[0])}.{argument[1]}",
             "Fn::Join": lambda argument: str(argument[0]).join(map(self._whole, argument[1])),
+            "Fn::Select": lambda argument: f"{argument[0]} of {self._whole(argument[1])}",
+            "Fn::Split": lambda argument: f"{self._whole(argument[1])} by {argument[0]}",
             "Fn::ImportValue": lambda argument: self._whole(self._exported(argument)),
         }
 

@@ -1,11 +1,14 @@
-"""Log, quarantine, manifests, statements: nothing in them ever changes or goes."""
+"""Log, journal, quarantine, manifests, statements: nothing in them ever changes or goes."""
+
+import json
 
 import pytest
 
 LOG, QUARANTINE = "log-<AccountId>-<Region>", "quarantine-<AccountId>-<Region>"
 MANIFESTS = "manifests-<AccountId>-<Region>"
 STATEMENTS = "statements-<AccountId>-<Region>"
-BUCKETS = [LOG, QUARANTINE, MANIFESTS, STATEMENTS]
+JOURNAL = "journal-<AccountId>-<Region>"
+BUCKETS = [LOG, JOURNAL, QUARANTINE, MANIFESTS, STATEMENTS]
 
 
 def statements(assembly, bucket):
@@ -28,7 +31,7 @@ def test_there_are_these_buckets_and_no_others(assembly):
     assert set(assembly.all("AWS::S3::Bucket")) == set(BUCKETS)
 
 
-@pytest.mark.parametrize("bucket", [LOG, MANIFESTS])
+@pytest.mark.parametrize("bucket", [LOG, JOURNAL, MANIFESTS])
 def test_what_is_written_once_takes_no_put_without_if_none_match(real, bucket):
     (deny,) = filter(is_write_once, statements(real, bucket))
     assert (deny["Effect"], deny["Principal"], deny["Action"]) == (
@@ -66,6 +69,27 @@ def test_nobody_deletes_in_any_environment(assembly, bucket):
     ]
 
 
+def test_nobody_but_the_reducer_writes_the_journal_whatever_iam_lets_others_do(assembly):
+    said = [
+        each for each in statements(assembly, JOURNAL) if each.get("Sid") == "DenyWritesOfOthers"
+    ]
+    (deny,) = said
+    assert (deny["Effect"], deny["Principal"], deny["Action"]) == (
+        "Deny",
+        {"AWS": "*"},
+        "s3:PutObject",
+    )
+    assert assembly.text(deny["Resource"]) == f"{JOURNAL}.Arn/*"
+    exempt = deny["Condition"]["ArnNotLike"]["aws:PrincipalArn"]
+    reducer = assembly.properties("AWS::Lambda::Function")["reducer"]["Role"]
+    logical_id = assembly.text(reducer).removesuffix(".Arn")
+    role = assembly.text(assembly.properties("AWS::IAM::Role")[logical_id]["RoleName"])
+    assert [assembly.text(each) for each in exempt] == [
+        f"arn:<Partition>:iam::<AccountId>:role/{role}",
+        f"arn:<Partition>:sts::<AccountId>:assumed-role/{role}/*",
+    ]
+
+
 @pytest.mark.parametrize("bucket", BUCKETS)
 def test_local_leaves_out_these_two_kinds_of_statement_and_nothing_else(local, real, bucket):
     judged_locally = [
@@ -73,7 +97,9 @@ def test_local_leaves_out_these_two_kinds_of_statement_and_nothing_else(local, r
         for statement in statements(real, bucket)
         if not is_tls_only(statement) and not is_write_once(statement)
     ]
-    assert statements(local, bucket) == judged_locally
+    # Roles are named after their environment.
+    renamed = json.dumps(judged_locally).replace(real.settings.prefix, local.settings.prefix)
+    assert statements(local, bucket) == json.loads(renamed)
     assert judged_locally != statements(real, bucket)
 
 

@@ -39,12 +39,14 @@ def test_what_is_done_at_given_times_is_done_then_and_late_ones_are_not_made_up_
     assert called == {
         "cutter.Arn": "rate(1 minute)",
         "expirer.Arn": "rate(1 minute)",
+        "closer.Arn": "cron(0/15 0-5 * * ? *)",
         "sealer.Arn": "cron(0 1-5 * * ? *)",
         "reconciler.Arn": "cron(30 6 * * ? *)",
     }
     invocations = assembly.properties("AWS::Lambda::EventInvokeConfig").values()
     assert {assembly.text(each["FunctionName"]) for each in invocations} == {
         "cutter",
+        "closer",
         "expirer",
         "sealer",
         "reconciler",
@@ -62,6 +64,12 @@ def alarm_of(assembly, metric):
 def test_a_parked_record_rings_an_alarm_at_once(assembly):
     alarm = alarm_of(assembly, "RecordsParked")
     assert alarm["Dimensions"] == [{"Name": "service", "Value": "reducer"}]
+    assert (alarm["Statistic"], alarm["Threshold"], alarm["Period"]) == ("Sum", 1, 60)
+
+
+def test_another_closing_of_a_day_rings_an_alarm_at_once(assembly):
+    alarm = alarm_of(assembly, "ClosingConflicts")
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": "closer"}]
     assert (alarm["Statistic"], alarm["Threshold"], alarm["Period"]) == ("Sum", 1, 60)
 
 

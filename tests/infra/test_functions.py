@@ -17,6 +17,7 @@ SETTINGS: dict[str, type[settings.Settings]] = {
     "payout-logger": settings.PayoutLoggerSettings,
     "payout-announcer": settings.PayoutAnnouncerSettings,
     "expirer": settings.ExpirerSettings,
+    "closer": settings.CloserSettings,
     "systems-api": settings.SystemsApiSettings,
     "splitter": settings.SplitterSettings,
     "persister": settings.PersisterSettings,
@@ -61,11 +62,17 @@ def test_each_function_is_a_folder_with_a_handler(assembly):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_each_function_is_told_what_its_settings_ask_for_and_nothing_else(assembly, name):
     variables = environment(assembly, name)
-    SETTINGS[name].load(variables)
+    # The one reference that is longer once it is resolved.
+    resolved = {"CURSOR_SEAL": variables.get("CURSOR_SEAL", "").ljust(36)}
+    SETTINGS[name].load(variables | resolved)
     asked_for = {field.upper() for field in SETTINGS[name].model_fields}
     assert set(variables) == asked_for | OBSERVABILITY
     assert variables["POWERTOOLS_SERVICE_NAME"] == name
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "FalconBalances"
+
+
+# The UUID of the stack.
+CURSOR_SEAL = "2 of <StackId> by /"
 
 
 def test_variables_name_the_real_thing(assembly):
@@ -75,6 +82,7 @@ def test_variables_name_the_real_thing(assembly):
         "CLAIMS_TABLE": "event-claims",
         "LOG_BUCKET": "log-<AccountId>-<Region>",
         "LOG_OBJECTS_MAX": "2000",
+        "CURSOR_SEAL": CURSOR_SEAL,
     }
     expected = {
         "splitter": {"CONTEXT_TABLE": "merchant-contexts"},
@@ -83,9 +91,14 @@ def test_variables_name_the_real_thing(assembly):
             "BALANCES_TABLE": "balances",
             "LOG_BUCKET": "log-<AccountId>-<Region>",
         },
-        "publisher": {"STREAM": "balance-operations", "CLAIMS_TABLE": "event-claims"},
+        "publisher": {
+            "STREAM": "balance-operations",
+            "CLAIMS_TABLE": "event-claims",
+            "LOG_BUCKET": "log-<AccountId>-<Region>",
+        },
         "reducer": {
             "BALANCES_TABLE": "balances",
+            "JOURNAL_BUCKET": "journal-<AccountId>-<Region>",
             "QUARANTINE_BUCKET": quarantine,
             "STREAM": "balance-operations",
         },

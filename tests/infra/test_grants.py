@@ -5,6 +5,7 @@ import pytest
 from tests.infra.assembly import as_list
 
 LOG_OBJECTS = "arn:<Partition>:s3:::log-<AccountId>-<Region>/"
+JOURNAL_OBJECTS = "arn:<Partition>:s3:::journal-<AccountId>-<Region>/"
 QUARANTINE_OBJECTS = "arn:<Partition>:s3:::quarantine-<AccountId>-<Region>/"
 SIGNING_KEY = "Signs the manifests of the transaction log"
 STATEMENT_OBJECTS = "arn:<Partition>:s3:::statements-<AccountId>-<Region>/"
@@ -71,6 +72,13 @@ FUNCTIONS = {
         ("dynamodb:PutItem", BALANCES),
         ("dynamodb:UpdateItem", BALANCES),
     },
+    "closer": {
+        ("dynamodb:GetItem", BALANCES),
+        ("dynamodb:PutItem", BALANCES),
+        ("dynamodb:Query", BALANCES),
+        ("s3:ListBucket", "journal-<AccountId>-<Region>.Arn"),
+        ("s3:GetObject", f"{JOURNAL_OBJECTS}journal/*"),
+    },
     "systems-api": {
         ("dynamodb:BatchGetItem", BALANCES),
         ("dynamodb:PutItem", BALANCES),
@@ -91,7 +99,11 @@ FUNCTIONS = {
         ("s3:PutObject", f"{LOG_OBJECTS}*"),
         ("s3:GetObject", f"{LOG_OBJECTS}*"),
     },
-    "publisher": {("kinesis:PutRecords", STREAM), ("dynamodb:GetItem", "event-claims.Arn")},
+    "publisher": {
+        ("kinesis:PutRecords", STREAM),
+        ("dynamodb:GetItem", "event-claims.Arn"),
+        ("s3:GetObject", f"{LOG_OBJECTS}*"),
+    },
     "reducer": {
         ("kinesis:DescribeStream", STREAM),
         ("kinesis:DescribeStreamSummary", STREAM),
@@ -104,6 +116,7 @@ FUNCTIONS = {
         ("dynamodb:UpdateItem", BALANCES),
         ("s3:PutObject", f"{QUARANTINE_OBJECTS}stream/*"),
         ("s3:PutObject", f"{QUARANTINE_OBJECTS}parked/*"),
+        ("s3:PutObject", f"{JOURNAL_OBJECTS}journal/*"),
     },
     "cutter": {("kinesis:ListShards", STREAM), ("kinesis:PutRecord", STREAM)},
     "balance-api": READS_MERCHANTS,

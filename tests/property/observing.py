@@ -1,5 +1,6 @@
 """What is looked at after each call of a simulated pipeline that can break a promise."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -7,15 +8,19 @@ from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.stream_records import SegmentRecordV1, parse_stream_record
 from falcon_balances.domain.compact_lines import lines_of_text
 from falcon_balances.domain.counted_order import MarkKey
+from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.direct_operations import StagedOperation
 from falcon_balances.domain.instants import quarter_of, rfc3339
+from falcon_balances.domain.journal import JournalPosition
 from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.operations import (
     Segment,
     Stage,
 )
+from falcon_balances.domain.past_keys import WINDOW_KEYS, WindowKey
 from falcon_balances.domain.payout_states import PayoutState
 from falcon_balances.domain.table_keys import ItemKey, merchant_pk
+from tests.journals import check_closed
 from tests.property.pipeline import Pipeline
 
 _NEXT_STATES: dict[str | None, set[str | None]] = {
@@ -42,6 +47,8 @@ class Observed:
         self._as_of = ""
         self._closed_until = ""
         self._closed: dict[ItemKey, dict[str, int]] = {}
+        self._journaled_until: datetime | None = None
+        self._positions: Mapping[str, JournalPosition] = {}
 
     def observe(self, point: str) -> None:
         """Promises 2, 5, 6 and 10, looked at after every call that can break them."""
@@ -125,6 +132,16 @@ class Observed:
         assert self._closed_before(self._closed_until) == self._closed, "a closed window changed"
         self._closed_until = rfc3339(quarter_of(as_of - timedelta(seconds=5)))
         self._closed = self._closed_before(self._closed_until)
+        self._journal_is_complete(as_of)
+
+    def _journal_is_complete(self, as_of: datetime) -> None:
+        """5 and 14: whoever reads a quarter as soon as it is closed reads all of it, and only what
+        is new.
+        """
+        store, journal = self._world.store, self._world.places.journal
+        since, starts = self._journaled_until, self._positions
+        self._positions = check_closed(store, journal, as_of, since, starts)
+        self._journaled_until = closed_until(as_of)
 
     def arrived_before(self, instant: datetime) -> set[ItemKey]:
         """The marks of what had reached the stream by then."""
@@ -140,7 +157,7 @@ class Observed:
         return {
             key: dict(counters)
             for key, counters in self._world.store.counters.items()
-            if key.sk.startswith("WINDOW#") and key.sk.split("#")[1] < until
+            if key.sk.startswith(WINDOW_KEYS) and WindowKey.parse(key.sk).start < until
         }
 
     def segments(self) -> list[Segment]:

@@ -22,13 +22,16 @@ from falcon_balances.domain.operations import (
     read_staged,
     staged,
 )
-from falcon_balances.domain.table_keys import BalanceKey, ItemKey, merchant_pk
+from falcon_balances.domain.past_keys import WindowKey
+from falcon_balances.domain.table_keys import BalanceKey, DayKey, ItemKey, merchant_pk
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from falcon_balances.fakes.journal import MemoryJournal
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.reducer.batch import reduce_batch
 from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
+from tests.journals import check_closed
 from tests.property.agreement import (
     check_effects_add_up,
     check_nobody_spends_what_one_side_said,
@@ -143,12 +146,13 @@ class Promises(Observed):
         windows: dict[ItemKey, Counter[str]] = {}
         days: Counter[ItemKey] = Counter()
         for key, counters in items.items():
-            kind, _, balance = key.sk.split("#", 2)
+            kind = key.sk.partition("#")[0]
             if kind == "WINDOW":
-                target = windows.setdefault(ItemKey(key.pk, f"BALANCE#{balance}"), Counter())
-                target.update(counters)
+                balance = WindowKey.parse(key.sk).balance
+                windows.setdefault(ItemKey(key.pk, balance.sk), Counter()).update(counters)
             elif kind == "DAY":
-                days[ItemKey(key.pk, f"BALANCE#{balance}")] += counters["operations_count"]
+                balance = DayKey.parse(key.sk).balance
+                days[ItemKey(key.pk, balance.sk)] += counters["operations_count"]
         summed = {key: _not_zero(counters) for key, counters in windows.items()}
         assert summed == balances, "windows do not add up to the balance"
         assert days == {key: value["operations_count"] for key, value in balances.items()}
@@ -159,6 +163,8 @@ class Promises(Observed):
         marks = [key for key in world.store.marks if key.sk.startswith("OPERATION#")]
         assert len(marks) == len(self._log), "logged and counted differ"
         self._check_items(fold(self.segments()))
+        if world.store.known_as_of is not None:
+            check_closed(world.store, world.places.journal, world.store.known_as_of)
         assert self._claimed_bodies().keys() == self._log.keys(), "claimed, but not logged"
         refused = {key.rsplit("/", 1)[-1] for key in world.quarantine.bodies}
         dead = {m.body for queue in world.queues.values() for m in queue.dead.values()}
@@ -182,7 +188,9 @@ class Promises(Observed):
             for held in world.stream.by_id.values()
             for record in reversed(held.records)
         ]
-        replayed = ReducerPorts(store, stream, MemoryQuarantine(), wait=lambda _delay_s: None)
+        replayed = ReducerPorts(
+            store, stream, MemoryQuarantine(), MemoryJournal(), wait=lambda _delay_s: None
+        )
         for _ in range(REVISIONS_MAX):
             reduce_batch(next(iter(stream.by_id)), records * 2, replayed)
         assert store.parked == set(), "counted, but parked as well"

@@ -7,12 +7,14 @@ from datetime import datetime
 from falcon_balances.domain.balances import fold
 from falcon_balances.domain.counting import stage_counters
 from falcon_balances.domain.history import Figures, Mark, Past
-from falcon_balances.domain.instants import QUARTER
+from falcon_balances.domain.instants import QUARTER, rfc3339
 from falcon_balances.domain.logged_balances import logged_balances, logged_figures
-from falcon_balances.domain.merchant_statements import StatedLine
+from falcon_balances.domain.merchant_statements import StatedBalance, StatedLine
 from falcon_balances.domain.operation_filter import OperationFilter
 from falcon_balances.domain.operations import BalanceOperation, Segment
+from falcon_balances.domain.past_keys import WINDOW_KEYS, ClosingKey, WindowKey
 from falcon_balances.domain.table_keys import BalanceKey, ItemKey, merchant_pk
+from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from tests.property.agreement import open_operations
 
@@ -26,7 +28,6 @@ class Request:
     merchant_id: str
     index_delay_s: int = 0
     marks_a_page: int = 100
-    conflicts: int = 0
 
 
 @dataclass(slots=True)
@@ -48,6 +49,21 @@ class Walk:
     is_done: bool = False
 
 
+def check_lines(
+    counted: list[Mark], lines: list[StatedLine], shop: str | None, *, are_all: bool
+) -> None:
+    """Lines are what was counted, from the first one on."""
+    there = [
+        (mark.order, line.uuid)
+        for mark in counted
+        for line in mark.lines
+        if shop in (None, line.balance_shop_id)
+    ]
+    found = [(each.mark.order, each.line.uuid) for each in lines]
+    end = None if are_all else len(found)
+    assert found == there[:end], "a statement's lines are not what was counted"
+
+
 def check_statement(
     past: Past,
     period: tuple[datetime, datetime],
@@ -56,12 +72,7 @@ def check_statement(
     shop: str | None,
 ) -> None:
     """Line by line what was counted, from the opening to the closing."""
-    assert [(each.mark.order, each.line.uuid) for each in lines] == [
-        (mark.order, line.uuid)
-        for mark in counted
-        for line in mark.lines
-        if shop in (None, line.balance_shop_id)
-    ], "a statement's lines are not what was counted"
+    check_lines(counted, lines, shop, are_all=True)
     running, closing = past.at(period[0]), past.at(period[1])
     for each in lines:
         key = BalanceKey(each.line.balance_shop_id, each.line.currency.code)
@@ -72,6 +83,37 @@ def check_statement(
     for key, figures in running.items():
         if shop in (None, key.balance_shop_id):
             assert figures == closing[key], "lines do not add up to the closing"
+
+
+def check_balances(
+    past: Past, period: tuple[datetime, datetime], stated: list[StatedBalance], shop: str | None
+) -> None:
+    """Openings and closings, of balances that had begun, are those of the past."""
+    opening, closing = past.at(period[0]), past.at(period[1])
+    assert [(each.balance, each.opening, each.closing) for each in stated] == [
+        (key, opening[key], closing[key])
+        for key in sorted(that_there_is(closing))
+        if shop in (None, key.balance_shop_id)
+    ], "a statement's balances are not what they were"
+
+
+def check_closings(store: MemoryBalanceStore) -> None:
+    """Each is the live balance less what was counted since; and none is missing."""
+    windows = {
+        (key.pk, WindowKey.parse(key.sk)): Figures.of(counters)
+        for key, counters in store.counters.items()
+        if key.sk.startswith(WINDOW_KEYS)
+    }
+    for key, closing in store.closings.items():
+        left = Figures.of(store.counters[ItemKey(key.pk, closing.balance.sk)])
+        for (pk, window), change in windows.items():
+            if (pk, window.balance) == (key.pk, closing.balance):
+                left -= change if window.start >= rfc3339(closing.at) else Figures()
+        assert closing.figures == left, f"the closing of {closing.day} is not what there was"
+    closed = store.closed_day.day or ""
+    for pk, (balance, start) in windows:
+        key = ItemKey(pk, ClosingKey(balance, start[:10]).sk)
+        assert start[:10] > closed or key in store.closings, f"{start[:10]} is closed without {key}"
 
 
 def check_walk(walk: Walk, reads: MemoryMerchantReads, stored: Mapping[str, Mark]) -> None:

@@ -11,18 +11,23 @@ from unittest.mock import patch
 from hypothesis import currently_in_test_context, event
 
 from falcon_balances.adapters import merchant_statements, operation_pages
+from falcon_balances.adapters.journal_moves import JournalMovedBalances
 from falcon_balances.adapters.merchant_items import mark_of
-from falcon_balances.adapters.merchant_statements import read_statement_page
+from falcon_balances.adapters.merchant_statements import WantedMerchantStatement, read_statement
 from falcon_balances.adapters.operation_pages import read_operations
-from falcon_balances.adapters.past_reads import read_past
+from falcon_balances.adapters.past_reads import read_balance_keys, read_closed, read_past
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.history import Mark, NotClosedError, NothingCountedError, Past
 from falcon_balances.domain.instants import QUARTER, quarter_of
 from falcon_balances.domain.merchant_statements import StatedLine
 from falcon_balances.domain.operation_filter import OperationFilter
+from falcon_balances.domain.statement_positions import MerchantStatementPosition
 from falcon_balances.domain.table_keys import ItemKey, is_balance, merchant_pk
+from falcon_balances.fakes.closings import MemoryClosings
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
+from lambdas.closer.closing import CloserPorts, close_days
+from tests.journals import quiet
 from tests.property.actors import TaskDiedError
 from tests.property.pipeline import BEGINNING, Pipeline
 from tests.property.promises import Promises
@@ -30,6 +35,9 @@ from tests.property.read_checks import (
     Balances,
     Request,
     Walk,
+    check_balances,
+    check_closings,
+    check_lines,
     check_log,
     check_statement,
     check_walk,
@@ -40,7 +48,7 @@ from tests.property.read_checks import (
 )
 
 FIRST_BORDER = quarter_of(BEGINNING)
-MARKS_A_PAGE_MAX = 3  # few enough to be met
+MARKS_A_QUERY, MARKS_FURTHER = 2, 1  # few enough to be met
 
 
 class Reading:
@@ -81,8 +89,9 @@ class Reading:
         def guarded() -> None:
             try:
                 with (
-                    patch.object(operation_pages, "MARKS_A_PAGE_MAX", MARKS_A_PAGE_MAX),
-                    patch.object(merchant_statements, "MARKS_A_PAGE_MAX", MARKS_A_PAGE_MAX),
+                    patch.object(operation_pages, "MARKS_A_QUERY", MARKS_A_QUERY),
+                    patch.object(merchant_statements, "MARKS_A_QUERY", MARKS_A_QUERY),
+                    patch.object(operation_pages, "MARKS_FURTHER", MARKS_FURTHER),
                 ):
                     work()
             except TaskDiedError:
@@ -101,11 +110,26 @@ class Reading:
 
     def look_back(self, request: Request, since: int) -> None:
         """(a) and (b): every border from one on, as it is now and as it was told before."""
-        reads, now = self._reads(request)
+        reads, _ = self._reads(request)
         known = self._known_borders()
         # The one after the last is not closed yet, as far as is known.
         borders = [*known, known[-1] + QUARTER]
-        self._past(reads, borders[since % len(borders)], now)
+        self._past(reads, borders[since % len(borders)])
+
+    def close(self, balances_max: int | None) -> None:
+        """Days, by a run whose time is over after so many balances."""
+        looks = iter(range(1000))
+        store = self._pipeline.store
+        ports = CloserPorts(
+            store.as_of,
+            MemoryClosings(store),
+            JournalMovedBalances(quiet(self._pipeline.places.journal), store, store.as_of),
+            lambda merchant_id: MemoryMerchantReads(store, self._pipeline.claims, merchant_id),
+            lambda: balances_max is not None and next(looks) >= balances_max,
+        )
+        if written := close_days(ports):
+            self._note(f"{min(written, 3)} closings in one run")
+        check_closings(store)
 
     def state(
         self, request: Request, borders: tuple[int, int], limit: int, *, by_shop: bool
@@ -142,22 +166,28 @@ class Reading:
         assert indexed is None or (before is not None and indexed <= before)
 
     def check_end(self) -> None:
-        """(e), and everything else once more, when all is quiet."""
+        """(e), and everything else once more, when all is quiet: before the days are closed, and
+        after.
+        """
         self.check()
-        segments = self._promises.segments()
-        for merchant_id in sorted({each.merchant_id for each in segments}):
-            request = Request(merchant_id)
-            reads, now = self._reads(request)
-            past = self._past(reads, FIRST_BORDER, now)
-            assert past is not None, "closed, and not to be read"
-            if past.closed_until > FIRST_BORDER:
-                period = (FIRST_BORDER, past.closed_until)
-                self._statement(request, period, 100, by_shop=False)
-            check_log(reads, [each for each in segments if each.merchant_id == merchant_id])
+        self._check_all()
+        self.close(None)
+        self._check_all()
         for walk in self._walks:
             while not walk.is_done:
                 self.next_page(Request(walk.merchant_id), walk, 2)
         self.check()
+
+    def _check_all(self) -> None:
+        segments = self._promises.segments()
+        for merchant_id in sorted({each.merchant_id for each in segments}):
+            request = Request(merchant_id)
+            reads, _ = self._reads(request)
+            assert self._past(reads, FIRST_BORDER), "closed, and not to be read"
+            last = self._known_borders()[-1]
+            if last > FIRST_BORDER:
+                self._statement(request, (FIRST_BORDER, last), 100, by_shop=False)
+            check_log(reads, [each for each in segments if each.merchant_id == merchant_id])
 
     # How it is read.
 
@@ -171,7 +201,6 @@ class Reading:
         )
         reads.is_indexed = lambda key: self._counted_at[key] <= indexed_until
         reads.marks_a_page = request.marks_a_page
-        reads.conflicts = request.conflicts
         return reads, now
 
     def _known_borders(self) -> list[datetime]:
@@ -181,41 +210,35 @@ class Reading:
         self._borders.add(closed_until(as_of))
         return sorted(each for each in self._borders if each <= closed_until(as_of))
 
-    def _past(self, reads: MemoryMerchantReads, since: datetime, now: datetime) -> Past | None:
+    def _past(self, reads: MemoryMerchantReads, since: datetime) -> Past | None:
         """None where nothing can be told, which must be true."""
         was, advances, told = self._pipeline.store.known_as_of, self._advances, self._as_of
         knew = self._balances_there(reads.merchant_id)
         try:
-            as_of, past = read_past(reads, since, now, wait=lambda _delay_s: None)
+            as_of, closed = read_closed(reads, since)
+            past = read_past(reads, read_balance_keys(reads), since, closed)
         except NotClosedError:
             assert was is None or since > closed_until(was), "closed, and denied"
             return None
         except NothingCountedError:
             assert not knew, "known, and denied"
             return None
-        except TransientError as error:
-            if "are not closed" not in str(error):
-                raise
-            assert was is not None
-            assert now - closed_until(was) > timedelta(days=1), "not that long ago"
-            return None
         assert told is None or as_of >= told, "as_of went back"
         assert advances != self._advances or as_of == was, "as_of moved and nobody moved it"
-        assert past.closed_until == closed_until(as_of) <= now
-        assert past.since == since
+        assert closed == closed_until(as_of) <= self._pipeline.now
+        assert past.start == since
         self._as_of = as_of if self._as_of is None else max(self._as_of, as_of)
-        self._check_past(reads.merchant_id, past)
+        self._check_past(reads.merchant_id, past, closed)
         return past
 
     def _balances_there(self, merchant_id: str) -> set[ItemKey]:
         counters = self._pipeline.store.counters
         return {key for key in counters if key.pk == merchant_pk(merchant_id) and is_balance(key)}
 
-    def _check_past(self, merchant_id: str, past: Past) -> None:
+    def _check_past(self, merchant_id: str, past: Past, closed: datetime) -> None:
         marks = self._marks(merchant_id)
-        self._borders |= {mark.window for mark in marks} | {past.closed_until}
-        checked = [each for each in sorted(self._borders) if past.since <= each]
-        checked = [each for each in checked if each <= past.closed_until]
+        self._borders |= {mark.window for mark in marks} | {closed}
+        checked = [each for each in sorted(self._borders) if past.start <= each <= closed]
         for border in checked:
             counted = figures_before(border, marks)
             told = that_there_is(past.at(border))
@@ -244,29 +267,38 @@ class Reading:
         shops = sorted(each.sk.split("#")[1] for each in self._balances_there(merchant_id))
         shop = shops[0] if by_shop and shops else None
         counted = [mark for mark in self._marks(merchant_id) if start <= mark.window < end]
-        position, lines = None, list[StatedLine]()
+        position: MerchantStatementPosition | None = None
+        lines = list[StatedLine]()
         while True:
             reads, now = self._reads(request)
-            past = self._past(reads, start, now)
-            if past is None or past.closed_until < end:
-                return
+            past = self._past(reads, start)
             try:
-                page, position = read_statement_page(
-                    reads, past, end, limit, after=position, balance_shop_id=shop
+                said = read_statement(
+                    reads, now, WantedMerchantStatement(start, end, limit, shop), position
                 )
+            except (NotClosedError, NothingCountedError):
+                return
             except TransientError as error:
+                check_lines(counted, lines, shop, are_all=False)
+                if "may not be complete" in str(error):
+                    indexed = reads.indexed_as_of(now)
+                    assert indexed is None or closed_until(indexed) < end, "complete, and denied"
+                    return
                 if "is not complete" not in str(error):
                     raise
                 has_all = all(reads.is_indexed(key_of(reads, mark)) for mark in counted)
                 assert not has_all, "complete, and denied"
                 self._note("a statement that the index had not all of yet")
                 return
+            page, position, _ = said.page
             assert len({each.mark.order for each in page}) <= limit
             lines += page
             if position is None:
                 break
             request = replace(request, index_delay_s=0)
+        assert past is not None
         check_statement(past, period, counted, lines, shop)
+        check_balances(past, period, said.balances, shop)
         if lines:
             self._note(f"a statement of {min(len(lines), 5)} lines")
 

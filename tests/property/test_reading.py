@@ -27,7 +27,6 @@ REQUESTS = st.builds(
     st.sampled_from(["m-ann", "m-ann", "m-market", "m-ben"]),
     index_delay_s=st.sampled_from([0, 1, 10, 10]),
     marks_a_page=st.sampled_from([100, 3, 1]),
-    conflicts=st.sampled_from([0, 0, 2]),
 )
 WANTED = st.sampled_from(
     [
@@ -175,6 +174,17 @@ class ReadingMachine(Machine):
         self, request: Request, since: int, batch: list[Sent], pause: int, schedule: list[Any]
     ) -> None:
         self._read(lambda: self.reading.look_back(request, since), batch, pause, schedule)
+
+    @rule(
+        balances_max=st.sampled_from([None, 1, 2]),
+        batch=BATCH,
+        pause=PAUSE,
+        schedule=SCHEDULE,
+    )
+    def close(
+        self, balances_max: int | None, batch: list[Sent], pause: int, schedule: list[Any]
+    ) -> None:
+        self._read(lambda: self.reading.close(balances_max), batch, pause, schedule)
 
     @rule(
         request=REQUESTS,

@@ -22,7 +22,7 @@ from lambdas.api_routes.context import Sources
 from lambdas.balance_api import handler as balance_api
 from tests.audit.sealed import sealed_log, split
 from tests.component.api_calls import get
-from tests.component.world import ENVIRONMENT
+from tests.component.world import CURSOR_SEAL, ENVIRONMENT
 from tests.property.machine import context
 from tests.property.pipeline import Pipeline
 from tests.property.promises import dump
@@ -114,7 +114,10 @@ def world(request, monkeypatch) -> Pipeline:
         balance_api,
         "sources",
         lambda merchant: Sources(
-            MemoryMerchantReads(found.store, found.claims, merchant), found.log, 10_000
+            MemoryMerchantReads(found.store, found.claims, merchant),
+            found.log,
+            10_000,
+            CURSOR_SEAL,
         ),
     )
     monkeypatch.setattr(balance_api.routes, "now", lambda: found.now + timedelta(seconds=1))

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from falcon_balances.fakes.interruptions import never
-from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from tests.builders import (
     confirmed,
 )
@@ -123,18 +122,9 @@ def test_from_the_log_an_instant_is_not_included(ledger):
         assert [each["confirmed"] for each in body["balances"]] == amounts
 
 
-class AtOnceReads(MemoryMerchantReads):
-    """As TransactGetItems is: a hundred items at most."""
-
-    def at_once(self, balances: Any, starts: Any) -> Any:
-        assert 0 < len(balances) * (1 + len(starts)) <= 100
-        return super().at_once(balances, starts)
-
-
 @pytest.mark.parametrize("held_h", [0, 3, 12, 24])
 def test_of_many_balances_and_many_open_quarters_all_is_exact(ledger, held_h):
-    """Read in groups that a transaction can take, while others go on counting."""
-    ledger.reader = AtOnceReads
+    """While others go on counting."""
 
     def count_all(name: str) -> None:
         said = {"adjusted_at": "2026-11-20T10:00:00Z"}

@@ -12,6 +12,7 @@ from tests.component.api_calls import (
     get,
 )
 from tests.component.balance_api.asking import ID, IN_OCTOBER, is_well_mannered
+from tests.component.world import CURSOR_SEAL
 
 
 def cursor_of(path: str, query: dict[str, object] | None = None) -> str:
@@ -133,10 +134,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize("position", HOSTILE)
 @pytest.mark.parametrize("path", PAGED)
-def test_a_cursor_that_somebody_made_up_may_hold_anything(paged, path, position):
-    """Its digest is no secret; it reaches no further than the merchant's own."""
+def test_whatever_a_cursor_holds_it_reaches_only_the_merchant_s_own(paged, path, position):
+    """Even if somebody knew the key."""
     for query, bound in BOUND[path]:
-        made = Cursors(path[1:], MERCHANT, bound)
+        made = Cursors(CURSOR_SEAL, path[1:], MERCHANT, bound)
         answer = get(path, {**query, "cursor": made.write(position)})
         assert is_well_mannered(answer)
         assert answer.status in {200, 422}
@@ -155,9 +156,32 @@ BOUND: dict[str, list[tuple[dict[str, object], dict[str, object]]]] = {
 }
 
 
-def test_the_made_up_cursors_of_these_tests_are_those_that_the_api_makes(paged):
+def test_the_sealed_cursors_of_these_tests_are_those_that_the_api_makes(paged):
     for path, bounds in BOUND.items():
-        cursor, made = cursor_of(path), Cursors(path[1:], MERCHANT, bounds[0][1])
+        cursor, made = cursor_of(path), Cursors(CURSOR_SEAL, path[1:], MERCHANT, bounds[0][1])
         position = made.read(cursor)
         assert position is not None
         assert made.write(position) == cursor
+
+
+@pytest.mark.parametrize("key", [b"", b"0" * 32, CURSOR_SEAL[:-1], CURSOR_SEAL + b"0"])
+def test_a_cursor_under_another_key_is_422(paged, key):
+    """Whoever knows how cursors are made, but not the key, makes none."""
+    for path, bounds in BOUND.items():
+        position = Cursors(CURSOR_SEAL, path[1:], MERCHANT, bounds[0][1]).read(cursor_of(path))
+        assert position is not None
+        assert refused(path, Cursors(key, path[1:], MERCHANT, bounds[0][1]).write(position))
+
+
+def test_the_figures_in_a_statement_s_cursor_cannot_be_altered(paged):
+    path, bound = "/statements/2026-10", {"format": "json"}
+    cursors = Cursors(CURSOR_SEAL, path[1:], MERCHANT, bound)
+    position = cursors.read(cursor_of(path))
+    assert position is not None
+    assert "10000" in position
+    forged = position.replace("10000", "90000")
+    assert refused(path, Cursors(b"a guess", path[1:], MERCHANT, bound).write(forged))
+    seal = urlsafe_b64decode(cursor_of(path) + "===")[:32]
+    assert refused(path, urlsafe_b64encode(seal + forged.encode()).decode().rstrip("="))
+    # Under the key itself: the sums at the quarter's end do not add up.
+    assert get(path, {"cursor": cursors.write(forged)}).problem == "unavailable"

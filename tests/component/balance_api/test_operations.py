@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from falcon_balances.adapters.operation_pages import MARKS_A_PAGE_MAX
+from falcon_balances.adapters.operation_pages import MARKS_A_QUERY, MARKS_FURTHER
 from falcon_balances.domain.instants import rfc3339
 from tests.builders import (
     Document,
@@ -168,7 +168,9 @@ def test_where_a_filter_lets_little_through_a_page_ends_and_goes_on_with_its_cur
     wanted = adjustment(adjusted_at="2026-11-20T10:00:00Z")
     ledger.count(wanted)
     ledger.now += 15 * MINUTE
-    captures = [confirmed(external_reference=f"o-{n}") for n in range(MARKS_A_PAGE_MAX)]
+    captures = [
+        confirmed(external_reference=f"o-{n}") for n in range(MARKS_A_QUERY + MARKS_FURTHER)
+    ]
     ledger.count(*captures)
     first = get("/operations", {"stage": "adjustment"})
     assert (first.status, first.body["operations"]) == (200, [])

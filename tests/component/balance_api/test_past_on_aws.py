@@ -1,12 +1,9 @@
 """The past on DynamoDB and S3: the same answers as on the fakes."""
 
 from functools import partial
-from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from falcon_balances.adapters import past_reads
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.event_claims import DynamoEventClaims
@@ -82,59 +79,6 @@ def replay(fakes: Ledger, aws: AwsWorld, patch: pytest.MonkeyPatch) -> None:
         aws.reduce(*records, arrived_at=now)
     for held in fakes.store.blocks_of(MERCHANT):
         store.transact(block_writes(held))
-
-
-class BusyDynamo:
-    """TransactGetItems meets counting transactions, so many times."""
-
-    def __init__(self, times: int, *codes: str) -> None:
-        self._real = client("dynamodb")
-        self._times = times
-        self._codes = codes
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
-
-    def transact_get_items(self, **said: Any) -> Any:
-        if not self._times:
-            return self._real.transact_get_items(**said)
-        self._times -= 1
-        reasons = [{"Code": "None"} for _ in said["TransactItems"]]
-        for reason, code in zip(reasons, self._codes, strict=False):
-            reason["Code"] = code
-        error = {
-            "Error": {"Code": "TransactionCanceledException", "Message": ""},
-            "CancellationReasons": reasons,
-        }
-        raise ClientError(error, "TransactGetItems")  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("times", "codes", "status"),
-    [
-        (past_reads.ATTEMPTS - 1, ["None", "TransactionConflict"], 200),
-        (past_reads.ATTEMPTS, ["TransactionConflict"], 503),
-        (1, ["ThrottlingError"], 200),
-        (1, ["ProvisionedThroughputExceeded"], 200),
-        (1, ["None", "ValidationError"], 503),
-    ],
-)
-def test_of_reads_that_dynamodb_cancels_conflicts_and_throttles_are_tried_again(
-    aws, monkeypatch, times, codes, status
-):
-    aws.reduce(data_of(record_of(confirmed())), arrived_at=utc("2026-11-20T10:05:00"))
-    aws.reduce(
-        data_of(cut_of("2026-11-20T10:15:10Z", SHARD)), arrived_at=utc("2026-11-20T10:15:10")
-    )
-    monkeypatch.setattr(balance_api.routes, "now", lambda: utc("2026-11-20T10:15:20"))
-    monkeypatch.setattr(past_reads.read_past, "__defaults__", (lambda _seconds: None,))
-    busy = BusyDynamo(times, *codes)
-    monkeypatch.setattr(
-        balance_api, "client", lambda name: busy if name == "dynamodb" else client(name)
-    )
-    answer = get("/balances", {"at": "2026-11-20T10:15:00Z"})
-    assert answer.status == status
-    assert answer.body.get("balances") or answer.problem == "unavailable"
 
 
 def test_however_long_a_shard_is_held_as_of_of_the_operations_does_not_go_back(aws, monkeypatch):

@@ -4,10 +4,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from falcon_balances.adapters import past_reads
-from falcon_balances.adapters.ports import TryAgain
 from falcon_balances.domain.instants import rfc3339
-from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from tests.builders import (
     confirmed,
     cut_of,
@@ -61,14 +58,14 @@ EVERYTHING_FRESH: list[tuple[str, dict[str, object]]] = [
 ]
 
 
-def test_nothing_closed_for_a_day_is_503_rather_than_a_guess(ledger):
+def test_however_long_nothing_is_closed_what_was_closed_before_is_exact(ledger):
     ledger.at("2026-11-20T10:05:00").count(confirmed())
     border = ledger.close()
-    ledger.now = border + timedelta(hours=24)
-    assert figures_at(border) == live_figures()
-    ledger.now = border + timedelta(hours=25)
-    assert get("/balances", {"at": rfc3339(border)}).problem == "unavailable"
-    assert get().status == 200
+    live = live_figures()
+    for hours in (24, 25, 100):
+        ledger.now = border + timedelta(hours=hours)
+        ledger.count(confirmed(external_reference=f"later-{hours}"))
+        assert figures_at(border) == live
 
 
 def test_as_of_never_goes_back_and_closed_quarters_stay_whatever_cuts_do(ledger):
@@ -93,33 +90,3 @@ def test_as_of_never_goes_back_and_closed_quarters_stay_whatever_cuts_do(ledger)
             border = border.replace(minute=border.minute // 15 * 15, second=0) - QUARTER
             known = dict(list(known.items())[-3:]) | {border: figures_at(border)}
     assert len(counted_lines(ledger)) > 300
-
-
-class BusyReads(MemoryMerchantReads):
-    """Others write at the same moment, so many times."""
-
-    conflicts = 0
-
-    def at_once(self, *asked: Any) -> Any:
-        if type(self).conflicts:
-            type(self).conflicts -= 1
-            return TryAgain()
-        return super().at_once(*asked)
-
-
-def test_reads_that_meet_others_writes_are_tried_again_and_in_the_end_503(ledger):
-    ledger.at("2026-10-31T23:50:00").count(confirmed())
-    border = ledger.close()
-    ledger.reader = BusyReads
-    asked: list[tuple[str, dict[str, object]]] = [
-        ("/balances", {"at": rfc3339(border)}),
-        ("/balances/bs-5553-eur/history", {}),
-        ("/statements/2026-10", {}),
-    ]
-    for path, query in asked:
-        for conflicts, status in ((past_reads.ATTEMPTS - 1, 200), (past_reads.ATTEMPTS, 503)):
-            BusyReads.conflicts = conflicts
-            answer = get(path, query)
-            assert (answer.status, BusyReads.conflicts) == (status, 0)
-        assert answer.problem == "unavailable"
-        assert answer.headers["Retry-After"] == "1"

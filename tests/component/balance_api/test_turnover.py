@@ -48,7 +48,7 @@ def test_turnover_is_by_operation_date_and_the_log_says_the_same(traded, month):
         each["operations_count"] for each in log["currencies"]
     ]
     assert log["late_operations"] is None
-    assert log["objects_read"] == len(traded.log.segments_of(MERCHANT))
+    assert 0 < log["objects_read"] < len(traded.log.segments_of(MERCHANT)), "other months' too"
     assert "objects_read" not in table
 
 
@@ -133,6 +133,19 @@ def test_from_the_log_a_month_is_one_of_any_time_zone(ledger, zone, total):
     body = get("/turnover", {"month": "2026-10", "time_zone": zone, "source": "log"}).body
     assert body["time_zone"] == zone
     assert sums_of(body) == {("EUR", "confirmed", "capture"): total}
+
+
+def test_from_the_log_a_month_costs_its_own_days_whatever_came_before_and_after(ledger):
+    for n, day in enumerate(("2026-08-31", "2026-09-29", "2026-09-30", "2026-10-15", "2026-11-01")):
+        date = f"{day}T12:00:00Z"
+        ledger.count(confirmed(operation_date=date, external_reference=f"order-{n}"))
+    ledger.log_objects_max = 3
+    body = get("/turnover", {"month": "2026-10", "source": "log"}).body
+    assert sums_of(body) == {("EUR", "confirmed", "capture"): 10000}
+    assert body["objects_read"] == 3
+    ledger.log_objects_max = 2
+    answer = get("/turnover", {"month": "2026-10", "source": "log"})
+    assert answer.problem == "log-too-large"
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Mars/Olympus", "America", "europe/"])

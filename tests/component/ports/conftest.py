@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
-from moto.dynamodb import responses as moto_responses
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
+from falcon_balances.adapters.closings import DynamoClosings
 from falcon_balances.adapters.directory_ports import MerchantDirectory
 from falcon_balances.adapters.event_claims import DynamoEventClaims
+from falcon_balances.adapters.journal import S3Journal
+from falcon_balances.adapters.journal_ports import Journal
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
+from falcon_balances.adapters.past_ports import Closings
 from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
 from falcon_balances.adapters.ports import (
     BalanceStore,
@@ -30,6 +33,8 @@ from falcon_balances.domain.blocks import block_writes
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from falcon_balances.fakes.closings import MemoryClosings
+from falcon_balances.fakes.journal import MemoryJournal
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from falcon_balances.fakes.storage import (
     MemoryEventClaims,
@@ -43,6 +48,7 @@ from inprocess.aws import (
     BALANCES_TABLE,
     CLAIMS_TABLE,
     CONTEXT_TABLE,
+    JOURNAL_BUCKET,
     LOG_BUCKET,
     QUARANTINE_BUCKET,
     STREAM,
@@ -96,6 +102,11 @@ def claims(world: AwsWorld | None) -> EventClaims:
 @pytest.fixture
 def log(world: AwsWorld | None) -> TransactionLog:
     return S3TransactionLog(client("s3"), LOG_BUCKET) if world else MemoryTransactionLog()
+
+
+@pytest.fixture
+def journal(world: AwsWorld | None) -> Journal:
+    return S3Journal(client("s3"), JOURNAL_BUCKET) if world else MemoryJournal()
 
 
 @pytest.fixture
@@ -177,14 +188,19 @@ def _memory_refusals(fake: MemoryQuarantine) -> list[Refused]:
     ]
 
 
-@pytest.fixture(autouse=True)
-def _as_many_items_as_aws_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Moto's TransactGetItems still takes 25, as AWS's did until 2022."""
-    monkeypatch.setattr(moto_responses, "TRANSACTION_MAX_ITEMS", 100)
+@pytest.fixture
+def closings(world: AwsWorld | None, store: ReadableStore) -> Closings:
+    """Over the same table as the other fixtures."""
+    if world:
+        return DynamoClosings(client("dynamodb"), BALANCES_TABLE)
+    assert isinstance(store.port, MemoryBalanceStore)
+    return MemoryClosings(store.port)
 
 
 @pytest.fixture
-def tables(world, store: ReadableStore, claims: EventClaims) -> Tables:
+def tables(
+    world: AwsWorld | None, store: ReadableStore, claims: EventClaims, closings: Closings
+) -> Tables:
     def reads(merchant_id: str) -> MerchantReads:
         if world:
             return DynamoMerchantReads(
@@ -192,7 +208,7 @@ def tables(world, store: ReadableStore, claims: EventClaims) -> Tables:
             )
         return MemoryMerchantReads(store.port, claims, merchant_id)  # type: ignore[arg-type]
 
-    return Tables(store.port, claims, reads)
+    return Tables(store.port, claims, reads, closings)
 
 
 @pytest.fixture

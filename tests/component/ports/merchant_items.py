@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from falcon_balances.adapters.ports import MerchantReads, TryAgain
+from falcon_balances.adapters.ports import MerchantReads
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.blocks import (
@@ -119,14 +119,10 @@ def correction(
 def everything(reads: MerchantReads, operation_ids: Sequence[str], block_id: str) -> list[Any]:
     """All that a merchant can read, whatever it asks for."""
     start, end = utc("2026-01-01T00:00:00"), utc("2027-01-01T00:00:00")
-    at_once = reads.at_once([BS_1, BS_10, BS_1_JPY], [at("10:15:00"), at("10:30:00")])
-    assert not isinstance(at_once, TryAgain)
-    figures, windows = at_once
     return [
         sorted(reads.balances(), key=lambda each: each.balance_shop_id),
-        dict(figures),
-        sorted(windows, key=lambda each: (each.balance, each.start)),
-        list(reads.windows(start, end)),
+        [each for key in (BS_1, BS_10, BS_1_JPY) for each in reads.closings(key, "2027", 9)],
+        [each for key in (BS_1, BS_10, BS_1_JPY) for each in reads.windows(key, start, end)],
         list(reads.days("2026-01-01", "2027-01-01")),
         list(reads.late("2026-10", 100)),
         list(reads.marks(EARLIEST, LATEST, after=None, newest_first=False, limit=100).marks),

@@ -4,12 +4,15 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from falcon_balances.adapters.past_ports import Closings
 from falcon_balances.adapters.ports import BalanceStore, EventClaims, MerchantReads
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.stream_records import SegmentRecordV1
+from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.money import Currency
 from falcon_balances.domain.table_keys import BalanceKey
+from falcon_balances.fakes.journal import MemoryJournal
 from falcon_balances.fakes.storage import MemoryQuarantine
 from falcon_balances.fakes.stream import MemoryBalanceStream
 from lambdas.reducer.batch import reduce_batch
@@ -67,6 +70,7 @@ class Tables:
     store: BalanceStore
     claims: EventClaims
     reads: Callable[[str], MerchantReads]
+    closings: Closings
     stream: MemoryBalanceStream = field(default_factory=lambda: MemoryBalanceStream(at_noon, 1))
     shards: Iterator[int] = field(default_factory=itertools.count)
 
@@ -88,6 +92,7 @@ class Tables:
     def reduce(self, *arrived: StreamRecord) -> None:
         """Each time from another shard: within one, quarters never go back."""
         shard_id = f"shard-{next(self.shards)}"
-        self.store.raise_shard_floor(shard_id, None)
-        world = ReducerPorts(self.store, self.stream, MemoryQuarantine(), wait=no_wait)
+        self.store.move_shard(shard_id, BEGINNING, None, BEGINNING)
+        quarantine, journal = MemoryQuarantine(), MemoryJournal()
+        world = ReducerPorts(self.store, self.stream, quarantine, journal, wait=no_wait)
         reduce_batch(shard_id, arrived, world)

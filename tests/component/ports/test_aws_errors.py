@@ -23,8 +23,9 @@ from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.execution import SplitterInput
 from falcon_balances.domain.cuts import Cut, Shard
 from falcon_balances.domain.errors import TransientError
+from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.table_keys import BalanceKey, ItemKey
+from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import PutMark
 from tests.builders import claim_of, context_of
 from tests.component.world import utc
@@ -83,7 +84,7 @@ CALLS = [
         "dynamodb",
         "update_item",
         lambda c: DynamoBalanceStore(c, "balances").meet_cut(
-            Cut(utc("2026-11-20T10:20:00"), ("shard-7",)), "shard-7"
+            Cut(utc("2026-11-20T10:20:00"), ("shard-7",)), "shard-7", BEGINNING
         ),
         "2026-11-20T10:20:00Z in shard-7",
     ),
@@ -109,12 +110,6 @@ CALLS = [
         "completed cuts",
     ),
     ("dynamodb", "query", lambda c: reads(c).balances(), "of m-7"),
-    (
-        "dynamodb",
-        "transact_get_items",
-        lambda c: reads(c).at_once([BalanceKey("bs-1", "EUR")], []),
-        "1 items of m-7 at once",
-    ),
     (
         "dynamodb",
         "query",

@@ -88,7 +88,7 @@ def test_balances_are_read_by_merchant_and_nothing_else_with_them(store):
             MARK,
             add(confirmed=9900, reconciled=100, pending=9800, available=100, operations_count=3),
             add(ItemKey(MERCHANT, "BALANCE#bs-1-jpy#JPY"), adjusted=-7, withdrawn=2, blocked=1),
-            add(ItemKey(MERCHANT, "WINDOW#2026-11-20T10:15:00Z#bs-1#EUR"), confirmed=9900),
+            add(ItemKey(MERCHANT, "WINDOW#bs-1#EUR#2026-11-20T10:15:00Z"), confirmed=9900),
             add(ItemKey(MERCHANT, "DAY#2026-11-20#bs-1#EUR"), confirmed_capture=9900),
             add(ItemKey("MERCHANT#m-10", "BALANCE#bs-10#EUR"), confirmed=1),
         ]

@@ -8,7 +8,7 @@ from falcon_balances.domain.blocks import (
 )
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.history import Day, Figures, Window
-from falcon_balances.domain.instants import QUARTER
+from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.domain.operations import Stage
 from tests.builders import (
     context_of,
@@ -18,7 +18,6 @@ from tests.builders import (
 from tests.component.ports.merchant_items import a_block
 from tests.component.ports.tables import (
     BS_1,
-    BS_1_JPY,
     BS_10,
     EUR,
     at,
@@ -77,7 +76,7 @@ def test_the_index_is_as_new_as_the_newest_cut_that_it_had_time_to_follow(
     tables, reads, completed, now, told
 ):
     for cut_at, completed_at in completed:
-        tables.store.meet_cut(Cut(at(cut_at), ("shard-a", "shard-b")), "shard-a")
+        tables.store.meet_cut(Cut(at(cut_at), ("shard-a", "shard-b")), "shard-a", BEGINNING)
         if completed_at is not None:
             tables.store.complete_cut(at(cut_at), at(completed_at))
     assert reads.indexed_as_of(at(now)) == (told and at(told))
@@ -92,79 +91,43 @@ def test_balances_are_the_merchant_s_with_their_counters(tables, reads):
     ]
 
 
-def test_balances_and_their_windows_are_read_at_one_moment(tables, reads):
-    tables.count("10:20:00", capture(), capture(2, "b", amount="7.00"))
-    tables.count("10:40:00", capture(3, amount="1.00"), reconciliation())
-    figures, windows = reads.at_once([BS_1, BS_10], [at("10:15:00"), at("10:30:00")])
-    assert figures == {
-        BS_1: Figures(confirmed=10100, reconciled=10000, pending=100, available_before_blocks=10000)
-        + Figures(operations_count=3),
-        BS_10: Figures(confirmed=700, pending=700, operations_count=1),
-    }
-    first = Figures(confirmed=10000, pending=10000, operations_count=1)
-    then = Figures(confirmed=100, reconciled=10000, pending=-9900, available_before_blocks=10000)
-    assert sorted(windows, key=lambda each: (each.balance, each.start)) == [
-        Window(at("10:15:00"), BS_1, first),
-        Window(at("10:30:00"), BS_1, then + Figures(operations_count=2)),
-        Window(at("10:15:00"), BS_10, figures[BS_10]),
-    ]
-
-
-def test_what_is_not_there_is_zero_and_has_no_windows(tables, reads):
-    tables.count("10:20:00", capture())
-    figures, windows = reads.at_once([BS_10, BS_1_JPY], [at("10:15:00")])
-    assert figures == {BS_10: Figures(), BS_1_JPY: Figures()}
-    assert list(windows) == []
-    assert reads.at_once([BS_1], []) == (
-        {BS_1: Figures(10000, pending=10000, operations_count=1)},
-        [],
-    )
-
-
-def test_what_is_set_aside_is_given_back(tables, reads):
+def test_what_is_set_aside_is_no_part_of_windows(tables, reads):
     tables.count("10:20:00", capture(), reconciliation())
     tables.store.transact(block_writes(a_block(amount=4000)))
     [balance] = reads.balances()
     assert (balance.available, balance.blocked) == (6000, 4000)
-    figures, [window] = reads.at_once([BS_1], [at("10:15:00")])
-    assert figures[BS_1].available_before_blocks == window.change.available_before_blocks == 10000
-
-
-def test_a_hundred_items_are_read_at_once(tables, reads):
-    tables.count("10:20:00", capture())
-    starts = [at("10:15:00") + n * QUARTER for n in range(-50, 49)]
-    figures, windows = reads.at_once([BS_1], starts)
-    assert figures[BS_1].confirmed == 10000
-    assert [window.start for window in windows] == [at("10:15:00")]
+    [window] = reads.windows(BS_1, at("10:15:00"), at("10:30:00"))
+    assert window.change.available_before_blocks == 10000
 
 
 @pytest.mark.parametrize(
     ("start", "end", "found"),
     [
-        ("10:00:00", "10:45:00", ["10:00 bs-1", "10:15 bs-1", "10:15 bs-10", "10:30 bs-10"]),
-        ("10:15:00", "10:30:00", ["10:15 bs-1", "10:15 bs-10"]),  # from start on, before end
-        ("10:15:00", "10:45:00", ["10:15 bs-1", "10:15 bs-10", "10:30 bs-10"]),
+        ("10:00:00", "10:45:00", ["10:00", "10:15"]),
+        ("10:15:00", "10:30:00", ["10:15"]),  # from start on, before end
+        ("10:15:00", "10:45:00", ["10:15"]),
+        ("10:00:00", "10:15:00", ["10:00"]),
         ("10:45:00", "11:00:00", []),
         ("10:15:00", "10:15:00", []),
+        ("10:30:00", "10:15:00", []),
         ("09:00:00", "10:00:00", []),
     ],
 )
-def test_windows_are_those_that_began_between_of_all_shops_oldest_first(
+def test_windows_are_those_of_the_balance_that_began_between_oldest_first(
     tables, reads, start, end, found
 ):
     tables.count("10:00:00", capture(1))
-    tables.count("10:29:59", capture(2), capture(3, "b"))
+    tables.count("10:29:59", capture(2), capture(3, "b"), capture(5, "c"))
     tables.count("10:30:00", capture(4, "b"))
-    windows = reads.windows(at(start), at(end))
-    told = [f"{each.start:%H:%M} {each.balance.balance_shop_id}" for each in windows]
-    assert sorted(told) == sorted(found)
-    assert [each.start for each in windows] == sorted(each.start for each in windows)
+    windows = reads.windows(BS_1, at(start), at(end))
+    assert [f"{each.start:%H:%M}" for each in windows] == found
+    assert {each.balance for each in windows} <= {BS_1}
     assert all(each.change.operations_count == 1 for each in windows)
 
 
 def test_a_window_says_what_was_counted_in_it(tables, reads):
     tables.count("10:20:00", capture(), reconciliation(), capture(2, type="refund", amount="1"))
-    [window] = reads.windows(at("10:15:00"), at("10:30:00"))
+    [window] = reads.windows(BS_1, at("10:15:00"), at("10:30:00"))
     assert window == Window(
         at("10:15:00"),
         BS_1,

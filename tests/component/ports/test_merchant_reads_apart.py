@@ -5,6 +5,8 @@ import pytest
 from falcon_balances.domain.blocks import (
     block_writes,
 )
+from falcon_balances.domain.closings import Closing
+from falcon_balances.domain.history import Figures
 from falcon_balances.domain.operations import Stage
 from tests.builders import (
     operation_id_of,
@@ -34,6 +36,7 @@ def fill(tables: Tables, local: str, n: int) -> list[str]:
     ids = [operation_id_of(each) for each in documents]
     tables.count_records("10:40:00", correction(str(n), ids[0], merchant_id=merchant_id))
     tables.store.transact(block_writes(a_block(merchant_id)))
+    tables.closings.put(merchant_id, Closing(BS_1, "2026-11-20", Figures(n)))
     return ids
 
 
@@ -47,8 +50,9 @@ def test_nothing_of_another_merchant_ever_comes_back(tables, reads, others):
     assert all(before), "nothing was read"
     tables.count("10:20:00", *(capture(90 + n, local) for n, local in enumerate(others)))
     assert everything(reads, mine, block_id) == before
-    assert [len(each) for each in before[:2]] == [1, 3]
-    assert [len(before[n]) for n in (5, 6, 7)] == [1, 5, 5], "late marks, and marks both ways"
+    assert [each.figures.confirmed for each in before[1]] == [10]
+    assert [len(before[n]) for n in (0, 2)] == [1, 2], "balances, and windows"
+    assert [len(before[n]) for n in (4, 5, 6)] == [1, 5, 5], "late marks, and marks both ways"
     for kind in (reads.marks_of, reads.corrections, reads.claims):
         assert [list(kind(each)) for each in theirs] == [[] for _ in theirs]
 
@@ -72,11 +76,8 @@ def test_balances_with_ids_that_begin_alike_are_kept_apart(tables, reads):
     tables.count("10:20:00", capture(3, currency="JPY", amount="500"))
     confirmed_by = {BS_1: 10000, BS_10: 700, BS_1_JPY: 500}
     for balance, amount in confirmed_by.items():
-        figures, [window] = reads.at_once([balance], [at("10:15:00")])
-        assert figures[balance].confirmed == window.change.confirmed == amount
-        assert window.balance == balance
-    windows = reads.windows(at("10:15:00"), at("10:30:00"))
-    assert {each.balance: each.change.confirmed for each in windows} == confirmed_by
+        [window] = reads.windows(balance, at("10:15:00"), at("10:30:00"))
+        assert (window.balance, window.change.confirmed) == (balance, amount)
     days = reads.days("2026-11-20", "2026-11-20")
     sums = {each.balance: each.sums[Stage.CONFIRMED, "capture"] for each in days}
     assert sums == confirmed_by

@@ -1,20 +1,18 @@
 """What only DynamoDB does when a merchant is read: conflicts, errors, pages."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from botocore.stub import Stubber
 from moto.dynamodb.models import table as moto_table
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.closings import DynamoClosings
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
-from falcon_balances.adapters.ports import MerchantReads, TryAgain
 from falcon_balances.domain.cuts import Cut
-from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import QUARTER
+from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters
@@ -36,7 +34,6 @@ from tests.component.ports.merchant_items import (
 )
 from tests.component.ports.tables import (
     BS_1,
-    BS_1_JPY,
     BS_10,
     CONTEXTS,
     Tables,
@@ -56,52 +53,8 @@ def on_aws(aws) -> Tables:
         lambda merchant_id: DynamoMerchantReads(
             dynamodb, BALANCES_TABLE, CLAIMS_TABLE, merchant_id
         ),
+        DynamoClosings(dynamodb, BALANCES_TABLE),
     )
-
-
-def cancelled(stubber: Stubber, *codes: str) -> MerchantReads:
-    stubber.add_client_error(
-        "transact_get_items",
-        "TransactionCanceledException",
-        modeled_fields={"CancellationReasons": [{"Code": code} for code in codes]},
-    )
-    dynamodb: Any = stubber.client
-    return DynamoMerchantReads(dynamodb, BALANCES_TABLE, CLAIMS_TABLE, "m-1")
-
-
-@pytest.mark.parametrize(
-    "codes",
-    [
-        ("TransactionConflict", "None"),
-        ("None", "TransactionConflict"),
-        ("ThrottlingError", "None"),
-        ("None", "ProvisionedThroughputExceeded"),
-    ],
-)
-def test_where_others_are_writing_it_is_to_be_tried_again(codes):
-    with Stubber(client("dynamodb")) as stubber:
-        reads = cancelled(stubber, *codes)
-        assert reads.at_once([BS_1], [at("10:15:00")]) == TryAgain()
-
-
-@pytest.mark.parametrize("code", ["ValidationError", "AccessDenied"])
-def test_another_reason_is_an_error(code):
-    with Stubber(client("dynamodb")) as stubber:
-        reads = cancelled(stubber, "None", code)
-        with pytest.raises(TransientError, match="2 items of m-1 at once"):
-            reads.at_once([BS_1], [at("10:15:00")])
-
-
-def test_the_items_of_a_transaction_stand_in_the_order_they_were_asked_for(on_aws):
-    on_aws.count("10:20:00", capture(), capture(2, "b", amount="7.00"))
-    reads = on_aws.reads("m-1")
-    for wanted in ([BS_1, BS_1_JPY, BS_10], [BS_10, BS_1_JPY, BS_1]):
-        figures, windows = reads.at_once(wanted, [at("10:00:00"), at("10:15:00")])
-        assert list(figures) == wanted
-        assert [each.confirmed for each in figures.values()] == [
-            {BS_1: 10000, BS_10: 700, BS_1_JPY: 0}[key] for key in wanted
-        ]
-        assert [each.balance for each in windows] == [key for key in wanted if key != BS_1_JPY]
 
 
 def test_reads_are_strongly_consistent_but_those_of_the_index(on_aws):
@@ -147,8 +100,10 @@ def test_what_is_longer_than_a_page_is_read_to_its_end(on_aws, small_pages):
         )
     )
     reads = on_aws.reads("m-1")
-    windows = reads.windows(first, first + 30 * QUARTER)
-    assert [each.start for each in windows] == [first + n * QUARTER for n in range(30)]
+    windows = [
+        each for key in (BS_1, BS_10) for each in reads.windows(key, first, first + 30 * QUARTER)
+    ]
+    assert sorted(each.start for each in windows) == [first + n * QUARTER for n in range(30)]
     days = reads.days("2026-11-01", "2026-11-30")
     assert [each.date for each in days] == [day(n)[:10] for n in range(30)]
     assert [len(reads.late("2026-11", limit)) for limit in (1, 7, 29, 30, 100)] == [
@@ -210,5 +165,7 @@ def test_a_shard_that_stands_still_for_hours_does_not_hide_how_far_the_index_is(
     first, reads = at("10:15:00"), on_aws.reads("m-1")
     on_aws.store.complete_cut(first, first)
     for n in range(1, 61):
-        on_aws.store.meet_cut(Cut(first + timedelta(minutes=n), ("shard-a", "shard-b")), "shard-a")
+        on_aws.store.meet_cut(
+            Cut(first + timedelta(minutes=n), ("shard-a", "shard-b")), "shard-a", BEGINNING
+        )
     assert reads.indexed_as_of(first + timedelta(hours=1)) == first

@@ -7,7 +7,7 @@ from falcon_balances.adapters.ports import LogObject, LogTooLargeError
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.log_format import csv_body
-from falcon_balances.domain.log_keys import log_key
+from falcon_balances.domain.log_keys import DayRange, log_key
 from falcon_balances.domain.operations import Stage
 from inprocess.aws import LOG_BUCKET
 from tests.builders import confirmed, context_of, reconciled, record_of, records_of, shop
@@ -18,8 +18,10 @@ FIRST = LogObject(b"header\nline\n", {"fingerprint": "f" * 64, "context_version"
 
 
 def test_an_object_is_read_back_as_it_was_appended(log):
-    assert log.append(KEY, FIRST) is True
+    version_id = log.append(KEY, FIRST)
+    assert version_id
     assert log.read(KEY) == FIRST
+    assert log.read(KEY).version_id == version_id
 
 
 @pytest.mark.parametrize(
@@ -32,13 +34,13 @@ def test_an_object_is_read_back_as_it_was_appended(log):
 )
 def test_a_second_append_writes_nothing_and_says_so(log, again):
     log.append(KEY, FIRST)
-    assert log.append(KEY, again) is False
+    assert log.append(KEY, again) is None
     assert log.read(KEY) == FIRST
 
 
 def test_keys_are_written_apart(log):
     log.append(KEY, FIRST)
-    assert log.append(KEY.replace("m-1", "m-2"), LogObject(b"other\n", {})) is True
+    assert log.append(KEY.replace("m-1", "m-2"), LogObject(b"other\n", {})) is not None
     assert log.read(KEY) == FIRST
 
 
@@ -93,6 +95,36 @@ def test_as_many_segments_are_read_as_asked_for_or_none(log, objects, objects_ma
         log.segments_of("m-5553", objects_max)
     assert (raised.value.merchant_id, raised.value.objects_max) == ("m-5553", objects_max)
     assert len(log.segments_of("m-5553")) == objects
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "found"),
+    [
+        ("2026-11-19", "2026-11-21", ["19", "20", "21"]),
+        ("2026-11-20", "2026-11-20", ["20"]),
+        ("2026-11-21", "2026-12-31", ["21", "22"]),
+        ("2026-11-23", "2026-12-31", []),
+        ("2026-10-01", "2026-11-18", []),
+        ("2026-11-21", "2026-11-20", []),
+    ],
+)
+def test_of_some_days_no_other_objects_are_read_or_counted(log, first, last, found):
+    for day in ("19", "20", "21", "22"):
+        for event in (confirmed, reconciled):
+            changes = {"external_reference": f"order-{day}"}
+            changes |= {"operation_date": f"2026-11-{day}T23:59:59Z"}
+            if event is reconciled:
+                changes["reconciled_date"] = f"2026-11-{day}T23:59:59Z"
+            record = record_of(event(**changes))
+            log.append(record.log_key, LogObject(record.body.encode(), {}))
+    # A stranger of another day is nobody's concern.
+    log.append("confirmed/merchant_id=m-5553/date=2026-12-31x.csv", LogObject(b"x", {}))
+    segments = log.segments_of("m-5553", 6, DayRange(first, last))
+    told = sorted(f"{each.booked_at:%d} {each.stage}" for each in segments)
+    assert told == [f"{day} {stage}" for day in found for stage in ("confirmed", "reconciled")]
+    if len(found) > 1:
+        with pytest.raises(LogTooLargeError):
+            log.segments_of("m-5553", 2 * len(found) - 1, DayRange(first, last))
 
 
 def test_that_a_log_is_too_large_is_told_before_any_of_it_is_read(log):

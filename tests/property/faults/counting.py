@@ -100,7 +100,7 @@ COUNTING_FAULTS = (
         "    for group in transactions(part for part, _ in batch.parts.values()):\n"
         "        count(group, batch, ports)\n",
         "    for cut in batch.cuts:\n"
-        "        if is_complete(cut, ports.store.meet_cut(cut, shard_id)):\n"
+        "        if is_complete(cut, ports.store.meet_cut(cut, shard_id, state.journaled)):\n"
         "            ports.store.advance_as_of(cut.cut_at)\n"
         "    for group in transactions(part for part, _ in batch.parts.values()):\n"
         "        count(group, batch, ports)\n",

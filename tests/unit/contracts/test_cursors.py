@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from falcon_balances.contracts.cursors import Cursors, InvalidCursorError
 from tests.strategies import few
 
+KEY = b"a key"
 QUERY = {"stage": "confirmed", "order": "newest_first"}
-CURSORS = Cursors("operations", "m-1", QUERY)
+CURSORS = Cursors(KEY, "operations", "m-1", QUERY)
 POSITION = "2026-11-20T10:15:00Z#2026-11-20T10:15:30Z#an-operation#confirmed"
 
 
@@ -32,21 +33,22 @@ def test_without_a_cursor_a_page_begins_at_the_beginning():
 @pytest.mark.parametrize(
     "other",
     [
-        Cursors("findings", "m-1", QUERY),
-        Cursors("operations", "m-2", QUERY),
-        Cursors("operations", "m-1", QUERY | {"stage": "reconciled"}),
-        Cursors("operations", "m-1", {"stage": "confirmed"}),
-        Cursors("operations", "m-1", {}),
+        Cursors(KEY, "findings", "m-1", QUERY),
+        Cursors(KEY, "operations", "m-2", QUERY),
+        Cursors(KEY, "operations", "m-1", QUERY | {"stage": "reconciled"}),
+        Cursors(KEY, "operations", "m-1", {"stage": "confirmed"}),
+        Cursors(KEY, "operations", "m-1", {}),
+        Cursors(b"another key", "operations", "m-1", QUERY),
     ],
-    ids=["route", "merchant", "query", "without a parameter", "without any"],
+    ids=["route", "merchant", "query", "without a parameter", "without any", "key"],
 )
-def test_a_cursor_of_another_merchant_route_or_query_is_refused(other):
+def test_a_cursor_of_another_merchant_route_query_or_key_is_refused(other):
     with pytest.raises(InvalidCursorError):
         CURSORS.read(other.write(POSITION))
 
 
 def test_the_order_of_the_query_s_parameters_does_not_matter():
-    same = Cursors("operations", "m-1", dict(reversed(QUERY.items())))
+    same = Cursors(KEY, "operations", "m-1", dict(reversed(QUERY.items())))
     assert CURSORS.read(same.write(POSITION)) == POSITION
 
 
@@ -75,3 +77,7 @@ def test_a_cursor_with_padding_or_another_spelling_is_refused():
     for spelled in (padded, cursor + "\n", " " + cursor) if padded != cursor else (" " + cursor,):
         with pytest.raises(InvalidCursorError):
             CURSORS.read(spelled)
+
+
+def test_the_key_is_never_shown():
+    assert "a key" not in repr(CURSORS)

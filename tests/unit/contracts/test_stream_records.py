@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from falcon_balances.contracts.claims import ClaimV1
-from falcon_balances.contracts.samples import CUT_SAMPLE, segment_record_samples
+from falcon_balances.contracts.samples import CUT_SAMPLE, VERSION_ID_SAMPLE, segment_record_samples
 from falcon_balances.contracts.stream_records import (
     CutRecordV1,
     SegmentRecordV1,
@@ -40,7 +40,7 @@ def test_a_record_reads_back_as_the_segment_it_was_made_of(case: Case):
     event = case.split()
     claim = ClaimV1.of(case.operation, "2026-03-05T10:15:30Z", event)
     for segment, claimed in zip(event.segments, claim.segments, strict=True):
-        data = SegmentRecordV1.of(claim, claimed).model_dump_json().encode()
+        data = SegmentRecordV1.of(claim, claimed, VERSION_ID_SAMPLE).model_dump_json().encode()
         record = parse_stream_record(data)
         assert isinstance(record, SegmentRecordV1)
         assert record.to_segment() == segment

@@ -71,12 +71,8 @@ def test_figures_are_counters_before_blocks(counters, expected):
 
 
 PAST = Past(
-    since=at("10:00:00"),
-    closed_until=at("11:00:00"),
-    closing={
-        BS_1: Figures(111, pending=111, operations_count=3),
-        BS_10: Figures(5, pending=5, operations_count=1),
-    },
+    start=at("10:00:00"),
+    opening={BS_1: Figures(7, pending=7, operations_count=2), BS_10: Figures()},
     windows=(
         window("10:00:00", 1),
         window("10:15:00", 10),
@@ -89,11 +85,11 @@ PAST = Past(
 @pytest.mark.parametrize(
     ("time", "confirmed", "of_the_other"),
     [
-        ("10:00:00", 0, 0),
-        ("10:15:00", 1, 0),
-        ("10:30:00", 11, 5),
-        ("10:45:00", 11, 5),
-        ("11:00:00", 111, 5),
+        ("10:00:00", 7, 0),
+        ("10:15:00", 8, 0),
+        ("10:30:00", 18, 5),
+        ("10:45:00", 18, 5),
+        ("11:00:00", 118, 5),
     ],
 )
 def test_a_balance_at_a_border_is_what_was_counted_before_it(time, confirmed, of_the_other):
@@ -104,14 +100,14 @@ def test_a_balance_at_a_border_is_what_was_counted_before_it(time, confirmed, of
 
 
 def test_what_was_before_the_past_stays_in_it():
-    past = Past(at("10:45:00"), PAST.closed_until, PAST.closing, PAST.windows[3:])
-    assert past.at(at("10:45:00"))[BS_1] == Figures(11, pending=11, operations_count=2)
-    assert past.at(at("10:45:00"))[BS_10] == PAST.closing[BS_10]
+    past = Past(at("10:45:00"), PAST.opening, PAST.windows[3:])
+    assert past.at(at("10:45:00")) == PAST.opening
+    assert past.at(at("11:00:00"))[BS_1] == Figures(107, pending=107, operations_count=3)
 
 
 def test_asking_changes_nothing():
-    PAST.at(at("10:00:00"))
-    assert PAST.at(PAST.closed_until) == PAST.closing
+    PAST.at(at("11:00:00"))
+    assert PAST.at(PAST.start) == PAST.opening
 
 
 @pytest.mark.parametrize(
@@ -147,10 +143,10 @@ def test_windows_between_are_those_that_began_from_the_first_to_before_the_last(
     st.integers(0, 9),
 )
 @few
-def test_a_later_border_is_an_earlier_one_and_what_was_counted_between(windows, closing, m, n):
+def test_a_later_border_is_an_earlier_one_and_what_was_counted_between(windows, opening, m, n):
     first, last = (at("10:00:00") + each * QUARTER for each in sorted((m, n)))
     ordered = tuple(sorted(windows, key=lambda each: each.start))
-    past = Past(at("10:00:00"), at("10:00:00") + 9 * QUARTER, closing, ordered)
+    past = Past(at("10:00:00"), opening, ordered)
     running = past.at(first)
     for each in past.between(first, last):
         running[each.balance] += each.change

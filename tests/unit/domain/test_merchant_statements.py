@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 import pytest
 
 from falcon_balances.domain.available import Joint
+from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.errors import TransientError
-from falcon_balances.domain.history import Figures, Mark, NotClosedError, Past, Window
+from falcon_balances.domain.history import Figures, Mark, Past, Window
 from falcon_balances.domain.instants import QUARTER, parse_rfc3339, quarter_of, rfc3339
 from falcon_balances.domain.merchant_statements import (
     MerchantStatementPage,
@@ -20,6 +20,7 @@ from falcon_balances.domain.merchant_statements import (
 )
 from falcon_balances.domain.money import Currency, Money
 from falcon_balances.domain.operations import BalanceOperation, OperationType, Stage
+from falcon_balances.domain.statement_positions import MerchantStatementPosition
 from falcon_balances.domain.table_keys import BalanceKey
 
 EUR = Currency("EUR", 2)
@@ -79,34 +80,44 @@ OPENING = {BS_1: figures(1_000, 9), BS_2: figures(0, 0)}
 
 
 def past_of(marks: list[Mark], since: datetime = START) -> Past:
-    """Closed until the second quarter of November; what was counted earlier is the opening."""
+    """The balances at a quarter's border, and the windows until November."""
     windows: dict[tuple[datetime, BalanceKey], Figures] = {}
-    closing = dict(OPENING)
+    opening = dict(OPENING)
     for mark in marks:
         for line in mark.lines:
             key = BalanceKey(line.balance_shop_id, line.currency.code)
             change = figures(line.amount.minor, 1)
-            closing[key] += change
-            if mark.window >= since:
+            if mark.window < since:
+                opening[key] += change
+            elif mark.window < END:
                 windows[mark.window, key] = windows.get((mark.window, key), Figures()) + change
     return Past(
         since,
-        END + QUARTER,
-        closing,
+        opening,
         tuple(Window(start, key, change) for (start, key), change in windows.items()),
     )
 
 
 PAST = past_of(MARKS)
+IN_OCTOBER = MARKS[:5]
 
 
-def marks_from(start: datetime, end: datetime = END) -> list[Mark]:
-    return [mark for mark in MARKS if start <= mark.window < end]
-
-
-def page(after: str | None = None, limit: int = 100, **more: object) -> MerchantStatementPage:
-    wanted = WantedPage(limit, 100, after, **more)  # type: ignore[arg-type]
-    return statement_page(PAST, END, marks_from(first_quarter(PAST, after)), wanted)
+def page(
+    after: MerchantStatementPosition | None = None,
+    limit: int = 100,
+    read: int = 100,
+    marks: list[Mark] | None = None,
+    shop: str | None = None,
+) -> MerchantStatementPage:
+    """A page for which so many marks are read."""
+    past = past_of(MARKS, first_quarter(START, after))
+    shown = {key: each for key, each in past.opening.items() if shop in (None, key[0])}
+    windows = tuple(each for each in past.windows if each.balance in shown)
+    there = IN_OCTOBER if marks is None else marks
+    following = [mark for mark in there if after is None or mark.order > after.order.text]
+    wanted = WantedPage(END, limit, after)
+    past = Past(past.start, shown, windows)
+    return statement_page(past, wanted, following[:read], is_last=len(following) <= read)
 
 
 def running(lines) -> list[tuple[str, int]]:
@@ -117,37 +128,26 @@ ALL = [("order-1", 1_100), ("order-2", 1_120), ("order-3", -5), ("order-4", 1_12
 ALL += [("order-5", 1_128)]
 
 
-def test_statement_closing_is_its_opening_and_what_was_counted_in_the_period():
-    assert stated_balances(PAST, START, END) == [
+CLOSING = PAST.at(END)
+
+
+def test_a_statement_has_its_balances_in_order():
+    assert stated_balances(OPENING, CLOSING) == [
         StatedBalance(BS_1, figures(1_000, 9), figures(1_128, 13)),
         StatedBalance(BS_2, figures(0, 0), figures(-5, 1)),
     ]
 
 
-def test_statement_closing_is_the_opening_of_the_next_statement():
-    borders = [START, START + QUARTER, START + 2 * QUARTER, END, END + QUARTER]
-    statements = [stated_balances(PAST, start, end) for start, end in pairwise(borders)]
-    for earlier, later in pairwise(statements):
-        assert [each.closing for each in earlier] == [each.opening for each in later]
-
-
-def test_a_statement_leaves_out_balances_that_began_after_it_and_other_balance_shops():
-    assert stated_balances(past_of([]), START, END) == [
+def test_a_statement_leaves_out_balances_that_began_after_it():
+    assert stated_balances(OPENING, OPENING) == [
         StatedBalance(BS_1, figures(1_000, 9), figures(1_000, 9))
     ]
-    assert [each.balance for each in stated_balances(PAST, START, END, "bs-2")] == [BS_2]
-    assert stated_balances(PAST, START, END, "bs-3") == []
-
-
-def test_a_period_that_is_not_closed_has_no_statement():
-    with pytest.raises(NotClosedError) as caught:
-        stated_balances(PAST, START, END + 2 * QUARTER)
-    assert caught.value.closed_until == END + QUARTER
 
 
 def test_running_balances_lead_line_by_line_from_the_opening_to_the_closing():
     assert running(page().lines) == ALL
     assert page().ends_after is None
+    assert page().unchecked is None
 
 
 def test_running_figures_of_both_stages_change_with_an_operation_s_last_line_in_a_balance():
@@ -162,8 +162,9 @@ def test_running_figures_of_both_stages_change_with_an_operation_s_last_line_in_
         BS_1: Figures(confirmed=99, pending=99, operations_count=2),
         BS_2: Figures(confirmed=30, pending=30, operations_count=1),
     }
-    past = Past(START, END, change, tuple(Window(START, *each) for each in change.items()))
-    stated = statement_page(past, END, [mark], WantedPage(100, 100)).lines
+    windows = tuple(Window(START, *each) for each in change.items())
+    past = Past(START, dict.fromkeys(change, Figures()), windows)
+    stated = statement_page(past, WantedPage(END, 100), [mark], is_last=True).lines
     assert [(each.running.confirmed, each.running.pending) for each in stated] == [
         (100, 0),
         (30, 30),
@@ -171,56 +172,88 @@ def test_running_figures_of_both_stages_change_with_an_operation_s_last_line_in_
     ]
 
 
+@pytest.mark.parametrize("read", range(1, 7))
 @pytest.mark.parametrize("limit", range(1, 7))
-def test_pages_of_any_size_say_the_same_running_balances(limit):
+def test_pages_of_any_size_say_the_same_running_balances_however_much_was_read(limit, read):
     lines, after, sizes = [], None, []
     while True:
-        found, after = page(after, limit)
+        found, after, _ = page(after, limit, read)
         lines += running(found)
         sizes.append(len(found))
         if after is None:
             break
     assert lines == ALL
-    assert max(sizes) <= limit
+    assert max(sizes) <= min(limit, read)
+
+
+def test_a_position_has_what_its_quarter_had_counted_until_then():
+    assert page(limit=2).ends_after == MerchantStatementPosition(
+        CountedOrder.parse(MARKS[1].order), {BS_1: figures(120, 2)}
+    )
+    ends_after = page(limit=4).ends_after
+    assert ends_after is not None
+    assert ends_after.counted == {BS_1: figures(7, 1)}
 
 
 def test_a_page_begins_with_the_quarter_of_its_first_line():
-    assert first_quarter(PAST, None) == START
-    assert first_quarter(PAST, MARKS[3].order) == START + QUARTER
+    assert first_quarter(START, None) == START
+    assert first_quarter(START, page(limit=4).ends_after) == START + QUARTER
 
 
 def test_a_page_of_one_balance_shop_has_its_lines_alone():
-    assert running(page(balance_shop_id="bs-2").lines) == [("order-3", -5)]
+    assert running(page(shop="bs-2").lines) == [("order-3", -5)]
 
 
-def test_a_page_ends_after_so_many_operations_looked_through():
-    wanted = WantedPage(100, 2, balance_shop_id="bs-2")
-    found = statement_page(PAST, END, marks_from(START), wanted)
-    assert found == ([], MARKS[1].order)
+def test_a_page_ends_with_the_operations_that_were_read():
+    found = page(read=2, shop="bs-2")
+    assert found.lines == []
+    assert found.ends_after == MerchantStatementPosition(CountedOrder.parse(MARKS[1].order), {})
 
 
 @pytest.mark.parametrize("missing", range(5))
 def test_a_quarter_whose_lines_do_not_add_up_to_its_windows_has_no_statement(missing):
-    marks = marks_from(START)
-    del marks[missing]
+    marks = IN_OCTOBER[:missing] + IN_OCTOBER[missing + 1 :]
     with pytest.raises(TransientError, match="the index is not complete before"):
-        statement_page(PAST, END, marks, WantedPage(100, 100))
+        page(marks=marks)
 
 
-def test_a_full_page_too_must_have_its_last_quarter_complete():
+def test_a_full_page_too_must_have_its_last_quarter_complete_where_it_was_read():
     marks = [MARKS[0], *MARKS[2:5]]
     with pytest.raises(TransientError):
-        statement_page(PAST, END, marks, WantedPage(1, 100))
+        page(limit=1, marks=marks)
 
 
-def test_no_mark_is_read_beyond_the_first_one_after_a_full_page_s_quarter():
-    read: list[Mark] = []
+def test_a_quarter_that_was_not_read_to_its_end_is_checked_by_the_page_that_ends_it():
+    marks = [MARKS[0], *MARKS[2:5]]
+    found = page(limit=1, read=1, marks=marks)
+    assert (running(found.lines), found.unchecked) == (ALL[:1], START)
+    with pytest.raises(TransientError):
+        page(found.ends_after, marks=marks)
+
+
+@pytest.mark.parametrize(("read", "unchecked"), [(2, START), (3, START), (4, None), (5, None)])
+def test_a_page_says_which_quarter_it_could_not_check(read, unchecked):
+    assert page(limit=2, read=read).unchecked == unchecked
+
+
+def test_figures_that_the_page_before_did_not_count_are_found_at_the_quarter_s_end():
+    found = page(limit=1)
+    assert found.ends_after is not None
+    forged = MerchantStatementPosition(found.ends_after.order, {BS_1: figures(200, 1)})
+    with pytest.raises(TransientError):
+        page(forged)
+    assert running(page(forged, read=1).lines) == [("order-2", 1_220)], "why cursors are sealed"
+
+
+def test_no_mark_is_taken_beyond_the_first_one_after_a_full_page_s_quarter():
+    taken: list[Mark] = []
 
     def marks() -> Iterator[Mark]:
-        for mark in marks_from(START):
-            read.append(mark)
+        for mark in IN_OCTOBER:
+            taken.append(mark)
             yield mark
 
-    found = statement_page(PAST, END, marks(), WantedPage(3, 100))
-    assert found.ends_after == MARKS[2].order
-    assert read == MARKS[:4]
+    found = statement_page(PAST, WantedPage(END, 3), marks(), is_last=True)
+    assert found.ends_after is not None
+    assert found.ends_after.order.text == MARKS[2].order
+    assert taken == MARKS[:4]

@@ -15,6 +15,13 @@ from falcon_balances.domain.counted_order import (
     operation_referenced,
 )
 from falcon_balances.domain.operations import OperationType, Stage
+from falcon_balances.domain.past_keys import (
+    ClosingKey,
+    WindowKey,
+    closings_before,
+    closings_of,
+    windows_of,
+)
 from falcon_balances.domain.sale_keys import SaleKey, SaleOperationKey, operations_of_sale
 from falcon_balances.domain.table_keys import (
     AttemptKey,
@@ -29,14 +36,12 @@ from falcon_balances.domain.table_keys import (
     ReferenceKey,
     ShardKey,
     StandingKey,
-    WindowKey,
     corrections_of,
     days_from,
     is_balance,
     key_fields,
     merchant_pk,
     parse_merchant_pk,
-    windows_from,
 )
 
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,20}", fullmatch=True)
@@ -51,7 +56,8 @@ ORDERS = st.builds(CountedOrder, QUARTERS, INSTANTS, UUIDS, STAGED)
 
 WRITTEN_AS_SK: dict[Any, st.SearchStrategy[Any]] = {
     BalanceKey: BALANCES,
-    WindowKey: st.builds(WindowKey, QUARTERS, BALANCES),
+    ClosingKey: st.builds(ClosingKey, BALANCES, DAYS),
+    WindowKey: st.builds(WindowKey, BALANCES, QUARTERS),
     DayKey: st.builds(DayKey, DAYS, BALANCES),
     MarkKey: st.builds(MarkKey, UUIDS, STAGED, st.integers(0, 3)),
     LateKey: st.builds(LateKey, st.just("2026-03"), ORDERS),
@@ -164,14 +170,14 @@ def test_the_index_by_reference_names_operations_by_their_standings_and_marks():
 
 @given(day=DAYS, quarter=QUARTERS, balance=BALANCES, order=ORDERS, ids=st.tuples(UUIDS, UUIDS))
 def test_a_query_by_prefix_meets_the_keys_that_it_is_for(day, quarter, balance, order, ids):
-    assert WindowKey(quarter, balance).sk.startswith(windows_from(quarter))
+    assert WindowKey(balance, quarter).sk.startswith(windows_of(balance))
     assert DayKey(day, balance).sk.startswith(days_from(day))
     assert LateKey("2026-03", order).sk.startswith(late_in("2026-03"))
     assert order.mark.sk.startswith(marks_of(order.falcon_operation_id))
     assert CorrectionKey(*ids).sk.startswith(corrections_of(ids[0]))
     assert SaleOperationKey(*ids).sk.startswith(operations_of_sale(ids[0]))
     assert is_balance(ItemKey("MERCHANT#m", balance.sk))
-    assert not is_balance(ItemKey("MERCHANT#m", WindowKey(quarter, balance).sk))
+    assert not is_balance(ItemKey("MERCHANT#m", WindowKey(balance, quarter).sk))
 
 
 def test_the_last_field_keeps_what_separators_it_holds():
@@ -179,3 +185,13 @@ def test_the_last_field_keeps_what_separators_it_holds():
     for text, count in (("psp", 2), ("psp#", 2), ("#order", 2), ("", 1)):
         with pytest.raises(ValueError, match=f"expected {count} fields"):
             key_fields(text, count)
+
+
+@given(balance=BALANCES, others=st.tuples(BALANCES, BALANCES), days=st.tuples(DAYS, DAYS))
+def test_closings_before_a_day_are_those_of_earlier_days_of_the_balance_alone(
+    balance, others, days
+):
+    first, last = closings_of(balance), closings_before(balance, days[0])
+    for each in (balance, *others):
+        is_met = first <= ClosingKey(each, days[1]).sk <= last
+        assert is_met == (each == balance and days[1] < days[0])

@@ -1,0 +1,114 @@
+"""Reads what was counted in closed quarters, from the journals of all shards (design §7)."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice, takewhile
+from typing import Final
+
+from falcon_balances.adapters.journal_ports import Journal
+from falcon_balances.contracts.journal_pages import read_page
+from falcon_balances.domain.journal import (
+    BEGINNING,
+    JournalEntry,
+    JournalPosition,
+    PageName,
+    Repeats,
+    chained,
+)
+
+_PAGES_AT_ONCE: Final = 16
+
+
+@dataclass(slots=True)
+class _Shard:
+    """A shard whose pages up to `position` are read; `ahead` are the next ones, in their order.
+
+    `next_window`: the first quarter of which these have entries that were not read yet, if it is
+    known.
+    """
+
+    position: JournalPosition
+    ahead: deque[PageName]
+    next_window: datetime | None = None
+
+
+class ClosedJournal:
+    """The journals of all shards between two positions of each.
+
+    `ends` are of a complete cut (`JournalEnds`); `starts` are the `positions` that an earlier
+    reader ended with, empty for the first one. Raises IntegrityError for a page that is missing or
+    that the reducer did not write; the pages are named before any of them is read.
+
+    Memory: 500 bytes for each page between `starts` and `ends`; 16 pages of at most 6 MB, as large
+    as a batch; and 400 bytes for each entry of the quarters that are read by one `entries`. So a
+    caller with many quarters reads them one after the other.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        ends: Mapping[str, JournalPosition],
+        starts: Mapping[str, JournalPosition],
+    ) -> None:
+        self._journal = journal
+        self._shards = {
+            shard_id: self._named(shard_id, starts.get(shard_id, BEGINNING), end)
+            # Parents come before their children: Kinesis numbers shards in this order.
+            for shard_id, end in sorted(ends.items())
+        }
+        self._forgotten = {each: starts[each] for each in starts if each not in ends}
+        self.second_versions: set[str] = set()
+        """Log keys that came with several version ids; the first one counts."""
+
+    @property
+    def positions(self) -> dict[str, JournalPosition]:
+        """Where the next reader starts, after the last `entries` was read to its end: before the
+        first page with an entry of a later quarter.
+        """
+        read = {shard_id: shard.position for shard_id, shard in self._shards.items()}
+        return self._forgotten | read
+
+    def entries(self, since: datetime | None, until: datetime) -> Iterator[JournalEntry]:
+        """The segments counted in the quarters from `since` and before `until`, each once; by
+        shard, in the order in which the shard counted them.
+
+        The quarters must be closed by the cut of `ends`. `since` must not be before the `until` of
+        an earlier call or reader: the pages of earlier quarters are passed over.
+        """
+        repeats = Repeats(self.second_versions)
+        for shard in self._shards.values():
+            for entry in self._of_shard(shard, until):
+                is_asked_for = (since is None or entry.window >= since) and entry.window < until
+                if is_asked_for and repeats.is_new(entry):
+                    yield entry
+
+    def _named(self, shard_id: str, start: JournalPosition, end: JournalPosition) -> _Shard:
+        """One request for each thousand new pages; none for a shard without new pages."""
+        if end == start:
+            return _Shard(start, deque())
+        later = self._journal.names(shard_id, start.number)
+        names = takewhile(lambda name: name.position.number <= end.number, later)
+        return _Shard(start, deque(chained(shard_id, start, end, names)))
+
+    def _of_shard(self, shard: _Shard, until: datetime) -> Iterator[JournalEntry]:
+        """The entries of the shard's pages, up to and with the first page that has an entry of a
+        later quarter. Later pages have no others that are new: within a shard, and from a parent to
+        its child, the quarters of new segments never go back. If that page was met by an earlier
+        call, nothing is read before its quarter comes.
+        """
+        if shard.next_window is not None and shard.next_window >= until:
+            return
+        with ThreadPoolExecutor(_PAGES_AT_ONCE) as pool:
+            while shard.ahead:
+                some = list(islice(shard.ahead, _PAGES_AT_ONCE))
+                for name, body in zip(some, pool.map(self._journal.read, some), strict=True):
+                    entries = read_page(name, body).entries
+                    yield from entries
+                    later = [entry.window for entry in entries if entry.window >= until]
+                    if later:
+                        shard.next_window = min(later)
+                        return
+                    shard.position = shard.ahead.popleft().position

@@ -1,0 +1,88 @@
+"""Closings in DynamoDB: written if absent, never changed; the closed day only moves forward."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from falcon_balances.adapters.aws import aws_call, error_code
+from falcon_balances.adapters.balance_items import item_key
+from falcon_balances.adapters.merchant_items import read_closed_day, read_closing
+from falcon_balances.domain.closings import ClosedDay, Closing
+from falcon_balances.domain.past_keys import CLOSED_DAY_KEY, ClosingKey
+from falcon_balances.domain.table_keys import ItemKey, merchant_pk
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class DynamoClosings:
+    def __init__(self, dynamodb: "DynamoDBClient", balances_table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = balances_table
+
+    def closed_day(self) -> ClosedDay:
+        with aws_call("read CLOSED_DAY"):
+            answer = self._dynamodb.get_item(
+                TableName=self._table, Key=item_key(CLOSED_DAY_KEY), ConsistentRead=True
+            )
+        return read_closed_day(answer.get("Item", {}))
+
+    def put(self, merchant_id: str, closing: Closing) -> Closing | None:
+        """One conditional PutItem. A lost answer is harmless: a retry finds our own closing."""
+        key = ItemKey(merchant_pk(merchant_id), ClosingKey(closing.balance, closing.day).sk)
+        figures = {name: {"N": str(value)} for name, value in asdict(closing.figures).items()}
+        with aws_call(f"closing {key.sk} of {merchant_id}"):
+            try:
+                self._dynamodb.put_item(
+                    TableName=self._table,
+                    Item=item_key(key) | figures,
+                    ConditionExpression="attribute_not_exists(pk)",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+                existing: dict[str, Any] = error.response["Item"]  # type: ignore[typeddict-item]
+                return read_closing(existing)
+        return None
+
+    def pause(self, closed: ClosedDay) -> None:
+        if closed.after is not None:
+            self._write(closed.day, closed)
+
+    def advance(self, closed: str | None, following: ClosedDay) -> None:
+        self._write(closed, following)
+
+    def _write(self, closed: str | None, said: ClosedDay) -> None:
+        """Replaces the item while `closed` is the closed day, so that the day never goes back."""
+        attributes = {"journal": said.journal}
+        if said.day is not None:
+            attributes["day"] = said.day
+        if said.after is not None:
+            attributes |= {
+                "merchant_id": said.after.merchant_id,
+                "balance": said.after.balance.sk,
+            }
+        item = {name: {"S": value} for name, value in attributes.items()}
+        with aws_call("move CLOSED_DAY"):
+            try:
+                self._dynamodb.put_item(
+                    TableName=self._table,
+                    Item=item_key(CLOSED_DAY_KEY) | item,
+                    **_condition(closed),
+                )
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+
+
+def _condition(closed: str | None) -> Any:  # noqa: ANN401 - boto3's keywords
+    names = {"ExpressionAttributeNames": {"#day": "day"}}
+    if closed is None:
+        return names | {"ConditionExpression": "attribute_not_exists(#day)"}
+    values = {":closed": {"S": closed}}
+    return names | {
+        "ConditionExpression": "#day = :closed",
+        "ExpressionAttributeValues": values,
+    }

@@ -1,0 +1,30 @@
+"""Ports of the journal: its pages, and how far the shards are journaled."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from falcon_balances.contracts.journal_pages import WrittenPage
+from falcon_balances.domain.journal import JournalPosition, PageName
+
+
+class Journal(Protocol):
+    def write(self, page: WrittenPage) -> None:
+        """Writes a page, unless its key exists: its hash is in its key."""
+
+    def names(self, shard_id: str, after: int) -> Iterator[PageName]:
+        """All pages of a shard with a number above `after`, by number; also those of interrupted
+        attempts. Raises IntegrityError for a key that no page can have.
+        """
+
+    def read(self, name: PageName) -> bytes: ...
+
+
+class JournalEnds(Protocol):
+    def ends(self, cut_at: datetime) -> Mapping[str, JournalPosition]:
+        """How far each shard is journaled, by the complete cut of this time: the pages up to there
+        hold everything that is counted in quarters that the cut closed.
+
+        A shard that opened after the cut may be further. Raises TransientError for a cut that is
+        not known, or not complete.
+        """

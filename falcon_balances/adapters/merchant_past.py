@@ -1,0 +1,116 @@
+"""Reads a merchant's past in DynamoDB: its balances, windows and closings."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from falcon_balances.adapters.aws import aws_call
+from falcon_balances.adapters.balance_items import read_balance
+from falcon_balances.adapters.merchant_items import read_closed_day, read_closing, read_window
+from falcon_balances.domain.balances import Balance
+from falcon_balances.domain.closings import ClosedDay, Closing
+from falcon_balances.domain.history import Window
+from falcon_balances.domain.instants import QUARTER, parse_rfc3339, rfc3339
+from falcon_balances.domain.past_keys import CLOSED_DAY_KEY, WindowKey, closings_before, closings_of
+from falcon_balances.domain.table_keys import (
+    AS_OF_KEY,
+    BALANCE_KEYS,
+    STREAM_PK,
+    BalanceKey,
+    merchant_pk,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class DynamoPastReads:
+    """Each method is one query or get; beyond DynamoDB's page of 1 MB, one query per page."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", balances_table: str, merchant_id: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = balances_table
+        self._pk = merchant_pk(merchant_id)
+        self.merchant_id = merchant_id
+
+    def as_of(self) -> datetime | None:
+        item = self._get(*AS_OF_KEY)
+        return parse_rfc3339(item["as_of"]["S"]) if item else None
+
+    def progress(self) -> tuple[datetime | None, ClosedDay]:
+        """One query: only these two items have keys between these two."""
+        found = self._query(
+            "sk BETWEEN :a AND :b",
+            {":pk": {"S": STREAM_PK}, ":a": {"S": AS_OF_KEY.sk}, ":b": {"S": CLOSED_DAY_KEY.sk}},
+        )
+        items = {item["sk"]["S"]: item for item in found}
+        as_of = items.get(AS_OF_KEY.sk)
+        closed_day = read_closed_day(items.get(CLOSED_DAY_KEY.sk, {}))
+        return None if as_of is None else parse_rfc3339(as_of["as_of"]["S"]), closed_day
+
+    def balances(self) -> Sequence[Balance]:
+        return [read_balance(item) for item in self._all(BALANCE_KEYS)]
+
+    def windows(self, balance: BalanceKey, start: datetime, end: datetime) -> Sequence[Window]:
+        if start >= end:
+            return []
+        first, last = (WindowKey(balance, rfc3339(each)).sk for each in (start, end - QUARTER))
+        return [read_window(item) for item in self._between(first, last)]
+
+    def closings(self, balance: BalanceKey, before: str, limit: int) -> Sequence[Closing]:
+        newest_first = {"ScanIndexForward": False, "Limit": limit}
+        first, last = closings_of(balance), closings_before(balance, before)
+        items = islice(self._between(first, last, **newest_first), limit)
+        return [read_closing(item) for item in items]
+
+    def _get(self, pk: str, sk: str) -> Mapping[str, Any]:
+        with aws_call(f"read {sk}"):
+            answer = self._dynamodb.get_item(
+                TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+            )
+        return answer.get("Item", {})
+
+    def _all(self, prefix: str, limit: int | None = None) -> list[dict[str, Any]]:
+        """Items with this prefix of the sort key, `limit` at most."""
+        return list(islice(self._query("begins_with(sk, :a)", {":a": {"S": prefix}}), limit))
+
+    def _between(
+        self,
+        first: str,
+        last: str,
+        **how: Any,  # noqa: ANN401 - of DynamoDB's query
+    ) -> Iterator[dict[str, Any]]:
+        ends = {":a": {"S": first}, ":b": {"S": last}}
+        return self._query("sk BETWEEN :a AND :b", ends, **how)
+
+    def _query(
+        self,
+        condition: str,
+        values: dict[str, Any],
+        *,
+        index: tuple[str, str] | None = None,
+        **how: Any,  # noqa: ANN401 - of DynamoDB's query
+    ) -> Iterator[dict[str, Any]]:
+        """All items of a query, page by page; boto3's paginator would create a class per call.
+
+        `index`: the index's name, and its partition key, the attribute with the merchant's key.
+        """
+        more: Any = {"ConsistentRead": True} if index is None else {"IndexName": index[0]}
+        more |= how
+        while True:
+            with aws_call(f"query of {self.merchant_id}"):
+                answer = self._dynamodb.query(
+                    TableName=self._table,
+                    KeyConditionExpression=f"#pk = :pk AND {condition}",
+                    ExpressionAttributeNames={"#pk": "pk" if index is None else index[1]},
+                    ExpressionAttributeValues={":pk": {"S": self._pk}, **values},
+                    **more,
+                )
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            more |= {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def _key(self, sk: str) -> dict[str, Any]:
+        return {"pk": {"S": self._pk}, "sk": {"S": sk}}

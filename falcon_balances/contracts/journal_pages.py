@@ -1,0 +1,122 @@
+"""The file of a journal's page: JSON lines, a head and then a line for each entry.
+
+There is one way to write a page, and readers refuse every other one.
+"""
+
+from functools import partial
+from hashlib import sha256
+from typing import Annotated, Final, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from falcon_balances.contracts.log_objects import VersionId
+from falcon_balances.domain.effects import effect_text, read_effect
+from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.instants import parse_rfc3339, quarter_of, rfc3339
+from falcon_balances.domain.journal import JournalEntry, JournalPage, JournalPosition, PageName
+from falcon_balances.domain.log_keys import LogKey
+
+_STRICT: Final = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class _HeadV1(BaseModel):
+    model_config = _STRICT
+
+    schema_version: Literal["1"] = "1"
+    shard_id: str
+    number: Annotated[int, Field(ge=1)]
+    previous: str
+    entries: Annotated[int, Field(ge=1)]
+
+
+class _EntryV1(BaseModel):
+    model_config = _STRICT
+
+    window: str
+    effect: str
+    log_key: str
+    version_id: VersionId
+    body: str
+
+    @classmethod
+    def of(cls, entry: JournalEntry) -> Self:
+        return cls(
+            window=rfc3339(entry.window),
+            effect=effect_text(entry.effect),
+            log_key=entry.log_key,
+            version_id=entry.version_id,
+            body=entry.body,
+        )
+
+    def to_entry(self) -> JournalEntry:
+        """Raises ValueError for an entry that the reducer would not have written."""
+        window = parse_rfc3339(self.window)
+        if window != quarter_of(window):
+            raise ValueError("window: not the beginning of a quarter of an hour")
+        LogKey.parse(self.log_key)
+        if not self.body.isascii():
+            raise ValueError("body: not the bytes of a log object")
+        effect = read_effect(self.effect)
+        return JournalEntry(window, effect, self.log_key, self.version_id, self.body)
+
+
+class WrittenPage(NamedTuple):
+    """A page as it is stored."""
+
+    name: PageName
+    body: bytes
+
+
+def written(page: JournalPage) -> WrittenPage:
+    """The same bytes for the same page."""
+    head = _HeadV1(
+        shard_id=page.shard_id,
+        number=page.number,
+        previous=page.previous,
+        entries=len(page.entries),
+    )
+    lines = [
+        head.model_dump_json(),
+        *(_EntryV1.of(each).model_dump_json() for each in page.entries),
+    ]
+    body = "".join(f"{line}\n" for line in lines).encode()
+    position = JournalPosition(page.number, sha256(body).hexdigest())
+    return WrittenPage(PageName(page.shard_id, position, page.previous), body)
+
+
+def read_page(name: PageName, body: bytes) -> JournalPage:
+    """The page under this name. Raises IntegrityError, naming the key and the line, for bytes that
+    the reducer did not write there.
+    """
+    refused = partial(_refused, name)
+    if sha256(body).hexdigest() != name.position.digest:
+        raise refused("its bytes have another SHA-256 than its key says")
+    head, *lines = body.split(b"\n")[:-1] or [b""]
+    entries: list[JournalEntry] = []
+    for number, line in enumerate(lines, start=2):
+        try:
+            entries.append(_EntryV1.model_validate_json(line).to_entry())
+        except ValueError as error:
+            raise refused(f"line {number} is not an entry of a journal") from error
+    if len({entry.log_key for entry in entries}) != len(entries):
+        raise refused("it has the same log key twice")
+    page = JournalPage(name.shard_id, name.position.number, name.previous, tuple(entries))
+    _check_head(head, page, name)
+    if written(page).body != body:
+        raise refused("its entries are not written in the only form that a page can have")
+    return page
+
+
+def _check_head(head: bytes, page: JournalPage, name: PageName) -> None:
+    try:
+        said = _HeadV1.model_validate_json(head)
+    except ValidationError as error:
+        raise _refused(name, "line 1 is not the head of a journal page") from error
+    if said.entries != len(page.entries):
+        raise _refused(name, f"it has {len(page.entries)} entries, its head says {said.entries}")
+    if (said.shard_id, said.number, said.previous) != (page.shard_id, page.number, page.previous):
+        raise _refused(name, "its head names another page than its key")
+
+
+def _refused(name: PageName, why: str) -> IntegrityError:
+    return IntegrityError(f"{name.key}: {why}")

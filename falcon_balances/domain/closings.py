@@ -1,0 +1,99 @@
+"""Closings (design §7): what a balance was when a UTC day's last quarter of an hour was closed.
+
+`closing = closing before + quarters since`, never from the live balance, so a closing made late, or
+made again, is the same. A balance has one for each day on which something was counted of it. So a
+balance at any moment is its last closing before that day, and the quarters of the day.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+
+from falcon_balances.domain.history import Figures, Window
+from falcon_balances.domain.table_keys import BalanceKey
+
+FIRST = datetime.min.replace(tzinfo=UTC)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """`day`: `YYYY-MM-DD`."""
+
+    balance: BalanceKey
+    day: str
+    figures: Figures
+
+    @property
+    def at(self) -> datetime:
+        """The moment of its figures: the end of the day."""
+        return end_of(self.day)
+
+
+class ClosedDay(NamedTuple):
+    """How far the days are closed.
+
+    `day`: the last day of which, as of all before it, every closing is written; None before the
+    first. `journal`: how far the journals were read for these days, as `MovedBalances` says it.
+    `after`: within the day that is being closed, the last balance that is done.
+    """
+
+    day: str | None = None
+    journal: str = ""
+    after: "MovedBalance | None" = None
+
+    @property
+    def at(self) -> datetime:
+        """The end of the last closed day."""
+        return FIRST if self.day is None else end_of(self.day)
+
+
+class MovedBalance(NamedTuple):
+    """A balance of which something was counted on a day."""
+
+    merchant_id: str
+    balance: BalanceKey
+
+
+def end_of(day: str) -> datetime:
+    return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC) + _DAY
+
+
+def day_of(instant: datetime) -> str:
+    """The UTC day in which the instant lies."""
+    return instant.date().isoformat()
+
+
+def counted_since(before: Closing | None) -> datetime:
+    """The start of the quarters that the closing does not contain; all of them without one."""
+    return FIRST if before is None else before.at
+
+
+def figures_after(before: Closing | None, windows: Iterable[Window]) -> Figures:
+    """The balance after these windows, which must be all since `before`."""
+    total = Figures() if before is None else before.figures
+    for window in windows:
+        total = total + window.change
+    return total
+
+
+def closing_of(
+    balance: BalanceKey, day: str, before: Closing | None, windows: Sequence[Window]
+) -> Closing | None:
+    """The closing of a closed day; None if nothing was counted on that day.
+
+    `windows`: all from the closing before to the end of the day.
+    """
+    if not any(day_of(window.start) == day for window in windows):
+        return None
+    return Closing(balance, day, figures_after(before, windows))
+
+
+def day_after(day: str) -> str:
+    return day_of(end_of(day))
+
+
+def is_over(day: str, closed_until: datetime) -> bool:
+    """Whether all quarters of the day are closed: those before `closed_until` are."""
+    return end_of(day) <= closed_until

@@ -1,0 +1,70 @@
+"""In-memory closings, and the balances that moved on a day, over the in-memory table."""
+
+from collections.abc import Iterator
+
+from falcon_balances.adapters.past_ports import MovedOnDay
+from falcon_balances.domain.closings import ClosedDay, Closing, MovedBalance, day_after
+from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.past_keys import WINDOW_KEYS, ClosingKey, WindowKey
+from falcon_balances.domain.table_keys import ItemKey, merchant_pk, parse_merchant_pk
+from falcon_balances.fakes.balance_store import MemoryBalanceStore
+from falcon_balances.fakes.interruptions import Interruptible, interruptible
+
+
+class MemoryClosings(Interruptible):
+    def __init__(self, store: MemoryBalanceStore) -> None:
+        super().__init__(store.interrupt)
+        self._store = store
+
+    @interruptible
+    def closed_day(self) -> ClosedDay:
+        return self._store.closed_day
+
+    @interruptible
+    def put(self, merchant_id: str, closing: Closing) -> Closing | None:
+        key = ItemKey(merchant_pk(merchant_id), ClosingKey(closing.balance, closing.day).sk)
+        existing = self._store.closings.get(key)
+        self._store.closings.setdefault(key, closing)
+        return existing
+
+    @interruptible
+    def pause(self, closed: ClosedDay) -> None:
+        if self._store.closed_day.day == closed.day:
+            self._store.closed_day = closed
+
+    @interruptible
+    def advance(self, closed: str | None, following: ClosedDay) -> None:
+        if self._store.closed_day.day == closed:
+            self._store.closed_day = following
+
+
+class MemoryMovedBalances(Interruptible):
+    """Of what the table counted, as the journal would tell."""
+
+    def __init__(self, store: MemoryBalanceStore) -> None:
+        super().__init__(store.interrupt)
+        self._store = store
+
+    @interruptible
+    def first_day(self) -> str | None:
+        return self._first_day()
+
+    def _first_day(self) -> str | None:
+        return min((start[:10] for _, start in self._windows()), default=None)
+
+    def _windows(self) -> Iterator[tuple[MovedBalance, str]]:
+        for key in self._store.counters:
+            if key.sk.startswith(WINDOW_KEYS):
+                balance, start = WindowKey.parse(key.sk)
+                yield MovedBalance(parse_merchant_pk(key.pk), balance), start
+
+    @interruptible
+    def on(self, day: str, journal: str) -> MovedOnDay:
+        """Refuses to pass over days, or to read them twice, as the journal would."""
+        if journal not in ("", self._until(day)) or (not journal and day != self._first_day()):
+            raise IntegrityError(f"the journal was not read until {day}")
+        balances = sorted({moved for moved, start in self._windows() if start[:10] == day})
+        return MovedOnDay(balances, self._until(day_after(day)))
+
+    def _until(self, day: str) -> str:
+        return f"until {day}"

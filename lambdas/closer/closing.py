@@ -1,0 +1,109 @@
+"""Closes days: writes the closing of every balance that moved on a day, then says so.
+
+A run closes days in their order, as far as its time goes; the next run continues. Everything is
+written if absent, and a closing follows from closed quarters alone, so runs may crash, repeat and
+overlap.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from falcon_balances.adapters.past_ports import Closings, MovedBalances, PastReads
+from falcon_balances.domain.closings import (
+    ClosedDay,
+    MovedBalance,
+    closing_of,
+    counted_since,
+    day_after,
+    end_of,
+    is_over,
+)
+from falcon_balances.domain.cuts import closed_until
+from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.observability import logger, metrics
+
+_NAMED_MAX: Final = 10  # in one message; the metric counts all
+
+
+@dataclass(frozen=True, slots=True)
+class CloserPorts:
+    """`as_of`: how far the stream is counted. `is_over`: whether the run's time is used up."""
+
+    as_of: Callable[[], datetime | None]
+    closings: Closings
+    moved: MovedBalances
+    reads_of: Callable[[str], PastReads]
+    is_over: Callable[[], bool]
+
+
+def close_days(ports: CloserPorts) -> int:
+    """Closes every day that is over. Returns how many closings were written.
+
+    Each balance costs two queries and a write; a day's number of balances is bounded by what was
+    counted on it. Raises IntegrityError if a day has another closing already: the day stays open,
+    and no later day is closed.
+    """
+    as_of = ports.as_of()
+    if as_of is None:
+        return 0
+    closed, until, written = ports.closings.closed_day(), closed_until(as_of), 0
+    day = ports.moved.first_day() if closed.day is None else day_after(closed.day)
+    while day is not None and is_over(day, until):
+        run = _DayRun(ports, closed, day)
+        following = run.close()
+        written += run.written
+        if following is None:
+            break
+        ports.closings.advance(closed.day, following)
+        closed, day = following, day_after(day)
+    return written
+
+
+class _DayRun:
+    def __init__(self, ports: CloserPorts, closed: ClosedDay, day: str) -> None:
+        self._ports = ports
+        self._closed = closed
+        self._day = day
+        self.written = 0
+
+    def close(self) -> ClosedDay | None:
+        """The closed day when every balance has its closing; None if the time is over."""
+        wrong: list[str] = []
+        moved_on_day = self._ports.moved.on(self._day, self._closed.journal)
+        for moved in self._remaining(moved_on_day.balances):
+            if self._ports.is_over():
+                self._ports.closings.pause(self._closed)
+                _refuse(wrong)
+                return None
+            if not self._is_closed(moved):
+                wrong.append(f"{moved.merchant_id} {moved.balance.sk} {self._day}")
+            elif not wrong:
+                self._closed = self._closed._replace(after=moved)
+        _refuse(wrong)
+        return ClosedDay(self._day, moved_on_day.journal)
+
+    def _remaining(self, every: Iterable[MovedBalance]) -> Iterator[MovedBalance]:
+        after = self._closed.after
+        return (each for each in every if after is None or each > after)
+
+    def _is_closed(self, moved: MovedBalance) -> bool:
+        """Writes the closing of a balance; False if another one is there."""
+        merchant_id, balance = moved
+        reads = self._ports.reads_of(merchant_id)
+        before = next(iter(reads.closings(balance, self._day, 1)), None)
+        windows = reads.windows(balance, counted_since(before), end_of(self._day))
+        closing = closing_of(balance, self._day, before, windows)
+        if closing is None:
+            return True
+        existing = self._ports.closings.put(merchant_id, closing)
+        self.written += existing is None
+        return existing in (None, closing)
+
+
+def _refuse(wrong: list[str]) -> None:
+    if wrong:
+        metrics.add_metric(name="ClosingConflicts", unit="Count", value=len(wrong))
+        logger.error("closed otherwise before", balances=wrong[:_NAMED_MAX])
+        raise IntegrityError(f"another closing is there: {', '.join(wrong[:_NAMED_MAX])}")

@@ -1,0 +1,50 @@
+"""Closer: closes the days that are over, balance by balance (design §7).
+
+Input     the scheduler's event, which is ignored
+Output    nothing
+Retries   safe: closings are written if absent, and the closed day moves forward only; a run whose
+          time is over is continued by the next one
+Errors    TransientError; IntegrityError if a day has another closing already, or a page of the
+          journal is missing: the error names it, and no later day is closed until a person has
+          settled the case. Readers go on: they read the quarters of days that are not closed
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.closings import DynamoClosings
+from falcon_balances.adapters.journal import S3Journal
+from falcon_balances.adapters.journal_moves import JournalMovedBalances
+from falcon_balances.adapters.merchant_past import DynamoPastReads
+from falcon_balances.adapters.stream_progress import DynamoStreamProgress
+from falcon_balances.observability import metrics
+from falcon_balances.settings import CloserSettings
+from lambdas.closer.closing import CloserPorts, close_days
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+_MARGIN_MS = 60_000  # one balance takes less time than this
+
+
+@cache
+def _settings() -> CloserSettings:
+    return CloserSettings.load()
+
+
+@metrics.log_metrics
+def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> None:
+    table, dynamodb = _settings().balances_table, client("dynamodb")
+    progress = DynamoStreamProgress(dynamodb, table)
+    journal = S3Journal(client("s3"), _settings().journal_bucket)
+    written = close_days(
+        CloserPorts(
+            progress.as_of,
+            DynamoClosings(dynamodb, table),
+            JournalMovedBalances(journal, progress, progress.as_of),
+            lambda merchant_id: DynamoPastReads(dynamodb, table, merchant_id),
+            lambda: context.get_remaining_time_in_millis() < _MARGIN_MS,
+        )
+    )
+    metrics.add_metric(name="ClosingsWritten", unit="Count", value=written)

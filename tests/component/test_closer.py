@@ -1,0 +1,255 @@
+"""Days are closed in their order, once, each balance exactly, whatever crashes or comes late."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from falcon_balances.adapters.past_ports import MovedOnDay
+from falcon_balances.domain.closings import ClosedDay, Closing, MovedBalance, day_of
+from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.history import Figures
+from falcon_balances.domain.past_keys import ClosingKey
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey, merchant_pk
+from falcon_balances.fakes.closings import MemoryClosings, MemoryMovedBalances
+from falcon_balances.fakes.interruptions import Crash, never
+from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
+from falcon_balances.observability import metrics
+from lambdas.closer.closing import CloserPorts, close_days
+from tests.component.ledger import Ledger, adjustment
+
+EUR = BalanceKey("bs-5553-eur", "EUR")
+OTHER = BalanceKey("bs-other", "EUR")
+MERCHANT = "m-5553"
+
+
+@pytest.fixture(autouse=True)
+def _no_metrics_left() -> Iterator[None]:
+    yield
+    metrics.clear_metrics()
+
+
+def ports_of(ledger: Ledger, balances_max: int | None = None) -> CloserPorts:
+    """The time is over after so many balances."""
+    looks = iter(range(10_000))
+    return CloserPorts(
+        lambda: ledger.store.known_as_of,
+        MemoryClosings(ledger.store),
+        MemoryMovedBalances(ledger.store),
+        lambda merchant_id: MemoryMerchantReads(ledger.store, ledger.claims, merchant_id),
+        lambda: balances_max is not None and next(looks) >= balances_max,
+    )
+
+
+def count(ledger: Ledger, at: str, *shops: str, amount: str = "1.00") -> None:
+    ledger.at(at)
+    for shop in shops or ("bs-5553-eur",):
+        said = {"adjusted_at": "2026-01-01T00:00:00Z", "amount": amount, "balance_shop_id": shop}
+        ledger.count(adjustment(adjustment_id=f"{at}-{shop}", **said))
+
+
+def closed(ledger: Ledger) -> dict[tuple[str, str], int]:
+    """What was adjusted, by balance shop and day."""
+    closings = ledger.store.closings.values()
+    return {(each.balance.balance_shop_id, each.day): each.figures.adjusted for each in closings}
+
+
+def test_a_day_is_closed_when_its_last_quarter_is(ledger):
+    count(ledger, "2026-11-20T10:00:00")
+    ledger.at("2026-11-21T00:00:04").cut()
+    assert close_days(ports_of(ledger)) == 0
+    assert ledger.store.closed_day.day is None
+    ledger.at("2026-11-21T00:00:05").cut()
+    assert close_days(ports_of(ledger)) == 1
+    assert closed(ledger) == {("bs-5553-eur", "2026-11-20"): 100}
+    assert ledger.store.closed_day.day == "2026-11-20"
+
+
+def test_nothing_is_closed_before_anything_was_counted_or_cut(ledger):
+    assert close_days(ports_of(ledger)) == 0
+    ledger.at("2026-11-22T10:00:00").cut()
+    assert close_days(ports_of(ledger)) == 0
+    assert ledger.store.closed_day.day is None
+
+
+def test_each_day_has_closings_of_the_balances_that_moved_alone(ledger):
+    count(ledger, "2026-11-20T10:00:00", "bs-5553-eur", "bs-other")
+    count(ledger, "2026-11-20T23:59:59")
+    count(ledger, "2026-11-23T00:00:00", "bs-other", amount="5.00")
+    ledger.at("2026-11-25T10:00:00").cut()
+    assert close_days(ports_of(ledger)) == 3
+    assert closed(ledger) == {
+        ("bs-5553-eur", "2026-11-20"): 200,
+        ("bs-other", "2026-11-20"): 100,
+        ("bs-other", "2026-11-23"): 600,
+    }
+    assert ledger.store.closed_day.day == "2026-11-24"
+
+
+def test_what_is_counted_after_the_day_is_not_in_its_closing_however_late_it_is_closed(ledger):
+    count(ledger, "2026-11-20T10:00:00")
+    count(ledger, "2026-11-21T00:00:00", amount="7.00")
+    count(ledger, "2026-12-24T00:00:00", amount="9.00")
+    ledger.at("2026-12-24T00:10:00").cut()
+    close_days(ports_of(ledger))
+    assert closed(ledger) == {
+        ("bs-5553-eur", "2026-11-20"): 100,
+        ("bs-5553-eur", "2026-11-21"): 800,
+    }
+    assert ledger.store.closed_day.day == "2026-12-23"
+
+
+def test_a_day_closed_twice_is_the_same_day(ledger):
+    count(ledger, "2026-11-20T10:00:00")
+    ledger.at("2026-11-21T00:10:00").cut()
+    close_days(ports_of(ledger))
+    before = dict(ledger.store.closings)
+    ledger.store.closed_day = ClosedDay(None)  # of a run that was slower
+    assert close_days(ports_of(ledger)) == 0
+    assert ledger.store.closings == before
+    assert ledger.store.closed_day.day == "2026-11-20"
+
+
+def trade(ledger: Ledger) -> None:
+    """Three days of three balances, the last without one of them."""
+    for day in (20, 21, 22):
+        shops = ("bs-5553-eur", "bs-other", "bs-third")[: 3 if day < 22 else 2]
+        count(ledger, f"2026-11-{day}T10:00:00", *shops)
+        count(ledger, f"2026-11-{day}T23:50:00", "bs-other", amount="3.00")
+    ledger.at("2026-11-23T00:10:00").cut()
+
+
+def points_of(ledger: Ledger) -> list[str]:
+    points: list[str] = []
+    ledger.store.interrupt = points.append
+    close_days(ports_of(ledger))
+    ledger.store.interrupt = never
+    return points
+
+
+def test_a_run_that_crashes_at_any_call_is_finished_by_the_next(ledger):
+    trade(ledger)
+    number = len(points_of(ledger))
+    expected, day = dict(ledger.store.closings), ledger.store.closed_day
+    assert (len(expected), day) == (8, ClosedDay("2026-11-22", "until 2026-11-23"))
+    for crash_at in range(number):
+        ledger.store.closings.clear()
+        ledger.store.closed_day = ClosedDay(None)
+        left = iter(range(crash_at))
+
+        def crash(_point: str, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise Crash
+
+        ledger.store.interrupt = crash
+        with pytest.raises(Crash):
+            close_days(ports_of(ledger))
+        ledger.store.interrupt = never
+        assert is_complete(ledger, expected), "the closed day moved before its closings"
+        close_days(ports_of(ledger))
+        assert (ledger.store.closings, ledger.store.closed_day) == (expected, day)
+
+
+def is_complete(ledger: Ledger, expected: dict[ItemKey, Closing]) -> bool:
+    """Whether each closing until the closed day is there, and each that is there is right."""
+    known = ledger.store.closed_day.day or ""
+    there = ledger.store.closings
+    due = {key for key, closing in expected.items() if closing.day <= known}
+    return due <= there.keys() and all(expected[key] == each for key, each in there.items())
+
+
+@pytest.mark.parametrize("balances_max", [1, 2, 3, 4])
+def test_a_run_whose_time_is_over_is_continued_where_it_ended(ledger, balances_max):
+    trade(ledger)
+    points_of(ledger)
+    expected = dict(ledger.store.closings)
+    ledger.store.closings.clear()
+    ledger.store.closed_day = ClosedDay(None)
+    runs = 0
+    while ledger.store.closed_day.day != "2026-11-22":
+        before = len(ledger.store.closings)
+        assert close_days(ports_of(ledger, balances_max)) <= balances_max
+        assert is_complete(ledger, expected)
+        assert len(ledger.store.closings) > before or ledger.store.closed_day.day == "2026-11-22"
+        runs += 1
+    assert ledger.store.closings == expected
+    assert runs <= 8 // balances_max + 1
+
+
+def test_two_runs_at_once_close_each_day_once(ledger):
+    trade(ledger)
+    points_of(ledger)
+    expected = dict(ledger.store.closings)
+    for at in range(0, 90, 4):
+        ledger.store.closings.clear()
+        ledger.store.closed_day = ClosedDay(None)
+        left = iter(range(at))
+
+        def other(_point: str, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                ledger.store.interrupt = never
+                close_days(ports_of(ledger, 4))
+
+        ledger.store.interrupt = other
+        close_days(ports_of(ledger))
+        ledger.store.interrupt = never
+        close_days(ports_of(ledger))
+        assert ledger.store.closings == expected
+        assert ledger.store.closed_day.day == "2026-11-22"
+
+
+def key_of(day: str, balance: BalanceKey = EUR) -> ItemKey:
+    return ItemKey(merchant_pk(MERCHANT), ClosingKey(balance, day).sk)
+
+
+def test_another_closing_of_a_day_is_an_alarm_and_no_later_day_is_closed(ledger):
+    trade(ledger)
+    forged = Closing(EUR, "2026-11-21", Figures(adjusted=777))
+    ledger.store.closings[key_of("2026-11-21")] = forged
+    for _ in range(2):
+        with pytest.raises(IntegrityError, match="m-5553 BALANCE#bs-5553-eur#EUR 2026-11-21"):
+            close_days(ports_of(ledger))
+        assert metrics.metric_set["ClosingConflicts"]["Value"][-1] == 1.0
+        assert ledger.store.closings[key_of("2026-11-21")] == forged
+        assert ledger.store.closed_day.day == "2026-11-20"
+    # It holds up no other balance of its day.
+    assert key_of("2026-11-21", OTHER) in ledger.store.closings
+    assert key_of("2026-11-22", OTHER) not in ledger.store.closings
+
+
+def test_an_alarm_is_given_though_the_time_is_over(ledger):
+    trade(ledger)
+    ledger.store.closings[key_of("2026-11-20")] = Closing(EUR, "2026-11-20", Figures())
+    with pytest.raises(IntegrityError):
+        close_days(ports_of(ledger, 2))
+    assert ledger.store.closed_day.day is None, "the wrong one is looked at again"
+
+
+def test_a_balance_that_is_said_to_have_moved_and_did_not_has_no_closing(ledger):
+    count(ledger, "2026-11-20T10:00:00")
+    ledger.at("2026-11-21T00:10:00").cut()
+    ports = ports_of(ledger)
+
+    class Saying(MemoryMovedBalances):
+        def on(self, day: str, journal: str) -> MovedOnDay:
+            found = super().on(day, journal)
+            balances = [*found.balances, MovedBalance("m-nobody", OTHER)]
+            return found._replace(balances=balances)
+
+    assert close_days(replace(ports, moved=Saying(ledger.store))) == 1
+    assert ledger.store.closed_day.day == "2026-11-20"
+
+
+def test_a_merchant_that_never_moved_again_costs_nothing(ledger):
+    count(ledger, "2026-11-20T10:00:00")
+    ledger.at("2027-11-20T10:00:00").cut()
+    points = points_of(ledger)
+    assert len(ledger.store.closings) == 1
+    assert sum(point.startswith("before MemoryMerchantReads") for point in points) == 2
+    following = ledger.now + timedelta(days=1)
+    ledger.now = following
+    ledger.cut()
+    points = points_of(ledger)
+    assert not [point for point in points if "MemoryMerchantReads" in point]
+    assert ledger.store.closed_day.day == day_of(following - timedelta(days=1))

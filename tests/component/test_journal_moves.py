@@ -1,0 +1,124 @@
+"""The balances that moved on a day, as the reducer's journal tells them."""
+
+import pytest
+
+from falcon_balances.adapters.journal_moves import JournalMovedBalances
+from falcon_balances.domain.closings import day_after
+from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.fakes.closings import MemoryMovedBalances
+from lambdas.reducer.batch import reduce_batch
+from lambdas.reducer.ports import ReducerPorts
+from lambdas.reducer.records import StreamRecord
+from tests.builders import context_of, data_of, marketplace, records_of
+from tests.component.lambda_events import SHARD
+from tests.component.ledger import Ledger, adjustment, any_claim_of
+from tests.component.world import utc
+from tests.journals import quiet
+
+
+def moves_of(ledger: Ledger) -> JournalMovedBalances:
+    store = ledger.store
+    return JournalMovedBalances(quiet(ledger.journal), store, lambda: store.known_as_of)
+
+
+def ports_of(ledger: Ledger) -> ReducerPorts:
+    return ReducerPorts(ledger.store, ledger.stream, ledger.quarantine, ledger.journal)
+
+
+def count(ledger: Ledger, at: str, *shops: str) -> None:
+    ledger.at(at)
+    for shop_id in shops:
+        said = {"adjusted_at": "2026-01-01T00:00:00Z", "balance_shop_id": shop_id}
+        ledger.count(adjustment(adjustment_id=f"{at}-{shop_id}", **said))
+
+
+@pytest.fixture
+def three_days(ledger):
+    count(ledger, "2026-11-20T00:00:00", "bs-1")
+    count(ledger, "2026-11-20T23:59:59", "bs-1", "bs-2")
+    count(ledger, "2026-11-22T00:00:00", "bs-3")
+    count(ledger, "2026-11-23T00:00:00", "bs-2")
+    ledger.at("2026-11-23T00:10:00").cut()
+    return ledger
+
+
+def test_days_are_read_one_after_the_other_and_are_what_the_table_counted(three_days):
+    moves, table = moves_of(three_days), MemoryMovedBalances(three_days.store)
+    day, journal = moves.first_day(), ""
+    assert day == "2026-11-20"
+    for balances in (["bs-1", "bs-2"], [], ["bs-3"]):
+        assert day is not None
+        found = moves.on(day, journal)
+        assert [each.balance.balance_shop_id for each in found.balances] == balances
+        assert journal or list(found.balances) == list(table.on(day, "").balances)
+        # A run that is continued reads the day again.
+        assert moves.on(day, journal) == found
+        journal, day = found.journal, day_after(day)
+
+
+def test_days_on_which_nothing_was_counted_cost_no_page(three_days):
+    points: list[str] = []
+    count(three_days, "2027-03-01T00:00:00", "bs-1")
+    three_days.at("2027-03-01T00:10:00").cut()
+    journal = quiet(three_days.journal)
+    journal.interrupt = points.append
+    store = three_days.store
+    moves = JournalMovedBalances(journal, store, lambda: store.known_as_of)
+    day, read_until = "2026-11-20", ""
+    while day < "2027-03-01":
+        read_until, day = moves.on(day, read_until).journal, day_after(day)
+    reads = sum(point.startswith("before MemoryJournal.read") for point in points)
+    assert reads < 4 * len(three_days.journal.objects)
+
+
+def test_a_page_with_two_days_is_read_for_both(ledger):
+    """One batch around midnight; and the first of the days is read twice."""
+    records = []
+    for at, shop_id in (("2026-11-20T23:59:59", "bs-1"), ("2026-11-21T00:00:01", "bs-2")):
+        said = {"adjusted_at": "2026-01-01T00:00:00Z", "balance_shop_id": shop_id}
+        claim = any_claim_of(adjustment(adjustment_id=shop_id, **said))
+        records += [StreamRecord(data_of(each), utc(at)) for each in records_of(claim)]
+    reduce_batch(SHARD, records, ports_of(ledger))
+    ledger.at("2026-11-22T00:10:00").cut()
+    moves = moves_of(ledger)
+    for _ in range(2):
+        first = moves.on("2026-11-20", "")
+        assert [each.balance.balance_shop_id for each in first.balances] == ["bs-1"]
+    second = moves.on("2026-11-21", first.journal)
+    assert [each.balance.balance_shop_id for each in second.balances] == ["bs-2"]
+
+
+def test_nothing_has_moved_before_the_first_cut(ledger):
+    assert moves_of(ledger).first_day() is None
+    count(ledger, "2026-11-20T00:00:00", "bs-1")
+    assert moves_of(ledger).first_day() is None
+    ledger.at("2026-11-20T00:01:00").cut()
+    assert moves_of(ledger).first_day() == "2026-11-20"
+
+
+def test_a_segment_of_many_balances_moves_all_of_them(ledger):
+    """It is counted in parts of 24."""
+    sellers = [context_of(f"s{n}", merchant_id="m-1") for n in range(40)]
+    ledger.contexts = (*sellers, context_of("market", merchant_id="m-1"))
+    event = marketplace([(f"s{n}", "1.00", None) for n in range(40)], "40.00")
+    ledger.at("2026-11-20T10:00:00").count(event)
+    ledger.at("2026-11-21T00:10:00").cut()
+    found = moves_of(ledger).on("2026-11-20", "")
+    counted = MemoryMovedBalances(ledger.store).on("2026-11-20", "")
+    assert list(found.balances) == list(counted.balances)
+    assert len(found.balances) == 40
+
+
+@pytest.mark.parametrize("journal", ["x", "[]", '{"shard": 1}', '{"shard": "x"}', "1"])
+def test_a_closed_day_that_does_not_say_how_far_the_journal_was_read_is_refused(
+    three_days, journal
+):
+    with pytest.raises(IntegrityError, match="CLOSED_DAY"):
+        moves_of(three_days).on("2026-11-20", journal)
+
+
+def test_a_page_that_is_missing_is_named_and_no_day_is_read(three_days):
+    gone = sorted(three_days.journal.objects)[1]
+    del three_days.journal.objects[gone]
+    with pytest.raises(IntegrityError, match="is missing"):
+        moves_of(three_days).on("2026-11-20", "")

@@ -1,0 +1,95 @@
+"""Faults of the journal: what it lacks, what it says otherwise, and what it is read as."""
+
+from typing import Final
+
+from tests.property.faults.fault import Fault
+
+_BATCH: Final = "lambdas/reducer/batch.py"
+_COUNTING: Final = "lambdas/reducer/counting.py"
+_NOTED: Final = "            batch.note_counted(part.mark.key, outcome.attributes)\n"
+_READER: Final = "falcon_balances/adapters/closed_journal.py"
+_KILLED: Final = ("tests/component/test_reducer_journal.py",)
+
+JOURNALING_FAULTS: Final = (
+    Fault(
+        "journaled after the cut",
+        _BATCH,
+        "    journaled = journal(shard_id, batch, state, ports)\n"
+        "    if not _still_parked(batch, state, ports):\n"
+        "        _meet_cuts(shard_id, batch, journaled, ports)\n",
+        "    if not _still_parked(batch, state, ports):\n"
+        "        _meet_cuts(shard_id, batch, state.journaled, ports)\n"
+        "    journal(shard_id, batch, state, ports)\n",
+        first=_KILLED,
+    ),
+    Fault(
+        "of a batch only what this attempt counted journaled",
+        _COUNTING,
+        _NOTED,
+        "            batch.refused.add(batch.record_of(part))\n",
+        first=_KILLED,
+    ),
+    Fault(
+        "the quarter of a repeat taken from its record instead of the mark",
+        _COUNTING,
+        _NOTED,
+        "            said = {**outcome.attributes, 'window': part.window}\n"
+        "            batch.note_counted(part.mark.key, said)\n",
+    ),
+    Fault(
+        "the effect of a repeat taken from its record instead of the mark",
+        _COUNTING,
+        _NOTED,
+        "            said = {**outcome.attributes, 'effect': part.mark.attributes['effect']}\n"
+        "            batch.note_counted(part.mark.key, said)\n",
+    ),
+    Fault(
+        "of a segment in parts only the first part's effect journaled",
+        "lambdas/reducer/batch_as_read.py",
+        "for mark in marks for each, joint in mark.effect.items()}\n",
+        "for mark in marks[:1] for each, joint in mark.effect.items()}\n",
+        first=_KILLED,
+    ),
+    Fault(
+        "the rest of a segment counted in another quarter than its first part",
+        _BATCH,
+        "    batch.continue_begun(ports.store)\n",
+        "",
+        first=_KILLED,
+    ),
+    Fault(
+        "a page that the next one does not build on",
+        "lambdas/reducer/journaling.py",
+        "    moved = state._replace(closed_until=batch.floor, journaled=position)\n",
+        "    moved = state._replace(closed_until=batch.floor)\n",
+    ),
+    Fault(
+        "a shard moved although another function moved it meanwhile",
+        "lambdas/reducer/journaling.py",
+        "    if (there.closed_until, there.journaled) != (moved.closed_until, moved.journaled):\n",
+        "    if not there.is_known:\n",
+        first=_KILLED,
+    ),
+    Fault(
+        "a gap between two pages taken as complete",
+        "falcon_balances/domain/journal.py",
+        "        if name is None:\n"
+        '            raise IntegrityError(f"journal of {shard_id}: '
+        'page {position.text} is missing")\n',
+        "        if name is None:\n            break\n",
+        first=("tests/unit/domain/test_journal.py",),
+    ),
+    Fault(
+        "the next reader started behind a page that has entries for it",
+        _READER,
+        "                    if later:\n",
+        "                    if later:\n"
+        "                        shard.position = shard.ahead.popleft().position\n",
+    ),
+    Fault(
+        "a repeat in the journal read twice",
+        _READER,
+        "                if is_asked_for and repeats.is_new(entry):\n",
+        "                if is_asked_for and (repeats.is_new(entry) or True):\n",
+    ),
+)
