@@ -46,8 +46,8 @@ EVENTS: Final = 400
 ROUNDS: Final = 9
 ROUND_S: Final = 0.2  # approximate CPU time of our half of a round
 RATIO_MAX: Final = 2
-MERCHANT: Final = "m-000"
-BALANCE_SHOP: Final = "bs-000-eur"
+MERCHANT: Final = events.merchant_id(0)
+BALANCE_SHOP: Final = events.balance_shop_id(0)
 MONTH: Final = "2026-03"
 CUTS: Final = 60
 AS_OF: Final = datetime(2026, 4, 2, 10, 0, tzinfo=UTC)
