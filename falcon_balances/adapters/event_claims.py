@@ -59,9 +59,14 @@ class DynamoEventClaims:
 
 
 def claim_item(claim: ClaimV1) -> dict[str, Any]:
-    """The claim's item; its sort key `stage` includes the revision: `confirmed.2`."""
-    document = claim.model_dump(mode="json") | {"stage": claim.staged}
-    return {name: _SERIALIZER.serialize(value) for name, value in document.items()}
+    return {name: _SERIALIZER.serialize(value) for name, value in claim_document(claim).items()}
+
+
+def claim_document(claim: ClaimV1) -> dict[str, Any]:
+    """The claim's item as plain values; its sort key `stage` includes the revision:
+    `confirmed.2`.
+    """
+    return claim.model_dump(mode="json") | {"stage": claim.staged}
 
 
 def read_claim(item: dict[str, Any]) -> ClaimV1:
