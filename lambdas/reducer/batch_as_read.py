@@ -20,7 +20,7 @@ from lambdas.reducer.following import First
 from lambdas.reducer.gate import Awaiting, awaiting, without_predecessor
 from lambdas.reducer.records import StreamRecord
 
-_SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines", "corrects")
+_SAID_BY_THE_RECORD: Final = ("fingerprint", "part", "lines", "corrects")
 
 
 @dataclass(slots=True)

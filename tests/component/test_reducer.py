@@ -32,7 +32,6 @@ def test_a_segment_is_counted_into_balance_window_and_day_and_leaves_its_mark(aw
     assert aws.items("OPERATION") == {
         f"OPERATION#{operation_id}#confirmed": {
             "fingerprint": record.fingerprint,
-            "log_key": record.log_key,
             "lines": compact_text(record.to_segment().lines),
             "window": window,
             "merchant_id": "m-5553",

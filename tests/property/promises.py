@@ -17,7 +17,6 @@ from falcon_balances.domain.operations import (
     BalanceOperation,
     OperationType,
     PspOperation,
-    Segment,
     Stage,
     read_staged,
     staged,
@@ -34,7 +33,7 @@ from tests.property.agreement import (
     check_nobody_spends_what_one_side_said,
     check_standings,
 )
-from tests.property.observing import Observed, mark_of, marked_lines
+from tests.property.observing import Observed, mark_of, marked
 from tests.property.pipeline import POISON
 
 REVISIONS_MAX = 3
@@ -47,15 +46,7 @@ class Promises(Observed):
         """2, 3 and 13 at any moment: what is counted is exactly what is marked, once."""
         marks, items = self._world.store.marks, _without_blocks(self._world.store.counters)
         marked = [
-            Segment(
-                read_staged(key.sk.split("#")[2])[0],
-                key.pk.removeprefix("MERCHANT#"),
-                1,
-                1,
-                marked_lines(str(mark["lines"])),
-            )
-            for key, mark in marks.items()
-            if key.sk.startswith("OPERATION#")
+            marked(key, mark) for key, mark in marks.items() if key.sk.startswith("OPERATION#")
         ]
         self._check_items(fold(marked))
         check_nobody_spends_what_one_side_said(marked, items)
@@ -110,7 +101,7 @@ class Promises(Observed):
                 continue
             noted.add(ItemKey(key.pk, f"LATE#{booked[:7]}#{order}"))
             stage, _ = read_staged(key.sk.split("#")[2])
-            for line in marked_lines(str(mark["lines"])):
+            for line in marked(key, mark).lines:
                 balance = f"{line.balance_shop_id}#{line.currency.code}"
                 day = sums.setdefault(ItemKey(key.pk, f"DAY#{booked[:10]}#{balance}"), Counter())
                 day[f"late_{stage}_{line.type}"] += line.amount.minor
