@@ -41,7 +41,7 @@ class Index(NamedTuple):
 
 INDEXES: Final = {
     "by-expiry": Index("expiring", "expiry"),
-    "by-window": Index("merchant_id", "counted_order"),
+    "by-window": Index("spread", "counted_order", keys_only=True),
     "by-open": Index("open", "sk"),
     "by-reference": Index("referenced", "sk", keys_only=True),
 }

@@ -17,6 +17,7 @@ from falcon_balances.domain.counting import available_at_once, stage_counters
 from falcon_balances.domain.effects import Effect, effect_text
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.marked_segments import part_text
+from falcon_balances.domain.merged_marks import index_partition
 from falcon_balances.domain.operations import (
     PSP_STAGES,
     BalanceOperation,
@@ -238,7 +239,7 @@ def _mark(arrived: ArrivedSegment, number: int) -> PutMark:
         attributes |= {
             "lines": compact_text(segment.lines),
             "window": order.window,
-            "merchant_id": segment.merchant_id,
+            "spread": index_partition(segment.merchant_id, segment.falcon_operation_id),
             "counted_order": order.text,
         }
         if arrived.corrects is not None:

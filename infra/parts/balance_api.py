@@ -113,7 +113,9 @@ class BalanceApi(Construct):
         log_bucket: LockedBucket,
     ) -> None:
         # TransactGetItems is authorized as the gets that it consists of.
-        function.may(["dynamodb:GetItem", "dynamodb:Query"], [balances.table_arn])
+        function.may(
+            ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"], [balances.table_arn]
+        )
         indexes = [
             f"{balances.table_arn}/index/{name}"
             for name in ("by-window", "by-open", "by-reference")

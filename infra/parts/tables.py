@@ -16,12 +16,13 @@ class Tables(Construct):
         self.claims = self._table("event-claims", key="falcon_operation_id", sort_key="stage")
         self.contexts = self._table("merchant-contexts", key="context_key")
         self.balances = self._table("balances", key="pk", sort_key="sk", expires_by="expires_at")
-        # Lists the marks of a merchant in the order of counting.
+        # Lists the marks of a merchant in the order of counting. The key spreads a merchant over
+        # several partitions, as one whose sort key only grows cannot be split.
         self.balances.add_global_secondary_index(
             index_name="by-window",
-            partition_key=_text("merchant_id"),
+            partition_key=_text("spread"),
             sort_key=_text("counted_order"),
-            projection_type=dynamodb.ProjectionType.ALL,
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
 
         # Blocks that will expire, by expiry; sparse: ended blocks leave the index.

@@ -103,9 +103,9 @@ def test_claims_and_contexts_never_expire(assembly):
 def test_marks_are_listed_in_the_order_of_counting(assembly):
     index, *_ = assembly.properties("AWS::DynamoDB::Table")["balances"]["GlobalSecondaryIndexes"]
     assert index["IndexName"] == "by-window"
-    assert index["Projection"] == {"ProjectionType": "ALL"}
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
     assert [(key["AttributeName"], key["KeyType"]) for key in index["KeySchema"]] == [
-        ("merchant_id", "HASH"),
+        ("spread", "HASH"),
         ("counted_order", "RANGE"),
     ]
 

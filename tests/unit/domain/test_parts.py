@@ -38,7 +38,7 @@ def test_a_segment_is_counted_as_a_mark_and_its_balances_window_and_day():
         "fingerprint": "f" * 64,
         "lines": compact_text(segment.lines),
         "window": "2026-03-05T10:30:00Z",
-        "merchant_id": "m",
+        "spread": "m#0",
         "counted_order": "2026-03-05T10:30:00Z#2026-03-05T10:15:30Z#operation-0#confirmed",
         "effect": "bs-0#EUR#9900#0#0#0#0",
     }
