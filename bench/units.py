@@ -12,7 +12,6 @@ from typing import Final
 from bench.core import dispatch_batch, sqs_events
 from bench.environment import BatchSizes, batch_sizes_of
 from bench.results import Bound, Result, Row
-from falcon_balances.adapters.event_claims import claim_document
 from falcon_balances.capacity.item_units import (
     ITEM_OVERHEAD_BYTES,
     UNIT_BYTES,
@@ -22,6 +21,7 @@ from falcon_balances.capacity.item_units import (
     item_bytes,
     write_units,
 )
+from falcon_balances.contracts.stored_claims import stored
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters, TableWrite
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
@@ -120,7 +120,7 @@ def counted(case: Case, sizes: BatchSizes, count: int = EVENTS) -> tuple[Countin
         _reduce(functions, places, read_until, case.stream_records)
     claims = Written()
     for claim in places.claims.claims.values():
-        item = claim_document(claim)
+        item = stored(claim)
         claims.add(write_units({}, item, in_transaction=False), item_bytes(item))
     return store, {CLAIM: claims, **store.written}
 
@@ -161,7 +161,7 @@ def _result(case: Case, store: CountingStore, written: Counted) -> Result:
         ),
         bounds=[
             Bound(f"each {kind} has at most {UNIT_BYTES:,} bytes", _is_one_unit(written[kind]))
-            for kind in (MARK, "index by-window")
+            for kind in (CLAIM, MARK, "index by-window")
         ],
     )
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from falcon_balances.adapters.event_claims import read_claim
 from falcon_balances.domain.balances import fold
 from falcon_balances.domain.log_format import parse_csv_body
 from falcon_balances.domain.log_keys import log_key
@@ -158,7 +157,7 @@ def test_every_balance_is_the_fold_of_the_log(worked):
 def test_every_claim_s_segments_are_logged_and_counted_once_and_nothing_else(worked):
     claimed = {
         segment.log_key: claim.body_of(segment)
-        for claim in map(read_claim, worked.claims())
+        for claim in worked.claims()
         for segment in claim.segments
     }
     marks = [

@@ -45,13 +45,13 @@ class Promises(Observed):
     def check_balances_follow_marks(self) -> None:
         """2, 3 and 13 at any moment: what is counted is exactly what is marked, once."""
         marks, items = self._world.store.marks, _without_blocks(self._world.store.counters)
-        marked = [
+        segments = [
             marked(key, mark) for key, mark in marks.items() if key.sk.startswith("OPERATION#")
         ]
-        self._check_items(fold(marked))
-        check_nobody_spends_what_one_side_said(marked, items)
+        self._check_items(fold(segments))
+        check_nobody_spends_what_one_side_said(segments, items)
         check_effects_add_up(marks, items)
-        check_standings(marked, marks)
+        check_standings(segments, marks)
         self._windows_never_go_back()
         self._check_late()
         for key in self._claims.keys() - self._conserved:  # a claim never changes
