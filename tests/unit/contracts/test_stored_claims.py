@@ -85,6 +85,13 @@ def test_bytes_that_are_no_stored_claim_are_an_integrity_error(said):
         read_stored({**stored(CLAIM), SAID: said})
 
 
+def test_a_claim_cannot_be_read_under_another_s_key():
+    other = generated_claims(list(events.captures(1, 1)))[0]
+    moved = {**stored(CLAIM), "falcon_operation_id": other.falcon_operation_id}
+    with pytest.raises(IntegrityError, match=other.falcon_operation_id):
+        read_stored(moved)
+
+
 def test_the_words_never_change_as_claims_are_kept_for_ever():
     digest = "08becd852e256cd936783e8144478106af3a428395d7e3bb5256ef5cde689ce9"
     assert sha256(WORDS).hexdigest() == digest
