@@ -4,7 +4,7 @@ The functions are the real ones, on the fakes. An index is billed by what its en
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
@@ -12,6 +12,7 @@ from typing import Final
 from bench.core import dispatch_batch, sqs_events
 from bench.environment import BatchSizes, batch_sizes_of
 from bench.results import Bound, Result, Row
+from falcon_balances.adapters.ports import AvailableNow
 from falcon_balances.capacity.item_units import (
     ITEM_OVERHEAD_BYTES,
     UNIT_BYTES,
@@ -34,6 +35,7 @@ from inprocess.places import MemoryPlaces
 EVENTS: Final = 1_000
 CLAIM: Final = "claim"
 MARK: Final = "OPERATION"
+_PARTITION_KEY_BYTES: Final = 36  # a merchant's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,6 @@ class Written:
         self.sizes.append(size)
 
 
-Counted = Mapping[str, Written]
-
-
 class CountingStore(MemoryBalanceStore):
     """The fake of the table `balances`; counts what each transaction's writes cost, by kind."""
 
@@ -79,6 +78,7 @@ class CountingStore(MemoryBalanceStore):
         super().__init__()
         self.written: defaultdict[str, Written] = defaultdict(Written)
         self.transactions = 0
+        self.reads = 0
 
     def apply(self, writes: Sequence[TableWrite]) -> Sequence[object]:  # type: ignore[override]
         before = [self._whole(write.key) for write in writes]
@@ -87,6 +87,14 @@ class CountingStore(MemoryBalanceStore):
         for write, was in zip(writes, before, strict=True):
             self._count(write, was, self._whole(write.key))
         return outcomes
+
+    def items(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Mapping[str, str | int]]:
+        self.reads += len(keys)
+        return super().items(keys)
+
+    def available_now(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, AvailableNow]:
+        self.reads += len(keys)
+        return super().available_now(keys)
 
     def _count(self, write: TableWrite, was: Item, now: Item) -> None:
         kind = write.key.sk.partition("#")[0]
@@ -105,8 +113,24 @@ class CountingStore(MemoryBalanceStore):
         return {"pk": key.pk, "sk": key.sk, **said} if said else {}
 
 
-def counted(case: Case, sizes: BatchSizes, count: int = EVENTS) -> tuple[CountingStore, Counted]:
-    """All writes of the functions for `count` events."""
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the functions did for all events: by kind of item, and in all."""
+
+    written: Mapping[str, Written]
+    transactions: int
+    reads: int
+    """Items of the table `balances`, each strongly consistent."""
+    record_bytes: Sequence[int]
+    object_bytes: Sequence[int]
+
+    @property
+    def units(self) -> int:
+        return sum(each.units for each in self.written.values())
+
+
+def counted(case: Case, sizes: BatchSizes, count: int = EVENTS) -> Work:
+    """All work of the functions for `count` events."""
     places = MemoryPlaces(lambda: events.SENT_AT, sizes.shards)
     places.store = store = CountingStore()
     places.directory.contexts |= events.histories_of(case.merchants)
@@ -118,11 +142,22 @@ def counted(case: Case, sizes: BatchSizes, count: int = EVENTS) -> tuple[Countin
         for stage, batch in batches:
             dispatch_batch(stage, batch, functions, sizes)
         _reduce(functions, places, read_until, case.stream_records)
+    records = [each for shard in places.stream.by_id.values() for each in shard.records]
+    return Work(
+        written={CLAIM: _claims(places), **store.written},
+        transactions=store.transactions,
+        reads=store.reads,
+        record_bytes=[len(each.data) + _PARTITION_KEY_BYTES for each in records],
+        object_bytes=[len(each.body) for each in places.log.objects.values()],
+    )
+
+
+def _claims(places: MemoryPlaces) -> Written:
     claims = Written()
     for claim in places.claims.claims.values():
         item = stored(claim)
         claims.add(write_units({}, item, in_transaction=False), item_bytes(item))
-    return store, {CLAIM: claims, **store.written}
+    return claims
 
 
 def _reduce(
@@ -138,11 +173,11 @@ def _reduce(
 
 def run() -> list[Result]:
     sizes = batch_sizes_of("live")
-    return [_result(case, *counted(case, sizes)) for case in CASES]
+    return [_result(case, counted(case, sizes)) for case in CASES]
 
 
-def _result(case: Case, store: CountingStore, written: Counted) -> Result:
-    rows = [_row(kind, each) for kind, each in sorted(written.items())]
+def _result(case: Case, work: Work) -> Result:
+    rows = [_row(kind, each) for kind, each in sorted(work.written.items())]
     return Result(
         name=f"units: {case.name}",
         title=f"DynamoDB writes per {EVENTS:,} events: {case.name}",
@@ -153,14 +188,15 @@ def _result(case: Case, store: CountingStore, written: Counted) -> Result:
             "average": "bytes, average",
             "largest": "bytes, largest",
         },
-        rows=[*rows, _sum_of(written)],
+        rows=[*rows, _sum_of(work)],
         notes=(
             "a unit is one KiB of names and values, begun; two in a transaction, one in an index",
-            f"{store.transactions} transactions; batches of {case.stream_records} records a shard",
+            f"{work.transactions} transactions; batches of up to {case.stream_records} records",
+            f"{work.reads / EVENTS:.2f} strongly consistent reads of an item per event",
             f"storage is billed with {ITEM_OVERHEAD_BYTES} bytes more for each item and entry",
         ),
         bounds=[
-            Bound(f"each {kind} has at most {UNIT_BYTES:,} bytes", _is_one_unit(written[kind]))
+            Bound(f"each {kind} has at most {UNIT_BYTES:,} bytes", _is_one_unit(work.written[kind]))
             for kind in (CLAIM, MARK, "index by-window")
         ],
     )
@@ -180,13 +216,12 @@ def _row(kind: str, each: Written) -> Row:
     }
 
 
-def _sum_of(written: Counted) -> Row:
-    writes = sum(each.writes for each in written.values())
-    units = sum(each.units for each in written.values())
+def _sum_of(work: Work) -> Row:
+    writes = sum(each.writes for each in work.written.values())
     return {
         "kind": "all",
         "writes": round(writes / EVENTS, 3),
-        "units": round(units / EVENTS, 3),
+        "units": round(work.units / EVENTS, 3),
         "average": "",
         "largest": "",
     }

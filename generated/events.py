@@ -106,7 +106,7 @@ def captures(count: int, merchants: int, first: int = 0) -> Iterator[Message]:
 
 def both_stages(count: int, merchants: int) -> Iterator[Message]:
     """Captures, each followed by the same operation reconciled: `count` messages in all."""
-    for n in range(0, count, 2):
+    for n in range(count // 2):
         confirmed = _operation(n, merchants)
         yield Message(Stage.CONFIRMED, _raw(confirmed))
         yield Message(Stage.RECONCILED, _raw(_reconciled(confirmed, n)))
