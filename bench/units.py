@@ -1,4 +1,4 @@
-"""Item writes and write units per event, as AWS bills them: by size, double in a transaction.
+"""TableItem writes and write units per event, as AWS bills them: by size, double in a transaction.
 
 The functions are the real ones, on the fakes. An index is billed by what its entries become.
 """
@@ -16,7 +16,7 @@ from falcon_balances.adapters.ports import AvailableNow
 from falcon_balances.capacity.item_units import (
     ITEM_OVERHEAD_BYTES,
     UNIT_BYTES,
-    Item,
+    TableItem,
     entry_of,
     index_units,
     item_bytes,
@@ -96,7 +96,7 @@ class CountingStore(MemoryBalanceStore):
         self.reads += len(keys)
         return super().available_now(keys)
 
-    def _count(self, write: TableWrite, was: Item, now: Item) -> None:
+    def _count(self, write: TableWrite, was: TableItem, now: TableItem) -> None:
         kind = write.key.sk.partition("#")[0]
         units = write_units(was, now, in_transaction=True)
         self.written[kind].add(units, item_bytes(now))
@@ -108,7 +108,7 @@ class CountingStore(MemoryBalanceStore):
             if units := index_units(before, after):
                 self.written[f"index {name}"].add(units, item_bytes(after))
 
-    def _whole(self, key: ItemKey) -> Item:
+    def _whole(self, key: ItemKey) -> TableItem:
         said = self.item(key)
         return {"pk": key.pk, "sk": key.sk, **said} if said else {}
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 # Texts, bytes and whole numbers, and lists and maps of them.
 Value = Any
-Item = Mapping[str, Value]
+TableItem = Mapping[str, Value]
 
 UNIT_BYTES: Final = 1024
 ITEM_OVERHEAD_BYTES: Final = 100
@@ -18,7 +18,7 @@ _NESTING_BYTES: Final = 3  # of each list and map, which also need a byte for ea
 _OF_A_TRANSACTION: Final = 2  # units for each unit of a plain write
 
 
-def item_bytes(item: Item) -> int:
+def item_bytes(item: TableItem) -> int:
     """Names and values in UTF-8; of a number, one byte for two digits, and one or two more."""
     return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
 
@@ -40,7 +40,7 @@ def _value_bytes(value: Value) -> int:
             return _NESTING_BYTES + sum(1 + _value_bytes(each) for each in value)
 
 
-def write_units(before: Item, after: Item, *, in_transaction: bool) -> int:
+def write_units(before: TableItem, after: TableItem, *, in_transaction: bool) -> int:
     """An update costs the larger of the item's sizes before and after it; an absent item is empty.
 
     Deleting an absent item costs a unit.
@@ -49,7 +49,7 @@ def write_units(before: Item, after: Item, *, in_transaction: bool) -> int:
     return ceil(size / UNIT_BYTES) * (_OF_A_TRANSACTION if in_transaction else 1)
 
 
-def index_units(before: Item, after: Item) -> int:
+def index_units(before: TableItem, after: TableItem) -> int:
     """The units of an index, from its entry before and after a write: `entry_of`.
 
     A changed key costs a delete and a put. An unchanged entry costs nothing, and no write of an
@@ -64,11 +64,11 @@ def index_units(before: Item, after: Item) -> int:
     return sum(write_units({}, each, in_transaction=False) for each in changed)
 
 
-def _keys(entry: Item) -> tuple[Any, ...]:
+def _keys(entry: TableItem) -> tuple[Any, ...]:
     return tuple(entry.values())[:4]
 
 
-def entry_of(item: Item, keys: tuple[str, str], *, keys_only: bool) -> Item:
+def entry_of(item: TableItem, keys: tuple[str, str], *, keys_only: bool) -> TableItem:
     """The item's entry in an index, its keys first; empty if the item lacks one of the keys."""
     if any(key not in item for key in keys):
         return {}

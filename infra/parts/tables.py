@@ -13,9 +13,14 @@ class Tables(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
-        self.claims = self._table("event-claims", key="falcon_operation_id", sort_key="stage")
-        self.contexts = self._table("merchant-contexts", key="context_key")
-        self.balances = self._table("balances", key="pk", sort_key="sk", expires_by="expires_at")
+        # Claims and marks are kept for ever: storage costs more than the dearer reads and writes of
+        # infrequent access, from a few months on (docs/capacity.md).
+        kept = dynamodb.TableClass.STANDARD_INFREQUENT_ACCESS
+        self.claims = self._table("event-claims", "falcon_operation_id", "stage", table_class=kept)
+        self.contexts = self._table("merchant-contexts", "context_key")
+        self.balances = self._table(
+            "balances", "pk", "sk", table_class=kept, expires_by="expires_at"
+        )
         # Lists the marks of a merchant in the order of counting. The key spreads a merchant over
         # several partitions, as one whose sort key only grows cannot be split.
         self.balances.add_global_secondary_index(
@@ -50,7 +55,13 @@ class Tables(Construct):
         )
 
     def _table(
-        self, name: str, *, key: str, sort_key: str | None = None, expires_by: str | None = None
+        self,
+        name: str,
+        key: str,
+        sort_key: str | None = None,
+        *,
+        table_class: dynamodb.TableClass = dynamodb.TableClass.STANDARD,
+        expires_by: str | None = None,
     ) -> dynamodb.Table:
         keeps = self._settings.keeps_data
         return dynamodb.Table(
@@ -61,6 +72,7 @@ class Tables(Construct):
             sort_key=None if sort_key is None else _text(sort_key),
             time_to_live_attribute=expires_by,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            table_class=table_class,
             encryption=dynamodb.TableEncryption.AWS_MANAGED,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True

@@ -70,6 +70,15 @@ def test_only_the_sealer_signs_whatever_iam_lets_others_do(assembly):
     ]
 
 
+def test_what_is_kept_for_ever_is_stored_for_infrequent_access(assembly):
+    tables = assembly.properties("AWS::DynamoDB::Table")
+    assert {name: table["TableClass"] for name, table in tables.items()} == {
+        "event-claims": "STANDARD_INFREQUENT_ACCESS",
+        "merchant-contexts": "STANDARD",
+        "balances": "STANDARD_INFREQUENT_ACCESS",
+    }
+
+
 @pytest.mark.parametrize(
     ("table", "keys"),
     [
