@@ -10,13 +10,13 @@ from typing import Final
 
 from falcon_balances.capacity.counts import (
     CLAIM_UNITS,
-    ITEMS,
+    COUNTER_UNITS,
     RECORD_BYTES,
     STAGES,
-    TRANSACTION_ITEMS_MAX,
     UNITS,
     Batches,
 )
+from falcon_balances.capacity.counts import batches as batches_of
 from falcon_balances.capacity.durations import TRANSACTION_S, running
 from falcon_balances.capacity.workload import Workload
 
@@ -29,6 +29,8 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.h
 INDEX_PARTITIONS: Final = 2
 """Over which the index `by-window` spreads a merchant."""
 TABLE_UNITS: Final = 40_000
+NEW_TABLE_UNITS: Final = 4_000
+"""Of a table on demand before its first traffic; it doubles within half an hour."""
 FUNCTIONS: Final = 1_000
 DISPATCHERS: Final = 50
 SHARDS: Final = 500
@@ -62,44 +64,59 @@ def shards_for(load: Workload) -> int:
     """As many as the records, the bytes and the reducers' transactions need, used to 80 %; but a
     merchant has one shard, so more shards than merchants are of no use.
     """
-    of_reducer = TRANSACTION_ITEMS_MAX / ITEMS / TRANSACTION_S
-    of_shard = min(SHARD_RECORDS, SHARD_BYTES / RECORD_BYTES, of_reducer)
-    return min(max(1, ceil(load.per_second / of_shard / _ROOM)), load.merchants)
+    rate = load.per_second
+    of_stream = rate / min(SHARD_RECORDS, SHARD_BYTES / RECORD_BYTES)
+    first = _shards(load, of_stream)
+    reducing_s = rate * transactions_of(batches_of(load, first)) * TRANSACTION_S
+    return max(first, _shards(load, reducing_s))
+
+
+def _shards(load: Workload, full: float) -> int:
+    """`full`: how many shards would be full."""
+    return min(max(1, ceil(full / _ROOM)), load.merchants)
+
+
+def transactions_of(batches: Batches) -> float:
+    """Of one message."""
+    return batches.transactions / batches.records
 
 
 def limits(load: Workload, shards: int, batches: Batches) -> list[Limit]:
-    every = [*_of_a_merchant(load, batches), *_of_the_load(load, shards, batches)]
+    every = [*_of_a_shard(load, shards, batches), *_of_the_load(load, shards, batches)]
     return sorted(every, key=lambda limit: limit.share, reverse=True)
 
 
-def _of_a_merchant(load: Workload, batches: Batches) -> Iterator[Limit]:
-    """What the merchant with the most messages meets. No quota can be raised here."""
+def _of_a_shard(load: Workload, shards: int, batches: Batches) -> Iterator[Limit]:
+    """What the busiest shard meets, and the merchant with the most messages. No quota can be raised
+    here.
+    """
     hottest = load.hottest_per_second
-    shard = "a merchant has one shard, as its id is the stream's partition key"
-    transactions = hottest * ITEMS / TRANSACTION_ITEMS_MAX
+    busiest = max(hottest, load.per_second / min(shards, load.merchants))
+    of_a_merchant = "a merchant has one shard, as its id is the stream's partition key"
     yield Limit(
-        "stream: bytes of the hottest merchant",
-        hottest * RECORD_BYTES,
+        "stream: bytes of the busiest shard",
+        busiest * RECORD_BYTES,
         SHARD_BYTES,
         "bytes/s",
         is_quota=False,
-        remedy=shard,
+        remedy=f"more shards; {of_a_merchant}",
     )
     yield Limit(
-        "stream: records of the hottest merchant",
-        hottest,
+        "stream: records of the busiest shard",
+        busiest,
         SHARD_RECORDS,
         "records/s",
         is_quota=False,
-        remedy=shard,
+        remedy=f"more shards; {of_a_merchant}",
     )
+    transactions = busiest * transactions_of(batches)
     yield Limit(
-        "reducer: transactions of the hottest merchant, one after another",
+        "reducer: transactions of the busiest shard, one after another",
         transactions * TRANSACTION_S,
         1.0,
         "s/s",
         is_quota=False,
-        remedy="faster transactions: the duration is an estimate",
+        remedy=f"more shards; {of_a_merchant}; their duration is an estimate",
     )
     yield Limit(
         "index by-window: a partition of the hottest merchant",
@@ -111,7 +128,7 @@ def _of_a_merchant(load: Workload, batches: Batches) -> Iterator[Limit]:
     )
     yield Limit(
         "table balances: the busiest counter",
-        2 * max(transactions, hottest / batches.records),
+        COUNTER_UNITS * transactions,
         PARTITION_UNITS,
         "units/s",
         is_quota=False,
@@ -127,7 +144,15 @@ def _of_the_load(load: Workload, shards: int, batches: Batches) -> Iterator[Limi
         TABLE_UNITS,
         "units/s",
         is_quota=True,
-        remedy="quota of the table's write throughput; warm the table up before",
+        remedy="quota of the table's write throughput",
+    )
+    yield Limit(
+        "table balances: write units of a new table",
+        rate * table_units(batches),
+        NEW_TABLE_UNITS,
+        "units/s",
+        is_quota=True,
+        remedy="warm the table up before the first day: its warm throughput can be set",
     )
     yield Limit(
         "table event-claims: write units",
@@ -135,7 +160,7 @@ def _of_the_load(load: Workload, shards: int, batches: Batches) -> Iterator[Limi
         TABLE_UNITS,
         "units/s",
         is_quota=True,
-        remedy="quota of the table's write throughput; warm the table up before",
+        remedy="quota of the table's write throughput",
     )
     yield Limit(
         "Lambda: functions at once",
