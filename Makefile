@@ -55,7 +55,7 @@ down: $(READY) ## stop the embedded AWS
 	@$(BIN)/falcon local down
 
 bench: $(READY) ## measure, as a table and as JSON; on the embedded AWS too
-	@$(BIN)/python -m bench core calls spending api audit imports --embedded
+	@$(BIN)/python -m bench core calls units spending api audit imports --embedded
 
 lock: $(READY) ## resolve the dependencies anew into requirements/
 	@$(LOCK) --extra dev pyproject.toml --output-file requirements/dev.txt

@@ -16,6 +16,7 @@ from bench.results import Result, print_json, print_table
 PARTS: Final = {
     "core": ("core.run",),
     "calls": ("calls.run",),
+    "units": ("units.run",),
     "spending": ("spending.run",),
     "api": ("api.run", "paging.run", "past.run"),
     "audit": ("audit.run", "audit_files.run"),

@@ -20,6 +20,7 @@ from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.domain.counted_order import CountedOrder
 from falcon_balances.domain.history import Figures, last_day_before
 from falcon_balances.domain.instants import QUARTER, parse_rfc3339, rfc3339
+from falcon_balances.domain.merged_marks import index_partition
 from falcon_balances.domain.parts import CountablePart
 from falcon_balances.domain.past_keys import ClosingKey, WindowKey
 from falcon_balances.domain.statement_positions import MerchantStatementPosition
@@ -31,6 +32,7 @@ from inprocess.pure import claim_of, parts_of, records_of
 _BEGINNING: Final = datetime(2026, 3, 1, tzinfo=UTC)
 _QUARTERS: Final = 31 * 96
 _PAGE_BYTES_MAX: Final = 1_000_000  # where DynamoDB would end a page, and `Table` does not
+_ENTRY: Final = ("pk", "sk", "spread", "counted_order")
 _SECOND: Final = timedelta(seconds=1)
 _BURST: Final = 1000  # the quarter in which all are counted at once
 _BURST_BOOKED: Final = timedelta(days=5)  # before
@@ -64,6 +66,7 @@ class Table:
         part, self._template_id = _counted()
         item = transact_item("-", part.mark)["Put"]["Item"]
         self._mark = json.dumps(item)
+        self._template_spread = item["spread"]["S"]
         self._template_window = item["window"]["S"]
         self._template_booked = item["counted_order"]["S"].split("#")[1]
         self._counters = {
@@ -75,8 +78,10 @@ class Table:
         if operation == "GetItem":
             assert asked["Key"] == {"pk": {"S": STREAM_PK}, "sk": {"S": "AS_OF"}}
             return _encoded({"Item": self._stream()[0]})
+        if operation == "BatchGetItem":
+            return self._marks(asked)
         assert operation == "Query"
-        body = self._marks(asked) if "IndexName" in asked else _page(self._items(asked))
+        body = self._index(asked) if "IndexName" in asked else _page(self._items(asked))
         assert len(body) < _PAGE_BYTES_MAX
         return body
 
@@ -109,24 +114,28 @@ class Table:
             return later + (self.operations if quarter > _BURST else 0)
         return later + -(-min(quarter, _QUARTERS) * self.operations // _QUARTERS)
 
-    def _marks(self, asked: dict[str, Any]) -> bytes:
+    def _index(self, asked: dict[str, Any]) -> bytes:
+        """The entries of one partition of the index, without reading the others' orders."""
         values = {name: value["S"] for name, value in asked["ExpressionAttributeValues"].items()}
         numbers = range(self.operations)
-        start = bisect_left(numbers, values[":start"], key=self.order)
-        end = bisect_right(numbers, values[":end"], key=self.order)
-        after = asked.get("ExclusiveStartKey", {}).get("counted_order", {}).get("S")
+        start = bisect_left(numbers, values[":first"], key=self.order)
+        end = bisect_right(numbers, values[":last"], key=self.order)
+        among = range(start, end) if asked["ScanIndexForward"] else range(start, end)[::-1]
+        own = (n for n in among if index_partition(MERCHANT, id_of(n)) == values[":pk"])
+        chosen = list(islice(own, asked["Limit"] + 1))
         limit: int = asked["Limit"]
-        if asked["ScanIndexForward"]:
-            if after is not None:
-                start = max(start, bisect_right(numbers, after, key=self.order))
-            chosen = numbers[start : min(end, start + limit)]
-            is_last = start + limit > end
-        else:
-            if after is not None:
-                end = min(end, bisect_left(numbers, after, key=self.order))
-            chosen = numbers[max(start, end - limit) : end][::-1]
-            is_last = end - limit < start
-        return _page([self._mark_of(number) for number in chosen], is_last=is_last)
+        items = [json.dumps(self._entry(number)) for number in chosen[:limit]]
+        return _page(items, is_last=len(chosen) <= limit)
+
+    def _entry(self, number: int) -> dict[str, Any]:
+        item = json.loads(self._mark_of(number))
+        return {name: item[name] for name in _ENTRY}
+
+    def _marks(self, asked: dict[str, Any]) -> bytes:
+        [(name, said)] = asked["RequestItems"].items()
+        ids = [key["sk"]["S"].split("#")[1] for key in said["Keys"]]
+        marks = [self._mark_of(int(each.rpartition("-")[2], 16)) for each in ids]
+        return f'{{"Responses": {{"{name}": [{", ".join(marks)}]}}}}'.encode()
 
     def _mark_of(self, number: int) -> str:
         window, booked = self._times(number)
@@ -138,6 +147,7 @@ class Table:
             .replace(self._template_window, window)
             .replace(self._template_booked, booked)
             .replace(self._template_id, id_of(number))
+            .replace(self._template_spread, index_partition(MERCHANT, id_of(number)))
         )
 
     def _items(self, asked: dict[str, Any]) -> list[str]:
@@ -223,8 +233,7 @@ def _page(items: Sequence[str], *, is_last: bool = True) -> bytes:
     more = ""
     if not is_last:
         item = json.loads(items[-1])
-        names = ("pk", "sk", "merchant_id", "counted_order")
-        more = f', "LastEvaluatedKey": {json.dumps({name: item[name] for name in names})}'
+        more = f', "LastEvaluatedKey": {json.dumps({name: item[name] for name in _ENTRY})}'
     count = len(items)
     text = f'{{"Items": [{", ".join(items)}], "Count": {count}, "ScannedCount": {count}{more}}}'
     return text.encode()

@@ -1,10 +1,15 @@
-"""Generated events and merchants, made from a counter: the same on every run."""
+"""Generated events and merchants, made from a counter: the same on every run.
+
+Ids of merchants, shops and balance shops are UUIDs, as in production: AWS bills items by the KiB,
+and shorter ids would hide a step.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from uuid import NAMESPACE_URL, uuid5
 
 from falcon_balances.contracts.merchant_contexts import parse_merchant_context
 from falcon_balances.domain.instants import rfc3339
@@ -42,8 +47,20 @@ class Message:
     body: bytes
 
 
+def merchant_id(n: int) -> str:
+    return _id("merchant", n)
+
+
+def balance_shop_id(n: int) -> str:
+    return _id("balance shop", n)
+
+
 def local_merchant(n: int) -> Document:
-    return {"local_merchant_id": f"{5000 + n}", "shop_id": f"shop-{5000 + n}-main"}
+    return {"local_merchant_id": f"{5000 + n}", "shop_id": _id("shop", n)}
+
+
+def _id(kind: str, n: int) -> str:
+    return str(uuid5(NAMESPACE_URL, f"urn:falcon:generated:{kind}:{n}"))
 
 
 def context_documents(merchants: int) -> list[Document]:
@@ -52,8 +69,8 @@ def context_documents(merchants: int) -> list[Document]:
             "schema_version": "1",
             "psp_id": PSP_ID,
             **local_merchant(n),
-            "merchant_id": f"m-{n:03d}",
-            "balance_shops": {"EUR": f"bs-{n:03d}-eur"},
+            "merchant_id": merchant_id(n),
+            "balance_shops": {"EUR": balance_shop_id(n)},
             "status": "active",
             "effective_from": "2026-01-01T00:00:00Z",
             "fees": [
@@ -85,6 +102,14 @@ def captures(count: int, merchants: int, first: int = 0) -> Iterator[Message]:
     """Nothing but captures, numbered from `first`: each touches one merchant and has one fee."""
     for n in range(first, first + count):
         yield Message(Stage.CONFIRMED, _raw(_operation(n, merchants)))
+
+
+def both_stages(count: int, merchants: int) -> Iterator[Message]:
+    """Captures, each followed by the same operation reconciled: `count` messages in all."""
+    for n in range(count // 2):
+        confirmed = _operation(n, merchants)
+        yield Message(Stage.CONFIRMED, _raw(confirmed))
+        yield Message(Stage.RECONCILED, _raw(_reconciled(confirmed, n)))
 
 
 def marketplaces(count: int, merchants: int) -> Iterator[Message]:

@@ -1,7 +1,7 @@
 """One environment on AWS as the adapters see it: buckets, tables and stream, for moto to answer."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
@@ -31,13 +31,21 @@ _TABLES: Final = {
     CONTEXT_TABLE: ("context_key",),
     BALANCES_TABLE: ("pk", "sk"),
 }
-_INDEXES: Final = {
-    BALANCES_TABLE: {
-        "by-expiry": ("expiring", "expiry"),
-        "by-window": ("merchant_id", "counted_order"),
-        "by-open": ("open", "sk"),
-        "by-reference": ("referenced", "sk"),
-    }
+
+
+class Index(NamedTuple):
+    """A global secondary index; `keys_only`: the index holds no other attributes than keys."""
+
+    partition_key: str
+    sort_key: str
+    keys_only: bool = False
+
+
+INDEXES: Final = {
+    "by-expiry": Index("expiring", "expiry"),
+    "by-window": Index("spread", "counted_order", keys_only=True),
+    "by-open": Index("open", "sk"),
+    "by-reference": Index("referenced", "sk", keys_only=True),
 }
 
 
@@ -45,7 +53,7 @@ def create_environment(shards: int) -> None:
     for bucket in (LOG_BUCKET, JOURNAL_BUCKET, QUARANTINE_BUCKET):
         create_bucket(client("s3"), bucket, REGION)
     for name, keys in _TABLES.items():
-        create_table(client("dynamodb"), name, keys, _INDEXES.get(name, {}))
+        create_table(client("dynamodb"), name, keys, INDEXES if name == BALANCES_TABLE else {})
     client("kinesis").create_stream(StreamName=STREAM, ShardCount=shards)
 
 
@@ -61,15 +69,19 @@ def create_table(
     dynamodb: Any,  # noqa: ANN401 - boto3's
     name: str,
     keys: Sequence[str],
-    indexes: dict[str, tuple[str, str]],
+    indexes: Mapping[str, Index],
 ) -> None:
     more: dict[str, Any] = {}
     if indexes:
         more["GlobalSecondaryIndexes"] = [
-            {"IndexName": index, "KeySchema": _schema(of), "Projection": {"ProjectionType": "ALL"}}
-            for index, of in indexes.items()
+            {
+                "IndexName": name_of_index,
+                "KeySchema": _schema(index[:2]),
+                "Projection": {"ProjectionType": "KEYS_ONLY" if index.keys_only else "ALL"},
+            }
+            for name_of_index, index in indexes.items()
         ]
-    attributes = {attribute for of in (keys, *indexes.values()) for attribute in of}
+    attributes = {*keys, *(each for index in indexes.values() for each in index[:2])}
     dynamodb.create_table(
         TableName=name,
         KeySchema=_schema(keys),

@@ -113,7 +113,7 @@ def _marked(
         effect = effects.setdefault(identity, {})
         effect |= read_effect(str(mark["effect"]))
         if since <= str(mark.get("window", "~")) < until:
-            lines = lines_of_text(str(mark["lines"]))
+            lines = lines_of_text(str(mark["lines"]), *identity)
             body = body_of_rows(",".join(fields_of(line)) for line in lines)
             said[identity] = (str(mark["window"]), effect, body)
     return said

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from falcon_balances.adapters.balance_items import item_key
 from falcon_balances.adapters.batch_get import batch_get
+from falcon_balances.adapters.event_claims import read_claim
 from falcon_balances.domain.table_keys import ItemKey
 
 if TYPE_CHECKING:
@@ -37,12 +38,13 @@ class DynamoDeliveries:
             for operation_id, in_stage in sorted(names)
         ]
         for item in batch_get(self._dynamodb, self._claims_table, keys, attempts=_ATTEMPTS):
+            claim = read_claim(item)
             yield ClaimedEvent(
-                item["falcon_operation_id"]["S"],
-                item["stage"]["S"],
-                item["fingerprint"]["S"],
-                item.get("state", {}).get("S"),
-                tuple(each["M"]["merchant_id"]["S"] for each in item["segments"]["L"]),
+                claim.falcon_operation_id,
+                claim.staged,
+                claim.fingerprint,
+                claim.state,
+                tuple(each.merchant_id for each in claim.segments),
             )
 
     def counted(self, marks: Collection[ItemKey]) -> set[ItemKey]:

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.contracts.claims import ClaimV1
+from falcon_balances.contracts.stored_claims import read_stored, stored
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -59,11 +60,8 @@ class DynamoEventClaims:
 
 
 def claim_item(claim: ClaimV1) -> dict[str, Any]:
-    """The claim's item; its sort key `stage` includes the revision: `confirmed.2`."""
-    document = claim.model_dump(mode="json") | {"stage": claim.staged}
-    return {name: _SERIALIZER.serialize(value) for name, value in document.items()}
+    return {name: _SERIALIZER.serialize(value) for name, value in stored(claim).items()}
 
 
 def read_claim(item: dict[str, Any]) -> ClaimV1:
-    document = {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
-    return ClaimV1.model_validate(document | {"stage": document["stage"].partition(".")[0]})
+    return read_stored({name: _DESERIALIZER.deserialize(value) for name, value in item.items()})

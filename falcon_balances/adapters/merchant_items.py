@@ -5,13 +5,13 @@ from typing import Any
 
 from falcon_balances.adapters.balance_items import untyped
 from falcon_balances.domain.closings import ClosedDay, Closing, MovedBalance
-from falcon_balances.domain.compact_lines import lines_of_text
-from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.effects import read_effect
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.history import Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339
-from falcon_balances.domain.operations import Stage, read_staged
+from falcon_balances.domain.log_keys import log_key
+from falcon_balances.domain.marked_segments import marked_segment
+from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.past_keys import ClosingKey, WindowKey
 from falcon_balances.domain.table_keys import BalanceKey, DayCounter, DayKey, ItemKey
 
@@ -61,17 +61,16 @@ def mark_of(key: ItemKey, said: Mapping[str, str | int]) -> Mark:
     """The mark in an item. Raises IntegrityError if the reducer would not have written it."""
     corrects = said.get("corrects")
     try:
-        operation_id, staged, _ = MarkKey.parse(key.sk)
-        stage, revision = read_staged(staged)
+        segment = marked_segment(key, said)
         return Mark(
-            falcon_operation_id=operation_id,
-            stage=stage,
-            revision=revision,
+            falcon_operation_id=segment.falcon_operation_id,
+            stage=segment.stage,
+            revision=segment.revision,
             window=parse_rfc3339(str(said["window"])),
             order=str(said["counted_order"]),
-            log_key=str(said["log_key"]),
+            log_key=log_key(segment),
             fingerprint=str(said["fingerprint"]),
-            lines=lines_of_text(str(said["lines"])),
+            lines=segment.lines,
             effect=read_effect(str(said["effect"])),
             corrects=None if corrects is None else str(corrects),
             blocks=tuple(each for each in str(said.get("blocks", "")).split(",") if each),

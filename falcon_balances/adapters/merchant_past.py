@@ -42,7 +42,8 @@ class DynamoPastReads:
         """One query: only these two items have keys between these two."""
         found = self._query(
             "sk BETWEEN :a AND :b",
-            {":pk": {"S": STREAM_PK}, ":a": {"S": AS_OF_KEY.sk}, ":b": {"S": CLOSED_DAY_KEY.sk}},
+            {":a": {"S": AS_OF_KEY.sk}, ":b": {"S": CLOSED_DAY_KEY.sk}},
+            partition=STREAM_PK,
         )
         items = {item["sk"]["S"]: item for item in found}
         as_of = items.get(AS_OF_KEY.sk)
@@ -59,9 +60,8 @@ class DynamoPastReads:
         return [read_window(item) for item in self._between(first, last)]
 
     def closings(self, balance: BalanceKey, before: str, limit: int) -> Sequence[Closing]:
-        newest_first = {"ScanIndexForward": False, "Limit": limit}
         first, last = closings_of(balance), closings_before(balance, before)
-        items = islice(self._between(first, last, **newest_first), limit)
+        items = islice(self._between(first, last, limit=limit, newest_first=True), limit)
         return [read_closing(item) for item in items]
 
     def _get(self, pk: str, sk: str) -> Mapping[str, Any]:
@@ -76,13 +76,11 @@ class DynamoPastReads:
         return list(islice(self._query("begins_with(sk, :a)", {":a": {"S": prefix}}), limit))
 
     def _between(
-        self,
-        first: str,
-        last: str,
-        **how: Any,  # noqa: ANN401 - of DynamoDB's query
+        self, first: str, last: str, *, limit: int | None = None, newest_first: bool = False
     ) -> Iterator[dict[str, Any]]:
         ends = {":a": {"S": first}, ":b": {"S": last}}
-        return self._query("sk BETWEEN :a AND :b", ends, **how)
+        condition = "sk BETWEEN :a AND :b"
+        return self._query(condition, ends, limit=limit, newest_first=newest_first)
 
     def _query(
         self,
@@ -90,21 +88,26 @@ class DynamoPastReads:
         values: dict[str, Any],
         *,
         index: tuple[str, str] | None = None,
-        **how: Any,  # noqa: ANN401 - of DynamoDB's query
+        partition: str | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
     ) -> Iterator[dict[str, Any]]:
         """All items of a query, page by page; boto3's paginator would create a class per call.
 
-        `index`: the index's name, and its partition key, the attribute with the merchant's key.
+        `index`: the index's name, and its partition key. `partition`: the merchant's, if it is not
+        given. `limit`: how many items a page has at most.
         """
-        more: Any = {"ConsistentRead": True} if index is None else {"IndexName": index[0]}
-        more |= how
+        name, pk = index or (None, "pk")
+        more: Any = {"ConsistentRead": True} if name is None else {"IndexName": name}
+        more |= {} if limit is None else {"Limit": limit}
         while True:
             with aws_call(f"query of {self.merchant_id}"):
                 answer = self._dynamodb.query(
                     TableName=self._table,
                     KeyConditionExpression=f"#pk = :pk AND {condition}",
-                    ExpressionAttributeNames={"#pk": "pk" if index is None else index[1]},
-                    ExpressionAttributeValues={":pk": {"S": self._pk}, **values},
+                    ExpressionAttributeNames={"#pk": pk},
+                    ExpressionAttributeValues={":pk": {"S": partition or self._pk}, **values},
+                    ScanIndexForward=not newest_first,
                     **more,
                 )
             yield from answer["Items"]

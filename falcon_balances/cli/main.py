@@ -9,6 +9,7 @@ import typer
 from falcon_balances.cli import (
     balance,
     block,
+    capacity,
     environment,
     errors,
     local,
@@ -38,6 +39,7 @@ app.add_typer(payout.app, name="payout")
 app.command("token")(token.token)
 app.add_typer(ops.app, name="ops")
 app.add_typer(audit.app, name="audit")
+app.command("capacity")(capacity.capacity)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer hands the flag over like this

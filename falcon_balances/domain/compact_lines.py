@@ -1,14 +1,22 @@
 """Keeps lines compactly in claims and marks: a text that several lines share is kept once.
 
-A row holds the line's own uuid and amount. For every other column, the texts that occur are kept
-once each, and a row refers to them by number if there are several. All lines of an event repeat the
-event's own fields, so most columns have one text. The log's exact bytes can be restored from this.
+In a claim, a row holds the line's own uuid and amount. For every other column, the texts that occur
+are kept once each, and a row refers to them by number if there are several. All lines of an event
+repeat the event's own fields, so most columns have one text. A mark leaves out the uuids, which
+follow from the lines, and the operation, which is in its key. The log's exact bytes can be restored
+from both.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from falcon_balances.domain.log_format import body_of_rows, fields_of, line_of, parse_csv_body
+from falcon_balances.domain.log_format import (
+    body_of_rows,
+    expected_uuids,
+    fields_of,
+    line_of,
+    parse_csv_body,
+)
 from falcon_balances.domain.log_grammar import COLUMNS
 from falcon_balances.domain.operations import BalanceOperation, OperationType
 
@@ -17,6 +25,8 @@ from falcon_balances.domain.operations import BalanceOperation, OperationType
 Texts = dict[str, tuple[str, ...]]
 _OWN: Final = ("uuid", "amount")
 _NAMED: Final = tuple(name for name in COLUMNS if name not in _OWN)
+_OPERATION: Final = "falcon_operation_id"
+_OF_A_MARK: Final = tuple(name for name in _NAMED if name != _OPERATION)
 _PLACE: Final = {name: place for place, name in enumerate(COLUMNS)}
 
 
@@ -83,18 +93,24 @@ def compact_text(lines: Sequence[BalanceOperation]) -> str:
     DynamoDB allows 400 KB per item.
     """
     texts = texts_of(lines)
-    named = ",".join("|".join(texts.get(name, ())) for name in _NAMED)
-    return "\n".join((named, *rows_of(lines, texts)))
+    named = ",".join("|".join(texts.get(name, ())) for name in _OF_A_MARK)
+    return "\n".join((named, *(row.partition(",")[2] for row in rows_of(lines, texts))))
 
 
-def lines_of_text(text: str) -> tuple[BalanceOperation, ...]:
-    """The lines in a text of `compact_text`. Raises ValueError for lines that the log could not
-    hold.
+def lines_of_text(
+    text: str, merchant_id: str, falcon_operation_id: str, staged: str
+) -> tuple[BalanceOperation, ...]:
+    """The lines in a text of `compact_text`, of the segment with this mark. Raises ValueError for
+    lines that the log could not hold.
     """
     named, *rows = text.split("\n")
     columns = [column.split("|") for column in named.split(",")]
-    texts = dict(zip(_NAMED, columns, strict=True))
-    return parse_csv_body(body_of_rows(",".join(each) for each in fields_of_rows(rows, texts)))
+    texts = dict(zip(_OF_A_MARK, columns, strict=True)) | {_OPERATION: [falcon_operation_id]}
+    shared = {name: texts[name] for name in _NAMED}
+    lines = lines_of_rows([f",{row}" for row in rows], shared)
+    uuids = expected_uuids(staged, merchant_id, lines)
+    whole = ((uuid, *fields[1:]) for uuid, fields in zip(uuids, map(fields_of, lines), strict=True))
+    return parse_csv_body(body_of_rows(map(",".join, whole)))
 
 
 def _of_several(texts: Mapping[str, Sequence[str]]) -> list[str]:

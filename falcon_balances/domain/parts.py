@@ -16,6 +16,8 @@ from falcon_balances.domain.counted_order import CountedOrder, LateKey, MarkKey
 from falcon_balances.domain.counting import available_at_once, stage_counters
 from falcon_balances.domain.effects import Effect, effect_text
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.marked_segments import part_text
+from falcon_balances.domain.merged_marks import index_partition
 from falcon_balances.domain.operations import (
     PSP_STAGES,
     BalanceOperation,
@@ -229,13 +231,15 @@ def _mark(arrived: ArrivedSegment, number: int) -> PutMark:
     segment = arrived.segment
     sk = MarkKey(segment.falcon_operation_id, segment.staged, number).sk
     key = ItemKey(merchant_pk(segment.merchant_id), sk)
-    attributes = {"fingerprint": arrived.fingerprint, "log_key": arrived.log_key}
+    attributes = {"fingerprint": arrived.fingerprint}
+    if part := part_text(segment):
+        attributes["part"] = part
     if number == 0:
         order = _order(arrived)
         attributes |= {
             "lines": compact_text(segment.lines),
             "window": order.window,
-            "merchant_id": segment.merchant_id,
+            "spread": index_partition(segment.merchant_id, segment.falcon_operation_id),
             "counted_order": order.text,
         }
         if arrived.corrects is not None:

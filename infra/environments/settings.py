@@ -65,6 +65,17 @@ class Stream:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Provided:
+    """Messages a second for which tables have units provided by the hour; auto scaling moves
+    between them, and a burst above what it has reached is throttled and waits. Cheaper than on
+    demand for a steady load (docs/capacity.md).
+    """
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Throttling:
     requests_per_second: int
     burst: int
@@ -131,6 +142,8 @@ class EnvironmentSettings:
     reconciling: Reconciling
     queue: QueueReading
     stream: Stream
+    provided: Provided | None = None
+    """None: tables are paid for on demand."""
     api: Api
     functions: Mapping[str, FunctionSettings]
     log_level: Literal["DEBUG", "INFO", "WARNING"]

@@ -30,8 +30,8 @@ SETTINGS = EnvironmentSettings(
     bank_statement_lock=ObjectLock(mode="GOVERNANCE", days=30),
     sealing=Sealing(settled_s=300, manifest_objects_max=50_000),
     reconciling=Reconciling(days=3, look_back_days=35),
-    queue=QueueReading(batch_size=100, window_s=2, max_concurrency=10),
-    stream=Stream(shards=1, retention_h=168, batch_size=1000, window_s=1),
+    queue=QueueReading(batch_size=100, window_s=5, max_concurrency=10),
+    stream=Stream(shards=1, retention_h=168, batch_size=1000, window_s=10),
     api=Api(
         merchants=Throttling(requests_per_second=50, burst=100),
         systems=Throttling(requests_per_second=50, burst=100),

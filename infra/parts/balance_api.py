@@ -113,7 +113,9 @@ class BalanceApi(Construct):
         claims: dynamodb.ITable,
         log_bucket: LockedBucket,
     ) -> None:
-        function.may(["dynamodb:GetItem", "dynamodb:Query"], [balances.table_arn])
+        function.may(
+            ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"], [balances.table_arn]
+        )
         indexes = [
             f"{balances.table_arn}/index/{name}"
             for name in ("by-window", "by-open", "by-reference")

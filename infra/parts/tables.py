@@ -5,6 +5,16 @@ from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 from infra.environments.settings import EnvironmentSettings
+from infra.parts.throughput import (
+    BALANCES,
+    CLAIMS,
+    INDEXES,
+    Units,
+    billing,
+    capacity,
+    scale,
+    scale_indexes,
+)
 
 
 class Tables(Construct):
@@ -13,15 +23,24 @@ class Tables(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
-        self.claims = self._table("event-claims", key="falcon_operation_id", sort_key="stage")
-        self.contexts = self._table("merchant-contexts", key="context_key")
-        self.balances = self._table("balances", key="pk", sort_key="sk", expires_by="expires_at")
-        # Lists the marks of a merchant in the order of counting.
+        # Claims and marks are kept for ever: storage costs more than the dearer reads and writes of
+        # infrequent access, from a few months on (docs/capacity.md).
+        kept = dynamodb.TableClass.STANDARD_INFREQUENT_ACCESS
+        self.claims = self._table(
+            "event-claims", "falcon_operation_id", "stage", CLAIMS, table_class=kept
+        )
+        self.contexts = self._table("merchant-contexts", "context_key")
+        self.balances = self._table(
+            "balances", "pk", "sk", BALANCES, table_class=kept, expires_by="expires_at"
+        )
+        # Lists the marks of a merchant in the order of counting. The key spreads a merchant over
+        # several partitions, as one whose sort key only grows cannot be split.
         self.balances.add_global_secondary_index(
             index_name="by-window",
-            partition_key=_text("merchant_id"),
+            partition_key=_text("spread"),
             sort_key=_text("counted_order"),
-            projection_type=dynamodb.ProjectionType.ALL,
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+            **capacity(settings.provided, INDEXES["by-window"]),
         )
 
         # Blocks that will expire, by expiry; sparse: ended blocks leave the index.
@@ -30,6 +49,7 @@ class Tables(Construct):
             partition_key=_text("expiring"),
             sort_key=_text("expiry"),
             projection_type=dynamodb.ProjectionType.ALL,
+            **capacity(settings.provided, INDEXES["by-expiry"]),
         )
 
         # Operations whose stages differ, by merchant; sparse: agreeing operations leave the index.
@@ -38,6 +58,7 @@ class Tables(Construct):
             partition_key=_text("open"),
             sort_key=_text("sk"),
             projection_type=dynamodb.ProjectionType.ALL,
+            **capacity(settings.provided, INDEXES["by-open"]),
         )
 
         # Operations by merchant and by their own and their original's reference.
@@ -46,10 +67,23 @@ class Tables(Construct):
             partition_key=_text("referenced"),
             sort_key=_text("sk"),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+            **capacity(settings.provided, INDEXES["by-reference"]),
         )
 
+        if settings.provided is not None:
+            scale(self.claims, settings.provided, CLAIMS)
+            scale(self.balances, settings.provided, BALANCES)
+            scale_indexes(self.balances, settings.provided)
+
     def _table(
-        self, name: str, *, key: str, sort_key: str | None = None, expires_by: str | None = None
+        self,
+        name: str,
+        key: str,
+        sort_key: str | None = None,
+        units: Units | None = None,
+        *,
+        table_class: dynamodb.TableClass = dynamodb.TableClass.STANDARD,
+        expires_by: str | None = None,
     ) -> dynamodb.Table:
         keeps = self._settings.keeps_data
         return dynamodb.Table(
@@ -59,7 +93,8 @@ class Tables(Construct):
             partition_key=_text(key),
             sort_key=None if sort_key is None else _text(sort_key),
             time_to_live_attribute=expires_by,
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            **billing(self._settings.provided, units),
+            table_class=table_class,
             encryption=dynamodb.TableEncryption.AWS_MANAGED,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True

@@ -24,7 +24,7 @@ from lambdas.reducer.gate import Awaiting, awaiting, without_predecessor
 from lambdas.reducer.records import StreamRecord
 
 _KEYS_PER_GET: Final = 100  # of BatchGetItem
-_SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines", "corrects")
+_SAID_BY_THE_RECORD: Final = ("fingerprint", "part", "lines", "corrects")
 
 
 class CountedMark(NamedTuple):

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from falcon_balances.adapters.event_claims import claim_item
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.currencies import find_currency
 from falcon_balances.contracts.execution import SplitterInput, ValidMessage
-from falcon_balances.domain.compact_lines import lines_of_text
+from falcon_balances.contracts.stored_claims import SAID, read_stored, stored
 from falcon_balances.domain.identity import event_document
 from falcon_balances.domain.log_format import csv_body
 from falcon_balances.domain.log_grammar import BODY_BYTES_MAX, LINES_MAX
 from falcon_balances.domain.log_keys import log_key
+from falcon_balances.domain.marked_segments import marked_segment
 from falcon_balances.domain.merchant_context import MerchantContext
 from falcon_balances.domain.money import at_full_scale
 from falcon_balances.domain.operations import PspOperation, Segment, Stage
@@ -211,11 +211,14 @@ def worst_claims(merchants: int) -> Iterator[tuple[ClaimV1, Sequence[Segment]]]:
 @pytest.mark.parametrize("merchants", [1, 2, 41])
 def test_the_worst_claims_and_marks_are_far_below_what_an_item_may_hold(merchants):
     for claim, segments in worst_claims(merchants):
-        assert item_bytes(claim_item(claim)) < ITEM_BYTES_MAX / 4
+        item = stored(claim)
+        assert len(item[SAID]) < ITEM_BYTES_MAX / 4
+        assert read_stored(item) == claim
         for segment in segments:
             arrived = ArrivedSegment(segment, SENT_AT, log_key(segment), claim.fingerprint)
             parts, [standing] = joined(countable_parts(arrived), {})
-            assert lines_of_text(str(parts[0].mark.attributes["lines"])) == segment.lines
+            mark = parts[0].mark
+            assert marked_segment(mark.key, mark.attributes).lines == segment.lines
             assert all(item_bytes(part.mark.attributes) < ITEM_BYTES_MAX / 10 for part in parts)
             assert isinstance(standing, PutStanding)
             assert item_bytes(standing.attributes) < ITEM_BYTES_MAX / 10

@@ -44,8 +44,8 @@ def test_a_message_leaves_when_its_segment_is_in_the_log_and_on_the_stream(aws):
     [claim] = aws.claims()
     [record] = aws.published()
     assert aws.log() == {record["log_key"]: record["body"]}
-    assert claim["fingerprint"]["S"] == record["fingerprint"]
-    assert claim["received_at"]["S"] == "2026-11-20T10:20:00Z"
+    assert claim.fingerprint == record["fingerprint"]
+    assert claim.received_at == "2026-11-20T10:20:00Z"
     assert aws.quarantined() == []
 
 
@@ -232,8 +232,8 @@ def test_a_claim_bears_the_fingerprint_that_the_contract_gives_the_event(aws):
     aws.load(context_of())
     aws.dispatch(raw(confirmed(operation_date="2026-11-20T12:15:30.999999+02:00")))
     [claim] = aws.claims()
-    assert claim["fingerprint"]["S"] == claim_of(confirmed()).fingerprint
-    assert claim["falcon_operation_id"]["S"] == operation_id_of(confirmed())
+    assert claim.fingerprint == claim_of(confirmed()).fingerprint
+    assert claim.falcon_operation_id == operation_id_of(confirmed())
 
 
 @pytest.mark.parametrize("name", ["STAGE", "QUARANTINE_BUCKET", "STATE_MACHINE_ARN", "MODE"])

@@ -170,7 +170,7 @@ def test_a_bad_message_ends_in_quarantine_and_the_good_one_behind_it_is_counted(
 
 def assert_only_the_good_one_is_known(world) -> None:
     [claim] = world.claims()
-    assert claim["texts"]["M"]["external_reference"] == {"L": [{"S": "good"}]}
+    assert claim.texts["external_reference"] == ("good",)
     assert len(world.log()) == len(world.published()) == 1
     assert world.balance() == {"confirmed": 10000, "pending": 10000, "operations_count": 1}
 

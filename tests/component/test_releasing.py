@@ -99,9 +99,9 @@ def test_a_person_lets_a_revision_pass_without_its_predecessor(late, released):
     # The number that was skipped is taken: what comes under it is another content.
     assert late.dispatch(revised(2, "80.00")) == []
     assert "E_ID_CONFLICT" in {refused.code for refused in late.quarantined()}
-    claims = {claim["stage"]["S"]: claim for claim in late.claims()}
-    assert claims["confirmed.2"]["skipped_by"]["S"] == "ops-anna"
-    assert claims["confirmed.2"]["falcon_operation_id"]["S"] == operation_id_of(confirmed())
+    claims = {claim.staged: claim for claim in late.claims()}
+    assert claims["confirmed.2"].skipped_by == "ops-anna"
+    assert claims["confirmed.2"].falcon_operation_id == operation_id_of(confirmed())
 
 
 def test_a_first_event_has_no_predecessor_to_skip(late, released):

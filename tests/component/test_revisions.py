@@ -179,7 +179,7 @@ def test_a_revision_can_be_traced_before_its_first_is_counted_elsewhere(aws, rec
     assert reconcile(raw(reconciled()), traced("90.00")) == []
     aws.drain()
     assert figures(aws)["unapplied"] == 8910
-    claims = {claim["stage"]["S"] for claim in aws.claims()}
+    claims = {claim.staged for claim in aws.claims()}
     assert claims == {Stage.RECONCILED.value, "reconciled.2"}
 
 

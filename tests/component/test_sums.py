@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from falcon_balances.adapters.event_claims import read_claim
 from falcon_balances.domain.balances import fold
-from falcon_balances.domain.compact_lines import lines_of_text
 from falcon_balances.domain.log_format import parse_csv_body
+from falcon_balances.domain.log_keys import log_key
+from falcon_balances.domain.marked_segments import marked_segment
 from falcon_balances.domain.operations import Segment, Stage
 from falcon_balances.domain.past_keys import WindowKey
+from falcon_balances.domain.table_keys import ItemKey, merchant_pk
 from tests.builders import (
     confirmed,
     context_of,
@@ -158,12 +159,16 @@ def test_every_balance_is_the_fold_of_the_log(worked):
 def test_every_claim_s_segments_are_logged_and_counted_once_and_nothing_else(worked):
     claimed = {
         segment.log_key: claim.body_of(segment)
-        for claim in map(read_claim, worked.claims())
+        for claim in worked.claims()
         for segment in claim.segments
     }
-    marks = [mark for name in MERCHANTS for mark in worked.items("OPERATION", name).values()]
+    marks = [
+        marked_segment(ItemKey(merchant_pk(name), sk), mark)
+        for name in MERCHANTS
+        for sk, mark in worked.items("OPERATION", name).items()
+    ]
     assert worked.log() == claimed
-    counted = {mark["log_key"]: lines_of_text(mark["lines"]) for mark in marks}
+    counted = {log_key(segment): segment.lines for segment in marks}
     assert counted == {key: parse_csv_body(body) for key, body in claimed.items()}
     assert len(marks) == len(worked.log_versions()) == len(claimed)
     assert worked.as_of() == "2026-11-20T10:30:30Z"

@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.event_claims import read_claim
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.adapters.stage_ports import Executions
+from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import ExecutionResult, SplitterInput
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.merchant_context import ContextKey, MerchantContext, merchants_of
@@ -161,8 +163,9 @@ class AwsWorld:
             Refused(key, body, metadata) for key, _, body, metadata in _versions(QUARANTINE_BUCKET)
         ]
 
-    def claims(self) -> list[dict[str, Any]]:
-        return client("dynamodb").scan(TableName=CLAIMS_TABLE, ConsistentRead=True)["Items"]
+    def claims(self) -> list[ClaimV1]:
+        found = client("dynamodb").scan(TableName=CLAIMS_TABLE, ConsistentRead=True)["Items"]
+        return [read_claim(item) for item in found]
 
     def items(self, kind: str, merchant_id: str = "m-5553") -> dict[str, dict[str, Any]]:
         """A merchant's items of one kind by sort key: numbers as int, text as str."""

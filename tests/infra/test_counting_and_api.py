@@ -18,7 +18,7 @@ def test_the_reducer_reads_the_stream_from_its_beginning_and_never_gives_up(asse
     assert mapping == {
         "StartingPosition": "TRIM_HORIZON",
         "BatchSize": stream.batch_size,
-        "MaximumBatchingWindowInSeconds": 1,
+        "MaximumBatchingWindowInSeconds": assembly.settings.stream.window_s,
         "ParallelizationFactor": 1,
         "MaximumRetryAttempts": -1,
         "MaximumRecordAgeInSeconds": -1,

@@ -70,6 +70,15 @@ def test_only_the_sealer_signs_whatever_iam_lets_others_do(assembly):
     ]
 
 
+def test_what_is_kept_for_ever_is_stored_for_infrequent_access(assembly):
+    tables = assembly.properties("AWS::DynamoDB::Table")
+    assert {name: table["TableClass"] for name, table in tables.items()} == {
+        "event-claims": "STANDARD_INFREQUENT_ACCESS",
+        "merchant-contexts": "STANDARD",
+        "balances": "STANDARD_INFREQUENT_ACCESS",
+    }
+
+
 @pytest.mark.parametrize(
     ("table", "keys"),
     [
@@ -103,9 +112,9 @@ def test_claims_and_contexts_never_expire(assembly):
 def test_marks_are_listed_in_the_order_of_counting(assembly):
     index, *_ = assembly.properties("AWS::DynamoDB::Table")["balances"]["GlobalSecondaryIndexes"]
     assert index["IndexName"] == "by-window"
-    assert index["Projection"] == {"ProjectionType": "ALL"}
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
     assert [(key["AttributeName"], key["KeyType"]) for key in index["KeySchema"]] == [
-        ("merchant_id", "HASH"),
+        ("spread", "HASH"),
         ("counted_order", "RANGE"),
     ]
 

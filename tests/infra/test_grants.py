@@ -16,6 +16,7 @@ FOLDS_THE_LOG = {
 }
 STREAM, BALANCES = "balance-operations.Arn", "balances.Arn"
 READS_MERCHANTS = {
+    ("dynamodb:BatchGetItem", BALANCES),
     ("dynamodb:GetItem", BALANCES),
     ("dynamodb:Query", BALANCES),
     ("dynamodb:Query", f"{BALANCES}/index/by-window"),
@@ -243,7 +244,8 @@ def test_only_the_api_may_invoke_a_function_from_outside(assembly):
 def test_who_answers_merchants_may_write_nothing(assembly):
     role = role_of(assembly, assembly.properties("AWS::Lambda::Function")["balance-api"]["Role"])
     allowed = {action for action, _ in grants(assembly, role) if not action.startswith("logs:")}
-    assert allowed == {"dynamodb:GetItem", "dynamodb:Query", "s3:GetObject", "s3:ListBucket"}
+    reads = {f"dynamodb:{name}" for name in ("BatchGetItem", "GetItem", "Query")}
+    assert allowed == {*reads, "s3:GetObject", "s3:ListBucket"}
 
 
 def test_grants_are_the_same_in_every_environment(assemblies):

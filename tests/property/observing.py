@@ -6,13 +6,14 @@ from functools import lru_cache
 
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.stream_records import SegmentRecordV1, parse_stream_record
-from falcon_balances.domain.compact_lines import lines_of_text
 from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.direct_operations import StagedOperation
 from falcon_balances.domain.instants import quarter_of, rfc3339
 from falcon_balances.domain.journal import JournalPosition
 from falcon_balances.domain.log_format import parse_csv_body
+from falcon_balances.domain.log_keys import log_key
+from falcon_balances.domain.marked_segments import marked_segment
 from falcon_balances.domain.operations import (
     Segment,
     Stage,
@@ -115,11 +116,12 @@ class Observed:
                     assert logged == said.body.encode(), "on the stream before the log"
 
     def _marks_are_in_the_log(self) -> None:
-        for mark in self._world.store.marks.values():
+        for key, mark in self._world.store.marks.items():
             if "lines" in mark:
-                logged = self._log.get(str(mark["log_key"]), b"").decode()
+                segment = marked(key, mark)
+                logged = self._log.get(log_key(segment), b"").decode()
                 assert logged, "counted only"
-                assert lines_of(logged) == marked_lines(str(mark["lines"])), "counted otherwise"
+                assert lines_of(logged) == segment.lines, "counted otherwise"
 
     def _as_of_is_true_and_moves_on(self) -> None:
         """10, and what closed windows promise: they never change again."""
@@ -172,7 +174,15 @@ class Observed:
 
 # Looked at after every step.
 lines_of = lru_cache(maxsize=4096)(parse_csv_body)
-marked_lines = lru_cache(maxsize=4096)(lines_of_text)
+
+
+@lru_cache(maxsize=4096)
+def _marked(key: ItemKey, attributes: frozenset[tuple[str, str | int]]) -> Segment:
+    return marked_segment(key, dict(attributes))
+
+
+def marked(key: ItemKey, attributes: Mapping[str, str | int]) -> Segment:
+    return _marked(key, frozenset(attributes.items()))
 
 
 @lru_cache(maxsize=4096)

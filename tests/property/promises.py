@@ -17,7 +17,6 @@ from falcon_balances.domain.operations import (
     BalanceOperation,
     OperationType,
     PspOperation,
-    Segment,
     Stage,
     read_staged,
     staged,
@@ -37,7 +36,7 @@ from tests.property.agreement import (
     check_nobody_spends_what_one_side_said,
     check_standings,
 )
-from tests.property.observing import Observed, mark_of, marked_lines
+from tests.property.observing import Observed, mark_of, marked
 from tests.property.pipeline import POISON
 
 REVISIONS_MAX = 3
@@ -49,21 +48,13 @@ class Promises(Observed):
     def check_balances_follow_marks(self) -> None:
         """2, 3 and 13 at any moment: what is counted is exactly what is marked, once."""
         marks, items = self._world.store.marks, _without_blocks(self._world.store.counters)
-        marked = [
-            Segment(
-                read_staged(key.sk.split("#")[2])[0],
-                key.pk.removeprefix("MERCHANT#"),
-                1,
-                1,
-                marked_lines(str(mark["lines"])),
-            )
-            for key, mark in marks.items()
-            if key.sk.startswith("OPERATION#")
+        segments = [
+            marked(key, mark) for key, mark in marks.items() if key.sk.startswith("OPERATION#")
         ]
-        self._check_items(fold(marked))
-        check_nobody_spends_what_one_side_said(marked, items)
+        self._check_items(fold(segments))
+        check_nobody_spends_what_one_side_said(segments, items)
         check_effects_add_up(marks, items)
-        check_standings(marked, marks)
+        check_standings(segments, marks)
         self._windows_never_go_back()
         self._check_late()
         for key in self._claims.keys() - self._conserved:  # a claim never changes
@@ -113,7 +104,7 @@ class Promises(Observed):
                 continue
             noted.add(ItemKey(key.pk, f"LATE#{booked[:7]}#{order}"))
             stage, _ = read_staged(key.sk.split("#")[2])
-            for line in marked_lines(str(mark["lines"])):
+            for line in marked(key, mark).lines:
                 balance = f"{line.balance_shop_id}#{line.currency.code}"
                 day = sums.setdefault(ItemKey(key.pk, f"DAY#{booked[:10]}#{balance}"), Counter())
                 day[f"late_{stage}_{line.type}"] += line.amount.minor

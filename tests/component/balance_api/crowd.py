@@ -18,7 +18,7 @@ LOCALS: Final = [f"l{n:02d}" for n in range(30)]
 TRADING: Final = LOCALS[:24]
 MERCHANTS: Final = [f"m-{local}" for local in LOCALS]
 QUERY_OF: Final = {"/turnover": {"month": "2026-10"}}
-READS: Final = {"dynamodb:GetItem", "dynamodb:Query"}
+READS: Final = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 
 
 def capture_of(local: str, **changes: Any) -> Document:

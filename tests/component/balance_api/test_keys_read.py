@@ -12,6 +12,7 @@ from falcon_balances.adapters.ports import LogObject
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.cursors import Cursors
 from falcon_balances.domain.identity import payout_return_id
+from falcon_balances.domain.merged_marks import index_partitions
 from falcon_balances.domain.operations import Stage
 from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE, LOG_BUCKET
 from lambdas.balance_api import handler as balance_api
@@ -113,7 +114,7 @@ def belongs(key: Key, merchant_id: str, operations: set[str]) -> bool:
             values["falcon_operation_id"] <= operations
         )
     if key.where == "by-window":
-        return values["merchant_id"] == {merchant_id} and pk in (None, own)
+        return values["spread"] <= set(index_partitions(merchant_id)) and pk in (None, own)
     if key.where == "by-open":
         return values["open"] == own and pk in (None, own)
     if pk == {"STREAM"}:

@@ -11,8 +11,10 @@ from falcon_balances.adapters.closings import DynamoClosings
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.instants import QUARTER
 from falcon_balances.domain.journal import BEGINNING
+from falcon_balances.domain.merged_marks import PARTITIONS, index_partitions
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters
@@ -41,6 +43,7 @@ from tests.component.ports.tables import (
     capture,
     reconciliation,
 )
+from tests.component.spying import asked_of_aws
 from tests.component.world import utc
 
 
@@ -120,7 +123,7 @@ def test_what_is_longer_than_a_page_is_read_to_its_end(on_aws, small_pages):
         found = [mark.order for page in pages for mark in page]
         assert found == sorted(found, reverse=newest_first)
         assert len(set(found)) == len(found) == 30
-        assert len(pages) > 5, "a page ended before its limit, and another followed"
+        assert len(pages) == 1, "a query that ended before its limit was continued"
 
 
 def day(n: int) -> str:
@@ -141,23 +144,45 @@ def test_all_stages_of_an_operation_are_read_over_pages(on_aws, monkeypatch):
     assert {mark.stage for mark in marks} == {Stage.CONFIRMED, Stage.RECONCILED}
 
 
-def test_a_megabyte_of_marks_is_several_pages_that_miss_nothing(on_aws):
-    """DynamoDB's own measure, whatever was asked for."""
-    on_aws.count("10:20:00", *(capture(n) for n in range(8)))
-    for n in range(8):
-        sk = f"OPERATION#{operation_id_of(capture(n))}#confirmed"
-        client("dynamodb").update_item(
-            TableName=BALANCES_TABLE,
-            Key={"pk": {"S": "MERCHANT#m-1"}, "sk": {"S": sk}},
-            UpdateExpression="SET log_key = :long",
-            ExpressionAttributeValues={":long": {"S": "x" * 180_000}},
-        )
+def test_a_page_takes_a_query_for_each_partition_and_a_call_for_a_hundred_marks(on_aws):
+    on_aws.count("10:20:00", *(capture(n) for n in range(203)))
     reads = on_aws.reads("m-1")
     for newest_first in (False, True):
-        pages = list(walk(reads, EARLIEST, LATEST, newest_first=newest_first, limit=200))
-        assert [len(page) for page in pages] == [5, 3]
-        found = [mark.falcon_operation_id for page in pages for mark in page]
-        assert sorted(found) == sorted(operation_id_of(capture(n)) for n in range(8))
+        for limit, reading, rest in ((51, 1, 152), (100, 1, 103), (200, 2, 3), (201, 3, 2)):
+            with asked_of_aws() as asked:
+                page = reads.marks(
+                    EARLIEST, LATEST, after=None, newest_first=newest_first, limit=limit
+                )
+            assert asked.calls.count("dynamodb:Query") == PARTITIONS
+            assert asked.calls.count("dynamodb:BatchGetItem") == reading
+            assert (len(page.marks), page.is_last) == (limit, False)
+            after = page.marks[-1].order
+            page = reads.marks(EARLIEST, LATEST, after=after, newest_first=newest_first, limit=rest)
+            assert (len(page.marks), page.is_last) == (rest, True)
+
+
+def test_both_partitions_of_the_index_have_marks_and_none_of_another_merchant(on_aws):
+    on_aws.count("10:20:00", *(capture(n) for n in range(40)))
+    partitions = {
+        item["spread"]["S"]
+        for item in client("dynamodb").scan(TableName=BALANCES_TABLE, IndexName="by-window")[
+            "Items"
+        ]
+    }
+    assert partitions == set(index_partitions("m-1"))
+
+
+def test_an_entry_of_the_index_without_its_mark_is_an_error(on_aws):
+    on_aws.count("10:20:00", capture())
+    sk = f"OPERATION#{operation_id_of(capture())}#confirmed"
+    reads = on_aws.reads("m-1")
+    order = reads.marks(EARLIEST, LATEST, after=None, newest_first=False, limit=1).marks[0].order
+    client("dynamodb").delete_item(
+        TableName=BALANCES_TABLE, Key={"pk": {"S": "MERCHANT#m-1"}, "sk": {"S": sk}}
+    )
+    assert not reads.marks(EARLIEST, LATEST, after=None, newest_first=False, limit=1).marks
+    with pytest.raises(IntegrityError, match="in the index, but not in the table"):
+        reads._marks([order])
 
 
 def test_a_shard_that_stands_still_for_hours_does_not_hide_how_far_the_index_is(on_aws):

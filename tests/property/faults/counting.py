@@ -144,7 +144,7 @@ COUNTING_FAULTS = (
     Fault(
         "other lines under the fingerprint that was counted",
         "lambdas/reducer/batch_as_read.py",
-        '_SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines", "corrects")\n',
+        '_SAID_BY_THE_RECORD: Final = ("fingerprint", "part", "lines", "corrects")\n',
         '_SAID_BY_THE_RECORD: Final = ("fingerprint",)\n',
         first=("tests/component/test_reducer.py",),
     ),

@@ -174,4 +174,40 @@ READING_FAULTS = (
         "        aside = 0\n",
         first=READING,
     ),
+    Fault(
+        "a page of operations from one partition of the index",
+        "falcon_balances/adapters/merchant_reads.py",
+        "            for partition in index_partitions(self.merchant_id)\n",
+        "            for partition in index_partitions(self.merchant_id)[:1]\n",
+        first=("tests/component/ports/test_merchant_reads_of_operations.py",),
+    ),
+    Fault(
+        "the last mark of a page again on the next",
+        "falcon_balances/domain/merged_marks.py",
+        "for each in part if each != after)",
+        "for each in part)",
+        first=("tests/unit/domain/test_merged_marks.py",),
+    ),
+    Fault(
+        "a revision's mark passed over behind the first one's",
+        "falcon_balances/domain/merged_marks.py",
+        '    return Bounds(max(start, f"{after}!"), end)\n',
+        '    return Bounds(max(start, f"{after}~"), end)\n',
+        first=("tests/unit/domain/test_merged_marks.py",),
+    ),
+    Fault(
+        "a mark that leaves out its part of the event",
+        "falcon_balances/domain/parts.py",
+        "    if part := part_text(segment):\n",
+        "    if (part := part_text(segment)) is None:\n",
+        first=("tests/component/test_sums.py",),
+    ),
+    Fault(
+        "a claim read without its payout's state",
+        "falcon_balances/contracts/stored_claims.py",
+        '    return ClaimV1.model_validate(document | apart | {"stage": stage})\n',
+        '    apart.pop("state", None)\n'
+        '    return ClaimV1.model_validate(document | apart | {"stage": stage})\n',
+        first=("tests/unit/contracts/test_stored_claims.py",),
+    ),
 )

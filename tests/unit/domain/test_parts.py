@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from falcon_balances.capacity.item_units import item_bytes
 from falcon_balances.domain.blocks import Block, Purpose, left_over, settled
 from falcon_balances.domain.compact_lines import compact_text
 from falcon_balances.domain.operations import OperationType, Stage
@@ -35,10 +36,9 @@ def test_a_segment_is_counted_as_a_mark_and_its_balances_window_and_day():
     assert mark.only_if_absent
     assert mark.attributes == {
         "fingerprint": "f" * 64,
-        "log_key": "confirmed/merchant_id=m/date=2026-03-05/operation-0.csv",
         "lines": compact_text(segment.lines),
         "window": "2026-03-05T10:30:00Z",
-        "merchant_id": "m",
+        "spread": "m#0",
         "counted_order": "2026-03-05T10:30:00Z#2026-03-05T10:15:30Z#operation-0#confirmed",
         "effect": "bs-0#EUR#9900#0#0#0#0",
     }
@@ -186,24 +186,43 @@ def test_what_is_counted_upon_a_standing_is_written_under_its_version():
     assert (standing.attributes["version"], standing.seen) == (8, 7)
 
 
-def test_a_mark_of_one_balance_with_ids_of_36_characters_stays_below_1_kib():
-    segment = segment_of(Stage.CONFIRMED, ("capture", 10000), ("psp_fee", -100))
-    lines = tuple(
+def everyday_mark(lines: list[tuple[str, int]], balances: int = 1) -> PutMark:
+    """The mark of a reconciled refund in part of an event, with the longest ids and references that
+    are usual: UUIDs, references of banks of 35 characters, PSPs of 20.
+    """
+    segment = segment_of(Stage.RECONCILED, *lines, balances=balances)
+    long = tuple(
         replace(
             line,
             uuid="u" * 36,
             falcon_operation_id="o" * 36,
-            balance_shop_id="b" * 36,
+            balance_shop_id=line.balance_shop_id.ljust(36, "b"),
             local_merchant_id="l" * 36,
             shop_id="s" * 36,
+            psp_id="p" * 20,
             external_reference="r" * 36,
+            original_reference="o" * 36,
+            bank_reference="b" * 35,
         )
         for line in segment.lines
     )
-    (part,) = parts_of(replace(segment, merchant_id="m" * 36, lines=lines))
+    segment = replace(segment, merchant_id="m" * 36, lines=long, part=41, parts=41)
+    (part,) = parts_of(segment)
     (counted,), _ = joined([part], {})
-    said = [*counted.mark.key, *counted.mark.attributes, *counted.mark.attributes.values()]
-    assert sum(len(str(each)) for each in said) < 1024
+    return counted.mark
+
+
+def bytes_of(mark: PutMark) -> int:
+    return item_bytes({**mark.key._asdict(), **mark.attributes})
+
+
+def test_a_mark_of_one_balance_with_the_longest_everyday_ids_stays_below_1_kib():
+    assert bytes_of(everyday_mark([("refund", -1_234_567_89), ("psp_fee", -1_234_56)])) < 1024
+
+
+def test_a_mark_of_as_many_balances_as_a_part_has_takes_less_than_4_kib():
+    mark = everyday_mark([("refund", -1_234_567_89)] * 24, balances=24)
+    assert 3 * 1024 < bytes_of(mark) < 4 * 1024
 
 
 def test_the_day_is_the_lines_day_and_the_window_the_arrivals():

@@ -1,0 +1,59 @@
+"""The index of a merchant's marks in several partitions, and how they are read as one list.
+
+A partition of an index takes 1,000 write units a second, and one whose sort key only grows cannot
+be split. So the marks of a merchant are spread over partitions by their operation.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+# A mark's entry takes one unit, and the shard of a merchant takes 1,000 records a second: with two
+# partitions, the shard is full when each of them is at half of its limit.
+PARTITIONS: Final = 2
+
+
+def index_partitions(merchant_id: str) -> list[str]:
+    """The partition keys of all marks of a merchant."""
+    return [f"{merchant_id}#{number}" for number in range(PARTITIONS)]
+
+
+def index_partition(merchant_id: str, falcon_operation_id: str) -> str:
+    """The partition key of the marks of an operation, whose id ends in a random digit."""
+    return f"{merchant_id}#{ord(falcon_operation_id[-1]) % PARTITIONS}"
+
+
+class Bounds(NamedTuple):
+    """The first and the last order to read, both included."""
+
+    first: str
+    last: str
+
+    @property
+    def is_empty(self) -> bool:
+        return self.first > self.last
+
+
+def bounds_after(start: str, end: str, after: str | None, *, newest_first: bool) -> Bounds:
+    """What is left to read after a mark. Newest first, the mark itself is read once more."""
+    if after is None:
+        return Bounds(start, end)
+    if newest_first:
+        return Bounds(start, min(end, after))
+    # No order continues another one with a character before this one.
+    return Bounds(max(start, f"{after}!"), end)
+
+
+class OrderPage(NamedTuple):
+    orders: list[str]
+    is_last: bool
+
+
+def merged(
+    found: Sequence[Sequence[str]], after: str | None, limit: int, *, newest_first: bool
+) -> OrderPage:
+    """The next `limit` orders of all partitions. `found` holds of each partition all that is left,
+    or as many as `limit` and two more.
+    """
+    every = sorted((each for part in found for each in part if each != after), reverse=newest_first)
+    return OrderPage(every[:limit], is_last=len(every) <= limit)
