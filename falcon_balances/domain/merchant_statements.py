@@ -119,8 +119,7 @@ class _Page:
             self.quarter, self._counted = mark.window, {}
         # What was read beyond a full page only checks that its last quarter is complete.
         if self._shown == self._limit:
-            self.is_beyond = True
-            self._add(mark)
+            self.is_beyond = bool(self._add(mark)) or self.is_beyond
             return True
         found = self._add(mark)
         self.lines += found

@@ -8,6 +8,8 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from falcon_balances.adapters.merchant_statements import WantedMerchantStatement, read_statement
+from falcon_balances.contracts.cursors import Cursors
+from falcon_balances.contracts.formats import CURSOR_CHARACTERS_MAX
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.merchant_statement_documents import (
     MerchantStatementV1,
@@ -16,8 +18,10 @@ from falcon_balances.contracts.merchant_statement_documents import (
 from falcon_balances.contracts.queries import MerchantStatementQuery
 from falcon_balances.domain.history import parse_month
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.statement_positions import MerchantStatementPosition
 from lambdas.api_routes.context import MerchantId, RouteContext
 from lambdas.api_routes.documented import LINK, documented
+from lambdas.api_routes.edge import InvalidParameterError
 from lambdas.api_routes.parameters import position_of, without_page
 
 
@@ -50,7 +54,7 @@ class MerchantStatementRoutes:
         if not stated:
             raise NotFoundError
         lines, position = page.lines, page.ends_after
-        following = None if position is None else cursors.write(position.text)
+        following = None if position is None else _cursor(cursors, position)
         headers = self._context.link(query, following)
         if query.format == "csv":
             is_first, is_last = after is None, following is None
@@ -60,6 +64,15 @@ class MerchantStatementRoutes:
         fresh = freshness(merchant_id, as_of, now)
         document = MerchantStatementV1.of(fresh, period, stated, lines, following)
         return self._context.api.answer(document, headers=headers)
+
+
+def _cursor(cursors: Cursors, position: MerchantStatementPosition) -> str:
+    """About 100 characters for each balance that moved in the page's last quarter."""
+    cursor = cursors.write(position.text)
+    if len(cursor) > CURSOR_CHARACTERS_MAX:
+        detail = "required: more balances moved in a quarter of an hour than a cursor can hold"
+        raise InvalidParameterError("balance_shop_id", detail)
+    return cursor
 
 
 def _attachment(name: str) -> dict[str, str]:

@@ -34,6 +34,7 @@ from tests.component.balance_api.trading import (
 from tests.component.ledger import (
     MINUTE,
     SECOND,
+    adjustment,
     figures_at,
 )
 from tests.component.world import utc
@@ -275,6 +276,21 @@ def test_a_page_that_ends_amid_a_quarter_waits_until_the_index_had_time_to_follo
     pages = every_answer({"limit": 2})
     assert [page.status for page in pages] == [200, 200, 200]
     assert sum(len(page.body["lines"]) for page in pages) == 5
+
+
+def test_of_more_balances_than_a_cursor_can_hold_each_can_be_asked_for(ledger):
+    ledger.at("2026-10-31T23:50:00")
+    for n in range(130):
+        shop_id = f"bs-{'x' * 32}-{n:03d}"
+        said = {"adjusted_at": "2026-10-01T00:00:00Z", "balance_shop_id": shop_id}
+        ledger.count(adjustment(adjustment_id=f"adj-{n}", **said))
+    ledger.close()
+    assert get("/statements/2026-10", {"limit": 40}).status == 200
+    assert len(get("/statements/2026-10").body["lines"]) == 130
+    answer = get("/statements/2026-10", {"limit": 120})
+    assert (answer.problem, answer.named) == ("invalid-request", ["balance_shop_id"])
+    [page] = statement_pages("2026-10", 1, balance_shop_id=shop_id)
+    assert len(page["lines"]) == 1
 
 
 def test_a_quarter_of_which_the_index_knows_nothing_yet_is_503_too(ledger):
