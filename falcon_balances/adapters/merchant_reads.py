@@ -15,8 +15,8 @@ from falcon_balances.adapters.balance_items import (
     read_finding,
     untyped,
 )
-from falcon_balances.adapters.batch_get import batch_get
 from falcon_balances.adapters.event_claims import read_claim
+from falcon_balances.adapters.listed_marks import ListedMarks
 from falcon_balances.adapters.merchant_items import numbers, read_day, read_mark, read_window
 from falcon_balances.adapters.ports import MarkPage, TryAgain
 from falcon_balances.contracts.claims import ClaimV1
@@ -32,11 +32,9 @@ from falcon_balances.domain.counted_order import (
     operation_referenced,
 )
 from falcon_balances.domain.effects import Effect, read_effect
-from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.history import Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.known_findings import KnownFinding
-from falcon_balances.domain.merged_marks import Bounds, bounds_after, index_partitions, merged
 from falcon_balances.domain.sale_keys import SaleKey, operations_of_sale
 from falcon_balances.domain.sale_operations import SaleOperation
 from falcon_balances.domain.sales import Sale
@@ -72,7 +70,7 @@ _CUTS_A_PAGE: Final = 10
 
 class DynamoMerchantReads:
     """Each method is one query or get; beyond DynamoDB's page of 1 MB, one query per page. Marks
-    take a query for each partition of their index, and a BatchGetItem for a hundred marks.
+    are listed with more calls: `ListedMarks`.
     """
 
     def __init__(
@@ -153,41 +151,8 @@ class DynamoMerchantReads:
     def marks(
         self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
     ) -> MarkPage:
-        bounds = bounds_after(start, end, after, newest_first=newest_first)
-        if bounds.is_empty:
-            return MarkPage([], is_last=True)
-        # One more, because `after` can be among them; another, to know whether a page follows.
-        found = [
-            self._orders(partition, bounds, limit + 2, newest_first=newest_first)
-            for partition in index_partitions(self.merchant_id)
-        ]
-        page = merged(found, after, limit, newest_first=newest_first)
-        return MarkPage(self._marks(page.orders), page.is_last)
-
-    def _orders(
-        self, partition: str, bounds: Bounds, limit: int, *, newest_first: bool
-    ) -> list[str]:
-        """The first orders of a partition of the index: one query, as 1 MB holds 2,000 of them."""
-        entries = self._query(
-            "counted_order BETWEEN :first AND :last",
-            {":first": {"S": bounds.first}, ":last": {"S": bounds.last}},
-            index=("by-window", "spread", partition),
-            limit=limit,
-            newest_first=newest_first,
-        )
-        return [item["counted_order"]["S"] for item in islice(entries, limit)]
-
-    def _marks(self, orders: Sequence[str]) -> list[Mark]:
-        """The marks with these orders, strongly consistent; a call for a hundred. The index lists
-        only what is in the table, and no mark is ever removed.
-        """
-        keys = [self._key(CountedOrder.parse(each).mark.sk) for each in orders]
-        with aws_call(f"{len(keys)} marks of {self.merchant_id}"):
-            found = {item["sk"]["S"]: item for item in batch_get(self._dynamodb, self._table, keys)}
-        try:
-            return [read_mark(found[key["sk"]["S"]]) for key in keys]
-        except KeyError as error:
-            raise IntegrityError(f"in the index, but not in the table: {error}") from error
+        listed = ListedMarks(self._dynamodb, self._table, self.merchant_id)
+        return listed.page(start, end, after=after, newest_first=newest_first, limit=limit)
 
     def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
         items = self._all(marks_of(falcon_operation_id))
@@ -214,7 +179,7 @@ class DynamoMerchantReads:
 
     def open_standings(self, limit: int) -> Sequence[Standing]:
         items = self._query(
-            "begins_with(sk, :a)", {":a": {"S": STANDING_KEYS}}, index=("by-open", "open", self._pk)
+            "begins_with(sk, :a)", {":a": {"S": STANDING_KEYS}}, index=("by-open", "open")
         )
         return [
             Standing.from_attributes(ItemKey(self._pk, item["sk"]["S"]), untyped(item))
@@ -281,30 +246,20 @@ class DynamoMerchantReads:
         return self._query("sk BETWEEN :a AND :b", {":a": {"S": first}, ":b": {"S": last}})
 
     def _query(
-        self,
-        condition: str,
-        values: dict[str, Any],
-        *,
-        index: tuple[str, str, str] | None = None,
-        limit: int | None = None,
-        newest_first: bool = False,
+        self, condition: str, values: dict[str, Any], *, index: tuple[str, str] | None = None
     ) -> Iterator[dict[str, Any]]:
         """All items of a query, page by page; boto3's paginator would create a class per call.
 
-        `index`: the index's name, its partition key, and the partition to read. `limit`: how many
-        items a page has at most.
+        `index`: the index's name, and its partition key, the attribute with the merchant's key.
         """
-        name, pk, partition = index or (None, "pk", self._pk)
-        more: Any = {"ConsistentRead": True} if name is None else {"IndexName": name}
-        more |= {} if limit is None else {"Limit": limit}
+        more: Any = {"ConsistentRead": True} if index is None else {"IndexName": index[0]}
         while True:
             with aws_call(f"query of {self.merchant_id}"):
                 answer = self._dynamodb.query(
                     TableName=self._table,
                     KeyConditionExpression=f"#pk = :pk AND {condition}",
-                    ExpressionAttributeNames={"#pk": pk},
-                    ExpressionAttributeValues={":pk": {"S": partition}, **values},
-                    ScanIndexForward=not newest_first,
+                    ExpressionAttributeNames={"#pk": "pk" if index is None else index[1]},
+                    ExpressionAttributeValues={":pk": {"S": self._pk}, **values},
                     **more,
                 )
             yield from answer["Items"]
