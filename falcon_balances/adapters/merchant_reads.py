@@ -11,8 +11,8 @@ from falcon_balances.adapters.balance_items import (
     read_finding,
     untyped,
 )
-from falcon_balances.adapters.batch_get import batch_get
 from falcon_balances.adapters.event_claims import read_claim
+from falcon_balances.adapters.listed_marks import ListedMarks
 from falcon_balances.adapters.merchant_items import read_day, read_mark
 from falcon_balances.adapters.merchant_past import DynamoPastReads
 from falcon_balances.adapters.ports import MarkPage
@@ -28,11 +28,9 @@ from falcon_balances.domain.counted_order import (
     operation_referenced,
 )
 from falcon_balances.domain.effects import Effect, read_effect
-from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.history import Day, Mark
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.known_findings import KnownFinding
-from falcon_balances.domain.merged_marks import Bounds, bounds_after, index_partitions, merged
 from falcon_balances.domain.sale_keys import SaleKey, operations_of_sale
 from falcon_balances.domain.sale_operations import SaleOperation
 from falcon_balances.domain.sales import Sale
@@ -63,7 +61,7 @@ _CUTS_A_PAGE: Final = 10
 
 class DynamoMerchantReads(DynamoPastReads):
     """Each method is one query or get; beyond DynamoDB's page of 1 MB, one query per page. Marks
-    take a query for each partition of their index, and a BatchGetItem for a hundred marks.
+    are listed with more calls: `ListedMarks`.
     """
 
     def __init__(
@@ -100,42 +98,8 @@ class DynamoMerchantReads(DynamoPastReads):
     def marks(
         self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
     ) -> MarkPage:
-        bounds = bounds_after(start, end, after, newest_first=newest_first)
-        if bounds.is_empty:
-            return MarkPage([], is_last=True)
-        # One more, because `after` can be among them; another, to know whether a page follows.
-        found = [
-            self._orders(partition, bounds, limit + 2, newest_first=newest_first)
-            for partition in index_partitions(self.merchant_id)
-        ]
-        page = merged(found, after, limit, newest_first=newest_first)
-        return MarkPage(self._marks(page.orders), page.is_last)
-
-    def _orders(
-        self, partition: str, bounds: Bounds, limit: int, *, newest_first: bool
-    ) -> list[str]:
-        """The first orders of a partition of the index: one query, as 1 MB holds 2,000 of them."""
-        entries = self._query(
-            "counted_order BETWEEN :first AND :last",
-            {":first": {"S": bounds.first}, ":last": {"S": bounds.last}},
-            index=("by-window", "spread"),
-            partition=partition,
-            limit=limit,
-            newest_first=newest_first,
-        )
-        return [item["counted_order"]["S"] for item in islice(entries, limit)]
-
-    def _marks(self, orders: Sequence[str]) -> list[Mark]:
-        """The marks with these orders, strongly consistent; a call for a hundred. The index lists
-        only what is in the table, and no mark is ever removed.
-        """
-        keys = [self._key(CountedOrder.parse(each).mark.sk) for each in orders]
-        with aws_call(f"{len(keys)} marks of {self.merchant_id}"):
-            found = {item["sk"]["S"]: item for item in batch_get(self._dynamodb, self._table, keys)}
-        try:
-            return [read_mark(found[key["sk"]["S"]]) for key in keys]
-        except KeyError as error:
-            raise IntegrityError(f"in the index, but not in the table: {error}") from error
+        listed = ListedMarks(self._dynamodb, self._table, self.merchant_id)
+        return listed.page(start, end, after=after, newest_first=newest_first, limit=limit)
 
     def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
         items = self._all(marks_of(falcon_operation_id))

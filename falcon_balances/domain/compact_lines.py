@@ -12,7 +12,7 @@ from typing import Final
 
 from falcon_balances.domain.log_format import (
     body_of_rows,
-    expected_uuids,
+    derived_uuids,
     fields_of,
     line_of,
     parse_csv_body,
@@ -107,9 +107,11 @@ def lines_of_text(
     columns = [column.split("|") for column in named.split(",")]
     texts = dict(zip(_OF_A_MARK, columns, strict=True)) | {_OPERATION: [falcon_operation_id]}
     shared = {name: texts[name] for name in _NAMED}
-    lines = lines_of_rows([f",{row}" for row in rows], shared)
-    uuids = expected_uuids(staged, merchant_id, lines)
-    whole = ((uuid, *fields[1:]) for uuid, fields in zip(uuids, map(fields_of, lines), strict=True))
+    lines = list(fields_of_rows([f",{row}" for row in rows], shared))
+    operation, shop, line_type = (_PLACE[name] for name in (_OPERATION, "balance_shop_id", "type"))
+    kinds = ((each[operation], each[shop], OperationType(each[line_type])) for each in lines)
+    uuids = derived_uuids(staged, merchant_id, kinds)
+    whole = ((uuid, *fields[1:]) for uuid, fields in zip(uuids, lines, strict=True))
     return parse_csv_body(body_of_rows(map(",".join, whole)))
 
 

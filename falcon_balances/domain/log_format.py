@@ -190,13 +190,20 @@ def expected_uuids(stage: str, merchant_id: str, lines: Sequence[BalanceOperatio
 
     `stage` includes the revision, as `staged` writes it.
     """
+    named = ((line.falcon_operation_id, line.balance_shop_id, line.type) for line in lines)
+    return derived_uuids(stage, merchant_id, named)
+
+
+def derived_uuids(
+    stage: str, merchant_id: str, named: Iterable[tuple[str, str, OperationType]]
+) -> list[str]:
+    """Like `expected_uuids`, from each line's operation, balance shop and type."""
     seen: dict[tuple[str, OperationType], int] = {}
-    expected = []
-    for line in lines:
-        kind = (line.balance_shop_id, line.type)
-        n = seen.get(kind, 0)
-        seen[kind] = n + 1
-        expected.append(
-            balance_operation_uuid(line.falcon_operation_id, stage, merchant_id, *kind, n)
+    derived = []
+    for operation_id, balance_shop_id, line_type in named:
+        n = seen.get((balance_shop_id, line_type), 0)
+        seen[balance_shop_id, line_type] = n + 1
+        derived.append(
+            balance_operation_uuid(operation_id, stage, merchant_id, balance_shop_id, line_type, n)
         )
-    return expected
+    return derived

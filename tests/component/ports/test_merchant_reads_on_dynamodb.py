@@ -9,6 +9,7 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.closings import DynamoClosings
 from falcon_balances.adapters.event_claims import DynamoEventClaims
+from falcon_balances.adapters.listed_marks import ListedMarks
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.errors import IntegrityError
@@ -182,7 +183,7 @@ def test_an_entry_of_the_index_without_its_mark_is_an_error(on_aws):
     )
     assert not reads.marks(EARLIEST, LATEST, after=None, newest_first=False, limit=1).marks
     with pytest.raises(IntegrityError, match="in the index, but not in the table"):
-        reads._marks([order])
+        ListedMarks(client("dynamodb"), BALANCES_TABLE, "m-1").with_orders([order])
 
 
 def test_a_shard_that_stands_still_for_hours_does_not_hide_how_far_the_index_is(on_aws):

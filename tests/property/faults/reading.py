@@ -176,9 +176,9 @@ READING_FAULTS = (
     ),
     Fault(
         "a page of operations from one partition of the index",
-        "falcon_balances/adapters/merchant_reads.py",
-        "            for partition in index_partitions(self.merchant_id)\n",
-        "            for partition in index_partitions(self.merchant_id)[:1]\n",
+        "falcon_balances/adapters/listed_marks.py",
+        "            for partition in index_partitions(self._merchant_id)\n",
+        "            for partition in index_partitions(self._merchant_id)[:1]\n",
         first=("tests/component/ports/test_merchant_reads_of_operations.py",),
     ),
     Fault(

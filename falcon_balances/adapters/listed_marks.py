@@ -1,0 +1,84 @@
+"""Lists a merchant's marks in the order of counting: keys from an index, then marks by key."""
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from falcon_balances.adapters.aws import aws_call
+from falcon_balances.adapters.batch_get import batch_get
+from falcon_balances.adapters.merchant_items import read_mark
+from falcon_balances.adapters.ports import MarkPage
+from falcon_balances.domain.counted_order import CountedOrder
+from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.history import Mark
+from falcon_balances.domain.merged_marks import Bounds, bounds_after, index_partitions, merged
+from falcon_balances.domain.table_keys import merchant_pk
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class ListedMarks:
+    """A page takes a query for each partition of the index, and a BatchGetItem for a hundred
+    marks.
+    """
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, merchant_id: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._merchant_id = merchant_id
+
+    def page(
+        self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
+    ) -> MarkPage:
+        bounds = bounds_after(start, end, after, newest_first=newest_first)
+        if bounds.is_empty:
+            return MarkPage([], is_last=True)
+        # One more, because `after` can be among them; another, to know whether a page follows.
+        found = [
+            self._orders(partition, bounds, limit + 2, newest_first=newest_first)
+            for partition in index_partitions(self._merchant_id)
+        ]
+        page = merged(found, after, limit, newest_first=newest_first)
+        return MarkPage(self.with_orders(page.orders), page.is_last)
+
+    def _orders(
+        self, partition: str, bounds: Bounds, limit: int, *, newest_first: bool
+    ) -> list[str]:
+        """The first orders of a partition: one query, as a page of DynamoDB holds 2,000 of them."""
+        found: list[str] = []
+        more: Any = {}
+        while True:
+            with aws_call(f"marks of {self._merchant_id}"):
+                answer = self._dynamodb.query(
+                    TableName=self._table,
+                    IndexName="by-window",
+                    KeyConditionExpression=(
+                        "spread = :partition AND counted_order BETWEEN :first AND :last"
+                    ),
+                    ExpressionAttributeValues={
+                        ":partition": {"S": partition},
+                        ":first": {"S": bounds.first},
+                        ":last": {"S": bounds.last},
+                    },
+                    ScanIndexForward=not newest_first,
+                    Limit=limit,
+                    **more,
+                )
+            found += (item["counted_order"]["S"] for item in answer["Items"])
+            if len(found) >= limit or "LastEvaluatedKey" not in answer:
+                return list(islice(found, limit))
+            more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def with_orders(self, orders: Sequence[str]) -> list[Mark]:
+        """The marks with these orders, strongly consistent. The index lists only what is in the
+        table, and no mark is ever removed: IntegrityError for one that is not there.
+        """
+        pk = {"S": merchant_pk(self._merchant_id)}
+        keys = [{"pk": pk, "sk": {"S": CountedOrder.parse(each).mark.sk}} for each in orders]
+        with aws_call(f"{len(keys)} marks of {self._merchant_id}"):
+            found = {item["sk"]["S"]: item for item in batch_get(self._dynamodb, self._table, keys)}
+        try:
+            return [read_mark(found[key["sk"]["S"]]) for key in keys]
+        except KeyError as error:
+            raise IntegrityError(f"in the index, but not in the table: {error}") from error
