@@ -17,7 +17,7 @@ POLLERS: Final = 5
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 """
 STAGES: Final = 2
-EXECUTION_MESSAGES_MAX: Final = 33
+EXECUTION_MESSAGES_MAX: Final = 32
 """The messages whose largest output fits the dispatcher's budget for an execution."""
 SQS_MESSAGES_MAX: Final = 10
 

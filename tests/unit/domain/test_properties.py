@@ -1,6 +1,6 @@
 """What holds for every event and every order of events (design §10, promises 2, 3, 4 and 7)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from random import Random
 from unittest.mock import patch
 
@@ -20,8 +20,9 @@ from falcon_balances.domain.log_format import csv_body, expected_uuids, parse_cs
 from falcon_balances.domain.log_keys import log_key
 from falcon_balances.domain.operations import SIGN_BY_TYPE, OperationType, Segment
 from falcon_balances.domain.parts import ArrivedSegment, countable_parts
+from falcon_balances.domain.past_keys import WindowKey
 from falcon_balances.domain.standing import Standing
-from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_keys import BalanceKey, DayKey, ItemKey
 from falcon_balances.domain.table_writes import AddCounters, PutMark, PutStanding, TableWrite
 from falcon_balances.domain.transactions import (
     TRANSACTION_ITEMS_MAX,
@@ -31,6 +32,11 @@ from falcon_balances.domain.transactions import (
 )
 from tests.strategies import Case, accepted_cases, few, instants, journals
 
+BALANCE_OF: dict[str, Callable[[str], BalanceKey]] = {
+    "BALANCE": BalanceKey.parse,
+    "WINDOW": lambda sk: WindowKey.parse(sk).balance,
+    "DAY": lambda sk: DayKey.parse(sk).balance,
+}
 FEES = (OperationType.PSP_FEE, OperationType.MARKETPLACE_FEE)
 
 
@@ -156,8 +162,7 @@ class Table:
         for key, counters in self.counters.items():
             if key.sk.startswith(f"{kind}#"):
                 merchant_id = key.pk.removeprefix("MERCHANT#")
-                *_, balance_shop_id, currency = key.sk.split("#")
-                total = sums.setdefault((merchant_id, balance_shop_id, currency), {})
+                total = sums.setdefault((merchant_id, *BALANCE_OF[kind](key.sk)), {})
                 add_to(total, counters)
         return sums
 
