@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: setup demo test check format up down bench schemas lock clean
+.PHONY: setup demo test coverage check format up down bench schemas lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -29,8 +29,12 @@ setup: $(READY) ## build .venv from the lock file
 demo: $(READY) ## the main job on the embedded AWS, from an empty stack to balances; ends by itself
 	@$(BIN)/python -m demo
 
-test: $(READY) ## every test, with coverage
-	@$(BIN)/python -m pytest -n auto --no-loadscope-reorder --cov --cov-report=term:skip-covered
+test: $(READY) ## every test
+	@$(BIN)/python -m pytest -n auto --no-loadscope-reorder
+
+coverage: $(READY) ## how much of the code the tests without an embedded AWS run
+	@$(BIN)/python -m pytest -n auto --no-loadscope-reorder --cov --cov-report=term:skip-covered \
+		--ignore=tests/e2e --ignore=tests/property
 
 check: $(READY) ## lint, types, import directions, generated files up to date; changes nothing
 	@$(BIN)/ruff format --check .

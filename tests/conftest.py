@@ -22,7 +22,6 @@ os.environ |= {  # noqa: TID251 - before the functions under test are imported
     "POWERTOOLS_SERVICE_NAME": "test",
 }
 
-TESTS = Path(__file__).parent
 USE_SCHEMATHESIS = ("test_openapi.py", "test_typed_client.py")
 
 # Of what tests start as processes: without bytecode each compiles all its libraries anew.
@@ -51,22 +50,13 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The property tests take millions of steps: measuring coverage doubles their time, and others
-    run the same code.
-    """
     items.sort(key=lambda item: turn_of(item.nodeid))
     seen: Counter[str] = Counter()
     for item in items:
-        if _folder(item) == "property":
-            item.add_marker(pytest.mark.no_cover)
         seen[item.nodeid] += 1
         if (number := seen[item.nodeid]) > 1:
             # Schemathesis names its tests of all routes alike; xdist knows tests by their names.
             item._id = replace(item.id, params=str(number))
-
-
-def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(TESTS).parts[0]
 
 
 @pytest.hookimpl(optionalhook=True)  # of xdist, which `-p no:xdist` leaves out
