@@ -34,6 +34,8 @@ from falcon_balances.domain.journal import BEGINNING, JournalPosition, PageName,
 _PARQUET: Final = "lines.parquet"
 _HEAD_LINES: Final = 1
 _DAY: Final = timedelta(days=1)
+_HOUR: Final = timedelta(hours=1)
+_HOURS: Final = 24
 
 
 def close_days(
@@ -42,7 +44,9 @@ def close_days(
     """Closes the days after the last closed one that the cut of `ends` closed whole, and returns
     them. Raises IntegrityError; the days before the error stay closed.
 
-    Reads each page once. Memory as `ClosedJournal`, and that of DuckDB.
+    Python reads each page once, and at the end of an hour up to sixteen of a shard again; DuckDB
+    reads a day's pages once more. Memory: as `ClosedJournal` for an hour, 1 GB for DuckDB, and 300
+    bytes for each page of a day.
     """
     closed.mkdir(parents=True, exist_ok=True)
     pages = JournalFolder(journal)
@@ -85,9 +89,11 @@ def _close(
     pages.taken.clear()
     start = datetime.combine(day, time(), UTC)
     segments = lines = 0
-    for entry in reader.entries(start, start + _DAY):
-        segments += 1
-        lines += entry.body.count("\n") - _HEAD_LINES
+    for hour in range(_HOURS):  # `entries` keeps what it has read of its quarters in memory
+        since = start + hour * _HOUR
+        for entry in reader.entries(since, since + _HOUR):
+            segments += 1
+            lines += entry.body.count("\n") - _HEAD_LINES
     with TemporaryDirectory(dir=closed, prefix=".closing-") as name:
         made = Path(name) / "day"
         made.mkdir()
