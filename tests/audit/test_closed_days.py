@@ -9,12 +9,16 @@ from pyarrow import parquet
 from falcon_balances.audit.balances import balances_of, differences
 from falcon_balances.audit.closed_day_query import ROW_COLUMNS
 from falcon_balances.audit.closed_replay import replay_closed
+from falcon_balances.audit.extracts import tables_of
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.replay import replay
+from falcon_balances.domain.available import Joint
 from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.domain.log_format import csv_body
 from falcon_balances.domain.operations import Stage
-from generated.logs import objects_of
+from falcon_balances.domain.table_keys import BalanceKey
+from generated.large_files import write_closed, write_large
+from generated.logs import objects_of, segments
 from tests.audit.closed import (
     START,
     closed,
@@ -26,7 +30,7 @@ from tests.audit.closed import (
 from tests.audit.definition import defined, world
 from tests.audit.logs import MemoryLog
 from tests.journals import SHARD, entry, page_after
-from tests.property.test_worlds import counted
+from tests.property import test_worlds
 from tests.strategies import few, journals
 
 EVERYTHING = Selection()
@@ -38,9 +42,9 @@ PARENT, CHILD = SHARD, "shardId-000000000002"
 
 @given(journals().filter(bool))
 @settings(few, max_examples=20)
-def test_closed_days_replay_to_what_the_log_does(tmp_path_factory, segments):
-    some = closed_days_of(tmp_path_factory.mktemp("days"), segments)
-    said = replay(MemoryLog(objects_of(segments)), EVERYTHING)
+def test_closed_days_replay_to_what_the_log_does(tmp_path_factory, counted):
+    some = closed_days_of(tmp_path_factory.mktemp("days"), counted)
+    said = replay(MemoryLog(objects_of(counted)), EVERYTHING)
     replayed = replay_closed(some, EVERYTHING)
     assert replayed.sums == said.sums
     assert replayed.agreements == said.agreements
@@ -172,7 +176,7 @@ def test_a_page_of_an_interrupted_attempt_is_not_read(tmp_path):
 
 
 def test_random_worlds_replay_to_the_table_and_the_log(tmp_path):
-    found = counted(5)
+    found = test_worlds.counted(5)
     for name, body in found.places.journal.objects.items():
         write_page(tmp_path, name, body)
     found.tick(days=1)
@@ -192,3 +196,28 @@ def test_random_worlds_replay_to_the_table_and_the_log(tmp_path):
     table = [(m, each) for m in merchants for each in found.store.balances_of(m)]
     assert differences(balances, table) == []
     assert sum(".r" in key for key in objects) > 40
+
+
+def test_an_effect_is_that_of_the_whole_id(tmp_path):
+    """One balance shop's id can be the end of another's."""
+    effect = {BalanceKey("x-bs-5553-eur", "EUR"): Joint(pending=1), **entry(0).effect}
+    end = written_pages(tmp_path, [entry(0, effect=effect)])
+    closed(tmp_path, {SHARD: end}, entry(0).window + DAY)
+    [path] = (tmp_path / "closed").glob("*/*.parquet")
+    assert [int(each) for each in parquet.read_table(path).column("pending").to_pylist()] == [
+        10_000
+    ]
+
+
+def test_generated_days_are_as_valid_as_closed_ones(tmp_path):
+    log = MemoryLog(objects_of(segments(300, contradicting=True)))
+    tables = tables_of(log, EVERYTHING, [], lambda _objects: None)
+    said, replayed = (
+        replay(log, EVERYTHING),
+        replay_closed(write_closed(tmp_path, tables), EVERYTHING),
+    )
+    assert (replayed.sums, replayed.agreements) == (said.sums, said.agreements)
+    assert replayed.findings == []
+    large = replay_closed(write_large(tmp_path / "large", 5_000), EVERYTHING)
+    assert large.findings == []
+    assert abs(large.lines - 5_000) < 10
