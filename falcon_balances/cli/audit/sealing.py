@@ -66,9 +66,8 @@ def fetch(
 
     target = find_target(env)
     with output.progress("objects", None) as advance:
-        fetched = fetch_all(target, folder, advance)
-        if journal:
-            fetched += fetch_journal(target, folder, advance)
+        pages = fetch_journal(target, folder, advance) if journal else 0
+        fetched = pages + fetch_all(target, folder, advance)
     output.pairs(
         {
             "fetched": fetched,
