@@ -1,4 +1,4 @@
-"""Replay of one exported file of millions of lines, and of journals, beside other programs."""
+"""Replay of closed days with millions of lines, and of journals, beside other programs."""
 
 import io
 import shutil
@@ -6,56 +6,48 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from bench import rival_arrow
 from bench.comparison import Limit, compared
 from bench.ledgers import LEDGERS
 from bench.results import Result
-from bench.rival_sums import large_files
+from bench.rival_arrow import ARROW_CLOSED
+from bench.rival_sums import CLOSED
 from falcon_balances.audit.dialects import Beancount, Hledger
-from falcon_balances.audit.extracts import write_parquet
+from falcon_balances.audit.extracts import tables_of
 from falcon_balances.audit.journals import write_journal
 from falcon_balances.audit.log_folder import LogFolder
 from falcon_balances.audit.log_objects import Selection
-from generated.large_files import write_large
+from generated.large_files import write_closed, write_large
 from generated.logs import objects_of, segments, write
 
 LINES: Final = 5_000_000
 LEDGER_EVENTS: Final = 40_000  # a ledger takes a minute where replay takes half a second
 LEDGER_TIMES_MIN: Final = 50
 _MB: Final = 1 << 20
-_LIMITS: Final = {
-    "csv": Limit(
-        "replay takes 1.3 times as long as Polars, streaming, at most",
-        "replay",
-        1.3,
-        "Polars, streaming",
-    ),
-    "parquet": Limit("replay takes 3 times as long as DuckDB, at most", "replay", 3, "DuckDB"),
-}
 
 
 def run(lines: int = LINES, events: int = LEDGER_EVENTS) -> list[Result]:
     with TemporaryDirectory(prefix="falcon-bench-") as name:
         folder = Path(name)
         write_large(folder, lines)
-        return [*(_large(folder, suffix, lines) for suffix in _LIMITS), _ledgers(events)]
+        return [_closed(folder, lines), _ledgers(events)]
 
 
-def _large(folder: Path, suffix: str, lines: int) -> Result:
-    size = (folder / f"large.{suffix}").stat().st_size / _MB
-    programs = large_files(suffix) | {"pyarrow.dataset": rival_arrow.large_file(suffix)}
+def _closed(folder: Path, lines: int) -> Result:
+    size = sum(each.stat().st_size for each in (folder / "closed").rglob("*.parquet")) / _MB
+    programs = CLOSED | {"pyarrow.dataset": ARROW_CLOSED}
     return compared(
         folder,
-        f"audit_{suffix}",
-        f"{lines:,} lines in one exported {suffix} file, {size:,.0f} MB",
+        "audit_closed",
+        f"{lines:,} lines in closed days, {size:,.0f} MB",
         programs,
         beside="replay",
         agreeing=set(programs) - {"read every byte"},
         notes=(
             "lines unique by uuid, exact decimals, both stages of every operation joined",
+            "replay also hashes the files and compares the effects",
             "medians of three, starting left out",
         ),
-        limits=(_LIMITS[suffix],),
+        limits=(Limit("replay takes as long as DuckDB, at most", "replay", 1, "DuckDB"),),
     )
 
 
@@ -65,7 +57,7 @@ def _ledgers(events: int) -> Result:
     if shutil.which("hledger") is None:
         del programs["hledger"]
         notes.append("hledger is not on the PATH")
-    ours = "replay of their export"
+    ours = "replay of their closed days"
     with TemporaryDirectory(prefix="falcon-bench-") as name:
         folder = Path(name)
         objects = objects_of(segments(events, contradicting=True))
@@ -74,7 +66,7 @@ def _ledgers(events: int) -> Result:
             text = io.StringIO()
             write_journal(log, Selection(), dialect, text)
             (folder / file).write_text(text.getvalue())
-        write_parquet(log, Selection(), folder / "log.parquet")
+        write_closed(folder, tables_of(log, Selection(), [], lambda _objects: None))
         return compared(
             folder,
             "audit_ledgers",
@@ -84,7 +76,7 @@ def _ledgers(events: int) -> Result:
             notes=notes,
             limits=[
                 Limit(
-                    f"replay of the export is {LEDGER_TIMES_MIN} times as fast as {each}, at least",
+                    f"replay of closed days: {LEDGER_TIMES_MIN} times as fast as {each}, at least",
                     each,
                     LEDGER_TIMES_MIN,
                     ours,

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bench.own_programs import BALANCES, EXPORTED, REPLAY_OBJECTS
+from bench.own_programs import REPLAY_CLOSED, REPLAY_OBJECTS
 from bench.programs import Program
 
 # Both report from a journal what every merchant's accounts hold; replay does so as balances.
@@ -17,10 +17,8 @@ LEDGERS: Final = {
     "replay of the objects": Program(
         REPLAY_OBJECTS.prepare, REPLAY_OBJECTS.work + _HELD, _HELD_ROWS
     ),
-    "replay of their export": Program(
-        EXPORTED,
-        f'done = replay_exported(folder / "log.parquet", Selection())\n{BALANCES}{_HELD}',
-        _HELD_ROWS,
+    "replay of their closed days": Program(
+        REPLAY_CLOSED.prepare, REPLAY_CLOSED.work + _HELD, _HELD_ROWS
     ),
     "hledger": Program(
         "import subprocess",

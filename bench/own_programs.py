@@ -81,6 +81,12 @@ assert not done.problems and done.objects
     repeats=5,
 )
 
-EXPORTED: Final = f"""{OURS}
-from falcon_balances.audit.exported import replay_exported
-"""
+REPLAY_CLOSED: Final = Program(
+    f"""{OURS}
+from falcon_balances.audit.closed_replay import replay_closed
+""",
+    f"""
+done = replay_closed(folder / "closed", Selection())
+{BALANCES}""",
+    OUR_ROWS,
+)

@@ -70,16 +70,13 @@ lines = pa.concat_tables(stages)
 )
 
 
-def large_file(suffix: str) -> Program:
-    """The program over the folder's `large.csv` or `large.parquet`."""
-    texts = "[*keys, 'stage', 'falcon_operation_id', 'uuid', 'amount']"
-    return Program(
-        f"{_ARROW_IMPORTS}\nfrom pyarrow import csv\nkeys = {list(_KEYS)}",
-        f"""
-texts = csv.ConvertOptions(column_types={{name: pa.string() for name in {texts}}})
-form = ds.CsvFileFormat(convert_options=texts) if "{suffix}" == "csv" else "parquet"
-lines = ds.dataset(folder / "large.{suffix}", format=form).to_table(columns={texts})
+_TEXTS: Final = "[*keys, 'stage', 'falcon_operation_id', 'uuid', 'amount']"
+ARROW_CLOSED: Final = Program(
+    f"{_ARROW_IMPORTS}\nkeys = {list(_KEYS)}",
+    f"""
+files = sorted(map(str, (folder / "closed").glob("*/*.parquet")))
+lines = ds.dataset(files, format="parquet").to_table(columns={_TEXTS})
 """
-        + _ARROW_SUMS,
-        _ARROW_ROWS,
-    )
+    + _ARROW_SUMS,
+    _ARROW_ROWS,
+)

@@ -7,7 +7,7 @@ All amounts of the bench are in EUR.
 
 from typing import Final
 
-from bench.own_programs import BALANCES, EXPORTED, OUR_ROWS
+from bench.own_programs import REPLAY_CLOSED
 from bench.programs import Program
 
 _KEYS: Final = ("merchant_id", "balance_shop_id", "currency")
@@ -103,32 +103,30 @@ objects = f'''(
 )
 
 
-def large_files(suffix: str) -> dict[str, Program]:
-    """The programs over the folder's `large.csv` or `large.parquet`."""
-    path = f'folder / "large.{suffix}"'
-    scan = "scan_csv(PATH, infer_schema=False)" if suffix == "csv" else "scan_parquet(PATH)"
-    source = (
-        "read_csv('{folder}/large.csv', header=true, all_varchar=true)"
-        if suffix == "csv"
-        else "'{folder}/large.parquet'"
-    )
-    return {
-        "read every byte": Program(
-            "", f"with open({path}, 'rb') as file:\n    while file.read(1 << 22):\n        pass"
-        ),
-        "replay": Program(
-            EXPORTED,
-            f"done = replay_exported({path}, Selection())\n{BALANCES}",
-            OUR_ROWS,
-        ),
-        "Polars, streaming": Program(
-            _POLARS,
-            f"done = (pl.{scan.replace('PATH', path)}{_POLARS_SUMS}.collect(engine='streaming'))",
-            _POLARS_ROWS,
-        ),
-        "DuckDB": Program(
-            _DUCKDB,
-            f'done = duckdb.sql(f"""{_query(source)}""").fetchall()',
-            _DUCKDB_ROWS,
-        ),
-    }
+CLOSED: Final[dict[str, Program]] = {
+    "read every byte": Program(
+        "",
+        """
+for path in sorted((folder / "closed").glob("*/*.parquet")):
+    with path.open("rb") as file:
+        while file.read(1 << 22):
+            pass
+""",
+    ),
+    "replay": REPLAY_CLOSED,
+    "Polars, streaming": Program(
+        _POLARS,
+        f"""done = (
+    pl.scan_parquet(str(folder / "closed/*/*.parquet"), hive_partitioning=False){_POLARS_SUMS}
+    .collect(engine="streaming")
+)""",
+        _POLARS_ROWS,
+    ),
+    "DuckDB": Program(
+        _DUCKDB,
+        f"""days = f"read_parquet('{{folder}}/closed/*/*.parquet')"
+done = duckdb.sql(f'''{_query("{days}")}''').fetchall()""",
+        _DUCKDB_ROWS,
+    ),
+}
+"""Programs over the folder's `closed`."""

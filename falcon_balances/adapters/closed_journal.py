@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice, takewhile
 from typing import Final
 
-from falcon_balances.adapters.journal_ports import Journal
+from falcon_balances.adapters.journal_ports import JournalPages
 from falcon_balances.contracts.journal_pages import read_page
 from falcon_balances.domain.journal import (
     BEGINNING,
@@ -49,7 +49,7 @@ class ClosedJournal:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: JournalPages,
         ends: Mapping[str, JournalPosition],
         starts: Mapping[str, JournalPosition],
     ) -> None:

@@ -8,16 +8,18 @@ from falcon_balances.contracts.journal_pages import WrittenPage
 from falcon_balances.domain.journal import JournalPosition, PageName
 
 
-class Journal(Protocol):
-    def write(self, page: WrittenPage) -> None:
-        """Writes a page, unless its key exists: its hash is in its key."""
-
+class JournalPages(Protocol):
     def names(self, shard_id: str, after: int) -> Iterator[PageName]:
         """All pages of a shard with a number above `after`, by number; also those of interrupted
         attempts. Raises IntegrityError for a key that no page can have.
         """
 
     def read(self, name: PageName) -> bytes: ...
+
+
+class Journal(JournalPages, Protocol):
+    def write(self, page: WrittenPage) -> None:
+        """Writes a page, unless its key exists: its hash is in its key."""
 
 
 class JournalEnds(Protocol):

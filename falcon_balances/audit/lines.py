@@ -185,13 +185,6 @@ def _minor_of(table: pa.Table) -> Numbers:
 
 def _columns(table: pa.Table, minor: Numbers, owners: Numbers, before: str | None) -> LineColumns:
     wanted = None if before is None else pc.less(column(table, "operation_date"), before)
-    return checked_columns(table, minor, owners, wanted)
-
-
-def checked_columns(
-    table: pa.Table, minor: Numbers, owners: Numbers, wanted: pa.BooleanArray | None
-) -> LineColumns:
-    """Columns of the `wanted` lines; their fields are already checked. Raises NotAsWrittenError."""
     code = column(table, "currency")
     kind = column(table, "type")
     hashes = hashes_of(uuids(column(table, "uuid")))

@@ -85,6 +85,10 @@ class Target:
         return f"{self.prefix}-manifests-{self.account_id}-{self.region}"
 
     @property
+    def journal_bucket(self) -> str:
+        return f"{self.prefix}-journal-{self.account_id}-{self.region}"
+
+    @property
     def bank_statement_bucket(self) -> str:
         return f"{self.prefix}-statements-{self.account_id}-{self.region}"
 

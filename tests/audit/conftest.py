@@ -1,8 +1,7 @@
-"""Sealed logs, as the sealer leaves them, and what an export is called."""
+"""Sealed logs, as the sealer leaves them."""
 
 import pytest
 
-from tests.audit.exports import WRITERS
 from tests.audit.sealed import SealedLog, objects, sealed_log, split
 from tests.audit.tampering import EVENTS, MANIFESTS
 
@@ -23,8 +22,3 @@ def fewer(tmp_path_factory) -> SealedLog:
 @pytest.fixture
 def small(tmp_path) -> SealedLog:
     return sealed_log(tmp_path / "small", split(objects(9, 3), 3))
-
-
-@pytest.fixture(params=WRITERS)
-def suffix(request):
-    return request.param

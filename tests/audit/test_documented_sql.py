@@ -12,19 +12,25 @@ import duckdb
 import pytest
 from hypothesis import given
 
+from falcon_balances.audit.closed_day_query import EFFECTS
 from falcon_balances.audit.log_folder import LogFolder
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.replay import replay
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.log_grammar import COLUMNS
 from generated.logs import objects_of, write
+from tests.audit.closed import closed_days_of, entries_of
+from tests.audit.definition import defined, world
 from tests.audit.sealed import objects
 from tests.strategies import few, journals
 
-AUDIT = Path(__file__).parents[2] / "docs/audit.md"
-ONE_MERCHANT, EVERYBODY = re.findall(r"^```sql\n(.+?)^```$", AUDIT.read_text(), re.M | re.S)
+DOCS = Path(__file__).parents[2] / "docs"
+SQL = re.compile(r"^```sql\n(.+?)^```$", re.M | re.S)
+ONE_MERCHANT, EVERYBODY = SQL.findall((DOCS / "audit.md").read_text())
+CLOSED_SUMS, CLOSED_FIGURES = SQL.findall((DOCS / "closed-days.md").read_text())
 NAMED = re.compile(r"merchant_id = '(.+?)' and \"date\" >= '(.+?)' and \"date\" < '(.+?)'")
 EVERYTHING = Selection()
+WORLD = world(60, 4)
 
 
 def table(log, *, partitioned):
@@ -112,3 +118,33 @@ def test_a_quote_that_the_log_would_not_write_is_not_taken_away(tmp_path):
     some[key] = re.sub(rb",([0-9]+\.[0-9]{2}),", rb',"\1",', some[key])
     with pytest.raises(duckdb.ConversionException):
         asked(EVERYBODY, write(some, tmp_path))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return closed_days_of(tmp_path_factory.mktemp("fetched"), WORLD).parent
+
+
+def test_the_queries_of_closed_days_are_replay_and_the_definition(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    with duckdb.connect() as connection:
+        sums = connection.execute(CLOSED_SUMS).fetchall()
+    assert {row[:5]: (row[5], row[6]) for row in sums} == replayed(
+        write(objects_of(WORLD), folder / "log")
+    )
+
+
+def test_the_figures_of_closed_days_are_those_of_everything_counted_by_then(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    with duckdb.connect() as connection:
+        rows = connection.execute(CLOSED_FIGURES).fetchall()
+    counted = [
+        segment
+        for segment, entry in zip(WORLD, entries_of(WORLD), strict=True)
+        if f"{entry.window:%Y-%m-%d}" <= "2026-11-30"
+    ]
+    assert 0 < len(counted) < len(WORLD)
+    assert {row[:3]: row[3:] for row in rows} == {
+        each: tuple(getattr(balance, name) for name in EFFECTS)
+        for each, balance in defined(counted).items()
+    }

@@ -1,14 +1,23 @@
 """`falcon audit fetch` on S3 and KMS: whatever keys there are, everything else is fetched."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from typer.testing import CliRunner
 
-from falcon_balances.cli.audit.fetching import fetch_all
-from falcon_balances.cli.errors import MismatchError
+from falcon_balances.adapters.journal import S3Journal
+from falcon_balances.adapters.stream_progress import DynamoStreamProgress
+from falcon_balances.cli.audit.app import app
+from falcon_balances.cli.audit.fetching import fetch_all, fetch_journal
+from falcon_balances.cli.errors import InvalidInputError, MismatchError
+from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.journal import BEGINNING
+from tests.component.world import utc
+from tests.journals import SHARD, append, entry
 
 REGION = "eu-central-1"
 GOOD = {"a/good.csv": b"1", "zz/good.csv": b"2"}
@@ -20,6 +29,8 @@ class Deployed:
 
     log_bucket: str = "log-bucket"
     manifest_bucket: str = "manifest-bucket"
+    journal_bucket: str = "journal-bucket"
+    balances_table: str = "balances"
     signing_key_alias: str = "alias/manifests"
 
     def client(self, service: Any) -> Any:
@@ -100,3 +111,53 @@ def test_a_key_among_the_manifests_does_not_end_in_the_log(target, tmp_path):
     with pytest.raises(MismatchError, match="1 key was"):
         fetch_all(target, tmp_path, lambda _: None)
     assert files(tmp_path) == {"manifests/00000001.jsonl": b"m"}
+
+
+CUT_AT = utc("2026-11-21T00:01:00")
+
+
+@pytest.fixture
+def journaled(target):
+    """A stream with one shard, whose journal is complete until a cut."""
+    target.client("dynamodb").create_table(
+        TableName=target.balances_table,
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    target.client("s3").create_bucket(
+        Bucket=target.journal_bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    progress = DynamoStreamProgress(target.client("dynamodb"), target.balances_table)
+    end = append(S3Journal(target.client("s3"), target.journal_bucket), BEGINNING, entry())
+    progress.move_shard(SHARD, BEGINNING, None, end)
+    cut = Cut(CUT_AT, (SHARD,))
+    progress.meet_cut(cut, SHARD, end)
+    progress.complete_cut(CUT_AT, CUT_AT)
+    progress.advance_as_of(CUT_AT)
+    return target
+
+
+def test_a_fetched_journal_can_be_closed(journaled, tmp_path):
+    assert fetch_journal(journaled, tmp_path, lambda _: None) == 1
+    assert fetch_journal(journaled, tmp_path, lambda _: None) == 0
+    done = CliRunner().invoke(app, ["close-days", str(tmp_path), "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == {
+        "closed": [{"date": "2026-11-20", "segments": 1, "lines": 1}]
+    }
+    again = CliRunner().invoke(app, ["close-days", str(tmp_path)])
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert "0 days closed" in again.stderr
+    done = CliRunner().invoke(app, ["replay", "--log", str(tmp_path / "closed"), "--json"])
+    assert done.exit_code == 0, done.output
+    assert [each["amount"] for each in json.loads(done.stdout)["sums"]] == ["100.00"]
+
+
+def test_a_folder_without_its_journal_is_not_closed(tmp_path):
+    done = CliRunner().invoke(app, ["close-days", str(tmp_path)])
+    assert isinstance(done.exception, InvalidInputError)
+    assert "fetch the folder with --journal" in str(done.exception)

@@ -1,12 +1,15 @@
 """The journal in the embedded AWS: what was counted is there, as it was counted."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.closed_journal import ClosedJournal
 from falcon_balances.adapters.journal import S3Journal
+from falcon_balances.cli.audit.closing import JOURNAL_ENDS
+from falcon_balances.contracts.closed_days import JournalEndsV1
 from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.instants import QUARTER
@@ -14,6 +17,7 @@ from falcon_balances.domain.journal import JournalEntry
 from falcon_balances.domain.log_keys import LogKey
 from falcon_balances.domain.operations import staged
 from tests.e2e import observed
+from tests.e2e.auditing import Auditor
 from tests.e2e.events import confirmed, context, jsonl
 
 PSP = "journal-psp"
@@ -71,3 +75,20 @@ def test_every_entry_names_the_bytes_and_the_version_of_its_log_object(stack, en
                 "Versions"
             ]
             assert version["VersionId"] == each.version_id
+
+
+def test_a_fetched_journal_closes_to_what_the_log_says(local_stack, bucket, tmp_path):
+    """Everything is counted, so tomorrow's first cut would name the same pages."""
+    auditor = Auditor(local_stack, tmp_path)
+    assert local_stack.target.journal_bucket == bucket
+    local_stack.falcon("audit", "fetch", str(tmp_path), "--journal")
+    path = tmp_path / JOURNAL_ENDS
+    ends = JournalEndsV1.read(path.name, path.read_bytes())
+    path.write_bytes(JournalEndsV1.of(ends.cut + timedelta(days=1), ends.positions).bytes_written)
+    assert auditor.ask("close-days", tmp_path)["closed"][-1]["date"] == f"{ends.cut:%Y-%m-%d}"
+    for name in ("m-journal-a", "m-journal-b"):
+        options = ("--balances", "--merchant", name)
+        log = auditor.ask("replay", "--log", auditor.log, *options)
+        days = auditor.ask("replay", "--log", tmp_path / "closed", *options)
+        assert days["balances"] == log["balances"]
+        assert [each["confirmed"] for each in days["balances"]] == ["100.00"]

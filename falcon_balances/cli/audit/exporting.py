@@ -17,7 +17,7 @@ from falcon_balances.cli.audit.options import (
     MerchantOption,
     ReplayedLogOption,
     ToOption,
-    exported_path,
+    closed_folder,
     instant_of,
     log_source,
     selection_of,
@@ -61,9 +61,9 @@ def trial_balance(
     ages = []
     kinds = None  # not shown
     left_out: list[LogFinding] = []
-    if exported_path(log) is not None:
+    if closed_folder(log) is not None:
         output.note(
-            "findings and the age of open operations need the log's objects, not an exported file"
+            "findings and the age of open operations need the log's objects, not closed days"
         )
     elif at is None:
         facts = Facts()

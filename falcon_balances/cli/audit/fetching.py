@@ -1,4 +1,4 @@
-"""`falcon audit fetch`: copies log, versions, manifests and public key into a folder."""
+"""`falcon audit fetch`: copies log, versions, manifests, public key and journal into a folder."""
 
 import base64
 import json
@@ -13,9 +13,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from falcon_balances.adapters.manifests import SigningKey
+from falcon_balances.adapters.stream_progress import DynamoStreamProgress
 from falcon_balances.cli import output
-from falcon_balances.cli.errors import MismatchError
+from falcon_balances.cli.audit.closing import JOURNAL_ENDS
+from falcon_balances.cli.errors import InvalidInputError, MismatchError
 from falcon_balances.cli.target import Target
+from falcon_balances.contracts.closed_days import JournalEndsV1
+from falcon_balances.domain.journal import FOLDER as JOURNAL
 from falcon_balances.domain.manifests import FOLDER
 
 if TYPE_CHECKING:
@@ -63,6 +67,25 @@ def fetch_all(target: Target, folder: Path, advance: Callable[[int], None]) -> i
     (folder / "public-key.pem").write_text(_pem(key), encoding="ascii")
     _say([*log.skipped, *manifests.skipped])
     return log.fetched
+
+
+def fetch_journal(target: Target, folder: Path, advance: Callable[[int], None]) -> int:
+    """Copies the journal's missing pages, and returns how many; writes how far the newest complete
+    cut says that the shards are journaled. The cut is read first, so its pages are all copied.
+    """
+    progress = DynamoStreamProgress(target.client("dynamodb"), target.balances_table)
+    cut_at = progress.as_of()
+    if cut_at is None:
+        raise InvalidInputError("nothing is journaled yet: no cut is complete")
+    ends = JournalEndsV1.of(cut_at, progress.ends(cut_at))
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder, prefix=".fetching-") as name:
+        pages = _copy(
+            target, target.journal_bucket, folder, Path(name), advance, below=f"{JOURNAL}/"
+        )
+    (folder / JOURNAL_ENDS).write_bytes(ends.bytes_written)
+    _say(pages.skipped)
+    return pages.fetched
 
 
 def _say(skipped: list[str]) -> None:

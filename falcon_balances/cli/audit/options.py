@@ -22,7 +22,7 @@ ReplayedLogOption = Annotated[
     str | None,
     typer.Option(
         "--log",
-        help="A folder, s3://BUCKET, or a file of export; the environment's bucket by default.",
+        help="A folder, also of closed days, or s3://BUCKET; the environment's bucket by default.",
     ),
 ]
 AtOption = Annotated[
@@ -50,11 +50,11 @@ def log_source(log: str | None, env: str) -> "LogSource":
     return LogFolder(folder)
 
 
-def exported_path(log: str | None) -> Path | None:
-    """The path in `--log` if it is an export of `falcon audit export`, not a log; else None."""
-    from falcon_balances.audit.exported_files import is_exported  # noqa: PLC0415 - Arrow
+def closed_folder(log: str | None) -> Path | None:
+    """The folder in `--log` if it holds closed days, not a log's objects; else None."""
+    from falcon_balances.audit.closed_days import is_closed_days  # noqa: PLC0415 - contracts
 
-    if log is None or log.startswith(S3) or not is_exported(Path(log)):
+    if log is None or log.startswith(S3) or not is_closed_days(Path(log)):
         return None
     return Path(log)
 

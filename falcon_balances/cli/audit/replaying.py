@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,12 +15,12 @@ from falcon_balances.cli.audit.options import (
     ReplayedLogOption,
     StageOption,
     ToOption,
-    exported_path,
+    closed_folder,
     instant_of,
     log_source,
     selection_of,
 )
-from falcon_balances.cli.errors import EXIT_MISMATCH, InvalidInputError
+from falcon_balances.cli.errors import EXIT_MISMATCH
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption, find_target
 
@@ -55,31 +54,22 @@ def replay(
 
 
 def summary_of(replayed: "Replayed", log: str | None) -> str:
-    what = "object" if exported_path(log) is None else "file"
+    what = "object" if closed_folder(log) is None else "day"
     return f"{output.count(replayed.objects, what)}, {output.count(replayed.lines, 'line')}"
 
 
 def replay_log(log: str | None, env: str, selection: "Selection", before: str | None) -> "Replayed":
     from falcon_balances.audit.replay import replay as replay_source  # noqa: PLC0415 - Arrow
 
-    exported = exported_path(log)
-    if exported is not None:
-        return _replay_exported(exported, selection, before)
+    if (closed := closed_folder(log)) is not None:
+        from falcon_balances.audit.closed_replay import replay_closed  # noqa: PLC0415 - DuckDB
+
+        with output.steps("adding up closed days"):
+            return replay_closed(closed, selection, before)
     with output.progress("objects", None) as advance:
         return replay_source(
             log_source(log, env), selection, before, advance, processes=os.cpu_count() or 1
         )
-
-
-def _replay_exported(path: Path, selection: "Selection", before: str | None) -> "Replayed":
-    from falcon_balances.audit.exported import replay_exported  # noqa: PLC0415 - Arrow
-    from falcon_balances.audit.exported_blocks import NotExportedError  # noqa: PLC0415
-
-    try:
-        with output.progress("lines", None) as advance:
-            return replay_exported(path, selection, before, advance)
-    except NotExportedError as error:
-        raise InvalidInputError(f"--log: {error}") from error
 
 
 def compare(

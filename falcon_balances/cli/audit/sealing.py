@@ -56,13 +56,18 @@ def fetch(
         Path, typer.Argument(help="The folder to write log, manifests, versions and key to.")
     ],
     *,
+    journal: Annotated[
+        bool, typer.Option("--journal", help="Copy the journal too, to close days from it.")
+    ] = False,
     env: EnvOption = LOCAL,
 ) -> None:
     """Copy everything that an auditor needs into a folder; existing files are not copied again."""
-    from falcon_balances.cli.audit.fetching import fetch_all  # noqa: PLC0415 - AWS
+    from falcon_balances.cli.audit.fetching import fetch_all, fetch_journal  # noqa: PLC0415 - AWS
 
+    target = find_target(env)
     with output.progress("objects", None) as advance:
-        fetched = fetch_all(find_target(env), folder, advance)
+        pages = fetch_journal(target, folder, advance) if journal else 0
+        fetched = pages + fetch_all(target, folder, advance)
     output.pairs(
         {
             "fetched": fetched,

@@ -1,5 +1,6 @@
 """The faults that `tests.property.plant` puts into a copy of the code, by what they break."""
 
+from tests.property.faults.closing import CLOSING_FAULTS
 from tests.property.faults.counting import COUNTING_FAULTS
 from tests.property.faults.events import EVENTS_FAULTS
 from tests.property.faults.fault import Fault
@@ -11,6 +12,7 @@ FAULTS: tuple[Fault, ...] = (
     *EVENTS_FAULTS,
     *COUNTING_FAULTS,
     *JOURNALING_FAULTS,
+    *CLOSING_FAULTS,
     *SPENDING_FAULTS,
     *READING_FAULTS,
 )

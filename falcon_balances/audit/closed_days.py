@@ -1,0 +1,117 @@
+"""A folder of closed days, checked: `date=YYYY-MM-DD/` with Parquet files and their description.
+
+Each description names the SHA-256 of its files and of the description before it. So a file that was
+edited, cut, added or removed is named, and so is a day that is missing or is another day's. Nobody
+signed the descriptions: only the log's objects and their manifests prove what they say.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from hashlib import file_digest
+from pathlib import Path
+from typing import NamedTuple
+
+from falcon_balances.contracts.closed_days import (
+    DESCRIPTION,
+    ClosedDayV1,
+    ParquetFileV1,
+    day_folder,
+)
+from falcon_balances.domain.errors import IntegrityError
+
+_AT_ONCE = 2
+
+
+class DayInFolder(NamedTuple):
+    folder: Path
+    said: ClosedDayV1
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.folder / each.name for each in self.said.files]
+
+
+def is_closed_days(path: Path) -> bool:
+    """Whether the folder holds a closed day; the folders of a log are its stages."""
+    return path.is_dir() and any(path.glob(f"date=*/{DESCRIPTION}"))
+
+
+def described(folder: Path) -> list[DayInFolder]:
+    """The days in the folder by date; their files are not read. Raises IntegrityError.
+
+    One small file for each day, and two kilobytes of memory.
+    """
+    names = sorted(each.name for each in folder.iterdir() if not each.name.startswith("."))
+    days = [_described(folder / name) for name in names]
+    for before, after in zip([None, *days], days, strict=False):
+        _check_follows(before, after)
+    return days
+
+
+def _described(folder: Path) -> DayInFolder:
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        raise IntegrityError(f"{folder.name}: is not a closed day: it has no {DESCRIPTION}")
+    body = path.read_bytes()
+    said = ClosedDayV1.read(f"{folder.name}/{DESCRIPTION}", body)
+    if folder.name != day_folder(said.day):
+        raise IntegrityError(f"{folder.name}: its description is that of {said.date}")
+    return DayInFolder(folder, said)
+
+
+def _check_follows(before: DayInFolder | None, day: DayInFolder) -> None:
+    name = day.folder.name
+    if before is None:
+        if not day.said.is_first:
+            raise IntegrityError(f"{name}: the days before it are missing")
+        return
+    expected = before.said.day + timedelta(days=1)
+    if day.said.day != expected:
+        raise IntegrityError(f"{day_folder(expected)}: is missing")
+    if day.said.previous != before.said.digest:
+        raise IntegrityError(f"{name}: was not closed after the {before.folder.name} that is here")
+
+
+def check_files(days: Sequence[DayInFolder]) -> int:
+    """The size of all files in bytes; every byte is read. Raises IntegrityError for a file that is
+    not the one that its day names.
+    """
+    for day in days:
+        _check_names(day)
+    each_file = [(day, said) for day in days for said in day.said.files]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return sum(pool.map(_size_of, each_file))
+
+
+def _check_names(day: DayInFolder) -> None:
+    found = {each.name for each in day.folder.iterdir()} - {DESCRIPTION}
+    named = {each.name for each in day.said.files}
+    for name in sorted(found - named):
+        raise IntegrityError(f"{day.folder.name}/{name}: the day does not name this file")
+    for name in sorted(named - found):
+        raise IntegrityError(f"{day.folder.name}/{name}: is missing")
+
+
+def _size_of(one: tuple[DayInFolder, ParquetFileV1]) -> int:
+    day, said = one
+    path = day.folder / said.name
+    place = f"{day.folder.name}/{said.name}"
+    if path.is_symlink() or not path.is_file():
+        raise IntegrityError(f"{place}: is not a plain file")
+    if path.stat().st_size != said.size:
+        raise IntegrityError(f"{place}: was changed: it has another size than when it was closed")
+    with path.open("rb") as file:
+        if file_digest(file, "sha256").hexdigest() != said.sha256:
+            raise IntegrityError(f"{place}: was changed: its bytes are not those that were closed")
+    return said.size
+
+
+def files_of(days: Iterable[DayInFolder]) -> list[Path]:
+    return [path for day in days for path in day.files]
+
+
+def days_between(first: date, until: date) -> Iterator[date]:
+    """The days from `first` on and before `until`."""
+    for number in range((until - first).days):
+        yield first + timedelta(days=number)
