@@ -47,6 +47,7 @@ def by_the_stream(key, body):
         "revision": int(said.get("revision") or 1),
         "context_version": "",
         "log_key": key,
+        "version_id": "v1",
         "fingerprint": "f" * 64,
         "body": body.decode("utf-8"),
     }
