@@ -21,7 +21,7 @@ from tests.e2e import observed
 from tests.e2e.events import confirmed, context, jsonl, local, reconciled
 
 PSP = "block-psp"
-MERCHANTS = ("spend", "hot", "naive", "risky")
+MERCHANTS = ("spend", "releases", "refunds", "hot", "naive", "risky")
 EXPIRER = "falcon-balances-local-expirer"
 CALLERS = 64
 MONEY = 10_000
@@ -29,7 +29,7 @@ MONEY = 10_000
 
 @pytest.fixture(scope="module")
 def money(stack, falcon, tmp_path_factory):
-    """100.00 EUR available to each merchant."""
+    """100.00 EUR available to each merchant; `spend` has one block, made with the key `taken`."""
     contexts = [
         context(PSP, name, **({"risk": "high"} if name == "risky" else {})) for name in MERCHANTS
     ]
@@ -40,6 +40,7 @@ def money(stack, falcon, tmp_path_factory):
     observed.send(stack, "confirmed", [json.dumps(event) for event in events])
     observed.send(stack, "reconciled", [json.dumps(reconciled(event)) for event in events])
     observed.drain(stack)
+    assert ask(stack, "POST", "blocks", by_hand("spend", "1.00"), "taken").status in {200, 201}
     return stack
 
 
@@ -65,33 +66,39 @@ def available(target: Target, merchant="m-spend") -> tuple[str, str]:
 
 
 def test_a_block_is_created_shown_listed_and_released_over_http(money):
-    created = ask(money, "POST", "blocks", by_hand("spend", "30.00"), "http-1")
-    again = ask(money, "POST", "blocks", by_hand("spend", "30.00"), "http-1")
+    merchant = "m-releases"
+    created = ask(money, "POST", "blocks", by_hand("releases", "30.00"), "http-1", merchant)
+    again = ask(money, "POST", "blocks", by_hand("releases", "30.00"), "http-1", merchant)
     assert (created.status, again.status) == (201, 200)
     assert created.document == again.document
     assert created.document["requested_by"].startswith("arn:aws:iam::")
-    assert available(money) == ("70.00", "30.00")
-    block_id = created.document["block_id"]
-    assert ask(money, "GET", f"blocks/{block_id}").document == created.document
-    assert created.document in ask(money, "GET", "blocks").document["blocks"]
-    released = ask(money, "POST", f"blocks/{block_id}/release")
+    assert available(money, merchant) == ("70.00", "30.00")
+    path = f"blocks/{created.document['block_id']}"
+    assert ask(money, "GET", path, merchant=merchant).document == created.document
+    assert created.document in ask(money, "GET", "blocks", merchant=merchant).document["blocks"]
+    released = ask(money, "POST", f"{path}/release", merchant=merchant)
     assert (released.status, released.document["status"]) == (200, "released")
-    assert available(money) == ("100.00", "0.00")
+    assert available(money, merchant) == ("100.00", "0.00")
 
 
 def test_a_refund_is_authorized_confirmed_and_settled(money):
-    yes = ask(money, "POST", "refund-authorizations", refund("spend", "r-1", "40.00"))
-    no = ask(money, "POST", "refund-authorizations", refund("spend", "r-2", "60.01"))
+    merchant = "m-refunds"
+
+    def authorize(reference: str, amount: str):
+        body = refund("refunds", reference, amount)
+        return ask(money, "POST", "refund-authorizations", body, merchant=merchant)
+
+    yes, no = authorize("r-1", "40.00"), authorize("r-2", "60.01")
     assert (yes.status, yes.document["authorized"]) == (201, True)
     assert (no.status, no.document["authorized"], no.document["available"]) == (200, False, "60.00")
-    event = confirmed(PSP, "r-1", "spend", "40.00", type="refund")
+    event = confirmed(PSP, "r-1", "refunds", "40.00", type="refund")
     observed.send(money, "confirmed", [json.dumps(event)])
     observed.drain(money)
-    assert available(money) == ("60.00", "0.00")
+    assert available(money, merchant) == ("60.00", "0.00")
     [block] = yes.document["blocks"]
-    shown = ask(money, "GET", f"blocks/{block['block_id']}").document
+    shown = ask(money, "GET", f"blocks/{block['block_id']}", merchant=merchant).document
     assert shown["status"] == "settled"
-    late = ask(money, "POST", "refund-authorizations", refund("spend", "r-1", "40.00"))
+    late = authorize("r-1", "40.00")
     assert (late.status, late.document["authorization"]["status"]) == (409, "settled")
 
 
@@ -146,7 +153,7 @@ def test_a_merchant_of_high_risk_is_checked_against_its_log(money):
         ("POST", "blocks", by_hand("spend", "1.00", expires_in_seconds=0), "bad", 422, None),
         ("POST", "blocks", by_hand("spend", "1.00", expires_in_seconds=2592001), "b", 422, None),
         ("POST", "blocks", by_hand("spend", "1.00"), None, 422, "Idempotency-Key"),
-        ("POST", "blocks", by_hand("spend", "31.00"), "http-1", 409, "amount"),
+        ("POST", "blocks", by_hand("spend", "31.00"), "taken", 409, "amount"),
         ("POST", "refund-authorizations", refund("spend", "r-4", "1e2"), None, 422, "amount"),
         ("POST", "refund-authorizations", refund("nobody", "r-4", "1.00"), None, 422, None),
         ("GET", "blocks/no-such-block", None, None, 404, None),

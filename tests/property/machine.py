@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -18,6 +19,18 @@ from tests.property.reading import Reading
 FAULT = st.sampled_from([None, None, *FAULTS])
 # Which actor goes on, how many calls far, and what happens to it there.
 SCHEDULE = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6), FAULT), min_size=1, max_size=8)
+
+
+def in_depth(steps: int, share: int = 1) -> settings:
+    """Settings of a test of the whole path: many examples of `steps` steps. `share`: how many tests
+    of this kind share the examples.
+    """
+    times = 1 if settings.get_current_profile_name() == "quick" else 10
+    return settings(
+        max_examples=times * settings().max_examples // share,
+        stateful_step_count=steps,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
 
 
 def context(

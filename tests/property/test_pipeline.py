@@ -4,7 +4,6 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
@@ -12,7 +11,7 @@ from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import QUARTER, quarter_of
 from falcon_balances.domain.operations import Stage
 from tests.property.actors import Actor
-from tests.property.machine import SCHEDULE, Machine, context
+from tests.property.machine import SCHEDULE, Machine, context, in_depth
 from tests.property.pipeline import POISON
 from tests.property.promises import dump
 
@@ -168,7 +167,4 @@ class PipelineMachine(Machine):
 
 
 TestPipeline = PipelineMachine.TestCase
-TestPipeline.settings = settings(
-    stateful_step_count=50,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+TestPipeline.settings = in_depth(steps=50)

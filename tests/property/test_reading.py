@@ -5,7 +5,6 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
@@ -16,7 +15,7 @@ from falcon_balances.domain.operation_filter import OperationFilter
 from falcon_balances.domain.operations import Stage
 from lambdas.systems_api.blocking import BlockConflictError, request_block
 from tests.property.actors import Actor
-from tests.property.machine import SCHEDULE, Machine, context, next_quarter
+from tests.property.machine import SCHEDULE, Machine, context, in_depth, next_quarter
 from tests.property.promises import dump
 from tests.property.read_checks import Request
 from tests.property.reading import FIRST_BORDER
@@ -246,8 +245,4 @@ class ReadingMachine(Machine):
 
 
 TestReading = ReadingMachine.TestCase
-TestReading.settings = settings(
-    max_examples=settings().max_examples // 4,
-    stateful_step_count=30,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+TestReading.settings = in_depth(steps=30, share=4)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
@@ -24,7 +23,7 @@ from lambdas.expirer.handler import expire_blocks
 from lambdas.systems_api.authorizing import AuthorizationConflictError, request_authorization
 from lambdas.systems_api.blocking import BlockConflictError, release, request_block
 from tests.property.actors import Actor
-from tests.property.machine import SCHEDULE, Machine, context
+from tests.property.machine import SCHEDULE, Machine, context, in_depth
 from tests.property.promises import dump
 from tests.property.spending import SpendingPromises
 
@@ -288,7 +287,4 @@ def _no_wait(_delay_s: float) -> None:
 
 
 TestSpending = SpendingMachine.TestCase
-TestSpending.settings = settings(
-    stateful_step_count=50,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+TestSpending.settings = in_depth(steps=50)
