@@ -37,6 +37,7 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], ports: ReducerP
         except NewerRecordError as newer:
             batch.parked.append((record, str(newer)))
     batch.hold_back(ports.store)
+    batch.continue_begun(ports.store)
     for group in transactions(part for part, _ in batch.parts.values()):
         count(group, batch, ports)
     end_left_over(batch, ports)

@@ -23,6 +23,7 @@ from lambdas.reducer.following import First
 from lambdas.reducer.gate import Awaiting, awaiting, without_predecessor
 from lambdas.reducer.records import StreamRecord
 
+_KEYS_PER_GET: Final = 100  # of BatchGetItem
 _SAID_BY_THE_RECORD: Final = ("fingerprint", "log_key", "lines", "corrects")
 
 
@@ -59,6 +60,8 @@ class Batch:
     revisions: dict[ItemKey, Awaiting] = field(default_factory=dict)
     parked: list[tuple[StreamRecord, str]] = field(default_factory=list)
     segments: dict[StreamRecord, SegmentRecordV1] = field(default_factory=dict)
+    in_parts: dict[ItemKey, ArrivedSegment] = field(default_factory=dict)
+    """Segments of several parts, by the mark of the first."""
     marks: dict[ItemKey, CountedMark] = field(default_factory=dict)
     """The marks of parts that are counted, by this attempt or an earlier one."""
 
@@ -134,6 +137,9 @@ class Batch:
         if waiting is not None:
             self._await(waiting)
         self._add_parts(parts, record)
+        first_mark = parts[0].mark.key
+        if len(parts) > 1 and self.parts[first_mark][1] is record:
+            self.in_parts[first_mark] = arrived
         self.segments[record] = ours
         if ours.settled is not None or ours.contradiction is not None:
             self.firsts.append(First(segment, ours.settled, ours.contradiction, record))
@@ -167,6 +173,23 @@ class Batch:
             (each.record, "after: the revision that it names is not counted yet") for each in held
         ]
         self.parts = _without({each.record for each in held}, self.parts)
+
+    def continue_begun(self, store: BalanceStore) -> None:
+        """Counts the rest of a segment in the quarter in which its first part was counted: a mark
+        and a journal know one quarter of a segment.
+
+        An earlier attempt can have begun it from a later record of the same revision, which this
+        attempt does not see. Its quarter is still open, as no cut was met since. One read for a
+        hundred segments of several parts; most batches have none.
+        """
+        firsts = sorted(key for key in self.in_parts if key in self.parts)
+        for start in range(0, len(firsts), _KEYS_PER_GET):
+            for mark, said in store.items(firsts[start : start + _KEYS_PER_GET]).items():
+                begun = replace(self.in_parts[mark], window=parse_rfc3339(str(said["window"])))
+                for part in countable_parts(begun):
+                    there, record = self.parts[part.mark.key]
+                    with_blocks = replace(part, block_keys=there.block_keys)
+                    self.parts[part.mark.key] = (with_blocks, record)
 
     def met_again(self, parked: frozenset[str]) -> frozenset[str]:
         """The names of parked records that came again and are counted with this batch."""

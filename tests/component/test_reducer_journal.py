@@ -36,10 +36,11 @@ from tests.journals import SHARD, check_closed, quiet
 
 CUT_AT = "2026-11-20T10:30:10Z"
 START = parse_rfc3339("2026-11-20T10:15:00Z")
-SELLERS = [context_of(str(n), merchant_id="m-5553") for n in range(30)]
+SHOPS = 40  # in two parts, each a transaction of its own
+SELLERS = [context_of(str(n), merchant_id="m-5553") for n in range(SHOPS)]
 OF_TWO_PARTS = claim_of(
     marketplace(
-        [(str(n), "10.00", "1.00") for n in range(30)], "300.00", external_reference="market-1"
+        [(str(n), "10.00", "1.00") for n in range(SHOPS)], "400.00", external_reference="market-1"
     ),
     context_of("market"),
     *SELLERS,
@@ -134,7 +135,7 @@ def test_what_is_counted_is_journaled_with_its_batch():
     assert [each.log_key.split("/")[0] for each in entries].count("reconciled") == 1
     assert len({each.log_key for each in entries}) == len(entries) == 6
     [of_two_parts] = [each for each in entries if len(each.effect) > 24]
-    assert len(of_two_parts.effect) == 30
+    assert len(of_two_parts.effect) == SHOPS
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, len(RECORDS)])
@@ -260,6 +261,37 @@ def test_a_function_that_was_thought_dead_does_not_move_a_shard_that_another_one
     assert slow.store.cuts_met == {}
     slow.finish(3)
     slow.check()
+
+
+def test_the_rest_of_a_segment_is_counted_in_the_quarter_in_which_it_was_begun():
+    """A revision is twice on the stream: before its predecessor, and, a quarter later, behind it.
+    The first attempt is killed within the second of them, the next one sees only the first.
+    """
+    first = claim_of(revised(1), context_of("market"), *SELLERS)
+    second = claim_of(revised(2), context_of("market"), *SELLERS).revising(first)
+    [one], [two] = (
+        [each for each in records_of(claim) if each.part == 1] for claim in (first, second)
+    )
+    records = [record(two, 1), record(one, 2), record(two, 901)]
+    whole = World()
+    whole.reduce(records)
+    counting = [n for n, point in enumerate(whole.points, 1) if point.endswith("Store.transact")]
+    for killed_at in counting:
+        world = World(killed_at)
+        assert world.is_killed(records)
+        for some in ([records[0]], records[1:], [cut("2026-11-20T10:45:10Z")]):
+            world.reduce(some)
+        check_closed(world.store, world.journal, parse_rfc3339("2026-11-20T10:45:10Z"))
+
+
+def revised(revision: int) -> dict[str, object]:
+    """A sale of all shops; the second revision takes a cent from each."""
+    amount, more = "10.00", {}
+    if revision > 1:
+        amount, more = "9.99", {"revision": 2, "revised_at": "2026-11-20T10:19:00Z"}
+    total = "399.60" if revision > 1 else "400.00"
+    parts = [(str(n), amount, None) for n in range(SHOPS)]
+    return marketplace(parts, total, external_reference="market-2", **more)
 
 
 def test_an_answer_that_was_lost_is_no_other_reducer():

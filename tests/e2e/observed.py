@@ -23,6 +23,11 @@ _POLL_S = 0.2
 _CONCURRENT = 16
 
 
+def journal_bucket(target: Target) -> str:
+    """It is named like the log's: no command reads it, so no output of the stack names it."""
+    return target.log_bucket.replace("-log-", "-journal-")
+
+
 def wait_until(condition: Callable[[], Any], timeout_s: float = 60.0, what: str = "") -> Any:
     """The first truthy answer; fails at the deadline, naming what was waited for."""
     deadline = time.monotonic() + timeout_s

@@ -1,33 +1,28 @@
 """Counting what arrived long ago: quarters close every 15 minutes, which no test waits for.
 
-The reducer is held, and its own code counts the stream's records into the embedded DynamoDB, as if
+The stream is held back from the reducer, which gets the stream's records from here instead, as if
 they had arrived when the test says. Let go, the reducer finds them counted and goes on. Nothing of
 the product is changed, and `as_of` stays the reducer's own.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
-from falcon_balances.adapters.balance_stream import KinesisBalanceStream
-from falcon_balances.adapters.journal import S3Journal
-from falcon_balances.adapters.quarantine import S3Quarantine
 from falcon_balances.cli.target import Target
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.journal import BEGINNING
-from lambdas.reducer.batch import reduce_batch
-from lambdas.reducer.ports import ReducerPorts
-from lambdas.reducer.records import StreamRecord
 from tests.e2e import observed
 
 REDUCER = "falcon-balances-local-reducer"
 # None of the stream's own: a shard says which quarters it has closed.
 SHARD = "shardId-of-the-past"
 LONG_AGO = parse_rfc3339("2000-01-01T00:00:00Z")
+_RECORDS = 200  # of one call
 
 
 @contextmanager
@@ -51,13 +46,22 @@ def count_earlier(target: Target, arrived_at: Callable[[dict[str, Any]], datetim
     known = [(when, each) for when, each in chosen if when is not None]
     store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
     store.move_shard(SHARD, BEGINNING, LONG_AGO, BEGINNING)
-    world = ReducerPorts(
-        store,
-        KinesisBalanceStream(target.client("kinesis"), target.stream),
-        S3Quarantine(target.client("s3"), target.quarantine_bucket),
-        S3Journal(target.client("s3"), target.log_bucket.replace("-log-", "-journal-")),
-    )
-    for when, group in groupby(sorted(known, key=lambda pair: pair[0]), key=lambda pair: pair[0]):
-        records = [StreamRecord(json.dumps(each).encode(), when) for _, each in group]
-        reduce_batch(SHARD, records, world)
+    by_time = sorted(known, key=lambda pair: pair[0])
+    for start in range(0, len(by_time), _RECORDS):
+        _reduce(target, by_time[start : start + _RECORDS])
     return len(known)
+
+
+def _reduce(target: Target, some: Sequence[tuple[datetime, dict[str, Any]]]) -> None:
+    """Calls the function as its event source mapping does: nobody else may write the journal."""
+    event = {"Records": [_record(number, *each) for number, each in enumerate(some)]}
+    answer = target.client("lambda").invoke(FunctionName=REDUCER, Payload=json.dumps(event))
+    assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+def _record(number: int, arrived_at: datetime, said: dict[str, Any]) -> dict[str, Any]:
+    data = b64encode(json.dumps(said).encode()).decode()
+    return {
+        "eventID": f"{SHARD}:{number}",
+        "kinesis": {"data": data, "approximateArrivalTimestamp": arrived_at.timestamp()},
+    }

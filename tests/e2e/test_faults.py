@@ -232,11 +232,18 @@ def administrator(stack):
     iam.delete_user(UserName=name)
 
 
-@pytest.mark.parametrize("bucket", ["log_bucket", "quarantine_bucket"])
+BUCKETS = {
+    "log": lambda target: target.log_bucket,
+    "journal": observed.journal_bucket,
+    "quarantine": lambda target: target.quarantine_bucket,
+}
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
 def test_even_who_may_do_everything_cannot_delete_what_is_written(
     stack, counted, administrator, bucket
 ):
-    name = getattr(stack, bucket)
+    name = BUCKETS[bucket](stack)
     s3 = administrator.client("s3")
     (version, *_) = s3.list_object_versions(Bucket=name, MaxKeys=1)["Versions"]
     where = {"Bucket": name, "Key": version["Key"]}
@@ -256,6 +263,13 @@ def test_even_who_may_do_everything_cannot_delete_what_is_written(
             attempt()
         assert denied.value.response["Error"]["Code"] == "AccessDenied"
     assert s3.get_object(**where)["Body"].read() == body
+
+
+def test_even_who_may_do_everything_cannot_write_the_journal(stack, administrator):
+    name = observed.journal_bucket(stack)
+    with pytest.raises(ClientError) as denied:
+        administrator.client("s3").put_object(Bucket=name, Key="journal/forged.jsonl", Body=b"x")
+    assert denied.value.response["Error"]["Code"] == "AccessDenied"
 
 
 def test_the_same_administrator_may_delete_elsewhere(administrator):

@@ -51,6 +51,13 @@ JOURNALING_FAULTS: Final = (
         first=_KILLED,
     ),
     Fault(
+        "the rest of a segment counted in another quarter than its first part",
+        _BATCH,
+        "    batch.continue_begun(ports.store)\n",
+        "",
+        first=_KILLED,
+    ),
+    Fault(
         "a page that the next one does not build on",
         "lambdas/reducer/journaling.py",
         "    moved = state._replace(closed_until=batch.floor, journaled=position)\n",

@@ -1,0 +1,73 @@
+"""The journal in the embedded AWS: what was counted is there, as it was counted."""
+
+import json
+
+import pytest
+
+from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.closed_journal import ClosedJournal
+from falcon_balances.adapters.journal import S3Journal
+from falcon_balances.domain.counted_order import MarkKey
+from falcon_balances.domain.cuts import closed_until
+from falcon_balances.domain.instants import QUARTER
+from falcon_balances.domain.journal import JournalEntry
+from falcon_balances.domain.log_keys import LogKey
+from falcon_balances.domain.operations import staged
+from tests.e2e import observed
+from tests.e2e.events import confirmed, context, jsonl
+
+PSP = "journal-psp"
+
+
+@pytest.fixture(scope="module")
+def bucket(stack, falcon, tmp_path_factory):
+    """The bucket, when events of two merchants are counted and a cut has passed behind them."""
+    file = jsonl(
+        tmp_path_factory.mktemp("journal") / "merchants.jsonl",
+        [context(PSP, "journal-a"), context(PSP, "journal-b")],
+    )
+    assert falcon("merchants", "load", file).returncode == 0
+    for name in ("journal-a", "journal-b"):
+        event = confirmed(PSP, f"journaled-{name}", name, "100.00")
+        observed.send(stack, "confirmed", [json.dumps(event)] * 2)
+    observed.drain(stack)
+    observed.pass_a_cut(stack)
+    return observed.journal_bucket(stack)
+
+
+@pytest.fixture(scope="module")
+def entries(stack, bucket) -> list[JournalEntry]:
+    """All entries up to the newest complete cut, those of its open quarter too."""
+    store = DynamoBalanceStore(stack.client("dynamodb"), stack.balances_table)
+    as_of = store.as_of()
+    assert as_of is not None
+    closed = ClosedJournal(S3Journal(stack.client("s3"), bucket), store.ends(as_of), {})
+    return list(closed.entries(None, closed_until(as_of) + 2 * QUARTER))
+
+
+def test_what_is_counted_is_in_the_journal_as_its_mark_says(stack, entries):
+    store = DynamoBalanceStore(stack.client("dynamodb"), stack.balances_table)
+    ours = [each for each in entries if "journaled-journal" in each.body]
+    assert len(ours) == 2, "each once, although each came twice"
+    for each in ours:
+        key = LogKey.parse(each.log_key)
+        named = (key.falcon_operation_id, staged(key.stage, key.revision))
+        mark = store.mark(key.merchant_id, *named)
+        assert MarkKey(*named).sk.startswith("OPERATION#")
+        assert mark["window"] == each.window.isoformat()[:19] + "Z"
+        assert mark["effect"].endswith("#0#0#0#0")
+        assert len(each.effect) == 1
+
+
+def test_every_entry_names_the_bytes_and_the_version_of_its_log_object(stack, entries):
+    s3 = stack.client("s3")
+    for each in entries:
+        if "journaled-journal" in each.body:
+            found = s3.get_object(
+                Bucket=stack.log_bucket, Key=each.log_key, VersionId=each.version_id
+            )
+            assert found["Body"].read() == each.body.encode()
+            [version] = s3.list_object_versions(Bucket=stack.log_bucket, Prefix=each.log_key)[
+                "Versions"
+            ]
+            assert version["VersionId"] == each.version_id
