@@ -43,7 +43,7 @@ def verify(
     """Verifies everything, on Linux in `jobs` processes. Raises NotWrittenSoError for a key or
     folder that cannot be read, OSError for a manifest that disappears meanwhile.
 
-    `versions` is the output of `aws s3api list-object-versions` for the log's bucket; `anchor` is
+    `versions` is a listing of the log's bucket or an inventory (`wrong_versions`); `anchor` is
     the `head` of an earlier check, or a published one. Without `log`, only manifests are read.
     """
     if log is not None and not log.is_dir():

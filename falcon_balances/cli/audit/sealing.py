@@ -82,7 +82,10 @@ def verify(
     public_key: PublicKeyOption,
     versions: Annotated[
         Path | None,
-        typer.Option("--versions", help="The output of aws s3api list-object-versions."),
+        typer.Option(
+            "--versions",
+            help="aws s3api list-object-versions' output, or an S3 Inventory's manifest.json.",
+        ),
     ] = None,
     anchor: AnchorOption = None,
     as_json: JsonFlag = False,
