@@ -1,130 +1,34 @@
 """The journal is complete when a quarter closes, wherever the reducer was killed before."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterator
 
 import pytest
 
 from falcon_balances.adapters.closed_journal import ClosedJournal
-from falcon_balances.contracts.journal_pages import read_page
-from falcon_balances.contracts.stream_records import SegmentRecordV1
-from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import parse_rfc3339
-from falcon_balances.domain.journal import BEGINNING, JournalEntry
-from falcon_balances.fakes.balance_store import MemoryBalanceStore
-from falcon_balances.fakes.interruptions import Crash, never
-from falcon_balances.fakes.journal import MemoryJournal
-from falcon_balances.fakes.storage import MemoryQuarantine
-from falcon_balances.fakes.stream import MemoryBalanceStream
+from falcon_balances.domain.journal import BEGINNING
 from lambdas.reducer.batch import reduce_batch
-from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
 from tests.builders import (
     claim_of,
     confirmed,
-    context_of,
     cut_of,
     data_of,
-    marketplace,
-    reconciled,
-    record_of,
     records_of,
 )
-from tests.component.conftest import no_wait
-from tests.journals import SHARD, check_closed, quiet
-
-CUT_AT = "2026-11-20T10:30:10Z"
-START = parse_rfc3339("2026-11-20T10:15:00Z")
-SHOPS = 40  # in two parts, each a transaction of its own
-SELLERS = [context_of(str(n), merchant_id="m-5553") for n in range(SHOPS)]
-OF_TWO_PARTS = claim_of(
-    marketplace(
-        [(str(n), "10.00", "1.00") for n in range(SHOPS)], "400.00", external_reference="market-1"
-    ),
-    context_of("market"),
-    *SELLERS,
+from tests.component.journaling import (
+    CUT_AT,
+    RECORDS,
+    SHOPS,
+    START,
+    World,
+    at,
+    calls_of_a_batch,
+    cut,
+    order,
+    record,
 )
-
-
-def at(seconds: int) -> datetime:
-    return START + timedelta(seconds=seconds)
-
-
-def record(event: SegmentRecordV1, seconds: int) -> StreamRecord:
-    return StreamRecord(data_of(event), at(seconds))
-
-
-def cut(cut_at: str = CUT_AT) -> StreamRecord:
-    return StreamRecord(data_of(cut_of(cut_at, SHARD)), parse_rfc3339(cut_at))
-
-
-def order(n: int, **changes: str) -> SegmentRecordV1:
-    return record_of(confirmed(external_reference=f"order-{n}", **changes))
-
-
-# Both stages of one operation, a segment of two parts, a repeat; then the quarter ends.
-RECORDS = [
-    record(order(1), 1),
-    record(record_of(reconciled(external_reference="order-1")), 2),
-    *(record(each, 3) for each in records_of(OF_TWO_PARTS)),
-    record(order(1), 4),
-    record(order(2), 901),
-    cut(),
-    record(order(3), 912),
-    record(order(2), 913),
-]
-
-
-@dataclass
-class World:
-    """One shard, and every call of its reducer numbered; `killed_at` is the one that kills it."""
-
-    killed_at: int | None = None
-    calls: int = 0
-    points: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.store = MemoryBalanceStore(self.interrupt)
-        self.journal = MemoryJournal(self.interrupt)
-        stream = MemoryBalanceStream(lambda: START, 1, self.interrupt)
-        quarantine = MemoryQuarantine(self.interrupt)
-        self.ports = ReducerPorts(self.store, stream, quarantine, self.journal, wait=no_wait)
-
-    def interrupt(self, point: str) -> None:
-        self.points.append(point)
-        self.calls += 1
-        if self.calls == self.killed_at:
-            raise Crash
-
-    def reduce(self, records: Sequence[StreamRecord]) -> None:
-        reduce_batch(SHARD, records, self.ports)
-
-    def is_killed(self, records: Sequence[StreamRecord]) -> bool:
-        try:
-            self.reduce(records)
-        except Crash:
-            return True
-        return False
-
-    def finish(self, size: int) -> None:
-        """The whole shard again, in batches of this size."""
-        self.killed_at = None
-        for first in range(0, len(RECORDS), size):
-            self.reduce(RECORDS[first : first + size])
-
-    def check(self) -> None:
-        check_closed(self.store, self.journal, parse_rfc3339(CUT_AT))
-
-    def pages(self) -> list[tuple[JournalEntry, ...]]:
-        names = quiet(self.journal).names(SHARD, 0)
-        return [read_page(name, self.journal.objects[name.key]).entries for name in names]
-
-
-def calls_of_a_batch() -> int:
-    world = World()
-    world.reduce(RECORDS)
-    return world.calls
+from tests.journals import SHARD, quiet
 
 
 def test_what_is_counted_is_journaled_with_its_batch():
@@ -244,69 +148,6 @@ def test_a_quarter_without_segments_is_closed_with_an_empty_journal():
     world.reduce([cut()])
     world.check()
     assert world.journal.objects == {}
-
-
-def test_a_function_that_was_thought_dead_does_not_move_a_shard_that_another_one_moved():
-    """It counted, then stood still; meanwhile its batch was handled again, with other borders."""
-    slow = World()
-
-    def stand_still(point: str) -> None:
-        if point == "before MemoryBalanceStore.move_shard" and slow.store.journaled:
-            slow.store.interrupt = never
-            slow.reduce(RECORDS[:2])
-
-    slow.store.interrupt = stand_still
-    with pytest.raises(TransientError, match="another reducer has handled it"):
-        slow.reduce(RECORDS)
-    assert slow.store.cuts_met == {}
-    slow.finish(3)
-    slow.check()
-
-
-def test_the_rest_of_a_segment_is_counted_in_the_quarter_in_which_it_was_begun():
-    """A revision is twice on the stream: before its predecessor, and, a quarter later, behind it.
-    The first attempt is killed within the second of them, the next one sees only the first.
-    """
-    first = claim_of(revised(1), context_of("market"), *SELLERS)
-    second = claim_of(revised(2), context_of("market"), *SELLERS).revising(first)
-    [one], [two] = (
-        [each for each in records_of(claim) if each.part == 1] for claim in (first, second)
-    )
-    records = [record(two, 1), record(one, 2), record(two, 901)]
-    whole = World()
-    whole.reduce(records)
-    counting = [n for n, point in enumerate(whole.points, 1) if point.endswith("Store.transact")]
-    for killed_at in counting:
-        world = World(killed_at)
-        assert world.is_killed(records)
-        for some in ([records[0]], records[1:], [cut("2026-11-20T10:45:10Z")]):
-            world.reduce(some)
-        check_closed(world.store, world.journal, parse_rfc3339("2026-11-20T10:45:10Z"))
-
-
-def revised(revision: int) -> dict[str, object]:
-    """A sale of all shops; the second revision takes a cent from each."""
-    amount, more = "10.00", {}
-    if revision > 1:
-        amount, more = "9.99", {"revision": 2, "revised_at": "2026-11-20T10:19:00Z"}
-    total = "399.60" if revision > 1 else "400.00"
-    parts = [(str(n), amount, None) for n in range(SHOPS)]
-    return marketplace(parts, total, external_reference="market-2", **more)
-
-
-def test_an_answer_that_was_lost_is_no_other_reducer():
-    """S3's and DynamoDB's clients ask again, and then meet their own writes."""
-    world = World()
-
-    def again(point: str) -> None:
-        if point == "before MemoryBalanceStore.move_shard" and world.journal.objects:
-            world.store.interrupt = never
-            [name] = world.journal.names(SHARD, 0)
-            assert world.store.move_shard(SHARD, BEGINNING, START, name.position)
-
-    world.store.interrupt = again
-    world.reduce(RECORDS[:1])
-    assert world.store.journaled[SHARD].number == 1
 
 
 def test_an_ended_shard_and_its_child_are_journaled_apart():

@@ -14,6 +14,7 @@ from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.executions import StepFunctionsExecutions
+from falcon_balances.adapters.journal import S3Journal
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.adapters.ports import LogObject, StreamEntry
@@ -29,6 +30,7 @@ from falcon_balances.domain.table_keys import BalanceKey, ItemKey
 from falcon_balances.domain.table_writes import PutMark
 from tests.builders import claim_of, context_of
 from tests.component.world import utc
+from tests.journals import entry, page_after
 
 
 def reads(dynamodb: Any) -> DynamoMerchantReads:
@@ -37,6 +39,7 @@ def reads(dynamodb: Any) -> DynamoMerchantReads:
 
 ENTRIES = [StreamEntry("m-1", b"secret")]
 WRITES = [PutMark(ItemKey("MERCHANT#m-1", "OPERATION#1#confirmed"), {"lines": "secret"})]
+PAGE = page_after(BEGINNING, entry())
 STEP = SplitterInput(stage=Stage.CONFIRMED, messages=())
 
 # Every call of every adapter: service, operation, how it is made, and an id its error must name.
@@ -143,6 +146,33 @@ CALLS = [
         "key-1",
     ),
     ("s3", "get_object", lambda c: S3TransactionLog(c, "log").read("key-1"), "key-1"),
+    (
+        "s3",
+        "put_object",
+        lambda c: S3Journal(c, "journal").write(PAGE),
+        PAGE.name.key,
+    ),
+    (
+        "s3",
+        "list_objects_v2",
+        lambda c: list(S3Journal(c, "journal").names("shard-7", 6)),
+        "journal pages of shard-7",
+    ),
+    ("s3", "get_object", lambda c: S3Journal(c, "journal").read(PAGE.name), PAGE.name.key),
+    (
+        "dynamodb",
+        "update_item",
+        lambda c: DynamoBalanceStore(c, "balances").move_shard(
+            "shard-7", BEGINNING, None, BEGINNING
+        ),
+        "move shard-7",
+    ),
+    (
+        "dynamodb",
+        "get_item",
+        lambda c: DynamoBalanceStore(c, "balances").ends(utc("2026-11-20T10:20:00")),
+        "journals at 2026-11-20T10:20:00Z",
+    ),
     (
         "s3",
         "put_object",

@@ -7,8 +7,9 @@ from tests.property.faults.fault import Fault
 _BATCH: Final = "lambdas/reducer/batch.py"
 _COUNTING: Final = "lambdas/reducer/counting.py"
 _NOTED: Final = "            batch.note_counted(part.mark.key, outcome.attributes)\n"
+_TWICE: Final = "tests/component/test_reducer_journal_twice.py"
 _READER: Final = "falcon_balances/adapters/closed_journal.py"
-_KILLED: Final = ("tests/component/test_reducer_journal.py",)
+_KILLED: Final = ("tests/component/test_reducer_journal.py", _TWICE)
 
 JOURNALING_FAULTS: Final = (
     Fault(
