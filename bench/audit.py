@@ -99,7 +99,7 @@ def seal_log(folder: Path, objects: dict[str, bytes]) -> None:
         SealedObject.of(each, f"version-{n}", body, read_strictly(each, body))
         for n, (each, body) in enumerate(objects.items())
     ]
-    manifest, _ = seal("bench", Sealed(), sealed, "2026-11-20T01:00:00Z", bytes(32))
+    manifest, _ = seal("bench", Sealed(), sealed, "2026-11-20T01:00:00Z", bytes(32), {})
     signature = key.sign(manifest.head.line(), ec.ECDSA(hashes.SHA256()))
     path = folder / manifest.key
     path.parent.mkdir()

@@ -113,9 +113,10 @@ class CloserSettings(Settings):
 
 class SealerSettings(Settings):
     log_bucket: Name
+    journal_bucket: Name
+    balances_table: Name
     manifest_bucket: Name
     signer_arn: Name
-    settled_s: Annotated[int, Field(ge=0)]
     manifest_objects_max: Annotated[int, Field(ge=1)]
 
 

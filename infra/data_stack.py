@@ -11,6 +11,7 @@ from infra.parts.merchant_users import MerchantUsers
 from infra.parts.role_names import role_name
 from infra.parts.sealing import signing_key
 from infra.parts.tables import Tables
+from infra.parts.tampering import Tampering
 
 
 class DataStack(Stack):
@@ -66,6 +67,10 @@ class DataStack(Stack):
             # Banks and PSPs may not send conditional PUTs, and a report can be written again.
             write_once=False,
         )
+        # The emulator has no notifications of buckets to topics.
+        if not settings.emulated:
+            written_once = [self.log_bucket, self.journal_bucket, self.manifest_bucket]
+            Tampering(self, "Tampering", settings=settings, buckets=written_once)
         LogTable(self, "LogTable", settings=settings, log_bucket=self.log_bucket)
         self.signing_key = signing_key(self, settings)
         self.tables = Tables(self, "Tables", settings=settings)

@@ -64,6 +64,8 @@ class PipelineStack(Stack):
             "Sealing",
             settings=settings,
             log_bucket=data.log_bucket,
+            journal_bucket=data.journal_bucket,
+            balances=data.tables.balances,
             manifest_bucket=data.manifest_bucket,
             key=data.signing_key,
             layer=layer,

@@ -10,7 +10,7 @@ import hmac
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any, Final, Self
@@ -20,6 +20,7 @@ from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.merkle import leaf_hash, root_of
 from falcon_balances.domain.money import at_full_scale
 from falcon_balances.domain.operations import Segment
+from falcon_balances.domain.sealed_shards import SealedShards, read_shards, shard_leaves
 from falcon_balances.domain.sealed_sums import (
     SealedKind,
     SealedSum,
@@ -31,6 +32,7 @@ from falcon_balances.domain.sealed_sums import (
 SCHEMA_VERSION: Final = "1"
 ALGORITHM: Final = "ECDSA_SHA_256"
 FOLDER: Final = "manifests/"
+SEQUENCE_MAX: Final = 99_999_999
 _KEY = re.compile(rf"{FOLDER}([0-9]{{8}})\.jsonl\Z")
 # A DER signature of P-256 has at most 72 bytes.
 _SIGNATURE = re.compile(
@@ -98,8 +100,8 @@ class MerchantTotals:
 class Head:
     """The signed line. Each merchant sees it with its own leaves, so it holds no counts.
 
-    `log` is the bucket. Objects that S3 wrote until `sealed_until` are in this manifest or an
-    earlier one.
+    `log` is the bucket. Objects that were counted by the cut of `sealed_until` are in this manifest
+    or an earlier one; later ones may be.
     """
 
     log: str
@@ -111,6 +113,19 @@ class Head:
     def line(self) -> bytes:
         return canonical({"schema_version": SCHEMA_VERSION} | asdict(self))
 
+    @classmethod
+    def read(cls, line: bytes) -> Self:
+        """Raises IntegrityError for a line that is not a head."""
+        try:
+            said = json.loads(line)
+            del said["schema_version"]
+            head = cls(**said)
+        except (ValueError, TypeError, KeyError) as error:
+            raise IntegrityError("the head of a manifest cannot be parsed") from error
+        if head.line() != line:
+            raise IntegrityError("the head of a manifest is not canonical")
+        return head
+
     @property
     def hash(self) -> str:
         return sha256(self.line()).hexdigest()
@@ -118,24 +133,21 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """How far a log is sealed: the last head, and the totals until then."""
+    """How far a log is sealed: the last head, and the totals and the journals until then."""
 
     head: Head | None = None
     objects: int = 0
     merchants: Mapping[str, MerchantTotals] = field(default_factory=dict)
+    shards: SealedShards = field(default_factory=dict)
 
     @classmethod
     def read(cls, manifest: bytes) -> Self:
         """Reads the last manifest. Raises IntegrityError if this code did not write it."""
         try:
             first, _signature, *leaves = manifest.removesuffix(b"\n").split(b"\n")
-            said = json.loads(first)
-            del said["schema_version"]
-            head = Head(**said)
-            if head.line() != first or root_of(map(leaf_hash, leaves)).hex() != head.root:
-                raise IntegrityError(
-                    "the last manifest's head is not canonical, or its root is wrong"
-                )
+            head = Head.read(first)
+            if root_of(map(leaf_hash, leaves)).hex() != head.root:
+                raise IntegrityError("the last manifest's root is wrong")
             documents = [json.loads(leaf) for leaf in leaves]
             objects = documents[0]["objects_total"]
             merchants = {
@@ -143,9 +155,10 @@ class Sealed:
                 for each in documents
                 if each["leaf"] == "merchant"
             }
+            shards = read_shards(documents)
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise IntegrityError("the last manifest cannot be parsed") from error
-        return cls(head, objects, merchants)
+        return cls(head, objects, merchants, shards)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +192,14 @@ def signed_head(manifest: bytes) -> tuple[bytes, bytes]:
     raise IntegrityError("the last manifest has no signature")
 
 
+def sealed_in(manifest: bytes) -> Iterator[tuple[str, str]]:
+    """Key and SHA-256 of each object in a manifest that this code wrote."""
+    for leaf in manifest.split(b"\n")[2:]:
+        if b'"leaf":"object"' in leaf:
+            said = json.loads(leaf)
+            yield said["key"], said["sha256"]
+
+
 def manifest_key(sequence: int) -> str:
     return f"{FOLDER}{sequence:08}.jsonl"
 
@@ -194,8 +215,10 @@ def seal(
     objects: Iterable[SealedObject],
     sealed_until: str,
     blinding: bytes,
+    shards: SealedShards,
 ) -> tuple[Manifest, Sealed]:
-    """The next manifest, and how far the log is sealed with it. `objects` are the new objects.
+    """The next manifest, and how far the log is sealed with it. `objects` are the new objects, and
+    `shards` say how far the journals are sealed with them.
 
     `blinding` is 32 random bytes that are not kept: without them, the contents of a neighbour's
     leaf could be guessed from its hash in a proof.
@@ -212,6 +235,7 @@ def seal(
         {"leaf": "summary", **counted},
         *_total_leaves(merchants),
         *_merchant_leaves(merchants),
+        *shard_leaves(before.shards, shards),
     ]
     leaves = [_blinded(document, number, blinding) for number, document in enumerate(said)]
     leaves += [each.leaf() for each in new]
@@ -223,7 +247,7 @@ def seal(
         sealed_until=sealed_until,
         root=root_of(map(leaf_hash, leaves)).hex(),
     )
-    return Manifest(head, leaves), Sealed(head, counted["objects_total"], merchants)
+    return Manifest(head, leaves), Sealed(head, counted["objects_total"], merchants, shards)
 
 
 def _blinded(document: Mapping[str, Any], number: int, blinding: bytes) -> bytes:

@@ -28,7 +28,7 @@ SETTINGS = EnvironmentSettings(
     quarantine_lock=ObjectLock(mode="COMPLIANCE", days=3653),
     manifest_lock=ObjectLock(mode="COMPLIANCE", days=3653),
     bank_statement_lock=ObjectLock(mode="COMPLIANCE", days=3653),
-    sealing=Sealing(settled_s=300, manifest_objects_max=50_000),
+    sealing=Sealing(manifest_objects_max=50_000),
     reconciling=Reconciling(days=3, look_back_days=35),
     queue=QueueReading(batch_size=100, window_s=5, max_concurrency=50),
     stream=Stream(shards=None, retention_h=168, batch_size=1000, window_s=10),

@@ -28,7 +28,7 @@ SETTINGS = EnvironmentSettings(
     quarantine_lock=ObjectLock(mode="GOVERNANCE", days=1),
     manifest_lock=ObjectLock(mode="GOVERNANCE", days=1),
     bank_statement_lock=ObjectLock(mode="GOVERNANCE", days=1),
-    sealing=Sealing(settled_s=1, manifest_objects_max=50_000),
+    sealing=Sealing(manifest_objects_max=50_000),
     # Old bank statements are compared like new ones.
     reconciling=Reconciling(days=3, look_back_days=4000),
     # The emulator returns at most ten messages, and a batching window would only cause waiting.

@@ -96,9 +96,8 @@ class Api:
 
 @dataclass(frozen=True, kw_only=True)
 class Sealing:
-    """`settled_s`: the age, in seconds, from which an object is sure to be in S3's listing."""
+    """`manifest_objects_max`: about how many objects a manifest has."""
 
-    settled_s: int
     manifest_objects_max: int
 
 

@@ -69,9 +69,14 @@ class LockedBucket(Construct):
     def bucket_name(self) -> str:
         return self.bucket.bucket_name
 
+    @property
+    def arn(self) -> str:
+        """Written out, so that what the bucket depends on can name it."""
+        return f"arn:{Aws.PARTITION}:s3:::{self._name}"
+
     def objects(self, keys: str) -> str:
         """The ARN for a grant, written out so that a reader of the role sees the bucket's name."""
-        return f"arn:{Aws.PARTITION}:s3:::{self._name}/{keys}"
+        return f"{self.arn}/{keys}"
 
     def _deny_deletes(self) -> None:
         self.bucket.add_to_resource_policy(

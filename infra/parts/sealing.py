@@ -1,6 +1,7 @@
 """Sealing the log: a signed manifest every night, with a key that cannot be exported."""
 
 from aws_cdk import RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -55,6 +56,8 @@ class Sealing(Construct):
         *,
         settings: EnvironmentSettings,
         log_bucket: LockedBucket,
+        journal_bucket: LockedBucket,
+        balances: dynamodb.ITable,
         manifest_bucket: LockedBucket,
         key: kms.IKey,
         layer: lambda_.ILayerVersion | None,
@@ -69,15 +72,16 @@ class Sealing(Construct):
             handler="lambdas.sealer.handler.lambda_handler",
             environment={
                 "LOG_BUCKET": log_bucket.bucket_name,
+                "JOURNAL_BUCKET": journal_bucket.bucket_name,
+                "BALANCES_TABLE": balances.table_name,
                 "MANIFEST_BUCKET": manifest_bucket.bucket_name,
                 "SIGNER_ARN": key.key_arn,
-                "SETTLED_S": str(settings.sealing.settled_s),
                 "MANIFEST_OBJECTS_MAX": str(settings.sealing.manifest_objects_max),
             },
             layer=layer,
             role_name=role_name(settings, "sealer"),
         )
-        self._grant(log_bucket, manifest_bucket, key)
+        self._grant(journal_bucket, balances, manifest_bucket, key)
         Schedule(
             self,
             "Nightly",
@@ -88,11 +92,20 @@ class Sealing(Construct):
         )
 
     def _grant(
-        self, log_bucket: LockedBucket, manifest_bucket: LockedBucket, key: kms.IKey
+        self,
+        journal_bucket: LockedBucket,
+        balances: dynamodb.ITable,
+        manifest_bucket: LockedBucket,
+        key: kms.IKey,
     ) -> None:
-        self.sealer.may(["s3:ListBucket", "s3:ListBucketVersions"], [log_bucket.bucket.bucket_arn])
+        """It needs no permission for the log: the journals have everything that it seals."""
+        self.sealer.may(["dynamodb:GetItem", "dynamodb:Query"], [balances.table_arn])
+        self.sealer.may(["s3:ListBucket"], [journal_bucket.bucket.bucket_arn])
         self.sealer.may_objects(
-            ["s3:GetObjectVersion"], log_bucket, "*", because="It reads whatever lies in the log."
+            ["s3:GetObject"],
+            journal_bucket,
+            "journal/*",
+            because="It reads every page once.",
         )
         self.sealer.may(["s3:ListBucket"], [manifest_bucket.bucket.bucket_arn])
         self.sealer.may_objects(

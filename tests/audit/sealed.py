@@ -12,10 +12,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from falcon_balances.contracts.log_objects import read_strictly
+from falcon_balances.domain.journal import JournalPosition
 from falcon_balances.domain.manifests import Manifest, Sealed, SealedObject, seal
+from falcon_balances.domain.sealed_shards import SealedShard
 from generated.logs import objects_of, segments, write
 from tests.audit.logs import Objects
 
+SHARD = "shardId-000000000000"
 KEY = ec.derive_private_key(20_261_120, ec.SECP256R1())
 OTHER_KEY = ec.derive_private_key(20_261_121, ec.SECP256R1())
 
@@ -55,6 +58,11 @@ def public_key_of(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
+def at_page(number: int) -> SealedShard:
+    """Sealed up to the page of this number; of the pages themselves, an auditor has nothing."""
+    return SealedShard(*(JournalPosition(each, f"{each:064x}") for each in (number - 1, number)))
+
+
 def sealed_log(root: Path, parts: Sequence[Objects]) -> SealedLog:
     """A manifest for each of `parts`."""
     made = SealedLog(
@@ -69,7 +77,8 @@ def sealed_log(root: Path, parts: Sequence[Objects]) -> SealedLog:
         new = list(sealed_objects(part))
         listed += [{"Key": each.key, "VersionId": each.version_id} for each in new]
         until = f"2026-11-{number + 1:02}T01:00:00Z"
-        manifest, sealed = seal("log-bucket", sealed, new, until, bytes([number]) * 32)
+        shards = {SHARD: at_page(number + 1)}
+        manifest, sealed = seal("log-bucket", sealed, new, until, bytes([number]) * 32, shards)
         made.heads.append(manifest)
         path = made.manifests / manifest.key.rpartition("/")[2]
         path.write_bytes(manifest.signed(sign(manifest.head.line())))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from falcon_balances.audit.verifier.events import Events
 from falcon_balances.audit.verifier.findings import Discrepancy
 from falcon_balances.audit.verifier.leaves import (
     check_leaves,
@@ -87,12 +88,28 @@ def read_without_key(key: str, body: bytes) -> Segment:
     return read_strictly(plain, body)
 
 
-def test_parts_may_be_sealed_apart_and_all_must_be_in_the_manifest_after_the_first(tmp_path):
+def test_parts_may_be_sealed_apart_and_all_must_be_sealed_a_day_after_the_first(tmp_path):
     first, second = an_object(part=".1-of-2"), an_object("m-2", part=".2-of-2")
     assert check(sealed_log(tmp_path / "both", [first, second])) == set()
     assert check(sealed_log(tmp_path / "one", [first])) == set()
     more = objects(1)
     assert check(sealed_log(tmp_path / "lacks", [first, more])) == set(first)
+
+
+@pytest.mark.parametrize(
+    ("last", "is_said"),
+    [
+        ("2026-11-21T00:59:59Z", False),
+        ("2026-11-21T01:00:00Z", True),
+        ("0001-01-01T00:00:00Z", False),
+        ("tomorrow", True),
+    ],
+)
+def test_a_part_may_be_missing_for_less_than_a_day(last, is_said):
+    events = Events()
+    [key] = an_object(part=".1-of-2")
+    events.note("event", key, "2026-11-20T01:00:00Z")
+    assert [each.place for each in events.problems(last)] == [key] * is_said
 
 
 def test_an_object_that_was_flawed_when_it_was_sealed_is_named_without_the_log_too():

@@ -30,7 +30,6 @@ from lambdas.dispatcher.dispatching import EXECUTION_S_MAX
 from lambdas.dispatcher.handler import _FIRST_RETURN_S, _LAST_RETURN_S
 from lambdas.persister.deciding import WAIT_MAX
 from lambdas.reducer.counting import ATTEMPTS
-from lambdas.sealer.sealing import OBJECT_BYTES_MAX
 from tests.docs.pages import ROOT, pages
 
 _WORDS: Final = dict(
@@ -92,7 +91,6 @@ FIGURES: Final = [
     ),
     Figure("docs/problems/too-large.md", r"path has more than ([\d,]+)", PATH_CHARACTERS_MAX),
     Figure("docs/problems/too-large.md", r"query string more than ([\d,]+)", QUERY_CHARACTERS_MAX),
-    Figure(MANIFESTS, r"[Mm]ore than (\d+) MiB", OBJECT_BYTES_MAX // _MIB),
     Figure(MANIFESTS, r"Amounts have (\d+) digits at most", AMOUNT_DIGITS_MAX),
     Figure(MANIFESTS, r"from 0 to 10(¹⁵)", len(str(COUNT_MAX)) - 1),
     Figure(MANIFESTS, r"a proof of (\d+) MiB at most", files.PROOF_MAX_BYTES // _MIB),

@@ -118,7 +118,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 
 @pytest.fixture(scope="session")
 def sealed(audited: LocalStack) -> list[str]:
-    """The manifests, when all is sealed: what was written in this very second is not yet."""
+    """The manifests, when all is sealed: a cut may take a while."""
     audit = Auditor(audited, Path())
     left = OBJECTS
 

@@ -184,6 +184,7 @@ class EveryPath:
     def _seal(self) -> None:
         """The first run of the sealer finds no manifest to go on from, the second one does."""
         manifests = self.target.client("s3").list_objects_v2(Bucket=self.target.manifest_bucket)
+        self._invoke("cutter")
         self._sealed_again = self._invoke("sealer") and manifests["KeyCount"] > 0
 
     def _reconcile(self) -> None:

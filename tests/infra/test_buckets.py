@@ -42,6 +42,34 @@ def test_what_is_written_once_takes_no_put_without_if_none_match(real, bucket):
     assert real.text(deny["Resource"]) == f"{bucket}.Arn/*"
 
 
+@pytest.mark.parametrize("bucket", [LOG, JOURNAL, MANIFESTS])
+def test_s3_reports_at_once_what_no_function_of_ours_does(real, bucket):
+    """A delete, also one that only hides, and every way of writing but a PUT."""
+    said = real.all("AWS::S3::Bucket")[bucket]
+    reports = said["Properties"]["NotificationConfiguration"]["TopicConfigurations"]
+    assert {each["Event"] for each in reports} == {
+        "s3:ObjectRemoved:*",
+        "s3:LifecycleExpiration:*",
+        "s3:ObjectCreated:Copy",
+        "s3:ObjectCreated:Post",
+        "s3:ObjectCreated:CompleteMultipartUpload",
+    }
+    assert {real.text(each["Topic"]) for each in reports} == {"tampering-<Region>"}
+    # S3 asks the topic when the bucket is made: so the policy must be there by then.
+    policies = real.all("AWS::SNS::TopicPolicy")
+    assert set(said["DependsOn"]) & set(policies)
+
+
+def test_any_report_sounds_the_alarm(real):
+    [alarm] = [
+        each
+        for each in real.properties("AWS::CloudWatch::Alarm").values()
+        if real.text(each["AlarmName"]) == "tampering"
+    ]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SNS", "NumberOfMessagesPublished")
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["Period"]) == (1, 1, 60)
+
+
 @pytest.mark.parametrize("bucket", BUCKETS)
 def test_buckets_refuse_plain_http(real, bucket):
     (deny,) = filter(is_tls_only, statements(real, bucket))

@@ -122,9 +122,10 @@ FUNCTIONS = {
     "cutter": {("kinesis:ListShards", STREAM), ("kinesis:PutRecord", STREAM)},
     "balance-api": READS_MERCHANTS,
     "sealer": {
-        ("s3:ListBucket", "log-<AccountId>-<Region>.Arn"),
-        ("s3:ListBucketVersions", "log-<AccountId>-<Region>.Arn"),
-        ("s3:GetObjectVersion", f"{LOG_OBJECTS}*"),
+        ("dynamodb:GetItem", BALANCES),
+        ("dynamodb:Query", BALANCES),
+        ("s3:ListBucket", "journal-<AccountId>-<Region>.Arn"),
+        ("s3:GetObject", "arn:<Partition>:s3:::journal-<AccountId>-<Region>/journal/*"),
         ("s3:ListBucket", "manifests-<AccountId>-<Region>.Arn"),
         ("s3:GetObject", f"{MANIFEST_OBJECTS}manifests/*"),
         ("s3:PutObject", f"{MANIFEST_OBJECTS}manifests/*"),

@@ -3,12 +3,14 @@ twice.
 """
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from .findings import Discrepancy
 from .keys import read_key
 
 PARTS_NAMED_MAX = 20
+TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Event(NamedTuple):
@@ -17,7 +19,7 @@ class Event(NamedTuple):
     keys: list[str]
     """Its keys, in the order of sealing."""
     sealed_first: str
-    """The manifest that sealed the first of them."""
+    """The sealed_until of the manifest that sealed the first of them."""
 
 
 class Events:
@@ -29,22 +31,31 @@ class Events:
         self._first: dict[str, str] = {}
         self._numbered: dict[str, Event] = {}
 
-    def note(self, event: str, key: str, place: str) -> None:
+    def note(self, event: str, key: str, sealed_until: str) -> None:
         first = self._first.setdefault(event, key)
         if first is not key:
             self._numbered.setdefault(event, Event([first], "")).keys.append(key)
         elif "-of-" in key:
-            self._numbered[event] = Event([key], place)
+            self._numbered[event] = Event([key], sealed_until)
 
     def problems(self, last: str | None) -> Iterator[Discrepancy]:
-        """The problems. An event that begins in the manifest `last` is not reported as incomplete,
-        because the next manifest may have its other parts; with None, no event is.
+        """The problems. `last` is the sealed_until of the last manifest: an event that began less
+        than a day before is not reported as incomplete; with None, no event is.
         """
+        complete = "" if last is None else _a_day_before(last)
         for event in self._numbered.values():
             found = list(_misfits(event.keys))
             yield from found
-            if not found and last is not None and event.sealed_first != last:
+            if not found and last is not None and event.sealed_first <= complete:
                 yield from _missing(event.keys)
+
+
+def _a_day_before(sealed_until: str) -> str:
+    """An event whose parts were not all written is tried again for a day."""
+    try:
+        return (datetime.strptime(sealed_until, TIME) - timedelta(days=1)).strftime(TIME)  # noqa: DTZ007 - only texts in UTC are compared
+    except (ValueError, OverflowError):
+        return sealed_until
 
 
 def _misfits(keys: list[str]) -> Iterator[Discrepancy]:

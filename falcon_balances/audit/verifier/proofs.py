@@ -170,18 +170,18 @@ class _ProofCheck:
         self._checked.missing += one.missing
         self._checked.strays += one.strays
         for _, key, _, event in one.noted:
-            self._note(key, event, place)
+            self._note(key, event)
             for name, sums in one.sums.items():
                 add_all(self._checked.sums.setdefault(name, {}), sums)
         for name, stood in one.stood.items():
             self._standings.add(name, stood)
 
-    def _note(self, key: str, event: str, place: str) -> None:
+    def _note(self, key: str, event: str) -> None:
         named = read_key(key)
         if named is None or named["merchant"] != self._merchant or key in self._proved:
             raise NotWrittenSoError(f"{key[:200]}: belongs to another merchant, or is proved twice")
         self._proved.add(key)
-        self._events.note(event, key, place)
+        self._events.note(event, key, "")
 
     def _compare_with_claim(self) -> None:
         """Checks the objects against the merchant's own leaf, so that none can be hidden."""

@@ -19,6 +19,7 @@ from .findings import Discrepancy, NotWrittenSoError, Verified
 from .folders import Found, files_below, found_in
 from .hashing import canonical, load_public_key, read_json, tree_root
 from .leaves import CheckedLeaves, Noted, check_leaves, keys_sealed_as
+from .shards import Shards
 from .sums import StageNets, Tallies, add_all, balances_of, without
 from .totals import expected_totals
 from .versions import wrong_versions
@@ -42,7 +43,7 @@ def verify(
     """Verifies everything, on Linux in `jobs` processes. Raises NotWrittenSoError for a key or
     folder that cannot be read, OSError for a manifest that disappears meanwhile.
 
-    `versions` is the output of `aws s3api list-object-versions` for the log's bucket; `anchor` is
+    `versions` is a listing of the log's bucket or an inventory (`wrong_versions`); `anchor` is
     the `head` of an earlier check, or a published one. Without `log`, only manifests are read.
     """
     if log is not None and not log.is_dir():
@@ -78,6 +79,7 @@ class _Verification:
         """Merchants with a leaf that cannot be added up: their sums cannot be checked from then on.
         """
         self._events = Events()
+        self._shards = Shards()
         self._strays: list[tuple[str, str]] = []
         self._missing: list[tuple[str, str]] = []
 
@@ -97,14 +99,13 @@ class _Verification:
                 self._done.manifests += 1
                 self._paths.append(path)
                 self._read_leaves(manifest, mapped, advance)
-        last_place = f"{max(self._chain.heads, default=0):08}.jsonl"
-        self._problems += self._events.problems(last_place)
         if self._log is not None:
             self._look_around(self._log, found())
         if versions is not None:
             self._problems += wrong_versions(versions, self._version_ids)
         last = self._chain.last
         if last is not None:
+            self._problems += self._events.problems(last["sealed_until"])
             self._done.head = self._chain.heads[max(self._chain.heads)]
             self._done.sealed_until = last["sealed_until"]
         if anchor is not None and anchor not in self._chain.heads.values():
@@ -154,18 +155,19 @@ class _Verification:
         for checked in checks:
             roots.append(checked.root)
             self._merge(checked)
-            last = self._note_keys(manifest.place, checked.noted, last)
+            last = self._note_keys(manifest, checked.noted, last)
             advance(len(checked.noted))
         if tree_root(roots).hex() != manifest.head["root"]:
             self._say(manifest.place, "its leaves do not hash to the root that was signed")
         if self._knows_all:
             self._check_totals(manifest, first, len(leaves) - first)
 
-    def _note_keys(self, place: str, noted: Iterable[Noted], last: str) -> str:
+    def _note_keys(self, manifest: ReadManifest, noted: Iterable[Noted], last: str) -> str:
         """Checks that each key is sealed once, and follows the key before it, at first `last`.
         Returns the last key.
         """
         version_ids, note = self._version_ids, self._events.note
+        place, sealed_until = manifest.place, manifest.head["sealed_until"]
         for number, key, version_id, event in noted:
             if key in version_ids:
                 self._say(f"{place}, line {number}", f"{key} was already sealed")
@@ -175,7 +177,7 @@ class _Verification:
             version_ids[key] = version_id
             last = key
             if event:
-                note(event, key, place)
+                note(event, key, sealed_until)
         return last
 
     def _merge(self, checked: CheckedLeaves) -> None:
@@ -216,6 +218,9 @@ class _Verification:
             blind = document.pop("blind", None)
             if not isinstance(blind, str):
                 self._say(place, "a leaf has no blind")
+            if document.get("leaf") == "shard":
+                self._problems += self._shards.problems(place, document)
+                continue
             said = self._countable(document)
             if said in expected:
                 # Several leaves can be None: totals that cannot be checked.
@@ -223,6 +228,7 @@ class _Verification:
             elif said is not None:
                 kind = str(document.get("leaf"))[:20]
                 self._say(place, f"the objects do not add up to this {kind}")
+        self._problems += self._shards.missing(manifest.place)
         for said in sorted(each for each in expected if each is not None):
             self._say(
                 manifest.place,

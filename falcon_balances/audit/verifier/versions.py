@@ -1,58 +1,78 @@
-"""Checks the versions of the log's objects, as `aws s3api list-object-versions` printed them."""
+"""Checks the versions of the log's objects, as `aws s3api list-object-versions` printed them or an
+S3 Inventory lists them.
+"""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from .files import VERSIONS_MAX_BYTES, read_plain
 from .findings import Discrepancy, NotWrittenSoError
+from .inventory import ListedVersion, is_inventory, versions_in
 
 
 def wrong_versions(file: Path, version_ids: Mapping[str, str]) -> list[Discrepancy]:
-    """Checks that each sealed key has only the sealed version, and no delete marker."""
+    """Checks that each sealed key has only the sealed version, and no delete marker.
+
+    An inventory is older than the newest objects. So only a listing tells that a sealed version is
+    not there; the check of the objects themselves tells it too.
+    """
+    sealed: Mapping[str, str] = {}
     try:
-        versions, markers = _listed_in(file)
+        document = json.loads(read_plain(file, VERSIONS_MAX_BYTES))
+        if is_inventory(document):
+            listed = list(_odd_in(versions_in(file, document), version_ids))
+        else:
+            listed, sealed = list(_listed_in(document)), version_ids
+    except OSError as error:
+        return [Discrepancy(str(file), f"unreadable: {error.strerror}")]
     except NotWrittenSoError as error:
         return [Discrepancy(str(file), str(error))]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        said = "not the output of aws s3api list-object-versions, and not an inventory's manifest"
+        return [Discrepancy(str(file), said)]
     return [
-        *(Discrepancy(key, "it has a delete marker") for key in markers),
-        *_other_versions(versions, version_ids),
+        *(Discrepancy(each.key, "it has a delete marker") for each in listed if each.is_marker),
+        *_other_versions(listed, version_ids),
+        *_not_listed(listed, sealed),
     ]
 
 
-def _listed_in(file: Path) -> tuple[list[tuple[str, str]], list[str]]:
-    """Keys with their versions, and keys with a delete marker. Raises NotWrittenSoError."""
-    try:
-        listed = json.loads(read_plain(file, VERSIONS_MAX_BYTES))
-        versions = [
-            (str(each["Key"]), str(each["VersionId"])) for each in listed.get("Versions") or []
-        ]
-        markers = [str(each["Key"]) for each in listed.get("DeleteMarkers") or []]
-    except OSError as error:
-        raise NotWrittenSoError(f"unreadable: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise NotWrittenSoError("not the output of aws s3api list-object-versions") from error
-    return versions, markers
+def _listed_in(document: Mapping[str, Any]) -> Iterator[ListedVersion]:
+    for each in document.get("Versions") or []:
+        yield ListedVersion(str(each["Key"]), str(each["VersionId"]), is_marker=False)
+    for each in document.get("DeleteMarkers") or []:
+        yield ListedVersion(str(each["Key"]), "", is_marker=True)
+
+
+def _odd_in(
+    listed: Iterable[ListedVersion], version_ids: Mapping[str, str]
+) -> Iterator[ListedVersion]:
+    """Without the sealed versions, which are nearly all: memory holds the others only."""
+    for each in listed:
+        if each.is_marker or version_ids.get(each.key) != each.version_id:
+            yield each
 
 
 def _other_versions(
-    versions: Iterable[tuple[str, str]], version_ids: Mapping[str, str]
-) -> list[Discrepancy]:
-    """Reports versions that were not sealed, and sealed versions that are not listed."""
-    found = []
-    seen = set()
-    for key, version_id in versions:
+    listed: Iterable[ListedVersion], version_ids: Mapping[str, str]
+) -> Iterator[Discrepancy]:
+    """Reports versions that were not sealed."""
+    for key, version_id, is_marker in listed:
         sealed = version_ids.get(key)
-        if sealed is None:
-            found.append(Discrepancy(key, f"version {version_id} is in no manifest"))
-        elif sealed != version_id:
-            said = f"a second version, {version_id}, besides the one that was sealed"
-            found.append(Discrepancy(key, said))
-        else:
-            seen.add(key)
-    found += [
-        Discrepancy(key, f"the sealed version, {sealed}, is not listed")
-        for key, sealed in version_ids.items()
-        if key not in seen
-    ]
-    return found
+        if is_marker or sealed == version_id:
+            continue
+        said = f"a second version, {version_id}, besides the one that was sealed"
+        yield Discrepancy(
+            key, f"version {version_id} is in no manifest" if sealed is None else said
+        )
+
+
+def _not_listed(
+    listed: Iterable[ListedVersion], version_ids: Mapping[str, str]
+) -> Iterator[Discrepancy]:
+    seen = {each.key for each in listed if version_ids.get(each.key) == each.version_id}
+    for key, sealed in version_ids.items():
+        if key not in seen:
+            yield Discrepancy(key, f"the sealed version, {sealed}, is not listed")

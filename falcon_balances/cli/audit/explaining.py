@@ -144,7 +144,7 @@ def _explain_operation(
     *,
     as_json: bool,
 ) -> None:
-    from falcon_balances.adapters.manifests import LogVersions  # noqa: PLC0415 - AWS
+    from falcon_balances.adapters.log_versions import LogVersions  # noqa: PLC0415 - AWS
     from falcon_balances.audit.verifier.findings import NotWrittenSoError  # noqa: PLC0415
     from falcon_balances.cli.audit.operation_story import tell  # noqa: PLC0415
     from falcon_balances.cli.audit.story_sources import Sources  # noqa: PLC0415

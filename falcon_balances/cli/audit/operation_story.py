@@ -150,12 +150,12 @@ class _Telling:
             except OSError:
                 return
         else:
-            listing = versions.of(found.key)
-            if listing.odd:
+            listed = versions.of(found.key)
+            if listed.is_odd:
                 self._say(found.key, "it has more than one version, or a delete marker")
-            for version in listing.new:
-                body = versions.read(version)
-                found.body, found.version_id = body, version.version_id
+            if listed.first is not None:
+                found.body = versions.read(found.key, listed.first)
+                found.version_id = listed.first
 
     def _compare(self, found: Found) -> None:
         claimed = None

@@ -33,7 +33,11 @@ _SHOWN_MAX = 50
 
 def seal(*, env: EnvOption = LOCAL, as_json: JsonFlag = False) -> None:
     """Seal new objects of the log now, not at night. Exit code 3 if it was tampered with."""
+    from falcon_balances.cli.audit.cutting import cut_now  # noqa: PLC0415 - AWS
+
     target = find_target(env)
+    if not cut_now(target):
+        output.note("not everything is counted yet: this seals what was counted by the last cut")
     answer = target.client("lambda").invoke(FunctionName=f"{target.prefix}-sealer", Payload=b"{}")
     said = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
@@ -83,7 +87,10 @@ def verify(
     public_key: PublicKeyOption,
     versions: Annotated[
         Path | None,
-        typer.Option("--versions", help="The output of aws s3api list-object-versions."),
+        typer.Option(
+            "--versions",
+            help="aws s3api list-object-versions' output, or an S3 Inventory's manifest.json.",
+        ),
     ] = None,
     anchor: AnchorOption = None,
     as_json: JsonFlag = False,

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from falcon_balances.adapters.manifests import LogVersions, ManifestBucket, SigningKey
+from falcon_balances.adapters.log_versions import LogVersions
+from falcon_balances.adapters.manifests import ManifestBucket, SigningKey
 from falcon_balances.audit.inclusion import Inclusion
 from falcon_balances.audit.log_objects import LogSource, revision_of
 from falcon_balances.audit.verifier.chain import folder_of_manifests
