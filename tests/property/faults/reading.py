@@ -136,6 +136,13 @@ READING_FAULTS = (
         first=READING,
     ),
     Fault(
+        "a line of a balance that a statement does not show",
+        "falcon_balances/domain/merchant_statements.py",
+        "        if balance not in shown:\n",
+        "        if not shown:\n",
+        first=("tests/component/balance_api/test_many_balances.py",),
+    ),
+    Fault(
         "a cursor sealed without the key",
         "falcon_balances/contracts/cursors.py",
         "hmac.digest(self.key, text",
