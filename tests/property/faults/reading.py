@@ -159,7 +159,7 @@ READING_FAULTS = (
     Fault(
         "pages by number instead of position",
         "falcon_balances/adapters/operation_pages.py",
-        "    # One mark more than requested tells whether another page follows.\n",
+        "    first = min(limit, MARKS_A_QUERY) if wanted.lets_all_through else MARKS_A_QUERY\n",
         "    many = reads.marks(\n"
         "        *wanted.bounds, after=None, newest_first=newest_first, limit=10_000\n"
         "    ).marks\n"
