@@ -121,7 +121,7 @@ class Table:
         start = bisect_left(numbers, values[":first"], key=self.order)
         end = bisect_right(numbers, values[":last"], key=self.order)
         among = range(start, end) if asked["ScanIndexForward"] else range(start, end)[::-1]
-        own = (n for n in among if index_partition(MERCHANT, id_of(n)) == values[":pk"])
+        own = (n for n in among if index_partition(MERCHANT, id_of(n)) == values[":partition"])
         chosen = list(islice(own, asked["Limit"] + 1))
         limit: int = asked["Limit"]
         items = [json.dumps(self._entry(number)) for number in chosen[:limit]]

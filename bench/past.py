@@ -37,7 +37,10 @@ class Most:
     bytes_read: int | None = None
 
 
-AT_MOST: Final = {"balances": Most(5, items=300), "statement": Most(6, bytes_read=600_000)}
+AT_MOST: Final = {
+    "balances": Most(5, items=300),
+    "statement": Most(9, items=700, bytes_read=300_000),
+}
 
 
 def run() -> list[Result]:

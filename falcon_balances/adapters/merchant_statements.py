@@ -54,9 +54,9 @@ def read_statement(
 
     At any age: two reads; for each balance its closings of the month, and the windows of the day in
     which the page begins and of the page, which are at most 96 and as many as the page has
-    operations; the marks of the page, in one or two queries; and the cuts, if more operations were
-    counted in the page's last quarter than were read. While days are over and not closed yet, their
-    windows too.
+    operations; the marks of the page, in one or two pages of the index; and the cuts, if more
+    operations were counted in the page's last quarter than were read. While days are over and not
+    closed yet, their windows too.
     """
     as_of, closed_day = reads.progress()
     closed = None if as_of is None else closed_until(as_of)

@@ -8,9 +8,9 @@ from falcon_balances.contracts.queries import LIMIT_MAX
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.operation_filter import OperationFilter
 
-MARKS_A_QUERY: Final = LIMIT_MAX + 1  # one more than a page, to know whether another page follows
+MARKS_A_QUERY: Final = LIMIT_MAX  # two BatchGetItem
 # If a filter lets few operations through, a page looks at so many more, and its cursor continues
-# after them. A mark takes about 1 KB, so these are a query of DynamoDB's 1 MB.
+# after them: eight BatchGetItem.
 MARKS_FURTHER: Final = 800
 # Operations of one reference are read one by one.
 REFERENCED_MAX: Final = 50
@@ -33,8 +33,7 @@ def read_operations(
     newest_first: bool,
 ) -> tuple[list[Mark], str | None]:
     """A page, and the order after which the next page begins; None if no page follows."""
-    # One mark more than requested tells whether another page follows.
-    first = min(limit + 1, MARKS_A_QUERY) if wanted.lets_all_through else MARKS_A_QUERY
+    first = min(limit, MARKS_A_QUERY) if wanted.lets_all_through else MARKS_A_QUERY
     read = read_marks(
         reads,
         wanted.bounds,
@@ -58,7 +57,7 @@ def read_marks(
     first: int,
     is_enough: Callable[[Sequence[Mark]], bool],
 ) -> MarkPage:
-    """Marks after one, in two queries at most: `first` marks, and MARKS_FURTHER if these are not
+    """Marks after one, in two pages at most: `first` marks, and MARKS_FURTHER if these are not
     enough.
     """
     found: list[Mark] = []

@@ -4,7 +4,7 @@ Opening and closing follow from the windows of closed quarters. So a statement n
 its closing is the opening of the next one.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -81,7 +81,7 @@ def statement_page(
 
     `past`: the balances that the statement shows, at the beginning of the page's first quarter, and
     their windows as far as `marks` go. `marks`: those after `wanted.after` in the order of
-    counting, as far as they were read, each with the effects on all its balances; `is_last` if no
+    counting, as far as they were read, each with its effects on the shown balances; `is_last` if no
     others follow. They come from an index that may lag behind the table. Raises TransientError if
     the lines of a quarter do not add up to its windows: the index does not have all of these lines
     yet. The last quarter is checked if its end was read; otherwise by the page that ends it.
@@ -141,11 +141,10 @@ class _Page:
     def _add(self, mark: Mark) -> list[StatedLine]:
         """The mark's lines in the balances that the statement shows."""
         found = []
-        for key, line, change in _changes(mark):
-            if key in self._running:
-                self._running[key] = self._running[key] + change
-                self._counted[key] = self._counted.get(key, Figures()) + change
-                found.append(StatedLine(mark, line, self._running[key]))
+        for key, line, change in _changes(mark, self._running.keys()):
+            self._running[key] = self._running[key] + change
+            self._counted[key] = self._counted.get(key, Figures()) + change
+            found.append(StatedLine(mark, line, self._running[key]))
         return found
 
 
@@ -157,12 +156,16 @@ def _by_quarter(windows: Iterable[Window]) -> dict[datetime, dict[BalanceKey, Fi
     return found
 
 
-def _changes(mark: Mark) -> Iterator[tuple[BalanceKey, BalanceOperation, Figures]]:
-    """The change of each line; figures that follow from both stages change with a balance's last
-    line.
+def _changes(
+    mark: Mark, shown: Set[BalanceKey]
+) -> Iterator[tuple[BalanceKey, BalanceOperation, Figures]]:
+    """The change of each line in a shown balance; figures that follow from both stages change with
+    a balance's last line. A mark may hold no effect on a balance that is not shown.
     """
     balances = [BalanceKey(line.balance_shop_id, line.currency.code) for line in mark.lines]
     for position, (balance, line) in enumerate(zip(balances, mark.lines, strict=True)):
+        if balance not in shown:
+            continue
         counters = stage_counters(mark.stage, line.amount.minor, 1)
         if balance not in balances[position + 1 :]:
             counters |= mark.effect[balance].counters()

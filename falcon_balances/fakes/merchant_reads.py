@@ -109,7 +109,6 @@ class MemoryMerchantReads(Interruptible):
     def marks(
         self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
     ) -> MarkPage:
-        """As in DynamoDB, a page that is full may or may not be the last."""
         keys = filter(self.is_indexed, self._marked(MARK_KEYS))
         every = (mark_of(key, self._store.marks[key]) for key in keys)
         found = sorted(
@@ -124,7 +123,7 @@ class MemoryMerchantReads(Interruptible):
                 if (mark.order < after if newest_first else mark.order > after)
             ]
         size = limit if self.marks_a_page is None else min(limit, self.marks_a_page)
-        return MarkPage(found[:size], is_last=len(found) < size)
+        return MarkPage(found[:size], is_last=len(found) <= size)
 
     @interruptible
     def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:

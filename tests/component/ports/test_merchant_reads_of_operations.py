@@ -85,6 +85,8 @@ def test_the_last_page_says_so_and_a_full_one_with_more_behind_it_does_not(table
         assert not page.is_last
         page = reads.marks(EARLIEST, LATEST, after=wanted[4], newest_first=newest_first, limit=5)
         assert (orders(page.marks), page.is_last) == (wanted[5:], True)
+        page = reads.marks(EARLIEST, LATEST, after=wanted[0], newest_first=newest_first, limit=5)
+        assert (orders(page.marks), page.is_last) == (wanted[1:], True)
         page = reads.marks(EARLIEST, LATEST, after=wanted[5], newest_first=newest_first, limit=5)
         assert (list(page.marks), page.is_last) == ([], True)
     page = reads.marks("2027", LATEST, after=None, newest_first=False, limit=5)

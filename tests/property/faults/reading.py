@@ -136,6 +136,13 @@ READING_FAULTS = (
         first=READING,
     ),
     Fault(
+        "a line of a balance that a statement does not show",
+        "falcon_balances/domain/merchant_statements.py",
+        "        if balance not in shown:\n",
+        "        if not shown:\n",
+        first=("tests/component/balance_api/test_many_balances.py",),
+    ),
+    Fault(
         "a cursor sealed without the key",
         "falcon_balances/contracts/cursors.py",
         "hmac.digest(self.key, text",
@@ -152,7 +159,7 @@ READING_FAULTS = (
     Fault(
         "pages by number instead of position",
         "falcon_balances/adapters/operation_pages.py",
-        "    # One mark more than requested tells whether another page follows.\n",
+        "    first = min(limit, MARKS_A_QUERY) if wanted.lets_all_through else MARKS_A_QUERY\n",
         "    many = reads.marks(\n"
         "        *wanted.bounds, after=None, newest_first=newest_first, limit=10_000\n"
         "    ).marks\n"
