@@ -49,16 +49,26 @@ def entry(n: int = 0, quarter: str = "10:15", **changes: Any) -> JournalEntry:
 
 
 def page_after(
-    position: JournalPosition, *entries: JournalEntry, shard_id: str = SHARD
+    position: JournalPosition,
+    *entries: JournalEntry,
+    shard_id: str = SHARD,
+    floor: datetime | None = None,
 ) -> WrittenPage:
-    return written(JournalPage(shard_id, position.number + 1, position.digest, entries))
+    """Its floor is the oldest quarter of its entries, unless said otherwise."""
+    oldest = min(each.window for each in entries)
+    number = position.number + 1
+    return written(JournalPage(shard_id, number, position.digest, entries, floor or oldest))
 
 
 def append(
-    journal: Journal, position: JournalPosition, *entries: JournalEntry, shard_id: str = SHARD
+    journal: Journal,
+    position: JournalPosition,
+    *entries: JournalEntry,
+    shard_id: str = SHARD,
+    floor: datetime | None = None,
 ) -> JournalPosition:
     """Writes a page behind the one at `position`; the answer is its own position."""
-    page = page_after(position, *entries, shard_id=shard_id)
+    page = page_after(position, *entries, shard_id=shard_id, floor=floor)
     journal.write(page)
     return page.name.position
 

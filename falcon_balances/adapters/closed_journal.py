@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice, takewhile
 from typing import Final
@@ -13,6 +13,7 @@ from falcon_balances.contracts.journal_pages import read_page
 from falcon_balances.domain.journal import (
     BEGINNING,
     JournalEntry,
+    JournalPage,
     JournalPosition,
     PageName,
     Repeats,
@@ -24,15 +25,22 @@ _PAGES_AT_ONCE: Final = 16
 
 @dataclass(slots=True)
 class _Shard:
-    """A shard whose pages up to `position` are read; `ahead` are the next ones, in their order.
+    """A shard whose pages up to `position` are read; `ahead` are the next ones, in their order, the
+    first of which are `fetched`.
 
-    `next_window`: the first quarter of which these have entries that were not read yet, if it is
+    `next_window`: a quarter before which these have no entries that were not read yet, if one is
     known.
     """
 
     position: JournalPosition
     ahead: deque[PageName]
+    fetched: deque[JournalPage] = field(default_factory=deque)
     next_window: datetime | None = None
+
+    def pass_over(self) -> None:
+        """The next page has nothing for a later reader."""
+        self.position = self.ahead.popleft().position
+        self.fetched.popleft()
 
 
 class ClosedJournal:
@@ -42,9 +50,10 @@ class ClosedJournal:
     reader ended with, empty for the first one. Raises IntegrityError for a page that is missing or
     that the reducer did not write; the pages are named before any of them is read.
 
-    Memory: 500 bytes for each page between `starts` and `ends`; 16 pages of at most 6 MB, as large
-    as a batch; and 400 bytes for each entry of the quarters that are read by one `entries`. So a
-    caller with many quarters reads them one after the other.
+    Memory: 500 bytes for each page between `starts` and `ends`; 16 pages or two for each shard, of
+    at most 6 MB, as large as a batch, and at a quarter's border those of its batches; and 400 bytes
+    for each entry of the quarters that are read by one `entries`. So a caller with many quarters
+    reads them one after the other, which costs no further requests.
     """
 
     def __init__(
@@ -54,6 +63,7 @@ class ClosedJournal:
         starts: Mapping[str, JournalPosition],
     ) -> None:
         self._journal = journal
+        self._at_once = max(2, _PAGES_AT_ONCE // max(1, len(ends)))
         self._shards = {
             shard_id: self._named(shard_id, starts.get(shard_id, BEGINNING), end)
             # Parents come before their children: Kinesis numbers shards in this order.
@@ -94,21 +104,35 @@ class ClosedJournal:
         return _Shard(start, deque(chained(shard_id, start, end, names)))
 
     def _of_shard(self, shard: _Shard, until: datetime) -> Iterator[JournalEntry]:
-        """The entries of the shard's pages, up to and with the first page that has an entry of a
-        later quarter. Later pages have no others that are new: within a shard, and from a parent to
-        its child, the quarters of new segments never go back. If that page was met by an earlier
-        call, nothing is read before its quarter comes.
+        """The entries of the shard's pages up to the first page whose floor is `until` or later: no
+        later page has others that are new. If an earlier call read that far, nothing is read.
+
+        A page with an entry of a later quarter is no such end: an attempt that was interrupted can
+        have counted the entry from a record of a later page.
         """
         if shard.next_window is not None and shard.next_window >= until:
             return
-        with ThreadPoolExecutor(_PAGES_AT_ONCE) as pool:
-            while shard.ahead:
-                some = list(islice(shard.ahead, _PAGES_AT_ONCE))
-                for name, body in zip(some, pool.map(self._journal.read, some), strict=True):
-                    entries = read_page(name, body).entries
-                    yield from entries
-                    later = [entry.window for entry in entries if entry.window >= until]
-                    if later:
-                        shard.next_window = min(later)
-                        return
-                    shard.position = shard.ahead.popleft().position
+        kept, next_window = 0, None
+        while (page := self._page(shard, kept)) is not None:
+            if page.floor >= until:
+                next_window = min(next_window or page.floor, page.floor)
+                break
+            yield from page.entries
+            later = [entry.window for entry in page.entries if entry.window >= until]
+            if later:
+                next_window = min([*later, next_window or later[0]])
+            if next_window is None:
+                shard.pass_over()
+            else:
+                kept += 1
+        shard.next_window = next_window
+
+    def _page(self, shard: _Shard, number: int) -> JournalPage | None:
+        """The shard's page at this place after its position. Pages that are read ahead stay until
+        they are passed over.
+        """
+        if number == len(shard.fetched):
+            some = list(islice(shard.ahead, number, number + self._at_once))
+            with ThreadPoolExecutor(self._at_once) as pool:
+                shard.fetched += map(read_page, some, pool.map(self._journal.read, some))
+        return shard.fetched[number] if number < len(shard.fetched) else None

@@ -34,9 +34,11 @@ class JournalMovedBalances:
         self._reading: tuple[str, str, ClosedJournal] | None = None
 
     def first_day(self) -> str | None:
-        """The day of the oldest segment in the first page of any shard: one page for each shard."""
-        windows = [window for shard_id in self._known_ends() for window in self._first(shard_id)]
-        return day_of(min(windows)) if windows else None
+        """The day of the oldest floor of any shard's first page, which costs one page for each
+        shard. Its own segments can be of a later day than those of the page after it.
+        """
+        floors = [floor for shard_id in self._known_ends() for floor in self._first(shard_id)]
+        return day_of(min(floors)) if floors else None
 
     def on(self, day: str, journal: str) -> MovedOnDay:
         closed = self._reader_of(day, journal)
@@ -65,7 +67,7 @@ class JournalMovedBalances:
         name = next(iter(self._journal.names(shard_id, 0)), None)
         if name is None:
             return []
-        return [entry.window for entry in read_page(name, self._journal.read(name)).entries]
+        return [read_page(name, self._journal.read(name)).floor]
 
 
 def _moved_by(entry: JournalEntry) -> list[MovedBalance]:

@@ -7,7 +7,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Annotated, Final, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from falcon_balances.contracts.log_objects import VersionId
 from falcon_balances.domain.effects import effect_text, read_effect
@@ -19,6 +19,13 @@ from falcon_balances.domain.log_keys import LogKey
 _STRICT: Final = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
+def _a_quarter(text: str) -> str:
+    start = parse_rfc3339(text)
+    if start != quarter_of(start):
+        raise ValueError("not the beginning of a quarter of an hour")
+    return text
+
+
 class _HeadV1(BaseModel):
     model_config = _STRICT
 
@@ -27,6 +34,7 @@ class _HeadV1(BaseModel):
     number: Annotated[int, Field(ge=1)]
     previous: str
     entries: Annotated[int, Field(ge=1)]
+    floor: Annotated[str, AfterValidator(_a_quarter)]
 
 
 class _EntryV1(BaseModel):
@@ -50,9 +58,7 @@ class _EntryV1(BaseModel):
 
     def to_entry(self) -> JournalEntry:
         """Raises ValueError for an entry that the reducer would not have written."""
-        window = parse_rfc3339(self.window)
-        if window != quarter_of(window):
-            raise ValueError("window: not the beginning of a quarter of an hour")
+        window = parse_rfc3339(_a_quarter(self.window))
         LogKey.parse(self.log_key)
         if not self.body.isascii():
             raise ValueError("body: not the bytes of a log object")
@@ -74,6 +80,7 @@ def written(page: JournalPage) -> WrittenPage:
         number=page.number,
         previous=page.previous,
         entries=len(page.entries),
+        floor=rfc3339(page.floor),
     )
     lines = [
         head.model_dump_json(),
@@ -91,7 +98,7 @@ def read_page(name: PageName, body: bytes) -> JournalPage:
     refused = partial(_refused, name)
     if sha256(body).hexdigest() != name.position.digest:
         raise refused("its bytes have another SHA-256 than its key says")
-    head, *lines = body.split(b"\n")[:-1] or [b""]
+    head_line, *lines = body.split(b"\n")[:-1] or [b""]
     entries: list[JournalEntry] = []
     for number, line in enumerate(lines, start=2):
         try:
@@ -100,22 +107,33 @@ def read_page(name: PageName, body: bytes) -> JournalPage:
             raise refused(f"line {number} is not an entry of a journal") from error
     if len({entry.log_key for entry in entries}) != len(entries):
         raise refused("it has the same log key twice")
-    page = JournalPage(name.shard_id, name.position.number, name.previous, tuple(entries))
-    _check_head(head, page, name)
+    head = _head_of(name, head_line, len(entries))
+    page = JournalPage(
+        name.shard_id,
+        name.position.number,
+        name.previous,
+        tuple(entries),
+        parse_rfc3339(head.floor),
+    )
     if written(page).body != body:
         raise refused("its entries are not written in the only form that a page can have")
     return page
 
 
-def _check_head(head: bytes, page: JournalPage, name: PageName) -> None:
+def _head_of(name: PageName, line: bytes, entries: int) -> _HeadV1:
     try:
-        said = _HeadV1.model_validate_json(head)
+        said = _HeadV1.model_validate_json(line)
     except ValidationError as error:
         raise _refused(name, "line 1 is not the head of a journal page") from error
-    if said.entries != len(page.entries):
-        raise _refused(name, f"it has {len(page.entries)} entries, its head says {said.entries}")
-    if (said.shard_id, said.number, said.previous) != (page.shard_id, page.number, page.previous):
+    if said.entries != entries:
+        raise _refused(name, f"it has {entries} entries, its head says {said.entries}")
+    if (said.shard_id, said.number, said.previous) != (
+        name.shard_id,
+        name.position.number,
+        name.previous,
+    ):
         raise _refused(name, "its head names another page than its key")
+    return said
 
 
 def _refused(name: PageName, why: str) -> IntegrityError:

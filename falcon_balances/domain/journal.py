@@ -115,12 +115,17 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class JournalPage:
-    """The counted segments of one batch, in the order of its records, each once."""
+    """The counted segments of one batch, in the order of its records, each once.
+
+    `floor`: a quarter's start. Neither this page nor a later one of the shard, or of its children,
+    has a segment of an earlier quarter, except as a repeat of a page before.
+    """
 
     shard_id: str
     number: int
     previous: str
     entries: tuple[JournalEntry, ...]
+    floor: datetime
 
 
 def chained(

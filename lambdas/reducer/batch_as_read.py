@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Self
 from falcon_balances.adapters.ports import BalanceStore
 from falcon_balances.contracts.stream_records import (
     CutRecordV1,
+    NewerRecordError,
     SegmentRecordV1,
     parse_stream_record,
 )
@@ -64,6 +65,10 @@ class Batch:
     """Segments of several parts, by the mark of the first."""
     marks: dict[ItemKey, CountedMark] = field(default_factory=dict)
     """The marks of parts that are counted, by this attempt or an earlier one."""
+    begun: datetime | None = None
+    """The floor after the first record that has one. Every attempt counts this record and all later
+    ones from that quarter on, whatever the batch's borders: a floor depends on the records before
+    it alone."""
 
     def record_of(self, part: CountablePart) -> StreamRecord:
         return self.parts[part.mark.key][1]
@@ -101,11 +106,24 @@ class Batch:
 
     def add(self, record: StreamRecord) -> None:
         """Adds a record. Raises RejectedOperation for a record that this system did not write."""
-        ours = parse_stream_record(record.data)
-        if isinstance(ours, CutRecordV1):
-            self._add_cut(ours.to_cut(), record)
-        else:
-            self._add_segment(ours, record)
+        try:
+            ours = self._parsed(record)
+            if isinstance(ours, CutRecordV1):
+                self._add_cut(ours.to_cut(), record)
+            else:
+                self._add_segment(ours, record)
+        finally:
+            self.begun = self.begun or self.floor
+
+    def _parsed(self, record: StreamRecord) -> SegmentRecordV1 | CutRecordV1:
+        """A record that cannot be read raises the floor as a segment does: a later version of this
+        code may read it, and the records behind it must have the same floor then.
+        """
+        try:
+            return parse_stream_record(record.data)
+        except (NewerRecordError, RejectedOperation):
+            self.floor = window_of(record.arrived_at, self.floor)
+            raise
 
     def _add_cut(self, cut: Cut, record: StreamRecord) -> None:
         if not is_believable(cut, record.arrived_at):

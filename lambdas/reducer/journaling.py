@@ -18,8 +18,10 @@ def journal(shard_id: str, batch: Batch, state: ShardState, ports: ReducerPorts)
     """
     entries = tuple(batch.journal_entries())
     position = state.journaled
-    if entries:
-        page = written(JournalPage(shard_id, position.number + 1, position.digest, entries))
+    if entries and batch.begun is not None:
+        page = written(
+            JournalPage(shard_id, position.number + 1, position.digest, entries, batch.begun)
+        )
         ports.journal.write(page)
         metrics.add_metric(name="SegmentsJournaled", unit="Count", value=len(entries))
         position = page.name.position

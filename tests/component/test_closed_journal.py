@@ -1,6 +1,6 @@
 """What was counted in closed quarters is read once each, whole, or not at all."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -42,6 +42,35 @@ def test_each_quarter_is_read_once_from_where_the_one_before_ended(journal):
     following = ClosedJournal(journal, {SHARD: third}, closed.positions)
     assert orders(following, "10:15", "10:30") == ["3", "4"]
     assert following.positions == {SHARD: third}
+
+
+def test_a_page_of_a_later_quarter_hides_no_page_behind_it(journal):
+    """The floor says so. The next reader starts before all pages that have something for it."""
+    start = at("10:00")
+    first = append(journal, BEGINNING, entry(0, "10:00"))
+    second = append(journal, first, entry(1, "10:30"), floor=start)
+    third = append(journal, second, entry(2, "10:00"), entry(3, "10:15"), floor=start)
+    last = append(journal, third, entry(4, "10:30"))
+    closed = ClosedJournal(journal, {SHARD: last}, {})
+    assert orders(closed, None, "10:15") == ["0", "2"]
+    assert closed.positions == {SHARD: first}
+    assert orders(closed, "10:15", "10:30") == ["3"]
+    following = ClosedJournal(journal, {SHARD: last}, closed.positions)
+    assert orders(following, "10:30", "10:45") == ["1", "4"]
+    assert following.positions == {SHARD: last}
+
+
+def test_a_reader_fetches_each_page_once_however_many_quarters_it_reads(journal):
+    position = BEGINNING
+    for n in range(24 * 4):
+        position = append(journal, position, entry(n, f"{n // 4:02}:{n % 4 * 15:02}"))
+    closed = ClosedJournal(journal, {SHARD: position}, {})
+    calls: list[str] = []
+    journal.interrupt = calls.append
+    start, quarter = at("00:00"), timedelta(minutes=15)
+    for n in range(24 * 4):
+        assert len(list(closed.entries(start + n * quarter, start + (n + 1) * quarter))) == 1
+    assert calls.count("after MemoryJournal.read") == 24 * 4
 
 
 def test_a_reader_can_read_one_quarter_after_the_other(journal):

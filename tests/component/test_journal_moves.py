@@ -1,11 +1,15 @@
 """The balances that moved on a day, as the reducer's journal tells them."""
 
+from datetime import datetime
+
 import pytest
 
 from falcon_balances.adapters.journal_moves import JournalMovedBalances
 from falcon_balances.domain.closings import day_after
 from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.journal import BEGINNING, JournalPosition
 from falcon_balances.fakes.closings import MemoryMovedBalances
+from falcon_balances.fakes.journal import MemoryJournal
 from lambdas.reducer.batch import reduce_batch
 from lambdas.reducer.ports import ReducerPorts
 from lambdas.reducer.records import StreamRecord
@@ -13,7 +17,7 @@ from tests.builders import context_of, data_of, marketplace, records_of
 from tests.component.lambda_events import SHARD
 from tests.component.ledger import Ledger, adjustment, any_claim_of
 from tests.component.world import utc
-from tests.journals import quiet
+from tests.journals import append, entry, quiet
 
 
 def moves_of(ledger: Ledger) -> JournalMovedBalances:
@@ -86,6 +90,21 @@ def test_a_page_with_two_days_is_read_for_both(ledger):
         assert [each.balance.balance_shop_id for each in first.balances] == ["bs-1"]
     second = moves.on("2026-11-21", first.journal)
     assert [each.balance.balance_shop_id for each in second.balances] == ["bs-2"]
+
+
+def test_the_first_day_is_that_of_the_first_floor(ledger):
+    """The first page has a segment of the next day only: the page behind it has the day's."""
+    journal = MemoryJournal()
+    night = utc("2026-11-20T23:45:00")
+    first = append(journal, BEGINNING, entry(0, window=utc("2026-11-21T00:00:00")), floor=night)
+    end = append(journal, first, entry(1, window=night))
+
+    class Ends:
+        def ends(self, _cut_at: datetime) -> dict[str, JournalPosition]:
+            return {SHARD: end}
+
+    moves = JournalMovedBalances(journal, Ends(), lambda: utc("2026-11-22T00:10:00"))
+    assert moves.first_day() == "2026-11-20"
 
 
 def test_nothing_has_moved_before_the_first_cut(ledger):

@@ -4,12 +4,16 @@ from contextlib import suppress
 
 import pytest
 
+from falcon_balances.contracts.journal_pages import read_page
+from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.fakes.interruptions import never
+from lambdas.reducer.records import StreamRecord
 from tests.builders import (
     claim_of,
+    confirmed,
     context_of,
     marketplace,
     records_of,
@@ -20,8 +24,10 @@ from tests.component.journaling import (
     SHOPS,
     START,
     World,
+    at,
     calls_of_a_batch,
     cut,
+    order,
     record,
 )
 from tests.journals import SHARD, check_closed
@@ -77,9 +83,59 @@ def test_the_rest_of_a_segment_is_counted_in_the_quarter_in_which_it_was_begun()
     for killed_at in counting:
         world = World(killed_at)
         assert world.is_killed(records)
-        for some in ([records[0]], records[1:], [cut("2026-11-20T10:45:10Z")]):
+        for some in ([records[0]], records[1:], [cut()], [cut("2026-11-20T10:45:10Z")]):
             world.reduce(some)
+        check_two_quarters(world)
+
+
+def check_two_quarters(world: World) -> None:
+    """The first quarter, then the second from where the reader of the first ended."""
+    first, second = (parse_rfc3339(f"2026-11-20T10:{minute}:10Z") for minute in (30, 45))
+    positions = check_closed(world.store, world.journal, first)
+    check_closed(world.store, world.journal, second, closed_until(first), positions)
+
+
+def test_a_segment_counted_from_a_later_record_hides_no_page_of_an_earlier_quarter():
+    """The first attempt counts a revision from its last record, in the next quarter, and is killed
+    before it journals. The next one journals it with its first record, before the page of others.
+    """
+    first = claim_of(confirmed(external_reference="order-9"))
+    more = {"revision": 2, "revised_at": "2026-11-20T10:19:00Z", "amount": "99.00"}
+    second = claim_of(confirmed(external_reference="order-9", **more)).revising(first)
+    [one], [two] = records_of(first), records_of(second)
+    records = [record(two, 1), record(one, 2), record(order(3), 3), record(two, 901)]
+    total = World()
+    total.reduce(records)
+    for killed_at in range(1, total.calls + 1):
+        world = World(killed_at)
+        assert world.is_killed(records)
+        world.killed_at = None
+        for some in ([records[0]], records[1:], [cut()], [cut("2026-11-20T10:45:10Z")]):
+            world.reduce(some)
+        check_two_quarters(world)
+        windows = [each.window for page in world.pages() for each in page]
+        pages = [
+            read_page(name, world.journal.read(name)) for name in world.journal.names(SHARD, 0)
+        ]
+        assert pages[0].floor == min(windows) == START
+
+
+def test_a_record_that_cannot_be_read_raises_the_floor_as_a_later_version_will():
+    """The first attempt is of the version before. Arrival times go back behind the record."""
+    records = [record(order(1), 901), record(order(2), 899)]
+    older = [StreamRecord(b'{"schema_version": "2"}', at(901)), records[1]]
+    total = World()
+    total.reduce(older)
+    for killed_at in range(1, total.calls + 1):
+        world = World(killed_at)
+        assert world.is_killed(older)
+        world.killed_at = None
+        for each in (*records, cut("2026-11-20T10:45:10Z")):
+            world.reduce([each])
         check_closed(world.store, world.journal, parse_rfc3339("2026-11-20T10:45:10Z"))
+        names = world.journal.names(SHARD, 0)
+        for page in [read_page(name, world.journal.read(name)) for name in names]:
+            assert all(each.window >= page.floor for each in page.entries)
 
 
 def revised(revision: int) -> dict[str, object]:

@@ -9,6 +9,7 @@ _COUNTING: Final = "lambdas/reducer/counting.py"
 _NOTED: Final = "            batch.note_counted(part.mark.key, outcome.attributes)\n"
 _TWICE: Final = "tests/component/test_reducer_journal_twice.py"
 _READER: Final = "falcon_balances/adapters/closed_journal.py"
+_READ: Final = ("tests/component/test_closed_journal.py",)
 _KILLED: Final = ("tests/component/test_reducer_journal.py", _TWICE)
 
 JOURNALING_FAULTS: Final = (
@@ -83,9 +84,37 @@ JOURNALING_FAULTS: Final = (
     Fault(
         "the next reader started behind a page that has entries for it",
         _READER,
-        "                    if later:\n",
-        "                    if later:\n"
-        "                        shard.position = shard.ahead.popleft().position\n",
+        "            if next_window is None:\n",
+        "            if True:\n",
+        first=_READ,
+    ),
+    Fault(
+        "a shard read no further than the first page of a later quarter",
+        _READER,
+        "            yield from page.entries\n"
+        "            later = [entry.window for entry in page.entries if entry.window >= until]\n"
+        "            if later:\n"
+        "                next_window = min([*later, next_window or later[0]])\n",
+        "            yield from page.entries\n"
+        "            later = [entry.window for entry in page.entries if entry.window >= until]\n"
+        "            if later:\n"
+        "                next_window = min(later)\n"
+        "                break\n",
+        first=(_TWICE,),
+    ),
+    Fault(
+        "a page's floor taken from the end of its batch",
+        "lambdas/reducer/journaling.py",
+        "position.digest, entries, batch.begun)",
+        "position.digest, entries, batch.floor)",
+        first=_KILLED,
+    ),
+    Fault(
+        "a floor that a record of a later version does not raise",
+        "lambdas/reducer/batch_as_read.py",
+        "            self.floor = window_of(record.arrived_at, self.floor)\n            raise\n",
+        "            raise\n",
+        first=(_TWICE,),
     ),
     Fault(
         "a repeat in the journal read twice",

@@ -32,6 +32,7 @@ def test_a_page_is_read_as_it_was_written():
     page = read_page(PAGE.name, PAGE.body)
     assert page.entries == (entry(0), entry(1, "10:30"))
     assert (page.shard_id, page.number, page.previous) == (SHARD, 1, BEGINNING.digest)
+    assert page.floor == page.entries[0].window
 
 
 def test_the_same_page_has_the_same_bytes_and_the_same_name():
@@ -64,6 +65,9 @@ def test_bytes_with_another_hash_than_the_key_says_are_refused():
         (changed(1, number=2), "its head names another page"),
         (changed(1, shard_id="shardId-1"), "its head names another page"),
         (changed(1, previous="1" * 64), "its head names another page"),
+        (changed(1, floor="2026-11-20T10:16:00Z"), "line 1 is not the head"),
+        (changed(1, floor="2026-11-20T10:15:00+00:00"), "the only form"),
+        (changed(1, floor=None), "line 1 is not the head"),
         (changed(1, more=1), "line 1 is not the head"),
         (changed(2, window="2026-11-20T10:16:00Z"), "line 2 is not an entry"),
         (changed(2, window="2026-11-20T10:15:00+00:00"), "the only form"),
