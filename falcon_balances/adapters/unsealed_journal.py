@@ -1,6 +1,6 @@
 """Reads what the journals of all shards have that is not sealed yet (design §7).
 
-Whole pages are read, always the one with the oldest quarter. So the shards stay together, and what
+Whole pages are read, always the one with the oldest floor. So the shards stay together, and what
 must be remembered to recognize repeats is that of the quarters that are still open. Memory: 500
 bytes for each page that is not sealed yet, 64 pages or two per shard, and 450 bytes for each entry
 of the open quarters, which are one or two.
@@ -50,13 +50,14 @@ class NewEntries:
 
 class _Page(NamedTuple):
     entries: Sequence[JournalEntry]
-    windows: Sequence[datetime]
-    """Its quarters, sorted."""
+    floor: datetime
+    newest: datetime
+    """Its newest quarter."""
 
     @classmethod
     def of(cls, name: PageName, body: bytes) -> Self:
-        entries = read_page(name, body).entries
-        return cls(entries, sorted({each.window for each in entries}))
+        page = read_page(name, body)
+        return cls(page.entries, page.floor, max(each.window for each in page.entries))
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ class _Shard:
 
     def step(self) -> Sequence[JournalEntry]:
         page = self.pages.popleft()
-        self.trail.append((page.windows[-1], self.names.popleft().position))
+        self.trail.append((page.newest, self.names.popleft().position))
         return page.entries
 
     def close(self, window: datetime) -> None:
@@ -158,12 +159,11 @@ class UnsealedJournal:
         return oldest, self._shards[shard_id]
 
     def _oldest(self, shard: _Shard, pool: ThreadPoolExecutor) -> datetime:
-        """The oldest open quarter of the next page: within a shard, and from a parent to its child,
-        the quarters of new entries never go back.
+        """The oldest quarter of which this shard and its children may still have new entries. Not
+        the oldest in the next page: a later page can have entries of an earlier quarter.
         """
         self._read_ahead(shard, pool)
-        windows = shard.pages[0].windows
-        return next((each for each in windows if each >= self._closed), self._closed)
+        return max(shard.pages[0].floor, self._closed)
 
     def _close(self, time: datetime) -> None:
         """No quarter before this time has anything new, unless the cut did not close it."""

@@ -46,13 +46,30 @@ class Reducers:
             for n in range(self.rng.randrange(4))
         ]
         again = self.rng.sample(counted, min(len(counted), self.rng.randrange(3)))
+        if new and self.rng.random() < 0.2:
+            self._count_ahead(new.pop(), shard_id)
         counted += new
         page = self.rng.sample(new + again, len(new + again))
         if page:
-            self.journal.write(page_after(self.ends[shard_id], *page[:1], shard_id=shard_id))
-            self.ends[shard_id] = append(
-                self.journal, self.ends[shard_id], *page, shard_id=shard_id
-            )
+            floor = quarter_of(self.time)
+            lost = page_after(self.ends[shard_id], *page[:1], shard_id=shard_id, floor=floor)
+            self.journal.write(lost)
+            self._append(page, shard_id)
+
+    def _count_ahead(self, one: JournalEntry, shard_id: str) -> None:
+        """An attempt that was interrupted counted it from a later record, of the next quarter."""
+        ahead = replace(one, window=one.window + QUARTER)
+        self.counted[shard_id].append(ahead)
+        self._append([ahead], shard_id)
+
+    def _append(self, page: list[JournalEntry], shard_id: str) -> None:
+        self.ends[shard_id] = append(
+            self.journal,
+            self.ends[shard_id],
+            *page,
+            shard_id=shard_id,
+            floor=quarter_of(self.time),
+        )
 
     def wait(self) -> None:
         self.time += timedelta(minutes=self.rng.choice([1, 7, 15, 200]))
