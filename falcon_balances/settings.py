@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, Json, StringConstraints
 
 Mode = Literal["test", "live"]
 Name = Annotated[str, StringConstraints(min_length=1)]
-# What seals the cursors of both APIs: nobody outside the account may know it.
+# What seals the cursors of both APIs: nobody may know it who cannot read the functions' settings.
 CursorSeal = Annotated[str, StringConstraints(min_length=32), Field(repr=False)]
 
 

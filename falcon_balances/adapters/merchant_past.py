@@ -1,9 +1,10 @@
 """Reads a merchant's past in DynamoDB: its balances, windows and closings."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from falcon_balances.adapters.aws import aws_call
 from falcon_balances.adapters.balance_items import read_balance
@@ -23,6 +24,9 @@ from falcon_balances.domain.table_keys import (
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_CONCURRENT: Final = 16
+T = TypeVar("T")
 
 
 class DynamoPastReads:
@@ -63,6 +67,14 @@ class DynamoPastReads:
         first, last = closings_of(balance), closings_before(balance, before)
         items = islice(self._between(first, last, limit=limit, newest_first=True), limit)
         return [read_closing(item) for item in items]
+
+    def of_each(
+        self, balances: Sequence[BalanceKey], read: Callable[[BalanceKey], T]
+    ) -> Sequence[T]:
+        if len(balances) <= 1:
+            return [read(each) for each in balances]
+        with ThreadPoolExecutor(min(_CONCURRENT, len(balances))) as pool:
+            return list(pool.map(read, balances))
 
     def _get(self, pk: str, sk: str) -> Mapping[str, Any]:
         with aws_call(f"read {sk}"):

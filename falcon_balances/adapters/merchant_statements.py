@@ -84,10 +84,9 @@ class _Reader:
         self._wanted = wanted
         self._closed = closed
         last = day_of(wanted.end)
-        self._closings = {
-            balance: reads.closings(balance, last, _CLOSINGS_MAX)
-            for balance in read_balance_keys(reads, wanted.balance_shop_id)
-        }
+        balances = read_balance_keys(reads, wanted.balance_shop_id)
+        found = reads.of_each(balances, lambda each: reads.closings(each, last, _CLOSINGS_MAX))
+        self._closings = dict(zip(balances, found, strict=True))
 
     def balances(self) -> list[StatedBalance]:
         return stated_balances(self._at(self._wanted.start), self._at(self._wanted.end))
@@ -106,10 +105,12 @@ class _Reader:
 
     def _at(self, instant: datetime) -> dict[BalanceKey, Figures]:
         """The balances at the beginning or the end of the period."""
-        return {
-            balance: figures_after(closing, self._windows(balance, closing, instant))
-            for balance, closing in self._closed_before(instant).items()
-        }
+        before = self._closed_before(instant)
+        found = self._reads.of_each(
+            list(before),
+            lambda each: figures_after(before[each], self._windows(each, before[each], instant)),
+        )
+        return dict(zip(before, found, strict=True))
 
     def _closed_before(self, instant: datetime) -> dict[BalanceKey, Closing | None]:
         return {

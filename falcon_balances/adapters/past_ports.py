@@ -1,13 +1,15 @@
 """Ports of a balance's past: who reads it, and who closes days. One method is one AWS call."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.closings import ClosedDay, Closing, MovedBalance
 from falcon_balances.domain.history import Window
 from falcon_balances.domain.table_keys import BalanceKey
+
+T = TypeVar("T")
 
 
 class PastReads(Protocol):
@@ -30,6 +32,13 @@ class PastReads(Protocol):
 
     def closings(self, balance: BalanceKey, before: str, limit: int) -> Sequence[Closing]:
         """The balance's closings of days before that day, `limit` at most, newest first."""
+
+    def of_each(
+        self, balances: Sequence[BalanceKey], read: Callable[[BalanceKey], T]
+    ) -> Sequence[T]:
+        """The answers of `read`, which calls these reads, in the order of the balances. No call:
+        AWS is asked about several balances at once.
+        """
 
 
 class Closings(Protocol):

@@ -2,12 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from falcon_balances.adapters.past_ports import PastReads
 from falcon_balances.domain.closings import Closing, counted_since, day_of, figures_after
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.history import NotClosedError, NothingCountedError, Past, Window
 from falcon_balances.domain.table_keys import BalanceKey
+
+BALANCES_MAX: Final = 300
+"""Without a balance shop. Each takes up to three calls, 16 at once; a shop has a balance for each
+of its currencies.
+"""
+
+
+class TooManyBalancesError(Exception):
+    """The merchant has more balances than one answer about the past can have."""
+
+    def __init__(self, balances_max: int) -> None:
+        super().__init__(f"more than {balances_max} balances")
+        self.balances_max = balances_max
 
 
 def read_closed(reads: PastReads, wanted: datetime | None = None) -> tuple[datetime, datetime]:
@@ -23,11 +37,13 @@ def read_closed(reads: PastReads, wanted: datetime | None = None) -> tuple[datet
 
 def read_balance_keys(reads: PastReads, balance_shop_id: str | None = None) -> list[BalanceKey]:
     """The merchant's balances, or those of one balance shop. Raises NothingCountedError if the
-    merchant has none at all.
+    merchant has none at all, and TooManyBalancesError above BALANCES_MAX without a balance shop.
     """
     balances = [BalanceKey(each.balance_shop_id, each.currency.code) for each in reads.balances()]
     if not balances:
         raise NothingCountedError
+    if balance_shop_id is None and len(balances) > BALANCES_MAX:
+        raise TooManyBalancesError(BALANCES_MAX)
     return sorted(each for each in balances if balance_shop_id in (None, each.balance_shop_id))
 
 
@@ -40,9 +56,9 @@ def read_past(
     These are at most 96 of that day and those until `end`, however long ago; and of days that are
     over and not closed yet.
     """
-    before = {
-        balance: next(iter(reads.closings(balance, day_of(start), 1)), None) for balance in balances
-    }
+    day = day_of(start)
+    found = reads.of_each(balances, lambda each: reads.closings(each, day, 1))
+    before = {key: next(iter(each), None) for key, each in zip(balances, found, strict=True)}
     return past_since(reads, before, start, end)
 
 
@@ -54,8 +70,12 @@ def past_since(
 ) -> Past:
     """The past of balances whose last closing before `start` is known: one query for each."""
     opening, windows = {}, list[Window]()
-    for balance, closing in closings.items():
-        found = reads.windows(balance, counted_since(closing), end)
+    balances = list(closings)
+    read = reads.of_each(
+        balances, lambda each: reads.windows(each, counted_since(closings[each]), end)
+    )
+    for balance, found in zip(balances, read, strict=True):
+        closing = closings[balance]
         opening[balance] = figures_after(closing, (w for w in found if w.start < start))
         windows += (window for window in found if window.start >= start)
     windows.sort(key=lambda each: each.start)

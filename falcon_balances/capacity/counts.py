@@ -53,6 +53,7 @@ SHARED_BYTES: Final = (527 + 142 + 2 * ITEM_OVERHEAD_BYTES) / 2
 MARK_ENTRY_BYTES: Final = 251 + ITEM_OVERHEAD_BYTES
 REFERENCE_ENTRY_BYTES: Final = (173 + ITEM_OVERHEAD_BYTES) / 2
 COUNTER_BYTES: Final = 170 + ITEM_OVERHEAD_BYTES
+CLOSING_BYTES: Final = 250 + ITEM_OVERHEAD_BYTES
 QUARTER_S: Final = 900
 DAY_S: Final = 86_400
 
@@ -102,9 +103,12 @@ def batches(load: Workload, shards: int) -> Batches:
     return reducer_batch(records, balances, messages)
 
 
-def counters_kept(load: Workload) -> float:
-    """Windows and days kept for ever, of one message: one for each merchant that moved."""
+def counter_bytes_kept(load: Workload) -> float:
+    """Of windows, days and closings, kept for ever, of one message: a window of each merchant that
+    moved in a quarter of an hour, a day and a closing of each that moved on a day.
+    """
+    sizes = {QUARTER_S: COUNTER_BYTES, DAY_S: COUNTER_BYTES + CLOSING_BYTES}
     return sum(
-        load.merchants_among(load.per_second * span_s) / (load.per_second * span_s)
-        for span_s in (QUARTER_S, DAY_S)
+        size * load.merchants_among(load.per_second * span_s) / (load.per_second * span_s)
+        for span_s, size in sizes.items()
     )

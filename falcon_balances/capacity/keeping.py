@@ -7,7 +7,6 @@ from falcon_balances.capacity.counts import (
     CLAIM_BYTES,
     CLAIM_READS,
     CLAIM_UNITS,
-    COUNTER_BYTES,
     JOURNAL_ENTRY_BYTES,
     MARK_BYTES,
     MARK_ENTRY_BYTES,
@@ -15,7 +14,7 @@ from falcon_balances.capacity.counts import (
     REFERENCE_ENTRY_BYTES,
     SHARED_BYTES,
     Batches,
-    counters_kept,
+    counter_bytes_kept,
 )
 from falcon_balances.capacity.limits import index_units, table_units
 from falcon_balances.capacity.prices import Prices
@@ -46,7 +45,7 @@ def kept(load: Workload, paying: Paying, prices: Prices) -> list[Kept]:
         ("index of marks", MARK_ENTRY_BYTES, balances, 0),
         ("standings, sales", SHARED_BYTES, balances, backup),
         ("index by reference", REFERENCE_ENTRY_BYTES, balances, 0),
-        ("windows, days", counters_kept(load) * COUNTER_BYTES, balances, backup),
+        ("windows, days, closings", counter_bytes_kept(load), balances, backup),
         ("log objects", OBJECT_BYTES, of["s3"], 0),
         ("journal", JOURNAL_ENTRY_BYTES, of["s3"], 0),
     )
@@ -92,7 +91,7 @@ def classes(
         return size / 1000 * (of["table"] - of["table_ia"])
 
     of_balances = MARK_BYTES + MARK_ENTRY_BYTES + SHARED_BYTES + REFERENCE_ENTRY_BYTES
-    of_counters = counters_kept(load) * COUNTER_BYTES
+    of_counters = counter_bytes_kept(load)
     return (
         Classes("event-claims", dearer(CLAIM_UNITS, CLAIM_READS), cheaper(CLAIM_BYTES)),
         Classes(

@@ -35,7 +35,8 @@ FUNCTIONS: Final = 1_000
 DISPATCHERS: Final = 50
 SHARDS: Final = 500
 PREFIX_PUTS: Final = 3_500
-_SHARD_NAME_BYTES: Final = 22
+MET_BYTES: Final = 128
+"""Of each shard in a cut's item: its name, and how far it was journaled."""
 _ROOM: Final = 0.8
 """A quota is to be raised before a load takes more than this share of it."""
 
@@ -196,7 +197,7 @@ def _of_the_load(load: Workload, shards: int, batches: Batches) -> Iterator[Limi
     )
     yield Limit(
         "table balances: a cut's item, met by all shards in a second",
-        shards * ceil(_SHARD_NAME_BYTES * shards / 1024),
+        shards * ceil(MET_BYTES * shards / 1024),
         PARTITION_UNITS,
         "units/s",
         is_quota=False,

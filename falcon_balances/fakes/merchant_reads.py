@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from falcon_balances.adapters.merchant_items import day_of, mark_of
 from falcon_balances.adapters.merchant_reads import INDEX_DELAY
@@ -45,6 +46,8 @@ from falcon_balances.domain.table_keys import (
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interruptible, interruptible
 from falcon_balances.fakes.storage import MemoryEventClaims
+
+T = TypeVar("T")
 
 
 class MemoryMerchantReads(Interruptible):
@@ -91,6 +94,12 @@ class MemoryMerchantReads(Interruptible):
         known = (self._store.closings[key] for key in self._store.closings if key.pk == self._pk)
         of_balance = [each for each in known if each.balance == balance and each.day < before]
         return sorted(of_balance, key=lambda each: each.day, reverse=True)[:limit]
+
+    def of_each(
+        self, balances: Sequence[BalanceKey], read: Callable[[BalanceKey], T]
+    ) -> Sequence[T]:
+        """One after the other, so that interruptions stay in their order."""
+        return [read(each) for each in balances]
 
     @interruptible
     def days(self, first: str, last: str) -> Sequence[Day]:

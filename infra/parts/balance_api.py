@@ -5,7 +5,7 @@
 import json
 from collections.abc import Mapping
 
-from aws_cdk import Aws, Duration, Fn, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
@@ -13,6 +13,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.environments.settings import EnvironmentSettings, Throttling
@@ -25,6 +26,7 @@ from infra.parts.stage_queue import StageQueue
 MERCHANTS = "/v1/{proxy+}"
 SYSTEMS = "/v1/systems/{proxy+}"
 _ROUTES = "api_routes"  # code of the reads that both APIs share
+_SEAL_CHARACTERS = 43  # letters and digits, of 5.95 bits each
 
 # No tokens or queries. The function's own log line, with the same request id, has the caller.
 ACCESS_LOG_LINE = {
@@ -63,7 +65,7 @@ class BalanceApi(Construct):
             "CLAIMS_TABLE": claims.table_name,
             "LOG_BUCKET": log_bucket.bucket_name,
             "LOG_OBJECTS_MAX": str(settings.api.log_objects_max),
-            "CURSOR_SEAL": _cursor_seal(),
+            "CURSOR_SEAL": self._cursor_seal(),
         }
         self.handler = Function(
             self,
@@ -105,6 +107,26 @@ class BalanceApi(Construct):
             )
         self._add_systems(reading, balances, claims, contexts, log_bucket, queues, layer)
         self._stage()
+
+    def _cursor_seal(self) -> str:
+        """A reference to a generated secret of 256 bits, which CloudFormation resolves when it
+        deploys a function: no call, no grant, and it is in no template
+        (docs/decisions/0036-cursors-of-statements.md).
+        """
+        seal = secretsmanager.Secret(
+            self,
+            "CursorSeal",
+            description="Seals the cursors of both APIs. Delete it together with the stack only.",
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                exclude_punctuation=True, password_length=_SEAL_CHARACTERS
+            ),
+        )
+        acknowledge(
+            seal,
+            "AwsSolutions-SMG4",
+            reason="A rotated seal would end every cursor, and functions know it until a deploy.",
+        )
+        return seal.secret_value.unsafe_unwrap()
 
     def _may_read(
         self,
@@ -214,13 +236,6 @@ class BalanceApi(Construct):
         )
         # The API refuses settings of a route that does not exist yet.
         stage.node.add_dependency(*self._routes)
-
-
-def _cursor_seal() -> str:
-    """The random UUID that CloudFormation gives a stack: nobody outside the account can know it,
-    and it stays the same as long as the stack (docs/decisions/0036-cursors-of-statements.md).
-    """
-    return Fn.select(2, Fn.split("/", Aws.STACK_ID))
 
 
 def _cors(origin: str | None) -> apigw.CorsPreflightOptions | None:

@@ -9,7 +9,12 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from falcon_balances.adapters.past_reads import read_balance_keys, read_closed, read_past
+from falcon_balances.adapters.past_reads import (
+    BALANCES_MAX,
+    read_balance_keys,
+    read_closed,
+    read_past,
+)
 from falcon_balances.contracts.balance_document import BalanceDocumentV1, balance_document
 from falcon_balances.contracts.fresh import freshness
 from falcon_balances.contracts.past_balance_documents import BalancesAtV1, balances_at
@@ -28,7 +33,8 @@ class BalanceRoutes:
         self._context = context
         docs = documented(
             "A merchant's balances, now or at a point in time",
-            "Every balance of the merchant. With `at`, as it was then; with `source=log`, added "
+            "Every balance of the merchant. With `at`, as it was then: a merchant with more than "
+            f"{BALANCES_MAX} balances then names one balance shop. With `source=log`, added "
             "up from the transaction log instead of the table.",
             BalanceDocumentV1 | BalancesAtV1,
             ETAG,

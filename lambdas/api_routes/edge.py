@@ -13,6 +13,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
+from falcon_balances.adapters.past_reads import TooManyBalancesError
 from falcon_balances.adapters.ports import LogTooLargeError
 from falcon_balances.contracts.cursors import InvalidCursorError
 from falcon_balances.contracts.formats import expected
@@ -196,6 +197,11 @@ class Api:
         @self.app.exception_handler(InvalidParameterError)  # type: ignore[untyped-decorator]
         def invalid(error: InvalidParameterError) -> Response[str]:
             return self._invalid([_parameter(error.parameter, error.detail)])
+
+        @self.app.exception_handler(TooManyBalancesError)  # type: ignore[untyped-decorator]
+        def too_many_balances(error: TooManyBalancesError) -> Response[str]:
+            detail = f"required: the merchant has more than {error.balances_max} balances"
+            return self._invalid([_parameter("balance_shop_id", detail)])
 
         @self.app.exception_handler(InvalidCursorError)  # type: ignore[untyped-decorator]
         def invalid_cursor(error: InvalidCursorError) -> Response[str]:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import pytest
 
-from falcon_balances.adapters.past_reads import read_past
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.direct_operations import parse_direct_document
@@ -192,7 +191,6 @@ class Ledger:
         patch.setattr(systems_adapters, "directory", cache(lambda: self.directory))
         for routes in (balance_api.routes, systems.routes):
             patch.setattr(routes, "now", lambda: self.now)
-        patch.setattr(read_past, "__defaults__", (_no_wait,))
 
 
 FIGURES: Final = (

@@ -1,21 +1,32 @@
 """The model of `falcon capacity` says what the bench counts."""
 
+from decimal import Decimal
 from statistics import mean
 
 import pytest
+from boto3.dynamodb.types import TypeDeserializer
 
 from bench.environment import batch_sizes_of
 from bench.units import CLAIM, EVENTS, Case, Work, counted
+from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.closings import DynamoClosings
 from falcon_balances.capacity import counts, durations, limits
-from falcon_balances.capacity.item_units import ITEM_OVERHEAD_BYTES
+from falcon_balances.capacity.item_units import ITEM_OVERHEAD_BYTES, item_bytes
 from falcon_balances.capacity.limits import index_units, table_units
 from falcon_balances.capacity.workload import Batching
 from falcon_balances.contracts.staged_operations import parse_message
 from falcon_balances.domain import merged_marks
+from falcon_balances.domain.closings import Closing
+from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.history import Figures
+from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.domain.operations import PSP_STAGES
+from falcon_balances.domain.table_keys import BalanceKey
 from falcon_balances.domain.transactions import TRANSACTION_ITEMS_MAX
 from generated import events
 from infra.environments import environment_named
+from inprocess.aws import BALANCES_TABLE
 from lambdas.dispatcher.chunking import output_bytes_max
 
 LIVE = batch_sizes_of("live")
@@ -67,6 +78,32 @@ def test_bytes_of_records_objects_and_items_are_those_that_are_written(hot):
     assert close(STAGES * counts.SHARED_BYTES - STAGES * ITEM_OVERHEAD_BYTES, sum(last))
     of_counters = [mean(hot.written[kind].sizes) for kind in ("WINDOW", "DAY")]
     assert close(counts.COUNTER_BYTES - ITEM_OVERHEAD_BYTES, mean(of_counters))
+
+
+def test_bytes_of_a_shard_in_a_cut_are_those_that_are_written(aws):
+    cut = Cut(events.SENT_AT, ("shardId-000000000000", "shardId-000000000001"))
+    sizes = []
+    for shard_id in cut.shards:
+        DynamoBalanceStore(client("dynamodb"), BALANCES_TABLE).meet_cut(cut, shard_id, BEGINNING)
+        sizes.append(size_of_the_one("CUT#"))
+    assert sizes[1] - sizes[0] == limits.MET_BYTES
+
+
+def test_bytes_of_a_closing_are_those_that_are_written(aws):
+    balance = BalanceKey(events.balance_shop_id(0), "EUR")
+    figures = Figures(confirmed=123_456_789, reconciled=123_456_789, operations_count=12_345)
+    closings = DynamoClosings(client("dynamodb"), BALANCES_TABLE)
+    closings.put(events.merchant_id(0), Closing(balance, "2026-11-20", figures))
+    assert close(counts.CLOSING_BYTES - ITEM_OVERHEAD_BYTES, size_of_the_one("CLOSING#"))
+
+
+def size_of_the_one(prefix: str) -> int:
+    items = client("dynamodb").scan(TableName=BALANCES_TABLE)["Items"]
+    [item] = [each for each in items if each["sk"]["S"].startswith(prefix)]
+    read = TypeDeserializer().deserialize
+    plain = {name: read(value) for name, value in item.items()}
+    numbers = {name: int(value) for name, value in plain.items() if isinstance(value, Decimal)}
+    return item_bytes(plain | numbers)
 
 
 def test_an_execution_takes_as_many_messages_as_the_dispatcher_plans():

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 
+from falcon_balances.capacity.limits import MET_BYTES
 from falcon_balances.capacity.planning import plan
 from falcon_balances.capacity.prices import list_prices
 from falcon_balances.capacity.workload import Batching, Workload
@@ -129,7 +130,10 @@ def test_the_figures_in_the_text_are_those_of_the_command():
     backup = sum(items[name]["backup_usd_a_million"] for name in ("claims", "marks"))
     of_marks = usd(stored["marks_and_claims_usd_a_million"])
     classes = [each for each in planned(12)["table_classes"] if each["billing"] == "on demand"]
+    [of_cut] = [each for each in planned(50_000)["limits"] if "cut" in each["name"]]
     said = [
+        f"its shards take {of_cut['needed']:,.0f} units if all meet",
+        f"every shard adds {MET_BYTES} bytes once a minute",
         f"take {units[0]:.2f} units a message instead of {units[1]:.2f}",
         f"cost {usd(many['bill']['on demand']['per_million'])} a million on demand",
         f"has {falling['load']['hottest_per_second']:,.0f} a second, and does not fit",

@@ -108,6 +108,19 @@ def test_what_is_not_closed_yet_says_until_when_it_is(served, asker):
         assert answer.document["closed_until"] <= as_of
 
 
+def test_cursors_are_sealed_with_the_secret_itself(served):
+    """The template names it only; the functions have the value, both the same."""
+    lambdas = served.target.client("lambda")
+    seals = {
+        lambdas.get_function_configuration(FunctionName=f"falcon-balances-local-{name}")[
+            "Environment"
+        ]["Variables"]["CURSOR_SEAL"]
+        for name in ("balance-api", "systems-api")
+    }
+    [seal] = seals
+    assert len(seal) == 43
+
+
 def test_what_was_is_the_same_once_its_days_are_closed(served, asker):
     months = served.months
     paths = [f"merchants/m-{OWN}/statements/{each:%Y-%m}" for each in (months.first, months.last)]

@@ -62,27 +62,35 @@ def test_each_function_is_a_folder_with_a_handler(assembly):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_each_function_is_told_what_its_settings_ask_for_and_nothing_else(assembly, name):
     variables = environment(assembly, name)
-    # The one reference that is longer once it is resolved.
-    resolved = {"CURSOR_SEAL": variables.get("CURSOR_SEAL", "").ljust(36)}
-    SETTINGS[name].load(variables | resolved)
+    SETTINGS[name].load(variables)
     asked_for = {field.upper() for field in SETTINGS[name].model_fields}
     assert set(variables) == asked_for | OBSERVABILITY
     assert variables["POWERTOOLS_SERVICE_NAME"] == name
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "FalconBalances"
 
 
-# The UUID of the stack.
-CURSOR_SEAL = "2 of <StackId> by /"
+# Resolved when a function is deployed, so the value is in no template.
+CURSOR_SEAL = "{{resolve:secretsmanager:%s:SecretString:::}}"
+
+
+def test_cursors_are_sealed_with_a_generated_secret_of_256_bits_that_nobody_is_granted(assembly):
+    [(name, secret)] = assembly.properties("AWS::SecretsManager::Secret").items()
+    assert secret["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 43}
+    assert 62**43 > 2**256
+    for function in ("balance-api", "systems-api"):
+        assert environment(assembly, function)["CURSOR_SEAL"] == CURSOR_SEAL % name
+    assert "secretsmanager:" not in json.dumps(assembly.properties("AWS::IAM::Policy"))
 
 
 def test_variables_name_the_real_thing(assembly):
     quarantine = "quarantine-<AccountId>-<Region>"
+    [seal] = assembly.all("AWS::SecretsManager::Secret")
     read_by_apis = {
         "BALANCES_TABLE": "balances",
         "CLAIMS_TABLE": "event-claims",
         "LOG_BUCKET": "log-<AccountId>-<Region>",
         "LOG_OBJECTS_MAX": "2000",
-        "CURSOR_SEAL": CURSOR_SEAL,
+        "CURSOR_SEAL": CURSOR_SEAL % seal,
     }
     expected = {
         "splitter": {"CONTEXT_TABLE": "merchant-contexts"},

@@ -7,9 +7,11 @@ from falcon_balances.domain.blocks import (
     block_writes,
 )
 from falcon_balances.domain.cuts import Cut
+from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.history import Day, Figures, Window
 from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.table_keys import BalanceKey
 from tests.builders import (
     context_of,
     operation_id_of,
@@ -29,6 +31,20 @@ from tests.component.world import utc
 
 def test_reads_say_whose_they_are(tables):
     assert tables.reads("m-1").merchant_id == "m-1"
+
+
+def test_the_answers_of_each_balance_are_in_their_order(reads):
+    balances = [BalanceKey(f"bs-{n}", "EUR") for n in range(40)]
+    assert list(reads.of_each(balances, lambda each: each.balance_shop_id)) == [
+        f"bs-{n}" for n in range(40)
+    ]
+    assert list(reads.of_each([], lambda each: each)) == []
+    with pytest.raises(TransientError):
+        reads.of_each(balances, _unavailable)
+
+
+def _unavailable(balance: BalanceKey) -> None:
+    raise TransientError(str(balance))
 
 
 def test_as_of_is_where_the_cuts_have_brought_it(tables, reads):

@@ -1,6 +1,7 @@
 """What only DynamoDB does when a merchant is read: conflicts, errors, pages."""
 
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from moto.dynamodb.models import table as moto_table
@@ -17,7 +18,7 @@ from falcon_balances.domain.instants import QUARTER
 from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.domain.merged_marks import PARTITIONS, index_partitions
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.table_keys import ItemKey
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey
 from falcon_balances.domain.table_writes import AddCounters
 from inprocess.aws import BALANCES_TABLE, CLAIMS_TABLE
 from lambdas.reducer.records import StreamRecord
@@ -136,6 +137,12 @@ def test_many_balances_are_read_to_their_end(on_aws, small_pages):
     on_aws.store.transact([AddCounters(key, {"confirmed": 1}) for key in keys])
     found = sorted(each.balance_shop_id for each in on_aws.reads("m-1").balances())
     assert found == [f"bs-{n:03}" for n in range(60)]
+
+
+def test_sixteen_balances_are_read_at_once(on_aws):
+    balances = [BalanceKey(f"bs-{n}", "EUR") for n in range(32)]
+    together = Barrier(16, timeout=10)  # breaks if fewer come
+    on_aws.reads("m-1").of_each(balances, lambda _: together.wait())
 
 
 def test_all_stages_of_an_operation_are_read_over_pages(on_aws, monkeypatch):

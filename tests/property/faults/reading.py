@@ -22,8 +22,8 @@ READING_FAULTS = (
     Fault(
         "the day's own closing taken for the one before",
         "falcon_balances/adapters/past_reads.py",
-        "reads.closings(balance, day_of(start), 1)",
-        "reads.closings(balance, day_of(end) + '~', 1)",
+        "    day = day_of(start)\n",
+        "    day = day_of(end) + '~'\n",
         first=READING,
     ),
     Fault(
