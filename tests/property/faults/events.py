@@ -55,8 +55,8 @@ EVENTS_FAULTS = (
     Fault(
         "publish before PUT",
         "lambdas/persister/handler.py",
-        "        append_claimed(log, claim)\n",
-        "        if claim is not message.claim:\n            append_claimed(log, claim)\n",
+        "versions=append_claimed(log, decided.claim),",
+        'versions=("none",) * len(decided.claim.segments),',
     ),
     Fault(
         "publisher before persister in the state machine",
