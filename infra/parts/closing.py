@@ -17,8 +17,8 @@ NIGHTLY = "cron(0/15 0-5 * * ? *)"
 
 
 class Closing(Construct):
-    """A run that finds nothing to close makes two reads. The alarm is raised if a day has another
-    closing of a balance already.
+    """A run that finds nothing to close makes two reads. An alarm is raised if a balance cannot be
+    closed as its quarters and the journal say.
     """
 
     def __init__(
@@ -67,8 +67,9 @@ class Closing(Construct):
             self,
             "ClosingConflicts",
             alarm_name=f"{settings.prefix}-closed-otherwise",
-            alarm_description="A day has another closing of a balance than its quarters give: see "
-            "the closer's log for merchant, balance and day, and docs/architecture.md.",
+            alarm_description="A day has another closing of a balance than its quarters give, or "
+            "the journal says of a balance that it moved and its quarters do not: see the closer's "
+            "log for merchant, balance and day, and docs/architecture.md.",
             metric=cloudwatch.Metric(
                 namespace=METRICS,
                 metric_name="ClosingConflicts",

@@ -42,8 +42,8 @@ def close_days(ports: CloserPorts) -> int:
     """Closes every day that is over. Returns how many closings were written.
 
     Each balance costs two queries and a write; a day's number of balances is bounded by what was
-    counted on it. Raises IntegrityError if a day has another closing already: the day stays open,
-    and no later day is closed.
+    counted on it. Raises IntegrityError if a day has another closing already, or if the quarters of
+    a balance are not those of the day: the day stays open, and no later day is closed.
     """
     as_of = ports.as_of()
     if as_of is None:
@@ -77,8 +77,9 @@ class _DayRun:
                 self._ports.closings.pause(self._closed)
                 _refuse(wrong)
                 return None
-            if not self._is_closed(moved):
-                wrong.append(f"{moved.merchant_id} {moved.balance.sk} {self._day}")
+            why = self._refusal(moved)
+            if why is not None:
+                wrong.append(f"{moved.merchant_id} {moved.balance.sk} {self._day}: {why}")
             elif not wrong:
                 self._closed = self._closed._replace(after=moved)
         _refuse(wrong)
@@ -88,22 +89,22 @@ class _DayRun:
         after = self._closed.after
         return (each for each in every if after is None or each > after)
 
-    def _is_closed(self, moved: MovedBalance) -> bool:
-        """Writes the closing of a balance; False if another one is there."""
+    def _refusal(self, moved: MovedBalance) -> str | None:
+        """Writes the closing of a balance; why it cannot be its closing, or None."""
         merchant_id, balance = moved
         reads = self._ports.reads_of(merchant_id)
         before = next(iter(reads.closings(balance, self._day, 1)), None)
         windows = reads.windows(balance, counted_since(before), end_of(self._day))
         closing = closing_of(balance, self._day, before, windows)
         if closing is None:
-            return True
+            return "its quarters since the closing before do not lie on this day"
         existing = self._ports.closings.put(merchant_id, closing)
         self.written += existing is None
-        return existing in (None, closing)
+        return None if existing in (None, closing) else "another closing is there"
 
 
 def _refuse(wrong: list[str]) -> None:
     if wrong:
         metrics.add_metric(name="ClosingConflicts", unit="Count", value=len(wrong))
-        logger.error("closed otherwise before", balances=wrong[:_NAMED_MAX])
-        raise IntegrityError(f"another closing is there: {', '.join(wrong[:_NAMED_MAX])}")
+        logger.error("balances that cannot be closed", balances=wrong[:_NAMED_MAX])
+        raise IntegrityError("; ".join(wrong[:_NAMED_MAX]))

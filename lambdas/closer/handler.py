@@ -4,8 +4,9 @@ Input     the scheduler's event, which is ignored
 Output    nothing
 Retries   safe: closings are written if absent, and the closed day moves forward only; a run whose
           time is over is continued by the next one
-Errors    TransientError; IntegrityError if a day has another closing already, or a page of the
-          journal is missing: the error names it, and no later day is closed until a person has
+Errors    TransientError; IntegrityError if a day has another closing already, if the journal says
+          of a balance that it moved on a day and its quarters do not, or if a page of the journal
+          is missing: the error names it, and no later day is closed until a person has
           settled the case. Readers go on: they read the quarters of days that are not closed
 """
 
