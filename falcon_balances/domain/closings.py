@@ -60,6 +60,10 @@ def end_of(day: str) -> datetime:
     return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC) + _DAY
 
 
+def start_of(day: str) -> datetime:
+    return end_of(day) - _DAY
+
+
 def day_of(instant: datetime) -> str:
     """The UTC day in which the instant lies."""
     return instant.date().isoformat()

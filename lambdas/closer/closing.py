@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.past_ports import Closings, MovedBalances, PastReads
 from falcon_balances.domain.closings import (
     ClosedDay,
@@ -19,6 +20,7 @@ from falcon_balances.domain.closings import (
     day_after,
     end_of,
     is_over,
+    start_of,
 )
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import IntegrityError
@@ -36,6 +38,7 @@ class CloserPorts:
     moved: MovedBalances
     reads_of: Callable[[str], PastReads]
     is_over: Callable[[], bool]
+    now: Callable[[], datetime] = utc_now
 
 
 def close_days(ports: CloserPorts) -> int:
@@ -47,9 +50,11 @@ def close_days(ports: CloserPorts) -> int:
     """
     as_of = ports.as_of()
     if as_of is None:
+        _note_age(None, ports)
         return 0
     closed, until, written = ports.closings.closed_day(), closed_until(as_of), 0
     day = ports.moved.first_day() if closed.day is None else day_after(closed.day)
+    _note_age(day, ports)
     while day is not None and is_over(day, until):
         run = _DayRun(ports, closed, day)
         following = run.close()
@@ -58,7 +63,16 @@ def close_days(ports: CloserPorts) -> int:
             break
         ports.closings.advance(closed.day, following)
         closed, day = following, day_after(day)
+        _note_age(day, ports)
     return written
+
+
+def _note_age(day: str | None, ports: CloserPorts) -> None:
+    """How long ago the first day that is not closed began: 24 hours or less are no delay. An alarm
+    of the stack watches the metric, so each run has it from its beginning, however it ends.
+    """
+    age_s = 0.0 if day is None else (ports.now() - start_of(day)).total_seconds()
+    metrics.add_metric(name="ClosedDayAge", unit="Seconds", value=age_s)
 
 
 class _DayRun:
@@ -72,6 +86,8 @@ class _DayRun:
         """The closed day when every balance has its closing; None if the time is over."""
         wrong: list[str] = []
         moved_on_day = self._ports.moved.on(self._day, self._closed.journal)
+        if moved_on_day is None:
+            return None
         for moved in self._remaining(moved_on_day.balances):
             if self._ports.is_over():
                 self._ports.closings.pause(self._closed)
