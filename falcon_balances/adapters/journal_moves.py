@@ -80,7 +80,7 @@ def _moved_by(entry: JournalEntry) -> list[MovedBalance]:
 
 
 def _written(positions: Mapping[str, JournalPosition]) -> str:
-    """Less than 250 bytes for each shard that the stream ever had."""
+    """Less than 130 bytes for each shard that the stream ever had, in an item of at most 400 KB."""
     return json.dumps({shard_id: each.text for shard_id, each in sorted(positions.items())})
 
 
@@ -89,4 +89,6 @@ def _read(text: str) -> dict[str, JournalPosition]:
         said = json.loads(text or "{}")
         return {shard_id: JournalPosition.parse(each) for shard_id, each in said.items()}
     except (ValueError, TypeError, AttributeError) as error:
-        raise IntegrityError("CLOSED_DAY does not say how far the journals were read") from error
+        raise IntegrityError(
+            "CLOSED_JOURNAL does not say how far the journals were read"
+        ) from error

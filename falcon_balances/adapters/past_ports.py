@@ -20,7 +20,9 @@ class PastReads(Protocol):
         """The time up to which everything that reached the stream is in items read afterwards."""
 
     def progress(self) -> tuple[datetime | None, ClosedDay]:
-        """`as_of`, and the day until whose end everything is in closings read afterwards."""
+        """`as_of`, and the day until whose end everything is in closings read afterwards: that day
+        alone, not how far the journals were read.
+        """
 
     def balances(self) -> Sequence[Balance]:
         """In no particular order."""

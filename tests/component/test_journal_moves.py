@@ -149,7 +149,7 @@ def test_a_segment_of_many_balances_moves_all_of_them(ledger):
 def test_a_closed_day_that_does_not_say_how_far_the_journal_was_read_is_refused(
     three_days, journal
 ):
-    with pytest.raises(IntegrityError, match="CLOSED_DAY"):
+    with pytest.raises(IntegrityError, match="CLOSED_JOURNAL"):
         moves_of(three_days).on("2026-11-20", journal)
 
 
