@@ -1,5 +1,6 @@
 """Closings in DynamoDB: written if absent, never changed; the closed day only moves forward."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.balance_items import item_key
 from falcon_balances.adapters.merchant_items import read_closed_day, read_closing
 from falcon_balances.domain.closings import ClosedDay, Closing
-from falcon_balances.domain.past_keys import CLOSED_DAY_KEY, ClosingKey
+from falcon_balances.domain.past_keys import CLOSED_DAY_KEY, CLOSED_JOURNAL_KEY, ClosingKey
 from falcon_balances.domain.table_keys import ItemKey, merchant_pk
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ class DynamoClosings:
         self._table = balances_table
 
     def closed_day(self) -> ClosedDay:
-        with aws_call("read CLOSED_DAY"):
+        with aws_call("read CLOSED_JOURNAL"):
             answer = self._dynamodb.get_item(
-                TableName=self._table, Key=item_key(CLOSED_DAY_KEY), ConsistentRead=True
+                TableName=self._table, Key=item_key(CLOSED_JOURNAL_KEY), ConsistentRead=True
             )
         return read_closed_day(answer.get("Item", {}))
 
@@ -52,7 +53,12 @@ class DynamoClosings:
             self._write(closed.day, closed)
 
     def advance(self, closed: str | None, following: ClosedDay) -> None:
+        """The closer's item first. If a run ends between the two, readers see the day before until
+        the next day is closed, and read the quarters of one day more.
+        """
         self._write(closed, following)
+        if following.day is not None:
+            self._tell(following.day)
 
     def _write(self, closed: str | None, said: ClosedDay) -> None:
         """Replaces the item while `closed` is the closed day, so that the day never goes back."""
@@ -64,25 +70,33 @@ class DynamoClosings:
                 "merchant_id": said.after.merchant_id,
                 "balance": said.after.balance.sk,
             }
+        self._put(CLOSED_JOURNAL_KEY, attributes, "#day = :day", closed)
+
+    def _tell(self, day: str) -> None:
+        """Raises the day that readers see. Also a slower run has closed the days that it tells."""
+        self._put(CLOSED_DAY_KEY, {"day": day}, "attribute_not_exists(#day) OR #day < :day", day)
+
+    def _put(
+        self, key: ItemKey, attributes: Mapping[str, str], condition: str, day: str | None
+    ) -> None:
+        """No effect if the condition, which names a day, does not hold; without a day, if there is
+        one.
+        """
+        more: Any = {"ConditionExpression": "attribute_not_exists(#day)"}
+        if day is not None:
+            more = {
+                "ConditionExpression": condition,
+                "ExpressionAttributeValues": {":day": {"S": day}},
+            }
         item = {name: {"S": value} for name, value in attributes.items()}
-        with aws_call("move CLOSED_DAY"):
+        with aws_call(f"move {key.sk}"):
             try:
                 self._dynamodb.put_item(
                     TableName=self._table,
-                    Item=item_key(CLOSED_DAY_KEY) | item,
-                    **_condition(closed),
+                    Item=item_key(key) | item,
+                    ExpressionAttributeNames={"#day": "day"},
+                    **more,
                 )
             except ClientError as error:
                 if error_code(error) != "ConditionalCheckFailedException":
                     raise
-
-
-def _condition(closed: str | None) -> Any:  # noqa: ANN401 - boto3's keywords
-    names = {"ExpressionAttributeNames": {"#day": "day"}}
-    if closed is None:
-        return names | {"ConditionExpression": "attribute_not_exists(#day)"}
-    values = {":closed": {"S": closed}}
-    return names | {
-        "ConditionExpression": "#day = :closed",
-        "ExpressionAttributeValues": values,
-    }

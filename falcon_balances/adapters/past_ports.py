@@ -22,7 +22,9 @@ class PastReads(Protocol):
         """The time up to which everything that reached the stream is in items read afterwards."""
 
     def progress(self) -> tuple[datetime | None, ClosedDay]:
-        """`as_of`, and the day until whose end everything is in closings read afterwards."""
+        """`as_of`, and the day until whose end everything is in closings read afterwards: that day
+        alone, not how far the journals were read.
+        """
 
     def balances(self) -> Sequence[Balance]:
         """In no particular order."""
@@ -68,8 +70,9 @@ class MovedBalances(Protocol):
     def first_day(self) -> str | None:
         """The first day on which anything was counted."""
 
-    def on(self, day: str, journal: str) -> MovedOnDay:
-        """The balances of which something was counted on a day that is over.
+    def on(self, day: str, journal: str) -> MovedOnDay | None:
+        """The balances of which something was counted on a day that is over; None if the run's time
+        was used up before the day was read.
 
         `journal`: what this said of the day before; empty for the first day. So a day costs what
         was counted on it, whatever the age of the log.

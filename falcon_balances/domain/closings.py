@@ -60,6 +60,10 @@ def end_of(day: str) -> datetime:
     return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC) + _DAY
 
 
+def start_of(day: str) -> datetime:
+    return end_of(day) - _DAY
+
+
 def day_of(instant: datetime) -> str:
     """The UTC day in which the instant lies."""
     return instant.date().isoformat()
@@ -81,11 +85,12 @@ def figures_after(before: Closing | None, windows: Iterable[Window]) -> Figures:
 def closing_of(
     balance: BalanceKey, day: str, before: Closing | None, windows: Sequence[Window]
 ) -> Closing | None:
-    """The closing of a closed day; None if nothing was counted on that day.
+    """The closing of a closed day on which something was counted of the balance.
 
-    `windows`: all from the closing before to the end of the day.
+    `windows`: all from the closing before to the end of the day. None if they do not all lie on
+    this day, or if there are none: then a closing is missing, or what moved was read wrongly.
     """
-    if not any(day_of(window.start) == day for window in windows):
+    if {day_of(window.start) for window in windows} != {day}:
         return None
     return Closing(balance, day, figures_after(before, windows))
 

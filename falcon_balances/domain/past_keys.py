@@ -62,5 +62,7 @@ def closings_before(balance: BalanceKey, day: str) -> str:
     return f"{closings_of(balance)}{day[:-1]}{chr(ord(day[-1]) - 1)}~"
 
 
-# How far the days are closed.
+# Until which day all closings are written: every reader of a statement reads it.
 CLOSED_DAY_KEY: Final = ItemKey(STREAM_PK, "CLOSED_DAY")
+# The same day with what the closer needs to go on. Sorts behind what readers of statements query.
+CLOSED_JOURNAL_KEY: Final = ItemKey(STREAM_PK, "CLOSED_JOURNAL")

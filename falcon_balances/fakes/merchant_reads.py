@@ -78,7 +78,7 @@ class MemoryMerchantReads(Interruptible):
 
     @interruptible
     def progress(self) -> tuple[datetime | None, ClosedDay]:
-        return self._store.known_as_of, self._store.closed_day
+        return self._store.known_as_of, ClosedDay(self._store.closed_day.day)
 
     @interruptible
     def balances(self) -> Sequence[Balance]:

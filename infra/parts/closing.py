@@ -14,11 +14,14 @@ from infra.parts.schedule import Schedule
 _NAME = "closer"
 # Days end at midnight UTC; a run that has not the time for a day is continued by the next one.
 NIGHTLY = "cron(0/15 0-5 * * ? *)"
+# Since the first day that is not closed began. In a night that closes its day, the smallest value
+# is less than a day; without that night, the smallest of the next one is two days.
+_AGE_MAX = Duration.hours(36)
 
 
 class Closing(Construct):
-    """A run that finds nothing to close makes two reads. The alarm is raised if a day has another
-    closing of a balance already.
+    """A run that finds nothing to close makes two reads. An alarm is raised if a balance cannot be
+    closed as its quarters and the journal say, and if a day is not closed in its night.
     """
 
     def __init__(
@@ -67,8 +70,9 @@ class Closing(Construct):
             self,
             "ClosingConflicts",
             alarm_name=f"{settings.prefix}-closed-otherwise",
-            alarm_description="A day has another closing of a balance than its quarters give: see "
-            "the closer's log for merchant, balance and day, and docs/architecture.md.",
+            alarm_description="A day has another closing of a balance than its quarters give, or "
+            "the journal says of a balance that it moved and its quarters do not: see the closer's "
+            "log for merchant, balance and day, and docs/architecture.md.",
             metric=cloudwatch.Metric(
                 namespace=METRICS,
                 metric_name="ClosingConflicts",
@@ -80,4 +84,23 @@ class Closing(Construct):
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        cloudwatch.Alarm(
+            self,
+            "ClosedDayAge",
+            alarm_name=f"{settings.prefix}-day-not-closed",
+            alarm_description="A day that ended more than 12 hours ago is not closed, or no run "
+            "took place in a night: see the closer's log. Statements and past balances are right "
+            "all the same, and read more quarters the longer it lasts.",
+            metric=cloudwatch.Metric(
+                namespace=METRICS,
+                metric_name="ClosedDayAge",
+                dimensions_map={"service": _NAME},
+                statistic="Minimum",
+                period=Duration.days(1),
+            ),
+            threshold=_AGE_MAX.to_seconds(),
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.past_ports import Closings, MovedBalances, PastReads
 from falcon_balances.domain.closings import (
     ClosedDay,
@@ -19,6 +20,7 @@ from falcon_balances.domain.closings import (
     day_after,
     end_of,
     is_over,
+    start_of,
 )
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import IntegrityError
@@ -36,20 +38,23 @@ class CloserPorts:
     moved: MovedBalances
     reads_of: Callable[[str], PastReads]
     is_over: Callable[[], bool]
+    now: Callable[[], datetime] = utc_now
 
 
 def close_days(ports: CloserPorts) -> int:
     """Closes every day that is over. Returns how many closings were written.
 
     Each balance costs two queries and a write; a day's number of balances is bounded by what was
-    counted on it. Raises IntegrityError if a day has another closing already: the day stays open,
-    and no later day is closed.
+    counted on it. Raises IntegrityError if a day has another closing already, or if the quarters of
+    a balance are not those of the day: the day stays open, and no later day is closed.
     """
     as_of = ports.as_of()
     if as_of is None:
+        _note_age(None, ports)
         return 0
     closed, until, written = ports.closings.closed_day(), closed_until(as_of), 0
     day = ports.moved.first_day() if closed.day is None else day_after(closed.day)
+    _note_age(day, ports)
     while day is not None and is_over(day, until):
         run = _DayRun(ports, closed, day)
         following = run.close()
@@ -58,7 +63,16 @@ def close_days(ports: CloserPorts) -> int:
             break
         ports.closings.advance(closed.day, following)
         closed, day = following, day_after(day)
+        _note_age(day, ports)
     return written
+
+
+def _note_age(day: str | None, ports: CloserPorts) -> None:
+    """How long ago the first day that is not closed began: 24 hours or less are no delay. An alarm
+    of the stack watches the metric, so each run has it from its beginning, however it ends.
+    """
+    age_s = 0.0 if day is None else (ports.now() - start_of(day)).total_seconds()
+    metrics.add_metric(name="ClosedDayAge", unit="Seconds", value=age_s)
 
 
 class _DayRun:
@@ -72,13 +86,16 @@ class _DayRun:
         """The closed day when every balance has its closing; None if the time is over."""
         wrong: list[str] = []
         moved_on_day = self._ports.moved.on(self._day, self._closed.journal)
+        if moved_on_day is None:
+            return None
         for moved in self._remaining(moved_on_day.balances):
             if self._ports.is_over():
                 self._ports.closings.pause(self._closed)
                 _refuse(wrong)
                 return None
-            if not self._is_closed(moved):
-                wrong.append(f"{moved.merchant_id} {moved.balance.sk} {self._day}")
+            why = self._refusal(moved)
+            if why is not None:
+                wrong.append(f"{moved.merchant_id} {moved.balance.sk} {self._day}: {why}")
             elif not wrong:
                 self._closed = self._closed._replace(after=moved)
         _refuse(wrong)
@@ -88,22 +105,22 @@ class _DayRun:
         after = self._closed.after
         return (each for each in every if after is None or each > after)
 
-    def _is_closed(self, moved: MovedBalance) -> bool:
-        """Writes the closing of a balance; False if another one is there."""
+    def _refusal(self, moved: MovedBalance) -> str | None:
+        """Writes the closing of a balance; why it cannot be its closing, or None."""
         merchant_id, balance = moved
         reads = self._ports.reads_of(merchant_id)
         before = next(iter(reads.closings(balance, self._day, 1)), None)
         windows = reads.windows(balance, counted_since(before), end_of(self._day))
         closing = closing_of(balance, self._day, before, windows)
         if closing is None:
-            return True
+            return "its quarters since the closing before do not lie on this day"
         existing = self._ports.closings.put(merchant_id, closing)
         self.written += existing is None
-        return existing in (None, closing)
+        return None if existing in (None, closing) else "another closing is there"
 
 
 def _refuse(wrong: list[str]) -> None:
     if wrong:
         metrics.add_metric(name="ClosingConflicts", unit="Count", value=len(wrong))
-        logger.error("closed otherwise before", balances=wrong[:_NAMED_MAX])
-        raise IntegrityError(f"another closing is there: {', '.join(wrong[:_NAMED_MAX])}")
+        logger.error("balances that cannot be closed", balances=wrong[:_NAMED_MAX])
+        raise IntegrityError("; ".join(wrong[:_NAMED_MAX]))

@@ -4,8 +4,9 @@ Input     the scheduler's event, which is ignored
 Output    nothing
 Retries   safe: closings are written if absent, and the closed day moves forward only; a run whose
           time is over is continued by the next one
-Errors    TransientError; IntegrityError if a day has another closing already, or a page of the
-          journal is missing: the error names it, and no later day is closed until a person has
+Errors    TransientError; IntegrityError if a day has another closing already, if the journal says
+          of a balance that it moved on a day and its quarters do not, or if a page of the journal
+          is missing: the error names it, and no later day is closed until a person has
           settled the case. Readers go on: they read the quarters of days that are not closed
 """
 
@@ -25,7 +26,7 @@ from lambdas.closer.closing import CloserPorts, close_days
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-_MARGIN_MS = 60_000  # one balance takes less time than this
+_MARGIN_MS = 60_000  # one balance, or a quarter of the journal, takes less time than this
 
 
 @cache
@@ -38,13 +39,17 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> None:
     table, dynamodb = _settings().balances_table, client("dynamodb")
     progress = DynamoStreamProgress(dynamodb, table)
     journal = S3Journal(client("s3"), _settings().journal_bucket)
+
+    def is_time_over() -> bool:
+        return context.get_remaining_time_in_millis() < _MARGIN_MS
+
     written = close_days(
         CloserPorts(
             progress.as_of,
             DynamoClosings(dynamodb, table),
-            JournalMovedBalances(journal, progress, progress.as_of),
+            JournalMovedBalances(journal, progress, progress.as_of, is_time_over),
             lambda merchant_id: DynamoPastReads(dynamodb, table, merchant_id),
-            lambda: context.get_remaining_time_in_millis() < _MARGIN_MS,
+            is_time_over,
         )
     )
     metrics.add_metric(name="ClosingsWritten", unit="Count", value=written)

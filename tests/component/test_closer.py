@@ -226,18 +226,41 @@ def test_an_alarm_is_given_though_the_time_is_over(ledger):
     assert ledger.store.closed_day.day is None, "the wrong one is looked at again"
 
 
-def test_a_balance_that_is_said_to_have_moved_and_did_not_has_no_closing(ledger):
+class Saying(MemoryMovedBalances):
+    """Says that other balances moved than those of which the table counted something."""
+
+    def __init__(self, ledger: Ledger, *said: MovedBalance) -> None:
+        super().__init__(ledger.store)
+        self.said = said
+
+    def on(self, day: str, journal: str) -> MovedOnDay:
+        return super().on(day, journal)._replace(balances=self.said)
+
+
+def test_a_balance_that_is_said_to_have_moved_and_did_not_keeps_its_day_open(ledger):
     count(ledger, "2026-11-20T10:00:00")
     ledger.at("2026-11-21T00:10:00").cut()
-    ports = ports_of(ledger)
+    nobody = MovedBalance("m-nobody", OTHER)
+    ports = replace(ports_of(ledger), moved=Saying(ledger, MovedBalance(MERCHANT, EUR), nobody))
+    with pytest.raises(IntegrityError, match="m-nobody BALANCE#bs-other#EUR 2026-11-20: its quar"):
+        close_days(ports)
+    assert metrics.metric_set["ClosingConflicts"]["Value"] == [1.0]
+    assert closed(ledger) == {("bs-5553-eur", "2026-11-20"): 100}
+    assert ledger.store.closed_day.day is None
 
-    class Saying(MemoryMovedBalances):
-        def on(self, day: str, journal: str) -> MovedOnDay:
-            found = super().on(day, journal)
-            balances = [*found.balances, MovedBalance("m-nobody", OTHER)]
-            return found._replace(balances=balances)
 
-    assert close_days(replace(ports, moved=Saying(ledger.store))) == 1
+def test_quarters_of_a_day_that_was_closed_without_them_are_no_part_of_a_later_closing(ledger):
+    count(ledger, "2026-11-20T10:00:00", "bs-5553-eur", "bs-other")
+    ledger.at("2026-11-21T00:10:00").cut()
+    close_days(replace(ports_of(ledger), moved=Saying(ledger, MovedBalance(MERCHANT, EUR))))
+    count(ledger, "2026-11-21T10:00:00", "bs-5553-eur", "bs-other")
+    ledger.at("2026-11-22T00:10:00").cut()
+    with pytest.raises(IntegrityError, match="m-5553 BALANCE#bs-other#EUR 2026-11-21: its quar"):
+        close_days(ports_of(ledger))
+    assert closed(ledger) == {
+        ("bs-5553-eur", "2026-11-20"): 100,
+        ("bs-5553-eur", "2026-11-21"): 200,
+    }
     assert ledger.store.closed_day.day == "2026-11-20"
 
 

@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 
 from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.balance_items import item_key
 from falcon_balances.adapters.closings import DynamoClosings
+from falcon_balances.adapters.merchant_past import DynamoPastReads
+from falcon_balances.domain.closings import ClosedDay
 from falcon_balances.domain.history import Figures
-from falcon_balances.domain.past_keys import ClosingKey
+from falcon_balances.domain.past_keys import CLOSED_DAY_KEY, ClosingKey
 from falcon_balances.domain.table_keys import BalanceKey
 from inprocess.aws import BALANCES_TABLE
 from lambdas.closer import handler as closer
@@ -49,6 +52,23 @@ def test_each_balance_that_moved_has_its_closing_and_then_the_day_is_closed(coun
     assert SHARD in closed_day().journal
     run()
     assert len(counted.items("CLOSING")) == 1
+
+
+def test_readers_of_statements_do_not_read_how_far_the_journals_were_read(counted):
+    run()
+    found = client("dynamodb").get_item(TableName=BALANCES_TABLE, Key=item_key(CLOSED_DAY_KEY))
+    assert found["Item"] == item_key(CLOSED_DAY_KEY) | {"day": {"S": "2026-11-20"}}
+
+
+def test_a_run_that_ended_before_it_told_the_day_is_made_up_for_by_the_next_day(counted):
+    run()
+    client("dynamodb").delete_item(TableName=BALANCES_TABLE, Key=item_key(CLOSED_DAY_KEY))
+    reads = DynamoPastReads(client("dynamodb"), BALANCES_TABLE, "m-5553")
+    assert reads.progress()[1] == ClosedDay(None)
+    cut = data_of(cut_of("2026-11-22T00:06:00Z", SHARD))
+    counted.reduce(cut, arrived_at=utc("2026-11-22T00:06:00"))
+    run()
+    assert reads.progress()[1] == ClosedDay("2026-11-21")
 
 
 def test_a_run_without_time_notes_where_it_stopped_and_closes_nothing(counted):

@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 
 from falcon_balances.adapters.journal_moves import JournalMovedBalances
+from falcon_balances.adapters.past_ports import MovedOnDay
 from falcon_balances.domain.closings import day_after
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.journal import BEGINNING, JournalPosition
@@ -27,6 +28,12 @@ def moves_of(ledger: Ledger) -> JournalMovedBalances:
 
 def ports_of(ledger: Ledger) -> ReducerPorts:
     return ReducerPorts(ledger.store, ledger.stream, ledger.quarantine, ledger.journal)
+
+
+def read(moves: JournalMovedBalances, day: str, journal: str = "") -> MovedOnDay:
+    found = moves.on(day, journal)
+    assert found is not None
+    return found
 
 
 def count(ledger: Ledger, at: str, *shops: str) -> None:
@@ -52,7 +59,7 @@ def test_days_are_read_one_after_the_other_and_are_what_the_table_counted(three_
     assert day == "2026-11-20"
     for balances in (["bs-1", "bs-2"], [], ["bs-3"]):
         assert day is not None
-        found = moves.on(day, journal)
+        found = read(moves, day, journal)
         assert [each.balance.balance_shop_id for each in found.balances] == balances
         assert journal or list(found.balances) == list(table.on(day, "").balances)
         # A run that is continued reads the day again.
@@ -70,9 +77,19 @@ def test_days_on_which_nothing_was_counted_cost_no_page(three_days):
     moves = JournalMovedBalances(journal, store, lambda: store.known_as_of)
     day, read_until = "2026-11-20", ""
     while day < "2027-03-01":
-        read_until, day = moves.on(day, read_until).journal, day_after(day)
+        read_until, day = read(moves, day, read_until).journal, day_after(day)
     reads = sum(point.startswith("before MemoryJournal.read") for point in points)
     assert reads < 4 * len(three_days.journal.objects)
+
+
+def test_the_reading_of_a_day_ends_between_two_quarters_when_the_time_is_over(three_days):
+    store, looks = three_days.store, iter(range(1_000))
+    moves = JournalMovedBalances(
+        quiet(three_days.journal), store, lambda: store.known_as_of, lambda: next(looks) == 50
+    )
+    assert moves.on("2026-11-20", "") is None
+    found = moves.on("2026-11-20", "")
+    assert found == moves_of(three_days).on("2026-11-20", ""), "read from its beginning"
 
 
 def test_a_page_with_two_days_is_read_for_both(ledger):
@@ -86,9 +103,9 @@ def test_a_page_with_two_days_is_read_for_both(ledger):
     ledger.at("2026-11-22T00:10:00").cut()
     moves = moves_of(ledger)
     for _ in range(2):
-        first = moves.on("2026-11-20", "")
+        first = read(moves, "2026-11-20")
         assert [each.balance.balance_shop_id for each in first.balances] == ["bs-1"]
-    second = moves.on("2026-11-21", first.journal)
+    second = read(moves, "2026-11-21", first.journal)
     assert [each.balance.balance_shop_id for each in second.balances] == ["bs-2"]
 
 
@@ -122,7 +139,7 @@ def test_a_segment_of_many_balances_moves_all_of_them(ledger):
     event = marketplace([(f"s{n}", "1.00", None) for n in range(40)], "40.00")
     ledger.at("2026-11-20T10:00:00").count(event)
     ledger.at("2026-11-21T00:10:00").cut()
-    found = moves_of(ledger).on("2026-11-20", "")
+    found = read(moves_of(ledger), "2026-11-20")
     counted = MemoryMovedBalances(ledger.store).on("2026-11-20", "")
     assert list(found.balances) == list(counted.balances)
     assert len(found.balances) == 40
@@ -132,7 +149,7 @@ def test_a_segment_of_many_balances_moves_all_of_them(ledger):
 def test_a_closed_day_that_does_not_say_how_far_the_journal_was_read_is_refused(
     three_days, journal
 ):
-    with pytest.raises(IntegrityError, match="CLOSED_DAY"):
+    with pytest.raises(IntegrityError, match="CLOSED_JOURNAL"):
         moves_of(three_days).on("2026-11-20", journal)
 
 

@@ -1,11 +1,14 @@
 """The publisher: every record acknowledged by the stream, or the message comes back."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.balance_stream import KinesisBalanceStream
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.adapters.transaction_log import S3TransactionLog, append_claimed
@@ -97,6 +100,55 @@ def test_earlier_revisions_are_published_with_what_was_set_aside_for_the_operati
     assert record["blocks"] == ["block-1"]
     assert record["version_id"] == version_id
     assert version_id != VERSION_ID_SAMPLE
+
+
+def revised(aws, n: int) -> PersistedMessage:
+    """The third revision of an operation, whose first two are claimed and in the log."""
+    claims = DynamoEventClaims(client("dynamodb"), CLAIMS_TABLE)
+    log = S3TransactionLog(client("s3"), LOG_BUCKET)
+    order = {"external_reference": f"order-{n}"}
+    claim = claim_of(confirmed(**order))
+    for revision in (2, 3):
+        claims.claim(claim)
+        append_claimed(log, claim)
+        more = {"revision": revision, "revised_at": f"2026-11-20T10:19:0{revision}Z"}
+        claim = claim_of(confirmed(**order, amount=f"9{revision}.00", **more)).revising(claim)
+    return persisted(claim, f"message-{n}", earlier=(1, 2))
+
+
+def test_earlier_revisions_are_read_at_once_each_of_them_once(aws):
+    """Each read waits for another one to begin: one after the other they would never end."""
+    messages = [revised(aws, n) for n in range(2)]
+    pairs = Barrier(2, timeout=5)
+    read: list[str] = []
+
+    class Together(S3TransactionLog):
+        def read(self, key: str) -> LogObject:
+            read.append(key)
+            pairs.wait()
+            return super().read(key)
+
+    with ThreadPoolExecutor(4) as pool:
+        publisher.publish(
+            PublisherInput(messages=(*messages, messages[0])),
+            KinesisBalanceStream(client("kinesis"), STREAM),
+            DynamoEventClaims(client("dynamodb"), CLAIMS_TABLE),
+            Together(client("s3"), LOG_BUCKET),
+            run=pool.map,
+        )
+    assert len(read) == len(set(read)) == 4
+    for n in range(2):
+        mine = [each for each in aws.published() if f"order-{n}" in each["body"]]
+        revisions = [each["log_key"].partition(".r")[2][:1] or "1" for each in mine]
+        assert revisions == sorted(revisions)
+        assert set(revisions) == {"1", "2", "3"}
+
+
+def test_earlier_revisions_that_cannot_be_read_in_time_come_back_and_nothing_is_published(aws):
+    step = PublisherInput(messages=(message(9), revised(aws, 1)))
+    with pytest.raises(TransientError, match="in time"):
+        publisher.lambda_handler(json.loads(step.model_dump_json()), lambda_context(5.9))
+    assert aws.published() == []
 
 
 def test_an_earlier_revision_whose_log_object_has_other_bytes_is_not_published(aws):

@@ -74,5 +74,5 @@ def _open_days_again(target: Target) -> None:
     pages = dynamodb.get_paginator("scan").paginate(TableName=target.balances_table)
     keys = [{"pk": item["pk"], "sk": item["sk"]} for page in pages for item in page["Items"]]
     for key in keys:
-        if key["sk"]["S"].startswith(("CLOSING#", "CLOSED_DAY")):
+        if key["sk"]["S"].startswith(("CLOSING#", "CLOSED_DAY", "CLOSED_JOURNAL")):
             dynamodb.delete_item(TableName=target.balances_table, Key=key)

@@ -73,6 +73,15 @@ def test_another_closing_of_a_day_rings_an_alarm_at_once(assembly):
     assert (alarm["Statistic"], alarm["Threshold"], alarm["Period"]) == ("Sum", 1, 60)
 
 
+def test_a_day_that_is_not_closed_in_its_night_rings_an_alarm_also_if_no_run_took_place(assembly):
+    alarm = alarm_of(assembly, "ClosedDayAge")
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": "closer"}]
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Minimum", 36 * 3600)
+    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+    assert (alarm["Period"], alarm["EvaluationPeriods"]) == (86_400, 1)
+    assert alarm["TreatMissingData"] == "breaching"
+
+
 def test_what_is_not_reconciled_or_not_looked_at_rings_an_alarm(assembly):
     alarm = alarm_of(assembly, "NotReconciled")
     assert alarm["Dimensions"] == [{"Name": "service", "Value": "reconciler"}]

@@ -62,7 +62,7 @@ def test_the_closed_day_moves_forward_from_where_it_is(tables, reads):
     tables.closings.advance("2026-11-18", second)
     tables.closings.advance("2026-11-17", first)
     assert tables.closings.closed_day() == second
-    assert reads.progress() == (at("10:15:00"), second)
+    assert reads.progress() == (at("10:15:00"), ClosedDay("2026-11-19"))
 
 
 @pytest.mark.parametrize("day", [None, "2026-11-18"])
@@ -76,6 +76,11 @@ def test_a_run_notes_how_far_it_came_until_the_day_is_closed(tables, day):
     assert tables.closings.closed_day() == ClosedDay("2026-11-19")
     tables.closings.pause(paused)  # of a run that was slower
     assert tables.closings.closed_day() == ClosedDay("2026-11-19")
+
+
+def test_a_run_that_pauses_tells_readers_nothing(tables, reads):
+    tables.closings.pause(ClosedDay(None, "read", MovedBalance("m-1", BS_10)))
+    assert reads.progress() == (None, ClosedDay(None))
 
 
 def test_a_run_that_did_nothing_notes_nothing(tables):

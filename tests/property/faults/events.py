@@ -15,6 +15,13 @@ EVENTS_FAULTS = (
         first=REVISING,
     ),
     Fault(
+        "earlier revisions read one after the other",
+        "lambdas/publisher/handler.py",
+        "    return dict(zip(wanted, run(read, wanted), strict=True))\n",
+        "    return dict(zip(wanted, map(read, wanted), strict=True))\n",
+        first=("tests/component/test_publisher.py",),
+    ),
+    Fault(
         "a revision without what was true before",
         "falcon_balances/contracts/claims.py",
         "        segments = revise(said, predecessor.whole_truth(), truth)\n",

@@ -29,8 +29,7 @@ READING_FAULTS = (
     Fault(
         "a closing from the live balance",
         "lambdas/closer/closing.py",
-        "        if closing is None:\n            return True\n",
-        "        if closing is None:\n            return True\n"
+        "        existing = self._ports.closings.put(merchant_id, closing)\n",
         "        from dataclasses import replace\n"
         "        from falcon_balances.domain.counting import COUNTERS\n"
         "        from falcon_balances.domain.history import Figures\n"
@@ -39,8 +38,16 @@ READING_FAULTS = (
         "            if (each.balance_shop_id, each.currency.code) == balance\n"
         "        ]\n"
         "        counters = {name: getattr(live, name) for name in (*COUNTERS, 'blocked')}\n"
-        "        closing = replace(closing, figures=Figures.of(counters))\n",
+        "        closing = replace(closing, figures=Figures.of(counters))\n"
+        "        existing = self._ports.closings.put(merchant_id, closing)\n",
         first=READING,
+    ),
+    Fault(
+        "a day closed with the quarters of another day",
+        "falcon_balances/domain/closings.py",
+        "    if {day_of(window.start) for window in windows} != {day}:\n",
+        "    if not windows:\n",
+        first=("tests/component/test_closer.py",),
     ),
     Fault(
         "the closed day moved before its closings are written",
