@@ -28,11 +28,7 @@ from falcon_balances.domain.operations import (
 )
 from falcon_balances.domain.past_keys import WindowKey
 from falcon_balances.domain.sale_parts import SalePart, StagedPart
-from falcon_balances.domain.standing import (
-    Change,
-    movements_text,
-    nets_of,
-)
+from falcon_balances.domain.standing import Change, movements_text, nets_of
 from falcon_balances.domain.table_keys import (
     BalanceKey,
     BlockKey,

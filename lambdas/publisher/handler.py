@@ -30,6 +30,7 @@ from falcon_balances.contracts.links import LinksV1
 from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.operations import staged
+from falcon_balances.observability import metrics
 from falcon_balances.settings import PublisherSettings
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def publish(
     this far. Earlier records carry the later one's links, because the operation's blocks end with
     the record that is counted first.
     """
+    metrics.add_metric(name="MessagesToPublish", unit="Count", value=len(step.messages))
     earlier = _earlier(step.messages, partial(_read, claims, log, is_late), run)
     waves: dict[int, list[StreamEntry]] = {}
     for message in step.messages:
@@ -157,6 +159,7 @@ def _adapters() -> tuple[BalanceStream, EventClaims, TransactionLog, Run]:
     )
 
 
+@metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     stream, claims, log, run = _adapters()
     step = PublisherInput.model_validate(event)

@@ -1,15 +1,12 @@
 """Every path that needs a grant, on the embedded AWS: run again and again until all came about."""
 
 from collections.abc import Callable, Collection
-from datetime import timedelta
 from http import HTTPStatus
 from itertools import count
 from time import monotonic
 from typing import Any
 
-from falcon_balances.adapters.authorizing import find_authorization
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
-from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.closings import DynamoClosings
 from falcon_balances.adapters.findings import DynamoFindings
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
@@ -23,8 +20,7 @@ from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.findings import FindingKind
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.merchant_context import merchants_of
-from falcon_balances.domain.table_keys import AttemptKey
-from tests.builders import confirmed, context_of, operation_id_of, raw, reconciled, shop
+from tests.builders import confirmed, context_of, raw, reconciled, shop
 from tests.e2e import observed
 from tests.e2e.path_events import (
     CONFIRMED,
@@ -36,23 +32,18 @@ from tests.e2e.path_events import (
     REFUSED,
     REVISED,
     RISKY,
+    SEND_AGAIN_S,
     TAKEN_BACK,
     TOO_EARLY,
     UNMADE,
     adjustment,
     block,
+    day_before,
     early,
+    is_let_go,
     payout,
     returned,
 )
-
-
-def day_before(days: int) -> str:
-    """The UTC day so many days ago."""
-    return (utc_now() - timedelta(days=days)).date().isoformat()
-
-
-SEND_AGAIN_S = 4.0  # a message that failed is hidden for long; the same again is not
 
 
 class EveryPath:
@@ -256,7 +247,7 @@ class EveryPath:
             "returned": lambda: self._is_paid() and self._own().withdrawn == 0,
             "systems": self._are_answered,
             "expired": lambda: self._blocks().get("expiring") == BlockStatus.EXPIRED,
-            "let go": self._is_let_go,
+            "let go": lambda: is_let_go(self._store),
             "sealed": lambda: self._sealed_again,
             "reconciled": lambda: self._reconciled,
             "as_of": lambda: self._store.as_of() is not None,
@@ -277,17 +268,10 @@ class EveryPath:
         return self._balance(RISKY.merchant_id)
 
     def _balance(self, merchant_id: str) -> Balance:
-        nothing = Balance("", observed.EUR)
-        return next(iter(self._store.balances(merchant_id)), nothing)
+        return next(iter(self._store.balances(merchant_id)), Balance("", observed.EUR))
 
     def _blocks(self) -> dict[str, str]:
         return {block.reference: block.status for block in self._store.blocks_of(MERCHANT)}
-
-    def _is_let_go(self) -> bool:
-        """Nobody made the refund that was asked for."""
-        unmade = confirmed(**UNMADE, **TAKEN_BACK)
-        there = find_authorization(AttemptKey(operation_id_of(unmade), 1).item, self._store)
-        return there is not None and there.status is BlockStatus.EXPIRED
 
     def _is_found(self) -> bool:
         """From then on for ever: its sale comes, and it goes."""

@@ -1,7 +1,12 @@
 """The events of every path, and the merchants and operations that they name."""
 
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
+from falcon_balances.adapters.authorizing import find_authorization
+from falcon_balances.adapters.clock import utc_now
+from falcon_balances.domain.blocks import BlockStatus
+from falcon_balances.domain.table_keys import AttemptKey
 from tests.builders import (
     claim_of,
     confirmed,
@@ -12,8 +17,12 @@ from tests.builders import (
     records_of,
 )
 
+if TYPE_CHECKING:
+    from falcon_balances.adapters.ports import BalanceStore
+
 MERCHANT = context_of().merchant_id
 RISKY = context_of("risky", risk="high")
+SEND_AGAIN_S = 4.0  # a message that failed is hidden for long; the same again is not
 DATE = "2026-11-20T10:30:00Z"
 FOR_EVER = "2999-01-01T00:00:00Z"
 OWN = f"merchants/{MERCHANT}"
@@ -72,3 +81,15 @@ def block(amount: str, name: str = "5553", **more: int) -> dict[str, Any]:
     reference = "expiring" if more else "by-hand"
     said = {"balance_shop_id": f"bs-{name}-eur", "amount": amount, "currency": "EUR"}
     return {**said, "reference": reference, **more}
+
+
+def day_before(days: int) -> str:
+    """The UTC day so many days ago."""
+    return (utc_now() - timedelta(days=days)).date().isoformat()
+
+
+def is_let_go(store: "BalanceStore") -> bool:
+    """Nobody made the refund that was asked for."""
+    unmade = confirmed(**UNMADE, **TAKEN_BACK)
+    there = find_authorization(AttemptKey(operation_id_of(unmade), 1).item, store)
+    return there is not None and there.status is BlockStatus.EXPIRED

@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 
 import pytest
@@ -183,19 +183,11 @@ def test_a_caller_whom_iam_does_not_let_in_is_refused(money):
     iam = money.client("iam")
     iam.create_user(UserName="stranger")
     key = iam.create_access_key(UserName="stranger")["AccessKey"]
-    stranger = Target(
-        env="local",
-        **{
-            **{name: getattr(money, name) for name in money.as_document()},
-            "access_key_id": key["AccessKeyId"],
-            "secret_access_key": key["SecretAccessKey"],
-        },
+    stranger = replace(
+        money, access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"]
     )
     assert ask(stranger, "GET", "balances").status == 403
     assert ask(stranger, "POST", "blocks", by_hand("spend", "1.00"), "stranger").status == 403
-
-
-# Many at once
 
 
 def block_of(name: str, key: str, amount: int) -> Block:

@@ -4,7 +4,6 @@ A reader is an actor like the others: reducers count between any two of its call
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from unittest.mock import patch
 
@@ -13,16 +12,13 @@ from hypothesis import currently_in_test_context, event
 from falcon_balances.adapters import merchant_statements, operation_pages
 from falcon_balances.adapters.journal_moves import JournalMovedBalances
 from falcon_balances.adapters.merchant_items import mark_of
-from falcon_balances.adapters.merchant_statements import WantedMerchantStatement, read_statement
 from falcon_balances.adapters.operation_pages import read_operations
 from falcon_balances.adapters.past_reads import read_balance_keys, read_closed, read_past
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.history import Mark, NotClosedError, NothingCountedError, Past
 from falcon_balances.domain.instants import QUARTER, quarter_of
-from falcon_balances.domain.merchant_statements import StatedLine
 from falcon_balances.domain.operation_filter import OperationFilter
-from falcon_balances.domain.statement_positions import MerchantStatementPosition
 from falcon_balances.domain.table_keys import ItemKey, is_balance, merchant_pk
 from falcon_balances.fakes.closings import MemoryClosings
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
@@ -35,17 +31,15 @@ from tests.property.read_checks import (
     Balances,
     Request,
     Walk,
-    check_balances,
     check_closings,
-    check_lines,
     check_log,
-    check_statement,
     check_walk,
     figures_before,
     key_of,
     passes,
     that_there_is,
 )
+from tests.property.statement_reading import check_whole_statement
 
 FIRST_BORDER = quarter_of(BEGINNING)
 MARKS_A_QUERY, MARKS_FURTHER = 2, 1  # few enough to be met
@@ -73,7 +67,7 @@ class Reading:
         elif point == "after MemoryBalanceStore.advance_as_of":
             self._advances += 1
 
-    def _note(self, what: str) -> None:
+    def note(self, what: str) -> None:
         self._noted.append(what)
 
     def check(self) -> None:
@@ -110,11 +104,11 @@ class Reading:
 
     def look_back(self, request: Request, since: int) -> None:
         """(a) and (b): every border from one on, as it is now and as it was told before."""
-        reads, _ = self._reads(request)
+        reads, _ = self.reads(request)
         known = self._known_borders()
         # The one after the last is not closed yet, as far as is known.
         borders = [*known, known[-1] + QUARTER]
-        self._past(reads, borders[since % len(borders)])
+        self.past(reads, borders[since % len(borders)])
 
     def close(self, balances_max: int | None) -> None:
         """Days, by a run whose time is over after so many balances."""
@@ -129,7 +123,7 @@ class Reading:
         )
         try:
             if written := close_days(ports):
-                self._note(f"{min(written, 3)} closings in one run")
+                self.note(f"{min(written, 3)} closings in one run")
         except TransientError as error:
             # A reducer has moved `as_of`, and has not noted yet that the cut is complete.
             if "not complete" not in str(error):
@@ -144,7 +138,7 @@ class Reading:
         start, *later = known[borders[0] % len(known) :]
         if later:
             period = (start, later[borders[1] % len(later)])
-            self._statement(request, period, limit, by_shop=by_shop)
+            check_whole_statement(self, request, period, limit, by_shop=by_shop)
 
     def read_behind(self, merchant_id: str, since: int, limit: int) -> None:
         """Right after it was counted: no statement without what the index has not yet, and no
@@ -165,7 +159,7 @@ class Reading:
 
     def check_stands_still(self, before: datetime | None) -> None:
         """(a): however late it is, when nothing was counted."""
-        reads, now = self._reads(Request("m-ann", index_delay_s=10))
+        reads, now = self.reads(Request("m-ann", index_delay_s=10))
         assert reads.as_of() == before, "as_of moved while the reducers stood still"
         indexed = reads.indexed_as_of(now)
         assert indexed is None or (before is not None and indexed <= before)
@@ -187,16 +181,16 @@ class Reading:
         segments = self._promises.segments()
         for merchant_id in sorted({each.merchant_id for each in segments}):
             request = Request(merchant_id)
-            reads, _ = self._reads(request)
-            assert self._past(reads, FIRST_BORDER), "closed, and not to be read"
+            reads, _ = self.reads(request)
+            assert self.past(reads, FIRST_BORDER), "closed, and not to be read"
             last = self._known_borders()[-1]
             if last > FIRST_BORDER:
-                self._statement(request, (FIRST_BORDER, last), 100, by_shop=False)
+                check_whole_statement(self, request, (FIRST_BORDER, last), 100, by_shop=False)
             check_log(reads, [each for each in segments if each.merchant_id == merchant_id])
 
     # How it is read.
 
-    def _reads(self, request: Request) -> tuple[MemoryMerchantReads, datetime]:
+    def reads(self, request: Request) -> tuple[MemoryMerchantReads, datetime]:
         now = self._pipeline.now
         delay = timedelta(seconds=request.index_delay_s)
         indexed_until = max(self._indexed_until, now - delay)  # what is in the index stays there
@@ -215,10 +209,10 @@ class Reading:
         self._borders.add(closed_until(as_of))
         return sorted(each for each in self._borders if each <= closed_until(as_of))
 
-    def _past(self, reads: MemoryMerchantReads, since: datetime) -> Past | None:
+    def past(self, reads: MemoryMerchantReads, since: datetime) -> Past | None:
         """None where nothing can be told, which must be true."""
         was, advances, told = self._pipeline.store.known_as_of, self._advances, self._as_of
-        knew = self._balances_there(reads.merchant_id)
+        knew = self.balances_there(reads.merchant_id)
         try:
             as_of, closed = read_closed(reads, since)
             past = read_past(reads, read_balance_keys(reads), since, closed)
@@ -236,12 +230,12 @@ class Reading:
         self._check_past(reads.merchant_id, past, closed)
         return past
 
-    def _balances_there(self, merchant_id: str) -> set[ItemKey]:
+    def balances_there(self, merchant_id: str) -> set[ItemKey]:
         counters = self._pipeline.store.counters
         return {key for key in counters if key.pk == merchant_pk(merchant_id) and is_balance(key)}
 
     def _check_past(self, merchant_id: str, past: Past, closed: datetime) -> None:
-        marks = self._marks(merchant_id)
+        marks = self.marks(merchant_id)
         self._borders |= {mark.window for mark in marks} | {closed}
         checked = [each for each in sorted(self._borders) if past.start <= each <= closed]
         for border in checked:
@@ -250,66 +244,22 @@ class Reading:
             before = self._known.setdefault((merchant_id, border), told)
             assert told == before, f"what was at {border} changed"
             assert told == counted, f"at {border} is not what was counted before it"
-        self._note(f"a past of {min(len(checked), 5)} borders")
+        self.note(f"a past of {min(len(checked), 5)} borders")
         if checked and 0 < sum(mark.window < checked[-1] for mark in marks) < len(marks):
-            self._note("a past with something before its end, and something after")
+            self.note("a past with something before its end, and something after")
         if len({(each.year, each.month) for each in checked}) > 1:
-            self._note("a past over the end of a month")
+            self.note("a past over the end of a month")
 
-    def _marks(self, merchant_id: str) -> list[Mark]:
+    def marks(self, merchant_id: str) -> list[Mark]:
         """As they lie in the table, in the order of counting."""
         marks = self._pipeline.store.marks.items()
         pk = merchant_pk(merchant_id)
         found = [mark_of(key, said) for key, said in marks if key.pk == pk and "lines" in said]
         return sorted(found, key=lambda mark: mark.order)
 
-    def _statement(
-        self, request: Request, period: tuple[datetime, datetime], limit: int, *, by_shop: bool
-    ) -> None:
-        """The index follows while it is read: its first page may be behind, the others are not."""
-        start, end = period
-        merchant_id = request.merchant_id
-        shops = sorted(each.sk.split("#")[1] for each in self._balances_there(merchant_id))
-        shop = shops[0] if by_shop and shops else None
-        counted = [mark for mark in self._marks(merchant_id) if start <= mark.window < end]
-        position: MerchantStatementPosition | None = None
-        lines = list[StatedLine]()
-        while True:
-            reads, now = self._reads(request)
-            past = self._past(reads, start)
-            try:
-                said = read_statement(
-                    reads, now, WantedMerchantStatement(start, end, limit, shop), position
-                )
-            except (NotClosedError, NothingCountedError):
-                return
-            except TransientError as error:
-                check_lines(counted, lines, shop, are_all=False)
-                if "may not be complete" in str(error):
-                    indexed = reads.indexed_as_of(now)
-                    assert indexed is None or closed_until(indexed) < end, "complete, and denied"
-                    return
-                if "is not complete" not in str(error):
-                    raise
-                has_all = all(reads.is_indexed(key_of(reads, mark)) for mark in counted)
-                assert not has_all, "complete, and denied"
-                self._note("a statement that the index had not all of yet")
-                return
-            page, position, _ = said.page
-            assert len({each.mark.order for each in page}) <= limit
-            lines += page
-            if position is None:
-                break
-            request = replace(request, index_delay_s=0)
-        assert past is not None
-        check_statement(past, period, counted, lines, shop)
-        check_balances(past, period, said.balances, shop)
-        if lines:
-            self._note(f"a statement of {min(len(lines), 5)} lines")
-
     def next_page(self, request: Request, walk: Walk, limit: int) -> None:
         """(d): of a walk."""
-        reads, now = self._reads(request)
+        reads, now = self.reads(request)
         if walk.there is None:
             was = self._indexed_as_of
             as_of = reads.indexed_as_of(now)
@@ -319,7 +269,7 @@ class Reading:
                 pk = merchant_pk(walk.merchant_id)
                 arrived = self._promises.arrived_before(as_of)
                 walk.promised = {key for key in arrived if key.pk == pk}
-            marks = self._marks(walk.merchant_id)
+            marks = self.marks(walk.merchant_id)
             indexed = [mark for mark in marks if reads.is_indexed(key_of(reads, mark))]
             walk.there = {mark.order for mark in indexed if passes(walk.wanted, mark)}
         page, position = read_operations(
@@ -331,7 +281,7 @@ class Reading:
         walk.position = position
         if position is None:
             walk.is_done = True
-            stored = {mark.order: mark for mark in self._marks(walk.merchant_id)}
+            stored = {mark.order: mark for mark in self.marks(walk.merchant_id)}
             check_walk(walk, reads, stored)
             more = len(walk.seen) > len(walk.there)
-            self._note(f"a walk of {min(walk.pages, 4)} pages, more came: {more}")
+            self.note(f"a walk of {min(walk.pages, 4)} pages, more came: {more}")

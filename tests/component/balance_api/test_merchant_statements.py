@@ -11,9 +11,7 @@ from falcon_balances.adapters import merchant_statements, operation_pages
 from falcon_balances.domain.blocks import block_writes
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
-from tests.builders import (
-    confirmed,
-)
+from tests.builders import confirmed
 from tests.component.api_calls import MERCHANT, Answer, get
 from tests.component.balance_api.trading import (
     BALANCES,
@@ -31,12 +29,7 @@ from tests.component.balance_api.trading import (
     statement_pages,
     trade,
 )
-from tests.component.ledger import (
-    MINUTE,
-    SECOND,
-    adjustment,
-    figures_at,
-)
+from tests.component.ledger import MINUTE, SECOND, adjustment, figures_at
 from tests.component.world import utc
 
 
