@@ -134,10 +134,9 @@ class EveryPath:
 
     def stir(self) -> None:
         """Everything that is asked for of several resources, once more, and what comes of it."""
-        number = next(self._numbers)
         self._invoke("sealer")
         self._invoke("reconciler")
-        more = returned("paid", "0.01", return_id=f"again-{number}")
+        more = returned("paid", "0.01", return_id=f"again-{(number := next(self._numbers))}")
         self._send("payout", payout(f"again-{number}", "0.01"), more)
         # A refusal looks for its claim, a refund for what was set aside for it.
         self._send("confirmed", raw(confirmed(local_merchant_id=f"nobody-{number}")))
@@ -151,6 +150,7 @@ class EveryPath:
         nobody = f"merchants/nobody-{number}/blocks"
         for path in (*reads, "freshness", f"{OWN}/blocks/{block_id}", nobody):
             api.call(self.target, "GET", f"systems/{path}")
+        self._invoke("cutter")  # the next time, the sealer has something new
 
     def _ask(
         self,
@@ -291,7 +291,7 @@ class EveryPath:
     def _are_refused(self) -> bool:
         """By key: what was sent again is refused again, under the same."""
         keys = {each.key for each in observed.quarantined(self.target)}
-        found = [key.split("/")[0] for key in keys]
+        found = [key.partition("/")[0] for key in keys]
         return {source: found.count(source) for source in REFUSED} == REFUSED
 
     def _are_answered(self) -> bool:
