@@ -43,6 +43,7 @@ from tests.e2e.path_events import (
     is_let_go,
     payout,
     returned,
+    wait_for_cut,
 )
 
 
@@ -134,9 +135,12 @@ class EveryPath:
 
     def stir(self) -> None:
         """Everything that is asked for of several resources, once more, and what comes of it."""
+        number = next(self._numbers)
+        self._to_stream(*early(f"early-{number - 1}")[::-1])  # no cut passes what waits
+        wait_for_cut(self._store, self._invoke)
         self._invoke("sealer")
         self._invoke("reconciler")
-        more = returned("paid", "0.01", return_id=f"again-{(number := next(self._numbers))}")
+        more = returned("paid", "0.01", return_id=f"again-{number}")
         self._send("payout", payout(f"again-{number}", "0.01"), more)
         # A refusal looks for its claim, a refund for what was set aside for it.
         self._send("confirmed", raw(confirmed(local_merchant_id=f"nobody-{number}")))
@@ -150,7 +154,6 @@ class EveryPath:
         nobody = f"merchants/nobody-{number}/blocks"
         for path in (*reads, "freshness", f"{OWN}/blocks/{block_id}", nobody):
             api.call(self.target, "GET", f"systems/{path}")
-        self._invoke("cutter")  # the next time, the sealer has something new
 
     def _ask(
         self,
@@ -241,10 +244,10 @@ class EveryPath:
             "revised": lambda: self._counted(f"{GOOD}#confirmed.2"),
             "caught up": lambda: self._counted(f"{EARLY}#confirmed.2"),
             "fits": self._fits,
-            "adjusted": lambda: self._own().adjusted > 0,
+            "adjusted": lambda: self._balance(MERCHANT).adjusted > 0,
             "refused": self._are_refused,
             "payouts": lambda: self._risky().withdrawn > 0 and self._is_paid(),
-            "returned": lambda: self._is_paid() and self._own().withdrawn == 0,
+            "returned": lambda: self._is_paid() and self._balance(MERCHANT).withdrawn == 0,
             "systems": self._are_answered,
             "expired": lambda: self._blocks().get("expiring") == BlockStatus.EXPIRED,
             "let go": lambda: is_let_go(self._store),
@@ -260,9 +263,6 @@ class EveryPath:
 
     def _counted(self, *operations: str) -> bool:
         return {(MERCHANT, each) for each in operations} <= observed.marks(self.target)
-
-    def _own(self) -> Balance:
-        return self._balance(MERCHANT)
 
     def _risky(self) -> Balance:
         return self._balance(RISKY.merchant_id)

@@ -1,6 +1,8 @@
 """The events of every path, and the merchants and operations that they name."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from falcon_balances.adapters.authorizing import find_authorization
@@ -93,3 +95,11 @@ def is_let_go(store: "BalanceStore") -> bool:
     unmade = confirmed(**UNMADE, **TAKEN_BACK)
     there = find_authorization(AttemptKey(operation_id_of(unmade), 1).item, store)
     return there is not None and there.status is BlockStatus.EXPIRED
+
+
+def wait_for_cut(store: "BalanceStore", invoke: Callable[[str], object]) -> None:
+    """Until a cut is complete, or for 20 seconds: the reducer may lack a grant."""
+    before, deadline = store.as_of(), monotonic() + 20
+    invoke("cutter")
+    while store.as_of() == before and monotonic() < deadline:
+        sleep(0.2)
