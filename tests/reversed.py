@@ -1,7 +1,7 @@
 """A plugin that runs tests in reverse order: `pytest -p tests.reversed`.
 
-What passes in both orders leans on nothing that another test has left. Also the end-to-end tests,
-which share one embedded AWS: each finds there what others wrote, of whatever tests came before.
+What passes in both orders leans on nothing that another test has left. This holds for end-to-end
+tests too: they share one embedded AWS, and must not depend on which of them ran before.
 """
 
 import pytest

@@ -42,7 +42,6 @@ def turn_of(nodeid: str) -> int:
     """What takes longest is first: otherwise one worker would still run when the others have ended.
     End-to-end tests wait most of the time, so tests that calculate come between them.
     """
-    if scope_of(nodeid) == SHARED_STACK:
-        return 0
     folder = "/".join(nodeid.split("/", 2)[:2])
-    return _LONGEST.index(folder) if folder in _LONGEST else len(_LONGEST)
+    place = SHARED_STACK if scope_of(nodeid) == SHARED_STACK else folder
+    return _LONGEST.index(place) if place in _LONGEST else len(_LONGEST)

@@ -27,8 +27,8 @@ _KEYS_PER_GET: Final = 100  # of BatchGetItem
 
 def count(group: Sequence[CountablePart], batch: Batch, ports: ReducerPorts) -> None:
     """Counts the uncounted parts in one transaction; conflicts and throttling are tried again."""
-    # A segment is refused whole. Only its first part can differ from what was counted before, and
-    # that part is in this transaction or in an earlier one: so no other part is counted first.
+    # A segment is refused whole. Its first part shows whether it was counted with other contents
+    # before, and is in this transaction or in an earlier one: no other part is counted before it.
     pending = [part for part in group if not batch.is_refused(part)]
     for delay_s in delays(ATTEMPTS, _FIRST_DELAY_S):
         if not pending:

@@ -31,7 +31,8 @@ def copy_code(folder: Path) -> None:
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name)
+            # What runs beside this compiles the same code: its files come and go while we copy.
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, folder)
 
