@@ -86,6 +86,9 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def main(names: Sequence[str]) -> int:
+    unknown = set(names) - {fault.name for fault in FAULTS}
+    if unknown:
+        sys.exit(f"no such faults: {', '.join(sorted(unknown))}")
     faults = [fault for fault in FAULTS if not names or fault.name in names]
     missed = 0
     with tempfile.TemporaryDirectory() as root, ThreadPoolExecutor(AT_ONCE) as pool:
