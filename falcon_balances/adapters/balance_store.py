@@ -178,6 +178,3 @@ class DynamoBalanceStore(DynamoStreamProgress):
                 ConsistentRead=True,
             )
             return [item["sk"]["S"].removeprefix(prefix) for p in pages for item in p["Items"]]
-
-    def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
-        return frozenset(self._items(marks, "marks"))

@@ -191,9 +191,6 @@ class BalanceStore(StreamProgress, Protocol):
         `available` is not below zero.
         """
 
-    def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
-        """Those of at most a hundred marks that exist; strongly consistent."""
-
 
 @dataclass(frozen=True, slots=True)
 class MarkPage:

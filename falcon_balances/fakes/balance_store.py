@@ -222,10 +222,6 @@ class MemoryBalanceStore(Interruptible):
         return self.journaled | self.cuts_met[cut_at]
 
     @interruptible
-    def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
-        return frozenset(key for key in marks if key in self.marks)
-
-    @interruptible
     def park(self, names: Collection[str]) -> None:
         self.parked |= set(names)
 

@@ -8,10 +8,10 @@ from falcon_balances.domain.errors import RejectedOperation, TransientError
 from falcon_balances.domain.journal import JournalPosition
 from falcon_balances.domain.transactions import transactions
 from falcon_balances.observability import metrics
-from lambdas.reducer.batch_as_read import Batch
+from lambdas.reducer.batch_as_read import Batch, predecessors, read
 from lambdas.reducer.counting import count, end_left_over, note_negative
 from lambdas.reducer.following import follow_up
-from lambdas.reducer.gate import park
+from lambdas.reducer.gate import counted_windows, park
 from lambdas.reducer.journaling import journal, move
 from lambdas.reducer.ports import ReducerPorts, refuse
 from lambdas.reducer.records import StreamRecord
@@ -27,16 +27,18 @@ def reduce_batch(shard_id: str, records: Sequence[StreamRecord], ports: ReducerP
     """
     metrics.add_metric(name="RecordsRead", unit="Count", value=len(records))
     state = _state(shard_id, ports)
-    batch = Batch(state.closed_until)
+    contents = [read(record) for record in records]
+    counted = counted_windows(set(predecessors(contents)), ports.store)
+    batch = Batch(state.closed_until, counted)
     not_ours: list[tuple[StreamRecord, RejectedOperation]] = []
-    for record in records:
+    for record, content in zip(records, contents, strict=True):
         try:
-            batch.add(record)
+            batch.add(record, content)
         except RejectedOperation as rejected:
             not_ours.append((record, rejected))
         except NewerRecordError as newer:
             batch.parked.append((record, str(newer)))
-    batch.hold_back(ports.store)
+    batch.hold_back()
     batch.continue_begun(ports.store)
     for group in transactions(part for part, _ in batch.parts.values()):
         count(group, batch, ports)

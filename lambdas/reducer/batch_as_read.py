@@ -1,6 +1,7 @@
 """A batch of one shard as it was read: what to count, park or refuse, and its cuts."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple, Self
@@ -13,6 +14,7 @@ from falcon_balances.contracts.stream_records import (
     parse_stream_record,
 )
 from falcon_balances.domain.blocks import Block
+from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.cuts import Cut, closed_until, is_believable, newest, window_of
 from falcon_balances.domain.effects import Effect, read_effect
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
@@ -21,11 +23,32 @@ from falcon_balances.domain.journal import JournalEntry
 from falcon_balances.domain.parts import ArrivedSegment, CountablePart, countable_parts
 from falcon_balances.domain.table_keys import ItemKey
 from lambdas.reducer.following import First
-from lambdas.reducer.gate import Awaiting, awaiting, without_predecessor
+from lambdas.reducer.gate import Awaiting, predecessor_of, without_predecessor
 from lambdas.reducer.records import StreamRecord
 
 _KEYS_PER_GET: Final = 100  # of BatchGetItem
 _SAID_BY_THE_RECORD: Final = ("fingerprint", "part", "lines", "corrects")
+
+
+Read = SegmentRecordV1 | CutRecordV1 | RejectedOperation | NewerRecordError
+"""A record's content, or why it cannot be read."""
+
+
+def read(record: StreamRecord) -> Read:
+    try:
+        return parse_stream_record(record.data)
+    except (RejectedOperation, NewerRecordError) as error:
+        return error
+
+
+def predecessors(contents: Iterable[Read]) -> Iterator[ItemKey]:
+    """The marks of the revisions that revisions among these contents build on."""
+    for content in contents:
+        if isinstance(content, SegmentRecordV1) and content.after is not None:
+            with suppress(RejectedOperation):  # refused when it is added
+                predecessor = predecessor_of(content, content.to_segment())
+                if predecessor is not None:
+                    yield predecessor
 
 
 class CountedMark(NamedTuple):
@@ -51,6 +74,8 @@ class Batch:
     """
 
     floor: datetime | None
+    predecessors: Mapping[ItemKey, datetime] = field(default_factory=dict)
+    """The quarters of revisions that are counted and that revisions in this batch build on."""
     parts: dict[ItemKey, tuple[CountablePart, StreamRecord]] = field(default_factory=dict)
     cuts: list[Cut] = field(default_factory=list)
     refused: set[StreamRecord] = field(default_factory=set)
@@ -104,26 +129,22 @@ class Batch:
             ours = self.segments[record]
             yield JournalEntry(window, effect, ours.log_key, ours.version_id, ours.body)
 
-    def add(self, record: StreamRecord) -> None:
-        """Adds a record. Raises RejectedOperation for a record that this system did not write."""
-        try:
-            ours = self._parsed(record)
-            if isinstance(ours, CutRecordV1):
-                self._add_cut(ours.to_cut(), record)
-            else:
-                self._add_segment(ours, record)
-        finally:
-            self.begun = self.begun or self.floor
+    def add(self, record: StreamRecord, read: Read) -> None:
+        """Adds a record. Raises RejectedOperation for a record that this system did not write.
 
-    def _parsed(self, record: StreamRecord) -> SegmentRecordV1 | CutRecordV1:
-        """A record that cannot be read raises the floor as a segment does: a later version of this
+        A record that cannot be read raises the floor as a segment does: a later version of this
         code may read it, and the records behind it must have the same floor then.
         """
         try:
-            return parse_stream_record(record.data)
-        except (NewerRecordError, RejectedOperation):
-            self.floor = window_of(record.arrived_at, self.floor)
-            raise
+            if isinstance(read, CutRecordV1):
+                self._add_cut(read.to_cut(), record)
+            elif isinstance(read, SegmentRecordV1):
+                self._add_segment(read, record)
+            else:
+                self.floor = window_of(record.arrived_at, self.floor)
+                raise read
+        finally:
+            self.begun = self.begun or self.floor
 
     def _add_cut(self, cut: Cut, record: StreamRecord) -> None:
         if not is_believable(cut, record.arrived_at):
@@ -138,6 +159,12 @@ class Batch:
         # A segment's effect depends on what this shard counted before. So no later record may go
         # into an earlier quarter, although arrival times can go back.
         self.floor = window = window_of(record.arrived_at, self.floor)
+        predecessor = predecessor_of(ours, segment)
+        before = None if predecessor is None else self._window_of(predecessor)
+        # Nor may a revision go into an earlier quarter than the one that it revises. An earlier
+        # attempt can have counted that one from a later record, which this batch does not see.
+        if before is not None:
+            window = max(window, before)
         arrived = ArrivedSegment(
             segment,
             window,
@@ -147,13 +174,13 @@ class Batch:
             blocks=tuple(Block.key_of(segment.merchant_id, each) for each in ours.blocks),
             sale=tuple(each.to_part() for each in ours.sale),
         )
-        waiting = awaiting(record, ours, segment, self.parts)
         parts = list(countable_parts(arrived))
         for part in parts:
             first, _ = self.parts.get(part.mark.key, (part, record))
             check_same(part, first.mark.attributes)
-        if waiting is not None:
-            self._await(waiting)
+        if predecessor is not None:
+            mark = ItemKey(predecessor.pk, MarkKey(segment.falcon_operation_id, segment.staged).sk)
+            self._await(Awaiting(record, mark, predecessor, before is not None))
         self._add_parts(parts, record)
         first_mark = parts[0].mark.key
         if len(parts) > 1 and self.parts[first_mark][1] is record:
@@ -161,6 +188,13 @@ class Batch:
         self.segments[record] = ours
         if ours.settled is not None or ours.contradiction is not None:
             self.firsts.append(First(segment, ours.settled, ours.contradiction, record))
+
+    def _window_of(self, predecessor: ItemKey) -> datetime | None:
+        """The quarter of a revision that is counted or earlier in the batch, else None."""
+        if predecessor not in self.predecessors and predecessor in self.parts:
+            part, _ = self.parts[predecessor]
+            return parse_rfc3339(str(part.mark.attributes["window"]))
+        return self.predecessors.get(predecessor)
 
     def _add_parts(self, parts: Sequence[CountablePart], record: StreamRecord) -> None:
         """Adds each part once: of a part that comes again, the first record stays."""
@@ -184,9 +218,9 @@ class Batch:
                     self.revisions[mark] = each._replace(is_behind=False)
             self.revisions[waiting.mark] = waiting
 
-    def hold_back(self, store: BalanceStore) -> None:
+    def hold_back(self) -> None:
         """Moves revisions that cannot be counted yet to `parked`."""
-        held = without_predecessor(list(self.revisions.values()), store)
+        held = without_predecessor(list(self.revisions.values()))
         self.parked += [
             (each.record, "after: the revision that it names is not counted yet") for each in held
         ]

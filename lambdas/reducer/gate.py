@@ -6,7 +6,8 @@ read, the record is parked: its bytes go to quarantine, everything else is count
 met until the record was sent again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from falcon_balances.adapters.ports import BalanceStore
@@ -14,6 +15,7 @@ from falcon_balances.adapters.stage_ports import Quarantine, QuarantinedBody
 from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.errors import RejectionCode, TransientError
+from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.operations import Segment, staged
 from falcon_balances.domain.table_keys import ItemKey, merchant_pk
 from falcon_balances.observability import logger, metrics
@@ -27,7 +29,9 @@ _KEYS_PER_GET: Final = 100  # of BatchGetItem
 
 
 class Awaiting(NamedTuple):
-    """A revision in a batch. `is_behind`: the revision before it is earlier in the batch."""
+    """A revision in a batch. `is_behind`: the revision before it is earlier in the shard: in this
+    batch, or counted already.
+    """
 
     record: StreamRecord
     mark: ItemKey
@@ -35,30 +39,29 @@ class Awaiting(NamedTuple):
     is_behind: bool
 
 
-def awaiting(
-    record: StreamRecord, ours: SegmentRecordV1, segment: Segment, before: Mapping[ItemKey, object]
-) -> Awaiting | None:
-    """A record's revision if it must wait for another one, else None. `before`: the marks of parts
-    earlier in the batch.
-    """
+def predecessor_of(ours: SegmentRecordV1, segment: Segment) -> ItemKey | None:
+    """The mark of the revision that must be counted before this one; None if there is none."""
     if ours.after is None:
         return None
-    pk, operation_id = merchant_pk(segment.merchant_id), segment.falcon_operation_id
-    predecessor = ItemKey(pk, MarkKey(operation_id, staged(segment.stage, ours.after)).sk)
-    mark = ItemKey(pk, MarkKey(operation_id, segment.staged).sk)
-    return Awaiting(record, mark, predecessor, predecessor in before)
+    key = MarkKey(segment.falcon_operation_id, staged(segment.stage, ours.after))
+    return ItemKey(merchant_pk(segment.merchant_id), key.sk)
 
 
-def without_predecessor(revisions: Sequence[Awaiting], store: BalanceStore) -> list[Awaiting]:
+def counted_windows(marks: Collection[ItemKey], store: BalanceStore) -> dict[ItemKey, datetime]:
+    """The quarters in which those of the marks are counted that exist. One read for a hundred."""
+    wanted = sorted(marks)
+    return {
+        mark: parse_rfc3339(str(said["window"]))
+        for start in range(0, len(wanted), _KEYS_PER_GET)
+        for mark, said in store.items(wanted[start : start + _KEYS_PER_GET]).items()
+    }
+
+
+def without_predecessor(revisions: Sequence[Awaiting]) -> list[Awaiting]:
     """The revisions whose predecessor is neither counted nor earlier in the batch."""
-    wanted = sorted({each.predecessor for each in revisions if not each.is_behind})
-    counted: set[ItemKey] = set()
-    for start in range(0, len(wanted), _KEYS_PER_GET):
-        counted |= store.counted(wanted[start : start + _KEYS_PER_GET])
     held: dict[ItemKey, Awaiting] = {}
     for each in revisions:
-        is_counted = each.predecessor in counted
-        if not is_counted and (not each.is_behind or each.predecessor in held):
+        if not each.is_behind or each.predecessor in held:
             held[each.mark] = each
     return list(held.values())
 

@@ -21,6 +21,7 @@ from falcon_balances.domain.operations import (
 from falcon_balances.domain.past_keys import WINDOW_KEYS, WindowKey
 from falcon_balances.domain.payout_states import PayoutState
 from falcon_balances.domain.table_keys import ItemKey, merchant_pk
+from lambdas.reducer.gate import predecessor_of
 from tests.journals import check_closed
 from tests.property.pipeline import Pipeline
 
@@ -194,3 +195,11 @@ def mark_of(data: bytes) -> ItemKey | None:
     segment = said.to_segment()
     sk = MarkKey(segment.falcon_operation_id, segment.staged).sk
     return ItemKey(merchant_pk(said.merchant_id), sk)
+
+
+def revised_by(data: bytes) -> ItemKey | None:
+    """The mark of the revision that must be counted before a record's; None if there is none."""
+    if b'"after":' not in data:
+        return None
+    said = parse_stream_record(data)
+    return predecessor_of(said, said.to_segment()) if isinstance(said, SegmentRecordV1) else None

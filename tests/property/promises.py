@@ -36,7 +36,7 @@ from tests.property.agreement import (
     check_nobody_spends_what_one_side_said,
     check_standings,
 )
-from tests.property.observing import Observed, mark_of, marked
+from tests.property.observing import Observed, mark_of, marked, revised_by
 from tests.property.pipeline import POISON
 
 REVISIONS_MAX = 3
@@ -78,20 +78,32 @@ class Promises(Observed):
     def _windows_never_go_back(self) -> None:
         """Within a shard and from it to its children: what a segment adds depends on what was
         counted before it, so that must lie in no later quarter.
+
+        A revision that came before the one that it revises is counted at any later record, but in
+        no earlier quarter than that one.
         """
         newest: dict[str, str] = {}
         seen: set[ItemKey] = set()
+        early: dict[ItemKey, ItemKey] = {}
+        marks = self._world.store.marks
         for shard_id, held in self._world.stream.by_id.items():  # parents come before children
             window = max((newest[parent] for parent in held.shard.parents), default="")
             for record in held.records:
                 key = mark_of(record.data)
-                mark = None if key is None else self._world.store.marks.get(key)
-                if key is None or mark is None or key in seen:
+                if key is None or key not in marks or key in seen | early.keys():
+                    continue
+                revised = revised_by(record.data)
+                if revised is not None and revised not in seen:
+                    early[key] = revised
                     continue
                 seen.add(key)
-                assert str(mark["window"]) >= window, "a window goes back within a shard"
-                window = str(mark["window"])
+                said = str(marks[key]["window"])
+                assert said >= window, "a window goes back within a shard"
+                window = said
             newest[shard_id] = window
+        for key, revised in early.items():
+            before = str(marks[revised]["window"])
+            assert str(marks[key]["window"]) >= before, "a window goes back from a revision to it"
 
     def _check_late(self) -> None:
         """An operation is late when it was counted after the month that it is booked in."""

@@ -7,14 +7,29 @@ CUTTING = ("tests/component/test_reducer_cuts.py",)
 # Two reducers at one operation, each with another segment of it: records in order never bring that.
 COUNTING = ("tests/component/test_reducer_standings.py",)
 REVISING = ("tests/component/test_revisions_parked.py",)
+QUARTERS = ("tests/component/test_revisions_quarters.py",)
 
 COUNTING_FAULTS = (
     Fault(
         "a revision counted before its predecessor",
         "lambdas/reducer/gate.py",
-        "        if not is_counted and (not each.is_behind or each.predecessor in held):\n",
+        "        if not each.is_behind or each.predecessor in held:\n",
         "        if each.predecessor in held:\n",
         first=REVISING,
+    ),
+    Fault(
+        "a revision behind a cut that came after it",
+        "lambdas/reducer/batch.py",
+        "    counted = counted_windows(set(predecessors(contents)), ports.store)\n",
+        "    counted = counted_windows((), ports.store)\n",
+        first=QUARTERS,
+    ),
+    Fault(
+        "a revision in an earlier quarter than what it revises",
+        "lambdas/reducer/batch_as_read.py",
+        "            window = max(window, before)\n",
+        "            window = min(window, before)\n",
+        first=QUARTERS,
     ),
     Fault(
         "cuts met while records are parked",
