@@ -112,8 +112,9 @@ JOURNALING_FAULTS: Final = (
     Fault(
         "a floor that a record of a later version does not raise",
         "lambdas/reducer/batch_as_read.py",
-        "            self.floor = window_of(record.arrived_at, self.floor)\n            raise\n",
-        "            raise\n",
+        "                self.floor = window_of(record.arrived_at, self.floor)\n"
+        "                raise read\n",
+        "                raise read\n",
         first=(_TWICE,),
     ),
     Fault(
