@@ -1,13 +1,13 @@
 """The events of every path, and the merchants and operations that they name."""
 
-from collections.abc import Callable
-from datetime import timedelta
-from time import monotonic, sleep
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from falcon_balances.adapters.authorizing import find_authorization
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.domain.blocks import BlockStatus
+from falcon_balances.domain.cuts import closed_until
+from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.table_keys import AttemptKey
 from tests.builders import (
     claim_of,
@@ -97,9 +97,17 @@ def is_let_go(store: "BalanceStore") -> bool:
     return there is not None and there.status is BlockStatus.EXPIRED
 
 
-def wait_for_cut(store: "BalanceStore", invoke: Callable[[str], object]) -> None:
-    """Until a cut is complete, or for 20 seconds: the reducer may lack a grant."""
-    before, deadline = store.as_of(), monotonic() + 20
-    invoke("cutter")
-    while store.as_of() == before and monotonic() < deadline:
-        sleep(0.2)
+def reads_until(as_of: datetime | None) -> dict[str, str]:
+    """From the table, its index, the claims and the log; once a quarter is closed, its past."""
+    reads = {
+        "balances": "balances",
+        "log": "balances?source=log",
+        "operations": "operations",
+        "story": f"operations/{PAIRED}",
+        "referenced": "operations?reference=good",
+        "unreconciled": "unreconciled",
+        "findings": "findings",
+    }
+    if as_of is not None:
+        reads["past"] = f"balances?at={rfc3339(closed_until(as_of))}"
+    return {name: f"{OWN}/{path}" for name, path in reads.items()}

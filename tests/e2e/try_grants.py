@@ -47,7 +47,7 @@ NOT_JUDGED = {
     "sqs:ChangeMessageVisibility": "only a message that fails needs it",
 }
 PATIENCE_S = 480.0  # it ends when all came about; only a busy machine needs so much
-MISSED_WITHIN_S = 15.0
+MISSED_WITHIN_S = 60.0  # for a cut as well, which the sealer waits for
 SILENCE_S = 3.0  # long enough for a message to come through, if it could
 POLL_S = 0.5
 DENIAL = re.compile(r"not authorized to perform:? (?P<action>[a-z0-9]+:[A-Za-z]+)")
@@ -213,6 +213,7 @@ def is_missed(grant: Grant, target: Target, role_of: Mapping[str, str], run: Eve
     before, deadline = count(), monotonic() + MISSED_WITHIN_S
     run.stir()
     while count() == before and monotonic() < deadline:
+        run.seal_once_cut()
         sleep(POLL_S)
     return count() > before
 
