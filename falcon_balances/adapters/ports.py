@@ -108,6 +108,9 @@ class TransactionLog(Protocol):
 
     def read(self, key: str) -> LogObject: ...
 
+    def read_existing(self, keys: Collection[str]) -> Mapping[str, LogObject]:
+        """Those of the objects that exist; one read each, several at once."""
+
     def segments_of(
         self, merchant_id: str, objects_max: int | None = None, days: DayRange | None = None
     ) -> Sequence[Segment]:
