@@ -1,0 +1,112 @@
+"""Asks the log for a second opinion before money of a merchant of high risk is set aside.
+
+An opinion begins at the balance's last closing. It reads the merchant's marks since, the earlier
+marks of the same operations, and their log objects by key. So it costs the same at any age of the
+log, and never lists it.
+"""
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Final
+
+from falcon_balances.adapters.checked_marks import CheckedMarks, NotCheckedNowError
+from falcon_balances.adapters.ports import BalanceStore, MerchantReads, TransactionLog
+from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
+from falcon_balances.domain.blocks import Block, LoggedMoney
+from falcon_balances.domain.closings import counted_since
+from falcon_balances.domain.history import Figures, Mark
+from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.log_keys import LogKey
+from falcon_balances.domain.operations import Segment
+from falcon_balances.domain.second_opinion import Balanced, Counted, logged_available
+from falcon_balances.domain.table_keys import BalanceKey
+from falcon_balances.observability import logger, metrics
+
+OBJECTS_MAX: Final = 400
+"""Of the log, in one opinion."""
+SECONDS_MAX: Final = 8.0
+"""After so long, no further opinion begins: functions that ask for many have 19 s or more."""
+_AFTER_EVERY_DAY: Final = "9999-12-31"
+_NAMED_MAX: Final = 10  # in one message; the metric counts all
+
+
+class LogCheck:
+    """The opinions of one execution or request. It reads each log object once, because the log
+    never changes, and keeps its segment: at most OBJECTS_MAX for each opinion of SECONDS_MAX.
+    """
+
+    def __init__(
+        self,
+        store: BalanceStore,
+        log: TransactionLog,
+        reads_of: Callable[[str], MerchantReads],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._reads_of = reads_of
+        self._clock = clock
+        self._until = clock() + SECONDS_MAX
+        self._read: dict[str, Segment] = {}
+
+    def logged_money(self, block: Block) -> LoggedMoney | None:
+        """The logged money of the block's balance. None to try again: the index does not list
+        everything yet, or closing and marks do not make the balance.
+
+        The order matters. The balance is read first: if more is counted afterwards, the block's
+        transaction fails. The closed day is read before the closing, so that the closing of that
+        day is there. Raises NotCheckedNowError beyond the limits of this module and of
+        `CheckedMarks`.
+        """
+        if self._clock() > self._until:
+            raise NotCheckedNowError("too many checks against the log at once")
+        balance = BalanceKey(block.balance_shop_id, block.currency)
+        there = self._store.items([block.balance_key]).get(block.balance_key, {})
+        now = Figures.of({name: n for name, n in there.items() if isinstance(n, int)})
+        reads = self._reads_of(block.merchant_id)
+        _, closed = reads.progress()
+        closing = next(iter(reads.closings(balance, _AFTER_EVERY_DAY, 1)), None)
+        balanced = Balanced(balance, Figures() if closing is None else closing.figures, now)
+        own = counted_since(closing)
+        # Where a day's closing is missing, the balance is checked from the closing before on.
+        for start in dict.fromkeys((max(own, closed.at), own)):
+            available = self._available(reads, balanced, rfc3339(start))
+            if available is not None:
+                return LoggedMoney(available, now.operations_count)
+        logger.warning("closing and marks do not make the balance", balance=block.balance_key)
+        return None
+
+    def _available(self, reads: MerchantReads, balanced: Balanced, start: str) -> int | None:
+        marks = CheckedMarks(reads, self._store, balanced.balance)
+        since = marks.since(start)
+        before = marks.before(since, start)
+        merchant_id = reads.merchant_id
+        self._read_objects([mark.log_key for mark in (*before, *since)])
+        counted = [[self._counted(mark, merchant_id) for mark in part] for part in (before, since)]
+        _report([each for part in counted for each in part])
+        return logged_available(balanced, *counted)
+
+    def _read_objects(self, log_keys: Sequence[str]) -> None:
+        wanted = [key for key in log_keys if key not in self._read]
+        if len(wanted) > OBJECTS_MAX:
+            raise NotCheckedNowError(f"more than {OBJECTS_MAX} log objects to read")
+        for key, logged in self._log.read_existing(wanted).items():
+            try:
+                self._read[key] = read_strictly(key, logged.body)
+            except FlawedObjectError as error:
+                logger.error("flawed log object", log_key=key, flaw=str(error))
+
+    def _counted(self, mark: Mark, merchant_id: str) -> Counted:
+        key = LogKey.parse(mark.log_key)
+        marked = Segment(
+            mark.stage, merchant_id, key.part, key.parts, mark.lines, revision=mark.revision
+        )
+        return Counted(marked, self._read.get(mark.log_key))
+
+
+def _report(counted: Sequence[Counted]) -> None:
+    """What is counted and not in the log, or otherwise, adds only what the log has."""
+    wrong = [LogKey.of(each.marked).text for each in counted if not each.is_as_logged]
+    if wrong:
+        metrics.add_metric(name="LogMismatch", unit="Count", value=len(wrong))
+        logger.error("counted, but not so in the log", log_keys=wrong[:_NAMED_MAX])
