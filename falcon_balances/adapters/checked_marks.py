@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Final
 
 from falcon_balances.adapters.merchant_items import mark_of
-from falcon_balances.adapters.ports import BalanceStore, MerchantReads
+from falcon_balances.adapters.ports import BalanceStore, MarkReads
 from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.domain.history import Mark
@@ -15,12 +15,10 @@ from falcon_balances.domain.operations import PSP_STAGES, BalanceOperation
 from falcon_balances.domain.standing import nets_of
 from falcon_balances.domain.table_keys import BalanceKey, ItemKey, StandingKey, merchant_pk
 
-MARKS_MAX: Final = 300
-"""Of a merchant since the closing: all its balances, because the index lists them together."""
+MARKS_A_PAGE: Final = 300
 REVISED_MAX: Final = 100
 """Operations whose earlier revisions are read: one query each."""
 _OPERATIONS_A_READ: Final = 33  # a standing and two marks each: a call reads a hundred items
-_LAST: Final = "~"
 _Items = Mapping[ItemKey, Mapping[str, str | int]]
 
 
@@ -33,31 +31,41 @@ class NotCheckedNowError(TransientError):
 class CheckedMarks:
     """The marks of one merchant that touch one balance."""
 
-    def __init__(self, reads: MerchantReads, store: BalanceStore, balance: BalanceKey) -> None:
+    def __init__(self, reads: MarkReads, store: BalanceStore, balance: BalanceKey) -> None:
         self._reads = reads
         self._store = store
         self._balance = balance
         self._pk = merchant_pk(reads.merchant_id)
 
-    def since(self, start: str) -> list[Mark]:
-        """Those of windows from `start`, RFC 3339, on. The index can be behind. Raises
-        NotCheckedNowError if the merchant has more than MARKS_MAX.
+    def pages(self, start: str, end: str, marks_max: int) -> Iterator[list[Mark]]:
+        """Those of windows from `start` to `end`, in their order. The index can be behind. Raises
+        NotCheckedNowError if the merchant has more than `marks_max`, which MARKS_A_PAGE divides.
         """
-        page = self._reads.marks(start, _LAST, after=None, newest_first=False, limit=MARKS_MAX)
-        if not page.is_last:
-            raise NotCheckedNowError(
-                f"more than {MARKS_MAX} segments of {self._reads.merchant_id} since {start}"
+        after, left = None, marks_max
+        while True:
+            page = self._reads.marks(
+                start, end, after=after, newest_first=False, limit=min(left, MARKS_A_PAGE)
             )
-        return self._touching(page.marks)
+            left -= len(page.marks)
+            if not (page.is_last or left):
+                raise NotCheckedNowError(
+                    f"more than {marks_max} segments of {self._reads.merchant_id} since {start}"
+                )
+            yield self._touching(page.marks)
+            if page.is_last:
+                return
+            after = page.marks[-1].order
 
-    def before(self, since: Sequence[Mark], start: str) -> list[Mark]:
-        """Those of earlier windows, of the same operations of PSPs; strongly consistent.
+    def before(self, since: Sequence[Mark]) -> list[Mark]:
+        """Those that were counted before the first of `since`, of the same operations of PSPs, by
+        the order of marks; strongly consistent.
 
         Only first revisions are looked up, a call for 33 operations. The standing shows that other
         revisions were counted too; then a query lists all marks of the operation. If it hides some
         that matter, closing and marks do not make the balance. Raises NotCheckedNowError above
         REVISED_MAX such queries.
         """
+        start = since[0].order if since else ""
         by_operation: dict[str, list[Mark]] = {}
         for mark in since:
             if mark.stage in PSP_STAGES:
@@ -66,10 +74,10 @@ class CheckedMarks:
         while some := list(islice(ids, _OPERATIONS_A_READ)):
             items = self._store.items([key for each in some for key in self._keys(each)])
             for operation_id in some:
-                first = self._first_marks(operation_id, items, start)
-                counted = [*by_operation[operation_id], *first]
-                if self._is_all(counted, items.get(self._standing(operation_id), {})):
-                    found += first
+                first = self._first_marks(operation_id, items)
+                counted = {mark.order: mark for mark in (*by_operation[operation_id], *first)}
+                if self._is_all(counted.values(), items.get(self._standing(operation_id), {})):
+                    found += (mark for mark in first if mark.order < start)
                 else:
                     revised.append(operation_id)
         return self._touching([*found, *self._all_before(revised, start)])
@@ -89,9 +97,9 @@ class CheckedMarks:
     def _first_keys(self, operation_id: str) -> list[ItemKey]:
         return [ItemKey(self._pk, MarkKey(operation_id, stage.value).sk) for stage in PSP_STAGES]
 
-    def _first_marks(self, operation_id: str, items: _Items, start: str) -> list[Mark]:
+    def _first_marks(self, operation_id: str, items: _Items) -> list[Mark]:
         keys = (key for key in self._first_keys(operation_id) if key in items)
-        return [mark for mark in (mark_of(k, items[k]) for k in keys) if mark.order < start]
+        return [mark_of(key, items[key]) for key in keys]
 
     def _is_all(self, marks: Iterable[Mark], standing: Mapping[str, str | int]) -> bool:
         """Whether the operation's standing has nothing else of the balance."""

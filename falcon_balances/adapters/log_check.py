@@ -6,27 +6,39 @@ log, and never lists it.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from time import monotonic
 from typing import Final
 
 from falcon_balances.adapters.checked_marks import CheckedMarks, NotCheckedNowError
-from falcon_balances.adapters.ports import BalanceStore, MerchantReads, TransactionLog
+from falcon_balances.adapters.ports import BalanceStore, MarkReads, TransactionLog
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.blocks import Block, LoggedMoney
-from falcon_balances.domain.closings import counted_since
+from falcon_balances.domain.closings import Closing, counted_since, start_of
 from falcon_balances.domain.history import Figures, Mark
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.log_keys import LogKey
 from falcon_balances.domain.operations import Segment
-from falcon_balances.domain.second_opinion import Balanced, Counted, logged_available
+from falcon_balances.domain.second_opinion import (
+    Counted,
+    Opinion,
+    Standpoint,
+    logged_available,
+    opinion_on,
+)
 from falcon_balances.domain.table_keys import BalanceKey
 from falcon_balances.observability import logger, metrics
 
+MARKS_MAX: Final = 300
+"""Of a merchant since the closing: all its balances, because the index lists them together."""
+DAY_MARKS_MAX: Final = 3_000
+"""Of a merchant on a day that is closed."""
 OBJECTS_MAX: Final = 400
-"""Of the log, in one opinion."""
+"""Of the log, for a page of marks."""
 SECONDS_MAX: Final = 8.0
 """After so long, no further opinion begins: functions that ask for many have 19 s or more."""
 _AFTER_EVERY_DAY: Final = "9999-12-31"
+_AFTER_EVERY_ORDER: Final = "~"
 _NAMED_MAX: Final = 10  # in one message; the metric counts all
 
 
@@ -39,7 +51,7 @@ class LogCheck:
         self,
         store: BalanceStore,
         log: TransactionLog,
-        reads_of: Callable[[str], MerchantReads],
+        reads_of: Callable[[str], MarkReads],
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._store = store
@@ -66,25 +78,39 @@ class LogCheck:
         reads = self._reads_of(block.merchant_id)
         _, closed = reads.progress()
         closing = next(iter(reads.closings(balance, _AFTER_EVERY_DAY, 1)), None)
-        balanced = Balanced(balance, Figures() if closing is None else closing.figures, now)
         own = counted_since(closing)
         # Where a day's closing is missing, the balance is checked from the closing before on.
         for start in dict.fromkeys((max(own, closed.at), own)):
-            available = self._available(reads, balanced, rfc3339(start))
+            since = self._opinion(reads, balance, start, _AFTER_EVERY_ORDER, MARKS_MAX)
+            available = logged_available(Standpoint.of(closing), since, now)
             if available is not None:
                 return LoggedMoney(available, now.operations_count)
         logger.warning("closing and marks do not make the balance", balance=block.balance_key)
         return None
 
-    def _available(self, reads: MerchantReads, balanced: Balanced, start: str) -> int | None:
-        marks = CheckedMarks(reads, self._store, balanced.balance)
-        since = marks.since(start)
-        before = marks.before(since, start)
-        merchant_id = reads.merchant_id
-        self._read_objects([mark.log_key for mark in (*before, *since)])
-        counted = [[self._counted(mark, merchant_id) for mark in part] for part in (before, since)]
-        _report([each for part in counted for each in part])
-        return logged_available(balanced, *counted)
+    def closed_money(
+        self, merchant_id: str, before: Closing | None, closing: Closing
+    ) -> int | None:
+        """What was available before blocks by the log at a closing, whose day is over. None if the
+        closing before and the marks do not make it. Raises NotCheckedNowError beyond DAY_MARKS_MAX.
+        """
+        reads = self._reads_of(merchant_id)
+        start, end = start_of(closing.day), rfc3339(closing.at)
+        since = self._opinion(reads, closing.balance, start, end, DAY_MARKS_MAX)
+        return logged_available(Standpoint.of(before), since, closing.figures)
+
+    def _opinion(
+        self, reads: MarkReads, balance: BalanceKey, start: datetime, end: str, marks_max: int
+    ) -> Opinion:
+        marks = CheckedMarks(reads, self._store, balance)
+        opinion = Opinion()
+        for since in marks.pages(rfc3339(start), end, marks_max):
+            before = marks.before(since)
+            self._read_objects([mark.log_key for mark in (*before, *since)])
+            counted = [self._counted(part, reads.merchant_id) for part in (before, since)]
+            _report([each for part in counted for each in part])
+            opinion = opinion.plus(opinion_on(balance, *counted))
+        return opinion
 
     def _read_objects(self, log_keys: Sequence[str]) -> None:
         wanted = [key for key in log_keys if key not in self._read]
@@ -96,12 +122,13 @@ class LogCheck:
             except FlawedObjectError as error:
                 logger.error("flawed log object", log_key=key, flaw=str(error))
 
-    def _counted(self, mark: Mark, merchant_id: str) -> Counted:
-        key = LogKey.parse(mark.log_key)
-        marked = Segment(
-            mark.stage, merchant_id, key.part, key.parts, mark.lines, revision=mark.revision
-        )
-        return Counted(marked, self._read.get(mark.log_key))
+    def _counted(self, marks: Sequence[Mark], merchant_id: str) -> list[Counted]:
+        return [Counted(_marked(m, merchant_id), self._read.get(m.log_key)) for m in marks]
+
+
+def _marked(mark: Mark, merchant_id: str) -> Segment:
+    key = LogKey.parse(mark.log_key)
+    return Segment(mark.stage, merchant_id, key.part, key.parts, mark.lines, revision=mark.revision)
 
 
 def _report(counted: Sequence[Counted]) -> None:

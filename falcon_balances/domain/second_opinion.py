@@ -7,9 +7,10 @@ taken from the log too, however old they are.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from falcon_balances.domain.balances import fold
+from falcon_balances.domain.closings import Closing
 from falcon_balances.domain.history import Figures
 from falcon_balances.domain.operations import Segment
 from falcon_balances.domain.table_keys import BalanceKey
@@ -26,30 +27,45 @@ class Counted(NamedTuple):
         return self.logged is not None and self.logged.lines == self.marked.lines
 
 
-class Balanced(NamedTuple):
-    """A balance: at a closing, and now, as the table has it."""
+class Opinion(NamedTuple):
+    """What was added to a balance: as the marks have it, and what is available of it by the log."""
 
-    balance: BalanceKey
-    closing: Figures
-    now: Figures
+    marked: Figures = Figures()
+    available: int = 0
+
+    def plus(self, other: "Opinion") -> "Opinion":
+        return Opinion(self.marked + other.marked, self.available + other.available)
 
 
-def logged_available(
-    balanced: Balanced, before: Sequence[Counted], since: Sequence[Counted]
-) -> int | None:
-    """What is available by the log before blocks, in minor units.
-
-    `since`: all that was counted since the closing. `before`: what was counted earlier of the same
-    operations. None if the closing and the marks do not make the balance that the table has: one of
-    them is missing or wrong. `available` is not compared: if the table has more than the log, the
-    log's figure counts.
-    """
-    balance, closing, now = balanced
+def opinion_on(balance: BalanceKey, before: Sequence[Counted], since: Sequence[Counted]) -> Opinion:
+    """What `since` added. `before`: what was counted earlier of the same operations."""
     marked = _added(balance, _marked(before), _marked(since))
-    if not closing.adds_up or _facts(closing + marked) != _facts(now):
-        return None
     logged = _added(balance, _logged(before), _logged(since))
-    return (closing + logged).available_before_blocks
+    return Opinion(marked, logged.available_before_blocks)
+
+
+class Standpoint(NamedTuple):
+    """Where an opinion begins: the figures of a closing, and what was available by the log then."""
+
+    figures: Figures = Figures()
+    available: int = 0
+
+    @classmethod
+    def of(cls, closing: Closing | None) -> Self:
+        if closing is None:
+            return cls()
+        return cls(closing.figures, closing.logged_or_counted)
+
+
+def logged_available(start: Standpoint, since: Opinion, now: Figures) -> int | None:
+    """What is available by the log before blocks, in minor units, of a balance with these figures.
+
+    None if the closing and the marks do not make these figures: one of them is missing or wrong.
+    `available` is not compared: if the table has more than the log, the log's figure counts.
+    """
+    if not start.figures.adds_up or _facts(start.figures + since.marked) != _facts(now):
+        return None
+    return start.available + since.available
 
 
 def _marked(counted: Iterable[Counted]) -> Iterable[Segment]:

@@ -19,16 +19,15 @@ from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.checked_marks import NotCheckedNowError
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.directory_ports import ContextReader
+from falcon_balances.adapters.listed_marks import DynamoMarkReads
 from falcon_balances.adapters.log_check import LogCheck
 from falcon_balances.adapters.merchant_directory import (
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
 )
-from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
 from falcon_balances.adapters.ports import (
     ConditionFailed,
-    MerchantReads,
     PayoutClaims,
     WriteOutcome,
 )
@@ -278,9 +277,8 @@ def _adapters() -> tuple[ContextReader, PayoutClaims, Callable[[], LogCheck]]:
     store = DynamoBalanceStore(dynamodb, settings.balances_table)
     log = S3TransactionLog(client("s3"), settings.log_bucket)
 
-    def reads_of(merchant_id: str) -> MerchantReads:
-        tables = (settings.balances_table, settings.claims_table)
-        return DynamoMerchantReads(dynamodb, *tables, merchant_id)
+    def reads_of(merchant_id: str) -> DynamoMarkReads:
+        return DynamoMarkReads(dynamodb, settings.balances_table, merchant_id)
 
     return (
         CachedMerchantDirectory(DynamoMerchantDirectory(dynamodb, settings.context_table)),

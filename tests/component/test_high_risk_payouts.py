@@ -2,8 +2,7 @@
 
 import pytest
 
-from falcon_balances.adapters.checked_marks import MARKS_MAX
-from falcon_balances.adapters.log_check import SECONDS_MAX, LogCheck
+from falcon_balances.adapters.log_check import MARKS_MAX, SECONDS_MAX, LogCheck
 from falcon_balances.adapters.ports import LogObject, StreamEntry
 from falcon_balances.domain.closings import Closing
 from falcon_balances.domain.history import Figures

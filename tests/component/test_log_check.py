@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from falcon_balances.adapters.checked_marks import MARKS_MAX, REVISED_MAX, NotCheckedNowError
-from falcon_balances.adapters.log_check import OBJECTS_MAX, SECONDS_MAX, LogCheck
+from falcon_balances.adapters.checked_marks import REVISED_MAX, NotCheckedNowError
+from falcon_balances.adapters.log_check import MARKS_MAX, OBJECTS_MAX, SECONDS_MAX, LogCheck
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.domain.blocks import LoggedMoney
 from falcon_balances.domain.closings import ClosedDay

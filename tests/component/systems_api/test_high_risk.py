@@ -2,7 +2,7 @@
 
 import pytest
 
-from falcon_balances.adapters import checked_marks
+from falcon_balances.adapters import log_check
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.ports import LogObject
@@ -99,17 +99,17 @@ def test_a_balance_that_closing_and_marks_do_not_make_is_not_decided_on(risky, a
 
 @WAYS
 def test_beyond_the_limit_nothing_is_decided_and_the_answer_says_so(risky, monkeypatch, ask):
-    monkeypatch.setattr(checked_marks, "MARKS_MAX", 1)
+    monkeypatch.setattr(log_check, "MARKS_MAX", 1)
     answer = ask(amount="1.00")
     assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (503, "60")
     assert "Nothing was decided: repeat the request" in answer["body"]["detail"]
     assert risky.money() == (3000, 0)
-    monkeypatch.setattr(checked_marks, "MARKS_MAX", 2)
+    monkeypatch.setattr(log_check, "MARKS_MAX", 2)
     assert ask(amount="1.00")["statusCode"] == 201
 
 
 def test_a_block_that_exists_is_found_beyond_the_limit(risky, monkeypatch):
     assert block(amount="1.00")["statusCode"] == 201
-    monkeypatch.setattr(checked_marks, "MARKS_MAX", 1)
+    monkeypatch.setattr(log_check, "MARKS_MAX", 1)
     assert block(amount="1.00")["statusCode"] == 200
     assert block(amount="2.00")["statusCode"] == 409

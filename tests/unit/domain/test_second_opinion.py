@@ -10,7 +10,13 @@ from falcon_balances.domain.balances import fold
 from falcon_balances.domain.history import Figures
 from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import Segment
-from falcon_balances.domain.second_opinion import Balanced, Counted, logged_available
+from falcon_balances.domain.second_opinion import (
+    Counted,
+    Opinion,
+    Standpoint,
+    logged_available,
+    opinion_on,
+)
 from falcon_balances.domain.table_keys import BalanceKey
 from tests.builders import Document, confirmed, reconciled
 from tests.component.ledger import adjustment, any_claim_of, payout
@@ -44,6 +50,13 @@ def figures(segments: list[Segment]) -> Figures:
     return Figures.of(next(iter(fold(segments).values()), {}))
 
 
+def opinion(
+    closing: Figures, before: list[Counted], since: list[Counted], now: Figures
+) -> int | None:
+    start = Standpoint(closing, closing.available_before_blocks)
+    return logged_available(start, opinion_on(BALANCE, before, since), now)
+
+
 def as_logged(segments: list[Segment]) -> list[Counted]:
     return [Counted(each, each) for each in segments]
 
@@ -55,8 +68,7 @@ def test_wherever_the_closing_lies_the_opinion_is_the_whole_fold(world, data):
     earlier, since = world[:at], world[at:]
     touched = {each.falcon_operation_id for each in since}
     before = [each for each in earlier if each.falcon_operation_id in touched]
-    balanced = Balanced(BALANCE, figures(earlier), figures(world))
-    found = logged_available(balanced, as_logged(before), as_logged(since))
+    found = opinion(figures(earlier), as_logged(before), as_logged(since), figures(world))
     assert found == figures(world).available_before_blocks
 
 
@@ -65,8 +77,8 @@ def test_marks_of_before_that_are_not_found_change_nothing_or_give_no_opinion(wo
     at = data.draw(st.integers(0, len(world)))
     found = data.draw(st.lists(st.booleans(), min_size=at, max_size=at))
     before = [each for each, is_found in zip(world[:at], found, strict=True) if is_found]
-    balanced = Balanced(BALANCE, figures(world[:at]), figures(world))
-    available = logged_available(balanced, as_logged(before), as_logged(world[at:]))
+    since = as_logged(world[at:])
+    available = opinion(figures(world[:at]), as_logged(before), since, figures(world))
     assert available in (None, figures(world).available_before_blocks)
 
 
@@ -74,9 +86,8 @@ def test_marks_of_before_that_are_not_found_change_nothing_or_give_no_opinion(wo
 def test_what_the_log_lacks_adds_nothing(world, data):
     logged = data.draw(st.lists(st.booleans(), min_size=len(world), max_size=len(world)))
     since = [Counted(s, s if has else None) for s, has in zip(world, logged, strict=True)]
-    balanced = Balanced(BALANCE, Figures(), figures(world))
     there = [each.logged for each in since if each.logged is not None]
-    assert logged_available(balanced, [], since) == figures(there).available_before_blocks
+    assert opinion(Figures(), [], since, figures(world)) == figures(there).available_before_blocks
 
 
 @given(worlds(), st.data())
@@ -86,12 +97,24 @@ def test_a_figure_that_is_not_what_closing_and_marks_make_gives_no_opinion(world
     wrong = data.draw(AMOUNTS)
     now = figures(world)
     now = replace(now, **{name: getattr(now, name) + wrong})
-    balanced = Balanced(BALANCE, figures(world[:at]), now)
-    assert logged_available(balanced, as_logged(world[:at]), as_logged(world[at:])) is None
+    parts = as_logged(world[:at]), as_logged(world[at:])
+    assert opinion(figures(world[:at]), *parts, now) is None
+
+
+@given(worlds(), st.data())
+def test_a_day_in_pages_adds_what_the_day_adds(world, data):
+    """Each page on what was counted before it."""
+    first, last = sorted(data.draw(st.integers(0, len(world))) for _ in range(2))
+    pages = (world[:first], world[first:last], world[last:])
+    total, before = Opinion(), list[Counted]()
+    for page in map(as_logged, pages):
+        total = total.plus(opinion_on(BALANCE, before, page))
+        before += page
+    assert total == Opinion(figures(world), figures(world).available_before_blocks)
 
 
 @pytest.mark.parametrize("name", ["available_before_blocks", "confirmed", "pending", "unapplied"])
 def test_a_closing_that_both_stages_do_not_explain_gives_no_opinion(name):
     closing = replace(Figures(), **{name: 1})
     assert not closing.adds_up
-    assert logged_available(Balanced(BALANCE, closing, closing), [], []) is None
+    assert opinion(closing, [], [], closing) is None
