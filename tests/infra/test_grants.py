@@ -76,9 +76,13 @@ FUNCTIONS = {
         ("dynamodb:UpdateItem", BALANCES),
     },
     "closer": {
+        ("dynamodb:BatchGetItem", BALANCES),
         ("dynamodb:GetItem", BALANCES),
         ("dynamodb:PutItem", BALANCES),
         ("dynamodb:Query", BALANCES),
+        ("dynamodb:Query", f"{BALANCES}/index/by-window"),
+        ("dynamodb:BatchGetItem", "merchant-contexts.Arn"),
+        *FOLDS_THE_LOG,
         ("s3:ListBucket", "journal-<AccountId>-<Region>.Arn"),
         ("s3:GetObject", f"{JOURNAL_OBJECTS}journal/*"),
     },

@@ -17,15 +17,15 @@ CHECKING_FAULTS = (
     Fault(
         "an opinion on a closing that the balance contradicts",
         _OPINION,
-        "    if not closing.adds_up or _facts(closing + marked) != _facts(now):\n",
-        "    if not closing.adds_up:\n",
+        "adds_up or _facts(start.figures + since.marked) != _facts(now):\n",
+        "adds_up:\n",
         first=_TESTS,
     ),
     Fault(
         "an opinion without the stage that was counted before the closing",
         _MARKS,
-        "                    found += first\n",
-        "                    found += first[:0]\n",
+        "(mark for mark in first if mark.order < start)",
+        "()",
         first=_TESTS,
     ),
     Fault(
@@ -37,10 +37,24 @@ CHECKING_FAULTS = (
     ),
     Fault(
         "as many marks as there are",
-        _MARKS,
-        "        if not page.is_last:\n",
-        "        if False:\n",
+        "falcon_balances/adapters/log_check.py",
+        "_AFTER_EVERY_ORDER, MARKS_MAX)",
+        "_AFTER_EVERY_ORDER, 10**6)",
         first=_TESTS,
+    ),
+    Fault(
+        "a closing that is taken as counted where the log lacks some of it",
+        "falcon_balances/domain/closings.py",
+        " if self.logged is None else self.logged\n",
+        "\n",
+        first=("tests/component/test_closing_checks.py",),
+    ),
+    Fault(
+        "a day in pages without what its earlier pages counted",
+        "falcon_balances/adapters/checked_marks.py",
+        '        start = since[0].order if since else ""\n',
+        '        start = since[0].order[:10] if since else ""\n',
+        first=("tests/component/test_closing_checks.py",),
     ),
     Fault(
         "a payout that cannot be checked holds up the others",
