@@ -20,7 +20,7 @@ from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.log_keys import LogKey
 from falcon_balances.domain.operations import Segment
 from falcon_balances.domain.second_opinion import (
-    Counted,
+    CheckedSegment,
     Opinion,
     Standpoint,
     logged_available,
@@ -122,8 +122,8 @@ class LogCheck:
             except FlawedObjectError as error:
                 logger.error("flawed log object", log_key=key, flaw=str(error))
 
-    def _counted(self, marks: Sequence[Mark], merchant_id: str) -> list[Counted]:
-        return [Counted(_marked(m, merchant_id), self._read.get(m.log_key)) for m in marks]
+    def _counted(self, marks: Sequence[Mark], merchant_id: str) -> list[CheckedSegment]:
+        return [CheckedSegment(_marked(m, merchant_id), self._read.get(m.log_key)) for m in marks]
 
 
 def _marked(mark: Mark, merchant_id: str) -> Segment:
@@ -131,7 +131,7 @@ def _marked(mark: Mark, merchant_id: str) -> Segment:
     return Segment(mark.stage, merchant_id, key.part, key.parts, mark.lines, revision=mark.revision)
 
 
-def _report(counted: Sequence[Counted]) -> None:
+def _report(counted: Sequence[CheckedSegment]) -> None:
     """What is counted and not in the log, or otherwise, adds only what the log has."""
     wrong = [LogKey.of(each.marked).text for each in counted if not each.is_as_logged]
     if wrong:

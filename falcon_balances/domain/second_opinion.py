@@ -16,7 +16,7 @@ from falcon_balances.domain.operations import Segment
 from falcon_balances.domain.table_keys import BalanceKey
 
 
-class Counted(NamedTuple):
+class CheckedSegment(NamedTuple):
     """A counted segment: as its mark has it, and as the log has it; None if it is not there."""
 
     marked: Segment
@@ -37,7 +37,9 @@ class Opinion(NamedTuple):
         return Opinion(self.marked + other.marked, self.available + other.available)
 
 
-def opinion_on(balance: BalanceKey, before: Sequence[Counted], since: Sequence[Counted]) -> Opinion:
+def opinion_on(
+    balance: BalanceKey, before: Sequence[CheckedSegment], since: Sequence[CheckedSegment]
+) -> Opinion:
     """What `since` added. `before`: what was counted earlier of the same operations."""
     marked = _added(balance, _marked(before), _marked(since))
     logged = _added(balance, _logged(before), _logged(since))
@@ -68,11 +70,11 @@ def logged_available(start: Standpoint, since: Opinion, now: Figures) -> int | N
     return start.available + since.available
 
 
-def _marked(counted: Iterable[Counted]) -> Iterable[Segment]:
+def _marked(counted: Iterable[CheckedSegment]) -> Iterable[Segment]:
     return (each.marked for each in counted)
 
 
-def _logged(counted: Iterable[Counted]) -> Iterable[Segment]:
+def _logged(counted: Iterable[CheckedSegment]) -> Iterable[Segment]:
     return (each.logged for each in counted if each.logged is not None)
 
 

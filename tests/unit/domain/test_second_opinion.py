@@ -11,7 +11,7 @@ from falcon_balances.domain.history import Figures
 from falcon_balances.domain.money import Money
 from falcon_balances.domain.operations import Segment
 from falcon_balances.domain.second_opinion import (
-    Counted,
+    CheckedSegment,
     Opinion,
     Standpoint,
     logged_available,
@@ -51,14 +51,14 @@ def figures(segments: list[Segment]) -> Figures:
 
 
 def opinion(
-    closing: Figures, before: list[Counted], since: list[Counted], now: Figures
+    closing: Figures, before: list[CheckedSegment], since: list[CheckedSegment], now: Figures
 ) -> int | None:
     start = Standpoint(closing, closing.available_before_blocks)
     return logged_available(start, opinion_on(BALANCE, before, since), now)
 
 
-def as_logged(segments: list[Segment]) -> list[Counted]:
-    return [Counted(each, each) for each in segments]
+def as_logged(segments: list[Segment]) -> list[CheckedSegment]:
+    return [CheckedSegment(each, each) for each in segments]
 
 
 @given(worlds(), st.data())
@@ -85,7 +85,7 @@ def test_marks_of_before_that_are_not_found_change_nothing_or_give_no_opinion(wo
 @given(worlds(), st.data())
 def test_what_the_log_lacks_adds_nothing(world, data):
     logged = data.draw(st.lists(st.booleans(), min_size=len(world), max_size=len(world)))
-    since = [Counted(s, s if has else None) for s, has in zip(world, logged, strict=True)]
+    since = [CheckedSegment(s, s if has else None) for s, has in zip(world, logged, strict=True)]
     there = [each.logged for each in since if each.logged is not None]
     assert opinion(Figures(), [], since, figures(world)) == figures(there).available_before_blocks
 
@@ -106,7 +106,7 @@ def test_a_day_in_pages_adds_what_the_day_adds(world, data):
     """Each page on what was counted before it."""
     first, last = sorted(data.draw(st.integers(0, len(world))) for _ in range(2))
     pages = (world[:first], world[first:last], world[last:])
-    total, before = Opinion(), list[Counted]()
+    total, before = Opinion(), list[CheckedSegment]()
     for page in map(as_logged, pages):
         total = total.plus(opinion_on(BALANCE, before, page))
         before += page
