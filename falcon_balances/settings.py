@@ -108,7 +108,9 @@ class ExpirerSettings(Settings):
 
 class CloserSettings(Settings):
     balances_table: Name
+    context_table: Name
     journal_bucket: Name
+    log_bucket: Name
 
 
 class SealerSettings(Settings):

@@ -56,6 +56,8 @@ class PipelineStack(Stack):
             "Closing",
             settings=settings,
             balances=data.tables.balances,
+            contexts=data.tables.contexts,
+            log_bucket=data.log_bucket,
             journal_bucket=data.journal_bucket,
             layer=layer,
         )

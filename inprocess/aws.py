@@ -12,6 +12,7 @@ from falcon_balances.adapters.merchant_directory import (
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
 )
+from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
 from falcon_balances.adapters.outcome_topic import SnsOutcomeTopic
 from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
 from falcon_balances.adapters.quarantine import S3Quarantine
@@ -127,3 +128,7 @@ class AwsPlaces:
         self.payouts = DynamoPayoutClaims(dynamodb, CLAIMS_TABLE, BALANCES_TABLE)
         self.refunds = DynamoRefundClaims(dynamodb, CLAIMS_TABLE, BALANCES_TABLE)
         self.outcomes = SnsOutcomeTopic(client("sns"), outcome_topic)
+
+    def reads_of(self, merchant_id: str) -> DynamoMerchantReads:
+        tables = (BALANCES_TABLE, CLAIMS_TABLE)
+        return DynamoMerchantReads(client("dynamodb"), *tables, merchant_id)

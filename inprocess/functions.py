@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from falcon_balances.adapters.logged_money import logged_money
+from falcon_balances.adapters.log_check import LogCheck
 from falcon_balances.contracts.execution import (
     ExecutionResult,
     PersisterInput,
@@ -82,9 +82,8 @@ def _publish(on: Functions, step: PublisherInput) -> BaseModel:
 
 def _decide(on: Functions, step: SplitterInput) -> BaseModel:
     at = on.places
-    deciding = DeciderPorts(
-        at.payouts, lambda block: logged_money(block, at.store, at.log), on.now(), wait=on.wait
-    )
+    check = LogCheck(at.store, at.log, at.reads_of)
+    deciding = DeciderPorts(at.payouts, check.logged_money, on.now(), wait=on.wait)
     return decide_payouts(step, at.directory, deciding)
 
 

@@ -11,6 +11,7 @@ from falcon_balances.adapters.ports import (
     BalanceStore,
     BalanceStream,
     EventClaims,
+    MerchantReads,
     OutcomeTopic,
     PayoutClaims,
     RefundClaims,
@@ -20,6 +21,7 @@ from falcon_balances.adapters.stage_ports import Quarantine
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
 from falcon_balances.fakes.interruptions import Interrupt, never
 from falcon_balances.fakes.journal import MemoryJournal
+from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from falcon_balances.fakes.storage import (
     MemoryAuthorizations,
     MemoryEventClaims,
@@ -56,6 +58,7 @@ class Places(Protocol):
     def refunds(self) -> RefundClaims: ...
     @property
     def outcomes(self) -> OutcomeTopic: ...
+    def reads_of(self, merchant_id: str) -> MerchantReads: ...
 
 
 class MemoryPlaces:
@@ -78,3 +81,6 @@ class MemoryPlaces:
         self.payouts = MemoryPayoutClaims(self.claims, self.store, interrupt)
         self.refunds = MemoryRefundClaims(self.claims, self.store, interrupt)
         self.outcomes = MemoryOutcomeTopic(interrupt)
+
+    def reads_of(self, merchant_id: str) -> MerchantReads:
+        return MemoryMerchantReads(self.store, self.claims, merchant_id)

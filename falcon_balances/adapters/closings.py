@@ -32,7 +32,10 @@ class DynamoClosings:
     def put(self, merchant_id: str, closing: Closing) -> Closing | None:
         """One conditional PutItem. A lost answer is harmless: a retry finds our own closing."""
         key = ItemKey(merchant_pk(merchant_id), ClosingKey(closing.balance, closing.day).sk)
-        figures = {name: {"N": str(value)} for name, value in asdict(closing.figures).items()}
+        said = asdict(closing.figures)
+        if closing.logged is not None:
+            said["logged"] = closing.logged
+        figures = {name: {"N": str(value)} for name, value in said.items()}
         with aws_call(f"closing {key.sk} of {merchant_id}"):
             try:
                 self._dynamodb.put_item(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from falcon_balances.adapters.aws import aws_call
 from falcon_balances.adapters.batch_get import batch_get
 from falcon_balances.adapters.merchant_items import read_mark
+from falcon_balances.adapters.merchant_past import DynamoPastReads
 from falcon_balances.adapters.ports import MarkPage
-from falcon_balances.domain.counted_order import CountedOrder
+from falcon_balances.domain.counted_order import CountedOrder, marks_of
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.merged_marks import Bounds, bounds_after, index_partitions, merged
@@ -82,3 +83,19 @@ class ListedMarks:
             return [read_mark(found[key["sk"]["S"]]) for key in keys]
         except KeyError as error:
             raise IntegrityError(f"in the index, but not in the table: {error}") from error
+
+
+class DynamoMarkReads(DynamoPastReads):
+    """The merchant's past and marks."""
+
+    def marks(
+        self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
+    ) -> MarkPage:
+        listed = ListedMarks(self._dynamodb, self._table, self.merchant_id)
+        return listed.page(start, end, after=after, newest_first=newest_first, limit=limit)
+
+    def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
+        items = self._all(marks_of(falcon_operation_id))
+        # A segment of many balances is counted in parts; the mark of the first part is the
+        # segment's.
+        return [read_mark(item) for item in items if "lines" in item]

@@ -27,7 +27,9 @@ def read_window(item: Mapping[str, Any]) -> Window:
 
 def read_closing(item: Mapping[str, Any]) -> Closing:
     key = ClosingKey.parse(item["sk"]["S"])
-    return Closing(key.balance, key.day, Figures(**numbers(item)))
+    said = numbers(item)
+    logged = said.pop("logged", None)
+    return Closing(key.balance, key.day, Figures(**said), logged)
 
 
 def read_closed_day(item: Mapping[str, Any]) -> ClosedDay:

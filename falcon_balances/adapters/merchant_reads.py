@@ -12,10 +12,8 @@ from falcon_balances.adapters.balance_items import (
     untyped,
 )
 from falcon_balances.adapters.event_claims import read_claim
-from falcon_balances.adapters.listed_marks import ListedMarks
-from falcon_balances.adapters.merchant_items import read_day, read_mark
-from falcon_balances.adapters.merchant_past import DynamoPastReads
-from falcon_balances.adapters.ports import MarkPage
+from falcon_balances.adapters.listed_marks import DynamoMarkReads
+from falcon_balances.adapters.merchant_items import read_day
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.blocks import Block
@@ -24,7 +22,6 @@ from falcon_balances.domain.counted_order import (
     LateKey,
     MarkKey,
     late_in,
-    marks_of,
     operation_referenced,
 )
 from falcon_balances.domain.effects import Effect, read_effect
@@ -59,7 +56,7 @@ INDEX_DELAY: Final = timedelta(seconds=10)
 _CUTS_A_PAGE: Final = 10
 
 
-class DynamoMerchantReads(DynamoPastReads):
+class DynamoMerchantReads(DynamoMarkReads):
     """Each method is one query or get; beyond DynamoDB's page of 1 MB, one query per page. Marks
     are listed with more calls: `ListedMarks`.
     """
@@ -94,18 +91,6 @@ class DynamoMerchantReads(DynamoPastReads):
     def late(self, month: str, limit: int) -> Sequence[CountedOrder]:
         items = self._all(late_in(month), limit)
         return [LateKey.parse(item["sk"]["S"]).order for item in items]
-
-    def marks(
-        self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
-    ) -> MarkPage:
-        listed = ListedMarks(self._dynamodb, self._table, self.merchant_id)
-        return listed.page(start, end, after=after, newest_first=newest_first, limit=limit)
-
-    def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
-        items = self._all(marks_of(falcon_operation_id))
-        # A segment of many balances is counted in parts; the mark of the first part is the
-        # segment's.
-        return [read_mark(item) for item in items if "lines" in item]
 
     def effect_of(self, mark: Mark) -> Effect:
         """One query: the mark of the first part does not hold the effects of the others."""

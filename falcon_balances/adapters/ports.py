@@ -108,6 +108,9 @@ class TransactionLog(Protocol):
 
     def read(self, key: str) -> LogObject: ...
 
+    def read_existing(self, keys: Collection[str]) -> Mapping[str, LogObject]:
+        """Those of the objects that exist; one read each, several at once."""
+
     def segments_of(
         self, merchant_id: str, objects_max: int | None = None, days: DayRange | None = None
     ) -> Sequence[Segment]:
@@ -200,7 +203,24 @@ class MarkPage:
     is_last: bool
 
 
-class MerchantReads(PastReads, Protocol):
+class MarkReads(PastReads, Protocol):
+    """Reads of one merchant's past and marks, all strongly consistent except `marks`, which reads
+    an index that lags behind the table.
+    """
+
+    def marks(
+        self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
+    ) -> MarkPage:
+        """Marks in the order of counting, from `start` to `end`, which are prefixes of orders.
+
+        `after` is the order of the last mark seen, in the direction of reading.
+        """
+
+    def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
+        """The marks of all stages and revisions."""
+
+
+class MerchantReads(MarkReads, Protocol):
     """Reads of one merchant's items: the merchant is given once, and no method takes another.
 
     All reads are strongly consistent except `marks`, `open_standings` and `referenced`, which read
@@ -217,17 +237,6 @@ class MerchantReads(PastReads, Protocol):
 
     def late(self, month: str, limit: int) -> Sequence[CountedOrder]:
         """Marks counted after the month of their date, in the order of counting."""
-
-    def marks(
-        self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
-    ) -> MarkPage:
-        """Marks in the order of counting, from `start` to `end`, which are prefixes of orders.
-
-        `after` is the order of the last mark seen, in the direction of reading.
-        """
-
-    def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:
-        """The marks of all stages and revisions."""
 
     def effect_of(self, mark: Mark) -> Effect:
         """The whole effect of a segment that was counted in several parts."""

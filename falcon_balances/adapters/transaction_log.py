@@ -1,11 +1,13 @@
 """The transaction log in S3 (design §6): every object written once, with its checksum."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from falcon_balances.adapters.aws import aws_call
+from botocore.exceptions import ClientError
+
+from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.ports import LogObject, LogTooLargeError, TransactionLog
 from falcon_balances.adapters.write_once import put_once, version_of
 from falcon_balances.contracts.claims import ClaimV1
@@ -75,8 +77,25 @@ class S3TransactionLog:
 
     def read(self, key: str) -> LogObject:
         with aws_call(f"read {key}"):
-            answer = self._s3.get_object(Bucket=self._bucket, Key=key)
-            return LogObject(answer["Body"].read(), answer["Metadata"], version_of(answer))
+            return self._get(key)
+
+    def read_existing(self, keys: Collection[str]) -> Mapping[str, LogObject]:
+        with ThreadPoolExecutor(_CONCURRENT) as pool:
+            found = zip(keys, pool.map(self._existing, keys), strict=True)
+            return {key: logged for key, logged in found if logged is not None}
+
+    def _existing(self, key: str) -> LogObject | None:
+        with aws_call(f"read {key}"):
+            try:
+                return self._get(key)
+            except ClientError as error:
+                if error_code(error) != "NoSuchKey":
+                    raise
+                return None
+
+    def _get(self, key: str) -> LogObject:
+        answer = self._s3.get_object(Bucket=self._bucket, Key=key)
+        return LogObject(answer["Body"].read(), answer["Metadata"], version_of(answer))
 
     def segments_of(
         self, merchant_id: str, objects_max: int | None = None, days: DayRange | None = None

@@ -23,7 +23,8 @@ class _Step(BaseModel):
 class DecidedMessage(_Step):
     """The claim of a request or return as decided, or why the message is rejected.
 
-    `first`: on a conflict, the claim that existed before.
+    `first`: on a conflict, the claim that existed before. `is_later`: nothing is decided, and the
+    message comes back.
     """
 
     message_id: str
@@ -31,10 +32,13 @@ class DecidedMessage(_Step):
     claim: ClaimV1 | None = None
     rejection: Rejection | None = None
     first: ClaimV1 | None = None
+    is_later: bool = False
 
     @property
     def result(self) -> MessageResult:
-        return MessageResult(message_id=self.message_id, rejection=self.rejection)
+        return MessageResult(
+            message_id=self.message_id, rejection=self.rejection, is_later=self.is_later
+        )
 
 
 class PayoutLoggerInput(_Step):

@@ -4,7 +4,7 @@ A block's key is its identity, so a repeated request finds the same block. This 
 with conditions; one transaction with them keeps `available` at or above zero.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -163,50 +163,24 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class LoggedMoney:
-    """A balance as the log has it, in minor units, before blocks.
-
-    It is valid while `operations_count` is unchanged. `available` includes operations that are in
-    the log but not counted yet, whose blocks are still active: `payouts` and `refunds` are the
-    amounts of those blocks, so that nothing is deducted twice.
+    """A balance as the log has it, in minor units, before blocks. It is valid while
+    `operations_count` is unchanged.
     """
 
     available: int
     operations_count: int
-    payouts: int = 0
-    refunds: int = 0
-
-    def beside(self, blocked: int) -> int:
-        """What is left after all blocks. A logged payout's block ends only when the payout is
-        counted, so the result is valid while `operations_count` is unchanged; a refund's block can
-        be released earlier.
-        """
-        return self.available + self.payouts - blocked
-
-
-def logged_blocks(blocks: Iterable[Block], logged_ids: Container[str]) -> tuple[int, int]:
-    """The amounts that active blocks hold for payouts and for refunds that are in the log."""
-    held = {Purpose.PAYOUT: 0, Purpose.REFUND: 0, Purpose.MANUAL: 0}
-    for block in blocks:
-        if block.status is BlockStatus.ACTIVE and block.made_for in logged_ids:
-            held[block.purpose] += block.amount
-    return held[Purpose.PAYOUT], held[Purpose.REFUND]
 
 
 def spendable(balance: Mapping[str, str | int], logged: LoggedMoney | None = None) -> int | None:
-    """What can be set aside of a balance, in minor units.
-
-    None if the log must be read again: more was counted since, or the decision depends on a refund
-    that is authorized but not counted yet.
+    """What can be set aside of a balance, in minor units; None if the log must be read again,
+    because more was counted since.
     """
     available = int(balance.get("available", 0))
     if logged is None:
         return available
     if int(balance.get("operations_count", 0)) != logged.operations_count:
         return None
-    in_log = logged.beside(int(balance.get("blocked", 0)))
-    if in_log >= available:
-        return available
-    return None if logged.refunds else in_log
+    return min(available, logged.available - int(balance.get("blocked", 0)))
 
 
 def manual_block_id(merchant_id: str, key: str) -> str:
@@ -227,7 +201,7 @@ def block_writes(block: Block, logged: LoggedMoney | None = None) -> list[TableW
             block.balance_key,
             {"blocked": block.amount, "available": -block.amount},
             available_min=block.amount,
-            blocked_max=None if logged is None else logged.beside(block.amount),
+            blocked_max=None if logged is None else logged.available - block.amount,
             operations_count=None if logged is None else logged.operations_count,
         ),
     ]

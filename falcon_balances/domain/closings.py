@@ -6,7 +6,7 @@ balance at any moment is its last closing before that day, and the quarters of t
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
@@ -19,16 +19,26 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """`day`: `YYYY-MM-DD`."""
+    """`day`: `YYYY-MM-DD`. `logged`: of a merchant of high risk, what was available before blocks
+    by the log; None if that was not checked.
+    """
 
     balance: BalanceKey
     day: str
     figures: Figures
+    logged: int | None = field(default=None, compare=False)
 
     @property
     def at(self) -> datetime:
         """The moment of its figures: the end of the day."""
         return end_of(self.day)
+
+    @property
+    def logged_or_counted(self) -> int:
+        """What was available before blocks: by the log, or as it was counted where that was not
+        checked.
+        """
+        return self.figures.available_before_blocks if self.logged is None else self.logged
 
 
 class ClosedDay(NamedTuple):

@@ -51,6 +51,14 @@ class Figures:
             get("operations_count", 0),
         )
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether both stages explain what is available; the reducer writes no other figures."""
+        counted = self.available_before_blocks + self.withdrawn - self.adjusted
+        by_confirmed = self.confirmed - self.pending - self.debits_unconfirmed
+        by_reconciled = self.reconciled - self.unapplied - self.debits_untraced
+        return counted == by_confirmed == by_reconciled
+
     def __add__(self, other: "Figures") -> "Figures":
         return Figures(*map(add, self._all(), other._all()))
 

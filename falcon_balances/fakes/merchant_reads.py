@@ -13,7 +13,6 @@ from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import Block
 from falcon_balances.domain.closings import ClosedDay, Closing
 from falcon_balances.domain.counted_order import (
-    MARK_KEYS,
     CountedOrder,
     LateKey,
     MarkKey,
@@ -118,10 +117,13 @@ class MemoryMerchantReads(Interruptible):
     def marks(
         self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
     ) -> MarkPage:
-        keys = filter(self.is_indexed, self._marked(MARK_KEYS))
-        every = (mark_of(key, self._store.marks[key]) for key in keys)
+        listed = (
+            (key, said)
+            for key, said in self._store.marks.items()
+            if start <= str(said.get("counted_order", "")) <= end and key.pk == self._pk
+        )
         found = sorted(
-            (mark for mark in every if start <= mark.order <= end),
+            (mark_of(key, said) for key, said in listed if self.is_indexed(key)),
             key=lambda mark: mark.order,
             reverse=newest_first,
         )

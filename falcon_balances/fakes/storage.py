@@ -171,6 +171,10 @@ class MemoryTransactionLog(Interruptible):
             raise TransientError(f"read {key}: NoSuchKey") from None
 
     @interruptible
+    def read_existing(self, keys: Collection[str]) -> Mapping[str, LogObject]:
+        return {key: self.objects[key] for key in keys if key in self.objects}
+
+    @interruptible
     def segments_of(
         self, merchant_id: str, objects_max: int | None = None, days: DayRange | None = None
     ) -> Sequence[Segment]:

@@ -9,6 +9,7 @@ from constructs import Construct
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.function import METRICS, Function
 from infra.parts.locked_bucket import LockedBucket
+from infra.parts.log_reading import may_check
 from infra.parts.schedule import Schedule
 
 _NAME = "closer"
@@ -31,6 +32,8 @@ class Closing(Construct):
         *,
         settings: EnvironmentSettings,
         balances: dynamodb.ITable,
+        contexts: dynamodb.ITable,
+        log_bucket: LockedBucket,
         journal_bucket: LockedBucket,
         layer: lambda_.ILayerVersion | None,
     ) -> None:
@@ -44,13 +47,15 @@ class Closing(Construct):
             handler="lambdas.closer.handler.lambda_handler",
             environment={
                 "BALANCES_TABLE": balances.table_name,
+                "CONTEXT_TABLE": contexts.table_name,
+                "LOG_BUCKET": log_bucket.bucket_name,
                 "JOURNAL_BUCKET": journal_bucket.bucket_name,
             },
             layer=layer,
         )
-        self.closer.may(
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], [balances.table_arn]
-        )
+        self.closer.may(["dynamodb:GetItem", "dynamodb:PutItem"], [balances.table_arn])
+        self.closer.may(["dynamodb:BatchGetItem"], [contexts.table_arn])
+        may_check(self.closer, balances, log_bucket)
         self.closer.may(["s3:ListBucket"], [journal_bucket.bucket.bucket_arn])
         self.closer.may_objects(
             ["s3:GetObject"],

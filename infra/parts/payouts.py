@@ -9,7 +9,7 @@ from constructs import Construct
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.function import Function
 from infra.parts.locked_bucket import LockedBucket
-from infra.parts.log_reading import may_fold
+from infra.parts.log_reading import may_check
 
 
 class Payouts(Construct):
@@ -43,11 +43,9 @@ class Payouts(Construct):
         decider.may(
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [claims.table_arn]
         )
-        decider.may(
-            ["dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], [balances.table_arn]
-        )
+        decider.may(["dynamodb:PutItem", "dynamodb:UpdateItem"], [balances.table_arn])
         decider.may(["dynamodb:BatchGetItem"], [contexts.table_arn])
-        may_fold(decider, log_bucket)
+        may_check(decider, balances, log_bucket)
 
         logger = self._function("logger", **tables, **log)
         logger.may(["dynamodb:UpdateItem"], [claims.table_arn])

@@ -6,7 +6,7 @@ overlap.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +14,7 @@ from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.past_ports import Closings, MovedBalances, PastReads
 from falcon_balances.domain.closings import (
     ClosedDay,
+    Closing,
     MovedBalance,
     closing_of,
     counted_since,
@@ -31,7 +32,9 @@ _NAMED_MAX: Final = 10  # in one message; the metric counts all
 
 @dataclass(frozen=True, slots=True)
 class CloserPorts:
-    """`as_of`: how far the stream is counted. `is_over`: whether the run's time is used up."""
+    """`as_of`: how far the stream is counted. `is_over`: whether the run's time is used up.
+    `logged`: what was available by the log at a closing, of a merchant of high risk.
+    """
 
     as_of: Callable[[], datetime | None]
     closings: Closings
@@ -39,14 +42,16 @@ class CloserPorts:
     reads_of: Callable[[str], PastReads]
     is_over: Callable[[], bool]
     now: Callable[[], datetime] = utc_now
+    logged: Callable[[str, Closing | None, Closing], int | None] = lambda *_closing: None
 
 
 def close_days(ports: CloserPorts) -> int:
     """Closes every day that is over. Returns how many closings were written.
 
-    Each balance costs two queries and a write; a day's number of balances is bounded by what was
-    counted on it. Raises IntegrityError if a day has another closing already, or if the quarters of
-    a balance are not those of the day: the day stays open, and no later day is closed.
+    Each balance costs two queries and a write, each merchant a read, and each balance of high risk
+    a check; a day's number of balances is bounded by what was counted on it. Raises IntegrityError
+    if a day has another closing already, or if the quarters of a balance are not those of the day:
+    the day stays open, and no later day is closed.
     """
     as_of = ports.as_of()
     if as_of is None:
@@ -114,6 +119,7 @@ class _DayRun:
         closing = closing_of(balance, self._day, before, windows)
         if closing is None:
             return "its quarters since the closing before do not lie on this day"
+        closing = replace(closing, logged=self._ports.logged(merchant_id, before, closing))
         existing = self._ports.closings.put(merchant_id, closing)
         self.written += existing is None
         return None if existing in (None, closing) else "another closing is there"

@@ -14,13 +14,19 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from falcon_balances.adapters.aws import client
+from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.closings import DynamoClosings
 from falcon_balances.adapters.journal import S3Journal
 from falcon_balances.adapters.journal_moves import JournalMovedBalances
+from falcon_balances.adapters.listed_marks import DynamoMarkReads
+from falcon_balances.adapters.log_check import LogCheck
+from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.adapters.merchant_past import DynamoPastReads
 from falcon_balances.adapters.stream_progress import DynamoStreamProgress
+from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.observability import metrics
 from falcon_balances.settings import CloserSettings
+from lambdas.closer.checking import ClosingChecks
 from lambdas.closer.closing import CloserPorts, close_days
 
 if TYPE_CHECKING:
@@ -32,6 +38,20 @@ _MARGIN_MS = 60_000  # one balance, or a quarter of the journal, takes less time
 @cache
 def _settings() -> CloserSettings:
     return CloserSettings.load()
+
+
+def _checks() -> ClosingChecks:
+    settings, dynamodb = _settings(), client("dynamodb")
+    store = DynamoBalanceStore(dynamodb, settings.balances_table)
+    log = S3TransactionLog(client("s3"), settings.log_bucket)
+
+    def reads_of(merchant_id: str) -> DynamoMarkReads:
+        return DynamoMarkReads(dynamodb, settings.balances_table, merchant_id)
+
+    return ClosingChecks(
+        DynamoMerchantDirectory(dynamodb, settings.context_table),
+        lambda: LogCheck(store, log, reads_of),
+    )
 
 
 @metrics.log_metrics
@@ -50,6 +70,7 @@ def lambda_handler(_event: dict[str, Any], context: "LambdaContext") -> None:
             JournalMovedBalances(journal, progress, progress.as_of, is_time_over),
             lambda merchant_id: DynamoPastReads(dynamodb, table, merchant_id),
             is_time_over,
+            logged=_checks().logged,
         )
     )
     metrics.add_metric(name="ClosingsWritten", unit="Count", value=written)

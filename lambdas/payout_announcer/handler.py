@@ -29,6 +29,8 @@ def announce_outcomes(
     step: PayoutLoggerInput, claims: PayoutClaims, topic: OutcomeTopic
 ) -> ExecutionResult:
     for message in step.messages:
+        if message.is_later:
+            continue
         outcome = _outcome(message, claims)
         topic.announce(outcome)
         logger.info("announced", outcome=outcome.outcome, outcome_id=outcome.outcome_id)

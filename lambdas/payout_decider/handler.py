@@ -3,7 +3,8 @@
 Input     valid payout requests and returns, from the dispatcher
 Output    per message the claim in force, or why it is rejected, for the payout logger
 Retries   safe: claim, block and balance are one transaction; a retry finds the decision
-Errors    TransientError (the message comes back), also for a return before its payout is paid
+Errors    TransientError (the message comes back), also for a return before its payout is paid. A
+          message whose merchant's log cannot be checked now comes back alone
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,15 +16,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
+from falcon_balances.adapters.checked_marks import NotCheckedNowError
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.directory_ports import ContextReader
-from falcon_balances.adapters.logged_money import logged_money
+from falcon_balances.adapters.listed_marks import DynamoMarkReads
+from falcon_balances.adapters.log_check import LogCheck
 from falcon_balances.adapters.merchant_directory import (
     CachedMerchantDirectory,
     DynamoMerchantDirectory,
 )
 from falcon_balances.adapters.payout_claims import DynamoPayoutClaims
-from falcon_balances.adapters.ports import ConditionFailed, PayoutClaims, WriteOutcome
+from falcon_balances.adapters.ports import (
+    ConditionFailed,
+    PayoutClaims,
+    WriteOutcome,
+)
 from falcon_balances.adapters.retries import delays
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.claims import ClaimV1
@@ -46,6 +53,7 @@ from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payout_states import UNDER_WAY, PayoutState
 from falcon_balances.domain.payouts import Refusal, is_expired, payable, payout_block, withdrawal_of
 from falcon_balances.domain.splitting import check_balance, split_direct
+from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import PayoutDeciderSettings
 
 if TYPE_CHECKING:
@@ -55,14 +63,18 @@ if TYPE_CHECKING:
 # to the same balances, then for requests that arrive a moment after their returns.
 CONTENTION_DELAYS_S: Final = tuple(delays(7, 0.05))
 RETURN_DELAYS_S: Final = (1.5,) * 5
+# An index lists a mark a moment after it was counted.
+LISTING_DELAYS_S: Final = tuple(delays(4, 0.1))
 
 
 @dataclass(frozen=True, slots=True)
 class DeciderPorts:
-    """The ports of the decider. `read_log` is used for merchants of high risk only."""
+    """The ports of the decider. `read_log` is used for merchants of high risk only, and answers
+    None if it must be asked again.
+    """
 
     claims: PayoutClaims
-    read_log: Callable[[Block], LoggedMoney]
+    read_log: Callable[[Block], LoggedMoney | None]
     now: datetime
     wait: Callable[[float], object] = sleep
 
@@ -73,12 +85,13 @@ class _Patience:
 
     contention: Iterator[float]
     returns: Iterator[float]
+    listing: Iterator[float]
 
 
 def decide_payouts(
     step: SplitterInput, directory: ContextReader, ports: DeciderPorts
 ) -> PayoutLoggerInput:
-    patience = _Patience(iter(CONTENTION_DELAYS_S), iter(RETURN_DELAYS_S))
+    patience = _Patience(*map(iter, (CONTENTION_DELAYS_S, RETURN_DELAYS_S, LISTING_DELAYS_S)))
     operations = [_direct(message) for message in step.messages]
     merchants = directory.merchants(sorted({each.merchant_id for each in operations}))
     decided = []
@@ -89,6 +102,9 @@ def decide_payouts(
             claim = _decide(message, operation, merchant, ports, patience)
         except RejectedOperation as rejected:
             decided.append(DecidedMessage(**said, rejection=Rejection.of(rejected)))
+        except NotCheckedNowError as not_now:
+            logger.warning("not decided", message_id=message.message_id, why=str(not_now))
+            decided.append(DecidedMessage(**said, is_later=True))
         else:
             # Its returns, which can be many, are not needed by the next steps.
             claim = claim.model_copy(update={"returned_by": ()})
@@ -124,8 +140,11 @@ def _decide(
     check_balance(operation, merchant)
     if isinstance(operation, PayoutRequest):
         asked = ClaimV1.of(operation, message.received_at)
-        is_high_risk = merchant is not None and merchant.is_high_risk
-        return _decide_request(asked, operation, ports, patience, is_high_risk=is_high_risk)
+        if merchant is None or not merchant.is_high_risk:
+            return _decide_request(asked, operation, ports, patience, is_high_risk=False)
+        # What was decided before stays so, whether or not the log can be asked now.
+        known = ports.claims.find(asked.falcon_operation_id, Stage.PAYOUT)
+        return known or _decide_request(asked, operation, ports, patience, is_high_risk=True)
     assert isinstance(operation, PayoutReturn)  # noqa: S101 - the stage has no others
     asked = ClaimV1.of(operation, message.received_at, split_direct(operation, merchant))
     return _decide_return(asked, operation, ports, patience)
@@ -147,7 +166,7 @@ def _decide_request(
         event = withdrawal_of(request, amount)
         ours = ClaimV1.of(request, asked.received_at, event, state=PayoutState.DECIDED)
         block = payout_block(request, amount, ports.now)
-        logged = ports.read_log(block) if is_high_risk else None
+        logged = _logged(block, ports, patience) if is_high_risk else None
         found = ports.claims.decide(ours, block_writes(block, logged))
         if found is None:
             return ours
@@ -165,6 +184,18 @@ def _decide_request(
             scaled = str(replace(request.amount, minor=available))
             return _refused(asked, ports.claims, available=scaled)
         amount = less
+
+
+def _logged(block: Block, ports: DeciderPorts, patience: _Patience) -> LoggedMoney:
+    """What the log says of the block's balance. Raises NotCheckedNowError if asking takes too long,
+    or if closing and marks do not make the balance within the delays.
+    """
+    while (logged := ports.read_log(block)) is None:
+        delay_s = next(patience.listing, None)
+        if delay_s is None:
+            raise NotCheckedNowError(f"payout {block.block_id}: its balance is not explained now")
+        ports.wait(delay_s)
+    return logged
 
 
 def _refused(asked: ClaimV1, claims: PayoutClaims, **why: str) -> ClaimV1:
@@ -240,20 +271,25 @@ def _paid(returned: PayoutReturn, ports: DeciderPorts, patience: _Patience) -> t
 
 
 @cache
-def _adapters() -> tuple[ContextReader, PayoutClaims, Callable[[Block], LoggedMoney]]:
+def _adapters() -> tuple[ContextReader, PayoutClaims, Callable[[], LogCheck]]:
     settings = PayoutDeciderSettings.load()
     dynamodb = client("dynamodb")
     store = DynamoBalanceStore(dynamodb, settings.balances_table)
     log = S3TransactionLog(client("s3"), settings.log_bucket)
+
+    def reads_of(merchant_id: str) -> DynamoMarkReads:
+        return DynamoMarkReads(dynamodb, settings.balances_table, merchant_id)
+
     return (
         CachedMerchantDirectory(DynamoMerchantDirectory(dynamodb, settings.context_table)),
         DynamoPayoutClaims(dynamodb, settings.claims_table, settings.balances_table),
-        lambda block: logged_money(block, store, log),
+        lambda: LogCheck(store, log, reads_of),
     )
 
 
+@metrics.log_metrics
 def lambda_handler(event: dict[str, Any], _context: "LambdaContext") -> dict[str, Any]:
     step = SplitterInput.model_validate(event)
-    directory, claims, read_log = _adapters()
-    ports = DeciderPorts(claims, read_log, utc_now())
+    directory, claims, log_check = _adapters()
+    ports = DeciderPorts(claims, log_check().logged_money, utc_now())
     return decide_payouts(step, directory, ports).model_dump(mode="json")

@@ -62,7 +62,9 @@ def _to_be_logged(claim: ClaimV1, claims: PayoutClaims) -> ClaimV1:
 def _log(message: DecidedMessage, log: TransactionLog) -> PersistedMessage:
     claim = message.claim
     if claim is None or claim.state in DECIDED_AGAINST:
-        return PersistedMessage(message_id=message.message_id, rejection=message.rejection)
+        return PersistedMessage(
+            message_id=message.message_id, rejection=message.rejection, is_later=message.is_later
+        )
     versions = append_claimed(log, claim)
     return PersistedMessage(message_id=message.message_id, claim=claim, versions=versions)
 

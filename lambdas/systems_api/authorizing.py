@@ -28,7 +28,8 @@ from falcon_balances.domain.table_writes import AddCounters, PutMark, TableWrite
 from lambdas.systems_api.blocking import ATTEMPTS, contention_delays
 
 Wait = Callable[[float], object]
-ReadLog = Callable[[Block], LoggedMoney | None]
+ReadLog = Mapping[str, Callable[[Block], LoggedMoney | None]]
+"""For each merchant of high risk: the log's opinion, None to try again."""
 
 
 class AuthorizationConflictError(Exception):
@@ -73,6 +74,9 @@ def request_authorization(
             raise AuthorizationConflictError(conflict)
         grant = grant_of(asked, debits, seen)
         logged = _logged(grant.blocks, read_log)
+        if logged is None:
+            wait(delay_s)
+            continue
         writes = authorization_writes(*grant, seen, logged)
         outcomes = claims.authorize(asked.falcon_operation_id, writes)
         if outcomes is None:
@@ -96,10 +100,16 @@ def _same(asked: Authorization, said: Mapping[str, str | int], store: BalanceSto
     return held
 
 
-def _logged(blocks: Sequence[Block], read_log: ReadLog) -> dict[ItemKey, LoggedMoney]:
-    """The logged money of balances whose merchants are of high risk."""
-    read = {block.balance_key: read_log(block) for block in blocks}
-    return {key: money for key, money in read.items() if money is not None}
+def _logged(blocks: Sequence[Block], read_log: ReadLog) -> dict[ItemKey, LoggedMoney] | None:
+    """The logged money of balances whose merchants are of high risk; None to try again."""
+    logged: dict[ItemKey, LoggedMoney] = {}
+    for block in blocks:
+        if block.merchant_id in read_log:
+            money = read_log[block.merchant_id](block)
+            if money is None:
+                return None
+            logged[block.balance_key] = money
+    return logged
 
 
 def _failed(

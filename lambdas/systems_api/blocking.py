@@ -37,17 +37,23 @@ class BlockConflictError(Exception):
 def request_block(
     block: Block,
     store: BalanceStore,
-    read_log: Callable[[], LoggedMoney] | None = None,
+    read_log: Callable[[Block], LoggedMoney | None] | None = None,
     wait: Wait = sleep,
 ) -> Block:
     """The block under this key, granted now or by an earlier request.
 
     One transaction; a second one records a refusal for lack of money. `read_log` is given for
-    merchants of high risk. Raises BlockConflictError if the key was used for something else, or if
-    the refund is already counted.
+    merchants of high risk: None from it means to try again. A block that exists is found without
+    it. Raises BlockConflictError if the key was used for something else, or if the refund is
+    already counted.
     """
+    if read_log is not None and (there := store.blocks([block.key]).get(block.key)):
+        return _same(block, there)
     for delay_s in contention_delays():
-        logged = None if read_log is None else read_log()
+        logged = None if read_log is None else read_log(block)
+        if read_log is not None and logged is None:
+            wait(delay_s)
+            continue
         outcomes = store.transact(block_writes(block, logged))
         if not outcomes:
             return block

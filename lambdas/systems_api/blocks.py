@@ -19,7 +19,7 @@ from lambdas.api_routes.documented import answered, created
 from lambdas.systems_api import adapters
 from lambdas.systems_api.blocking import BlockConflictError, release, request_block
 from lambdas.systems_api.callers import body_of, caller_of
-from lambdas.systems_api.high_risk import log_reader
+from lambdas.systems_api.high_risk import log_readers
 from lambdas.systems_api.problems import field_error
 
 
@@ -72,7 +72,8 @@ class BlockRoutes:
         asked = BlockRequestV1.validated(body_of(self._api))
         merchant = _with_balance(merchant_id, asked.balance_shop_id, asked.currency)
         block = asked.to_block(merchant_id, key, caller, self._context.now())
-        held = request_block(block, adapters.store(), log_reader(merchant, block))
+        read_log = log_readers({merchant_id: merchant}).get(merchant_id)
+        held = request_block(block, adapters.store(), read_log)
         if held.status is BlockStatus.REFUSED:
             return self._insufficient(held)
         status = HTTPStatus.CREATED if held is block else HTTPStatus.OK

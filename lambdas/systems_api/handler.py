@@ -19,7 +19,7 @@ from lambdas.api_routes.merchant_routes import add_merchant_routes
 from lambdas.systems_api import adapters
 from lambdas.systems_api.blocks import BlockRoutes
 from lambdas.systems_api.callers import caller_of
-from lambdas.systems_api.problems import answer_rejections
+from lambdas.systems_api.problems import answer_rejections, answer_unchecked
 from lambdas.systems_api.refund_authorizations import RefundAuthorizationRoutes
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ routes = add_merchant_routes(
 BlockRoutes(routes)
 RefundAuthorizationRoutes(routes)
 answer_rejections(api)
+answer_unchecked(api)
 api.add(
     "GET",
     "/v1/systems/freshness",

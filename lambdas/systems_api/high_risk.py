@@ -1,15 +1,18 @@
 """Reads the log before any money of a merchant of high risk is set aside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from falcon_balances.adapters.logged_money import logged_money
+from falcon_balances.adapters.log_check import LogCheck
 from falcon_balances.domain.blocks import Block, LoggedMoney
 from falcon_balances.domain.merchant_context import Merchant
 from lambdas.systems_api import adapters
 
+LogReader = Callable[[Block], LoggedMoney | None]
 
-def log_reader(merchant: Merchant | None, block: Block) -> Callable[[], LoggedMoney] | None:
-    """The reader of the log; None for a merchant without high risk, whose table is enough."""
-    if merchant is None or not merchant.is_high_risk:
-        return None
-    return lambda: logged_money(block, adapters.store(), adapters.log())
+
+def log_readers(merchants: Mapping[str, Merchant]) -> dict[str, LogReader]:
+    """How the log is asked, for each merchant of high risk; the table is enough for the others. All
+    share the limits of one request.
+    """
+    check = LogCheck(adapters.store(), adapters.log(), adapters.merchant_reads)
+    return {name: check.logged_money for name, each in merchants.items() if each.is_high_risk}

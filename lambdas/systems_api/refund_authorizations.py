@@ -11,9 +11,7 @@ from falcon_balances.contracts.authorizations import (
 )
 from falcon_balances.contracts.problems import Problem
 from falcon_balances.domain.authorizations import Authorization
-from falcon_balances.domain.blocks import Block, LoggedMoney
 from falcon_balances.domain.errors import RejectedOperation, RejectionCode
-from falcon_balances.domain.merchant_context import Merchant
 from falcon_balances.domain.refund_authorization import debits_of
 from falcon_balances.domain.splitting import context_keys, split
 from lambdas.api_routes.context import RouteContext
@@ -21,7 +19,7 @@ from lambdas.api_routes.documented import created
 from lambdas.systems_api import adapters
 from lambdas.systems_api.authorizing import AuthorizationConflictError, request_authorization
 from lambdas.systems_api.callers import body_of, caller_of
-from lambdas.systems_api.high_risk import log_reader
+from lambdas.systems_api.high_risk import log_readers
 from lambdas.systems_api.problems import field_error
 
 
@@ -73,7 +71,7 @@ class RefundAuthorizationRoutes:
             debits,
             adapters.store(),
             adapters.refund_claims(),
-            lambda block: _logged(merchants.get(block.merchant_id), block),
+            log_readers(merchants),
         )
         status = HTTPStatus.CREATED if held.is_new and held.blocks else HTTPStatus.OK
         return self._api.answer(RefundAuthorizationV1.of(held.authorization, held.blocks), status)
@@ -87,8 +85,3 @@ class RefundAuthorizationRoutes:
                 more["authorization"] = document.model_dump(mode="json")
             errors = [field_error(error.field, error.detail)]
             return self._api.problem(Problem.CONFLICT, errors=errors, **more)
-
-
-def _logged(merchant: Merchant | None, block: Block) -> LoggedMoney | None:
-    read = log_reader(merchant, block)
-    return None if read is None else read()

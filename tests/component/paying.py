@@ -88,7 +88,7 @@ class Paying:
     logged: list[LoggedMoney] = field(default_factory=list)
     """What the log is read to say of a merchant of high risk, one after the other."""
 
-    read_log: Callable[[Block], LoggedMoney] = field(init=False)
+    read_log: Callable[[Block], LoggedMoney | None] = field(init=False)
 
     def __post_init__(self) -> None:
         self.read_log = lambda _block: self.logged.pop(0)

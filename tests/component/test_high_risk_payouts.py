@@ -1,36 +1,62 @@
-"""Payouts of merchants of high risk while the log is ahead of the balance: nothing counts twice."""
-
-from datetime import timedelta
+"""Payouts of merchants of high risk: the lower of table and log, whatever is counted meanwhile."""
 
 import pytest
 
-from falcon_balances.adapters.logged_money import logged_money
-from falcon_balances.adapters.ports import LogObject
-from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, block_writes, ending_writes
-from falcon_balances.domain.errors import TransientError
+from falcon_balances.adapters.log_check import MARKS_MAX, SECONDS_MAX, LogCheck
+from falcon_balances.adapters.ports import LogObject, StreamEntry
+from falcon_balances.domain.closings import Closing
+from falcon_balances.domain.history import Figures
 from falcon_balances.domain.merchant_context import ContextKey, Merchant
-from tests.builders import Document, confirmed, context_of
+from falcon_balances.domain.table_keys import BalanceKey, ItemKey
+from falcon_balances.domain.table_writes import AddCounters
+from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
+from lambdas.payout_decider.handler import LISTING_DELAYS_S
+from tests.builders import Document, context_of, data_of, records_of
 from tests.component.ledger import any_claim_of
-from tests.component.paying import BALANCE, NOW, Paying, request
+from tests.component.paying import BALANCE, Paying, request
+
+CONTEXT = context_of(merchant_id="m-1", balance_shops={"EUR": "bs-1"})
 
 
-@pytest.fixture
-def paying() -> Paying:
-    """100.00 in the balance and in the log, and the log is read as it is."""
-    paying = Paying()
-    risky = frozenset({ContextKey("payu-ro", "1", "shop-1")})
-    paying.directory.named = {"m-1": Merchant(frozenset({("bs-1", "EUR")}), risky)}
-    paying.read_log = lambda block: logged_money(block, paying.store, paying.log)
-    log(paying, adjustment("100.00"))
-    paying.store.counters[BALANCE]["operations_count"] = 1
-    return paying
+class RiskyPaying(Paying):
+    """`m-1` is of high risk and has 100.00 in table and log; `m-2` is not of high risk."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        risky = frozenset({ContextKey("payu-ro", "1", "shop-1")})
+        self.directory.named["m-1"] = Merchant(frozenset({("bs-1", "EUR")}), risky)
+        self.reads = MemoryMerchantReads(self.store, self.claims, "m-1")
+        self.clock_s = 0.0
+        self.begin()
+        self.give(-10000)
+        self.add(adjustment("100.00"))
+        self.count()
+
+    def begin(self) -> None:
+        """Another execution."""
+        check = LogCheck(self.store, self.log, lambda _merchant_id: self.reads, self.clock)
+        self.read_log = check.logged_money
+
+    def figures(self) -> Figures:
+        return Figures.of(self.store.counters[BALANCE])
+
+    def clock(self) -> float:
+        return self.clock_s
+
+    def add(self, *documents: Document, is_logged: bool = True) -> None:
+        """In the log and on the stream, not counted."""
+        for claim in (any_claim_of(document, CONTEXT) for document in documents):
+            for record in records_of(claim):
+                if is_logged:
+                    self.log.append(record.log_key, LogObject(record.body.encode(), {}))
+                self.stream.publish([StreamEntry("m-1", data_of(record))])
 
 
-def adjustment(amount: str) -> Document:
+def adjustment(amount: str, adjustment_id: str = "start") -> Document:
     return request(
         payout_id=None,
         requested_at=None,
-        adjustment_id=f"a-{amount}",
+        adjustment_id=adjustment_id,
         direction="credit",
         amount=amount,
         adjusted_at="2026-11-20T10:00:00Z",
@@ -40,13 +66,9 @@ def adjustment(amount: str) -> Document:
     )
 
 
-def log(paying: Paying, document: Document) -> str:
-    """In the log and not counted; its falcon_operation_id."""
-    claim = any_claim_of(document, context_of(merchant_id="m-1", balance_shops={"EUR": "bs-1"}))
-    for segment in claim.segments:
-        logged = LogObject(claim.body_of(segment).encode(), claim.log_metadata(segment))
-        paying.log.append(segment.log_key, logged)
-    return claim.falcon_operation_id
+@pytest.fixture
+def paying() -> RiskyPaying:
+    return RiskyPaying()
 
 
 def test_a_second_payout_finds_what_the_first_left_while_that_is_not_counted(paying):
@@ -65,33 +87,109 @@ def test_a_payout_that_is_decided_and_not_logged_is_taken_off_once(paying):
     assert paying.run(request(amount="50.00", payout_id="payout-3"))[0].outcome == "accepted"
 
 
-def test_what_the_log_lacks_is_refused_beside_a_payout_that_is_not_counted_yet(paying):
-    paying.give(5000)
+def test_a_payout_that_is_counted_is_taken_off_once(paying):
     paying.run(request(amount="50.00"))
+    paying.count()
     [second] = paying.run(request(amount="50.01", payout_id="payout-2"))
     assert (second.outcome, second.available) == ("refused", "50.00")
 
 
-def test_beside_a_refund_that_is_logged_and_not_counted_nothing_is_refused_for_good(paying):
-    """Its block may be released before it is counted, so what is left is asked again."""
-    refund = confirmed(type="refund", external_reference="r-1", amount="50.00")
-    block = Block(
-        block_id=log(paying, refund),
-        merchant_id="m-1",
-        balance_shop_id="bs-1",
-        currency="EUR",
-        amount=5000,
-        purpose=Purpose.REFUND,
-        reference="r-1",
-        requested_by="anna",
-        created_at=NOW,
-        expiry=NOW + timedelta(hours=1),
-    )
-    assert not paying.store.apply(block_writes(block))
-    with pytest.raises(TransientError):
-        paying.run(request(amount="50.00"))
-    assert paying.state() is None
-    paying.store.apply(ending_writes(block, BlockStatus.RELEASED, NOW, "anna"))
-    [outcome] = paying.run(request(amount="60.00", payout_id="payout-2"))
-    assert (outcome.outcome, outcome.available) == ("refused", "50.00")
-    assert paying.run(request(amount="50.00"))[0].outcome == "accepted"
+@pytest.mark.parametrize("is_counted", [False, True])
+def test_what_the_log_lacks_is_never_paid(paying, is_counted):
+    if is_counted:
+        paying.add(adjustment("50.00", "forged"), is_logged=False)
+        paying.count()
+    else:
+        paying.give(5000)
+    [first] = paying.run(request(amount="100.01"))
+    [second] = paying.run(request(amount="100.00", payout_id="payout-2"))
+    assert (first.outcome, first.available) == ("refused", "100.00")
+    assert second.outcome == "accepted"
+
+
+def test_what_is_counted_between_the_opinion_and_the_decision_is_asked_again(paying):
+    asked: list[str] = []
+
+    def happens(point: str) -> None:
+        if point == "before MemoryPayoutClaims.decide" and not asked:
+            asked.append(point)
+            paying.add(adjustment("5.00", "late"))
+            paying.count()
+
+    paying.happens = happens
+    [outcome] = paying.run(request(amount="105.00"))
+    assert (outcome.outcome, asked) == ("accepted", ["before MemoryPayoutClaims.decide"])
+
+
+def test_the_index_is_waited_for(paying):
+    paying.add(adjustment("5.00", "late"))
+    paying.count()
+    paying.reads.is_indexed = lambda _key: bool(paying.waits)
+    [outcome] = paying.run(request(amount="105.00"))
+    assert (outcome.outcome, paying.waits) == ("accepted", [LISTING_DELAYS_S[0]])
+
+
+def test_where_closing_and_marks_do_not_make_the_balance_nothing_is_decided(paying):
+    """Other merchants' payouts of the same execution are."""
+    paying.store.apply([AddCounters(BALANCE, {"adjusted": 1})])
+    for merchant_id in ("m-1", "m-2"):
+        other = BALANCE._replace(pk=f"MERCHANT#{merchant_id}")
+        paying.store.apply([AddCounters(other, {"available": 10000})])
+    asked = [request(payout_id=f"p-{n}", merchant_id=f"m-{n % 2 + 1}") for n in range(4)]
+    decided = paying.decide(*asked)
+    assert [each.is_later for each in decided.messages] == [True, False, True, False]
+    assert paying.waits == list(LISTING_DELAYS_S)
+    results = paying.announce(paying.record(decided))
+    assert [each.is_later for each in results] == [True, False, True, False]
+    assert [each.outcome for each in paying.topic.announced] == ["accepted"] * 2
+    assert paying.state("p-0") is None
+
+
+def test_beyond_the_limit_a_payout_comes_back(paying):
+    """Nothing is written: it can be decided after the next closing."""
+    paying.add(*(adjustment("0.01", f"a-{n}") for n in range(MARKS_MAX)))
+    paying.count()
+    before = paying.everything()
+    [later] = paying.decide(request()).messages
+    assert (later.is_later, later.claim, later.rejection) == (True, None, None)
+    assert (paying.waits, paying.everything()) == ([], before)
+    at_end = Closing(BalanceKey("bs-1", "EUR"), "2026-11-20", paying.figures())
+    paying.store.closings[ItemKey(BALANCE.pk, "CLOSING")] = at_end
+    assert not paying.decide(request()).messages[0].is_later
+
+
+def test_who_was_decided_before_goes_on_beyond_the_limit(paying):
+    first = paying.decide(request())
+    paying.add(*(adjustment("0.01", f"a-{n}") for n in range(MARKS_MAX)))
+    paying.count()
+    assert paying.decide(request()) == first
+    [outcome] = paying.run(request())
+    assert outcome.outcome == "accepted"
+
+
+def test_a_hundred_checks_of_one_execution_end_in_bounded_time(paying):
+    """The first takes all the time that there is: the others come back, and nobody fails."""
+
+    def happens(point: str) -> None:
+        if point == "after MemoryTransactionLog.read_existing":
+            paying.clock_s += SECONDS_MAX + 1
+
+    paying.happens = happens
+    requests = [request(payout_id=f"p-{n}", amount="0.01") for n in range(100)]
+    decided = paying.decide(*requests, request(payout_id="q", merchant_id="m-2"))
+    assert [each.is_later for each in decided.messages] == [False, *[True] * 99, False]
+    paying.begin()
+    assert not paying.decide(requests[1]).messages[0].is_later
+
+
+def test_a_hundred_checks_of_one_merchant_read_its_objects_once(paying, monkeypatch):
+    read_existing, read = paying.log.read_existing, list[str]()
+
+    def noted(keys):
+        read.extend(keys)
+        return read_existing(keys)
+
+    monkeypatch.setattr(paying.log, "read_existing", noted)
+    decided = paying.decide(*(request(payout_id=f"p-{n}", amount="0.01") for n in range(100)))
+    assert not any(each.is_later for each in decided.messages)
+    assert len(read) == 1

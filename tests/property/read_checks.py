@@ -110,6 +110,7 @@ def check_closings(store: MemoryBalanceStore) -> None:
             if (pk, window.balance) == (key.pk, closing.balance):
                 left -= change if window.start >= rfc3339(closing.at) else Figures()
         assert closing.figures == left, f"the closing of {closing.day} is not what there was"
+        assert closing.logged == left.available_before_blocks, f"the log says otherwise of {key.sk}"
     closed = store.closed_day.day or ""
     for pk, (balance, start) in windows:
         key = ItemKey(pk, ClosingKey(balance, start[:10]).sk)

@@ -25,6 +25,7 @@ from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from lambdas.closer.closing import CloserPorts, close_days
 from tests.journals import quiet
 from tests.property.actors import TaskDiedError
+from tests.property.opinions import check_opinions, closing_checks
 from tests.property.pipeline import BEGINNING, Pipeline
 from tests.property.promises import Promises
 from tests.property.read_checks import (
@@ -120,6 +121,7 @@ class Reading:
             JournalMovedBalances(quiet(self._pipeline.places.journal), store, store.as_of),
             lambda merchant_id: MemoryMerchantReads(store, self._pipeline.claims, merchant_id),
             lambda: balances_max is not None and next(looks) >= balances_max,
+            logged=closing_checks(self._pipeline).logged,
         )
         try:
             if written := close_days(ports):
@@ -129,6 +131,12 @@ class Reading:
             if "not complete" not in str(error):
                 raise
         check_closings(store)
+
+    def ask_the_log(self, request: Request) -> None:
+        """Whether the log says of every balance what the table says."""
+        reads, _ = self.reads(request)
+        for said in check_opinions(self._pipeline, reads):
+            self.note(said)
 
     def state(
         self, request: Request, borders: tuple[int, int], limit: int, *, by_shop: bool
@@ -186,6 +194,7 @@ class Reading:
             last = self._known_borders()[-1]
             if last > FIRST_BORDER:
                 check_whole_statement(self, request, (FIRST_BORDER, last), 100, by_shop=False)
+            assert check_opinions(self._pipeline, reads) == {"an opinion"}
             check_log(reads, [each for each in segments if each.merchant_id == merchant_id])
 
     # How it is read.

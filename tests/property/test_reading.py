@@ -186,6 +186,12 @@ class ReadingMachine(Machine):
     ) -> None:
         self._read(lambda: self.reading.close(balances_max), batch, pause, schedule)
 
+    @rule(request=REQUESTS, batch=BATCH, pause=PAUSE, schedule=SCHEDULE)
+    def ask_the_log(
+        self, request: Request, batch: list[Sent], pause: int, schedule: list[Any]
+    ) -> None:
+        self._read(lambda: self.reading.ask_the_log(request), batch, pause, schedule)
+
     @rule(
         request=REQUESTS,
         borders=st.tuples(BORDER, BORDER),

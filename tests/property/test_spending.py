@@ -202,7 +202,7 @@ class SpendingMachine(Machine):
                     debits,
                     self.pipeline.store,
                     self.pipeline.refunds,
-                    lambda _block: None,
+                    {},
                     _no_wait,
                 )
 

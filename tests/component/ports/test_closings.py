@@ -17,6 +17,14 @@ def test_a_closing_is_read_as_it_was_written(tables, reads):
     assert list(reads.closings(BS_1, "2026-11-21", 1)) == [CLOSING]
 
 
+@pytest.mark.parametrize("logged", [None, 0, -5, 10**15])
+def test_what_the_log_says_of_a_closing_is_kept_and_no_part_of_it(tables, reads, logged):
+    tables.closings.put("m-1", replace(CLOSING, logged=logged))
+    [found] = reads.closings(BS_1, "2026-11-21", 1)
+    assert (found, found.logged) == (CLOSING, logged)
+    assert tables.closings.put("m-1", replace(CLOSING, logged=1)) == CLOSING
+
+
 def test_a_closing_is_never_written_over(tables, reads):
     tables.closings.put("m-1", CLOSING)
     assert tables.closings.put("m-1", CLOSING) == CLOSING

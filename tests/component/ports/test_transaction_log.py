@@ -49,6 +49,15 @@ def test_what_is_not_there_cannot_be_read(log):
         log.read(KEY)
 
 
+def test_of_many_keys_those_are_read_that_exist(log):
+    keys = [KEY.replace("m-1", f"m-{n}") for n in range(40)]
+    for key in keys[:30]:
+        log.append(key, LogObject(key.encode(), {}))
+    found = log.read_existing(keys)
+    assert {key: logged.body for key, logged in found.items()} == {k: k.encode() for k in keys[:30]}
+    assert log.read_existing([]) == {}
+
+
 def test_a_second_append_makes_no_new_version(aws):
     """Only S3 has versions: an auditor must find one of each object."""
     log = S3TransactionLog(client("s3"), LOG_BUCKET)

@@ -1,5 +1,6 @@
 """The faults that `tests.property.plant` puts into a copy of the code, by what they break."""
 
+from tests.property.faults.checking import CHECKING_FAULTS
 from tests.property.faults.closing import CLOSING_FAULTS
 from tests.property.faults.counting import COUNTING_FAULTS
 from tests.property.faults.events import EVENTS_FAULTS
@@ -16,5 +17,6 @@ FAULTS: tuple[Fault, ...] = (
     *CLOSING_FAULTS,
     *SEALING_FAULTS,
     *SPENDING_FAULTS,
+    *CHECKING_FAULTS,
     *READING_FAULTS,
 )

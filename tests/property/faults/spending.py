@@ -105,13 +105,6 @@ SPENDING_FAULTS = (
         first=("tests/component/ports/test_payout_return_claims.py",),
     ),
     Fault(
-        "a logged payout taken off twice",
-        "falcon_balances/domain/blocks.py",
-        "        return self.available + self.payouts - blocked\n",
-        "        return self.available - blocked\n",
-        first=("tests/component/test_high_risk_payouts.py",),
-    ),
-    Fault(
         "payout's block expires",
         "falcon_balances/domain/payouts.py",
         "        created_at=now,\n",

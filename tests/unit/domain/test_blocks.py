@@ -13,7 +13,6 @@ from falcon_balances.domain.blocks import (
     block_writes,
     ending_writes,
     left_over,
-    logged_blocks,
     manual_block_id,
     settled,
     spendable,
@@ -121,35 +120,16 @@ def test_who_is_checked_against_the_log_names_what_may_be_blocked_already():
         (LoggedMoney(90, 3), 50, 50, 40),
         (LoggedMoney(200, 3), 50, 50, 50),
         (LoggedMoney(100, 2), 50, 50, None),  # more was counted since
-        (LoggedMoney(50, 3, payouts=50), 50, 50, 50),  # logged, and its block still there
-        (LoggedMoney(50, 3, payouts=20), 50, 50, 20),
-        (LoggedMoney(50, 3, refunds=50), 50, 50, None),  # its block may go before it is counted
-        (LoggedMoney(100, 3, refunds=50), 50, 50, 50),
         (LoggedMoney(0, 3), 50, 50, -50),
     ],
 )
-def test_what_the_log_has_already_is_not_taken_off_a_second_time(
-    logged, available, blocked, spendable_then
-):
+def test_the_lower_of_table_and_log_can_be_spent(logged, available, blocked, spendable_then):
     item = {"available": available, "blocked": blocked, "operations_count": 3}
     assert spendable(item, logged) == spendable_then
     if logged is not None:
         _, added = block_writes(BLOCK, logged)
         assert isinstance(added, AddCounters)
-        assert added.blocked_max == logged.available + logged.payouts - BLOCK.amount
-
-
-def test_only_active_blocks_of_what_is_logged_are_in_the_log():
-    of = {"payout": Purpose.PAYOUT, "refund": Purpose.REFUND, "manual": Purpose.MANUAL}
-    blocks = [
-        replace(BLOCK, block_id=f"{name}-{n}", purpose=purpose, amount=10**n, status=status)
-        for name, purpose in of.items()
-        for n, status in enumerate((BlockStatus.ACTIVE, BlockStatus.SETTLED, BlockStatus.ACTIVE))
-    ]
-    everything = {block.block_id for block in blocks}
-    assert logged_blocks(blocks, everything) == (101, 101)
-    assert logged_blocks(blocks, {"payout-0", "payout-1", "refund-2"}) == (1, 100)
-    assert logged_blocks(blocks, ()) == (0, 0)
+        assert added.blocked_max == logged.available - BLOCK.amount
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,66 @@
+"""Faults in the second opinion of the log on merchants of high risk."""
+
+from tests.property.faults.fault import Fault
+
+_OPINION = "falcon_balances/domain/second_opinion.py"
+_MARKS = "falcon_balances/adapters/checked_marks.py"
+_TESTS = ("tests/component/test_log_check.py",)
+
+CHECKING_FAULTS = (
+    Fault(
+        "an opinion on the word of the marks",
+        _OPINION,
+        "    logged = _added(balance, _logged(before), _logged(since))\n",
+        "    logged = marked\n",
+        first=_TESTS,
+    ),
+    Fault(
+        "an opinion on a closing that the balance contradicts",
+        _OPINION,
+        "adds_up or _facts(start.figures + since.marked) != _facts(now):\n",
+        "adds_up:\n",
+        first=_TESTS,
+    ),
+    Fault(
+        "an opinion without the stage that was counted before the closing",
+        _MARKS,
+        "(mark for mark in first if mark.order < start)",
+        "()",
+        first=_TESTS,
+    ),
+    Fault(
+        "an opinion without the earlier revisions",
+        _MARKS,
+        "                    revised.append(operation_id)\n",
+        "                    found += first\n",
+        first=_TESTS,
+    ),
+    Fault(
+        "as many marks as there are",
+        "falcon_balances/adapters/log_check.py",
+        "_AFTER_EVERY_ORDER, MARKS_MAX)",
+        "_AFTER_EVERY_ORDER, 10**6)",
+        first=_TESTS,
+    ),
+    Fault(
+        "a closing that is taken as counted where the log lacks some of it",
+        "falcon_balances/domain/closings.py",
+        " if self.logged is None else self.logged\n",
+        "\n",
+        first=("tests/component/test_closing_checks.py",),
+    ),
+    Fault(
+        "a day in pages without what its earlier pages counted",
+        "falcon_balances/adapters/checked_marks.py",
+        '        start = since[0].order if since else ""\n',
+        '        start = since[0].order[:10] if since else ""\n',
+        first=("tests/component/test_closing_checks.py",),
+    ),
+    Fault(
+        "a payout that cannot be checked holds up the others",
+        "lambdas/payout_decider/handler.py",
+        "        except NotCheckedNowError as not_now:\n",
+        "        except ZeroDivisionError as not_now:\n",
+        first=("tests/component/test_high_risk_payouts.py",),
+    ),
+)
