@@ -20,8 +20,9 @@ from falcon_balances.contracts.bank_statements import BANK_STATEMENT_BYTES_MAX, 
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.contracts.reconciliation_report import report
 from falcon_balances.domain.bank_statement_lines import BankStatementLine, Period
+from falcon_balances.domain.logged_operations import LoggedOperation, logged_operations
 from falcon_balances.domain.operations import Segment, Stage
-from falcon_balances.domain.reconciliation import LoggedOperation, logged_operations, reconcile
+from falcon_balances.domain.reconciliation import reconcile
 
 
 @dataclass(slots=True)

@@ -14,8 +14,8 @@ from falcon_balances.adapters.log_days import LogDays
 from falcon_balances.contracts import bank_statements as contracts
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.domain.log_format import logged_segment
+from falcon_balances.domain.logged_operations import logged_operations
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.reconciliation import logged_operations
 from lambdas.reconciler import reconciling
 from lambdas.reconciler.reconciling import reconcile_all
 from tests.audit.sealed import objects
