@@ -66,8 +66,8 @@ def _sliced(members: Iterable[Member], said: Comparison) -> Iterator[list[Member
 
 def _outcome(said: Comparison, members: list[Member], texts: CaseTexts) -> Sequence[Case]:
     """The settled cases; the others are open again."""
-    for text in _taken(said, members):
-        members += texts.read(text).members
+    for case in _taken(said, members, texts):
+        members += case.members
     outcome = compared(gathered(members, said.links), said.days)
     for case in outcome.open:
         said.open.update(dict.fromkeys(case.keys, texts.text(case)))
@@ -75,9 +75,11 @@ def _outcome(said: Comparison, members: list[Member], texts: CaseTexts) -> Seque
     return outcome.settled
 
 
-def _taken(said: Comparison, members: Iterable[Member]) -> set[bytes]:
-    """The texts of open cases with a key of the members. All their keys are taken out with them:
-    they are among those of the new case.
-    """
+def _taken(said: Comparison, members: Iterable[Member], texts: CaseTexts) -> list[Case]:
+    """The open cases with a key of the members, taken out under all of their keys."""
     keys = {key for each in members for key in keys_of(each)}
-    return {said.open.pop(key) for key in keys & said.open.keys()}
+    taken = [texts.read(text) for text in {said.open[key] for key in keys & said.open.keys()}]
+    for case in taken:
+        for key in case.keys:
+            del said.open[key]
+    return taken

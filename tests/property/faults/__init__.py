@@ -6,6 +6,7 @@ from tests.property.faults.events import EVENTS_FAULTS
 from tests.property.faults.fault import Fault
 from tests.property.faults.journaling import JOURNALING_FAULTS
 from tests.property.faults.reading import READING_FAULTS
+from tests.property.faults.reconciling import RECONCILING_FAULTS
 from tests.property.faults.spending import SPENDING_FAULTS
 
 FAULTS: tuple[Fault, ...] = (
@@ -15,4 +16,5 @@ FAULTS: tuple[Fault, ...] = (
     *CLOSING_FAULTS,
     *SPENDING_FAULTS,
     *READING_FAULTS,
+    *RECONCILING_FAULTS,
 )
