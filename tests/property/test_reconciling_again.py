@@ -35,7 +35,7 @@ from falcon_balances.fakes.interruptions import Crash, never
 from falcon_balances.fakes.journal import MemoryJournal
 from lambdas.reconciler.folding import fold
 from lambdas.reconciler.mornings import Morning
-from lambdas.reconciler.reconciling import ReconcilerPorts, reconcile_new
+from lambdas.reconciler.reconciling import ReconcilerPorts, ReconcilerRun, reconcile_new
 from lambdas.reconciler.reports import found_open
 from tests.audit.sealed import objects
 from tests.journals import SHARD, append, entry
@@ -115,6 +115,56 @@ def test_any_order_in_any_pieces_with_repeats_is_as_everything_at_once(parts, li
     assert shown(found_open(said, PERIOD)) == shown(expected)
 
 
+def part(minor: int, revision: int = 1, reference: str = "a") -> OperationPart:
+    said = LoggedOperation(reference, "psp-1", minor, "EUR", DAY, "operation", Stage.RECONCILED)
+    return OperationPart(said, revision)
+
+
+def line(n: int, minor: int, *references: str) -> CaseLine:
+    named = references or ("a",)
+    return CaseLine(BankStatementLine(f"statement-1:{n}", named, None, minor, "EUR", DAY), 1)
+
+
+def folded(*pieces: Sequence[Member]) -> Comparison:
+    files, said = MemoryComparisonFiles(), begun()
+    for piece in pieces:
+        fold(said, piece, files, TODAY)
+    return said
+
+
+def test_a_case_that_settles_is_open_under_none_of_its_references():
+    said = folded([line(1, 100, "a", "b")], [part(100, reference="b")])
+    assert not said.open
+    assert found_open(said, PERIOD).matched == 1
+
+
+def test_of_a_case_that_settled_twice_the_newest_file_counts():
+    said = folded([part(100), line(1, 100)], [part(20, 2)], [line(2, 20)], [part(20, 2)])
+    # 120 in two pieces, 100 and 20, settles; that the second part comes again changes nothing.
+    assert (len(said.settled), said.open) == (3, {})
+    assert found_open(said, PERIOD).matched == 2
+
+
+def test_of_two_runs_at_one_time_the_one_that_is_late_reports_nothing():
+    world = World()
+    world.arrive("1", rows()[:3])
+    world.count(sorted(log())[:4])
+    inner: list[ReconcilerRun] = []
+
+    def meet(point: str) -> None:
+        if point == "before MemoryComparisonFiles.append":
+            world.interrupt = never
+            world.count(sorted(log()))
+            inner.append(world.run())
+            world.interrupt = reported.append
+
+    reported: list[str] = []
+    world.interrupt = meet
+    assert not world.run().is_done
+    assert inner[0].is_done
+    assert "before MemoryBankStatements.report" not in reported
+
+
 @cache
 def log() -> dict[str, bytes]:
     return objects(12, 4)
@@ -159,10 +209,10 @@ class World:
         key = f"statements/reconciled/date=2026-10-05/{name}.csv"
         self.statements.files[key] = body.encode()
 
-    def run(self) -> None:
+    def run(self) -> ReconcilerRun:
         now = datetime(2026, 11, 3, tzinfo=UTC)
         ports = ReconcilerPorts(lambda: now, self, self.journal, self.statements, self.files)
-        reconcile_new(ports, Morning(TODAY, DAYS, 60), lambda: True)
+        return reconcile_new(ports, Morning(TODAY, DAYS, 60), lambda: True)
 
     def alone(self) -> Any:
         """The reports of a first run, which nothing interrupts."""
@@ -176,7 +226,7 @@ class World:
 def disturbances(data: st.DataObject, world: World) -> Iterator[Callable[[str], None]]:
     """A run is killed at any of its calls, or another one takes place there."""
 
-    def at(call: int, disturb: Callable[[], None]) -> Callable[[str], None]:
+    def at(call: int, disturb: Callable[[], object]) -> Callable[[str], None]:
         calls = iter(range(call + 1))
 
         def interrupt(_point: str) -> None:
