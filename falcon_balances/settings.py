@@ -123,7 +123,8 @@ class SealerSettings(Settings):
 
 
 class ReconcilerSettings(Settings):
-    log_bucket: Name
+    balances_table: Name
+    journal_bucket: Name
     bank_statement_bucket: Name
     days: Annotated[int, Field(ge=0)]
     look_back_days: Annotated[int, Field(ge=1)]

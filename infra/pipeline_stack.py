@@ -76,7 +76,8 @@ class PipelineStack(Stack):
             self,
             "Reconciling",
             settings=settings,
-            log_bucket=data.log_bucket,
+            balances=data.tables.balances,
+            journal_bucket=data.journal_bucket,
             bank_statement_bucket=data.bank_statement_bucket,
             layer=layer,
         )

@@ -12,8 +12,8 @@ from falcon_balances.audit.line_fields import amounts, column
 from falcon_balances.audit.log_objects import LogSource, Selection
 from falcon_balances.audit.sums import WIDE
 from falcon_balances.domain.bank_statement_lines import Period
+from falcon_balances.domain.logged_operations import SETTLED_TYPES, LoggedOperation
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.reconciliation import SETTLED_TYPES, LoggedOperation
 
 _OF_LINE = ["falcon_operation_id", "stage", "currency", "external_reference", "psp_id"]
 _OF_OPERATION = [*_OF_LINE, "merchant_id"]

@@ -3,6 +3,7 @@
 There is one way to write a page, and readers refuse every other one.
 """
 
+from collections.abc import Collection
 from functools import partial
 from hashlib import sha256
 from typing import Annotated, Final, Literal, NamedTuple, Self
@@ -15,6 +16,7 @@ from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.instants import parse_rfc3339, quarter_of, rfc3339
 from falcon_balances.domain.journal import JournalEntry, JournalPage, JournalPosition, PageName
 from falcon_balances.domain.log_keys import LogKey
+from falcon_balances.domain.operations import Stage
 
 _STRICT: Final = ConfigDict(strict=True, frozen=True, extra="forbid")
 
@@ -64,6 +66,11 @@ class _EntryV1(BaseModel):
             raise ValueError("body: not the bytes of a log object")
         effect = read_effect(self.effect)
         return JournalEntry(window, effect, self.log_key, self.version_id, self.body)
+
+
+class LogObject(NamedTuple):
+    log_key: str
+    body: str
 
 
 class WrittenPage(NamedTuple):
@@ -118,6 +125,29 @@ def read_page(name: PageName, body: bytes) -> JournalPage:
     if written(page).body != body:
         raise refused("its entries are not written in the only form that a page can have")
     return page
+
+
+def log_objects_in(name: PageName, body: bytes, stages: Collection[Stage]) -> list[LogObject]:
+    """The log objects of a page's entries in these stages; the others cost nearly nothing.
+
+    For a page that its chain names: then the reducer wrote the bytes that have this hash, and
+    windows, effects and their form are not checked again. Raises IntegrityError like `read_page`.
+    """
+    if sha256(body).hexdigest() != name.position.digest:
+        raise _refused(name, "its bytes have another SHA-256 than its key says")
+    head_line, *lines = body.split(b"\n")[:-1] or [b""]
+    _head_of(name, head_line, len(lines))
+    # In a body, a quote has a backslash before it: so this is the beginning of the key.
+    marks = [f'"log_key":"{stage}/'.encode() for stage in stages]
+    found: list[LogObject] = []
+    for number, line in enumerate(lines, start=2):
+        if any(mark in line for mark in marks):
+            try:
+                entry = _EntryV1.model_validate_json(line)
+            except ValidationError as error:
+                raise _refused(name, f"line {number} is not an entry of a journal") from error
+            found.append(LogObject(entry.log_key, entry.body))
+    return found
 
 
 def _head_of(name: PageName, line: bytes, entries: int) -> _HeadV1:

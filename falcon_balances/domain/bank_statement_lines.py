@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from falcon_balances.domain.operations import Stage
+
 
 class BankStatementLine(NamedTuple):
     """One movement of money. `references`: all references of the line, the most likely first.
@@ -19,6 +21,14 @@ class BankStatementLine(NamedTuple):
     currency: str
     day: date
     merchant_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BankStatementAccount:
+    """The owner of bank statements: one PSP, or the bank, whose statements show all PSPs."""
+
+    stage: Stage
+    psp_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,26 +12,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from falcon_balances.domain.bank_statement_lines import BankStatementLine, Period
-from falcon_balances.domain.operations import PSP_TYPES, OperationType, Segment, Stage
-
-# The types that move money at a bank; fees and adjustments do not.
-SETTLED_TYPES: Final = PSP_TYPES | {OperationType.WITHDRAWAL, OperationType.WITHDRAWAL_REVERSAL}
-
-
-class LoggedOperation(NamedTuple):
-    """One operation in one stage, as the log has it: the sum over all its merchants, without fees.
-
-    `merchant_id`: only for payouts and returns, whose ids are unique per merchant only.
-    """
-
-    reference: str
-    psp_id: str
-    minor: int
-    currency: str
-    day: date
-    falcon_operation_id: str
-    stage: Stage
-    merchant_id: str = ""
+from falcon_balances.domain.logged_operations import LoggedOperation
 
 
 class Discrepancy(StrEnum):
@@ -80,6 +61,14 @@ class UnmatchedItem:
         assert first is not None  # noqa: S101 - one side is there
         return first
 
+    def is_expected(self, period: Period) -> bool:
+        """Whether it is a difference for statements of this period: they need not show operations
+        of other days, or without an amount.
+        """
+        if self.difference is not Discrepancy.OURS_ONLY or self.ours is None:
+            return True
+        return bool(self.ours.minor) and period.has(self.ours.day)
+
     def is_overdue(self, today: date, days: int) -> bool:
         """Whether it is overdue: after `days` days if only one side has it, otherwise at once."""
         may_come = self.difference in (Discrepancy.OURS_ONLY, Discrepancy.THEIRS_ONLY)
@@ -95,28 +84,6 @@ class Reconciliation:
     open: Sequence[UnmatchedItem]
 
 
-def logged_operations(segments: Iterable[Segment]) -> list[LoggedOperation]:
-    """The log's operations, in no order; one can have lines in the objects of several merchants."""
-    found: dict[tuple[str, str, str], LoggedOperation] = {}
-    for segment in segments:
-        for line in segment.lines:
-            if line.type in SETTLED_TYPES:
-                code = line.amount.currency.code
-                key = (line.falcon_operation_id, segment.stage, code)
-                known = found.get(key)
-                found[key] = LoggedOperation(
-                    line.external_reference,
-                    line.psp_id,
-                    line.amount.minor + (0 if known is None else known.minor),
-                    code,
-                    line.operation_date.date(),
-                    line.falcon_operation_id,
-                    segment.stage,
-                    segment.merchant_id if segment.stage is Stage.PAYOUT else "",
-                )
-    return list(found.values())
-
-
 def reconcile(
     ours: Iterable[LoggedOperation], theirs: Iterable[BankStatementLine], period: Period, days: int
 ) -> Reconciliation:
@@ -126,28 +93,31 @@ def reconcile(
     (a revision can take it back within its stage). Other logged operations may match. Neither the
     order of the lines nor that of the operations matters.
     """
+    pairs, items = compare(ours, theirs, days)
+    sums: dict[str, int] = defaultdict(int)
+    for line in pairs:
+        sums[line.currency] += line.minor
+    expected = [each for each in items if each.is_expected(period)]
+    return Reconciliation(len(pairs), dict(sorted(sums.items())), sorted(expected, key=item_order))
+
+
+def compare(
+    ours: Iterable[LoggedOperation], theirs: Iterable[BankStatementLine], days: int
+) -> tuple[list[BankStatementLine], list[UnmatchedItem]]:
+    """The lines that match, and the differences, also those that no bank statement must show."""
     groups = _Groups(ours)
     for line in theirs:
         groups.add(line)
     pairs: list[BankStatementLine] = []
-    open_items: list[UnmatchedItem] = []
+    items: list[UnmatchedItem] = []
     for group in groups:
         matched, left = _match(group, days)
         pairs += matched
-        open_items += left
-    expected = [
-        each
-        for each in open_items
-        if each.difference is not Discrepancy.OURS_ONLY
-        or (each.ours and each.ours.minor and period.has(each.ours.day))
-    ]
-    sums: dict[str, int] = defaultdict(int)
-    for line in pairs:
-        sums[line.currency] += line.minor
-    return Reconciliation(len(pairs), dict(sorted(sums.items())), sorted(expected, key=_order))
+        items += left
+    return pairs, items
 
 
-def _order(item: UnmatchedItem) -> tuple[object, ...]:
+def item_order(item: UnmatchedItem) -> tuple[object, ...]:
     return (item.since, item.reference, item.difference, item.currency, item.minor, _place(item))
 
 

@@ -56,7 +56,7 @@ SETTINGS = EnvironmentSettings(
         "balance-api": FunctionSettings(timeout_s=29, memory_mb=1024),
         "systems-api": FunctionSettings(timeout_s=29, memory_mb=1024),
         "sealer": FunctionSettings(timeout_s=60, memory_mb=512),
-        "reconciler": FunctionSettings(timeout_s=60, memory_mb=512),
+        "reconciler": FunctionSettings(timeout_s=300, memory_mb=512),
     },
     log_level="INFO",
     function_logs=RetentionDays.ONE_DAY,

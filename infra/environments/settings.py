@@ -104,7 +104,7 @@ class Sealing:
 @dataclass(frozen=True, kw_only=True)
 class Reconciling:
     """`days`: how many days the dates of both sides may differ. Statements of the last
-    `look_back_days` are compared with all log objects of these days: a run can read some 400,000.
+    `look_back_days` are compared with the operations of these days.
     """
 
     days: int

@@ -2,6 +2,7 @@
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -11,6 +12,9 @@ from infra.parts.locked_bucket import LockedBucket
 from infra.parts.schedule import Schedule
 
 _NAME = "reconciler"
+# A run that has not the time for everything new is continued by the next one; one that finds
+# nothing new writes the day's report again.
+MORNING = "cron(30/15 6 * * ? *)"
 
 
 class Reconciling(Construct):
@@ -22,7 +26,8 @@ class Reconciling(Construct):
         construct_id: str,
         *,
         settings: EnvironmentSettings,
-        log_bucket: LockedBucket,
+        balances: dynamodb.ITable,
+        journal_bucket: LockedBucket,
         bank_statement_bucket: LockedBucket,
         layer: lambda_.ILayerVersion | None,
     ) -> None:
@@ -35,21 +40,22 @@ class Reconciling(Construct):
             kind=_NAME,
             handler="lambdas.reconciler.handler.lambda_handler",
             environment={
-                "LOG_BUCKET": log_bucket.bucket_name,
+                "BALANCES_TABLE": balances.table_name,
+                "JOURNAL_BUCKET": journal_bucket.bucket_name,
                 "BANK_STATEMENT_BUCKET": bank_statement_bucket.bucket_name,
                 "DAYS": str(settings.reconciling.days),
                 "LOOK_BACK_DAYS": str(settings.reconciling.look_back_days),
             },
             layer=layer,
         )
-        self._grant(log_bucket, bank_statement_bucket)
+        self._grant(balances, journal_bucket, bank_statement_bucket)
         Schedule(
             self,
             "Daily",
             settings=settings,
             name="reconciling",
             function=self.reconciler,
-            expression="cron(30 6 * * ? *)",
+            expression=MORNING,
         )
         cloudwatch.Alarm(
             self,
@@ -70,10 +76,20 @@ class Reconciling(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )
 
-    def _grant(self, log_bucket: LockedBucket, bank_statement_bucket: LockedBucket) -> None:
-        self.reconciler.may(["s3:ListBucket"], [log_bucket.bucket.bucket_arn])
+    def _grant(
+        self,
+        balances: dynamodb.ITable,
+        journal_bucket: LockedBucket,
+        bank_statement_bucket: LockedBucket,
+    ) -> None:
+        """It needs no permission for the log: the journals have everything that it compares."""
+        self.reconciler.may(["dynamodb:GetItem", "dynamodb:Query"], [balances.table_arn])
+        self.reconciler.may(["s3:ListBucket"], [journal_bucket.bucket.bucket_arn])
         self.reconciler.may_objects(
-            ["s3:GetObject"], log_bucket, "*", because="It reads every merchant's operations."
+            ["s3:GetObject"],
+            journal_bucket,
+            "journal/*",
+            because="It reads the pages of every shard; the prefix is fixed.",
         )
         self.reconciler.may(["s3:ListBucket"], [bank_statement_bucket.bucket.bucket_arn])
         self.reconciler.may_objects(
@@ -82,6 +98,13 @@ class Reconciling(Construct):
             "statements/*",
             because="Files are called what banks and PSPs call them; the prefix is fixed.",
         )
+        for prefix in ("comparisons", "settled"):
+            self.reconciler.may_objects(
+                ["s3:GetObject", "s3:PutObject"],
+                bank_statement_bucket,
+                f"{prefix}/*",
+                because="Its own files are called by number or hash; the prefix is fixed.",
+            )
         self.reconciler.may_objects(
             ["s3:PutObject"],
             bank_statement_bucket,

@@ -1,32 +1,51 @@
-"""One run over all recent bank statements: a report for each account that has any."""
+"""One run: reads what is new in bank statements and journals, and reports what is open.
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+Everything that a run writes follows from what it read, and the comparisons name all of it: they are
+written last, once, under the next number. So runs may crash, repeat and overlap.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import Any
+from datetime import datetime
+from typing import Any, Final, NamedTuple
 
-from falcon_balances.adapters.bank_statements import (
-    BankStatementAccount,
-    BankStatementBucket,
-    BankStatementFile,
-)
-from falcon_balances.adapters.log_days import LogDays
-from falcon_balances.contracts.bank_statement_lines import (
-    BankStatementFlaw,
-    InvalidBankStatementError,
-)
+from falcon_balances.adapters.bank_statements import BankStatementFile
+from falcon_balances.adapters.comparison_ports import BankStatements, ComparisonFiles
+from falcon_balances.adapters.journal_legs import pages_between
+from falcon_balances.adapters.journal_ports import JournalEnds, JournalPages
+from falcon_balances.contracts.bank_statement_lines import InvalidBankStatementError
 from falcon_balances.contracts.bank_statements import BANK_STATEMENT_BYTES_MAX, read_bank_statement
+from falcon_balances.contracts.comparison_files import read_comparisons, write_comparisons
+from falcon_balances.contracts.journal_pages import LogObject, log_objects_in
 from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
-from falcon_balances.contracts.reconciliation_report import report
-from falcon_balances.domain.bank_statement_lines import BankStatementLine, Period
-from falcon_balances.domain.operations import Segment, Stage
-from falcon_balances.domain.reconciliation import LoggedOperation, logged_operations, reconcile
+from falcon_balances.domain.bank_statement_lines import BankStatementAccount, BankStatementLine
+from falcon_balances.domain.cases import CaseLine, Member
+from falcon_balances.domain.comparisons import ComparedStatement, Comparison, Comparisons, Positions
+from falcon_balances.domain.log_keys import LogKey
+from falcon_balances.domain.logged_operations import OperationPart, parts_of
+from lambdas.reconciler.folding import fold
+from lambdas.reconciler.mornings import Arrived, Morning, bring_up_to_date, unread
+from lambdas.reconciler.reports import document, found_open
+
+_MEMBERS_AT_ONCE: Final = 500_000
+_MEMBERS_UNWRITTEN: Final = 2_000_000
+
+
+class ReconcilerPorts(NamedTuple):
+    """`as_of`: the time of the newest complete cut."""
+
+    as_of: Callable[[], datetime | None]
+    ends: JournalEnds
+    journal: JournalPages
+    statements: BankStatements
+    files: ComparisonFiles
 
 
 @dataclass(slots=True)
 class ReconcilerRun:
-    """The result of a run. `invalid`: unreadable bank statements, and keys without an account."""
+    """The result of a run. `invalid`: unreadable bank statements, and keys without an account.
+    `is_done`: everything was compared, and the reports are written; if not, the next run goes on.
+    """
 
     reports: list[str] = field(default_factory=list)
     matched: int = 0
@@ -34,112 +53,147 @@ class ReconcilerRun:
     overdue: int = 0
     invalid: int = 0
     flawed: list[str] = field(default_factory=list)
+    is_done: bool = False
 
 
-def reconcile_all(
-    statements: BankStatementBucket, log: LogDays, *, today: date, days: int, look_back_days: int
+def reconcile_new(
+    ports: ReconcilerPorts, morning: Morning, has_time: Callable[[], bool]
 ) -> ReconcilerRun:
-    """Compares all of the last `look_back_days` again, so that late lines are found: nothing is
-    kept between runs.
+    """Compares what is new with what is open. An account with any bank statement is expected to
+    show everything in the log until today.
 
-    An account with any bank statement is expected to show everything in the log until today.
+    Reads each new page and each new statement once, about 500,000 operations and lines at a time,
+    until nothing is left, or no time. What it read is kept by then, and at the latest every two
+    million. Of two runs at the same time, one writes; the other one stops.
     """
-    run = ReconcilerRun()
-    oldest = today - timedelta(days=look_back_days)
-    arrived = _arrived(statements, run)
-    periods = {
-        account: period
-        for account, files in sorted(arrived.items())
-        if (period := _period(files, oldest, today, days)) is not None
-    }
-    ours = {
-        stage: _operations(log, stage, _widest(periods, stage).widened(days), run)
-        for stage in sorted({account.stage for account in periods})
-    }
-    for account, period in periods.items():
-        operations = [each for each in ours[account.stage] if account.psp_id in ("", each.psp_id)]
-        recent = sorted(each for each in arrived[account] if each.day >= oldest)
-        document = _reconcile(statements, recent, operations, period, today, days, run)
-        run.reports.append(statements.report(account, today, document))
-    return run
+    return _Run(ports, morning, has_time).run()
 
 
-def _arrived(
-    statements: BankStatementBucket, run: ReconcilerRun
-) -> Mapping[BankStatementAccount, Sequence[BankStatementFile]]:
-    files: dict[BankStatementAccount, list[BankStatementFile]] = defaultdict(list)
-    for key in statements.keys():  # noqa: SIM118 - no mapping
-        file = BankStatementFile.of(key)
-        if file is None:
-            run.invalid += 1
-        else:
-            files[file.account].append(file)
-    return files
+class _Run:
+    def __init__(
+        self, ports: ReconcilerPorts, morning: Morning, has_time: Callable[[], bool]
+    ) -> None:
+        self._ports = ports
+        self._morning = morning
+        self._has_time = has_time
+        self._pending: dict[int, list[Member]] = {}
+        self._unwritten = 0
+        self._outdone = False
 
+    def run(self) -> ReconcilerRun:
+        as_of = self._ports.as_of()
+        ends = {} if as_of is None else self._ports.ends.ends(as_of)
+        last = self._ports.files.last()
+        self._said = Comparisons() if last is None else read_comparisons(*last)
+        arrived = Arrived.of(self._ports.statements.keys())
+        self._said.pass_day(self._morning.today, ends, self._morning.since)
+        bring_up_to_date(self._said, arrived, self._morning)
+        if not (self._read_statements(arrived) and self._read_journals(ends)):
+            self._keep()
+            return ReconcilerRun()
+        self._fold()
+        return self._report(arrived)
 
-def _reconcile(
-    statements: BankStatementBucket,
-    files: Sequence[BankStatementFile],
-    operations: Sequence[LoggedOperation],
-    period: Period,
-    today: date,
-    days: int,
-    run: ReconcilerRun,
-) -> dict[str, Any]:
-    """The report of one account."""
-    problems: list[BankStatementFlaw] = []
-    lines: list[BankStatementLine] = []
-    for file in files:
+    def _read_statements(self, arrived: Arrived) -> bool:
+        """Whether all were read, and there is time left."""
+        for said in self._said.accounts:
+            for file in unread(said, arrived.recent(said.account, self._morning)):
+                lines = self._read_statement(said, file)
+                number = max(said.statements)
+                self._add(said, [CaseLine(line, number) for line in lines])
+                if not self._go_on():
+                    return False
+        return True
+
+    def _read_statement(
+        self, said: Comparison, file: BankStatementFile
+    ) -> Sequence[BankStatementLine]:
+        lines: Sequence[BankStatementLine] = ()
+        problems: Sequence[tuple[str, str]] = ()
         try:
-            body = statements.read(file.key, BANK_STATEMENT_BYTES_MAX)
-            lines += read_bank_statement(file.key, body).lines
+            body = self._ports.statements.read(file.key, BANK_STATEMENT_BYTES_MAX)
+            lines = read_bank_statement(file.key, body).lines
         except InvalidBankStatementError as error:
-            problems += error.problems
-            run.invalid += 1
-    found = reconcile(operations, lines, period, days)
-    said = report(found, today, days)
-    run.matched += found.matched
-    run.open += len(found.open)
-    run.overdue += said["overdue"]
-    return {
-        "from": None if period.since is None else period.since.isoformat(),
-        "to": None if period.until is None else period.until.isoformat(),
-        "statements": [each.key for each in files],
-        "invalid": [each._asdict() for each in problems],
-        **said,
-    }
+            problems = [(each.place, each.reason) for each in error.problems]
+        said.add_statement(ComparedStatement(file.key, file.etag, file.day, problems))
+        return lines
 
+    def _read_journals(self, ends: Positions) -> bool:
+        """Whether everything up to `ends` was read."""
+        while (leg := self._said.leg(ends)) is not None:
+            group, until = leg
+            stages = {each.account.stage for each in group}
+            for name, body in pages_between(self._ports.journal, group[0].positions, until):
+                for logged in log_objects_in(name, body, stages):
+                    self._add_logged(group, logged)
+                for each in group:
+                    each.positions[name.shard_id] = name.position
+                if not self._go_on():
+                    return False
+        return True
 
-def _period(
-    files: Sequence[BankStatementFile], oldest: date, today: date, days: int
-) -> Period | None:
-    """The period of an account's bank statements; None if none is recent. A line at the period's
-    edge may be in an older bank statement.
-    """
-    recent = [each.day for each in files if each.day >= oldest]
-    if not recent:
-        return None
-    since = min(recent)
-    if len(recent) < len(files):
-        since += timedelta(days=days)
-    return Period(since, today)
-
-
-def _widest(periods: Mapping[BankStatementAccount, Period], stage: Stage) -> Period:
-    of_stage = [period for account, period in periods.items() if account.stage == stage]
-    sinces = [period.since for period in of_stage if period.since is not None]
-    return Period(min(sinces), of_stage[0].until)
-
-
-def _operations(
-    log: LogDays, stage: Stage, period: Period, run: ReconcilerRun
-) -> list[LoggedOperation]:
-    return logged_operations(_segments(log.objects(stage, period), run))
-
-
-def _segments(objects: Iterable[tuple[str, bytes]], run: ReconcilerRun) -> Iterator[Segment]:
-    for key, body in objects:
+    def _add_logged(self, group: Sequence[Comparison], logged: LogObject) -> None:
+        key = LogKey.parse(logged.log_key)
+        wanting = [each for each in group if each.account.stage is key.stage]
+        wanting = [each for each in wanting if key.day >= each.since.isoformat()]
+        if not wanting:
+            return
         try:
-            yield read_strictly(key, body)
+            parts = parts_of(read_strictly(logged.log_key, logged.body.encode()))
         except FlawedObjectError:
-            run.flawed.append(key)
+            for each in wanting:
+                each.add_flawed(logged.log_key)
+            return
+        for each in wanting:
+            self._add(each, [part for part in parts if _concerns(each, part)])
+
+    def _add(self, said: Comparison, members: Sequence[Member]) -> None:
+        self._pending.setdefault(id(said), []).extend(members)
+        self._unwritten += len(members)
+
+    def _go_on(self) -> bool:
+        """Folds what was read if it is much, and writes it if it is very much."""
+        if sum(map(len, self._pending.values())) >= _MEMBERS_AT_ONCE:
+            self._fold()
+        if self._unwritten >= _MEMBERS_UNWRITTEN:
+            self._keep()
+        return not self._outdone and self._has_time()
+
+    def _fold(self) -> None:
+        for said in self._said.accounts:
+            if members := self._pending.pop(id(said), []):
+                fold(said, members, self._ports.files, self._morning.today)
+
+    def _keep(self) -> None:
+        """Everything that these comparisons cover, and name, was written before."""
+        self._fold()
+        self._said.number += 1
+        body = write_comparisons(self._said)
+        self._outdone |= not self._ports.files.append(self._said.number, body)
+        self._unwritten = 0
+
+    def _report(self, arrived: Arrived) -> ReconcilerRun:
+        run = ReconcilerRun(invalid=arrived.invalid, is_done=True)
+        documents: list[tuple[BankStatementAccount, Mapping[str, Any]]] = []
+        for said in self._said.accounts:
+            period = arrived.period(said.account, self._morning)
+            found = found_open(said, period)
+            documents.append((said.account, document(said, found, period, self._morning.today)))
+            run.matched += found.matched
+            run.open += len(found.open)
+            run.overdue += documents[-1][1]["overdue"]
+            run.invalid += sum(bool(each.problems) for each in said.statements.values())
+            run.flawed += said.flawed
+        self._keep()
+        if self._outdone:
+            return ReconcilerRun()
+        today = self._morning.today
+        run.reports = [
+            self._ports.statements.report(account, today, each) for account, each in documents
+        ]
+        run.flawed = sorted(set(run.flawed))
+        return run
+
+
+def _concerns(said: Comparison, part: OperationPart) -> bool:
+    return said.account.psp_id in ("", part.operation.psp_id)

@@ -8,8 +8,8 @@ import pytest
 from falcon_balances.cli import main
 from falcon_balances.contracts.currencies import scaled
 from falcon_balances.domain.log_format import logged_segment
+from falcon_balances.domain.logged_operations import logged_operations
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.reconciliation import logged_operations
 from generated.logs import write
 from tests.audit.sealed import objects
 

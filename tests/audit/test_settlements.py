@@ -7,8 +7,8 @@ from hypothesis import given
 from falcon_balances.audit.findings import LogFinding
 from falcon_balances.audit.settlements import operations_in
 from falcon_balances.domain.bank_statement_lines import Period
+from falcon_balances.domain.logged_operations import logged_operations
 from falcon_balances.domain.operations import PSP_STAGES, Stage
-from falcon_balances.domain.reconciliation import logged_operations
 from generated.logs import objects_of
 from tests.audit.logs import MemoryLog
 from tests.audit.sealed import objects

@@ -1,26 +1,32 @@
-"""The reconciler on S3: what arrived is set against the log, and no run remembers another."""
+"""The reconciler: what arrived is compared with the journals, from where the last run ended."""
 
 import json
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from falcon_balances.adapters import log_days
 from falcon_balances.adapters.bank_statements import BankStatementBucket
-from falcon_balances.adapters.log_days import LogDays
+from falcon_balances.adapters.comparison_files import ComparisonBucket
 from falcon_balances.contracts import bank_statements as contracts
 from falcon_balances.contracts.currencies import scaled
+from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.journal import BEGINNING, JournalPosition
 from falcon_balances.domain.log_format import logged_segment
+from falcon_balances.domain.logged_operations import logged_operations
 from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.reconciliation import logged_operations
+from falcon_balances.fakes.journal import MemoryJournal
 from lambdas.reconciler import reconciling
-from lambdas.reconciler.reconciling import reconcile_all
+from lambdas.reconciler.mornings import Morning
+from lambdas.reconciler.reconciling import ReconcilerPorts, reconcile_new
 from tests.audit.sealed import objects
+from tests.journals import SHARD, append, entry
 
-LOG, STATEMENTS = "log-bucket", "statement-bucket"
+STATEMENTS = "statement-bucket"
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 REGION: Final = "eu-central-1"
 HEAD = "reference,amount,currency,date\n"
 TODAY = date(2026, 11, 3)
@@ -28,15 +34,24 @@ DAYS = 3
 
 
 class Buckets:
+    """Bank statements and the reconciler's files on S3, and a journal of the log."""
+
     def __init__(self) -> None:
         self.s3 = boto3.client("s3", region_name=REGION)
-        for bucket in (LOG, STATEMENTS):
-            self.s3.create_bucket(
-                Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
-            )
+        self.s3.create_bucket(
+            Bucket=STATEMENTS, CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+        self.journal = MemoryJournal()
+        self.position = BEGINNING
         self.log = objects(60, 7)
-        for key, body in self.log.items():
-            self.s3.put_object(Bucket=LOG, Key=key, Body=body)
+        self.count(self.log)
+
+    def count(self, some: Mapping[str, bytes]) -> None:
+        """Writes a page of these log objects."""
+        entries = [
+            entry(n, log_key=key, body=body.decode()) for n, (key, body) in enumerate(some.items())
+        ]
+        self.position = append(self.journal, self.position, *entries)
 
     def operations(self):
         """What is reconciled, by day."""
@@ -60,17 +75,25 @@ class Buckets:
         for day, rows in self.operations().items():
             self.arrive(day, HEAD + "".join(changed.get(f"{day:%d}", rows)))
 
-    def run(self, today: date = TODAY, look_back_days: int = 60):
-        return reconcile_all(
+    def ends(self, _cut_at: datetime) -> dict[str, JournalPosition]:
+        return {SHARD: self.position}
+
+    def run(self, today: date = TODAY, look_back_days: int = 60, has_time=lambda: True):
+        ports = ReconcilerPorts(
+            lambda: NOON,
+            self,
+            self.journal,
             BankStatementBucket(self.s3, STATEMENTS),
-            LogDays(self.s3, LOG),
-            today=today,
-            days=DAYS,
-            look_back_days=look_back_days,
+            ComparisonBucket(self.s3, STATEMENTS),
         )
+        return reconcile_new(ports, Morning(today, DAYS, look_back_days), has_time)
 
     def report(self, key):
         return json.loads(self.s3.get_object(Bucket=STATEMENTS, Key=key)["Body"].read())
+
+
+def forbidden(*_arguments: object) -> None:
+    raise AssertionError
 
 
 @pytest.fixture
@@ -186,19 +209,104 @@ def test_a_day_that_is_none_and_a_file_that_is_too_large_are_named(buckets, monk
     assert buckets.run().invalid == 2
 
 
-def test_an_object_too_large_for_the_log_is_named_and_not_held(buckets, monkeypatch):
+def test_a_flawed_object_is_named_until_its_day_is_too_old(buckets):
     buckets.arrive_all()
     key = next(each for each in buckets.log if each.startswith("reconciled/"))
-    monkeypatch.setattr(log_days, "_OBJECT_BYTES_MAX", 1_000)
-    again = buckets.log[key] + buckets.log[key].split(b"\n", 1)[1] * 10
-    buckets.s3.put_object(Bucket=LOG, Key=key, Body=again)
-    assert buckets.run().flawed == [key]
+    buckets.count({key: buckets.log[key].replace(b".", b",", 1)})
+    for _ in range(2):
+        assert buckets.run().flawed == [key]
+    assert buckets.run(today=TODAY + timedelta(days=100), look_back_days=15).flawed == []
 
 
-def test_a_flawed_object_of_the_log_is_named(buckets):
+def test_an_object_without_its_form_counts_nowhere(buckets):
     buckets.arrive_all()
     key = next(each for each in buckets.log if each.startswith("reconciled/"))
-    buckets.s3.put_object(Bucket=LOG, Key=key, Body=buckets.log[key].replace(b".", b",", 1))
+    buckets.journal, buckets.position = MemoryJournal(), BEGINNING
+    buckets.count({**buckets.log, key: buckets.log[key].replace(b".", b",", 1)})
+    assert buckets.run().open == 1
+
+
+def test_a_run_goes_on_and_reads_neither_pages_nor_statements_again(buckets, monkeypatch):
+    buckets.arrive_all(**{"07": []})
+    first = buckets.run()
+    buckets.journal.interrupt = forbidden
+    monkeypatch.setattr(BankStatementBucket, "read", forbidden)
+    assert buckets.run() == first
+    assert first.open == 2
+
+
+def test_what_was_read_counts_once_if_it_is_published_again(buckets):
+    buckets.arrive_all()
+    assert buckets.run().open == 0
+    buckets.count(buckets.log)
     run = buckets.run()
-    assert run.flawed == [key]
-    assert run.open == 1
+    assert (run.matched, run.open) == (60, 0)
+
+
+def test_what_is_published_again_with_a_difference_is_named_and_moves_no_position(buckets):
+    buckets.arrive_all()
+    buckets.run()
+    last = ComparisonBucket(buckets.s3, STATEMENTS).last()
+    buckets.count(objects(3, 2))
+    with pytest.raises(IntegrityError, match="with a difference"):
+        buckets.run()
+    assert ComparisonBucket(buckets.s3, STATEMENTS).last() == last
+
+
+def test_a_statement_that_was_replaced_begins_anew(buckets):
+    buckets.arrive_all()
+    buckets.run()
+    day, rows = next(iter(buckets.operations().items()))
+    buckets.arrive(day, HEAD + "".join(rows[1:]))
+    assert buckets.run().open == 1
+    buckets.arrive(day, HEAD + "".join(rows))
+    run = buckets.run()
+    assert (run.matched, run.open) == (60, 0)
+
+
+def test_a_new_account_reads_from_the_checkpoint_before_its_first_statement(buckets):
+    buckets.run(today=TODAY - timedelta(days=40))
+    position = buckets.position
+    buckets.count(objects(3, 2))
+    buckets.arrive(TODAY, HEAD)
+    reads: list[str] = []
+    buckets.journal.interrupt = reads.append
+    buckets.run()
+    assert reads.count("before MemoryJournal.read") == 1
+    assert buckets.position.number == position.number + 1
+
+
+def test_a_run_without_time_is_continued(buckets):
+    buckets.arrive_all()
+    runs = [buckets.run(has_time=lambda: False) for _ in range(40)]
+    assert not runs[0].is_done
+    assert not runs[0].reports
+    done = next(run for run in runs if run.is_done)
+    assert (done.matched, done.open) == (60, 0)
+
+
+@pytest.mark.parametrize("damage", ["missing", "forged", "cut"])
+def test_a_page_that_is_not_the_reducer_s_is_named_and_no_position_moves(buckets, damage):
+    buckets.arrive_all()
+    buckets.run()
+    files = ComparisonBucket(buckets.s3, STATEMENTS)
+    last = files.last()
+    buckets.count(buckets.log)
+    key = max(buckets.journal.objects)
+    body = buckets.journal.objects.pop(key)
+    if damage != "missing":
+        forged = body.replace(b"EUR", b"USD") if damage == "forged" else body[:-10]
+        buckets.journal.objects[key] = forged
+    with pytest.raises(IntegrityError, match=buckets.position.digest):
+        buckets.run()
+    assert files.last() == last
+    buckets.journal.objects[key] = body
+    assert buckets.run().is_done
+
+
+def test_files_that_are_not_the_reconciler_s_are_named(buckets):
+    buckets.run()
+    name, _ = ComparisonBucket(buckets.s3, STATEMENTS).last()
+    buckets.s3.put_object(Bucket=STATEMENTS, Key=name, Body=b"{}")
+    with pytest.raises(IntegrityError, match=name):
+        buckets.run()

@@ -139,9 +139,16 @@ FUNCTIONS = {
         ("kms:Verify", f"{SIGNING_KEY}.Arn"),
     },
     "reconciler": {
-        *FOLDS_THE_LOG,
+        ("dynamodb:GetItem", BALANCES),
+        ("dynamodb:Query", BALANCES),
+        ("s3:ListBucket", "journal-<AccountId>-<Region>.Arn"),
+        ("s3:GetObject", f"{JOURNAL_OBJECTS}journal/*"),
         ("s3:ListBucket", "statements-<AccountId>-<Region>.Arn"),
         ("s3:GetObject", f"{STATEMENT_OBJECTS}statements/*"),
+        ("s3:GetObject", f"{STATEMENT_OBJECTS}comparisons/*"),
+        ("s3:PutObject", f"{STATEMENT_OBJECTS}comparisons/*"),
+        ("s3:GetObject", f"{STATEMENT_OBJECTS}settled/*"),
+        ("s3:PutObject", f"{STATEMENT_OBJECTS}settled/*"),
         ("s3:PutObject", f"{STATEMENT_OBJECTS}reports/*"),
     },
 }

@@ -7,6 +7,7 @@ from tests.property.faults.events import EVENTS_FAULTS
 from tests.property.faults.fault import Fault
 from tests.property.faults.journaling import JOURNALING_FAULTS
 from tests.property.faults.reading import READING_FAULTS
+from tests.property.faults.reconciling import RECONCILING_FAULTS
 from tests.property.faults.sealing import SEALING_FAULTS
 from tests.property.faults.spending import SPENDING_FAULTS
 
@@ -19,4 +20,5 @@ FAULTS: tuple[Fault, ...] = (
     *SPENDING_FAULTS,
     *CHECKING_FAULTS,
     *READING_FAULTS,
+    *RECONCILING_FAULTS,
 )

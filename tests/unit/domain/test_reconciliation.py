@@ -7,13 +7,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from falcon_balances.domain.bank_statement_lines import BankStatementLine, Period, spanning
-from falcon_balances.domain.operations import Stage
-from falcon_balances.domain.reconciliation import (
-    Discrepancy,
+from falcon_balances.domain.logged_operations import (
     LoggedOperation,
+    OperationPart,
     logged_operations,
-    reconcile,
+    operations_of,
 )
+from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.reconciliation import Discrepancy, reconcile
 from tests.strategies import few, journals
 
 DAY = date(2026, 11, 20)
@@ -239,3 +240,10 @@ def test_a_statement_made_of_the_log_matches_and_one_that_was_changed_does_not(s
     assert reconcile(logged, changed, Period(), 0).open
     assert reconcile(logged, statement[:n] + statement[n + 1 :], Period(), 0).open
     assert reconcile(logged, [*statement, line._replace(place="again")], Period(), 0).open
+
+
+def test_parts_in_any_order_give_one_operation_with_its_first_day():
+    late = OperationPart(ours(minor=-3, day=after(9)), revision=2)
+    first = [OperationPart(ours(minor=60)), OperationPart(ours(minor=40), part=2)]
+    for parts in ([*first, late], [late, *first]):
+        assert operations_of(parts) == [ours(minor=97)]

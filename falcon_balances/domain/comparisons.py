@@ -1,0 +1,141 @@
+"""Comparisons: how far bank statements and log were compared, account by account, and what is open.
+
+Everything here follows from the journals and the bank statements, so a comparison that is lost, or
+cannot be continued, begins anew.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Final, NamedTuple
+
+from falcon_balances.domain.bank_statement_lines import BankStatementAccount
+from falcon_balances.domain.cases import CaseKey, Links, Tally
+from falcon_balances.domain.journal import BEGINNING, JournalPosition
+from falcon_balances.domain.log_keys import LogKey
+from falcon_balances.domain.operations import Stage
+
+Positions = Mapping[str, JournalPosition]
+
+# An operation can be counted shortly before the day that it names (15 minutes: E_FUTURE).
+_EARLIER: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedStatement:
+    """A bank statement that was read. `problems`: place and reason, if it was refused."""
+
+    key: str
+    etag: str
+    day: date
+    problems: Sequence[tuple[str, str]] = ()
+
+
+class SettledCases(NamedTuple):
+    """A file of cases that a run settled on `day`; `entries`: one for each key of each case."""
+
+    name: str
+    entries: int
+    day: date
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Of one account. It has the operations of days from `since` on, as the journals have them up
+    to `positions`, and the lines of `statements`, which are by number.
+
+    `tallies`: of the settled lines of each statement. `open`: texts of cases by each of their keys.
+    `settled`: the oldest first; in a later file, a case has everything that it has in an earlier
+    one. `flawed`: log keys of objects that could not be read.
+    """
+
+    account: BankStatementAccount
+    since: date
+    days: int
+    positions: dict[str, JournalPosition]
+    statements: dict[int, ComparedStatement] = field(default_factory=dict)
+    tallies: dict[int, Tally] = field(default_factory=dict)
+    flawed: list[str] = field(default_factory=list)
+    settled: list[SettledCases] = field(default_factory=list)
+    open: dict[CaseKey, bytes] = field(default_factory=dict)
+    links: Links = field(default_factory=Links)
+
+    def concerns(self, stage: Stage, psp_id: str) -> bool:
+        return self.account.stage is stage and self.account.psp_id in ("", psp_id)
+
+    def add_statement(self, statement: ComparedStatement) -> int:
+        """The statement's number."""
+        number = max(self.statements, default=0) + 1
+        self.statements[number] = statement
+        self.tallies[number] = Tally()
+        return number
+
+    def add_flawed(self, log_key: str) -> None:
+        if log_key not in self.flawed:
+            self.flawed.append(log_key)
+
+    def forget_before(self, oldest: date, since: date) -> None:
+        """Statements of days before `oldest`; operations, and files of cases, before `since`.
+
+        An operation is settled on its day or later. So the cases of all operations that a
+        statement can still show, or the journals can still repeat, are in a file that is kept.
+        """
+        for number, each in list(self.statements.items()):
+            if each.day < oldest:
+                del self.statements[number], self.tallies[number]
+        self.since = max(self.since, since)
+        self.settled = [each for each in self.settled if each.day >= since]
+        self.flawed = [each for each in self.flawed if LogKey.parse(each).day >= str(since)]
+
+    def is_current(self, arrived: Mapping[str, str], wanted_since: date, days: int) -> bool:
+        """Whether it can go on: no statement that it has was changed or removed, or is missing in
+        `arrived` (ETags by key); no statement wants operations of earlier days.
+        """
+        same = all(arrived.get(each.key) == each.etag for each in self.statements.values())
+        return same and self.days == days and wanted_since >= self.since
+
+
+@dataclass(slots=True)
+class Comparisons:
+    """All that the reconciler keeps. `checkpoints`: how far the journals were, by the first run of
+    each day. `number`: how often it was written.
+    """
+
+    number: int = 0
+    checkpoints: dict[date, Positions] = field(default_factory=dict)
+    accounts: list[Comparison] = field(default_factory=list)
+
+    def pass_day(self, today: date, ends: Positions, oldest: date) -> None:
+        """Notes today's checkpoint, and keeps the last one before `oldest`."""
+        self.checkpoints.setdefault(today, dict(ends))
+        last = max((day for day in self.checkpoints if day < oldest), default=oldest)
+        self.checkpoints = {day: at for day, at in self.checkpoints.items() if day >= last}
+
+    def begin(self, account: BankStatementAccount, since: date, days: int) -> Comparison:
+        """A new comparison: from where the journals were before `since`, or from their beginning.
+
+        A first run that looks back further than any run took place reads everything.
+        """
+        earlier = [day for day in self.checkpoints if day < since - _EARLIER]
+        start = self.checkpoints[max(earlier)] if earlier else {}
+        return Comparison(account, since, days, dict(start))
+
+    def leg(self, ends: Positions) -> tuple[list[Comparison], Positions] | None:
+        """The comparisons that are furthest behind, and where to read to with them: the next
+        checkpoint, so that they meet the others there; None if the journals have nothing new.
+        """
+        behind = [each for each in self.accounts if is_beyond(ends, each.positions)]
+        if not behind:
+            return None
+        last = min(behind, key=lambda each: sum(at.number for at in each.positions.values()))
+        group = [each for each in behind if each.positions == last.positions]
+        stops = (at for _, at in sorted(self.checkpoints.items(), key=lambda item: item[0]))
+        return group, next((at for at in stops if is_beyond(at, last.positions)), ends)
+
+
+def is_beyond(ends: Positions, positions: Positions) -> bool:
+    """Also if a shard has another page with the same number: then reading it says so."""
+    return any(
+        end.number >= at.number and end != at
+        for end, at in ((end, positions.get(shard, BEGINNING)) for shard, end in ends.items())
+    )

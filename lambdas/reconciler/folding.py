@@ -1,0 +1,85 @@
+"""Folds new operations and lines into an account's comparison."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import Final
+
+from falcon_balances.adapters.comparison_ports import ComparisonFiles
+from falcon_balances.contracts.case_texts import CaseTexts
+from falcon_balances.contracts.comparison_files import write_settled
+from falcon_balances.domain.cases import (
+    Case,
+    CaseKey,
+    CaseLine,
+    Member,
+    compared,
+    gathered,
+    keys_of,
+    tally_settled,
+)
+from falcon_balances.domain.comparisons import Comparison
+from lambdas.reconciler.settled import settled_texts
+
+# Python's objects for a case take ten times its text, so only some of them exist at a time.
+_SLICES: Final = 16
+
+
+def fold(said: Comparison, members: Sequence[Member], files: ComparisonFiles, today: date) -> None:
+    """Compares the cases of these members anew, with everything that they had before.
+
+    Cases that are settled now go to a file, which is written at once: a file that no comparison
+    names after a crash does no harm.
+    """
+    texts = CaseTexts(said.account.stage, said.statements)
+    for each in members:
+        if isinstance(each, CaseLine):
+            said.links.link(each.keys)
+    again = _settled_before(said, members, files, texts)
+    tally_settled(said.tallies, again, -1)
+    settled: dict[CaseKey, bytes] = {}
+    for some in _sliced([*members, *(each for case in again for each in case.members)], said):
+        for case in _outcome(said, some, texts):
+            settled.update(dict.fromkeys(case.keys, texts.text(case)))
+    if settled:
+        named, body = write_settled(settled, today)
+        files.settle(named.name, body)
+        said.settled.append(named)
+
+
+def _settled_before(
+    said: Comparison, members: Iterable[Member], files: ComparisonFiles, texts: CaseTexts
+) -> list[Case]:
+    keys = {key for each in members for key in keys_of(each)}
+    again = list(map(texts.read, settled_texts(files, said.settled, keys - said.open.keys())))
+    for case in again:
+        said.links.link(case.keys)
+    return again
+
+
+def _sliced(members: Iterable[Member], said: Comparison) -> Iterator[list[Member]]:
+    """A case's members are in one slice."""
+    slices: list[list[Member]] = [[] for _ in range(_SLICES)]
+    for each in members:
+        slices[said.links.root(keys_of(each)[0]) % _SLICES].append(each)
+    return (each for each in slices if each)
+
+
+def _outcome(said: Comparison, members: list[Member], texts: CaseTexts) -> Sequence[Case]:
+    """The settled cases; the others are open again."""
+    for case in _taken(said, members, texts):
+        members += case.members
+    outcome = compared(gathered(members, said.links), said.days)
+    for case in outcome.open:
+        said.open.update(dict.fromkeys(case.keys, texts.text(case)))
+    tally_settled(said.tallies, outcome.settled)
+    return outcome.settled
+
+
+def _taken(said: Comparison, members: Iterable[Member], texts: CaseTexts) -> list[Case]:
+    """The open cases with a key of the members, taken out under all of their keys."""
+    keys = {key for each in members for key in keys_of(each)}
+    taken = [texts.read(text) for text in {said.open[key] for key in keys & said.open.keys()}]
+    for case in taken:
+        for key in case.keys:
+            del said.open[key]
+    return taken
