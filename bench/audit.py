@@ -20,7 +20,8 @@ from bench.results import Result
 from bench.rival_arrow import ARROW_OBJECTS
 from bench.rival_sums import DUCKDB_OBJECTS, POLARS_OBJECTS
 from falcon_balances.contracts.log_objects import read_strictly
-from falcon_balances.domain.manifests import Sealed, SealedObject, seal
+from falcon_balances.domain.manifests import Sealed, seal
+from falcon_balances.domain.sealed_objects import SealedObject
 from generated.logs import objects_of, segments, write
 
 EVENTS: Final = 45_500  # 100,100 objects of two lines

@@ -12,8 +12,8 @@ from falcon_balances.audit.proving import prove
 from falcon_balances.audit.verifier.findings import NotWrittenSoError, Verified
 from falcon_balances.audit.verifier.proofs import check_proof
 from falcon_balances.audit.verifier.sums import FIGURES
-from falcon_balances.domain.manifests import canonical
 from falcon_balances.domain.merkle import leaf_hash
+from falcon_balances.domain.sealed_objects import canonical
 from generated.logs import objects_of
 from tests.audit.definition import defined, world
 from tests.audit.sealed import SealedLog, objects, sealed_log, sign, split
