@@ -35,7 +35,7 @@ _HEADS_BYTES_MAX: Final = _SIGNED_BYTES_MAX + 256
 _PARTS: Final = 3  # head, signature, leaves
 _SPANS_AT_ONCE: Final = 32
 # Reading so many bytes in vain takes less time than another request.
-_GAP_BYTES_MAX: Final = 16 << 10
+_GAP_BYTES_MAX: Final = 64 << 10
 _SPAN_BYTES_MAX: Final = 4 << 20
 
 

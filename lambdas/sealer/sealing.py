@@ -96,6 +96,7 @@ def seal_new(
             rfc3339(part.until),
             secrets.token_bytes(_BLINDING_BYTES),
             part.shards,
+            ports.manifests.lines,
         )
         if not ports.manifests.append(manifest, ports.key.sign(manifest.head.line())):
             break
