@@ -6,6 +6,7 @@ medians counts.
 """
 
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +21,9 @@ from bench.results import Result
 from bench.rival_arrow import ARROW_OBJECTS
 from bench.rival_sums import DUCKDB_OBJECTS, POLARS_OBJECTS
 from falcon_balances.contracts.log_objects import read_strictly
-from falcon_balances.domain.manifests import Sealed, SealedObject, seal
+from falcon_balances.domain.manifests import Sealed, seal
+from falcon_balances.domain.merchant_tree import SealedLine
+from falcon_balances.domain.sealed_objects import SealedObject
 from generated.logs import objects_of, segments, write
 
 EVENTS: Final = 45_500  # 100,100 objects of two lines
@@ -92,6 +95,11 @@ def run_million(events: int = MILLION_EVENTS) -> list[Result]:
         ]
 
 
+def no_lines(_wanted: Sequence[SealedLine]) -> list[bytes]:
+    """The first manifest goes on from no other."""
+    return []
+
+
 def seal_log(folder: Path, objects: dict[str, bytes]) -> None:
     """Seals a log as the sealer would, with a new key."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -99,7 +107,7 @@ def seal_log(folder: Path, objects: dict[str, bytes]) -> None:
         SealedObject.of(each, f"version-{n}", body, read_strictly(each, body))
         for n, (each, body) in enumerate(objects.items())
     ]
-    manifest, _ = seal("bench", Sealed(), sealed, "2026-11-20T01:00:00Z", bytes(32), {})
+    manifest, _ = seal("bench", Sealed(), sealed, "2026-11-20T01:00:00Z", bytes(32), {}, no_lines)
     signature = key.sign(manifest.head.line(), ec.ECDSA(hashes.SHA256()))
     path = folder / manifest.key
     path.parent.mkdir()

@@ -2,7 +2,8 @@
 
 from base64 import b64encode
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
@@ -21,6 +22,7 @@ from falcon_balances.domain.manifests import (
     sequence_of,
     signed_head,
 )
+from falcon_balances.domain.merchant_tree import SealedLine
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -28,12 +30,20 @@ if TYPE_CHECKING:
 
 # The longest text that KMS signs: https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html
 _SIGNED_BYTES_MAX: Final = 4_096
+# A head that KMS signed, a signature, and their ends.
+_HEADS_BYTES_MAX: Final = _SIGNED_BYTES_MAX + 256
+_PARTS: Final = 3  # head, signature, leaves
+_SPANS_AT_ONCE: Final = 32
+# Reading so many bytes in vain takes less time than another request.
+_GAP_BYTES_MAX: Final = 64 << 10
+_SPAN_BYTES_MAX: Final = 4 << 20
 
 
 class ManifestBucket:
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self._s3 = s3
         self._bucket = bucket
+        self._first_leaves: dict[int, int] = {}
 
     def last(self, signer: "SigningKey") -> Sealed:
         """How far the log is sealed.
@@ -81,16 +91,54 @@ class ManifestBucket:
 
     def head(self, sequence: int) -> Head:
         """Reads a head without its leaves."""
-        key = manifest_key(sequence)
-        with aws_call(f"read the head of {key}"):
-            answer = self._s3.get_object(
-                Bucket=self._bucket, Key=key, Range=f"bytes=0-{_SIGNED_BYTES_MAX}"
-            )
-            return Head.read(answer["Body"].read().partition(b"\n")[0])
+        return Head.read(self._range(sequence, 0, _HEADS_BYTES_MAX).partition(b"\n")[0])
 
     def read(self, key: str) -> bytes:
         with aws_call(f"read {key}"):
             return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+    def lines(self, wanted: Sequence[SealedLine]) -> list[bytes]:
+        """These lines of manifests, in this order: a request for each, or for several that are
+        near each other, and one for each manifest that was not read from before. In memory: the
+        lines, and a few spans at a time.
+        """
+        found: dict[SealedLine, bytes] = {}
+        with ThreadPoolExecutor(_SPANS_AT_ONCE) as pool:
+            for read in pool.map(self._span, spans_of(wanted)):
+                found.update(read)
+        return [found[each] for each in wanted]
+
+    def _span(self, span: Sequence[SealedLine]) -> dict[SealedLine, bytes]:
+        first, last = span[0], span[-1]
+        start = self._first_leaf(first.sequence) + first.offset
+        end = start + last.offset + last.size - first.offset
+        body = self._range(first.sequence, start, end)
+        starts = [each.offset - first.offset for each in span]
+        return {
+            each: body[start : start + each.size] for each, start in zip(span, starts, strict=True)
+        }
+
+    def _first_leaf(self, sequence: int) -> int:
+        """The number of bytes before the leaves: signatures have several lengths."""
+        if sequence not in self._first_leaves:
+            parts = self._range(sequence, 0, _HEADS_BYTES_MAX).split(b"\n", 2)
+            if len(parts) < _PARTS:
+                raise IntegrityError(f"{manifest_key(sequence)} has no leaves")
+            self._first_leaves[sequence] = len(parts[0]) + len(parts[1]) + 2
+        return self._first_leaves[sequence]
+
+    def _range(self, sequence: int, start: int, end: int) -> bytes:
+        key = manifest_key(sequence)
+        with aws_call(f"read a part of {key}"):
+            try:
+                answer = self._s3.get_object(
+                    Bucket=self._bucket, Key=key, Range=f"bytes={start}-{end - 1}"
+                )
+            except ClientError as error:
+                if error_code(error) == "InvalidRange":
+                    raise IntegrityError(f"{key} is too short") from error
+                raise
+            return answer["Body"].read()
 
     def append(self, manifest: Manifest, signature_base64: str) -> bool:
         """Writes a manifest; False if another sealer was first: nothing is overwritten.
@@ -101,6 +149,27 @@ class ManifestBucket:
         body = manifest.signed(signature_base64)
         version_id = put_once(self._s3, self._bucket, manifest.key, body, "application/jsonl")
         return version_id is not None or self.read(manifest.key) == body
+
+
+def spans_of(lines: Iterable[SealedLine]) -> Iterator[list[SealedLine]]:
+    """Lines that one request reads."""
+    span: list[SealedLine] = []
+    for line in sorted(set(lines), key=lambda each: (each.sequence, each.offset)):
+        if span and not _is_near(span, line):
+            yield span
+            span = []
+        span.append(line)
+    if span:
+        yield span
+
+
+def _is_near(span: Sequence[SealedLine], line: SealedLine) -> bool:
+    first, last = span[0], span[-1]
+    return (
+        line.sequence == last.sequence
+        and line.offset - last.offset - last.size <= _GAP_BYTES_MAX
+        and line.offset + line.size - first.offset <= _SPAN_BYTES_MAX
+    )
 
 
 class SigningKey:

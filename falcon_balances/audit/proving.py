@@ -1,57 +1,82 @@
-"""Makes the proof of one merchant: its leaves of every manifest, each with the path to a signed
-root.
-"""
+"""Makes the proof of one merchant: its leaf with the path to a signed root, and its objects."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from falcon_balances.audit.verifier.files import MANIFEST_MAX_BYTES, read_plain
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.log_keys import merchant_of
+from falcon_balances.domain.manifests import Sealed
+from falcon_balances.domain.merchant_tree import MerchantTree, SealedLine
 from falcon_balances.domain.merkle import leaf_hash, levels_of, path_of
+from falcon_balances.domain.sealed_objects import canonical
 
 
 def prove(merchant_id: str, manifests: Sequence[Path]) -> dict[str, Any]:
     """The document for `check-proof`. `manifests`: all, from the first on; totals are those of the
     last one.
 
-    The document has nothing of other merchants except hashes whose contents nobody can guess, and
-    the heads of all manifests, which bind each part to the last one. Raises IntegrityError if the
-    merchant was never sealed, or a manifest cannot be read or is missing; OSError if a file cannot
-    be read.
+    The document has nothing of other merchants except hashes whose contents nobody can guess. It
+    grows with the merchant's own objects only. Raises IntegrityError if the merchant was never
+    sealed, or a manifest cannot be read or is missing; OSError if a file cannot be read.
     """
-    heads: list[str] = []
-    parts: list[dict[str, Any]] = []
+    objects: list[str] = []
     for number, path in enumerate(manifests, start=1):
         if path.name != f"{number:08}.jsonl":
             raise IntegrityError(f"{number:08}.jsonl is missing")
-        part = _part(merchant_id, path, is_last=path == manifests[-1])
-        heads.append(part["head"])
-        parts.append(part)
-    if not parts or not parts[-1]["leaves"]:
+        objects += _own_leaves(merchant_id, path)
+    if not manifests:
+        raise IntegrityError("there is no manifest")
+    return _claim(merchant_id, manifests) | {"merchant_id": merchant_id, "objects": objects}
+
+
+def _own_leaves(merchant_id: str, path: Path) -> Iterator[str]:
+    """The leaves of the merchant's objects, in their order."""
+    try:
+        _head, _signature, *leaves = _text(path).removesuffix("\n").split("\n")
+        for leaf in leaves:
+            if merchant_id not in leaf:
+                continue
+            document = json.loads(leaf)
+            if document["leaf"] == "object" and merchant_of(document["key"]) == merchant_id:
+                yield leaf
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise IntegrityError(f"{path.name} is not a manifest") from error
+
+
+def _claim(merchant_id: str, manifests: Sequence[Path]) -> dict[str, Any]:
+    """The last manifest's head, and the paths from the merchant's leaf to its root."""
+    last = _text(manifests[-1])
+    head, signature, *leaves = last.removesuffix("\n").split("\n")
+    sealed = Sealed.read(last.encode())
+    place = next(n for n, leaf in enumerate(leaves) if '"leaf":"merchants"' in leaf)
+
+    def read(wanted: Sequence[SealedLine]) -> Iterator[bytes]:
+        return (_line(manifests[each.sequence - 1], each) for each in wanted)
+
+    tree = MerchantTree(sealed.seed or "", sealed.root, [merchant_id], read)
+    if merchant_id not in tree.leaves:
         raise IntegrityError(f"no object of merchant {merchant_id[:80]} was sealed")
+    leaf = canonical(tree.leaves[merchant_id]).decode()
+    path = [[side, value.hex()] for side, value in tree.path(merchant_id)]
+    of_all = proved_part(head, signature, leaves, [place])
     return {
-        "merchant_id": merchant_id,
-        "heads": heads,
-        "manifests": [each for each in parts if each["leaves"]],
+        "head": head,
+        "signature": signature,
+        "merchants": of_all["leaves"][0],
+        "merchant": {"leaf": leaf, "path": path},
     }
 
 
-def _part(merchant_id: str, path: Path, *, is_last: bool) -> dict[str, Any]:
-    """One manifest's part of the proof. Every manifest repeats the merchant's totals, so only the
-    last manifest's totals are proved.
-    """
-    text = read_plain(path, MANIFEST_MAX_BYTES)
-    try:
-        head, signature, *leaves = text.decode("ascii").removesuffix("\n").split("\n")
-        places, claim = _own_leaves(merchant_id, leaves)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise IntegrityError(f"{path.name} is not a manifest") from error
-    if is_last and claim is not None:
-        places.append(claim)
-    return proved_part(head, signature, leaves, places)
+def _text(path: Path) -> str:
+    return read_plain(path, MANIFEST_MAX_BYTES).decode("ascii")
+
+
+def _line(path: Path, at: SealedLine) -> bytes:
+    leaves = read_plain(path, MANIFEST_MAX_BYTES).split(b"\n", 2)[-1]
+    return leaves[at.offset : at.offset + at.size]
 
 
 def proved_part(
@@ -70,18 +95,3 @@ def proved_part(
             for place in places
         ],
     }
-
-
-def _own_leaves(merchant_id: str, leaves: Sequence[str]) -> tuple[list[int], int | None]:
-    """The places of the merchant's objects, and of its own leaf."""
-    own: list[int] = []
-    claim = None
-    for place, leaf in enumerate(leaves):
-        if merchant_id not in leaf:
-            continue
-        document = json.loads(leaf)
-        if document["leaf"] == "merchant" and document["merchant_id"] == merchant_id:
-            claim = place
-        elif document["leaf"] == "object" and merchant_of(document["key"]) == merchant_id:
-            own.append(place)
-    return own, claim

@@ -17,83 +17,34 @@ from typing import Any, Final, Self
 
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.log_keys import merchant_of
+from falcon_balances.domain.merchant_tree import (
+    MerchantTree,
+    ReadLines,
+    SealedLine,
+    remembering,
+    value_of_line,
+)
 from falcon_balances.domain.merkle import leaf_hash, root_of
-from falcon_balances.domain.money import at_full_scale
-from falcon_balances.domain.operations import Segment
+from falcon_balances.domain.sealed_objects import SealedObject, canonical
 from falcon_balances.domain.sealed_shards import SealedShards, read_shards, shard_leaves
-from falcon_balances.domain.sealed_sums import (
-    SealedKind,
-    SealedSum,
-    SealedSums,
-    read_sums,
-    written_sums,
+from falcon_balances.domain.sealed_totals import (
+    LogTotals,
+    MerchantTotals,
+    read_log_totals,
+    total_leaves,
+    with_objects,
 )
 
 SCHEMA_VERSION: Final = "1"
 ALGORITHM: Final = "ECDSA_SHA_256"
 FOLDER: Final = "manifests/"
+OBJECT_LEAF: Final = b'"leaf":"object"'
 SEQUENCE_MAX: Final = 99_999_999
 _KEY = re.compile(rf"{FOLDER}([0-9]{{8}})\.jsonl\Z")
 # A DER signature of P-256 has at most 72 bytes.
 _SIGNATURE = re.compile(
     rb'\{"algorithm":"%s","signature":"([A-Za-z0-9+/]{4,96}={0,2})"\}\Z' % ALGORITHM.encode()
 )
-# No amount in the log comes near this, so no sum has more digits than Python prints (4,300).
-_MINOR_MAX: Final = 10**19
-
-
-@dataclass(frozen=True, slots=True)
-class SealedObject:
-    """One version of one key, with the sums of its lines; no sums if it has a `flaw`."""
-
-    key: str
-    version_id: str
-    size: int
-    sha256: str
-    totals: SealedSums
-    flaw: str | None = None
-
-    @classmethod
-    def of(cls, key: str, version_id: str, body: bytes, read: Segment | str) -> Self:
-        """`read`: the segment in the bytes, or what is wrong with them."""
-        digest = sha256(body).hexdigest()
-        if not isinstance(read, str) and any(
-            abs(line.amount.minor) >= _MINOR_MAX for line in read.lines
-        ):
-            read = "an amount is too large to add up"
-        if isinstance(read, str):
-            return cls(key, version_id, len(body), digest, {}, read)
-        totals: SealedSums = {}
-        for line in read.lines:
-            name = SealedKind(line.balance_shop_id, line.currency.code, read.stage, line.type)
-            line_total = SealedSum(line.amount.minor, line.currency.exponent, 1)
-            totals[name] = line_total.plus(totals.get(name))
-        return cls(key, version_id, len(body), digest, totals)
-
-    def leaf(self) -> bytes:
-        said: dict[str, Any] = {
-            "leaf": "object",
-            "key": self.key,
-            "version_id": self.version_id,
-            "size": self.size,
-            "sha256": self.sha256,
-            "lines": sum(each.lines for each in self.totals.values()),
-            "sums": written_sums(self.totals),
-        }
-        return canonical(said if self.flaw is None else said | {"flaw": self.flaw})
-
-
-@dataclass(slots=True)
-class MerchantTotals:
-    """The totals of one merchant over all manifests so far."""
-
-    objects: int = 0
-    totals: SealedSums = field(default_factory=dict)
-
-    def add(self, sealed: SealedObject) -> None:
-        self.objects += 1
-        for key, total in sealed.totals.items():
-            self.totals[key] = total.plus(self.totals.get(key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +84,19 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """How far a log is sealed: the last head, and the totals and the journals until then."""
+    """How far a log is sealed: the last head, and everything that the next manifest goes on from.
+
+    `lines` are those of merchants and branches in the last manifest, so that a seal need not read
+    them again.
+    """
 
     head: Head | None = None
     objects: int = 0
-    merchants: Mapping[str, MerchantTotals] = field(default_factory=dict)
+    totals: LogTotals = field(default_factory=dict)
     shards: SealedShards = field(default_factory=dict)
+    seed: str | None = None
+    root: SealedLine | None = None
+    lines: Mapping[SealedLine, bytes] = field(default_factory=dict)
 
     @classmethod
     def read(cls, manifest: bytes) -> Self:
@@ -148,17 +106,41 @@ class Sealed:
             head = Head.read(first)
             if root_of(map(leaf_hash, leaves)).hex() != head.root:
                 raise IntegrityError("the last manifest's root is wrong")
-            documents = [json.loads(leaf) for leaf in leaves]
-            objects = documents[0]["objects_total"]
-            merchants = {
-                each["merchant_id"]: MerchantTotals(each["objects"], read_sums(each["sums"]))
-                for each in documents
-                if each["leaf"] == "merchant"
-            }
-            shards = read_shards(documents)
+            return cls._of(head, leaves)
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise IntegrityError("the last manifest cannot be parsed") from error
-        return cls(head, objects, merchants, shards)
+
+    @classmethod
+    def _of(cls, head: Head, leaves: Sequence[bytes]) -> Self:
+        lines: dict[SealedLine, bytes] = {}
+        documents: list[dict[str, Any]] = []
+        offset = 0
+        for leaf in leaves:
+            if OBJECT_LEAF in leaf:
+                break
+            document = json.loads(leaf)
+            documents.append(document)
+            if document["leaf"] in {"merchant", "branch"}:
+                value = value_of_line(leaf, document)
+                lines[SealedLine(value, head.sequence, offset, len(leaf))] = leaf
+            offset += len(leaf) + 1
+        summary, (merchants,) = documents[0], _of_kind(documents, "merchants")
+        root = [*lines][-1]
+        if root.value.hex() != merchants["root"]:
+            raise IntegrityError("the last manifest's tree of merchants is wrong")
+        return cls(
+            head,
+            summary["objects_total"],
+            read_log_totals(_of_kind(documents, "total")),
+            read_shards(documents),
+            summary["seed"],
+            root,
+            lines,
+        )
+
+
+def _of_kind(documents: Iterable[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [each for each in documents if each["leaf"] == kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +177,7 @@ def signed_head(manifest: bytes) -> tuple[bytes, bytes]:
 def sealed_in(manifest: bytes) -> Iterator[tuple[str, str]]:
     """Key and SHA-256 of each object in a manifest that this code wrote."""
     for leaf in manifest.split(b"\n")[2:]:
-        if b'"leaf":"object"' in leaf:
+        if OBJECT_LEAF in leaf:
             said = json.loads(leaf)
             yield said["key"], said["sha256"]
 
@@ -216,75 +198,79 @@ def seal(
     sealed_until: str,
     blinding: bytes,
     shards: SealedShards,
+    read: ReadLines,
 ) -> tuple[Manifest, Sealed]:
     """The next manifest, and how far the log is sealed with it. `objects` are the new objects, and
-    `shards` say how far the journals are sealed with them.
+    `shards` say how far the journals are sealed with them; `read` reads earlier manifests' lines.
 
     `blinding` is 32 random bytes that are not kept: without them, the contents of a neighbour's
     leaf could be guessed from its hash in a proof.
     """
-    new = sorted(objects, key=lambda each: (each.key, each.version_id))
-    merchants = {
-        name: MerchantTotals(each.objects, dict(each.totals))
-        for name, each in before.merchants.items()
+    new = {
+        each.leaf(): each for each in sorted(objects, key=lambda each: (each.key, each.version_id))
     }
-    for each in new:
-        merchants.setdefault(merchant_of(each.key) or "", MerchantTotals()).add(each)
-    counted = {"objects": len(new), "objects_total": before.objects + len(new)}
-    said: list[dict[str, Any]] = [
-        {"leaf": "summary", **counted},
-        *_total_leaves(merchants),
-        *_merchant_leaves(merchants),
-        *shard_leaves(before.shards, shards),
-    ]
-    leaves = [_blinded(document, number, blinding) for number, document in enumerate(said)]
-    leaves += [each.leaf() for each in new]
-    last = before.head
+    sequence = 1 if before.head is None else before.head.sequence + 1
+    seed = before.seed or hmac.digest(blinding, b"seed", "sha256").hex()
+    leaves = _Leaves(sequence, blinding)
+    objects_total = before.objects + len(new)
+    counted = {"objects": len(new), "objects_total": objects_total, "seed": seed}
+    leaves.add({"leaf": "summary", **counted})
+    totals = with_objects(before.totals, (each.totals for each in new.values()))
+    for document in total_leaves(totals):
+        leaves.add(document)
+    root = leaves.add_merchants(seed, before, new, read)
+    leaves.add({"leaf": "merchants", "root": root.value.hex()})
+    for document in shard_leaves(before.shards, shards):
+        leaves.add(document)
+    lines = [*leaves.lines, *new]
     head = Head(
         log=log,
-        sequence=1 if last is None else last.sequence + 1,
-        previous=None if last is None else last.hash,
+        sequence=sequence,
+        previous=None if before.head is None else before.head.hash,
         sealed_until=sealed_until,
-        root=root_of(map(leaf_hash, leaves)).hex(),
+        root=root_of(map(leaf_hash, lines)).hex(),
     )
-    return Manifest(head, leaves), Sealed(head, counted["objects_total"], merchants, shards)
+    sealed = Sealed(head, objects_total, totals, shards, seed, root, leaves.placed)
+    return Manifest(head, lines), sealed
 
 
-def _blinded(document: Mapping[str, Any], number: int, blinding: bytes) -> bytes:
-    blind = hmac.digest(blinding, str(number).encode(), "sha256").hex()
-    return canonical({**document, "blind": blind})
+class _Leaves:
+    """The leaves before those of objects, one after the other."""
 
+    def __init__(self, sequence: int, blinding: bytes) -> None:
+        self._sequence = sequence
+        self._blinding = blinding
+        self._size = 0
+        self.lines: list[bytes] = []
+        self.placed: dict[SealedLine, bytes] = {}
 
-def _total_leaves(merchants: Mapping[str, MerchantTotals]) -> list[dict[str, Any]]:
-    """Leaves with the totals of the whole log by currency, stage and type."""
-    totals: dict[tuple[str, str, str], SealedSum] = {}
-    for merchant in merchants.values():
-        for key, total in merchant.totals.items():
-            name = (key.currency, key.stage, key.type)
-            totals[name] = total.plus(totals.get(name))
-    return [
-        {
-            "leaf": "total",
-            **dict(zip(("currency", "stage", "type"), name, strict=True)),
-            "amount": at_full_scale(total.minor, total.exponent),
-            "lines": total.lines,
-        }
-        for name, total in sorted(totals.items())
-    ]
+    def add(self, document: Mapping[str, Any]) -> bytes:
+        number = str(len(self.lines)).encode()
+        blind = hmac.digest(self._blinding, number, "sha256").hex()
+        line = canonical({**document, "blind": blind})
+        self.lines.append(line)
+        self._size += len(line) + 1
+        return line
 
+    def place(self, document: Mapping[str, Any]) -> SealedLine:
+        """Adds the leaf of a merchant or a branch, and says where it is."""
+        offset = self._size
+        line = self.add(document)
+        at = SealedLine(value_of_line(line, document), self._sequence, offset, len(line))
+        self.placed[at] = line
+        return at
 
-def _merchant_leaves(merchants: Mapping[str, MerchantTotals]) -> list[dict[str, Any]]:
-    return [
-        {
-            "leaf": "merchant",
-            "merchant_id": merchant_id,
-            "objects": each.objects,
-            "sums": written_sums(each.totals),
-        }
-        for merchant_id, each in sorted(merchants.items())
-    ]
-
-
-def canonical(document: Mapping[str, Any]) -> bytes:
-    """Canonical JSON: sorted keys, no spaces, ASCII, so each document has one form."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    def add_merchants(
+        self, seed: str, before: Sealed, new: Mapping[bytes, SealedObject], read: ReadLines
+    ) -> SealedLine:
+        """The leaves of merchants that moved, and the branches above them; the last is the root."""
+        moved: dict[str, list[bytes]] = {}
+        for leaf, sealed in new.items():
+            moved.setdefault(merchant_of(sealed.key) or "", []).append(leaf)
+        tree = MerchantTree(seed, before.root, moved, remembering(before.lines, read))
+        for merchant_id, leaves in sorted(moved.items()):
+            totals = MerchantTotals.read(tree.leaves.get(merchant_id))
+            for leaf in leaves:
+                totals.add(leaf_hash(leaf), new[leaf].totals)
+            tree.put(merchant_id, self.place(totals.leaf(merchant_id)))
+        return tree.write(self.place)

@@ -38,9 +38,10 @@ def written_sums(totals: SealedSums) -> list[list[str | int]]:
     ]
 
 
+def read_sum(amount: str, lines: int) -> SealedSum:
+    whole, _, fraction = amount.partition(".")
+    return SealedSum(int(whole + fraction), len(fraction), lines)
+
+
 def read_sums(sums: Sequence[Sequence[Any]]) -> SealedSums:
-    totals = {}
-    for *key, amount, lines in sums:
-        whole, _, fraction = amount.partition(".")
-        totals[SealedKind(*key)] = SealedSum(int(whole + fraction), len(fraction), lines)
-    return totals
+    return {SealedKind(*key): read_sum(amount, lines) for *key, amount, lines in sums}

@@ -12,7 +12,8 @@ from falcon_balances.adapters.unsealed_journal import UnsealedJournal
 from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.journal import JournalEntry
-from falcon_balances.domain.manifests import SealedObject, seal
+from falcon_balances.domain.manifests import seal
+from falcon_balances.domain.sealed_objects import SealedObject
 from lambdas.sealer.late import SealedBefore
 
 _BLINDING_BYTES: Final = 32
@@ -95,6 +96,7 @@ def seal_new(
             rfc3339(part.until),
             secrets.token_bytes(_BLINDING_BYTES),
             part.shards,
+            ports.manifests.lines,
         )
         if not ports.manifests.append(manifest, ports.key.sign(manifest.head.line())):
             break

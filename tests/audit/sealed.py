@@ -4,6 +4,7 @@ import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from zlib import crc32
@@ -13,7 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.domain.journal import JournalPosition
-from falcon_balances.domain.manifests import Manifest, Sealed, SealedObject, seal
+from falcon_balances.domain.manifests import Manifest, Sealed, seal
+from falcon_balances.domain.merchant_tree import SealedLine
+from falcon_balances.domain.sealed_objects import SealedObject
 from falcon_balances.domain.sealed_shards import SealedShard
 from generated.logs import objects_of, segments, write
 from tests.audit.logs import Objects
@@ -34,6 +37,15 @@ def sign(text: bytes, key: ec.EllipticCurvePrivateKey = KEY) -> str:
 def sealed_objects(some: Mapping[str, bytes]) -> Iterator[SealedObject]:
     for key, body in some.items():
         yield SealedObject.of(key, f"v-{crc32(key.encode()):08x}", body, read_strictly(key, body))
+
+
+def lines_in(manifests: Sequence[Manifest], wanted: Sequence[SealedLine]) -> list[bytes]:
+    """What the sealer reads of earlier manifests."""
+    found = []
+    for each in wanted:
+        leaves = b"\n".join(manifests[each.sequence - 1].leaves)
+        found.append(leaves[each.offset : each.offset + each.size])
+    return found
 
 
 @dataclass
@@ -78,7 +90,15 @@ def sealed_log(root: Path, parts: Sequence[Objects]) -> SealedLog:
         listed += [{"Key": each.key, "VersionId": each.version_id} for each in new]
         until = f"2026-11-{number + 1:02}T01:00:00Z"
         shards = {SHARD: at_page(number + 1)}
-        manifest, sealed = seal("log-bucket", sealed, new, until, bytes([number]) * 32, shards)
+        manifest, sealed = seal(
+            "log-bucket",
+            sealed,
+            new,
+            until,
+            bytes([number]) * 32,
+            shards,
+            partial(lines_in, made.heads),
+        )
         made.heads.append(manifest)
         path = made.manifests / manifest.key.rpartition("/")[2]
         path.write_bytes(manifest.signed(sign(manifest.head.line())))

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ from falcon_balances.audit.proving import prove
 from falcon_balances.audit.verifier.findings import NotWrittenSoError, Verified
 from falcon_balances.audit.verifier.proofs import check_proof
 from falcon_balances.audit.verifier.sums import FIGURES
-from falcon_balances.domain.manifests import canonical
 from falcon_balances.domain.merkle import leaf_hash
+from falcon_balances.domain.sealed_objects import canonical
 from generated.logs import objects_of
 from tests.audit.definition import defined, world
 from tests.audit.sealed import SealedLog, objects, sealed_log, sign, split
@@ -21,6 +20,9 @@ from tests.audit.sealed import SealedLog, objects, sealed_log, sign, split
 MANIFESTS = 4
 MERCHANT = "m-1"
 Document = dict[str, Any]
+ANCHORED = "it is not of the manifest that the anchor names"
+NOT_THERE = "the leaf of all merchants is not in the manifest's tree"
+UNBOUND = "the objects are not those that the merchant's own leaf binds"
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +42,13 @@ def proof(files) -> Document:
 
 
 @pytest.fixture
-def checked(sealed, tmp_path) -> Callable[[Document], Verified]:
+def checked(sealed, tmp_path) -> Callable[..., Verified]:
     """With the anchor, which is of the true last manifest, and the objects themselves."""
 
-    def check(document: Document) -> Verified:
+    def check(document: Document, anchor: str | None = None) -> Verified:
         path = tmp_path / "proof.json"
         path.write_text(json.dumps(document))
-        anchor = sealed.heads[-1].head.hash
+        anchor = anchor or sealed.heads[-1].head.hash
         return check_proof(path, sealed.public_key, log=sealed.log, anchor=anchor)
 
     return check
@@ -54,12 +56,6 @@ def checked(sealed, tmp_path) -> Callable[[Document], Verified]:
 
 def said_of(document: Document, checked) -> set[str]:
     return {each.what for each in checked(document).problems}
-
-
-def claim_of(part: Document) -> Document:
-    claim: Document
-    (claim,) = (each for each in part["leaves"] if '"leaf":"merchant"' in each["leaf"])
-    return claim
 
 
 def test_what_was_sealed_of_a_merchant_is_proved(proof, checked):
@@ -83,118 +79,95 @@ def test_a_proof_weighs_both_stages_of_the_merchants_operations(tmp_path):
 
 
 @pytest.mark.parametrize("shown", range(1, MANIFESTS))
-@pytest.mark.parametrize("heads", ["all", "those shown, and the last", "those shown"])
-def test_the_end_cannot_be_left_out_and_the_last_head_put_there(
-    files, proof, checked, shown, heads
-):
+def test_any_sealed_moment_is_proved_and_only_by_its_own_manifest(sealed, files, checked, shown):
     older = prove(MERCHANT, files[:shown])
-    last = proof["manifests"][-1] | {"leaves": []}
-    named = {
-        "all": proof["heads"],
-        "those shown, and the last": [*older["heads"], proof["heads"][-1]],
-        "those shown": older["heads"],
-    }
-    forged = older | {"heads": named[heads], "manifests": [*older["manifests"], last]}
-    assert checked(forged).problems
-    assert checked(older | {"heads": named[heads]}).problems
+    assert said_of(older, checked) == {ANCHORED}
+    done = checked(older, anchor=sealed.heads[shown - 1].head.hash)
+    assert (done.problems, done.manifests) == ([], shown)
 
 
 @pytest.mark.parametrize("shown", range(1, MANIFESTS))
-def test_an_older_claim_does_not_count(files, proof, checked, shown):
-    """Neither in its own part nor beside the last one's, nor without the objects in between."""
+def test_nothing_of_an_older_proof_stands_for_the_last_one(files, proof, checked, shown):
+    """A stale leaf, a stale tree of all merchants, or both, under the last head."""
     older = prove(MERCHANT, files[:shown])
-    last = proof["manifests"][-1]
-    own = claim_of(last)
-    for leaves in ([own], [], [own, own], last["leaves"][:-1]):
-        forged = proof | {"manifests": [*older["manifests"], last | {"leaves": leaves}]}
-        assert checked(forged).problems
-    assert "unreadable: the merchant's own leaf must occur once, in the last part" in {
-        each.what.partition("; ")[0]
-        for each in checked(
-            proof | {"manifests": [*older["manifests"], *proof["manifests"][shown:]]}
-        ).problems
+    assert said_of(proof | {"merchant": older["merchant"]}, checked) == {
+        "the merchant's own leaf is not in the tree of all merchants",
+        "the proof lacks the merchant's own leaf",
     }
+    assert NOT_THERE in said_of(proof | {"merchants": older["merchants"]}, checked)
+    stale = {"merchants": older["merchants"], "merchant": older["merchant"]}
+    assert said_of(proof | stale | {"objects": older["objects"]}, checked) == {NOT_THERE}
 
 
-@pytest.mark.parametrize("lacking", range(MANIFESTS - 1))
-def test_a_part_in_the_middle_cannot_be_left_out(proof, checked, lacking):
-    """Nor emptied: the last manifest's leaf counts what was in it."""
-    without = list(proof["manifests"])
-    part = without.pop(lacking)
-    assert "the objects do not add up to the merchant's sealed totals" in said_of(
-        proof | {"manifests": without}, checked
+@pytest.mark.parametrize("lacking", [0, 7, -1])
+def test_no_object_can_be_left_out(proof, checked, lacking):
+    del proof["objects"][lacking]
+    assert said_of(proof, checked) == {UNBOUND}
+
+
+def test_objects_cannot_change_places(proof, checked):
+    proof["objects"][:2] = reversed(proof["objects"][:2])
+    assert said_of(proof, checked) == {UNBOUND}
+
+
+def test_an_object_is_shown_once(proof, checked):
+    proof["objects"].append(proof["objects"][3])
+    assert any("is proved twice" in each for each in said_of(proof, checked))
+
+
+def test_another_object_that_adds_up_to_the_same_is_not_bound(proof, checked):
+    changed = json.loads(proof["objects"][0]) | {"sha256": "0" * 64}
+    proof["objects"][0] = canonical(changed).decode()
+    assert said_of(proof, checked) == {UNBOUND, "its bytes are not those that were sealed"}
+
+
+def test_another_merchant_s_leaf_proves_nothing_of_this_one(files, proof, checked):
+    other = prove("m-2", files)
+    assert UNBOUND in said_of(proof | {"merchant": other["merchant"]}, checked)
+    assert any(
+        "belongs to another" in each for each in said_of(other | {"merchant_id": MERCHANT}, checked)
     )
-    emptied = list(proof["manifests"])
-    emptied[lacking] = part | {"leaves": []}
-    assert "the part has no leaves" in said_of(proof | {"manifests": emptied}, checked)
 
 
-def test_two_claims_in_a_part_are_refused_even_where_they_say_the_same(proof, checked):
-    last = proof["manifests"][-1]
-    last["leaves"].append(claim_of(last))
-    assert said_of(proof, checked) == {
-        "unreadable: the merchant's own leaf must occur once, in the last part"
-    }
-
-
-def test_objects_signed_later_for_an_older_manifest_are_not_bound_to_the_anchor(proof, checked):
-    """By who may sign: other objects that add up to the same. The last head names every other."""
-    part = proof["manifests"][0]
-    changed = json.loads(part["leaves"][0]["leaf"])
-    changed["sha256"] = "0" * 64
-    others = [json.loads(each["leaf"]) for each in part["leaves"][1:]]
-    leaves = [canonical(each) for each in (changed, *others)]
-    # A tree that is a list to the left: as deep as there are leaves.
-    root = leaf_hash(leaves[0])
-    paths: list[list[list[str]]] = [[]]
-    for leaf in leaves[1:]:
-        for path in paths:
-            path.append(["right", leaf_hash(leaf).hex()])
-        paths.append([["left", root.hex()]])
-        root = sha256(b"\x01" + root + leaf_hash(leaf)).digest()
-    head = canonical(json.loads(part["head"]) | {"root": root.hex()})
-    proof["manifests"][0] = {
+def test_who_can_sign_cannot_show_another_history_below_the_anchor(proof, checked):
+    """A forged leaf of the merchant, right up to a signed head: not that of the anchor."""
+    leaf = json.loads(proof["merchant"]["leaf"]) | {"objects": 23}
+    root = leaf_hash(canonical(leaf)).hex()
+    of_all = canonical(json.loads(proof["merchants"]["leaf"]) | {"root": root})
+    head = canonical(json.loads(proof["head"]) | {"root": leaf_hash(of_all).hex()})
+    signature = canonical({"algorithm": "ECDSA_SHA_256", "signature": sign(head)})
+    forged = {
         "head": head.decode(),
-        "signature": canonical({"algorithm": "ECDSA_SHA_256", "signature": sign(head)}).decode(),
-        "leaves": [
-            {"leaf": leaf.decode(), "path": path} for leaf, path in zip(leaves, paths, strict=True)
-        ],
+        "signature": signature.decode(),
+        "merchants": {"leaf": of_all.decode(), "path": []},
+        "merchant": {"leaf": canonical(leaf).decode(), "path": []},
     }
-    unbound = "its head is not the one that the next manifest names"
-    lacks = "its bytes are not those that were sealed"
-    assert said_of(proof, checked) == {unbound, lacks}
-    proof["heads"][0] = head.decode()
-    assert said_of(proof, checked) == {
-        "its `previous` is not the hash of the head before it",
-        lacks,
-    }
+    assert said_of(proof | forged, checked) == {ANCHORED, UNBOUND}
 
 
-@pytest.mark.parametrize(
-    "heads",
-    [
-        lambda heads: [],
-        lambda heads: heads[1:],
-        lambda heads: heads[:-1],
-        lambda heads: [heads[0], *heads],
-        lambda heads: list(reversed(heads)),
-        lambda heads: [*heads[:-1], 1],
-        lambda heads: [*heads[:-1], "\u00e9"],
-        lambda heads: [heads[0].replace("log-bucket", "bog-lucket"), *heads[1:]],
-        lambda heads: [heads[0].replace('"sequence":1', '"sequence":' + "9" * 4_300), *heads[1:]],
-    ],
-)
-def test_heads_that_are_no_chain_are_refused(proof, checked, heads):
-    assert checked(proof | {"heads": heads(proof["heads"])}).problems
+def test_a_proof_grows_with_the_merchant_s_objects_only(proof):
+    without = {name: each for name, each in proof.items() if name != "objects"}
+    assert len(json.dumps(without)) < 4_096
+    assert set(without) == {"merchant_id", "head", "signature", "merchants", "merchant"}
 
 
-@pytest.mark.parametrize("path", ["head", "signature", "leaves"])
+@pytest.mark.parametrize("path", ["head", "signature", "merchants", "merchant"])
 @pytest.mark.parametrize(
     "value",
-    [None, 1, "", "\ud800", "\u00e9", [], {}, [[]], [{"leaf": "x", "path": [["left", 1]]}], 1e300],
+    [
+        *(None, 1, "", "\ud800", "\u00e9", [], {}, [[]], 1e300),
+        {"leaf": "x", "path": [["left", 1]]},
+        {"leaf": "{}", "path": []},
+        {"leaf": "[" * 10_000, "path": [["left", "00"]]},
+    ],
 )
 def test_hostile_parts_are_said_and_end_nothing(proof, checked, path, value):
-    proof["manifests"][1][path] = value
+    assert checked(proof | {path: value}).problems
+
+
+@pytest.mark.parametrize("value", [None, 1, "", "\ud800", "\u00e9", [], {}, "{}", "[" * 10_000])
+def test_hostile_objects_are_said_and_end_nothing(proof, checked, value):
+    proof["objects"][1] = value
     assert checked(proof).problems
 
 
@@ -204,8 +177,8 @@ def test_hostile_parts_are_said_and_end_nothing(proof, checked, path, value):
         {"merchant_id": 1},
         {"merchant_id": ""},
         {"merchant_id": "\ud800"},
-        {"heads": "abc"},
-        {"manifests": {}},
+        {"objects": "abc"},
+        {"objects": {}},
     ],
 )
 def test_what_is_no_proof_is_said(proof, checked, changed):

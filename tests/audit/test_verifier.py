@@ -30,6 +30,7 @@ from tests.audit.tampering import (
     two_objects_swapped,
 )
 from tests.audit.tampering_manifests import OF_MANIFESTS, name_of, the_last_manifest_dropped
+from tests.audit.tampering_merchants import OF_THE_TREE
 
 
 def test_nothing_is_wrong_with_it_and_its_balances_are_those_of_replay(sealed):
@@ -107,7 +108,7 @@ def test_a_single_place_is_found_and_nothing_else(sealed, tampering):
 
 
 @MANY_TIMES
-@pytest.mark.parametrize("tampering", OF_MANIFESTS)
+@pytest.mark.parametrize("tampering", [*OF_MANIFESTS, *OF_THE_TREE])
 def test_what_is_done_to_a_manifest_is_found_wherever_it_is(fewer, tampering):
     rng = Random(tampering.__name__)
     for _ in range(PLACES_ALONE):

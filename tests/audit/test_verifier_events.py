@@ -11,8 +11,8 @@ from falcon_balances.audit.verifier.verification import verify
 from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.domain.identity import balance_operation_uuid
 from falcon_balances.domain.log_grammar import HEADER
-from falcon_balances.domain.manifests import SealedObject
 from falcon_balances.domain.operations import OperationType, Segment, Stage
+from falcon_balances.domain.sealed_objects import SealedObject
 from tests.audit.logs import Objects
 from tests.audit.sealed import objects, sealed_log
 from tests.audit.tampering import check

@@ -1,6 +1,8 @@
 """What a run of the sealer costs in AWS calls: the same at any age of the log."""
 
 from collections import Counter
+from collections.abc import Sequence
+from math import log
 from typing import Any
 
 import pytest
@@ -9,8 +11,12 @@ from falcon_balances.adapters.manifests import ManifestBucket, SigningKey
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.journal import JournalPosition
+from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.manifests import Head, Sealed, manifest_key, seal, sequence_of
+from falcon_balances.domain.merchant_tree import SealedLine
+from falcon_balances.domain.sealed_objects import SealedObject
 from falcon_balances.domain.sealed_shards import SealedShard
+from falcon_balances.domain.sealed_sums import SealedKind, SealedSum
 from lambdas.sealer.sealing import SealerPorts, SealerRun, seal_new
 from tests.audit.sealed import objects
 from tests.component.buckets import LOG, MANIFESTS, Buckets
@@ -53,7 +59,15 @@ def sealed_before(buckets: Buckets, sealed_objects: int) -> int:
     buckets.journaled(page)
     before = Sealed(Head(LOG, number - 1, None, "2026-01-01T00:00:00Z", "0" * 64), sealed_objects)
     until = rfc3339(closed_until(buckets.time))
-    manifest, _ = seal(LOG, before, [], until, bytes(32), {SHARD: SealedShard(page, page)})
+    manifest, _ = seal(
+        LOG,
+        before,
+        [],
+        until,
+        bytes(32),
+        {SHARD: SealedShard(page, page)},
+        buckets.manifests.lines,
+    )
     signed = manifest.signed(buckets.key.sign(manifest.head.line()))
     buckets.s3.put_object(Bucket=MANIFESTS, Key=manifest_key(number), Body=signed)
     return number
@@ -93,3 +107,49 @@ def test_a_run_with_nothing_new_costs_a_constant(buckets, sealed_objects):
     assert (run.manifests, run.objects) == ([], 0)
     assert calls.total() <= 35
     assert not {"names", "read"} & set(calls)
+
+
+MOVED = objects(9, merchants=10**6)
+BEFORE = 5
+NAME = "11111111-2222-5333-8444-555555555555.csv"
+
+
+def merchants_before(buckets: Buckets, merchants: int) -> None:
+    """So many merchants that were sealed before, a fifth in each of five manifests; those of
+    MOVED are among them.
+    """
+    moving = sorted({str(merchant_of(key)) for key in MOVED})
+    everybody = [*moving, *(f"n-{n}" for n in range(merchants - len(moving)))]
+    sums = {SealedKind("bs-1", "EUR", "confirmed", "capture"): SealedSum(100, 2, 1)}
+    sealed = Sealed()
+    written: dict[int, bytes] = {}
+
+    def read(wanted: Sequence[SealedLine]) -> list[bytes]:
+        return [written[at.sequence][at.offset : at.offset + at.size] for at in wanted]
+
+    for number in range(BEFORE):
+        some = [
+            SealedObject(
+                f"confirmed/merchant_id={each}/date=2026-10-01/{NAME}", "v", 1, "0" * 64, sums
+            )
+            for each in everybody[number::BEFORE]
+        ]
+        until = rfc3339(closed_until(buckets.time))
+        shards = {SHARD: SealedShard()}
+        manifest, sealed = seal(LOG, sealed, some, until, bytes(32), shards, read)
+        written[number + 1] = b"\n".join(manifest.leaves)
+        assert buckets.manifests.append(manifest, buckets.key.sign(manifest.head.line()))
+
+
+@pytest.mark.parametrize("merchants", [10**2, 10**4, 10**5])
+def test_merchants_that_did_not_move_cost_neither_calls_nor_bytes(buckets, merchants):
+    merchants_before(buckets, merchants)
+    moved = len({merchant_of(key) for key in MOVED})
+    buckets.count(MOVED, dict.fromkeys(MOVED, "version"), buckets.time)
+    run, calls = run_counted(buckets, BEFORE)
+    assert (run.objects, moved) == (len(MOVED), 10)
+    written = len(buckets.manifest(BEFORE + 1).encode())
+    deep = log(merchants, 16) + 2
+    assert calls["get_object"] <= 1 + BEFORE + moved * deep
+    assert calls.total() - calls["get_object"] <= 40
+    assert written <= 16_384 + moved * deep * 1_600

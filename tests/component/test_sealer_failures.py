@@ -8,7 +8,8 @@ from botocore.exceptions import ReadTimeoutError
 
 from falcon_balances.adapters.manifests import ManifestBucket
 from falcon_balances.domain.errors import IntegrityError, TransientError
-from falcon_balances.domain.manifests import MerchantTotals, Sealed, seal
+from falcon_balances.domain.log_keys import merchant_of
+from falcon_balances.domain.manifests import Sealed, manifest_key, seal
 from lambdas.sealer import handler
 from tests.audit.sealed import objects
 from tests.component.buckets import LOG, MANIFESTS
@@ -78,8 +79,10 @@ def test_nothing_is_built_on_a_manifest_that_the_sealer_did_not_write(buckets, n
     buckets.put(objects(2))
     buckets.seal()
     last = buckets.manifests.last(buckets.key)
-    before = Sealed(last.head, 9, {"m-0": MerchantTotals(9)})
-    forged, _ = seal(LOG, before, [], "2020-01-01T00:00:00Z", b"x" * 32, {})
+    before = Sealed(last.head, 9)
+    forged, _ = seal(
+        LOG, before, [], "2020-01-01T00:00:00Z", b"x" * 32, {}, buckets.manifests.lines
+    )
     key, other = forged.key, buckets.new_key()
     head, signature, *leaves = buckets.manifest().encode().splitlines(keepends=True)
     body = {
@@ -96,6 +99,30 @@ def test_nothing_is_built_on_a_manifest_that_the_sealer_did_not_write(buckets, n
     buckets.s3.put_object(Bucket=MANIFESTS, Key=key, Body=body)
     with pytest.raises(IntegrityError, match=said):
         buckets.seal()
+
+
+@pytest.mark.parametrize("kind", [b'"leaf":"merchant"', b'"leaf":"branch"'])
+def test_a_line_of_an_earlier_manifest_that_was_changed_stops_the_sealer(buckets, kind):
+    """It is not what the signed root of the last manifest binds."""
+    some = objects(40, merchants=40)
+    of = {key: merchant_of(key) for key in some}
+    moves = next(each for each in of.values() if list(of.values()).count(each) > 1)
+    again = dict([next((key, some[key]) for key in some if of[key] == moves)])
+    last = dict([next((key, some[key]) for key in some if of[key] != moves)])
+    for part in ({key: some[key] for key in some if key not in again | last}, last):
+        buckets.put(part)
+        buckets.seal()
+    buckets.put(again)
+    key = manifest_key(1)
+    body = buckets.manifests.read(key)
+    changed = body.replace(kind, kind[:-2] + b'x"')
+    assert changed != body
+    buckets.s3.put_object(Bucket=MANIFESTS, Key=key, Body=changed)
+    with pytest.raises(IntegrityError, match="of the leaves of manifest 1"):
+        buckets.seal()
+    buckets.s3.put_object(Bucket=MANIFESTS, Key=key, Body=body)
+    assert buckets.seal().objects == len(again)
+    assert buckets.verify().problems == []
 
 
 def test_the_handler_raises_the_alarm_before_it_fails(buckets, monkeypatch, capsys):

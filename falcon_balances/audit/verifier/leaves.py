@@ -47,8 +47,8 @@ class CheckedLeaves:
     """Standings by merchant, of the objects in `sums`."""
     unstood: dict[str, list[Stood]] = field(default_factory=dict)
     """Standings by merchant, of the objects in `unfound`."""
-    merchants: dict[str, int] = field(default_factory=dict)
-    """The number of objects by merchant, according to the leaves."""
+    merchants: dict[str, list[bytes]] = field(default_factory=dict)
+    """The hashes of objects' leaves by merchant, in order."""
     strays: list[tuple[str, str]] = field(default_factory=list)
     """Keys whose bytes differ from the sealed ones, with the SHA-256 of the present bytes."""
     missing: list[tuple[str, str]] = field(default_factory=list)
@@ -67,11 +67,15 @@ def check_leaves(
     `first` is the line of the first leaf in its manifest. The first `others` leaves are not of
     objects; only their hashes are used.
     """
-    checked = CheckedLeaves(tree_root(list(map(leaf_hash, leaves))))
+    hashes = list(map(leaf_hash, leaves))
+    checked = CheckedLeaves(tree_root(hashes))
     right: dict[str, list[Item]] = {}
     for number, leaf in enumerate(leaves[others:], start=first + others):
-        if log is None or not is_as_expected(log, number, leaf, checked, right):
-            check_leaf(log, f"{place}, line {number}", number, leaf, checked)
+        merchant = None if log is None else is_as_expected(log, number, leaf, checked, right)
+        if merchant is None:
+            merchant = check_leaf(log, f"{place}, line {number}", number, leaf, checked)
+        if merchant is not None:
+            checked.merchants.setdefault(merchant, []).append(hashes[number - first])
     for merchant, lines in right.items():
         add_all(checked.sums.setdefault(merchant, {}), added_up(lines))
     return checked
@@ -79,22 +83,22 @@ def check_leaves(
 
 def is_as_expected(
     log: str, number: int, leaf: bytes, checked: CheckedLeaves, right: dict[str, list[Item]]
-) -> bool:
-    """Whether the leaf equals the one that its object would get: then both are right.
+) -> str | None:
+    """The merchant, if the leaf equals the one that its object would get: then both are right.
 
-    This is true of nearly every leaf, and saves parsing it. If false, nothing is recorded yet.
+    Nearly every leaf does, which saves parsing it. If None, nothing is recorded yet.
     Whether the object is a plain file is checked later, for all files.
     """
     text = leaf.decode("latin-1")
     named = LEAF_KEY.match(text)
     if named is None or not is_numbered(named):
-        return False
+        return None
     key, merchant = named.group("key", "merchant")
     try:
         body = read_small(f"{log}/{key}")
         lines = lines_of_body(named, body)
     except (OSError, NotWrittenSoError):
-        return False
+        return None
     sums = [
         f'["{shop}","{currency}","{stage}","{kind}","{at_scale(minor, decimals)}",{count}]'
         for (shop, currency, stage, kind), (minor, decimals, count) in sorted(
@@ -109,31 +113,31 @@ def is_as_expected(
     )
     end = LEAF_END.match(text, len(expected))
     if end is None or not text.startswith(expected):
-        return False
+        return None
     checked.noted.append((number, key, end["version"], event_of(named)))
-    checked.merchants[merchant] = checked.merchants.get(merchant, 0) + 1
     checked.objects += 1
     checked.lines += len(lines)
     right.setdefault(merchant, []).extend(lines)
     checked.stood.setdefault(merchant, []).extend(stood_of(named["operation"], lines))
-    return True
+    return merchant
 
 
 def check_leaf(
     log: str | None, place: str, number: int, leaf: bytes, checked: CheckedLeaves
-) -> None:
-    """Parses the leaf, and reports what is wrong with it or its object."""
+) -> str | None:
+    """Parses the leaf, and reports what is wrong with it or its object. Returns the merchant, or
+    None if the leaf cannot be read.
+    """
     try:
         sealed = read_object_leaf(leaf)
     except NotWrittenSoError as error:
         checked.problems.append(Discrepancy(place, str(error)))
         checked.unread += 1
-        return
+        return None
     key = sealed["key"]
     named = read_key(key)
     merchant, event = ("", "") if named is None else (named["merchant"], event_of(named))
     checked.noted.append((number, key, sealed["version_id"], event))
-    checked.merchants[merchant] = checked.merchants.get(merchant, 0) + 1
     sums = None
     stood: list[Stood] = []
     try:
@@ -151,6 +155,7 @@ def check_leaf(
     if log is not None and not check_object(log, named, sealed, sums, checked) and sums:
         add_all(checked.unfound.setdefault(merchant, {}), sums)
         checked.unstood.setdefault(merchant, []).extend(stood)
+    return merchant
 
 
 def read_object_leaf(leaf: bytes) -> dict[str, Any]:

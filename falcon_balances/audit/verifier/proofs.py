@@ -1,4 +1,4 @@
-"""Checks a merchant's proof: its own leaves, each with the path to a signed root."""
+"""Checks a merchant's proof: its own leaf with the path to a signed root, and its objects."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from .hashing import NOT_SIGNED, is_signed, leaf_hash, load_public_key, read_jso
 from .keys import MERCHANT, read_key
 from .leaves import CheckedLeaves, check_leaves
 from .sums import StageNets, Tallies, add_all, balances_of
-from .totals import merchant_leaf
+from .totals import NO_CHAIN, chained, merchant_leaf
 
 
 def check_proof(
@@ -32,8 +32,7 @@ def check_proof(
         raise NotWrittenSoError(f"{log} is not a folder")
     try:
         document = json.loads(read_plain(proof, PROOF_MAX_BYTES))
-        merchant, heads = document["merchant_id"], document["heads"]
-        parts = document["manifests"]
+        merchant, leaves = document["merchant_id"], document["objects"]
     except OSError as error:
         raise NotWrittenSoError(f"{proof}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -41,11 +40,10 @@ def check_proof(
     if (
         not isinstance(merchant, str)
         or not MERCHANT.match(merchant)
-        or not isinstance(heads, list)
-        or not isinstance(parts, list)
+        or not isinstance(leaves, list)
     ):
         raise NotWrittenSoError(f"{proof} is not a proof")
-    return _ProofCheck(key, merchant, log).run(heads, parts, anchor)
+    return _ProofCheck(key, merchant, log).run(document, leaves, anchor)
 
 
 class _ProofCheck:
@@ -57,29 +55,24 @@ class _ProofCheck:
         self._checked = CheckedLeaves(b"")
         self._standings = StageNets()
         self._proved: set[str] = set()
+        self._chain = NO_CHAIN
         self._events = Events()
-        self._heads: list[bytes] = []
-        self._claim: dict[str, Any] | None = None
-        """The contents of the merchant's own leaf in the last manifest."""
-        self._sequence = 0
 
-    def run(self, heads: Sequence[Any], parts: Sequence[Any], anchor: str | None) -> Verified:
-        self._read_heads(heads)
-        for number, part in enumerate(parts, start=1):
+    def run(self, said: Mapping[str, Any], leaves: Sequence[Any], anchor: str | None) -> Verified:
+        claim = None
+        try:
+            claim = self._read_claim(said)
+        except (NotWrittenSoError, KeyError, TypeError, AttributeError, ValueError) as error:
+            self._say("the proof", f"unreadable: {error}")
+        for number, leaf in enumerate(leaves, start=1):
             try:
-                self._read(part, is_last=number == len(parts))
-            except (NotWrittenSoError, KeyError, TypeError, AttributeError, ValueError) as error:
-                self._say(f"part {number} of the proof", f"unreadable: {error}")
-        self._compare_with_claim()
+                self._take(leaf.encode("ascii"), f"object {number} of the proof")
+            except (NotWrittenSoError, AttributeError, ValueError) as error:
+                self._say(f"object {number} of the proof", f"unreadable: {error}")
+        self._compare_with(claim)
         done, checked = self._done, self._checked
-        if self._heads:
-            done.head = sha256(self._heads[-1]).hexdigest()
-        if self._sequence != len(self._heads):
-            self._say(
-                "the proof", "its last part does not belong to the last manifest that it names"
-            )
         if anchor is not None and anchor != done.head:
-            self._say("the proof", "it does not end with the manifest that the anchor names")
+            self._say("the proof", "it is not of the manifest that the anchor names")
         # None: other parts of an event belong to other merchants, so the proof lacks them.
         done.problems += self._events.problems(None)
         done.problems += checked.problems
@@ -98,73 +91,29 @@ class _ProofCheck:
     def _sums(self) -> Tallies:
         return self._checked.sums.get(self._merchant, {})
 
-    def _read_heads(self, heads: Sequence[Any]) -> None:
-        """Checks that the heads of all manifests form one chain from the first, so that the last
-        head, or an anchor, vouches for each.
-
-        Without this check, a holder of the key could re-sign an older manifest with other objects
-        and the same sums.
+    def _read_claim(self, said: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The merchant's own leaf; None if it is not in the tree whose root is in the tree of a
+        signed manifest.
         """
-        before: dict[str, Any] | None = None
-        for number, text in enumerate(heads, start=1):
-            try:
-                line = text.encode("ascii")
-                head = read_head(line)
-            except (NotWrittenSoError, AttributeError, ValueError) as error:
-                self._say(f"head {number} of the proof", f"unreadable: {error}")
-                return
-            previous = sha256(self._heads[-1]).hexdigest() if self._heads else None
-            if head["sequence"] != number or head["previous"] != previous:
-                self._say(
-                    f"head {number} of the proof",
-                    "its `previous` is not the hash of the head before it",
-                )
-            if before is not None and head["log"] != before["log"]:
-                self._say(
-                    f"head {number} of the proof", "it names another log than the head before it"
-                )
-            if before is not None and head["sealed_until"] < before["sealed_until"]:
-                self._say(
-                    f"head {number} of the proof",
-                    "its sealed_until is earlier than that of the head before it",
-                )
-            self._heads.append(line)
-            self._done.sealed_until = head["sealed_until"]
-            before = head
-
-    def _read(self, part: Mapping[str, Any], *, is_last: bool) -> None:
-        """Checks a signed head, and that the merchant's leaves are in its tree."""
-        head_line = part["head"].encode("ascii")
+        head_line = said["head"].encode("ascii")
         head = read_head(head_line)
-        sequence = head["sequence"]
-        place = f"manifest {sequence}"
-        if not is_signed(head_line, part["signature"].encode("ascii"), self._key):
-            self._say(place, NOT_SIGNED)
-        if not self._sequence < sequence <= len(self._heads):
-            raise NotWrittenSoError("the manifests are not in order")
-        if self._heads[sequence - 1] != head_line:
-            self._say(place, "its head is not the one that the next manifest names")
-        self._sequence = sequence
-        self._done.manifests += 1
-        if not part["leaves"]:
-            self._say(place, "the part has no leaves")
-        for each in part["leaves"]:
-            leaf = each["leaf"].encode("ascii")
-            if root_by(leaf, each["path"]).hex() != head["root"]:
-                self._say(place, "a leaf is not in the tree whose root was signed")
-            else:
-                self._take(leaf, place, is_last=is_last)
+        self._done.head = sha256(head_line).hexdigest()
+        self._done.sealed_until = head["sealed_until"]
+        self._done.manifests = head["sequence"]
+        if not is_signed(head_line, said["signature"].encode("ascii"), self._key):
+            self._say("the proof", NOT_SIGNED)
+        root_leaf, root = _proved(said["merchants"])
+        if root != head["root"]:
+            self._say("the proof", "the leaf of all merchants is not in the manifest's tree")
+        leaf, root = _proved(said["merchant"])
+        of_all = read_json(root_leaf)
+        if of_all.get("leaf") != "merchants" or of_all.get("root") != root:
+            self._say("the proof", "the merchant's own leaf is not in the tree of all merchants")
+            return None
+        return read_json(leaf)
 
-    def _take(self, leaf: bytes, place: str, *, is_last: bool) -> None:
-        """Checks a leaf: that of an object of the merchant, or, in the last part only, the one with
-        the merchant's totals.
-        """
-        document = read_json(leaf)
-        if document.get("leaf") == "merchant":
-            if not is_last or self._claim is not None:
-                raise NotWrittenSoError("the merchant's own leaf must occur once, in the last part")
-            self._claim = document
-            return
+    def _take(self, leaf: bytes, place: str) -> None:
+        """Checks the leaf of an object of the merchant."""
         one = check_leaves(self._log, place, 0, [leaf])
         self._checked.problems += one.problems
         self._checked.missing += one.missing
@@ -173,6 +122,8 @@ class _ProofCheck:
             self._note(key, event)
             for name, sums in one.sums.items():
                 add_all(self._checked.sums.setdefault(name, {}), sums)
+        for hashes in one.merchants.values():
+            self._chain = chained(self._chain, hashes)
         for name, stood in one.stood.items():
             self._standings.add(name, stood)
 
@@ -183,16 +134,27 @@ class _ProofCheck:
         self._proved.add(key)
         self._events.note(event, key, "")
 
-    def _compare_with_claim(self) -> None:
-        """Checks the objects against the merchant's own leaf, so that none can be hidden."""
-        expected = merchant_leaf(self._merchant, len(self._proved), self._sums)
-        if self._claim is None:
+    def _compare_with(self, claim: Mapping[str, Any] | None) -> None:
+        """Compares the objects with the merchant's own leaf: it binds each of them, in order, so
+        none can be hidden or exchanged.
+        """
+        if claim is None:
             self._say(self._merchant, "the proof lacks the merchant's own leaf")
-        elif {**self._claim, "blind": None} != expected | {"blind": None}:
-            self._say(self._merchant, "the objects do not add up to the merchant's sealed totals")
+            return
+        expected = merchant_leaf(self._merchant, len(self._proved), self._chain, self._sums)
+        if {**claim, "blind": None} != expected | {"blind": None}:
+            self._say(
+                self._merchant, "the objects are not those that the merchant's own leaf binds"
+            )
 
     def _say(self, place: str, what: str) -> None:
         self._done.problems.append(Discrepancy(place, what))
+
+
+def _proved(proved: Mapping[str, Any]) -> tuple[bytes, str]:
+    """A leaf, and the root to which its path leads."""
+    leaf = proved["leaf"].encode("ascii")
+    return leaf, root_by(leaf, proved["path"]).hex()
 
 
 def root_by(leaf: bytes, path: Iterable[Sequence[str]]) -> bytes:

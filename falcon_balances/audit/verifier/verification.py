@@ -8,7 +8,6 @@ from functools import partial
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -17,17 +16,15 @@ from .events import Events
 from .files import NO_LINK, OBJECT_MAX_BYTES, read_plain
 from .findings import Discrepancy, NotWrittenSoError, Verified
 from .folders import Found, files_below, found_in
-from .hashing import canonical, load_public_key, read_json, tree_root
+from .hashing import load_public_key, tree_root
 from .leaves import CheckedLeaves, Noted, check_leaves, keys_sealed_as
-from .shards import Shards
 from .sums import StageNets, Tallies, add_all, balances_of, without
-from .totals import expected_totals
+from .totals import LINES_BEFORE_LEAVES, Totals
 from .versions import wrong_versions
 
 # The beginning of an object's leaf, because its fields are sorted.
 OBJECT_LEAF = (b'{"flaw":', b'{"key":')
 LEAVES_PER_BLOCK = 2_048
-LINES_BEFORE_LEAVES = 3  # head and signature, and lines begin with 1
 
 
 def verify(
@@ -70,16 +67,10 @@ class _Verification:
         """The version of every sealed key."""
         self._paths: list[Path] = []
         """The paths of the manifests, in order."""
-        self._objects: dict[str, int] = {}
-        """The number of objects so far, by merchant."""
-        self._sums: dict[str, Tallies] = {}
+        self._totals = Totals(self._problems)
         self._unfound: dict[str, Tallies] = {}
         self._standings = StageNets()
-        self._unsummed: set[str] = set()
-        """Merchants with a leaf that cannot be added up: their sums cannot be checked from then on.
-        """
         self._events = Events()
-        self._shards = Shards()
         self._strays: list[tuple[str, str]] = []
         self._missing: list[tuple[str, str]] = []
 
@@ -115,7 +106,7 @@ class _Verification:
             balances_of(
                 {
                     merchant: without(sums, self._unfound.get(merchant, nothing))
-                    for merchant, sums in self._sums.items()
+                    for merchant, sums in self._totals.sums.items()
                 },
                 self._standings,
             )
@@ -157,10 +148,11 @@ class _Verification:
             self._merge(checked)
             last = self._note_keys(manifest, checked.noted, last)
             advance(len(checked.noted))
-        if tree_root(roots).hex() != manifest.head["root"]:
+        is_rooted = tree_root(roots).hex() == manifest.head["root"]
+        if not is_rooted:
             self._say(manifest.place, "its leaves do not hash to the root that was signed")
         if self._knows_all:
-            self._check_totals(manifest, first, len(leaves) - first)
+            self._totals.check(manifest, first, is_rooted=is_rooted)
 
     def _note_keys(self, manifest: ReadManifest, noted: Iterable[Noted], last: str) -> str:
         """Checks that each key is sealed once, and follows the key before it, at first `last`.
@@ -186,65 +178,14 @@ class _Verification:
         self._done.lines += checked.lines
         self._strays += checked.strays
         self._missing += checked.missing
-        self._unsummed |= checked.unsummed
+        self._totals.add(checked)
         self._knows_all &= not checked.unread
-        for merchant, objects in checked.merchants.items():
-            self._objects[merchant] = self._objects.get(merchant, 0) + objects
         for merchant, stood in checked.stood.items():
             self._standings.add(merchant, stood)
         for merchant, stood in checked.unstood.items():
             self._standings.add(merchant, stood, -1)
-        for ours, theirs in ((self._sums, checked.sums), (self._unfound, checked.unfound)):
-            for merchant, sums in theirs.items():
-                add_all(ours.setdefault(merchant, {}), sums)
-
-    def _check_totals(self, manifest: ReadManifest, first: int, new: int) -> None:
-        """Checks that summary, totals and merchants are exactly the sums of all objects so far.
-
-        If a merchant's sums cannot be read, only its number of objects is checked, and the totals
-        of the log are not.
-        """
-        expected = {
-            self._countable(document)
-            for document in expected_totals(new, self._objects, self._sums)
-        }
-        for number, leaf in enumerate(manifest.leaves[:first], start=LINES_BEFORE_LEAVES):
-            place = f"{manifest.place}, line {number}"
-            try:
-                document = read_json(leaf)
-            except NotWrittenSoError as error:
-                self._say(place, str(error))
-                continue
-            blind = document.pop("blind", None)
-            if not isinstance(blind, str):
-                self._say(place, "a leaf has no blind")
-            if document.get("leaf") == "shard":
-                self._problems += self._shards.problems(place, document)
-                continue
-            said = self._countable(document)
-            if said in expected:
-                # Several leaves can be None: totals that cannot be checked.
-                expected.discard(said)
-            elif said is not None:
-                kind = str(document.get("leaf"))[:20]
-                self._say(place, f"the objects do not add up to this {kind}")
-        self._problems += self._shards.missing(manifest.place)
-        for said in sorted(each for each in expected if each is not None):
-            self._say(
-                manifest.place,
-                f"it has no leaf for what the objects add up to: {said.decode()[:200]}",
-            )
-
-    def _countable(self, document: dict[str, Any]) -> bytes | None:
-        """The leaf as written, without sums that cannot be checked; None for such a total."""
-        if self._unsummed and document.get("leaf") == "total":
-            return None
-        if (
-            document.get("leaf") == "merchant"
-            and str(document.get("merchant_id")) in self._unsummed
-        ):
-            return canonical(document | {"sums": []})
-        return canonical(document)
+        for merchant, sums in checked.unfound.items():
+            add_all(self._unfound.setdefault(merchant, {}), sums)
 
     def _look_around(self, log: Path, found: "Found") -> None:
         """Reports objects in the log that were never sealed, and misplaced bytes."""

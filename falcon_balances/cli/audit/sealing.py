@@ -131,9 +131,8 @@ def prove(
         to.write_text(json.dumps(proof, indent=1) + "\n", encoding="ascii")
     except (IntegrityError, OSError) as error:
         raise InvalidInputError(str(error)) from error
-    leaves = sum(len(each["leaves"]) for each in proof["manifests"])
-    manifests_shown = output.count(len(proof["manifests"]), "manifest")
-    output.note(f"{output.count(leaves, 'leaf', 'leaves')} of {manifests_shown}")
+    sealed_in = output.count(len(files), "manifest")
+    output.note(f"{output.count(len(proof['objects']), 'object')}, sealed in {sealed_in}")
 
 
 def check_proof(

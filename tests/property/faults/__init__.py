@@ -10,6 +10,7 @@ from tests.property.faults.reading import READING_FAULTS
 from tests.property.faults.reconciling import RECONCILING_FAULTS
 from tests.property.faults.sealing import SEALING_FAULTS
 from tests.property.faults.spending import SPENDING_FAULTS
+from tests.property.faults.unsealed import UNSEALED_FAULTS
 
 FAULTS: tuple[Fault, ...] = (
     *EVENTS_FAULTS,
@@ -17,6 +18,7 @@ FAULTS: tuple[Fault, ...] = (
     *JOURNALING_FAULTS,
     *CLOSING_FAULTS,
     *SEALING_FAULTS,
+    *UNSEALED_FAULTS,
     *SPENDING_FAULTS,
     *CHECKING_FAULTS,
     *READING_FAULTS,

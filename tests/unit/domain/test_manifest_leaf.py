@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from falcon_balances.domain.log_format import csv_body
 from falcon_balances.domain.log_keys import log_key
-from falcon_balances.domain.manifests import SealedObject
+from falcon_balances.domain.sealed_objects import SealedObject
 from falcon_balances.domain.splitting import split
 from tests.builders import confirmed, context_of, fee_of, histories_of, operation_of
 

@@ -1,0 +1,140 @@
+"""The tree of all merchants: what follows from the set of leaves, at the cost of what moved."""
+
+from collections.abc import Mapping, Sequence
+from math import log
+from random import Random
+from typing import Any
+
+import pytest
+
+from falcon_balances.audit.verifier.proofs import root_by
+from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.merchant_tree import (
+    DIGITS,
+    NOBODY,
+    MerchantTree,
+    SealedLine,
+    place_of,
+    value_of_line,
+)
+from falcon_balances.domain.merkle import leaf_hash, root_of
+from falcon_balances.domain.sealed_objects import canonical
+
+SEED = "5e" * 32
+
+
+def defined(leaves: Mapping[str, bytes], prefix: str = "") -> bytes:
+    """The value at a prefix, by the definition: `leaves` by place."""
+    below = {place: leaf for place, leaf in leaves.items() if place.startswith(prefix)}
+    if not below and prefix:
+        return NOBODY
+    if len(below) == 1 and prefix:
+        return leaf_hash(*below.values())
+    return root_of([defined(below, prefix + digit) for digit in DIGITS])
+
+
+class Lines:
+    """The lines of all manifests, and how many of them were read and written."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.root: SealedLine | None = None
+        self.latest: dict[str, bytes] = {}
+        self.reads = 0
+        self.rounds = 0
+
+    def read(self, wanted: Sequence[SealedLine]) -> list[bytes]:
+        self.reads += len(wanted)
+        self.rounds += 1
+        return [self.written[each.offset] for each in wanted]
+
+    def add(self, document: Mapping[str, Any]) -> SealedLine:
+        line = canonical(document)
+        self.written.append(line)
+        return SealedLine(value_of_line(line, document), 1, len(self.written) - 1, len(line))
+
+    def tree(self, *merchants: str) -> MerchantTree:
+        return MerchantTree(SEED, self.root, merchants, self.read)
+
+    def move(self, merchants: Sequence[str], what: int) -> MerchantTree:
+        tree = self.tree(*merchants)
+        for each in merchants:
+            document = {"leaf": "merchant", "merchant_id": each, "objects": what}
+            before = self.latest.get(place_of(SEED, each))
+            assert (each in tree.leaves) == (before is not None)
+            self.latest[place_of(SEED, each)] = canonical(document)
+            tree.put(each, self.add(document))
+        self.root = tree.write(self.add)
+        return tree
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_root_is_that_of_the_latest_leaves_in_whatever_order_they_came(seed):
+    rng = Random(seed)
+    lines = Lines()
+    everybody = [f"m-{n}" for n in range(rng.choice([1, 2, 3, 20, 300]))]
+    for what in range(rng.randrange(1, 7)):
+        lines.move(rng.sample(everybody, rng.randrange(len(everybody) + 1)), what)
+        assert lines.root is not None
+        assert lines.root.value == defined(lines.latest)
+
+
+def test_a_path_leads_from_each_leaf_to_the_root():
+    lines = Lines()
+    everybody = [f"m-{n}" for n in range(200)]
+    lines.move(everybody, 1)
+    lines.move(everybody[:5], 2)
+    for each in everybody:
+        path = [(side, value.hex()) for side, value in lines.tree(each).path(each)]
+        assert lines.root is not None
+        assert root_by(lines.latest[place_of(SEED, each)], path) == lines.root.value
+
+
+@pytest.mark.parametrize("merchants", [10**2, 10**4, 10**5])
+def test_a_seal_costs_what_moved_whatever_the_number_of_merchants(merchants):
+    lines = Lines()
+    everybody = [f"m-{n}" for n in range(merchants)]
+    lines.move(everybody, 1)
+    moved = Random(merchants).sample(everybody, 10)
+    reads, rounds, written = lines.reads, lines.rounds, len(lines.written)
+    lines.move(moved, 2)
+    deep = log(merchants, 16) + 2
+    assert lines.reads - reads <= len(moved) * deep
+    assert lines.rounds - rounds <= deep + 2
+    assert len(lines.written) - written <= len(moved) * deep
+    assert sum(map(len, lines.written[written:])) <= len(moved) * deep * 1_600
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_line_that_is_not_what_the_root_binds_is_refused(seed):
+    """Of another place, older, changed, or none at all."""
+    rng = Random(seed)
+    lines = Lines()
+    everybody = [f"m-{n}" for n in range(60)]
+    for what in range(3):
+        lines.move(everybody, what)
+    wanted = rng.choice(everybody)
+    lines.tree(wanted)
+    asked: list[SealedLine] = []
+
+    def read(some: Sequence[SealedLine]) -> list[bytes]:
+        asked.extend(some)
+        return lines.read(some)
+
+    MerchantTree(SEED, lines.root, [wanted], read)
+    place = rng.choice(asked).offset
+    true = lines.written[place]
+    for other in (rng.choice(lines.written), true.replace(b"m-", b"n-", 1), b"", b"[]", b"{}"):
+        lines.written[place] = other
+        if other != true:
+            with pytest.raises(IntegrityError, match=f"byte {place} of the leaves of manifest 1"):
+                lines.tree(wanted)
+
+
+def test_children_that_change_places_are_refused():
+    lines = Lines()
+    lines.move([f"m-{n}" for n in range(60)], 1)
+    line = lines.written[-1]
+    lines.written[-1] = line.replace(b'[["0"', b'[["x"', 1)
+    with pytest.raises(IntegrityError):
+        lines.tree("m-1")
