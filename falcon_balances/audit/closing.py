@@ -42,7 +42,7 @@ def close_days(
     journal: Path, ends: JournalEndsV1, closed: Path, advance: Callable[[int], None]
 ) -> list[ClosedDayV1]:
     """Closes the days after the last closed one that the cut of `ends` closed whole, and returns
-    them. Raises IntegrityError; the days before the error stay closed.
+    them. Raises IntegrityError; the days that were closed before the error stay closed.
 
     Python reads each page once, and at the end of an hour up to sixteen of a shard again; DuckDB
     reads a day's pages once more. Memory: as `ClosedJournal` for an hour, 1 GB for DuckDB, and 300
@@ -86,7 +86,7 @@ def _close(
     engine: DuckDBPyConnection,
 ) -> ClosedDayV1:
     """The day's folder appears whole or not at all."""
-    pages.taken.clear()
+    reader.gone_through.clear()
     start = datetime.combine(day, time(), UTC)
     segments = lines = 0
     for hour in range(_HOURS):  # `entries` keeps what it has read of its quarters in memory
@@ -99,7 +99,7 @@ def _close(
         made.mkdir()
         if segments:
             path = made / _PARQUET
-            _write(engine, day, [pages.path(each) for each in _sorted(pages.taken)], path)
+            _write(engine, day, [pages.path(each) for each in _sorted(reader.gone_through)], path)
             _check(engine, day, path, (segments, lines))
         files_made = tuple(_described(path) for path in sorted(made.iterdir()))
         previous = before.digest if before else None

@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.property.faults.fault import Fault
 
+_JOURNAL: Final = "falcon_balances/adapters/closed_journal.py"
 _QUERY: Final = "falcon_balances/audit/closed_day_query.py"
 _DAYS: Final = "falcon_balances/audit/closed_days.py"
 _REPLAY: Final = "falcon_balances/audit/closed_replay.py"
@@ -16,6 +17,13 @@ CLOSING_FAULTS: Final = (
         _QUERY,
         """  where substr("window", 1, 10) = '{day.isoformat()}'\n""",
         "  where log_key is not null\n",
+        first=_WHOLE,
+    ),
+    Fault(
+        "a day made without the pages that were fetched for the day before",
+        _JOURNAL,
+        "            self.gone_through.add(shard.ahead[kept])\n",
+        "            self.gone_through |= {shard.ahead[kept]} if kept else set()\n",
         first=_WHOLE,
     ),
     Fault(
