@@ -16,8 +16,8 @@ LogOption = Annotated[
     typer.Option("--log", help="A folder or s3://BUCKET; the environment's bucket by default."),
 ]
 MerchantOption = Annotated[str | None, typer.Option("--merchant", help="Only this merchant.")]
-FromOption = Annotated[str | None, typer.Option("--from", help="First day, such as 2026-11-20.")]
-ToOption = Annotated[str | None, typer.Option("--to", help="The day after the last day.")]
+SinceOption = Annotated[str | None, typer.Option("--since", help="First day, such as 2026-11-20.")]
+UntilOption = Annotated[str | None, typer.Option("--until", help="The day after the last day.")]
 ReplayedLogOption = Annotated[
     str | None,
     typer.Option(
@@ -70,7 +70,7 @@ def selection_of(
 
     if stage is not None and stage not in set(Stage):
         raise InvalidInputError(f"--stage: must be one of {', '.join(Stage)}")
-    for name, day in (("--from", since), ("--to", until)):
+    for name, day in (("--since", since), ("--until", until)):
         if day is not None:
             _check_day(name, day)
     return Selection(merchant, None if stage is None else Stage(stage), since, until)

@@ -9,12 +9,12 @@ import typer
 from falcon_balances.cli import output
 from falcon_balances.cli.audit.options import (
     AtOption,
-    FromOption,
     LogOption,
     MerchantOption,
     ReplayedLogOption,
+    SinceOption,
     StageOption,
-    ToOption,
+    UntilOption,
     closed_folder,
     instant_of,
     log_source,
@@ -34,8 +34,8 @@ def replay(
     *,
     log: ReplayedLogOption = None,
     merchant: MerchantOption = None,
-    since: FromOption = None,
-    until: ToOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     at: AtOption = None,
     stage: StageOption = None,
     balances: Annotated[
