@@ -222,6 +222,10 @@ class MemoryBalanceStore(Interruptible):
         return self.journaled | self.cuts_met[cut_at]
 
     @interruptible
+    def journaled_now(self) -> dict[str, JournalPosition]:
+        return dict(self.journaled)
+
+    @interruptible
     def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
         return frozenset(key for key in marks if key in self.marks)
 
