@@ -14,10 +14,11 @@ from typing import Final
 from duckdb import DuckDBPyConnection
 
 from falcon_balances.adapters.closed_journal import ClosedJournal
-from falcon_balances.audit.closed_day_query import PAGE_COLUMNS, STAND_INS, closed_day
+from falcon_balances.audit.closed_day_query import closed_day
 from falcon_balances.audit.closed_days import days_between, described
 from falcon_balances.audit.duckdb_session import files, session, text
 from falcon_balances.audit.journal_folder import JournalFolder
+from falcon_balances.audit.journal_rows import PAGES, read_pages
 from falcon_balances.contracts.closed_days import (
     DESCRIPTION,
     ClosedDayV1,
@@ -57,8 +58,6 @@ def close_days(
     reader = ClosedJournal(pages, ends.positions, last.positions if last else {})
     done: list[ClosedDayV1] = []
     with session() as engine:
-        for macro in STAND_INS:
-            engine.execute(macro)
         for day in days_between(first or until, until):
             last = _close(day, pages, reader, closed, last, engine)
             done.append(last)
@@ -114,13 +113,8 @@ def _sorted(names: set[PageName]) -> list[PageName]:
 
 
 def _write(engine: DuckDBPyConnection, day: date, pages: Sequence[Path], path: Path) -> None:
-    columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in PAGE_COLUMNS)
-    engine.execute(
-        f'create or replace view pages as select *, filename as "$path" from read_json('  # noqa: S608
-        f"{files(pages)}, format = 'newline_delimited', auto_detect = false, filename = true, "
-        f"columns = {{{columns}}})"
-    )
-    query = closed_day("pages", day)
+    read_pages(engine, pages)
+    query = closed_day(PAGES, day)
     engine.execute(f"copy ({query}) to {text(str(path))} (format parquet, compression zstd)")
 
 

@@ -15,7 +15,7 @@ CLOSING_FAULTS: Final = (
     Fault(
         "segments of other days in a closed day",
         _QUERY,
-        """  where substr("window", 1, 10) = '{day.isoformat()}'\n""",
+        """  where substr("window", 1, 10) {days}\n""",
         "  where log_key is not null\n",
         first=_WHOLE,
     ),
