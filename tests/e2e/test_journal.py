@@ -86,6 +86,9 @@ def test_a_fetched_journal_closes_to_what_the_log_says(local_stack, bucket, tmp_
     ends = JournalEndsV1.read(path.name, path.read_bytes())
     path.write_bytes(JournalEndsV1.of(ends.cut + timedelta(days=1), ends.positions).bytes_written)
     assert auditor.ask("close-days", tmp_path)["closed"][-1]["date"] == f"{ends.cut:%Y-%m-%d}"
+    days = ("--log", tmp_path / "closed", "--from", "closed")
+    assert auditor.ask("compare", *days) == auditor.ask("compare", "--from", "log")
+    assert auditor.ask("compare", *days, "--merchant", "m-journal-a")["differences"] == []
     for name in ("m-journal-a", "m-journal-b"):
         options = ("--balances", "--merchant", name)
         log = auditor.ask("replay", "--log", auditor.log, *options)

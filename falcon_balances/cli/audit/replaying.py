@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from falcon_balances.cli import output
+from falcon_balances.cli.audit.line_sources import (
+    LinesOption,
+    closed_days_in,
+    everything_counted,
+    from_log,
+)
 from falcon_balances.cli.audit.options import (
     AtOption,
-    LogOption,
     MerchantOption,
     ReplayedLogOption,
     SinceOption,
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 def replay(
     *,
     log: ReplayedLogOption = None,
+    lines: LinesOption = None,
     merchant: MerchantOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -45,6 +51,7 @@ def replay(
     as_json: JsonFlag = False,
 ) -> None:
     """Calculate every balance from the log alone. Exit code 3 if the log has faults."""
+    closed_days_in(log, lines)
     replayed = replay_log(log, env, selection_of(merchant, stage, since, until), instant_of(at))
     if balances:
         _print_balances(replayed, as_json=as_json)
@@ -74,7 +81,8 @@ def replay_log(log: str | None, env: str, selection: "Selection", before: str | 
 
 def compare(
     *,
-    log: LogOption = None,
+    log: ReplayedLogOption = None,
+    lines: LinesOption = None,
     merchant: MerchantOption = None,
     api: Annotated[bool, typer.Option("--api", help="Compare with the API too, by IAM.")] = False,
     timeout: Annotated[
@@ -84,13 +92,16 @@ def compare(
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Compare the log with the table and the API. Exit code 3 if a figure differs."""
+    """Compare the log with the table and the API. Exit code 3 if a figure differs.
+
+    Closed days are compared together with what the environment's journal has since.
+    """
     from falcon_balances.cli.audit.comparing import Comparison  # noqa: PLC0415 - Arrow
 
-    target = find_target(env)
-    comparison = Comparison(target, log_source(log, env), with_api=api)
-    with output.steps("comparing"):
-        compared = comparison.run(merchant, timeout)
+    target, closed = find_target(env), closed_days_in(log, lines)
+    said = from_log(log, env) if closed is None else everything_counted(target, closed)
+    with output.steps("comparing"), said as replaying:
+        compared = Comparison(target, replaying, with_api=api).run(merchant, timeout)
     rows = [
         {
             "with": each.other_side,
