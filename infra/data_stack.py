@@ -5,6 +5,7 @@ from constructs import Construct
 
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.balance_stream import balance_stream
+from infra.parts.inventory import Inventory
 from infra.parts.locked_bucket import LockedBucket
 from infra.parts.log_table import LogTable
 from infra.parts.merchant_users import MerchantUsers
@@ -67,8 +68,9 @@ class DataStack(Stack):
             # Banks and PSPs may not send conditional PUTs, and a report can be written again.
             write_once=False,
         )
-        # The emulator has no notifications of buckets to topics.
+        # The emulator has neither notifications of buckets to topics nor inventories.
         if not settings.emulated:
+            Inventory(self, "Inventory", settings=settings, log_bucket=self.log_bucket)
             written_once = [self.log_bucket, self.journal_bucket, self.manifest_bucket]
             Tampering(self, "Tampering", settings=settings, buckets=written_once)
         LogTable(self, "LogTable", settings=settings, log_bucket=self.log_bucket)
