@@ -14,7 +14,6 @@ from typing import Final
 import duckdb
 
 from falcon_balances.audit.balances import balances_of, currency_of
-from falcon_balances.audit.closed_day_query import EFFECTS, ROW_COLUMNS, counted_from
 from falcon_balances.audit.closed_days import DayInFolder, check_files, described, files_of
 from falcon_balances.audit.counted_since import CountedSince
 from falcon_balances.audit.duckdb_session import files, session, text
@@ -25,6 +24,7 @@ from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.replay import Replayed
 from falcon_balances.audit.standing_rows import BalanceId
 from falcon_balances.audit.sums import Sum, SumKey
+from falcon_balances.contracts.closed_day_query import EFFECTS, ROW_COLUMNS, counted_from
 from falcon_balances.contracts.closed_days import ClosedDayV1, day_folder
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.available import Agreement, Joint
@@ -148,18 +148,19 @@ def _make_rows(engine: Engine, since: CountedSince, closed: Sequence[str]) -> No
 
 def _check_rows(engine: Engine, days: Sequence[DayInFolder]) -> None:
     """Raises IntegrityError for rows of another day, another number of them, or the same twice."""
-    counted: dict[str, int] = {}
+    counted = dict.fromkeys((day.folder.name for day in days), 0)
+    days_of = {str(path): day.folder.name for day in days for path in day.files}
     rows = engine.execute(
         "select filename, count(*), min(quarter), max(quarter) "  # noqa: S608 - our texts
         f"from {_parquet(days)} group by filename"
     ).fetchall()
     for name, count, first, last in rows:
-        place = Path(name).parent.name
+        place = days_of[name]
         if {day_folder(date.fromisoformat(each[:DAY_LENGTH])) for each in (first, last)} != {place}:
             raise IntegrityError(f"{place}/{Path(name).name}: has rows of another day")
-        counted[place] = counted.get(place, 0) + count
+        counted[place] += count
     for day in days:
-        if counted.get(day.folder.name, 0) != day.said.lines:
+        if counted[day.folder.name] != day.said.lines:
             raise IntegrityError(f"{day.folder.name}: has other lines than its description says")
     query = f"select count(distinct hash(uuid)) from {_parquet(days)}"  # noqa: S608
     hashes = engine.execute(query).fetchone()

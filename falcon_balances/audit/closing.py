@@ -5,7 +5,7 @@ segments; DuckDB makes the rows with the SELECT that Athena runs. Both must find
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from hashlib import file_digest
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +14,12 @@ from typing import Final
 from duckdb import DuckDBPyConnection
 
 from falcon_balances.adapters.closed_journal import ClosedJournal
-from falcon_balances.audit.closed_day_query import closed_day
+from falcon_balances.adapters.journal_of_day import journal_of_day
 from falcon_balances.audit.closed_days import days_between, described
 from falcon_balances.audit.duckdb_session import files, session, text
 from falcon_balances.audit.journal_folder import JournalFolder
 from falcon_balances.audit.journal_rows import PAGES, read_pages
+from falcon_balances.contracts.closed_day_query import closed_day
 from falcon_balances.contracts.closed_days import (
     DESCRIPTION,
     ClosedDayV1,
@@ -30,13 +31,10 @@ from falcon_balances.contracts.closed_days import (
 from falcon_balances.contracts.journal_pages import read_page
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import IntegrityError
-from falcon_balances.domain.journal import BEGINNING, JournalPosition, PageName, chained
+from falcon_balances.domain.journal import BEGINNING, JournalPosition, chained
 
 _PARQUET: Final = "lines.parquet"
-_HEAD_LINES: Final = 1
 _DAY: Final = timedelta(days=1)
-_HOUR: Final = timedelta(hours=1)
-_HOURS: Final = 24
 
 
 def close_days(
@@ -85,20 +83,13 @@ def _close(
     engine: DuckDBPyConnection,
 ) -> ClosedDayV1:
     """The day's folder appears whole or not at all."""
-    reader.gone_through.clear()
-    start = datetime.combine(day, time(), UTC)
-    segments = lines = 0
-    for hour in range(_HOURS):  # `entries` keeps what it has read of its quarters in memory
-        since = start + hour * _HOUR
-        for entry in reader.entries(since, since + _HOUR):
-            segments += 1
-            lines += entry.body.count("\n") - _HEAD_LINES
+    segments, lines, names = journal_of_day(reader, day)
     with TemporaryDirectory(dir=closed, prefix=".closing-") as name:
         made = Path(name) / "day"
         made.mkdir()
         if segments:
             path = made / _PARQUET
-            _write(engine, day, [pages.path(each) for each in _sorted(reader.gone_through)], path)
+            _write(engine, day, [pages.path(each) for each in names], path)
             _check(engine, day, path, (segments, lines))
         files_made = tuple(_described(path) for path in sorted(made.iterdir()))
         previous = before.digest if before else None
@@ -106,10 +97,6 @@ def _close(
         (made / DESCRIPTION).write_bytes(said.bytes_written)
         made.rename(closed / day_folder(day))
     return said
-
-
-def _sorted(names: set[PageName]) -> list[PageName]:
-    return sorted(names, key=lambda name: name.key)
 
 
 def _write(engine: DuckDBPyConnection, day: date, pages: Sequence[Path], path: Path) -> None:

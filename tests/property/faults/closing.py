@@ -5,7 +5,7 @@ from typing import Final
 from tests.property.faults.fault import Fault
 
 _JOURNAL: Final = "falcon_balances/adapters/closed_journal.py"
-_QUERY: Final = "falcon_balances/audit/closed_day_query.py"
+_QUERY: Final = "falcon_balances/contracts/closed_day_query.py"
 _DAYS: Final = "falcon_balances/audit/closed_days.py"
 _REPLAY: Final = "falcon_balances/audit/closed_replay.py"
 _WHOLE: Final = ("tests/audit/test_closed_days.py",)
@@ -15,7 +15,7 @@ CLOSING_FAULTS: Final = (
     Fault(
         "segments of other days in a closed day",
         _QUERY,
-        """  where substr("window", 1, 10) {days}\n""",
+        """  where substr("window", 1, 10) {days}{of_partition}\n""",
         "  where log_key is not null\n",
         first=_WHOLE,
     ),

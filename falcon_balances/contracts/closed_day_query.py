@@ -28,20 +28,21 @@ _KEY: Final = (
 )
 
 
-def closed_day(journal: str, day: date) -> str:
+def closed_day(journal: str, day: date, partition: str = "") -> str:
     """The SELECT of the segments that were counted on a UTC day: a row for each of their lines,
     sorted by merchant and operation.
 
     `journal` is a table of PAGE_COLUMNS and "$path" with all journal pages that hold entries of
-    that day; other entries are passed over. A segment that several entries repeat comes once, with
-    the version of the first one by path. Entries that contradict each other all come: then two rows
-    have the same `log_key` and `line`.
+    that day; other entries are passed over. `partition` is a condition on its other columns.
+
+    A segment that several entries repeat comes once, with the version of the first one by path.
+    Entries that contradict each other all come: then two rows have the same `log_key` and `line`.
 
     The five effects of a segment on a balance are in the first row of that balance; its other rows
     have zeros. So each sum over rows is the sum of effects.
     """
     order = "merchant_id, falcon_operation_id, stage, revision, part, line"
-    return f"{_rows(journal, f'= {_text(day)}')}\norder by {order}"
+    return f"{_rows(journal, f'= {_text(day)}', partition)}\norder by {order}"
 
 
 def counted_from(journal: str, day: date) -> str:
@@ -53,7 +54,8 @@ def _text(day: date) -> str:
     return f"'{day.isoformat()}'"
 
 
-def _rows(journal: str, days: str) -> str:
+def _rows(journal: str, days: str, partition: str = "") -> str:
+    of_partition = f" and {partition}" if partition else ""
     fields = ",\n    ".join(
         f"split_part(text, ',', {place}) as {name}" for place, name in enumerate(COLUMNS, start=1)
     )
@@ -61,7 +63,7 @@ def _rows(journal: str, days: str) -> str:
 with entries as (
   select "window" as quarter, effect, log_key, body, min_by(version_id, "$path") as version_id
   from {journal}
-  where substr("window", 1, 10) {days}
+  where substr("window", 1, 10) {days}{of_partition}
   group by "window", effect, log_key, body
 ),
 texts as (
