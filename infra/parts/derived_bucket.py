@@ -1,6 +1,7 @@
 """A bucket for what is made of the log and the journal, and can be made of them again."""
 
 from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -10,7 +11,8 @@ from infra.parts.nag import acknowledge
 
 class DerivedBucket(Construct):
     """Without Object Lock: Athena cannot write where objects are locked from the start. `expires`:
-    after how many days objects below a prefix are deleted.
+    after how many days objects below a prefix are deleted. `written_once`: a pattern of keys whose
+    PUTs without If-None-Match are refused.
     """
 
     def __init__(
@@ -21,6 +23,7 @@ class DerivedBucket(Construct):
         settings: EnvironmentSettings,
         purpose: str,
         expires: dict[str, int],
+        written_once: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._name = f"{settings.prefix}-{purpose}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
@@ -43,6 +46,8 @@ class DerivedBucket(Construct):
             ],
             removal_policy=RemovalPolicy.RETAIN if settings.keeps_data else RemovalPolicy.DESTROY,
         )
+        if written_once is not None:
+            self._deny_writes_without_condition(written_once)
         acknowledge(
             self.bucket,
             "AwsSolutions-S1",
@@ -60,3 +65,15 @@ class DerivedBucket(Construct):
     def objects(self, keys: str) -> str:
         """The ARN for a grant, written out so that a reader of the role sees the bucket's name."""
         return f"{self.arn}/{keys}"
+
+    def _deny_writes_without_condition(self, keys: str) -> None:
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="DenyWritesWithoutIfNoneMatch",
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=["s3:PutObject"],
+                resources=[self.bucket.arn_for_objects(keys)],
+                conditions={"Null": {"s3:if-none-match": "true"}},
+            )
+        )

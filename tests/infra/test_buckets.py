@@ -11,7 +11,8 @@ JOURNAL = "journal-<AccountId>-<Region>"
 BUCKETS = [LOG, JOURNAL, QUARANTINE, MANIFESTS, STATEMENTS]
 INVENTORIES = "inventories-<AccountId>-<Region>"
 # What is in them can be made again; the emulator makes none of it.
-DERIVED = [INVENTORIES]
+CLOSED = "closed-<AccountId>-<Region>"
+DERIVED = [INVENTORIES, CLOSED]
 
 
 def statements(assembly, bucket):
@@ -185,8 +186,21 @@ def test_every_week_s3_lists_all_versions_of_the_log(real):
     assert [real.text(each) for each in allow["Condition"]["ArnLike"].values()] == [f"{LOG}.Arn"]
 
 
-@pytest.mark.parametrize(("bucket", "kept"), [(INVENTORIES, {"inventory/": 400})])
+@pytest.mark.parametrize(
+    ("bucket", "kept"),
+    [(INVENTORIES, {"inventory/": 400}), (CLOSED, {"results/": 7, "pages/": 30})],
+)
 def test_what_can_be_made_again_expires(real, bucket, kept):
     rules = real.properties("AWS::S3::Bucket")[bucket]["LifecycleConfiguration"]["Rules"]
     expiring = {each["Prefix"]: each["ExpirationInDays"] for each in rules if "Prefix" in each}
     assert expiring == kept
+
+
+def test_the_description_of_a_closed_day_is_written_once(real):
+    (deny,) = filter(is_write_once, statements(real, CLOSED))
+    assert (deny["Effect"], deny["Principal"], deny["Action"]) == (
+        "Deny",
+        {"AWS": "*"},
+        "s3:PutObject",
+    )
+    assert real.text(deny["Resource"]) == f"{CLOSED}.Arn/days/*"
