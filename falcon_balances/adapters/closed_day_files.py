@@ -7,6 +7,7 @@ published/date=2026-11-20/            a list of the files that the description n
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 DAYS: Final = "days/"
 CLOSED: Final = "closed/"
 _LIST: Final = "objects.txt"
+_READS_AT_ONCE: Final = 16
 _CHUNK_BYTES: Final = 1 << 20
 
 
@@ -35,10 +37,11 @@ class ClosedDayFiles:
         *_, key = [None, *(key for key, _ in self._listed(DAYS))]
         return None if key is None else self._description(key)
 
-    def every(self) -> Iterator[ClosedDayV1]:
-        """All descriptions, by day: a read for each."""
-        for key, _ in self._listed(DAYS):
-            yield self._description(key)
+    def every(self) -> list[ClosedDayV1]:
+        """All descriptions, by day: a read for each, sixteen at once; two kilobytes of memory."""
+        keys = [key for key, _ in self._listed(DAYS)]
+        with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+            return list(pool.map(self._description, keys))
 
     def location(self, day: date, run: str) -> str:
         """Where Athena writes the rows of a run; nobody wrote there before."""

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,10 +13,16 @@ from falcon_balances.adapters.closings import DynamoClosings
 from falcon_balances.audit.closed_replay import replay_closed
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.replay import replay
+from falcon_balances.cli.audit import line_sources, options
+from falcon_balances.cli.audit.comparing import Comparison
+from falcon_balances.cli.audit.fetching import fetch_closed_days
+from falcon_balances.cli.audit.line_sources import everything_counted
+from falcon_balances.cli.audit.options import Lines
+from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.contracts.closed_days import ClosedDayV1
 from falcon_balances.contracts.making_days import ListRequest
 from falcon_balances.domain.errors import IntegrityError
-from inprocess.aws import BALANCES_TABLE, JOURNAL_BUCKET, REGION, create_bucket
+from inprocess.aws import BALANCES_TABLE, JOURNAL_BUCKET, LOG_BUCKET, REGION, create_bucket
 from lambdas.closer import handler as closer
 from lambdas.day_lister import handler as lister
 from lambdas.day_publisher import handler as publisher
@@ -73,6 +80,7 @@ def machine(aws, tmp_path, monkeypatch) -> Machine:
     monkeypatch.setenv("DATABASE", DATABASE)
     create_bucket(client("s3"), CLOSED, REGION)
     (tmp_path / "athena").mkdir()
+    monkeypatch.setattr(options, "find_target", lambda _env: deployed())
     return Machine(Athena(tmp_path / "athena", CLOSED, DATABASE))
 
 
@@ -124,15 +132,8 @@ def test_athena_s_table_shows_what_is_published(machine, closed):
 
 def test_the_days_are_the_log(machine, closed, tmp_path):
     machine.run("run-1")
-    for said in machine.files.every():
-        folder = tmp_path / "closed" / f"date={said.date}"
-        for each in said.files:
-            path = folder / each.name
-            path.parent.mkdir(parents=True)
-            key = f"closed/date={said.date}/{each.name}"
-            path.write_bytes(client("s3").get_object(Bucket=CLOSED, Key=key)["Body"].read())
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "_day.json").write_bytes(said.bytes_written)
+    assert fetch_closed_days(deployed(), tmp_path, lambda _days: None) == 3
+    assert fetch_closed_days(deployed(), tmp_path, lambda _days: None) == 0
     made = replay_closed(tmp_path / "closed", Selection())
     log = replay(MemoryLog(dict(sorted(closed.items()))), Selection())
     assert (made.sums, made.agreements, made.findings) == (log.sums, log.agreements, [])
@@ -211,3 +212,54 @@ def test_another_day_s_description_is_named(machine, closed):
     s3.put_object(Bucket=CLOSED, Key="days/2026-11-22.json", Body=body)
     with pytest.raises(IntegrityError, match=r"2026-11-22\.json: it is the description of"):
         machine.files.newest()
+
+
+def deployed() -> Any:
+    """As much of a target as these commands ask for."""
+    return SimpleNamespace(
+        env="test",
+        client=client,
+        closed_bucket=CLOSED,
+        journal_bucket=JOURNAL_BUCKET,
+        log_bucket=LOG_BUCKET,
+        balances_table=BALANCES_TABLE,
+    )
+
+
+def compared(lines: Lines | None, merchant_id: str | None = None) -> Any:
+    with everything_counted(deployed(), None, lines, merchant_id) as replaying:
+        return Comparison(deployed(), replaying, with_api=False).run(merchant_id, 0)
+
+
+def test_the_environment_s_closed_days_with_its_journal_since_are_the_table(aws, machine, closed):
+    machine.run("run-1")
+    count(aws, "2026-11-23", "2026-11-24")
+    for merchant_id in (None, "m-5553"):
+        said = compared(Lines.CLOSED, merchant_id)
+        assert (said.balances, said.differing, said.findings) == (1, [], [])
+    key = {"pk": {"S": "MERCHANT#m-5553"}, "sk": {"S": "BALANCE#bs-5553-eur#EUR"}}
+    client("dynamodb").update_item(
+        TableName=BALANCES_TABLE,
+        Key=key,
+        UpdateExpression="ADD pending :one",
+        ExpressionAttributeValues={":one": {"N": "1"}},
+    )
+    [differing] = compared(Lines.CLOSED).differing
+    assert (differing.difference.log, differing.difference.other) == ("0.00", "0.01")
+
+
+@pytest.mark.parametrize(("is_cheaper", "balances"), [(True, 1), (False, 0)])
+def test_by_default_the_cheaper_way_is_taken(machine, closed, monkeypatch, is_cheaper, balances):
+    """The log's bucket is empty here: whoever reads it finds no balance."""
+    machine.run("run-1")
+    monkeypatch.setattr(line_sources, "closed_is_cheaper", lambda *_: is_cheaper)
+    with everything_counted(deployed(), None, None, None) as replaying:
+        assert len(replaying(Selection()).sums) == 2 * balances
+    with everything_counted(deployed(), None, Lines.LOG, None) as replaying:
+        assert replaying(Selection()).sums == {}
+
+
+def test_an_environment_without_closed_days_says_so(machine):
+    with pytest.raises(InvalidInputError, match="environment test has no closed days"):
+        compared(Lines.CLOSED)
+    assert compared(None).balances == 0

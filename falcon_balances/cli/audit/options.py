@@ -1,5 +1,6 @@
 """Options that several commands of `falcon audit` share, and what they mean."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,17 @@ AtOption = Annotated[
 ]
 StageOption = Annotated[str | None, typer.Option("--stage", help="Only this stage.")]
 
+
+class Lines(StrEnum):
+    CLOSED = "closed"
+    LOG = "log"
+
+
+LinesOption = Annotated[
+    Lines | None,
+    typer.Option("--from", help="Closed days, or the objects of the log."),
+]
+
 S3 = "s3://"
 
 
@@ -57,6 +69,18 @@ def closed_folder(log: str | None) -> Path | None:
     if log is None or log.startswith(S3) or not is_closed_days(Path(log)):
         return None
     return Path(log)
+
+
+def closed_days_in(log: str | None, lines: Lines | None) -> Path | None:
+    """The folder in `--log` if it holds closed days. Raises InvalidInputError if `--from` names
+    what `--log` does not hold.
+    """
+    folder = closed_folder(log)
+    if lines is Lines.CLOSED and folder is None and log is not None:
+        raise InvalidInputError(f"--from closed: {log} holds no closed days")
+    if lines is Lines.LOG and folder is not None:
+        raise InvalidInputError(f"--from log: {folder} holds closed days, not a log")
+    return folder
 
 
 def selection_of(
