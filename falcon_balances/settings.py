@@ -113,6 +113,17 @@ class CloserSettings(Settings):
     log_bucket: Name
 
 
+class DayListerSettings(Settings):
+    balances_table: Name
+    journal_bucket: Name
+    closed_bucket: Name
+    database: Name
+
+
+class DayPublisherSettings(Settings):
+    closed_bucket: Name
+
+
 class SealerSettings(Settings):
     log_bucket: Name
     journal_bucket: Name

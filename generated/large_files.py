@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from duckdb import DuckDBPyConnection
 
-from falcon_balances.audit.closed_day_query import ROW_COLUMNS
+from falcon_balances.contracts.closed_day_query import ROW_COLUMNS
 from falcon_balances.audit.duckdb_session import files, session, text
 from falcon_balances.audit.extracts import CSV_SCHEMA, parquet_file
 from falcon_balances.audit.line_grammar import uuids_named

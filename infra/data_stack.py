@@ -5,8 +5,12 @@ from constructs import Construct
 
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.balance_stream import balance_stream
+from infra.parts.closed_day_tables import ClosedDayTables, JournalTable
+from infra.parts.derived_bucket import DerivedBucket
+from infra.parts.inventory import Inventory
 from infra.parts.locked_bucket import LockedBucket
 from infra.parts.log_table import LogTable
+from infra.parts.making_days import RESULTS
 from infra.parts.merchant_users import MerchantUsers
 from infra.parts.role_names import role_name
 from infra.parts.sealing import signing_key
@@ -67,16 +71,37 @@ class DataStack(Stack):
             # Banks and PSPs may not send conditional PUTs, and a report can be written again.
             write_once=False,
         )
-        # The emulator has no notifications of buckets to topics.
+        # The emulator has neither notifications of buckets to topics nor inventories.
         if not settings.emulated:
+            Inventory(self, "Inventory", settings=settings, log_bucket=self.log_bucket)
             written_once = [self.log_bucket, self.journal_bucket, self.manifest_bucket]
             Tampering(self, "Tampering", settings=settings, buckets=written_once)
-        LogTable(self, "LogTable", settings=settings, log_bucket=self.log_bucket)
+        self._add_tables(settings)
         self.signing_key = signing_key(self, settings)
         self.tables = Tables(self, "Tables", settings=settings)
         self.stream = balance_stream(self, "BalanceOperations", settings=settings)
         self.users = MerchantUsers(self, "Users", settings=settings)
         self._name_outputs()
+
+    def _add_tables(self, settings: EnvironmentSettings) -> None:
+        """The emulator's Athena has no UNLOAD, so it has no bucket for what that writes."""
+        database = LogTable(
+            self, "LogTable", settings=settings, log_bucket=self.log_bucket
+        ).database
+        JournalTable(self, "JournalTable", database=database, journal_bucket=self.journal_bucket)
+        self.closed_bucket = None
+        if not settings.emulated:
+            self.closed_bucket = DerivedBucket(
+                self,
+                "Closed",
+                settings=settings,
+                purpose="closed",
+                expires={RESULTS: 7, "pages": 30},
+                written_once="days/*",
+            )
+            ClosedDayTables(
+                self, "ClosedDayTables", database=database, closed_bucket=self.closed_bucket
+            )
 
     def _name_outputs(self) -> None:
         for name, value in {

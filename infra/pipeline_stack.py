@@ -11,6 +11,7 @@ from infra.parts.balance_api import BalanceApi
 from infra.parts.closing import Closing
 from infra.parts.counting import Counting
 from infra.parts.layer import dependencies_layer
+from infra.parts.making_days import MakingDays
 from infra.parts.payouts import Payouts
 from infra.parts.reconciling import Reconciling
 from infra.parts.sealing import Sealing
@@ -61,6 +62,16 @@ class PipelineStack(Stack):
             journal_bucket=data.journal_bucket,
             layer=layer,
         )
+        if data.closed_bucket is not None:
+            MakingDays(
+                self,
+                "MakingDays",
+                settings=settings,
+                balances=data.tables.balances,
+                journal_bucket=data.journal_bucket,
+                closed_bucket=data.closed_bucket,
+                layer=layer,
+            )
         Sealing(
             self,
             "Sealing",

@@ -50,10 +50,11 @@ class ClosedJournal:
     reader ended with, empty for the first one. Raises IntegrityError for a page that is missing or
     that the reducer did not write; the pages are named before any of them is read.
 
-    Memory: 500 bytes for each page between `starts` and `ends`; 16 pages or two for each shard, of
-    at most 6 MB, as large as a batch, and at a quarter's border those of its batches; and 400 bytes
-    for each entry of the quarters that are read by one `entries`. So a caller with many quarters
-    reads them one after the other, which costs no further requests.
+    Memory: 500 bytes for each page between `starts` and `ends`, 300 of which stay in `gone_through`
+    until the caller empties it; 16 pages or two for each shard, of at most 6 MB, as large as a
+    batch, and at a quarter's border those of its batches; and 400 bytes for each entry of the
+    quarters that are read by one `entries`. So a caller with many quarters reads them one after the
+    other, which costs no further requests.
     """
 
     def __init__(
@@ -72,6 +73,10 @@ class ClosedJournal:
         self._forgotten = {each: starts[each] for each in starts if each not in ends}
         self.second_versions: set[str] = set()
         """Log keys that came with several version ids; the first one counts."""
+        self.gone_through: set[PageName] = set()
+        """The pages whose entries were looked at since the caller last emptied this set. A page
+        that was fetched ahead is here only once its entries are looked at.
+        """
 
     @property
     def positions(self) -> dict[str, JournalPosition]:
@@ -117,6 +122,7 @@ class ClosedJournal:
             if page.floor >= until:
                 next_window = min(next_window or page.floor, page.floor)
                 break
+            self.gone_through.add(shard.ahead[kept])
             yield from page.entries
             later = [entry.window for entry in page.entries if entry.window >= until]
             if later:

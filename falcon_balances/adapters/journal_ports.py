@@ -30,3 +30,10 @@ class JournalEnds(Protocol):
         A shard that opened after the cut may be further. Raises TransientError for a cut that is
         not known, or not complete.
         """
+
+
+class JournaledNow(Protocol):
+    def journaled_now(self) -> Mapping[str, JournalPosition]:
+        """How far each shard is journaled now: up to there the pages hold everything that was
+        counted, but what batches under way have not journaled yet.
+        """

@@ -95,16 +95,28 @@ class DynamoStreamProgress:
         )
 
     def ends(self, cut_at: datetime) -> Mapping[str, JournalPosition]:
-        """Two reads: the cut, and all shards. A shard's item stays when the shard has ended, so the
-        second one grows with each resharding, by 200 bytes for each shard, and with nothing else.
-        """
+        """Two reads: the cut, and all shards."""
         with aws_call(f"journals at {rfc3339(cut_at)}"):
             cut = self._dynamodb.get_item(
                 TableName=self._table,
                 Key=item_key(CutKey(rfc3339(cut_at)).item),
                 ConsistentRead=True,
             ).get("Item", {})
-            # Read after the cut: what the cut does not name has ended, or opened after it.
+        # Read after the cut: what the cut does not name has ended, or opened after it.
+        newest = self.journaled_now()
+        if "completed_at" not in cut:
+            raise TransientError(f"the cut of {rfc3339(cut_at)} is not known, or not complete")
+        return newest | {
+            name.removeprefix(_JOURNALED): JournalPosition.parse(value["S"])
+            for name, value in cut.items()
+            if name.startswith(_JOURNALED)
+        }
+
+    def journaled_now(self) -> dict[str, JournalPosition]:
+        """One read. A shard's item stays when the shard has ended, so it grows with each
+        resharding, by 200 bytes for each shard, and with nothing else.
+        """
+        with aws_call("journals of all shards"):
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
                 KeyConditionExpression="pk = :stream AND begins_with(sk, :shard)",
@@ -115,15 +127,9 @@ class DynamoStreamProgress:
                 ConsistentRead=True,
             )
             shards = [item for page in pages for item in page["Items"]]
-        if "completed_at" not in cut:
-            raise TransientError(f"the cut of {rfc3339(cut_at)} is not known, or not complete")
         return {
             ShardKey.parse(ItemKey(STREAM_PK, item["sk"]["S"])).shard_id: _journaled(item)
             for item in shards
-        } | {
-            name.removeprefix(_JOURNALED): JournalPosition.parse(value["S"])
-            for name, value in cut.items()
-            if name.startswith(_JOURNALED)
         }
 
     def park(self, names: Collection[str]) -> None:

@@ -85,7 +85,11 @@ def check_files(days: Sequence[DayInFolder]) -> int:
 
 
 def _check_names(day: DayInFolder) -> None:
-    found = {each.name for each in day.folder.iterdir()} - {DESCRIPTION}
+    found = {
+        each.relative_to(day.folder).as_posix()
+        for each in day.folder.rglob("*")
+        if each.is_symlink() or not each.is_dir()
+    } - {DESCRIPTION}
     named = {each.name for each in day.said.files}
     for name in sorted(found - named):
         raise IntegrityError(f"{day.folder.name}/{name}: the day does not name this file")

@@ -4,7 +4,8 @@ Lines and effects are added up separately: both stages of every operation are jo
 and what the reducer said that it added must be the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -13,16 +14,18 @@ from typing import Final
 import duckdb
 
 from falcon_balances.audit.balances import balances_of, currency_of
-from falcon_balances.audit.closed_day_query import EFFECTS
 from falcon_balances.audit.closed_days import DayInFolder, check_files, described, files_of
+from falcon_balances.audit.counted_since import CountedSince
 from falcon_balances.audit.duckdb_session import files, session, text
 from falcon_balances.audit.findings import LogFinding
+from falcon_balances.audit.journal_rows import PAGES, read_pages
 from falcon_balances.audit.line_fields import DAY_LENGTH
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.replay import Replayed
 from falcon_balances.audit.standing_rows import BalanceId
 from falcon_balances.audit.sums import Sum, SumKey
-from falcon_balances.contracts.closed_days import day_folder
+from falcon_balances.contracts.closed_day_query import EFFECTS, ROW_COLUMNS, counted_from
+from falcon_balances.contracts.closed_days import ClosedDayV1, day_folder
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.available import Agreement, Joint
 from falcon_balances.domain.balances import Balance
@@ -33,6 +36,7 @@ from falcon_balances.domain.operations import PSP_STAGES, OperationType, Stage
 Engine = duckdb.DuckDBPyConnection
 
 COUNTED_OTHERWISE: Final = "counted_otherwise"
+_SINCE: Final = "counted_since"
 _BALANCE: Final = "merchant_id, balance_shop_id, currency"
 _NETS: Final = ", ".join(
     f"coalesce(sum(amount) filter (stage = '{stage}'), 0) as {stage}" for stage in PSP_STAGES
@@ -57,46 +61,106 @@ _EFFECTS: Final = (
 )
 
 
-def replay_closed(folder: Path, selection: Selection, before: str | None = None) -> Replayed:
-    """Like `replay`, of everything that was counted on the closed days; `objects` is the number of
-    days. Raises IntegrityError for a folder that closing did not leave so: nothing of it counts.
-
-    Memory is bounded by DuckDB's; it keeps a row for each operation and balance, in a temporary
-    folder if they are many.
+class ClosedDays:
+    """The closed days in a folder. Raises IntegrityError for a folder that closing did not leave
+    so: nothing of it counts. Every byte is read once for that.
     """
-    days = described(folder)
-    size = check_files(days)
-    if not any(day.said.lines for day in days):
-        return Replayed({}, {}, len(days), 0, size, ())
-    with session() as engine:
-        try:
-            _check_rows(engine, days)
-            engine.execute(f"create view lines as {_selected(days, selection, before)}")
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._days = described(folder)
+        self._size = check_files(self._days)
+        self._with_lines = [day for day in self._days if day.said.lines]
+        if self._with_lines:
+            with session() as engine, self._named_errors():
+                _check_rows(engine, self._with_lines)
+
+    @property
+    def last(self) -> ClosedDayV1:
+        return self._days[-1].said
+
+    @property
+    def segments(self) -> int:
+        return sum(day.said.segments for day in self._days)
+
+    def replay(
+        self,
+        selection: Selection,
+        before: str | None = None,
+        since: CountedSince | None = None,
+    ) -> Replayed:
+        """Like `replay`, of everything that was counted on the closed days, and `since`; `objects`
+        is the number of days.
+
+        Memory is bounded by DuckDB's; it keeps a row for each operation and balance, in a temporary
+        folder if they are many.
+        """
+        parts = [_parquet(self._with_lines)] if self._with_lines else []
+        with session() as engine, self._named_errors():
+            if since is not None and since.segments:
+                _make_rows(engine, since, parts)
+                parts.append(_SINCE)
+            if not parts:
+                return Replayed({}, {}, len(self._days), 0, self._size, ())
+            engine.execute(f"create view lines as {_selected(parts, selection, before)}")
             sums, agreements = _sums(engine), _agreements(engine)
+            effects = _effects(engine)
+        is_whole = selection == Selection(selection.merchant_id) and before is None
+        findings = _otherwise(balances_of(sums, agreements), effects) if is_whole else []
+        lines = sum(each.lines for each in sums.values())
+        return Replayed(sums, agreements, len(self._days), lines, self._size, findings)
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
         except duckdb.Error as error:
             said = str(error).splitlines()[0]
-            raise IntegrityError(f"{folder}: its rows cannot be read: {said}") from error
-        is_whole = selection == Selection(selection.merchant_id) and before is None
-        findings = _otherwise(balances_of(sums, agreements), _effects(engine)) if is_whole else []
-    return Replayed(
-        sums, agreements, len(days), sum(each.lines for each in sums.values()), size, findings
-    )
+            raise IntegrityError(f"{self._folder}: its rows cannot be read: {said}") from error
+
+
+def replay_closed(folder: Path, selection: Selection, before: str | None = None) -> Replayed:
+    """Like `replay`, of everything that was counted on the closed days. Raises IntegrityError."""
+    return ClosedDays(folder).replay(selection, before)
+
+
+def _make_rows(engine: Engine, since: CountedSince, closed: Sequence[str]) -> None:
+    """The table _SINCE. Raises IntegrityError if its rows are not those of the journal, or if a
+    line is in the closed days already.
+    """
+    read_pages(engine, since.pages)
+    engine.execute(f"create temp table {_SINCE} as {counted_from(PAGES, since.first)}")
+    found = engine.execute(
+        f"select count(distinct log_key), count(distinct uuid), count(*) from {_SINCE}"  # noqa: S608
+    ).fetchone()
+    if found != (since.segments, since.lines, since.lines):
+        raise IntegrityError(
+            f"the journal has {since.segments} segments with {since.lines} lines since "
+            f"{since.first}, but the query made {found}"
+        )
+    for parquet in closed:
+        again = engine.execute(
+            f"select min(log_key) from {_SINCE} semi join {parquet} using (uuid)"  # noqa: S608
+        ).fetchone()
+        if again is not None and again[0] is not None:
+            raise IntegrityError(f"{again[0]}: counted on a closed day, and again since")
 
 
 def _check_rows(engine: Engine, days: Sequence[DayInFolder]) -> None:
     """Raises IntegrityError for rows of another day, another number of them, or the same twice."""
-    counted: dict[str, int] = {}
+    counted = dict.fromkeys((day.folder.name for day in days), 0)
+    days_of = {str(path): day.folder.name for day in days for path in day.files}
     rows = engine.execute(
         "select filename, count(*), min(quarter), max(quarter) "  # noqa: S608 - our texts
         f"from {_parquet(days)} group by filename"
     ).fetchall()
     for name, count, first, last in rows:
-        place = Path(name).parent.name
+        place = days_of[name]
         if {day_folder(date.fromisoformat(each[:DAY_LENGTH])) for each in (first, last)} != {place}:
             raise IntegrityError(f"{place}/{Path(name).name}: has rows of another day")
-        counted[place] = counted.get(place, 0) + count
+        counted[place] += count
     for day in days:
-        if counted.get(day.folder.name, 0) != day.said.lines:
+        if counted[day.folder.name] != day.said.lines:
             raise IntegrityError(f"{day.folder.name}: has other lines than its description says")
     query = f"select count(distinct hash(uuid)) from {_parquet(days)}"  # noqa: S608
     hashes = engine.execute(query).fetchone()
@@ -119,7 +183,7 @@ def _parquet(days: Sequence[DayInFolder]) -> str:
     return f"read_parquet({files(files_of(days))}, hive_partitioning = false, filename = true)"
 
 
-def _selected(days: Sequence[DayInFolder], selection: Selection, before: str | None) -> str:
+def _selected(parts: Sequence[str], selection: Selection, before: str | None) -> str:
     conditions = {
         "merchant_id =": selection.merchant_id,
         "stage =": selection.stage,
@@ -128,7 +192,8 @@ def _selected(days: Sequence[DayInFolder], selection: Selection, before: str | N
         "operation_date  <": before,
     }
     wanted = [f"{name} {text(str(each))}" for name, each in conditions.items() if each is not None]
-    return f"select * from {_parquet(days)} where {' and '.join(wanted or ['true'])}"  # noqa: S608
+    where, columns = " and ".join(wanted or ["true"]), ", ".join(ROW_COLUMNS)
+    return " union all ".join(f"select {columns} from {each} where {where}" for each in parts)  # noqa: S608
 
 
 def _sums(engine: Engine) -> dict[SumKey, Sum]:

@@ -5,7 +5,7 @@ segments; DuckDB makes the rows with the SELECT that Athena runs. Both must find
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from hashlib import file_digest
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,10 +14,12 @@ from typing import Final
 from duckdb import DuckDBPyConnection
 
 from falcon_balances.adapters.closed_journal import ClosedJournal
-from falcon_balances.audit.closed_day_query import PAGE_COLUMNS, STAND_INS, closed_day
+from falcon_balances.adapters.journal_of_day import journal_of_day
 from falcon_balances.audit.closed_days import days_between, described
 from falcon_balances.audit.duckdb_session import files, session, text
 from falcon_balances.audit.journal_folder import JournalFolder
+from falcon_balances.audit.journal_rows import PAGES, read_pages
+from falcon_balances.contracts.closed_day_query import closed_day
 from falcon_balances.contracts.closed_days import (
     DESCRIPTION,
     ClosedDayV1,
@@ -29,20 +31,17 @@ from falcon_balances.contracts.closed_days import (
 from falcon_balances.contracts.journal_pages import read_page
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import IntegrityError
-from falcon_balances.domain.journal import BEGINNING, JournalPosition, PageName, chained
+from falcon_balances.domain.journal import BEGINNING, JournalPosition, chained
 
 _PARQUET: Final = "lines.parquet"
-_HEAD_LINES: Final = 1
 _DAY: Final = timedelta(days=1)
-_HOUR: Final = timedelta(hours=1)
-_HOURS: Final = 24
 
 
 def close_days(
     journal: Path, ends: JournalEndsV1, closed: Path, advance: Callable[[int], None]
 ) -> list[ClosedDayV1]:
     """Closes the days after the last closed one that the cut of `ends` closed whole, and returns
-    them. Raises IntegrityError; the days before the error stay closed.
+    them. Raises IntegrityError; the days that were closed before the error stay closed.
 
     Python reads each page once, and at the end of an hour up to sixteen of a shard again; DuckDB
     reads a day's pages once more. Memory: as `ClosedJournal` for an hour, 1 GB for DuckDB, and 300
@@ -57,8 +56,6 @@ def close_days(
     reader = ClosedJournal(pages, ends.positions, last.positions if last else {})
     done: list[ClosedDayV1] = []
     with session() as engine:
-        for macro in STAND_INS:
-            engine.execute(macro)
         for day in days_between(first or until, until):
             last = _close(day, pages, reader, closed, last, engine)
             done.append(last)
@@ -86,20 +83,13 @@ def _close(
     engine: DuckDBPyConnection,
 ) -> ClosedDayV1:
     """The day's folder appears whole or not at all."""
-    pages.taken.clear()
-    start = datetime.combine(day, time(), UTC)
-    segments = lines = 0
-    for hour in range(_HOURS):  # `entries` keeps what it has read of its quarters in memory
-        since = start + hour * _HOUR
-        for entry in reader.entries(since, since + _HOUR):
-            segments += 1
-            lines += entry.body.count("\n") - _HEAD_LINES
+    segments, lines, names = journal_of_day(reader, day)
     with TemporaryDirectory(dir=closed, prefix=".closing-") as name:
         made = Path(name) / "day"
         made.mkdir()
         if segments:
             path = made / _PARQUET
-            _write(engine, day, [pages.path(each) for each in _sorted(pages.taken)], path)
+            _write(engine, day, [pages.path(each) for each in names], path)
             _check(engine, day, path, (segments, lines))
         files_made = tuple(_described(path) for path in sorted(made.iterdir()))
         previous = before.digest if before else None
@@ -109,18 +99,9 @@ def _close(
     return said
 
 
-def _sorted(names: set[PageName]) -> list[PageName]:
-    return sorted(names, key=lambda name: name.key)
-
-
 def _write(engine: DuckDBPyConnection, day: date, pages: Sequence[Path], path: Path) -> None:
-    columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in PAGE_COLUMNS)
-    engine.execute(
-        f'create or replace view pages as select *, filename as "$path" from read_json('  # noqa: S608
-        f"{files(pages)}, format = 'newline_delimited', auto_detect = false, filename = true, "
-        f"columns = {{{columns}}})"
-    )
-    query = closed_day("pages", day)
+    read_pages(engine, pages)
+    query = closed_day(PAGES, day)
     engine.execute(f"copy ({query}) to {text(str(path))} (format parquet, compression zstd)")
 
 

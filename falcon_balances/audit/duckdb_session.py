@@ -1,6 +1,7 @@
 """A connection to DuckDB: bounded memory, nothing from the network, and our texts as its literals.
 
-Beyond its memory DuckDB uses a temporary folder.
+Beyond its memory DuckDB uses a temporary folder. Zone, calendar, collation and secrets are those
+named here, never the machine's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,9 +24,14 @@ def session() -> Iterator[duckdb.DuckDBPyConnection]:
             "temp_directory": name,
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
+            "allow_persistent_secrets": "false",
+            "default_collation": "",
         }
         with duckdb.connect(config=options) as connection:
             connection.execute("set enable_progress_bar = false")
+            # DuckDB takes both from the machine as soon as an instant becomes a day or a text.
+            connection.execute("set TimeZone = 'UTC'")
+            connection.execute("set Calendar = 'gregorian'")
             yield connection
 
 

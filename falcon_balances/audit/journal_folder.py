@@ -9,11 +9,10 @@ from falcon_balances.domain.journal import PageName, shard_prefix
 
 
 class JournalFolder:
-    """Reads only. `taken`: the names of all pages that were read since it was last emptied."""
+    """Reads only."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self.taken: set[PageName] = set()
 
     def names(self, shard_id: str, after: int) -> Iterator[PageName]:
         """Lists all pages of the shard, also those up to `after`: a folder has no place to begin.
@@ -28,7 +27,6 @@ class JournalFolder:
         return (name for name in map(named, keys) if name.position.number > after)
 
     def read(self, name: PageName) -> bytes:
-        self.taken.add(name)
         try:
             return self.path(name).read_bytes()
         except OSError as error:

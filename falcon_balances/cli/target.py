@@ -89,6 +89,13 @@ class Target:
         return f"{self.prefix}-journal-{self.account_id}-{self.region}"
 
     @property
+    def closed_bucket(self) -> str | None:
+        """None where no closed days are made."""
+        if self.env == LOCAL:
+            return None
+        return f"{self.prefix}-closed-{self.account_id}-{self.region}"
+
+    @property
     def bank_statement_bucket(self) -> str:
         return f"{self.prefix}-statements-{self.account_id}-{self.region}"
 

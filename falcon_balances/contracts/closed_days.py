@@ -83,9 +83,13 @@ class JournalEndsV1(_File):
 
 
 class ParquetFileV1(BaseModel):
+    """`name` is within the day's folder, at most one folder deep."""
+
     model_config = _STRICT
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.parquet$")]
+    name: Annotated[
+        str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9=_-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$")
+    ]
     sha256: Digest
     size: Annotated[int, Field(ge=1)]
 

@@ -222,6 +222,9 @@ class MemoryBalanceStore(Interruptible):
         return self.journaled | self.cuts_met[cut_at]
 
     @interruptible
+    def journaled_now(self) -> dict[str, JournalPosition]:
+        return dict(self.journaled)
+
     def park(self, names: Collection[str]) -> None:
         self.parked |= set(names)
 

@@ -50,6 +50,8 @@ SETTINGS = EnvironmentSettings(
         "cutter": FunctionSettings(timeout_s=20, memory_mb=256),
         "expirer": FunctionSettings(timeout_s=50, memory_mb=512),
         "closer": FunctionSettings(timeout_s=840, memory_mb=1024),
+        "day-lister": FunctionSettings(timeout_s=900, memory_mb=2048),
+        "day-publisher": FunctionSettings(timeout_s=900, memory_mb=512),
         "balance-api": FunctionSettings(timeout_s=29, memory_mb=1024),
         "systems-api": FunctionSettings(timeout_s=29, memory_mb=1024),
         "sealer": FunctionSettings(timeout_s=900, memory_mb=2048),

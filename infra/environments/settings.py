@@ -18,6 +18,8 @@ FUNCTION_NAMES = (
     "cutter",
     "expirer",
     "closer",
+    "day-lister",
+    "day-publisher",
     "balance-api",
     "systems-api",
     "sealer",

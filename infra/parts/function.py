@@ -10,6 +10,7 @@ from constructs import Construct
 
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.code_asset import function_code
+from infra.parts.derived_bucket import DerivedBucket
 from infra.parts.locked_bucket import LockedBucket
 from infra.parts.nag import acknowledge, wildcard_in
 
@@ -89,7 +90,12 @@ class Function(Construct):
         )
 
     def may_objects(
-        self, actions: Sequence[str], bucket: LockedBucket, keys: str, *, because: str
+        self,
+        actions: Sequence[str],
+        bucket: LockedBucket | DerivedBucket,
+        keys: str,
+        *,
+        because: str,
     ) -> None:
         objects = bucket.objects(keys)
         self.may(actions, [objects])

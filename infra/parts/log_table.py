@@ -8,6 +8,7 @@ from constructs import Construct
 
 from infra.environments.settings import EnvironmentSettings
 from infra.parts.locked_bucket import LockedBucket
+from infra.parts.sql_table import TEXTS, sql_table
 
 # The columns of a log object (design §6). All are texts: ids like 0012 stay unchanged. A query
 # casts amounts to decimals, so an invalid amount fails the query instead of becoming NULL.
@@ -58,13 +59,13 @@ class LogTable(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._root = f"s3://{log_bucket.bucket_name}/"
-        self._database = glue.CfnDatabase(
+        self.database = glue.CfnDatabase(
             self,
             "Database",
             catalog_id=Aws.ACCOUNT_ID,
             database_input=glue.CfnDatabase.DatabaseInputProperty(
                 name=settings.prefix.replace("-", "_"),
-                description="Falcon Balances: the transaction log",
+                description="Falcon Balances: transaction log, journal, closed days",
             ),
         )
         self._table(
@@ -104,35 +105,21 @@ class LogTable(Construct):
         partition_keys: Sequence[str],
         parameters: dict[str, str],
     ) -> None:
-        glue.CfnTable(
+        sql_table(
             self,
             construct_id,
-            catalog_id=Aws.ACCOUNT_ID,
-            database_name=self._database.ref,
-            table_input=glue.CfnTable.TableInputProperty(
-                name=name,
-                description=description,
-                table_type="EXTERNAL_TABLE",
-                parameters={
-                    "EXTERNAL": "TRUE",
-                    "classification": "csv",
-                    "skip.header.line.count": "1",
-                    **parameters,
-                },
-                partition_keys=_texts(partition_keys),
-                storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
-                    columns=_texts(COLUMNS),
-                    location=self._root,
-                    input_format="org.apache.hadoop.mapred.TextInputFormat",
-                    output_format="org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-                    serde_info=glue.CfnTable.SerdeInfoProperty(
-                        serialization_library=SERDE,
-                        parameters={"field.delim": ",", "serialization.format": ","},
-                    ),
-                ),
-            ),
+            database=self.database,
+            name=name,
+            description=description,
+            columns=dict.fromkeys(COLUMNS, "string"),
+            location=self._root,
+            input_format=TEXTS,
+            serde=SERDE,
+            serde_parameters={"field.delim": ",", "serialization.format": ","},
+            partition_keys=partition_keys,
+            parameters={
+                "classification": "csv",
+                "skip.header.line.count": "1",
+                **parameters,
+            },
         )
-
-
-def _texts(names: Sequence[str]) -> list[glue.CfnTable.ColumnProperty]:
-    return [glue.CfnTable.ColumnProperty(name=name, type="string") for name in names]

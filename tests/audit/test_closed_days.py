@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from pyarrow import parquet
 
 from falcon_balances.audit.balances import balances_of, differences
-from falcon_balances.audit.closed_day_query import ROW_COLUMNS
 from falcon_balances.audit.closed_replay import replay_closed
 from falcon_balances.audit.extracts import tables_of
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.replay import replay
+from falcon_balances.contracts.closed_day_query import ROW_COLUMNS
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.domain.log_format import csv_body

@@ -12,10 +12,10 @@ import duckdb
 import pytest
 from hypothesis import given
 
-from falcon_balances.audit.closed_day_query import EFFECTS
 from falcon_balances.audit.log_folder import LogFolder
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.replay import replay
+from falcon_balances.contracts.closed_day_query import EFFECTS
 from falcon_balances.contracts.currencies import written_currency
 from falcon_balances.domain.log_grammar import COLUMNS
 from generated.logs import objects_of, write

@@ -100,10 +100,10 @@ def test_days_of_the_statement_bound_what_is_expected_in_it(falcon, settled):
     day = settled[0]["date"]
     some = [row for row in settled if row["date"] == day]
     until = max(row["date"] for row in settled)
-    code, said, _ = falcon(some, "--from", day, "--to", until, "--days", "0")
+    code, said, _ = falcon(some, "--since", day, "--until", until, "--days", "0")
     assert code == 3
     assert {each["difference"] for each in said["open"]} == {"ours_only"}
-    of_day = falcon(some, "--from", day, "--to", day[:-2] + f"{int(day[-2:]) + 1:02}")
+    of_day = falcon(some, "--since", day, "--until", day[:-2] + f"{int(day[-2:]) + 1:02}")
     assert (of_day[0], of_day[1]["open"]) == (0, [])
 
 
@@ -136,7 +136,7 @@ def test_the_log_of_another_stage(falcon, settled):
         (("--column", "id=Ref"), "--column"),
         (("--currency", "EURO"), "--currency"),
         (("--delimiter", ";;"), "--delimiter"),
-        (("--from", "2026-02-30"), "--from"),
+        (("--since", "2026-02-30"), "--since"),
         (("--statement", "nowhere.csv"), "nowhere.csv"),
         (("--statement", "."), "--statement"),
         (("--log", "nowhere"), "is not a folder"),

@@ -15,6 +15,8 @@ from inprocess.aws import REGION
 from lambdas.balance_api import handler as balance_api
 from lambdas.closer import handler as closer
 from lambdas.cutter import handler as cutter
+from lambdas.day_lister import handler as day_lister
+from lambdas.day_publisher import handler as day_publisher
 from lambdas.dispatcher import handler as dispatcher
 from lambdas.expirer import handler as expirer
 from lambdas.persister import handler as persister
@@ -55,6 +57,8 @@ def forget_adapters() -> None:
         balance_api._settings,
         closer._settings,
         cutter._stream,
+        day_lister._settings,
+        day_publisher._settings,
         dispatcher._adapters,
         dispatcher._queue,
         expirer._store,

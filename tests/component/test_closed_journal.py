@@ -73,6 +73,20 @@ def test_a_reader_fetches_each_page_once_however_many_quarters_it_reads(journal)
     assert calls.count("after MemoryJournal.read") == 24 * 4
 
 
+def test_the_pages_that_were_gone_through_are_known_whenever_they_were_fetched(journal):
+    """The first call fetches all three. The second page has something for both."""
+    first = append(journal, BEGINNING, entry(0, "10:00"))
+    second = append(journal, first, entry(1, "10:00"), entry(2, "10:15"))
+    third = append(journal, second, entry(3, "10:15"))
+    closed = ClosedJournal(journal, {SHARD: third}, {})
+    found = []
+    for since, until in (("10:00", "10:15"), ("10:15", "10:30"), ("10:30", "10:45")):
+        closed.gone_through.clear()
+        orders(closed, since, until)
+        found.append({name.position for name in closed.gone_through})
+    assert found == [{first, second}, {second, third}, set()]
+
+
 def test_a_reader_can_read_one_quarter_after_the_other(journal):
     position = BEGINNING
     for n, quarter in enumerate(["10:00", "10:15", "10:30", "10:45"]):

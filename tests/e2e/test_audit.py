@@ -130,7 +130,7 @@ def test_without_aws_a_tampered_folder_is_found(auditor, tmp_path):
     [
         (("replay", "--log", "nowhere"), "is not a folder"),
         (("replay", "--stage", "settled"), "--stage"),
-        (("replay", "--from", "2026-02-30"), "--from"),
+        (("replay", "--since", "2026-02-30"), "--since"),
         (("replay", "--at", "yesterday"), "--at"),
         (("replay", "--log", "s3://no-such-bucket"), "NoSuchBucket"),
         (("reconcile", "--statement", "nowhere.csv"), "nowhere.csv"),

@@ -2,6 +2,8 @@
 
 import json
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.closed_journal import ClosedJournal
 from falcon_balances.adapters.journal import S3Journal
 from falcon_balances.cli.audit.closing import JOURNAL_ENDS
+from falcon_balances.contracts.closed_day_query import closed_day
 from falcon_balances.contracts.closed_days import JournalEndsV1
 from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.cuts import closed_until
@@ -21,6 +24,7 @@ from tests.e2e.auditing import Auditor
 from tests.e2e.events import confirmed, context, jsonl
 
 PSP = "journal-psp"
+JOURNAL_TABLE = "journal"
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +90,61 @@ def test_a_fetched_journal_closes_to_what_the_log_says(local_stack, bucket, tmp_
     ends = JournalEndsV1.read(path.name, path.read_bytes())
     path.write_bytes(JournalEndsV1.of(ends.cut + timedelta(days=1), ends.positions).bytes_written)
     assert auditor.ask("close-days", tmp_path)["closed"][-1]["date"] == f"{ends.cut:%Y-%m-%d}"
+    days = ("--log", tmp_path / "closed", "--from", "closed")
+    assert auditor.ask("compare", *days) == auditor.ask("compare", "--from", "log")
+    assert auditor.ask("compare", *days, "--merchant", "m-journal-a")["differences"] == []
     for name in ("m-journal-a", "m-journal-b"):
         options = ("--balances", "--merchant", name)
         log = auditor.ask("replay", "--log", auditor.log, *options)
         days = auditor.ask("replay", "--log", tmp_path / "closed", *options)
         assert days["balances"] == log["balances"]
         assert [each["confirmed"] for each in days["balances"]] == ["100.00"]
+
+
+def test_athena_reads_the_journal_s_table_and_makes_the_rows_of_a_day(stack, entries):
+    """The embedded Athena has neither to_utf8 nor "$path"; everything else of the SELECT runs."""
+    day = max(each.window for each in entries).date()
+    query = closed_day(f"falcon_balances_local.{JOURNAL_TABLE}", day)
+    for ours, theirs in (
+        ("lower(to_hex(sha256(to_utf8(body))))", "sha256(body)"),
+        (', "$path")', ", log_key)"),
+        ('substr("window", 1, 10)', 'cast(cast("window" as date) as varchar)'),
+    ):
+        assert ours in query
+        query = query.replace(ours, theirs)
+    rows = {(row["log_key"], row["line"]): row for row in asked(stack, query)}
+    expected = {
+        (each.log_key, str(number)): each
+        for each in entries
+        if each.window.date() == day
+        for number in range(1, each.body.count("\n"))
+    }
+    assert rows.keys() == expected.keys()
+    for key, row in rows.items():
+        said = expected[key]
+        assert (row["sha256"], row["version_id"]) == (said.sha256, said.version_id)
+        assert row["merchant_id"] == LogKey.parse(said.log_key).merchant_id
+        uuid, _, amount, *_ = said.body.splitlines()[int(row["line"])].split(",")
+        assert (row["uuid"], Decimal(row["amount"])) == (uuid, Decimal(amount))
+
+
+def asked(stack: Any, query: str) -> list[dict[str, str]]:
+    stack.client("s3").create_bucket(
+        Bucket="athena-results", CreateBucketConfiguration={"LocationConstraint": stack.region}
+    )
+    athena = stack.client("athena")
+    run = athena.start_query_execution(
+        QueryString=query, ResultConfiguration={"OutputLocation": "s3://athena-results/"}
+    )["QueryExecutionId"]
+    while True:
+        status = athena.get_query_execution(QueryExecutionId=run)["QueryExecution"]["Status"]
+        if status["State"] not in ("QUEUED", "RUNNING"):
+            break
+    assert status["State"] == "SUCCEEDED", status
+    pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=run)
+    header, *rows = [
+        [each.get("VarCharValue", "") for each in row["Data"]]
+        for page in pages
+        for row in page["ResultSet"]["Rows"]
+    ]
+    return [dict(zip(header, row, strict=True)) for row in rows]

@@ -9,6 +9,10 @@ MANIFESTS = "manifests-<AccountId>-<Region>"
 STATEMENTS = "statements-<AccountId>-<Region>"
 JOURNAL = "journal-<AccountId>-<Region>"
 BUCKETS = [LOG, JOURNAL, QUARANTINE, MANIFESTS, STATEMENTS]
+INVENTORIES = "inventories-<AccountId>-<Region>"
+# What is in them can be made again; the emulator makes none of it.
+CLOSED = "closed-<AccountId>-<Region>"
+DERIVED = [INVENTORIES, CLOSED]
 
 
 def statements(assembly, bucket):
@@ -27,8 +31,9 @@ def is_write_once(statement):
     return statement.get("Condition") == {"Null": {"s3:if-none-match": "true"}}
 
 
-def test_there_are_these_buckets_and_no_others(assembly):
-    assert set(assembly.all("AWS::S3::Bucket")) == set(BUCKETS)
+def test_there_are_these_buckets_and_no_others(local, real):
+    assert set(local.all("AWS::S3::Bucket")) == set(BUCKETS)
+    assert set(real.all("AWS::S3::Bucket")) == {*BUCKETS, *DERIVED}
 
 
 @pytest.mark.parametrize("bucket", [LOG, JOURNAL, MANIFESTS])
@@ -70,7 +75,7 @@ def test_any_report_sounds_the_alarm(real):
     assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["Period"]) == (1, 1, 60)
 
 
-@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("bucket", BUCKETS + DERIVED)
 def test_buckets_refuse_plain_http(real, bucket):
     (deny,) = filter(is_tls_only, statements(real, bucket))
     assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", {"AWS": "*"}, "s3:*")
@@ -147,8 +152,13 @@ def test_every_object_is_locked_from_the_start(assemblies, environment, bucket, 
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)
-def test_buckets_are_encrypted_private_and_owned_by_the_account(assembly, bucket):
-    properties = assembly.properties("AWS::S3::Bucket")[bucket]
+def test_nothing_in_a_locked_bucket_expires(assembly, bucket):
+    assert "LifecycleConfiguration" not in assembly.properties("AWS::S3::Bucket")[bucket]
+
+
+@pytest.mark.parametrize("bucket", BUCKETS + DERIVED)
+def test_buckets_are_encrypted_private_and_owned_by_the_account(real, bucket):
+    properties = real.properties("AWS::S3::Bucket")[bucket]
     assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"] == [
         {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     ]
@@ -156,4 +166,41 @@ def test_buckets_are_encrypted_private_and_owned_by_the_account(assembly, bucket
     assert properties["OwnershipControls"] == {
         "Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]
     }
-    assert "LifecycleConfiguration" not in properties
+
+
+def test_every_week_s3_lists_all_versions_of_the_log(real):
+    """As `falcon audit verify --versions` reads them: CSV, with IsLatest and IsDeleteMarker, which
+    S3 adds itself where all versions are listed.
+    """
+    [inventory] = real.properties("AWS::S3::Bucket")[LOG]["InventoryConfigurations"]
+    destination = inventory["Destination"]
+    assert real.text(destination["BucketArn"]) == f"{INVENTORIES}.Arn"
+    assert (destination["Format"], destination["Prefix"]) == ("CSV", "inventory")
+    assert (inventory["ScheduleFrequency"], inventory["Enabled"]) == ("Weekly", True)
+    assert inventory["IncludedObjectVersions"] == "All"
+    [allow] = [each for each in statements(real, INVENTORIES) if each["Effect"] == "Allow"]
+    assert (allow["Principal"], allow["Action"]) == (
+        {"Service": "s3.amazonaws.com"},
+        "s3:PutObject",
+    )
+    assert [real.text(each) for each in allow["Condition"]["ArnLike"].values()] == [f"{LOG}.Arn"]
+
+
+@pytest.mark.parametrize(
+    ("bucket", "kept"),
+    [(INVENTORIES, {"inventory/": 400}), (CLOSED, {"results/": 7, "pages/": 30})],
+)
+def test_what_can_be_made_again_expires(real, bucket, kept):
+    rules = real.properties("AWS::S3::Bucket")[bucket]["LifecycleConfiguration"]["Rules"]
+    expiring = {each["Prefix"]: each["ExpirationInDays"] for each in rules if "Prefix" in each}
+    assert expiring == kept
+
+
+def test_the_description_of_a_closed_day_is_written_once(real):
+    (deny,) = filter(is_write_once, statements(real, CLOSED))
+    assert (deny["Effect"], deny["Principal"], deny["Action"]) == (
+        "Deny",
+        {"AWS": "*"},
+        "s3:PutObject",
+    )
+    assert real.text(deny["Resource"]) == f"{CLOSED}.Arn/days/*"

@@ -18,6 +18,15 @@ BUCKET = "s3://log-<AccountId>-<Region>/"
 
 
 def tables(assembly):
+    """Those of the log."""
+    return {
+        name: each
+        for name, each in every_table(assembly).items()
+        if name.startswith("transaction_log")
+    }
+
+
+def every_table(assembly):
     found = assembly.properties("AWS::Glue::Table").values()
     return {each["TableInput"]["Name"]: each["TableInput"] for each in found}
 

@@ -34,7 +34,10 @@ AWS_TRANSIENT = {
 
 
 def test_every_placeholder_is_filled_with_the_function_of_its_name(assembly):
-    for stage, machine in assembly.properties("AWS::StepFunctions::StateMachine").items():
+    machines = assembly.properties("AWS::StepFunctions::StateMachine")
+    for stage, machine in machines.items():
+        if stage == "closed-days":
+            continue  # tests/infra/test_making_days.py
         name = "payouts" if stage == "payout" else "balance_operations"
         assert set(re.findall(r"\$\{(\w+)Arn\}", TEXTS[name])) == set(DEFINED[name])
         assert {

@@ -80,8 +80,8 @@ def event(rng: Random, n: int) -> tuple[Stage, dict[str, Any]]:
     return Stage.CONFIRMED, said
 
 
-def counted(seed: int) -> Pipeline:
-    """All of it sent, in the order of chance, and brought to its end."""
+def counted(seed: int, days: int = 1) -> Pipeline:
+    """All of it sent, a part of it on each of these days, and brought to its end."""
     rng = Random(seed)
     world = Pipeline(never)
     for merchant in (*SELLERS, "market"):
@@ -89,9 +89,15 @@ def counted(seed: int) -> Pipeline:
         world.directory.contexts[version.key] = [version]
         for merchant_id, named in merchants_of([version]).items():
             world.directory.name_merchant(merchant_id, named)
-    for _ in range(EVENTS):
-        stage, document = event(rng, rng.randrange(EVENTS // 3))
-        world.send(stage, dump(document))
+    for _ in range(days):
+        for _ in range(EVENTS // days):
+            stage, document = event(rng, rng.randrange(EVENTS // 3))
+            world.send(stage, dump(document))
+        _bring_to_its_end(world)
+    return world
+
+
+def _bring_to_its_end(world: Pipeline) -> None:
     for hours in (0, 21):  # what waits for a revision before it is given up
         world.tick(hours=hours)
         for stage, queue in world.queues.items():
@@ -101,7 +107,6 @@ def counted(seed: int) -> Pipeline:
     world.tick(minutes=1)
     world.cutter()()
     world.reduce_all()
-    return world
 
 
 @pytest.fixture(params=range(2))

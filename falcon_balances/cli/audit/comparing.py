@@ -1,15 +1,15 @@
 """`falcon audit compare`: compares the log with table and API, and waits for events in progress."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.audit.balances import FigureDifference, balances_of, differences, read_document
 from falcon_balances.audit.findings import LogFinding
-from falcon_balances.audit.log_objects import LogSource, Selection
-from falcon_balances.audit.replay import replay
+from falcon_balances.audit.log_objects import Selection
+from falcon_balances.audit.replay import Replayed
 from falcon_balances.cli import api
 from falcon_balances.cli.target import Target
 from falcon_balances.domain.balances import Balance
@@ -34,9 +34,13 @@ class Compared:
 
 
 class Comparison:
-    def __init__(self, target: Target, log: LogSource, *, with_api: bool) -> None:
+    """`replay` gives everything that is counted by then, of one merchant or of all."""
+
+    def __init__(
+        self, target: Target, replay: Callable[[Selection], Replayed], *, with_api: bool
+    ) -> None:
         self._target = target
-        self._log = log
+        self._replay = replay
         self._sides = [TABLE, API] if with_api else [TABLE]
         self._store = DynamoBalanceStore(target.client("dynamodb"), target.balances_table)
 
@@ -54,7 +58,7 @@ class Comparison:
         return Compared(compared.balances, differing, findings)
 
     def _compare(self, merchant_id: str | None) -> Compared:
-        replayed = replay(self._log, Selection(merchant_id=merchant_id))
+        replayed = self._replay(Selection(merchant_id=merchant_id))
         log = balances_of(replayed.sums, replayed.agreements)
         merchants = sorted({each.merchant_id for each in log})
         found = []

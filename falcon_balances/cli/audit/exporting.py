@@ -12,11 +12,11 @@ import typer
 from falcon_balances.cli import output
 from falcon_balances.cli.audit.options import (
     AtOption,
-    FromOption,
     LogOption,
     MerchantOption,
     ReplayedLogOption,
-    ToOption,
+    SinceOption,
+    UntilOption,
     closed_folder,
     instant_of,
     log_source,
@@ -100,8 +100,8 @@ def export(
     ] = None,
     log: LogOption = None,
     merchant: MerchantOption = None,
-    since: FromOption = None,
-    until: ToOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     env: EnvOption = LOCAL,
 ) -> None:
     """Write the log for other tools: a journal that asserts every balance, or a table."""

@@ -1,4 +1,4 @@
-"""`falcon audit fetch`: copies log, versions, manifests, public key and journal into a folder."""
+"""`falcon audit fetch`: copies log, versions, manifests, key, journal, closed days to a folder."""
 
 import base64
 import json
@@ -12,13 +12,14 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from falcon_balances.adapters.closed_day_files import ClosedDayFiles
 from falcon_balances.adapters.manifests import SigningKey
 from falcon_balances.adapters.stream_progress import DynamoStreamProgress
 from falcon_balances.cli import output
 from falcon_balances.cli.audit.closing import JOURNAL_ENDS
 from falcon_balances.cli.errors import InvalidInputError, MismatchError
 from falcon_balances.cli.target import Target
-from falcon_balances.contracts.closed_days import JournalEndsV1
+from falcon_balances.contracts.closed_days import DESCRIPTION, JournalEndsV1, day_folder
 from falcon_balances.domain.journal import FOLDER as JOURNAL
 from falcon_balances.domain.manifests import FOLDER
 
@@ -86,6 +87,28 @@ def fetch_journal(target: Target, folder: Path, advance: Callable[[int], None]) 
     (folder / JOURNAL_ENDS).write_bytes(ends.bytes_written)
     _say(pages.skipped)
     return pages.fetched
+
+
+def fetch_closed_days(target: Target, folder: Path, advance: Callable[[int], None]) -> int:
+    """Copies closed days to FOLDER/closed, and returns how many. Of a day, the description comes
+    last: what was interrupted is no closed day.
+    """
+    if target.closed_bucket is None:
+        raise InvalidInputError(f"environment {target.env} makes no closed days")
+    s3 = target.client("s3")
+    fetched = 0
+    for said in ClosedDayFiles(s3, target.closed_bucket).every():
+        path = folder / "closed" / day_folder(said.day)
+        path.mkdir(parents=True, exist_ok=True)
+        if not (path / DESCRIPTION).is_file():
+            with TemporaryDirectory(dir=folder, prefix=".fetching-") as name:
+                for each in said.files:
+                    key = f"closed/{day_folder(said.day)}/{each.name}"
+                    _copied(s3, target.closed_bucket, folder, Path(name), key)
+            (path / DESCRIPTION).write_bytes(said.bytes_written)
+            fetched += 1
+        advance(1)
+    return fetched
 
 
 def _say(skipped: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Options that several commands of `falcon audit` share, and what they mean."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,8 +17,8 @@ LogOption = Annotated[
     typer.Option("--log", help="A folder or s3://BUCKET; the environment's bucket by default."),
 ]
 MerchantOption = Annotated[str | None, typer.Option("--merchant", help="Only this merchant.")]
-FromOption = Annotated[str | None, typer.Option("--from", help="First day, such as 2026-11-20.")]
-ToOption = Annotated[str | None, typer.Option("--to", help="The day after the last day.")]
+SinceOption = Annotated[str | None, typer.Option("--since", help="First day, such as 2026-11-20.")]
+UntilOption = Annotated[str | None, typer.Option("--until", help="The day after the last day.")]
 ReplayedLogOption = Annotated[
     str | None,
     typer.Option(
@@ -30,6 +31,17 @@ AtOption = Annotated[
     typer.Option("--at", help="Only what is dated before this time, such as 2026-11-20T10:15:00Z."),
 ]
 StageOption = Annotated[str | None, typer.Option("--stage", help="Only this stage.")]
+
+
+class Lines(StrEnum):
+    CLOSED = "closed"
+    LOG = "log"
+
+
+LinesOption = Annotated[
+    Lines | None,
+    typer.Option("--from", help="Closed days, or the objects of the log."),
+]
 
 S3 = "s3://"
 
@@ -59,6 +71,18 @@ def closed_folder(log: str | None) -> Path | None:
     return Path(log)
 
 
+def closed_days_in(log: str | None, lines: Lines | None) -> Path | None:
+    """The folder in `--log` if it holds closed days. Raises InvalidInputError if `--from` names
+    what `--log` does not hold.
+    """
+    folder = closed_folder(log)
+    if lines is Lines.CLOSED and folder is None and log is not None:
+        raise InvalidInputError(f"--from closed: {log} holds no closed days")
+    if lines is Lines.LOG and folder is not None:
+        raise InvalidInputError(f"--from log: {folder} holds closed days, not a log")
+    return folder
+
+
 def selection_of(
     merchant: str | None = None,
     stage: str | None = None,
@@ -70,7 +94,7 @@ def selection_of(
 
     if stage is not None and stage not in set(Stage):
         raise InvalidInputError(f"--stage: must be one of {', '.join(Stage)}")
-    for name, day in (("--from", since), ("--to", until)):
+    for name, day in (("--since", since), ("--until", until)):
         if day is not None:
             _check_day(name, day)
     return Selection(merchant, None if stage is None else Stage(stage), since, until)

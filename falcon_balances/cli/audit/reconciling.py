@@ -7,9 +7,9 @@ import typer
 
 from falcon_balances.cli import output
 from falcon_balances.cli.audit.options import (
-    FromOption,
     LogOption,
-    ToOption,
+    SinceOption,
+    UntilOption,
     log_source,
     selection_of,
 )
@@ -38,8 +38,8 @@ def reconcile(
         typer.Option("--stage", help="The stage of the statements; reconciled by default."),
     ] = None,
     psp: Annotated[str | None, typer.Option("--psp", help="Only operations of this PSP.")] = None,
-    since: FromOption = None,
-    until: ToOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     days: Annotated[
         int, typer.Option("--days", min=0, max=366, help="How many days the two dates may differ.")
     ] = DAYS,

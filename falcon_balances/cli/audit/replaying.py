@@ -9,12 +9,14 @@ import typer
 from falcon_balances.cli import output
 from falcon_balances.cli.audit.options import (
     AtOption,
-    FromOption,
-    LogOption,
+    Lines,
+    LinesOption,
     MerchantOption,
     ReplayedLogOption,
+    SinceOption,
     StageOption,
-    ToOption,
+    UntilOption,
+    closed_days_in,
     closed_folder,
     instant_of,
     log_source,
@@ -33,9 +35,10 @@ if TYPE_CHECKING:
 def replay(
     *,
     log: ReplayedLogOption = None,
+    lines: LinesOption = None,
     merchant: MerchantOption = None,
-    since: FromOption = None,
-    until: ToOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     at: AtOption = None,
     stage: StageOption = None,
     balances: Annotated[
@@ -45,23 +48,43 @@ def replay(
     as_json: JsonFlag = False,
 ) -> None:
     """Calculate every balance from the log alone. Exit code 3 if the log has faults."""
-    replayed = replay_log(log, env, selection_of(merchant, stage, since, until), instant_of(at))
+    selection, before = selection_of(merchant, stage, since, until), instant_of(at)
+    if lines is Lines.CLOSED and log is None:
+        replayed = _replay_environment(env, selection, before)
+    else:
+        replayed = replay_log(log, env, selection, before, lines)
     if balances:
         _print_balances(replayed, as_json=as_json)
     else:
         _print_sums(replayed, as_json=as_json)
-    print_findings(replayed.findings, summary_of(replayed, log))
+    print_findings(replayed.findings, summary_of(replayed, log, lines))
 
 
-def summary_of(replayed: "Replayed", log: str | None) -> str:
-    what = "object" if closed_folder(log) is None else "day"
+def summary_of(replayed: "Replayed", log: str | None, lines: Lines | None = None) -> str:
+    is_closed = lines is Lines.CLOSED or closed_folder(log) is not None
+    what = "day" if is_closed else "object"
     return f"{output.count(replayed.objects, what)}, {output.count(replayed.lines, 'line')}"
 
 
-def replay_log(log: str | None, env: str, selection: "Selection", before: str | None) -> "Replayed":
+def _replay_environment(env: str, selection: "Selection", before: str | None) -> "Replayed":
+    """Everything that is counted, from the environment's closed days and its journal since."""
+    from falcon_balances.cli.audit import line_sources  # noqa: PLC0415 - AWS
+
+    everything = line_sources.everything_counted(find_target(env), None, Lines.CLOSED, None)
+    with output.steps("adding up closed days"), everything as replaying:
+        return replaying(selection, before)
+
+
+def replay_log(
+    log: str | None,
+    env: str,
+    selection: "Selection",
+    before: str | None,
+    lines: Lines | None = None,
+) -> "Replayed":
     from falcon_balances.audit.replay import replay as replay_source  # noqa: PLC0415 - Arrow
 
-    if (closed := closed_folder(log)) is not None:
+    if (closed := closed_days_in(log, lines)) is not None:
         from falcon_balances.audit.closed_replay import replay_closed  # noqa: PLC0415 - DuckDB
 
         with output.steps("adding up closed days"):
@@ -74,7 +97,8 @@ def replay_log(log: str | None, env: str, selection: "Selection", before: str | 
 
 def compare(
     *,
-    log: LogOption = None,
+    log: ReplayedLogOption = None,
+    lines: LinesOption = None,
     merchant: MerchantOption = None,
     api: Annotated[bool, typer.Option("--api", help="Compare with the API too, by IAM.")] = False,
     timeout: Annotated[
@@ -84,13 +108,18 @@ def compare(
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Compare the log with the table and the API. Exit code 3 if a figure differs."""
+    """Compare the log with the table and the API. Exit code 3 if a figure differs.
+
+    Closed days are compared together with what the environment's journal has since. Without --log
+    and --from it reads closed days or the log, whichever takes fewer requests.
+    """
+    from falcon_balances.cli.audit import line_sources  # noqa: PLC0415 - AWS
     from falcon_balances.cli.audit.comparing import Comparison  # noqa: PLC0415 - Arrow
 
     target = find_target(env)
-    comparison = Comparison(target, log_source(log, env), with_api=api)
-    with output.steps("comparing"):
-        compared = comparison.run(merchant, timeout)
+    everything = line_sources.everything_counted(target, log, lines, merchant)
+    with output.steps("comparing"), everything as replaying:
+        compared = Comparison(target, replaying, with_api=api).run(merchant, timeout)
     rows = [
         {
             "with": each.other_side,

@@ -63,15 +63,19 @@ def fetch(
     journal: Annotated[
         bool, typer.Option("--journal", help="Copy the journal too, to close days from it.")
     ] = False,
+    closed: Annotated[
+        bool, typer.Option("--closed", help="Copy closed days, and neither log nor manifests.")
+    ] = False,
     env: EnvOption = LOCAL,
 ) -> None:
     """Copy everything that an auditor needs into a folder; existing files are not copied again."""
-    from falcon_balances.cli.audit.fetching import fetch_all, fetch_journal  # noqa: PLC0415 - AWS
+    from falcon_balances.cli.audit import fetching  # noqa: PLC0415 - AWS
 
     target = find_target(env)
     with output.progress("objects", None) as advance:
-        pages = fetch_journal(target, folder, advance) if journal else 0
-        fetched = pages + fetch_all(target, folder, advance)
+        fetched = fetching.fetch_journal(target, folder, advance) if journal else 0
+        fetch = fetching.fetch_closed_days if closed else fetching.fetch_all
+        fetched += fetch(target, folder, advance)
     output.pairs(
         {
             "fetched": fetched,

@@ -73,6 +73,7 @@ def test_a_cut_keeps_how_far_each_shard_was_journaled_when_it_was_first_met(stor
         "shard-b": BEGINNING,
         "shard-c": FIRST,
     }
+    assert store.port.journaled_now() == {"shard-a": SECOND, "shard-c": FIRST}
 
 
 def test_of_a_cut_that_is_not_complete_nothing_is_told(store):

@@ -4,7 +4,8 @@ from typing import Final
 
 from tests.property.faults.fault import Fault
 
-_QUERY: Final = "falcon_balances/audit/closed_day_query.py"
+_JOURNAL: Final = "falcon_balances/adapters/closed_journal.py"
+_QUERY: Final = "falcon_balances/contracts/closed_day_query.py"
 _DAYS: Final = "falcon_balances/audit/closed_days.py"
 _REPLAY: Final = "falcon_balances/audit/closed_replay.py"
 _WHOLE: Final = ("tests/audit/test_closed_days.py",)
@@ -14,8 +15,15 @@ CLOSING_FAULTS: Final = (
     Fault(
         "segments of other days in a closed day",
         _QUERY,
-        """  where substr("window", 1, 10) = '{day.isoformat()}'\n""",
+        """  where substr("window", 1, 10) {days}{of_partition}\n""",
         "  where log_key is not null\n",
+        first=_WHOLE,
+    ),
+    Fault(
+        "a day made without the pages that were fetched for the day before",
+        _JOURNAL,
+        "            self.gone_through.add(shard.ahead[kept])\n",
+        "            self.gone_through |= {shard.ahead[kept]} if kept else set()\n",
         first=_WHOLE,
     ),
     Fault(

@@ -13,7 +13,9 @@ from falcon_balances.domain.log_grammar import COLUMNS
 # What a journal's page has on the lines below its head; on the head's line all of them are null.
 PAGE_COLUMNS: Final = ("window", "effect", "log_key", "version_id", "body")
 EFFECTS: Final = Joint._fields
-STAND_INS: Final = ("create macro to_utf8(it) as it", "create macro to_hex(it) as it")
+STAND_INS: Final = tuple(
+    f"create or replace macro {name}(it) as it" for name in ("to_utf8", "to_hex")
+)
 # Nineteen digits, and the decimals of the finest currency.
 AMOUNT: Final = "decimal(23, 4)"
 _EFFECT: Final = "decimal(38, 0)"
@@ -26,17 +28,34 @@ _KEY: Final = (
 )
 
 
-def closed_day(journal: str, day: date) -> str:
-    """The SELECT of the segments that were counted on a UTC day: a row for each of their lines.
+def closed_day(journal: str, day: date, partition: str = "") -> str:
+    """The SELECT of the segments that were counted on a UTC day: a row for each of their lines,
+    sorted by merchant and operation.
 
     `journal` is a table of PAGE_COLUMNS and "$path" with all journal pages that hold entries of
-    that day; other entries are passed over. A segment that several entries repeat comes once, with
-    the version of the first one by path. Entries that contradict each other all come: then two rows
-    have the same `log_key` and `line`.
+    that day; other entries are passed over. `partition` is a condition on its other columns.
+
+    A segment that several entries repeat comes once, with the version of the first one by path.
+    Entries that contradict each other all come: then two rows have the same `log_key` and `line`.
 
     The five effects of a segment on a balance are in the first row of that balance; its other rows
     have zeros. So each sum over rows is the sum of effects.
     """
+    order = "merchant_id, falcon_operation_id, stage, revision, part, line"
+    return f"{_rows(journal, f'= {_text(day)}', partition)}\norder by {order}"
+
+
+def counted_from(journal: str, day: date) -> str:
+    """The same of all segments that were counted on this UTC day or later, in no order."""
+    return _rows(journal, f">= {_text(day)}")
+
+
+def _text(day: date) -> str:
+    return f"'{day.isoformat()}'"
+
+
+def _rows(journal: str, days: str, partition: str = "") -> str:
+    of_partition = f" and {partition}" if partition else ""
     fields = ",\n    ".join(
         f"split_part(text, ',', {place}) as {name}" for place, name in enumerate(COLUMNS, start=1)
     )
@@ -44,7 +63,7 @@ def closed_day(journal: str, day: date) -> str:
 with entries as (
   select "window" as quarter, effect, log_key, body, min_by(version_id, "$path") as version_id
   from {journal}
-  where substr("window", 1, 10) = '{day.isoformat()}'
+  where substr("window", 1, 10) {days}{of_partition}
   group by "window", effect, log_key, body
 ),
 texts as (
@@ -71,8 +90,7 @@ effects as (
   from fields
 )
 select {", ".join(_row())}
-from effects
-order by merchant_id, falcon_operation_id, stage, revision, part, line"""  # noqa: S608 - our texts
+from effects"""  # noqa: S608 - our texts
 
 
 def _of_key(group: int) -> str:
