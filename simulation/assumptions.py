@@ -27,6 +27,9 @@ class Assumptions:
     on_demand_stream_doubles_s: float
     on_demand_stream_shards: int
     on_demand_stream_shards_max: int
+    express_starts_per_s: float
+    in_flight_messages: int
+    """Of a queue, at most: those that will come back later as well."""
     pollers_first: int
     pollers_more_per_minute: int
 

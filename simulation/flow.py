@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from falcon_balances.capacity.bill import Billing, Paying, bill
 from falcon_balances.capacity.counts import (
     CLAIM_UNITS,
+    EXECUTION_MESSAGES_MAX,
     RECORD_BYTES,
     STAGES,
     UNITS,
@@ -83,7 +84,7 @@ class Flow:
     age_max_s: float = 0.0
     queue_age_max_s: float = 0.0
     lag_max_s: float = 0.0
-    left: float = 0.0
+    left: int = 0
     shards_usual: int = 0
     shards_max: int = 0
     dispatchers_max: float = 0.0
@@ -180,7 +181,10 @@ class _World:
         self._dispatchers = min(most, max(STAGES * at.pollers_first, self._dispatchers + step))
         full = _SIZES.queue_messages
         can = self._dispatchers * full / self._path.dispatcher_s(full) * tick_s
-        taken = self._queue.take(min(self._queue.count, can))
+        room = max(0.0, STAGES * at.in_flight_messages - self._queue.hidden)
+        asked = min(self._queue.count, can) / tick_s
+        in_flight = self._limited(asked, {"SQS: messages in flight": room / tick_s})
+        taken = self._queue.take(in_flight * tick_s)
         wanted = sum(group.messages for group in taken)
         self._claims.take(now, wanted / tick_s * CLAIM_UNITS)
         self._capacity.take(now, wanted / tick_s * RECORD_BYTES / SHARD_BYTES)
@@ -189,6 +193,7 @@ class _World:
             wanted / tick_s,
             {
                 "S3: PUTs of a prefix": STAGES * PREFIX_PUTS,
+                "Express: executions": at.express_starts_per_s * EXECUTION_MESSAGES_MAX,
                 "table event-claims: units": self._claims.allowed / CLAIM_UNITS,
                 "stream: bytes of a shard": SHARD_BYTES / RECORD_BYTES / share,
                 "stream: records of a shard": SHARD_RECORDS / share,
@@ -254,7 +259,8 @@ class _World:
         flow.age_max_s = max(flow.age_max_s, in_queue_s + counting_s, on_stream_s)
         flow.lag_max_s = max(flow.lag_max_s, on_stream_s - through_s + CUT_EVERY_S)
         flow.receives_max = max(flow.receives_max, self._queue.receives_max)
-        flow.left = self._queue.all + self._stream.all
+        left = self._queue.count + self._queue.hidden + self._stream.count
+        flow.left = max(0, round(left))
         flow.shards_max = max(flow.shards_max, self._shards)
         flow.waiting_max = max(flow.waiting_max, self._queue.count)
 

@@ -41,6 +41,8 @@ class Waiting:
         self._ready: deque[Group] = deque()
         self._later: list[tuple[float, Group]] = []
         self.count = 0.0
+        self.hidden = 0.0
+        """Those that come back later."""
         self.receives_max = 0
 
     def add(self, arrived_s: float, count: float) -> None:
@@ -52,6 +54,7 @@ class Waiting:
             _, group = heappop(self._later)
             self._ready.appendleft(group)
             self.count += group.messages
+            self.hidden -= group.messages
 
     def take(self, count: float) -> list[Group]:
         """The first so many; what is taken was received once more."""
@@ -72,6 +75,7 @@ class Waiting:
         for group in some:
             delay_s = _BACKOFF_S[min(group.receives, len(_BACKOFF_S)) - 1]
             heappush(self._later, (now + delay_s, group))
+            self.hidden += group.messages
             self.receives_max = max(self.receives_max, group.receives)
 
     @property
@@ -79,7 +83,3 @@ class Waiting:
         """When the first of all arrived; infinity if nothing waits."""
         of_later = min((group.arrived_s for _, group in self._later), default=inf)
         return min(self._ready[0].arrived_s if self._ready else inf, of_later)
-
-    @property
-    def all(self) -> float:
-        return self.count + sum(group.messages for _, group in self._later)
