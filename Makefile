@@ -10,11 +10,11 @@ unexport PYTHONDONTWRITEBYTECODE
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: setup demo test coverage check format up down bench schemas lock clean
+.PHONY: setup demo test coverage check format up down bench simulate-load schemas lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 15
 
 $(READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name it with make PYTHON=...")'
@@ -60,6 +60,9 @@ down: $(READY) ## stop the embedded AWS
 
 bench: $(READY) ## measure, as a table and as JSON; on the embedded AWS too
 	@$(BIN)/python -m bench core calls units spending api audit imports --embedded
+
+simulate-load: $(READY) ## a year at 12 messages a second and a peak of 20,000, in simulated time
+	@$(BIN)/python -m simulation
 
 lock: $(READY) ## resolve the dependencies anew into requirements/
 	@$(LOCK) --extra dev pyproject.toml --output-file requirements/dev.txt

@@ -35,6 +35,7 @@ _NO_INPUT = frozenset(
         "demo",
         "generated",
         "inprocess",
+        "simulation",
         "build",
         "node_modules",
         "cdk.out",

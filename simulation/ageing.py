@@ -1,0 +1,228 @@
+"""Measures what functions cost at several ages of a log, and models what they cost at others.
+
+The same night at two ages shows what every older object costs: nothing, or the cost grows with the
+age of the log. Nights of different sizes show what a segment, a journal page and a balance cost.
+The oldest log is no part of the model; it checks the model.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from falcon_balances.capacity.prices import Prices
+from generated import events
+from simulation import requests
+from simulation.account import Account, functions
+from simulation.history import MERCHANTS, NIGHT, DayOfWork, History
+from simulation.metering import Cost
+
+BEGINNING: Final = date(2026, 1, 30)
+_ASKED_AT: Final = time(23, 50, tzinfo=UTC)
+_USUAL: Final = DayOfWork(12)
+_SIZES: Final = (DayOfWork(60), DayOfWork(12, batches=4), DayOfWork(12, merchants=MERCHANTS))
+_THIN: Final = DayOfWork(4)
+_FACTOR_MAX: Final = 1.3
+_ROOM: Final = {"calls": 5.0, "items": 20.0, "size": 20_000.0}
+"""How much more the same night may take in an older log: for shards, binary searches, digits."""
+_CPU_ROOM_S: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """In days. Between `later` and `oldest` something happens on one day of `thinned`."""
+
+    first: int = 3
+    later: int = 45
+    oldest: int = 365
+    thinned: int = 10
+
+
+class Load(NamedTuple):
+    """Of a night: what is new. Of a request: `segments` of its merchant since the last closing."""
+
+    segments: float
+    pages: float = 0
+    balances: float = 0
+
+
+class Measured(NamedTuple):
+    """The same function at some age. `old`: the objects in the log, or the merchant's, before."""
+
+    load: Load
+    old: int
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What a function costs: `per_load` for a run and for each of a load's parts, `per_old` for
+    each older object, by the names of `_figures`. `measured`: the same night at three ages.
+    """
+
+    name: str
+    per_load: Mapping[str, Sequence[float]]
+    per_old: Mapping[str, float]
+    measured: tuple[Measured, Measured, Measured]
+
+    @property
+    def grows(self) -> bool:
+        return any(self.per_old.values())
+
+    def figure(self, name: str, load: Load, old: float) -> float:
+        known = sum(
+            times * each
+            for times, each in zip((1, *load), self.per_load.get(name, ()), strict=False)
+        )
+        return known + old * self.per_old.get(name, 0.0)
+
+    def cost(self, load: Load, old: float) -> Cost:
+        return Cost(
+            items=round(self.figure("items", load, old)),
+            size=round(self.figure("size", load, old)),
+            latency_s=self.figure("latency_s", load, old),
+            cpu_s=self.figure("cpu_s", load, old),
+            units=_units({name: self.figure(name, load, old) for name in self.per_load}),
+        )
+
+    def seconds(self, load: Load, old: float) -> float:
+        return self.cost(load, old).seconds(self.memory_mb)
+
+    def usd(self, load: Load, old: float, prices: Prices) -> float:
+        return self.cost(load, old).usd(self.memory_mb, prices)
+
+    @property
+    def memory_mb(self) -> int:
+        return functions()[requests.FUNCTIONS.get(self.name, self.name)].memory_mb
+
+    @property
+    def timeout_s(self) -> int:
+        return functions()[requests.FUNCTIONS.get(self.name, self.name)].timeout_s
+
+    @property
+    def expected_calls(self) -> float:
+        """At the oldest age, which the model does not know."""
+        return self.figure("calls", self.measured[-1].load, self.measured[-1].old)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the oldest log costs what the model says. One that grows is not judged."""
+        found = self.measured[-1].cost.calls.total()
+        return self.grows or found <= _FACTOR_MAX * self.expected_calls + _ROOM["calls"]
+
+
+def models(ages: Ages, planted: Mapping[str, Any] | None = None) -> list[Model]:
+    """Of the functions of the night and of the requests. `planted`: by a function's name, another
+    function to measure in its place.
+    """
+    account = Account(datetime.combine(BEGINNING, time(tzinfo=UTC)))
+    with account.opened(events.histories_of(MERCHANTS)):
+        measuring = _Measuring(account, planted or {})
+        measuring.grow_to(ages.first)
+        first = measuring.measure(_USUAL)
+        measuring.grow_to(ages.later)
+        later = [measuring.measure(each) for each in (_USUAL, *_SIZES)]
+        measuring.grow_to(ages.oldest, ages.thinned)
+        oldest = measuring.measure(_USUAL)
+    return [
+        _model(name, first[name], [each[name] for each in later], oldest[name])
+        for name in (*NIGHT, *requests.NAMES)
+    ]
+
+
+class _Measuring:
+    def __init__(self, account: Account, planted: Mapping[str, Any]) -> None:
+        self._account = account
+        self._planted = planted
+        self._day = BEGINNING
+        self._history = History(account, self._run)
+
+    def _run(self, name: str, event: Any = None) -> tuple[Cost, Any]:
+        return self._account.run(name, event, self._planted.get(name))
+
+    def grow_to(self, age: int, thinned: int = 1) -> None:
+        """Up to the day before, which is not left out."""
+        end = BEGINNING + timedelta(days=age - 1)
+        while self._day < end:
+            self._thin()
+            self._day = min(self._day + timedelta(days=thinned - 1), end)
+
+    def _thin(self) -> None:
+        self._history.day(self._day, _THIN)
+        self._history.night(self._day)
+        self._day += timedelta(days=1)
+
+    def measure(self, work: DayOfWork) -> dict[str, Measured]:
+        """After a day with little work, so that nothing of another measured night is left."""
+        self._thin()
+        history, day = self._history, self._day
+        old, own = history.objects, history.own_objects
+        pages = history.day(day, work)
+        self._account.now = datetime.combine(day, _ASKED_AT)
+        asked = requests.ask(self._run, f"block-{day}", f"{BEGINNING:%Y-%m}")
+        load = Load(history.objects - old, pages, work.merchants)
+        of_request = Load(history.own_objects - own)
+        night = history.night(day)
+        self._day += timedelta(days=1)
+        return {name: Measured(load, old, cost) for name, cost in night.items()} | {
+            name: Measured(of_request, own, cost) for name, cost in asked.items()
+        }
+
+
+def _model(name: str, first: Measured, later: Sequence[Measured], oldest: Measured) -> Model:
+    """`later`: nights of all sizes, of which the first is the usual one, as is `first`."""
+    before, after, last = (_figures(each.cost) for each in (first, later[0], oldest))
+    grows = _has_grown(before, after) or _has_grown(before, last)
+    older = max(1, later[0].old - first.old)
+    per_old = {
+        each: max(0.0, after[each] - before.get(each, 0.0)) / older
+        for each in (after if grows else ())
+    }
+    return Model(name, _per_load(later, per_old), per_old, (first, later[0], oldest))
+
+
+def _has_grown(before: Mapping[str, float], after: Mapping[str, float]) -> bool:
+    cpu = after["cpu_s"] > 2 * before["cpu_s"] + _CPU_ROOM_S
+    return cpu or any(after[each] > _FACTOR_MAX * before[each] + _ROOM[each] for each in _ROOM)
+
+
+def _per_load(measured: Sequence[Measured], per_old: Mapping[str, float]) -> dict[str, list[float]]:
+    """By least squares, without what older objects cost. What comes out below zero is noise, and so
+    are some calls more for many segments, as when a binary search ends later.
+    """
+    parts = [(1, *each.load) for each in measured]
+    used = [n for n in range(len(parts[0])) if n == 0 or len({each[n] for each in parts}) > 1]
+    figures = [_figures(each.cost) for each in measured]
+    found = {}
+    for name in sorted({name for each in figures for name in each}):
+        values = np.array(
+            [
+                of_night.get(name, 0.0) - per_old.get(name, 0.0) * each.old
+                for of_night, each in zip(figures, measured, strict=True)
+            ]
+        )
+        known = np.array([[each[n] for n in used] for each in parts], dtype=float)
+        solved = np.linalg.lstsq(known, values, rcond=None)[0]
+        of_part = dict(zip(used, solved.tolist(), strict=True))
+        found[name] = [max(0.0, of_part.get(n, 0.0)) for n in range(len(parts[0]))]
+    if found["calls"][1] * max(each.load.segments for each in measured) < _ROOM["calls"]:
+        for name in set(found) - {"cpu_s", "size"}:
+            found[name][1] = 0.0
+    return found
+
+
+def _figures(cost: Cost) -> dict[str, float]:
+    return {
+        "calls": cost.calls.total(),
+        "items": cost.items,
+        "size": cost.size,
+        "latency_s": cost.latency_s,
+        "cpu_s": cost.cpu_s,
+        **{name: float(count) for name, count in cost.units.items()},
+    }
+
+
+def _units(figures: Mapping[str, float]) -> Any:
+    return {name: value for name, value in figures.items() if name not in _figures(Cost())}

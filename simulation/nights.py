@@ -1,0 +1,88 @@
+"""The work of the nights, and requests, while a log grows: time-outs, and their first day."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, inf
+from typing import Final
+
+from falcon_balances.capacity.counts import DAY_S
+from falcon_balances.capacity.prices import Prices
+from falcon_balances.capacity.workload import Batching, Workload
+from simulation import requests
+from simulation.ageing import Load, Model
+from simulation.flow import Flow, Scenario
+
+RUNS: Final = {"closer": 24, "sealer": 5, "reconciler": 1}
+"""How often a night the scheduler calls a function."""
+GOES_ON: Final = {"sealer": 120}
+"""Those whose next run continues what the last one did, and their margin in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nightly:
+    """A function's nights, or a request on each day. `late`: days whose work was not done, which
+    are not in `usd`.
+    """
+
+    name: str
+    first_s: float
+    last_s: float
+    allowed_s: float
+    late: int
+    late_from: int
+    usd: float
+
+
+def nights(
+    scenario: Scenario, flow: Flow, models: Sequence[Model], prices: Prices
+) -> list[Nightly]:
+    return [_nightly(model, scenario, flow, prices) for model in models]
+
+
+def _nightly(model: Model, scenario: Scenario, flow: Flow, prices: Prices) -> Nightly:
+    days = max(1, scenario.seconds // DAY_S)
+    of_day = flow.counted / days
+    share = 1.0
+    if model.name in requests.NAMES:
+        share = Workload(1, scenario.merchants, scenario.zipf).hottest_share
+    load = _load(model, of_day * share, flow, scenario)
+    olds = [
+        (scenario.days_before * scenario.usual * DAY_S + day * of_day) * share
+        for day in range(days)
+    ]
+    late = [day for day, old in enumerate(olds, 1) if _is_late(model, load, old)]
+    done = [old for day, old in enumerate(olds, 1) if day not in late]
+    return Nightly(
+        name=model.name,
+        first_s=model.seconds(load, olds[0]),
+        last_s=model.seconds(load, olds[-1]),
+        allowed_s=_allowed_s(model),
+        late=len(late),
+        late_from=late[0] if late else 0,
+        usd=sum(model.usd(load, old, prices) for old in done) * (model.name in RUNS),
+    )
+
+
+def _load(model: Model, segments: float, flow: Flow, scenario: Scenario) -> Load:
+    """A page has what a shard gets within its window, at most a batch."""
+    if model.name in requests.NAMES:
+        return Load(segments)
+    sizes = Batching()
+    windows = flow.shards_usual * DAY_S / sizes.stream_window_s
+    pages = max(min(segments, windows), segments / sizes.stream_records)
+    return Load(segments, pages, scenario.merchants)
+
+
+def _is_late(model: Model, load: Load, old: float) -> bool:
+    needed_s = model.seconds(load, old)
+    if model.name not in GOES_ON:
+        return needed_s > _allowed_s(model)
+    begun_s = model.seconds(Load(0), old)
+    left_s = model.timeout_s - GOES_ON[model.name] - begun_s
+    return left_s <= 0 or ceil((needed_s - begun_s) / left_s) > RUNS[model.name]
+
+
+def _allowed_s(model: Model) -> float:
+    """Of one run, or of all runs of a function that goes on."""
+    runs = RUNS[model.name] if model.name in GOES_ON else 1
+    return min(runs * model.timeout_s, requests.SLOW_S.get(model.name, inf))
