@@ -225,6 +225,7 @@ class MemoryBalanceStore(Interruptible):
     def journaled_now(self) -> dict[str, JournalPosition]:
         return dict(self.journaled)
 
+    @interruptible
     def park(self, names: Collection[str]) -> None:
         self.parked |= set(names)
 
