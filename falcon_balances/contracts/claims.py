@@ -86,12 +86,12 @@ class ClaimV1(BaseModel):
     )
     """Of a later revision: by merchant, the last revision up to this one with a segment there."""
     skipped_by: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
-    """The person who let a later revision pass without this one, which is therefore empty."""
+    """The person who let a later revision pass without this revision, which is therefore empty."""
     corrects: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     reason: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     """Of an adjustment: the reason in a person's words."""
     state: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
-    """Of a payout request. Only this field changes, and `returned` and `returned_by` grow."""
+    """Of a payout request. Only this field, `returned` and `returned_by` ever change in a claim."""
     available: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     """Of a refused payout request: what was available."""
     refusal: Annotated[Refusal | None, Field(exclude_if=lambda said: said is None)] = None
@@ -102,7 +102,7 @@ class ClaimV1(BaseModel):
     returned: Annotated[int | None, Field(exclude_if=lambda said: said is None)] = None
     """Of a decided payout: what has been returned so far, in minor units."""
     returned_by: Annotated[tuple[str, ...], Field(exclude_if=lambda said: not said)] = ()
-    """The falcon_operation_ids of its returns."""
+    """Of a decided payout: the falcon_operation_ids of its returns."""
 
     @property
     def staged(self) -> str:

@@ -70,7 +70,7 @@ def _cursor(cursors: Cursors, position: MerchantStatementPosition) -> str:
     """About 100 characters for each balance that moved in the page's last quarter."""
     cursor = cursors.write(position.text)
     if len(cursor) > CURSOR_CHARACTERS_MAX:
-        detail = "required: more balances moved in a quarter of an hour than a cursor can hold"
+        detail = "required: more balances changed in a quarter of an hour than a cursor can hold"
         raise InvalidParameterError("balance_shop_id", detail)
     return cursor
 
