@@ -73,7 +73,7 @@ class DynamoBalanceStore(DynamoStreamProgress):
             update, condition = "REMOVE negative_since", "available >= :zero AND"
         else:
             values[":since"] = {"S": rfc3339(since)}
-        with aws_call(f"negative since of {key.sk}"):
+        with aws_call(f"set negative_since of {key.sk}"):
             try:
                 self._dynamodb.update_item(
                     TableName=self._table,
@@ -115,7 +115,7 @@ class DynamoBalanceStore(DynamoStreamProgress):
         so each end has its own condition.
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
         """
-        with aws_call(f"what is due of {partition}"):
+        with aws_call(f"expired items of {partition}"):
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
                 IndexName="by-expiry",

@@ -71,7 +71,7 @@ class ClosedJournal:
         }
         self._forgotten = {each: starts[each] for each in starts if each not in ends}
         self.second_versions: set[str] = set()
-        """Log keys that came with several version ids; the first one counts."""
+        """Log keys that came with several version ids; the first id counts."""
 
     @property
     def positions(self) -> dict[str, JournalPosition]:

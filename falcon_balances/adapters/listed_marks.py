@@ -81,4 +81,4 @@ class ListedMarks:
         try:
             return [read_mark(found[key["sk"]["S"]]) for key in keys]
         except KeyError as error:
-            raise IntegrityError(f"in the index, but not in the table: {error}") from error
+            raise IntegrityError(f"mark {error} is in the index, but not in the table") from error

@@ -50,7 +50,7 @@ class ManifestBucket:
             raise IntegrityError(f"{key} was not signed by the sealer's key")
         sealed = Sealed.read(manifest)
         if sealed.head is None or sealed.head.sequence != sequence:
-            raise IntegrityError(f"{key} has another sequence in its head")
+            raise IntegrityError(f"the head of {key} has another sequence")
         return sealed
 
     def _last_sequence(self) -> int:

@@ -73,7 +73,7 @@ def _check_index(reads: MerchantReads, now: datetime, quarter: datetime) -> None
     """Raises TransientError unless the index had time to follow since the quarter was closed."""
     as_of = reads.indexed_as_of(now)
     if as_of is None or closed_until(as_of) <= quarter:
-        raise TransientError(f"the index may not be complete after {rfc3339(quarter)}")
+        raise TransientError(f"the index is possibly incomplete after {rfc3339(quarter)}")
 
 
 class _Reader:

@@ -11,8 +11,8 @@ from falcon_balances.domain.history import NotClosedError, NothingCountedError, 
 from falcon_balances.domain.table_keys import BalanceKey
 
 BALANCES_MAX: Final = 300
-"""Without a balance shop. Each takes up to three calls, 16 at once; a shop has a balance for each
-of its currencies.
+"""The most balances in an answer if the query names no balance shop. Each balance takes up to three
+calls, and 16 balances are read at once; a shop has a balance for each of its currencies.
 """
 
 

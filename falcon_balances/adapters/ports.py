@@ -88,7 +88,7 @@ class LogObject:
     body: bytes
     metadata: Mapping[str, str]
     version_id: str = field(default="", compare=False)
-    """S3's, of an object that was read."""
+    """S3's id of the version that was read; empty for an object that was not read."""
 
 
 class LogTooLargeError(Exception):

@@ -49,7 +49,7 @@ class DynamoStreamProgress:
 
         The item has less than 200 bytes for each shard of the cut, of at most 400 KB.
         """
-        with aws_call(f"meet cut {rfc3339(cut.cut_at)} in {shard_id}"):
+        with aws_call(f"record that {shard_id} met cut {rfc3339(cut.cut_at)}"):
             answer = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=item_key(CutKey(rfc3339(cut.cut_at)).item),
@@ -189,7 +189,7 @@ class DynamoStreamProgress:
 
     def _raise_time(self, key: ItemKey, attribute: str, value: str) -> None:
         """Sets a time, unless the stored one is as late; RFC 3339 in UTC sorts as text."""
-        with aws_call(f"raise {key.sk}"):
+        with aws_call(f"move the time of {key.sk} forward"):
             try:
                 self._dynamodb.update_item(
                     TableName=self._table,

@@ -37,7 +37,7 @@ class NewEntries:
     """What some pages have. `late`: entries of quarters that were sealed before their page was
     read. They are repeats of sealed ones, which the caller checks.
 
-    `second_versions`: log keys that came with several version ids; the first one counts. `shards`
+    `second_versions`: log keys that came with several version ids; the first id counts. `shards`
     and `until` say how far the journals are read with these pages.
     """
 

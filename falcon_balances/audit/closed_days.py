@@ -70,7 +70,7 @@ def _check_follows(before: DayInFolder | None, day: DayInFolder) -> None:
     if day.said.day != expected:
         raise IntegrityError(f"{day_folder(expected)}: is missing")
     if day.said.previous != before.said.digest:
-        raise IntegrityError(f"{name}: was not closed after the {before.folder.name} that is here")
+        raise IntegrityError(f"{name}: does not continue the {before.folder.name} in this folder")
 
 
 def check_files(days: Sequence[DayInFolder]) -> int:

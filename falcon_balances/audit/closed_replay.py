@@ -112,7 +112,7 @@ def _check_repeats(engine: Engine, days: Sequence[DayInFolder]) -> None:
     ).fetchone()
     if repeated is not None:
         key, other, first, last = repeated
-        raise IntegrityError(f"{key}, counted in {first}: again as {other}, counted in {last}")
+        raise IntegrityError(f"{key}, counted in {first}, has a line of {other}, counted in {last}")
 
 
 def _parquet(days: Sequence[DayInFolder]) -> str:
@@ -152,7 +152,7 @@ def _minor(balance: BalanceId, amount: Decimal) -> int:
     currency = written_currency(balance.currency)
     minor = None if currency is None else amount.scaleb(currency.exponent)
     if minor is None or minor != int(minor):
-        raise IntegrityError(f"{balance}: an amount that its currency cannot have")
+        raise IntegrityError(f"{balance}: has an amount that its currency cannot have")
     return int(minor)
 
 

@@ -34,7 +34,8 @@ def request(
     ],
     *,
     minimum_amount: Annotated[
-        str | None, typer.Option("--minimum", help="Pay what is available, if it is at least this.")
+        str | None,
+        typer.Option("--minimum", help="If AMOUNT is not available, pay less, but at least this."),
     ] = None,
     requested_at: Annotated[
         str | None, typer.Option("--requested-at", help="A time in RFC 3339; now by default.")

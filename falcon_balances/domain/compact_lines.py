@@ -71,7 +71,7 @@ def fields_of_rows(
             try:
                 said[name] = texts[name][int(number)]
             except IndexError as error:
-                raise ValueError(f"{name}: a text that is not named") from error
+                raise ValueError(f"{name}: a row refers to a text that does not exist") from error
         yield tuple(said.get(name, "") for name in COLUMNS)
 
 

@@ -146,7 +146,7 @@ def chained(
         found.append(name)
         position = name.before
     if position.number == start.number and position != start:
-        raise IntegrityError(f"journal of {shard_id}: no page {start.number} has the hash expected")
+        raise IntegrityError(f"journal of {shard_id}: no page {start.number} has the expected hash")
     return found[::-1]
 
 
@@ -158,7 +158,7 @@ class Repeats:
     """
 
     second_versions: set[str] = field(default_factory=set)
-    """Log keys that were published with several version ids; their first one counts."""
+    """Log keys that were published with several version ids; the first id counts."""
     _seen: dict[bytes, tuple[bytes, str, datetime]] = field(default_factory=dict)
 
     def is_new(self, entry: JournalEntry) -> bool:
@@ -168,7 +168,7 @@ class Repeats:
         name = sha256(entry.log_key.encode()).digest()
         seen = self._seen.setdefault(name, (digest, entry.version_id, entry.window))
         if seen[0] != digest:
-            raise IntegrityError(f"{entry.log_key}: the journal has it twice, with a difference")
+            raise IntegrityError(f"{entry.log_key}: two entries of the journal differ")
         if seen[1] != entry.version_id:
             self.second_versions.add(entry.log_key)
         return seen[0] is digest

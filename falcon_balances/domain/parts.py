@@ -58,9 +58,9 @@ class ArrivedSegment:
     fingerprint: str
     corrects: str | None = field(default=None, kw_only=True)
     blocks: tuple[ItemKey, ...] = field(default=(), kw_only=True)
-    """The blocks that were made for it at its merchant."""
+    """The blocks that were made for the operation at this merchant."""
     sale: tuple[SalePart, ...] = field(default=(), kw_only=True)
-    """How its event changes a sale: only with an event's first segment."""
+    """How the event changes a sale; given only with the event's first segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +76,13 @@ class CountablePart:
     block_keys: tuple[ItemKey, ...] = ()
     """The keys of blocks that were made for this operation at this merchant."""
     block_writes: tuple[TableWrite, ...] = ()
-    """The writes that end those blocks on the part's balances."""
+    """The writes that end these blocks on the balances of the part."""
     change: Change | None = None
     """What a PSP's operation adds in this stage, to be joined with its standing; or the amount of
     an adjustment, for the operation that it corrects.
     """
     sale_parts: tuple[StagedPart, ...] = ()
-    """How it changes sales, to be joined with what its operation took from them before."""
+    """How the part changes sales, to be joined with what its operation took from them before."""
 
 
 def countable_parts(arrived: ArrivedSegment) -> Iterator[CountablePart]:

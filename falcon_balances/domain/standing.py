@@ -78,9 +78,9 @@ class Standing:
     confirmed: str = ""
     reconciled: str = ""
     credited: int = 0
-    """The sums of adjustments that correct it."""
+    """The sums of the adjustments that correct the operation."""
     found: str = ""
-    """Its findings (`domain/findings.py`)."""
+    """The operation's findings (`domain/findings.py`)."""
 
     @property
     def falcon_operation_id(self) -> str:

@@ -106,17 +106,17 @@ class _DayRun:
         return (each for each in every if after is None or each > after)
 
     def _refusal(self, moved: MovedBalance) -> str | None:
-        """Writes the closing of a balance; why it cannot be its closing, or None."""
+        """Writes the closing of a balance. None, or the reason why it cannot be closed so."""
         merchant_id, balance = moved
         reads = self._ports.reads_of(merchant_id)
         before = next(iter(reads.closings(balance, self._day, 1)), None)
         windows = reads.windows(balance, counted_since(before), end_of(self._day))
         closing = closing_of(balance, self._day, before, windows)
         if closing is None:
-            return "its quarters since the closing before do not lie on this day"
+            return "not all quarters since its previous closing lie on this day"
         existing = self._ports.closings.put(merchant_id, closing)
         self.written += existing is None
-        return None if existing in (None, closing) else "another closing is there"
+        return None if existing in (None, closing) else "it already has another closing"
 
 
 def _refuse(wrong: list[str]) -> None:

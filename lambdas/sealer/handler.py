@@ -65,8 +65,6 @@ def _tell(faults: Faults) -> None:
     """Writes the metric at once: it would be lost at the end if the function timed out."""
     for what, keys in faults._asdict().items():
         for key in keys:
-            logger.error(
-                "an object of the log is not as it must be", extra={"key": key, "is": what}
-            )
+            logger.error("an object of the log is faulty", extra={"key": key, "is": what})
     metrics.add_metric(name="LogTampered", unit="Count", value=sum(map(len, faults)))
     metrics.flush_metrics()

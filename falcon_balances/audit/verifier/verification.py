@@ -232,7 +232,7 @@ class _Verification:
         for said in sorted(each for each in expected if each is not None):
             self._say(
                 manifest.place,
-                f"it has no leaf for what the objects add up to: {said.decode()[:200]}",
+                f"it lacks the leaf that follows from the objects: {said.decode()[:200]}",
             )
 
     def _countable(self, document: dict[str, Any]) -> bytes | None:

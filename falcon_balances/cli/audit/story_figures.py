@@ -28,7 +28,7 @@ _WHY: Final = {
     "debits_unconfirmed": (
         Stage.CONFIRMED,
         "already deducted: the bank shows it, the PSP has not confirmed it",
-        "already deducted because the bank shows it; the PSP confirmed less",
+        "already deducted because the bank shows the debit; the PSP confirmed less",
     ),
     "debits_untraced": (
         Stage.RECONCILED,
