@@ -196,7 +196,7 @@ def _of_the_load(load: Workload, shards: int, batches: Batches) -> Iterator[Limi
         remedy="S3 splits the prefix by itself within an hour; before that it answers 503",
     )
     yield Limit(
-        "table balances: a cut's item, met by all shards in a second",
+        "table balances: the item of a cut, if all shards meet it in one second",
         shards * ceil(MET_BYTES * shards / 1024),
         PARTITION_UNITS,
         "units/s",
