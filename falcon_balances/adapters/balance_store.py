@@ -111,8 +111,8 @@ class DynamoBalanceStore(DynamoStreamProgress):
         ]
 
     def _due(self, partition: str, now: datetime) -> list[dict[str, Any]]:
-        """From an index, which is updated a little after the table: it can still list ended blocks,
-        so each end has its own condition.
+        """The due items, from an index that is updated a little after the table: it can still list
+        ended blocks, so the write that ends a block has its own condition.
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
         """
         with aws_call(f"expired items of {partition}"):

@@ -25,11 +25,10 @@ _PAGES_AT_ONCE: Final = 16
 
 @dataclass(slots=True)
 class _Shard:
-    """A shard whose pages up to `position` are read; `ahead` are the next ones, in their order, the
-    first of which are `fetched`.
+    """A shard whose pages up to `position` are read. `ahead`: the names of the next pages, in
+    order. `fetched`: the first of these pages, read ahead.
 
-    `next_window`: a quarter before which these have no entries that were not read yet, if one is
-    known.
+    `next_window`: a quarter before which the next pages have no new entries; None if unknown.
     """
 
     position: JournalPosition
@@ -38,7 +37,7 @@ class _Shard:
     next_window: datetime | None = None
 
     def pass_over(self) -> None:
-        """The next page has nothing for a later reader."""
+        """Moves `position` behind the next page, which has nothing for a later reader."""
         self.position = self.ahead.popleft().position
         self.fetched.popleft()
 
@@ -105,10 +104,11 @@ class ClosedJournal:
 
     def _of_shard(self, shard: _Shard, until: datetime) -> Iterator[JournalEntry]:
         """The entries of the shard's pages up to the first page whose floor is `until` or later: no
-        later page has others that are new. If an earlier call read that far, nothing is read.
+        page after it has a new entry of the wanted quarters. If an earlier call read that far,
+        nothing is read.
 
-        A page with an entry of a later quarter is no such end: an attempt that was interrupted can
-        have counted the entry from a record of a later page.
+        Reading must not end at a page that only has an entry of a later quarter: an interrupted
+        attempt can have counted this entry from a record of a later page.
         """
         if shard.next_window is not None and shard.next_window >= until:
             return
@@ -128,8 +128,8 @@ class ClosedJournal:
         shard.next_window = next_window
 
     def _page(self, shard: _Shard, number: int) -> JournalPage | None:
-        """The shard's page at this place after its position. Pages that are read ahead stay until
-        they are passed over.
+        """The shard's page at this place, counted from its position. Pages that are read ahead stay
+        in memory until they are passed over.
         """
         if number == len(shard.fetched):
             some = list(islice(shard.ahead, number, number + self._at_once))

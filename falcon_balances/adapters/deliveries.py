@@ -16,7 +16,7 @@ _ATTEMPTS: Final = 1_000
 
 
 class ClaimedEvent(NamedTuple):
-    """The part of a claim that tells whether its event is counted. `state` is a payout's."""
+    """The part of a claim that tells whether its event is counted. `state`: only of a payout."""
 
     falcon_operation_id: str
     staged: str

@@ -106,8 +106,8 @@ class DynamoPastReads:
     ) -> Iterator[dict[str, Any]]:
         """All items of a query, page by page; boto3's paginator would create a class per call.
 
-        `index`: the index's name, and its partition key. `partition`: the merchant's, if it is not
-        given. `limit`: how many items a page has at most.
+        `index`: the index's name, and its partition key. `partition`: that of the merchant by
+        default. `limit`: how many items a page has at most.
         """
         name, pk = index or (None, "pk")
         more: Any = {"ConsistentRead": True} if name is None else {"IndexName": name}

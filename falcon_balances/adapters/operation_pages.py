@@ -57,8 +57,8 @@ def read_marks(
     first: int,
     is_enough: Callable[[Sequence[Mark]], bool],
 ) -> MarkPage:
-    """Marks after one, in two pages at most: `first` marks, and MARKS_FURTHER if these are not
-    enough.
+    """The marks after the order `after`, in at most two pages: a page of `first` marks and, if
+    these are not enough, a page of MARKS_FURTHER.
     """
     found: list[Mark] = []
     for limit in (first, MARKS_FURTHER):

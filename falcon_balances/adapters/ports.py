@@ -45,15 +45,15 @@ class PayoutClaims(EventClaims, Protocol):
     def decide(
         self, claim: ClaimV1, writes: Sequence[TableWrite]
     ) -> "ClaimV1 | Sequence[WriteOutcome] | None":
-        """Writes the claim and the writes, all or none. None if they succeeded; otherwise the
-        existing claim, or an outcome for each of the writes.
+        """Writes the claim and executes `writes`, all or none. None if all succeeded; otherwise the
+        existing claim, or an outcome for each of `writes`.
         """
 
     def move(
         self, falcon_operation_id: str, source: str, target: str, writes: Sequence[TableWrite] = ()
     ) -> "Sequence[WriteOutcome]":
-        """Moves a payout's state with the writes, all or none. Empty if they succeeded; otherwise
-        the claim's outcome, which names its state, and one for each of the writes.
+        """Moves a payout's state and executes `writes`, all or none. Empty if all succeeded;
+        otherwise the claim's outcome, which names its state, and one for each of `writes`.
         """
 
     def claim_return(
@@ -102,8 +102,8 @@ class LogTooLargeError(Exception):
 
 class TransactionLog(Protocol):
     def append(self, key: str, logged: LogObject) -> str | None:
-        """Writes an object: the id of its version. None if the key exists already, whatever its
-        bytes.
+        """Writes an object, and returns the id of its version; None if the key exists already, with
+        whatever bytes.
         """
 
     def read(self, key: str) -> LogObject: ...

@@ -96,7 +96,7 @@ class DynamoStreamProgress:
 
     def ends(self, cut_at: datetime) -> Mapping[str, JournalPosition]:
         """Two reads: the cut, and all shards. A shard's item stays when the shard has ended, so the
-        second one grows with each resharding, by 200 bytes for each shard, and with nothing else.
+        second read grows with each resharding, by 200 bytes per shard, and with nothing else.
         """
         with aws_call(f"journals at {rfc3339(cut_at)}"):
             cut = self._dynamodb.get_item(
@@ -148,8 +148,8 @@ class DynamoStreamProgress:
         closed_until: datetime | None,
         journaled: JournalPosition,
     ) -> bool:
-        """One conditional write. A batch can be handled twice at the same time if its first
-        function was thought dead; of two that journal from the same position, one succeeds.
+        """One conditional write. Two functions can handle a batch at the same time if the first one
+        was thought dead; if both journal from the same position, one succeeds.
         """
         floor = "" if closed_until is None else rfc3339(closed_until)
         is_first = " OR attribute_not_exists(pk)" if seen == BEGINNING else ""
@@ -188,7 +188,7 @@ class DynamoStreamProgress:
         return parse_rfc3339(text) if text else None
 
     def _raise_time(self, key: ItemKey, attribute: str, value: str) -> None:
-        """Sets a time, unless the stored one is as late; RFC 3339 in UTC sorts as text."""
+        """Sets a time, unless the stored time is equal or later; RFC 3339 in UTC sorts as text."""
         with aws_call(f"move the time of {key.sk} forward"):
             try:
                 self._dynamodb.update_item(

@@ -1,7 +1,7 @@
 """Replay of closed days: the same balances as from the log's objects, added up by DuckDB.
 
 Lines and effects are added up separately: both stages of every operation are joined as in `replay`,
-and what the reducer said that it added must be the same.
+and the effects that the reducer recorded must give the same figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ _EFFECTS: Final = (
 
 def replay_closed(folder: Path, selection: Selection, before: str | None = None) -> Replayed:
     """Like `replay`, of everything that was counted on the closed days; `objects` is the number of
-    days. Raises IntegrityError for a folder that closing did not leave so: nothing of it counts.
+    days. Raises IntegrityError for a folder that was changed after closing: nothing in it counts.
 
     Memory is bounded by DuckDB's; it keeps a row for each operation and balance, in a temporary
     folder if they are many.
@@ -84,7 +84,7 @@ def replay_closed(folder: Path, selection: Selection, before: str | None = None)
 
 
 def _check_rows(engine: Engine, days: Sequence[DayInFolder]) -> None:
-    """Raises IntegrityError for rows of another day, another number of them, or the same twice."""
+    """Raises IntegrityError for rows of another day, a wrong number of rows, or a repeated row."""
     counted: dict[str, int] = {}
     rows = engine.execute(
         "select filename, count(*), min(quarter), max(quarter) "  # noqa: S608 - our texts
@@ -105,7 +105,7 @@ def _check_rows(engine: Engine, days: Sequence[DayInFolder]) -> None:
 
 
 def _check_repeats(engine: Engine, days: Sequence[DayInFolder]) -> None:
-    """Looks at whole uuids: two of them can have the same hash."""
+    """Compares whole uuids, because two uuids can have the same hash."""
     repeated = engine.execute(
         "select min(log_key), max(log_key), min(quarter), max(quarter) "  # noqa: S608
         f"from {_parquet(days)} group by uuid having count(*) > 1 order by all limit 1"

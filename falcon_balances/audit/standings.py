@@ -92,7 +92,7 @@ class Standings:
 
 
 def _keys(rows: Rows) -> Words:
-    """A key for each row: equal within a standing, rarely equal between standings."""
+    """A key for each row. Rows of the same standing have the same key; other rows rarely do."""
     keys: Words = (rows["high"] ^ (rows["low"] * _SPREAD)) + (rows["place"] >> 1) * _SPREAD
     return keys
 

@@ -107,7 +107,9 @@ def show(
 
 @quarantine.command("release")
 def release(
-    keys: Annotated[list[str], typer.Argument(help="Keys that `list` prints, in the same order.")],
+    keys: Annotated[
+        list[str], typer.Argument(help="Keys in the order in which `list` prints them.")
+    ],
     *,
     without_predecessor: Annotated[
         bool,

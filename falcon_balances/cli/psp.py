@@ -122,7 +122,7 @@ def send(
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Publish the lines of a file to a stage's topic; nothing if a line is wrong."""
+    """Publish the lines of a file to a stage's topic, or nothing if a line is wrong."""
     from falcon_balances.cli import delivery  # noqa: PLC0415
 
     lines = list(files.lines_of(file))

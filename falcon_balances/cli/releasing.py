@@ -113,7 +113,8 @@ def _keys_since(target: Target, first: Refused) -> Iterator[str]:
 def skip_missing(target: Target, refused: Refused, by: str) -> list[int]:
     """Claims the missing revisions before this one as empty. Returns their numbers.
 
-    Raises InvalidInputError if the message is not a revision, or if one of them arrived meanwhile.
+    Raises InvalidInputError if the message is not a revision, or if a missing revision arrived
+    meanwhile.
     """
     operation = refused.operation
     if operation is None or operation.revision == 1:

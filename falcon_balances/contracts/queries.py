@@ -95,7 +95,8 @@ class OperationsQuery(_Query):
         ),
     ] = None
     order: Annotated[
-        Literal["newest_first", "oldest_first"], Field(description="By the time of counting.")
+        Literal["newest_first", "oldest_first"],
+        Field(description="The order, by time of counting."),
     ] = "newest_first"
     limit: Limit = LIMIT_DEFAULT
     cursor: Cursor | None = None

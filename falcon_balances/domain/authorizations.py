@@ -24,7 +24,7 @@ _HOLDS: Final = {BlockStatus.ACTIVE, BlockStatus.SETTLED}
 
 
 class Shortfall(NamedTuple):
-    """A balance that has less than the refund would debit; in minor units."""
+    """A balance that has less than the refund would deduct. Amounts are in minor units."""
 
     merchant_id: str
     balance_shop_id: str

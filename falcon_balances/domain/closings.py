@@ -34,9 +34,9 @@ class Closing:
 class ClosedDay(NamedTuple):
     """How far the days are closed.
 
-    `day`: the last day of which, as of all before it, every closing is written; None before the
-    first. `journal`: how far the journals were read for these days, as `MovedBalances` says it.
-    `after`: within the day that is being closed, the last balance that is done.
+    `day`: the last closed day; every closing of this day and of all days before it is written. None
+    before the first. `journal`: how far the journals were read for these days, in the form of
+    `MovedBalances`. `after`: the last balance of the next day whose closing is written, if any.
     """
 
     day: str | None = None

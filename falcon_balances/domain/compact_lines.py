@@ -78,7 +78,7 @@ def fields_of_rows(
 def lines_of_rows(
     rows: Sequence[str], texts: Mapping[str, Sequence[str]]
 ) -> tuple[BalanceOperation, ...]:
-    """Raises ValueError."""
+    """The lines in the rows. Raises ValueError."""
     place = _PLACE["type"]
     return tuple(
         line_of(fields, OperationType(fields[place])) for fields in fields_of_rows(rows, texts)

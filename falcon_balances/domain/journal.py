@@ -70,7 +70,7 @@ class PageName(NamedTuple):
 
     @classmethod
     def parse(cls, key: str) -> Self:
-        """Raises ValueError for a key that no page can have."""
+        """The name in a key. Raises ValueError for a key that no page can have."""
         said = _KEY.fullmatch(key)
         if said is None or int(said["number"]) == 0:
             raise ValueError("not a key of the journal")
@@ -84,7 +84,7 @@ def shard_prefix(shard_id: str) -> str:
 
 
 def key_after(shard_id: str, number: int) -> str:
-    """Sorts before the keys of pages with this number, and after those of lower numbers."""
+    """A text that sorts before the keys of pages with this number, and after all lower numbers."""
     return f"{shard_prefix(shard_id)}{number:0{_NUMBER_DIGITS}d}-"
 
 
@@ -102,14 +102,14 @@ class JournalEntry:
 
     @property
     def sha256(self) -> str:
-        """Of the log object's bytes, in hexadecimal. S3 had confirmed it before the segment was
-        published.
+        """The hash of the log object's bytes, in hexadecimal. S3 confirmed it before the segment
+        was published.
         """
         return sha256(self.body.encode()).hexdigest()
 
     @property
     def size(self) -> int:
-        """Of the log object, in bytes."""
+        """The size of the log object in bytes."""
         return len(self.body)
 
 
@@ -162,7 +162,9 @@ class Repeats:
     _seen: dict[bytes, tuple[bytes, str, datetime]] = field(default_factory=dict)
 
     def is_new(self, entry: JournalEntry) -> bool:
-        """Raises IntegrityError if the segment came before with other contents."""
+        """Whether the segment comes for the first time. Raises IntegrityError if it came before
+        with other contents.
+        """
         contents = (rfc3339(entry.window), effect_text(entry.effect), entry.body)
         digest = sha256("\n".join(contents).encode()).digest()
         name = sha256(entry.log_key.encode()).digest()
@@ -174,5 +176,5 @@ class Repeats:
         return seen[0] is digest
 
     def forget_before(self, window: datetime) -> None:
-        """Entries of earlier quarters are not recognized any more."""
+        """Forgets the entries of earlier quarters: their repeats are not recognized any more."""
         self._seen = {name: each for name, each in self._seen.items() if each[2] >= window}

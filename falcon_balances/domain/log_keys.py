@@ -90,7 +90,9 @@ class DayRange(NamedTuple):
     last: str
 
     def start(self, prefix: str) -> str:
-        """Sorts right before the merchant's keys of these days; `prefix` is a `merchant_prefix`."""
+        """A text that sorts right before the merchant's keys of these days. `prefix`: the result of
+        `merchant_prefix`.
+        """
         return f"{prefix}date={self.first}/"
 
     def contain(self, key: str, prefix: str) -> bool:

@@ -51,7 +51,7 @@ class MerchantStatementPage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WantedPage:
-    """At most `limit` operations counted before `end`, from where another page ended."""
+    """The wanted page: where the page before ended, and at most `limit` operations until `end`."""
 
     end: datetime
     limit: int

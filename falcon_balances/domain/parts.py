@@ -135,8 +135,8 @@ def _sale_parts(arrived: ArrivedSegment) -> tuple[StagedPart, ...]:
 
 
 def _credit(arrived: ArrivedSegment) -> Change | None:
-    """The note of an adjustment at the operation that it corrects; if that is open, it is a
-    finding.
+    """The note of an adjustment in the standing of the operation that it corrects. If that
+    operation is open, the adjustment is a finding.
     """
     if arrived.corrects is None:
         return None
@@ -259,8 +259,9 @@ def _order(arrived: ArrivedSegment) -> CountedOrder:
 
 
 def _searched_for(segment: Segment) -> str:
-    """The reference under which the index has the mark: for a PSP's operation the original's,
-    because its standing is there under its own reference; otherwise its own.
+    """The reference under which the index lists the mark. For a PSP's operation, it is that of the
+    original, because the index lists the standing under the operation's own reference. For every
+    other operation, it is its own reference.
     """
     main = main_line(segment.lines)
     return main.original_reference if segment.stage in PSP_STAGES else main.external_reference

@@ -122,9 +122,9 @@ def reconcile(
 ) -> Reconciliation:
     """Matches items with the same reference, amount and currency, and dates at most `days` apart.
 
-    The statements must have a logged operation if the period has its day and its amount is not zero
-    (a revision can take it back within its stage). Other logged operations may match. Neither the
-    order of the lines nor that of the operations matters.
+    The statements must show a logged operation if its day lies in the period and its amount is not
+    zero (a revision can reduce it to zero). Other logged operations may match. Neither the order of
+    the lines nor that of the operations matters.
     """
     groups = _Groups(ours)
     for line in theirs:

@@ -81,7 +81,7 @@ class DayKey(NamedTuple):
 
 
 def days_from(day: str) -> str:
-    """Sorts right before the keys of all sums of that day."""
+    """A text that sorts right before the keys of all sums of that day."""
     return f"DAY#{day}"
 
 

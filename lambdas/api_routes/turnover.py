@@ -115,7 +115,7 @@ def log_turnover(
 
 
 def _day_before(start: datetime) -> str:
-    """The day itself at the beginning of the calendar."""
+    """The day before `start`; on the first day of the calendar, that day itself."""
     return last_day_before(start) if start.year > 1 else start.date().isoformat()
 
 

@@ -68,8 +68,8 @@ def close_days(ports: CloserPorts) -> int:
 
 
 def _note_age(day: str | None, ports: CloserPorts) -> None:
-    """How long ago the first day that is not closed began: 24 hours or less are no delay. An alarm
-    of the stack watches the metric, so each run has it from its beginning, however it ends.
+    """Adds the metric of how long ago the first day that is not closed began: up to 24 hours are no
+    delay. An alarm watches the metric, so each run adds it at its beginning, however it ends.
     """
     age_s = 0.0 if day is None else (ports.now() - start_of(day)).total_seconds()
     metrics.add_metric(name="ClosedDayAge", unit="Seconds", value=age_s)
@@ -113,7 +113,7 @@ class _DayRun:
         windows = reads.windows(balance, counted_since(before), end_of(self._day))
         closing = closing_of(balance, self._day, before, windows)
         if closing is None:
-            return "not all quarters since its previous closing lie on this day"
+            return "its quarters since the previous closing are not those of this day"
         existing = self._ports.closings.put(merchant_id, closing)
         self.written += existing is None
         return None if existing in (None, closing) else "it already has another closing"

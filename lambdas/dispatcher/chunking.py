@@ -58,7 +58,9 @@ def _blocks_bytes_max(operation: StagedOperation) -> int:
 def chunks(
     sized: Iterable[tuple[int, ValidMessage]], budget_bytes: int
 ) -> Iterator[list[ValidMessage]]:
-    """As few chunks as the budget allows, in order; a chunk of one message may exceed it."""
+    """The messages in as few chunks as the budget allows, in order. A chunk of one message may
+    exceed the budget.
+    """
     chunk: list[ValidMessage] = []
     size = 0
     for bytes_max, message in sized:

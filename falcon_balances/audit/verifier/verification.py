@@ -163,7 +163,7 @@ class _Verification:
             self._check_totals(manifest, first, len(leaves) - first)
 
     def _note_keys(self, manifest: ReadManifest, noted: Iterable[Noted], last: str) -> str:
-        """Checks that each key is sealed once, and follows the key before it, at first `last`.
+        """Checks that each key is sealed once, and that the keys are sorted, from `last` on.
         Returns the last key.
         """
         version_ids, note = self._version_ids, self._events.note

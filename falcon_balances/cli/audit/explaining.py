@@ -62,7 +62,7 @@ def explain(
 ) -> None:
     """Show what a merchant's balances consist of, or everything about one operation.
 
-    With --log FOLDER only folders are read; what they cannot tell is named.
+    With --log FOLDER only folders are read; the output names what folders cannot tell.
     """
     _check_options(
         merchant,

@@ -56,7 +56,7 @@ def show(found: Sequence[Any]) -> None:
 
 
 def _sale_of(main: "BalanceOperation") -> "SaleKey | None":
-    """The sale by PSP and reference, without a merchant: the log does not record it."""
+    """The sale by PSP and reference, without its merchant, which the log does not record."""
     from falcon_balances.domain.operations import OperationType  # noqa: PLC0415
     from falcon_balances.domain.sale_keys import SaleKey  # noqa: PLC0415
     from falcon_balances.domain.sale_parts import OF_A_SALE  # noqa: PLC0415

@@ -44,7 +44,7 @@ Nets = dict[Stage, int]
 
 
 def event_of(lines: Sequence[BalanceOperation], so_far: Sequence[BalanceOperation]) -> object:
-    """The event that one revision's `lines` are of; `so_far` has also those of earlier revisions.
+    """The event of one revision, from its `lines`; `so_far` has the lines of earlier revisions too.
 
     The event's amount is the sum of `so_far`, over all parts of a marketplace's event.
     """
