@@ -49,10 +49,11 @@ class ClosedJournal:
     reader ended with, empty for the first one. Raises IntegrityError for a page that is missing or
     that the reducer did not write; the pages are named before any of them is read.
 
-    Memory: 500 bytes for each page between `starts` and `ends`; 16 pages or two for each shard, of
-    at most 6 MB, as large as a batch, and at a quarter's border those of its batches; and 400 bytes
-    for each entry of the quarters that are read by one `entries`. So a caller with many quarters
-    reads them one after the other, which costs no further requests.
+    Memory: 500 bytes for each page between `starts` and `ends`; 16 pages, or two for each shard,
+    each as large as a batch, 6 MB at most; the pages that have entries on both sides of the border
+    between two quarters; and 400 bytes for each entry of the quarters that one call of `entries`
+    reads. So a caller with many quarters reads them one after the other, which costs no further
+    requests.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class ClosedJournal:
                     yield entry
 
     def _named(self, shard_id: str, start: JournalPosition, end: JournalPosition) -> _Shard:
-        """One request for each thousand new pages; none for a shard without new pages."""
+        """The shard with the names of its new pages; one request for each thousand of them."""
         if end == start:
             return _Shard(start, deque())
         later = self._journal.names(shard_id, start.number)

@@ -48,7 +48,7 @@ class DynamoDeliveries:
             )
 
     def counted(self, marks: Collection[ItemKey]) -> set[ItemKey]:
-        """Those of the given marks that exist."""
+        """The given marks that exist."""
         keys = [item_key(key) for key in sorted(marks)]
         found = batch_get(
             self._dynamodb, self._balances_table, keys, projection="pk, sk", attempts=_ATTEMPTS

@@ -43,7 +43,7 @@ class DynamoPastReads:
         return parse_rfc3339(item["as_of"]["S"]) if item else None
 
     def progress(self) -> tuple[datetime | None, ClosedDay]:
-        """One query: only these two items have keys between these two."""
+        """One query for both items: no other item has a key between their keys."""
         found = self._query(
             "sk BETWEEN :a AND :b",
             {":a": {"S": AS_OF_KEY.sk}, ":b": {"S": CLOSED_DAY_KEY.sk}},

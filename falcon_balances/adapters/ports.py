@@ -197,7 +197,7 @@ class BalanceStore(StreamProgress, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MarkPage:
-    """A page; `is_last` if and only if there are no more."""
+    """A page; `is_last` if and only if no marks follow."""
 
     marks: Sequence[Mark]
     is_last: bool

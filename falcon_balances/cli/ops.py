@@ -95,7 +95,7 @@ def show(
     target = find_target(env)
     found = _reader(target).read(key)
     if found is None:
-        raise InvalidInputError("unknown key in quarantine")
+        raise InvalidInputError("unknown key: no refused message has it")
     body, said = found
     if as_json:
         document = {"key": key, **said}

@@ -43,7 +43,8 @@ def request(
     valid_until: Annotated[
         str | None,
         typer.Option(
-            "--valid-until", help="A time in RFC 3339; three days after the request by default."
+            "--valid-until",
+            help="The last time to decide, in RFC 3339; three days after the request by default.",
         ),
     ] = None,
     wait: WaitOption = False,

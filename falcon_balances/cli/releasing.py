@@ -53,7 +53,7 @@ def find_refused(target: Target, key: str) -> Refused:
         )
     found = _quarantine(target).read(key)
     if found is None:
-        raise InvalidInputError(f"{key}: unknown key in quarantine")
+        raise InvalidInputError(f"{key}: unknown key: no refused message has it")
     body, said = found
     return Refused(key, stage, body, said["code"], _operation(body, stage))
 

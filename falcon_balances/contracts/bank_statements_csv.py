@@ -26,7 +26,7 @@ COLUMNS: Final = (*REQUIRED, "amount", "credit", "debit", "currency", "psp_id", 
 
 @dataclass(frozen=True, slots=True)
 class CsvForm:
-    """`names`: the file's names of those of our columns that it names differently."""
+    """`names`: for each of our columns that has another name in the file, that name."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     currency: str | None = None

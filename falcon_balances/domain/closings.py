@@ -70,7 +70,7 @@ def day_of(instant: datetime) -> str:
 
 
 def counted_since(before: Closing | None) -> datetime:
-    """The start of the quarters that the closing does not contain; all of them without one."""
+    """The first quarter that the closing does not contain; without a closing, the first of all."""
     return FIRST if before is None else before.at
 
 

@@ -214,7 +214,9 @@ def _match(group: _Group, days: int) -> tuple[list[BankStatementLine], list[Unma
 
 
 def _equal(group: _Group, days: int) -> tuple[list[BankStatementLine], _Group]:
-    """The lines that match by currency, amount and a near date, and the rest."""
+    """The lines with an operation of the same currency and amount and a near date; and all other
+    lines and operations.
+    """
     matched: list[BankStatementLine] = []
     ours_left: list[LoggedOperation] = []
     theirs_left: list[BankStatementLine] = []
@@ -233,7 +235,7 @@ def _equal(group: _Group, days: int) -> tuple[list[BankStatementLine], _Group]:
 
 
 def _adds_up(group: _Group, days: int) -> bool:
-    """Whether the only item of one side is the sum of the other's, in one currency and sign."""
+    """Whether one side has one item, which is the sum of the other side's, in currency and sign."""
     both: list[OursOrTheirs] = [*group.ours, *group.theirs]
     if not group.ours or not group.theirs or min(len(group.ours), len(group.theirs)) > 1:
         return False
@@ -285,7 +287,7 @@ def _paired(
 
 
 def _by_key(group: _Group, key: Key) -> Iterator[_Group]:
-    """Both sides by key, in order of days."""
+    """The items of both sides by key, sorted by day."""
     ours: dict[Hashable, list[LoggedOperation]] = defaultdict(list)
     theirs: dict[Hashable, list[BankStatementLine]] = defaultdict(list)
     for each in sorted(group.ours, key=lambda side: (side.day, side)):

@@ -80,7 +80,7 @@ class PutNewer:
 
 @dataclass(frozen=True, slots=True)
 class NoteFound:
-    """Stores an item's findings, only if the item is unchanged; raises its version."""
+    """Stores an item's findings, only if the item is unchanged; increases its version."""
 
     key: ItemKey
     version: int

@@ -98,8 +98,8 @@ def table_turnover(reads: MerchantReads, query: TurnoverQuery, late_max: int) ->
 def log_turnover(
     log: TransactionLog, merchant_id: str, query: TurnoverQuery, objects_max: int
 ) -> Turnover:
-    """Reads the objects of the month's days, and of a day before and after it: no zone is further
-    from UTC.
+    """Reads the objects of the month's days, and of a day before and after it: no time zone
+    differs from UTC by more.
     """
     start, end = month_of("month", query.month)
     zone = zone_of("time_zone", query.time_zone)

@@ -83,7 +83,7 @@ class _DayRun:
         self.written = 0
 
     def close(self) -> ClosedDay | None:
-        """The closed day when every balance has its closing; None if the time is over."""
+        """Writes the closings. Returns the closed day; None if the run's time is used up first."""
         wrong: list[str] = []
         moved_on_day = self._ports.moved.on(self._day, self._closed.journal)
         if moved_on_day is None:

@@ -46,8 +46,8 @@ def _of_no_segment(
 
 def contradiction_of(told: Collection[ClaimV1]) -> ContradictionV1 | None:
     """The contradiction between the stages, open if their newest revisions name different
-    merchants; None if a stage is missing, or no two revisions ever did. A revision without lines
-    names nobody, and contradicts nothing.
+    merchants. None if a stage is missing, or if no revisions of the two stages ever named different
+    merchants. A revision without lines names nobody, and contradicts nothing.
     """
     by_stage = {stage: _newest_last(told, stage) for stage in PSP_STAGES}
     named = {stage: [_named(claim) for claim in claims] for stage, claims in by_stage.items()}

@@ -100,7 +100,7 @@ class BlockRoutes:
         return self._api.answer(BlockV1.of(block))
 
     def _release_refund(self, key: ItemKey, caller: str) -> None:
-        """Releases all blocks of the refund, and the amount set aside from its sale."""
+        """Releases all blocks of the refund, and the amount that is set aside at its sale."""
         store = adapters.store()
         held = find_authorization(key, store)
         if held is not None:

@@ -136,7 +136,7 @@ def test_the_figures_in_the_text_are_those_of_the_command():
         f"every shard adds {MET_BYTES} bytes once a minute",
         f"take {units[0]:.2f} units a message instead of {units[1]:.2f}",
         f"cost {usd(many['bill']['on demand']['per_million'])} a million on demand",
-        f"has {falling['load']['hottest_per_second']:,.0f} a second, and does not fit",
+        f"merchant has {falling['load']['hottest_per_second']:,.0f} a second, and does not fit",
         f"In all {usd(stored['usd_a_million'])}, of which marks and claims cost {of_marks}",
         f"{usd(backup)} are for their backup",
         f"ten years are {stored['bytes'] / 1e9:,.0f} GB",

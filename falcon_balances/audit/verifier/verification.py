@@ -134,8 +134,8 @@ class _Verification:
     ) -> None:
         """Checks a manifest's leaves: totals first, then objects, sorted.
 
-        Blocks have a power of two leaves, so that the root of their roots is that of the whole
-        tree.
+        Leaves are checked in slices. Each slice has a power of two leaves, so that the root over
+        the slices' roots is the root of the whole tree.
         """
         leaves = manifest.leaves
         first = next(

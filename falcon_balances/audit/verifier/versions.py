@@ -15,8 +15,8 @@ from .inventory import ListedVersion, is_inventory, versions_in
 def wrong_versions(file: Path, version_ids: Mapping[str, str]) -> list[Discrepancy]:
     """Checks that each sealed key has only the sealed version, and no delete marker.
 
-    An inventory is older than the newest objects, so only from a listing is a sealed version
-    reported as missing. The check of the objects finds missing objects in any case.
+    An inventory is older than the newest objects, so a sealed version is reported as missing only
+    if a listing lacks it. The check of the objects finds missing objects in any case.
     """
     sealed: Mapping[str, str] = {}
     try:

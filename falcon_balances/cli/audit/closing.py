@@ -16,7 +16,9 @@ def close_days(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="The folder of `falcon audit fetch --journal`.", exists=True, file_okay=False
+            help="The folder that `falcon audit fetch --journal` wrote.",
+            exists=True,
+            file_okay=False,
         ),
     ],
     *,
