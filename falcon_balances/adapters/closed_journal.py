@@ -46,8 +46,8 @@ class ClosedJournal:
     """The journals of all shards between two positions of each.
 
     `ends` are of a complete cut (`JournalEnds`); `starts` are the `positions` that an earlier
-    reader ended with, empty for the first one. Raises IntegrityError for a page that is missing or
-    that the reducer did not write; the pages are named before any of them is read.
+    reader ended with, empty for the first reader. Raises IntegrityError for a page that is missing
+    or that the reducer did not write; the pages are named before any of them is read.
 
     Memory: 500 bytes for each page between `starts` and `ends`; 16 pages, or two for each shard,
     each as large as a batch, 6 MB at most; the pages that have entries on both sides of the border

@@ -54,7 +54,8 @@ class DynamoClosings:
 
     def advance(self, closed: str | None, following: ClosedDay) -> None:
         """Writes the closer's item, then the readers' item. If a run ends between the two writes,
-        readers see the day before until the next day is closed, and read one day's quarters more.
+        readers see the day before until the next day is closed, and must read one more day of
+        quarters.
         """
         self._write(closed, following)
         if following.day is not None:

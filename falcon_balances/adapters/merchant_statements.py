@@ -149,7 +149,8 @@ class _Reader:
 
     def _with_all_effects(self, mark: Mark) -> Mark:
         """The marks with all their effects: a segment's mark has the effects on its first 24
-        balances, the marks of its further parts have those on the others.
+            balances, the marks of its further parts have the effects on all
+        others.
         """
         if mark.effect.keys() >= _balances_of(mark) & self._closings.keys():
             return mark

@@ -53,7 +53,7 @@ class PayoutClaims(EventClaims, Protocol):
         self, falcon_operation_id: str, source: str, target: str, writes: Sequence[TableWrite] = ()
     ) -> "Sequence[WriteOutcome]":
         """Moves a payout's state and executes `writes`, all or none. Empty if all succeeded;
-        otherwise the claim's outcome, which names its state, and one for each of `writes`.
+        otherwise the claim's outcome, which names its state, and an outcome for each of `writes`.
         """
 
     def claim_return(
@@ -111,8 +111,8 @@ class TransactionLog(Protocol):
     def segments_of(
         self, merchant_id: str, objects_max: int | None = None, days: DayRange | None = None
     ) -> Sequence[Segment]:
-        """All segments of a merchant, or those of its lines' UTC dates from one day to another, in
-        no particular order; one read per object. The objects of other days cost nothing.
+        """All segments of a merchant, or those whose lines are dated in a range of UTC days, in no
+        particular order; one read per object. The objects of other days cost nothing.
 
         Raises LogTooLargeError beyond `objects_max`.
         """
@@ -169,7 +169,7 @@ class BalanceStore(StreamProgress, Protocol):
         """The blocks that exist, of at most a hundred keys; strongly consistent."""
 
     def items(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Mapping[str, str | int]]:
-        """The attributes of those of at most a hundred items that exist; strongly consistent."""
+        """The attributes of the items that exist, of at most a hundred; strongly consistent."""
 
     def blocks_of(self, merchant_id: str) -> Sequence[Block]:
         """All blocks of a merchant, in no particular order."""
@@ -184,7 +184,7 @@ class BalanceStore(StreamProgress, Protocol):
         """The balances of a merchant; strongly consistent, in no particular order."""
 
     def available_now(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, AvailableNow]:
-        """The states of those of at most a hundred balances that exist; strongly consistent."""
+        """The states of the balances that exist, of at most a hundred; strongly consistent."""
 
     def set_negative_since(self, key: ItemKey, since: datetime | None) -> None:
         """Sets the time if `available` is below zero and has no time yet. None removes the time if
@@ -192,7 +192,7 @@ class BalanceStore(StreamProgress, Protocol):
         """
 
     def counted(self, marks: Collection[ItemKey]) -> frozenset[ItemKey]:
-        """Those of at most a hundred marks that exist; strongly consistent."""
+        """The marks that exist, of at most a hundred; strongly consistent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class DynamoStreamProgress:
         """Idempotent: ADD puts the shard into a set, and the answer holds the whole set. If two
         shards meet the cut at the same time, the later write returns both.
 
-        The item has less than 200 bytes for each shard of the cut, of at most 400 KB.
+        The item takes less than 200 bytes for each shard of the cut; DynamoDB allows it 400 KB.
         """
         with aws_call(f"record that {shard_id} met cut {rfc3339(cut.cut_at)}"):
             answer = self._dynamodb.update_item(

@@ -194,7 +194,7 @@ class UnsealedJournal:
             shard.pages.extend(map(_Page.of, some, bodies))
 
     def _named(self, shard_id: str, shard: SealedShard, end: JournalPosition) -> _Shard:
-        """The names of the pages after `open`: one request per thousand, no request for no page."""
+        """The names of the pages after `open`; one request for each thousand of them."""
         if end == shard.open:
             return _Shard(shard.open, shard.sealed, deque())
         later = self._journal.names(shard_id, shard.open.number)

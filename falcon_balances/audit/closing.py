@@ -41,8 +41,9 @@ _HOURS: Final = 24
 def close_days(
     journal: Path, ends: JournalEndsV1, closed: Path, advance: Callable[[int], None]
 ) -> list[ClosedDayV1]:
-    """Closes the days after the last closed one that the cut of `ends` closed whole, and returns
-    them. Raises IntegrityError; the days before the error stay closed.
+    """Closes the days that follow the last closed day, up to the last one whose quarters are all
+    closed by the cut of `ends`, and returns them. Raises IntegrityError; the days before the error
+    stay closed.
 
     Python reads each page once, and at the end of an hour up to sixteen of a shard again; DuckDB
     reads a day's pages once more. Memory: as `ClosedJournal` for an hour, 1 GB for DuckDB, and 300

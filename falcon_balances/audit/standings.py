@@ -68,7 +68,7 @@ class Standings:
         """Each balance's figures: the sums over operations whose stages differ.
 
         If the stages agree, the open figures are zero and `counted` is the net of either stage;
-        such operations are left out, and so are balances without others.
+        such operations are left out, and so are balances without other operations.
         """
         balances = list(self._numbers)
         found: dict[BalanceId, Agreement] = {}

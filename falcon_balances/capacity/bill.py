@@ -133,7 +133,7 @@ def _stream(load: Workload, shards: int, prices: Prices) -> BillItem:
 
 
 def _journal(batches: Batches, paying: Paying, prices: Prices) -> Iterator[BillItem]:
-    """A page for each batch: one PUT, one write that says how far, one GET of the sealer."""
+    """A page for each batch: one PUT, one write of the position, one GET of the sealer."""
     pages = 1 / batches.records
     write = unit_price(paying.billing, paying.balances, prices, writes=True)
     of = prices.per_million

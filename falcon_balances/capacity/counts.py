@@ -105,7 +105,8 @@ def batches(load: Workload, shards: int) -> Batches:
 
 def counter_bytes_kept(load: Workload) -> float:
     """The bytes of windows, days and closings that are kept for ever, per message. A merchant with
-    messages in a quarter of an hour has a window; one with messages on a day, a day and a closing.
+    messages in a quarter of an hour has a window; with messages on a day, it has a day's item and a
+    closing.
     """
     sizes = {QUARTER_S: COUNTER_BYTES, DAY_S: COUNTER_BYTES + CLOSING_BYTES}
     return sum(

@@ -187,10 +187,10 @@ class ClaimV1(BaseModel):
         return {each.merchant_id: 1 for each in self.segments}
 
     def revising(self, predecessor: "ClaimV1") -> Self:
-        """A copy whose segments turn the truth of `predecessor` into this one's.
+        """A copy whose segments turn the truth of `predecessor` into the truth of this claim.
 
-        Raises RejectedOperation: E_DATE if it is dated before an earlier revision, E_REVISION if
-        all revisions together name more merchants than a claim can hold.
+        Raises RejectedOperation: E_DATE if this revision is dated before an earlier one, E_REVISION
+        if all revisions together name more merchants than a claim can hold.
         """
         if self.dated < predecessor.dated:
             raise RejectedOperation(

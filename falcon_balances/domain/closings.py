@@ -1,8 +1,8 @@
 """Closings (design §7): what a balance was when a UTC day's last quarter of an hour was closed.
 
 `closing = closing before + quarters since`, never from the live balance, so a closing made late, or
-made again, is the same. A balance has one for each day on which something was counted of it. So a
-balance at any moment is its last closing before that day, and the quarters of the day.
+made again, is the same. A balance has a closing for each day on which something was counted of it.
+So a balance at any moment is its last closing before that day, plus the quarters of the day.
 """
 
 from collections.abc import Iterable, Sequence
@@ -88,7 +88,7 @@ def closing_of(
     """The closing of a closed day on which something was counted of the balance.
 
     `windows`: all from the closing before to the end of the day. None if they do not all lie on
-    this day, or if there are none: then a closing is missing, or what moved was read wrongly.
+    this day, or if there are none: then a closing is missing, or the balance did not move.
     """
     if {day_of(window.start) for window in windows} != {day}:
         return None

@@ -133,8 +133,8 @@ def chained(
 ) -> list[PageName]:
     """The pages of a shard after `start`, up to and with `end`, in their order.
 
-    Of `names`, which are all pages in between, those of interrupted attempts are left out. Empty if
-    `end` is before `start`. Raises IntegrityError if a page is missing.
+    `names`: all pages in between; pages of interrupted attempts are left out. Empty if `end` is
+    before `start`. Raises IntegrityError if a page is missing.
     """
     by_position = {name.position: name for name in names}
     found: list[PageName] = []

@@ -88,8 +88,8 @@ class CountablePart:
 def countable_parts(arrived: ArrivedSegment) -> Iterator[CountablePart]:
     """The parts of a segment; more than one only beyond 24 balances of a merchant.
 
-    The first part's mark is the segment's, with all its lines; the others have a number at the end
-    of their sort key, and the effect on their own balances.
+    The first part's mark is the segment's, with all its lines. The marks of the other parts have a
+    number at the end of their sort key, and the effect on the balances of their part.
     """
     by_balance: dict[BalanceKey, list[BalanceOperation]] = {}
     for line in arrived.segment.lines:

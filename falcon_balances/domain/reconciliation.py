@@ -81,7 +81,7 @@ class UnmatchedItem:
         return first
 
     def is_overdue(self, today: date, days: int) -> bool:
-        """Whether it is overdue: after `days` days if only one side has it, otherwise at once."""
+        """Whether the item is overdue: after `days` days if only one side has it, else at once."""
         may_come = self.difference in (Discrepancy.OURS_ONLY, Discrepancy.THEIRS_ONLY)
         return not may_come or (today - self.since).days > days
 

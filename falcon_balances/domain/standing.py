@@ -66,7 +66,7 @@ class Standing:
     """`confirmed` and `reconciled` are movements over all revisions; empty if there are none.
 
     `version` counts the changes. The operation is described as in the confirmed stage's first
-    revision, or as in the earliest event until that arrives.
+    revision; until that revision arrives, as in the earliest event.
     """
 
     key: ItemKey

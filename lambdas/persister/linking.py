@@ -17,7 +17,7 @@ _WAS_NOT_ENDED = {BlockStatus.ACTIVE, BlockStatus.SETTLED}
 
 
 def links_of(claim: ClaimV1, claims: EventClaims, authorizations: Authorizations) -> LinksV1:
-    """The links of a claim. Takes one read of both stages' claims, and for a refund another of its
+    """The links of a claim. Takes one read of both stages' claims, and for a refund a read of its
     authorization.
     """
     if claim.stage not in PSP_STAGES:

@@ -71,7 +71,9 @@ def event_of(lines: Sequence[BalanceOperation], so_far: Sequence[BalanceOperatio
 
 
 def standings_of(objects: Sequence[Found]) -> list[dict[str, object]]:
-    """The standing of a PSP's operation at each balance: both stages, the figures, and why."""
+    """The standing of a PSP's operation at each balance: both stages, the figures, and their
+    reasons.
+    """
     known = {each.stage for each in objects if each.lines}
     nets: dict[BalanceId, Nets] = {}
     lines: dict[BalanceId, BalanceOperation] = {}
