@@ -154,7 +154,7 @@ class DynamoBalanceStore(DynamoStreamProgress):
                     yield parse_merchant_pk(item["pk"]["S"]), read_balance(item)
 
     def mark(self, merchant_id: str, falcon_operation_id: str, staged: str) -> dict[str, str]:
-        """The attributes of a segment's mark; empty if it is not counted."""
+        """The attributes of a segment's mark; empty if the segment is not counted."""
         sk = MarkKey(falcon_operation_id, staged).sk
         with aws_call(f"mark of {sk}"):
             answer = self._dynamodb.get_item(

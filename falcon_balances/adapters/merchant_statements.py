@@ -148,9 +148,8 @@ class _Reader:
         return shown >= self._wanted.limit
 
     def _with_all_effects(self, mark: Mark) -> Mark:
-        """The marks with all their effects: a segment's mark has the effects on its first 24
-            balances, the marks of its further parts have the effects on all
-        others.
+        """The mark with all effects of its segment: the mark itself has the effects on the first 24
+        balances, the marks of further parts have the effects on all others.
         """
         if mark.effect.keys() >= _balances_of(mark) & self._closings.keys():
             return mark

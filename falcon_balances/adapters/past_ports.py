@@ -49,7 +49,7 @@ class Closings(Protocol):
     """Writes the closings of days, and how far days are closed."""
 
     def closed_day(self) -> ClosedDay:
-        """Strongly consistent."""
+        """How far the days are closed; strongly consistent."""
 
     def put(self, merchant_id: str, closing: Closing) -> Closing | None:
         """Writes the closing if there is none. None if it was written, else the existing one."""

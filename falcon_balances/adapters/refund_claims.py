@@ -33,7 +33,7 @@ class DynamoRefundClaims:
     def authorize(
         self, falcon_operation_id: str, writes: Sequence[TableWrite]
     ) -> Sequence[WriteOutcome] | None:
-        """One TransactWriteItems over both tables."""
+        """One TransactWriteItems over the tables of claims and balances."""
         items: Any = [
             *(self._unclaimed(falcon_operation_id, stage) for stage in PSP_STAGES),
             *(transact_item(self._balances_table, each) for each in writes),

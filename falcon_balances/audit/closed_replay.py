@@ -148,7 +148,7 @@ def _agreements(engine: Engine) -> dict[BalanceId, Agreement]:
 
 
 def _minor(balance: BalanceId, amount: Decimal) -> int:
-    """Raises IntegrityError for an amount that the currency cannot have, or an unknown currency."""
+    """The amount in minor units. Raises IntegrityError if the balance's currency cannot have it."""
     currency = written_currency(balance.currency)
     minor = None if currency is None else amount.scaleb(currency.exponent)
     if minor is None or minor != int(minor):

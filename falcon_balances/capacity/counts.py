@@ -81,7 +81,7 @@ class Batches:
 
     @property
     def reads(self) -> float:
-        """Strongly consistent reads of the table `balances` of one message."""
+        """Strongly consistent reads of the table `balances` per message."""
         return READS + self.balances / self.records
 
 

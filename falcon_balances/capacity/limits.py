@@ -208,11 +208,11 @@ def _of_the_load(load: Workload, shards: int, batches: Batches) -> Iterator[Limi
 
 
 def table_units(batches: Batches) -> float:
-    """Write units of the table `balances` without its indexes, of one message."""
+    """Write units of the table `balances` per message, without its indexes."""
     of_items = sum(units for kind, units in UNITS.items() if not kind.startswith("index"))
     return of_items + batches.counter_units
 
 
 def index_units() -> float:
-    """Write units of all indexes of the table `balances`, of one message."""
+    """Write units of all indexes of the table `balances` per message."""
     return sum(units for kind, units in UNITS.items() if kind.startswith("index"))

@@ -43,7 +43,7 @@ class BalancesQuery(_Query):
         Field(
             description="A time in the past: the answer has the balances of that time. With "
             "`source=table`, the time is the beginning of a quarter of an hour that is closed, and "
-            "the balances contain everything that was counted before it. With `source=log`, it is "
+            "the balances contain everything that was counted before it. With `source=log`, the time can be "
             "any time, and the balances contain all operations dated before it."
         ),
     ] = None

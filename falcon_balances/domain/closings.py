@@ -19,7 +19,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """`day`: `YYYY-MM-DD`."""
+    """A balance at the end of `day`, which is `YYYY-MM-DD`."""
 
     balance: BalanceKey
     day: str

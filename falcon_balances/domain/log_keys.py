@@ -96,7 +96,7 @@ class DayRange(NamedTuple):
         return f"{prefix}date={self.first}/"
 
     def contain(self, key: str, prefix: str) -> bool:
-        """Whether a key after the prefix is of these days."""
+        """Whether a key with this prefix is of these days."""
         return self.start(prefix) < key < f"{prefix}date={self.last}0"
 
 

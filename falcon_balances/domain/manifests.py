@@ -115,7 +115,7 @@ class Head:
 
     @classmethod
     def read(cls, line: bytes) -> Self:
-        """Raises IntegrityError for a line that is not a head."""
+        """The head in a line. Raises IntegrityError for any other line."""
         try:
             said = json.loads(line)
             del said["schema_version"]

@@ -84,7 +84,7 @@ class MerchantContext:
 
     @property
     def claimed_as(self) -> str:
-        """Its name in a claim: `{key}@{effective_from}#{hash}`."""
+        """The version's name in a claim: `{key}@{effective_from}#{hash}`."""
         return f"{self.key}@{rfc3339(self.effective_from)}#{self.content_hash}"
 
     @staticmethod
@@ -94,7 +94,7 @@ class MerchantContext:
 
     @property
     def logged_as(self) -> str:
-        """Its name in a log object's metadata: `{effective_from}#{16 digits of the hash}`."""
+        """The name in a log object's metadata: `{effective_from}#{16 digits of the hash}`."""
         return f"{rfc3339(self.effective_from)}#{self.content_hash[:_SHORT_HASH]}"
 
     @staticmethod

@@ -68,8 +68,8 @@ def close_days(ports: CloserPorts) -> int:
 
 
 def _note_age(day: str | None, ports: CloserPorts) -> None:
-    """Adds the metric of how long ago the first day that is not closed began: up to 24 hours are no
-    delay. An alarm watches the metric, so each run adds it at its beginning, however it ends.
+    """Adds the metric ClosedDayAge: the time since the beginning of the first day that is not
+    closed. Up to 24 hours are no delay. Each run adds it first, because an alarm watches it.
     """
     age_s = 0.0 if day is None else (ports.now() - start_of(day)).total_seconds()
     metrics.add_metric(name="ClosedDayAge", unit="Seconds", value=age_s)

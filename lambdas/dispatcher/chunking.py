@@ -30,7 +30,7 @@ def output_bytes_max(operation: StagedOperation) -> int:
     """Bytes of the largest output of any step for the event, whichever contexts apply.
 
     A revision's claim has the lines of its truth, and the lines that turn the previous truth into
-    it: at most as many as both truths have together.
+    the new one: at most as many as both truths have together.
     """
     splits = operation.splits if isinstance(operation, PspOperation) else ()
     is_revision = isinstance(operation, PspOperation) and operation.revision > 1
