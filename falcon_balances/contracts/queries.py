@@ -43,8 +43,8 @@ class BalancesQuery(_Query):
         Field(
             description="A time in the past: the answer has the balances of that time. With "
             "`source=table`, the time is the beginning of a quarter of an hour that is closed, and "
-            "the balances contain everything that was counted before it. With `source=log`, the time can be "
-            "any time, and the balances contain all operations dated before it."
+            "the balances contain everything that was counted before it. With `source=log`, every "
+            "time is possible, and the balances contain all operations dated before it."
         ),
     ] = None
     source: Annotated[

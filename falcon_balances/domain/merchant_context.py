@@ -58,7 +58,7 @@ class MerchantContext:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 in hex of its content as canonical JSON, with amounts in minor units."""
+        """SHA-256 in hex of the form's content as canonical JSON, with amounts in minor units."""
         document = {
             **self.key._asdict(),
             "merchant_id": self.merchant_id,

@@ -2,8 +2,8 @@
 
 There is one item per merchant and operation. The transaction that counts a segment writes the item
 only if its version is still the one that was read, because the segment's effect on the joint
-figures depends on the standing. It is never removed: a later revision adds to it, even if the
-stages agree.
+figures depends on the standing. The item is never removed: even if the stages agree, a later
+revision adds to it.
 """
 
 from collections.abc import Iterable, Mapping

@@ -67,8 +67,8 @@ def _joined(part: CountablePart, effect: Effect) -> CountablePart:
 
 
 def transactions(parts: Iterable[CountablePart]) -> Iterator[list[CountablePart]]:
-    """Groups of parts that each fit one transaction; additions to the same item are merged and
-    count once.
+    """Groups of parts that each fit one transaction; additions to the same item are merged
+    into one write.
 
     Parts are sorted by merchant, because parts of one merchant share items. The caller must remove
     repeated parts.
