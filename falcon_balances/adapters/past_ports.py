@@ -25,7 +25,7 @@ class PastReads(Protocol):
 
     def progress(self) -> tuple[datetime | None, ClosedDay]:
         """`as_of`, and the closed day: closings read after this call contain everything up to the
-        end of that day. Of `ClosedDay` only `day` is set.
+        end of that day. Only the `day` of `ClosedDay` is set.
         """
 
     def balances(self) -> Sequence[Balance]:
@@ -35,7 +35,7 @@ class PastReads(Protocol):
         """The balance's windows that start at or after `start` and before `end`, oldest first."""
 
     def closings(self, balance: BalanceKey, before: str, limit: int) -> Sequence[Closing]:
-        """The balance's closings of days before that day, `limit` at most, newest first."""
+        """The balance's closings of days before the day `before`; `limit` at most, newest first."""
 
     def of_each(
         self, balances: Sequence[BalanceKey], read: Callable[[BalanceKey], T]

@@ -1,6 +1,6 @@
 """A connection to DuckDB: bounded memory, nothing from the network, and our texts as its literals.
 
-Beyond its memory DuckDB uses a temporary folder.
+What does not fit into the memory is in a temporary folder.
 """
 
 from collections.abc import Iterator, Sequence

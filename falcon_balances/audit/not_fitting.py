@@ -1,7 +1,7 @@
 """Finds operations that do not fit together (design §7) from the log alone, by the reducer's rules.
 
 The log records whose balances an event changes, not which merchant it names. So PSP and
-reference identify a sale here, and refunds, chargebacks and reversals name their sale by both.
+reference identify a sale here, also for its refunds, chargebacks and reversals.
 """
 
 from collections.abc import Callable, Iterator

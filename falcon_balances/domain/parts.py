@@ -86,7 +86,7 @@ class CountablePart:
 
 
 def countable_parts(arrived: ArrivedSegment) -> Iterator[CountablePart]:
-    """The parts of a segment; more than one only beyond 24 balances of a merchant.
+    """The parts of a segment; a segment with more than 24 balances has several.
 
     The first part's mark is the segment's, with all its lines. The marks of the other parts have a
     number at the end of their sort key, and the effect on the balances of their part.

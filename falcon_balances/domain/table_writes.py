@@ -59,7 +59,8 @@ class EndBlock:
 class PutStanding:
     """Stores an operation's two stages at one merchant (`domain/standing.py`).
 
-    Only if the version is still `seen`, the one that was read; 0 means that there must be no item.
+    It does so only if the item still has the version that was `seen`; 0 means that there must be no
+    item.
     """
 
     key: ItemKey
