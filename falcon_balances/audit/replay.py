@@ -88,7 +88,7 @@ def replay_into(
 
 
 class Folded(NamedTuple):
-    """The additions of some objects. `parts`: the keys of objects that are one of several."""
+    """The additions of some objects. `parts`: the keys of objects with a part of an event."""
 
     sums: Mapping[SumKey, Sum]
     standings: StandingRows

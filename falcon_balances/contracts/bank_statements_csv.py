@@ -26,7 +26,7 @@ COLUMNS: Final = (*REQUIRED, "amount", "credit", "debit", "currency", "psp_id", 
 
 @dataclass(frozen=True, slots=True)
 class CsvForm:
-    """`names`: for each of our columns that has another name in the file, that name."""
+    """`names`: the file's names of our columns; columns that have our own names are left out."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     currency: str | None = None

@@ -4,7 +4,7 @@ In a claim, a row holds the line's own uuid and amount. For every other column, 
 are kept once each, and a row refers to them by number if there are several. All lines of an event
 repeat the event's own fields, so most columns have one text. A mark leaves out the uuids, which
 follow from the lines, and the operation, which is in its key. The log's exact bytes can be restored
-from both.
+from a claim, and from a mark.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

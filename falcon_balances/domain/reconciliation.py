@@ -235,7 +235,9 @@ def _equal(group: _Group, days: int) -> tuple[list[BankStatementLine], _Group]:
 
 
 def _adds_up(group: _Group, days: int) -> bool:
-    """Whether one side has one item, which is the sum of the other side's, in currency and sign."""
+    """Whether one side has a single item, which is the sum of the other side's items; all items
+    must have one currency and one sign.
+    """
     both: list[OursOrTheirs] = [*group.ours, *group.theirs]
     if not group.ours or not group.theirs or min(len(group.ours), len(group.theirs)) > 1:
         return False

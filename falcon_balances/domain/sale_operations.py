@@ -1,4 +1,4 @@
-"""What a refund, chargeback or reversal takes from its sale, by both of its stages."""
+"""What a refund, chargeback or reversal takes from its sale, as its two stages report it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
