@@ -25,11 +25,10 @@ _PAGES_AT_ONCE: Final = 16
 
 @dataclass(slots=True)
 class _Shard:
-    """A shard whose pages up to `position` are read; `ahead` are the next ones, in their order, the
-    first of which are `fetched`.
+    """A shard whose pages up to `position` are read. `ahead`: the names of the next pages, in
+    order. `fetched`: the first of these pages, read ahead.
 
-    `next_window`: a quarter before which these have no entries that were not read yet, if one is
-    known.
+    `next_window`: a quarter before which the next pages have no new entries; None if unknown.
     """
 
     position: JournalPosition
@@ -38,7 +37,7 @@ class _Shard:
     next_window: datetime | None = None
 
     def pass_over(self) -> None:
-        """The next page has nothing for a later reader."""
+        """Moves `position` behind the next page, which has nothing for a later reader."""
         self.position = self.ahead.popleft().position
         self.fetched.popleft()
 
@@ -47,8 +46,8 @@ class ClosedJournal:
     """The journals of all shards between two positions of each.
 
     `ends` are of a complete cut (`JournalEnds`); `starts` are the `positions` that an earlier
-    reader ended with, empty for the first one. Raises IntegrityError for a page that is missing or
-    that the reducer did not write; the pages are named before any of them is read.
+    reader ended with, empty for the first reader. Raises IntegrityError for a page that is missing
+    or that the reducer did not write; the pages are named before any of them is read.
 
     Memory: 500 bytes for each page between `starts` and `ends`, 300 of which stay in `gone_through`
     until the caller empties it; 16 pages or two for each shard, of at most 6 MB, as large as a
@@ -101,7 +100,7 @@ class ClosedJournal:
                     yield entry
 
     def _named(self, shard_id: str, start: JournalPosition, end: JournalPosition) -> _Shard:
-        """One request for each thousand new pages; none for a shard without new pages."""
+        """The shard with the names of its new pages; one request for each thousand of them."""
         if end == start:
             return _Shard(start, deque())
         later = self._journal.names(shard_id, start.number)
@@ -110,10 +109,11 @@ class ClosedJournal:
 
     def _of_shard(self, shard: _Shard, until: datetime) -> Iterator[JournalEntry]:
         """The entries of the shard's pages up to the first page whose floor is `until` or later: no
-        later page has others that are new. If an earlier call read that far, nothing is read.
+        page after it has a new entry of the wanted quarters. If an earlier call read that far,
+        nothing is read.
 
-        A page with an entry of a later quarter is no such end: an attempt that was interrupted can
-        have counted the entry from a record of a later page.
+        Reading must not end at a page that only has an entry of a later quarter: an interrupted
+        attempt can have counted this entry from a record of a later page.
         """
         if shard.next_window is not None and shard.next_window >= until:
             return
@@ -134,8 +134,8 @@ class ClosedJournal:
         shard.next_window = next_window
 
     def _page(self, shard: _Shard, number: int) -> JournalPage | None:
-        """The shard's page at this place after its position. Pages that are read ahead stay until
-        they are passed over.
+        """The shard's page at this place, counted from its position. Pages that are read ahead stay
+        in memory until they are passed over.
         """
         if number == len(shard.fetched):
             some = list(islice(shard.ahead, number, number + self._at_once))

@@ -56,8 +56,9 @@ class DynamoClosings:
             self._write(closed.day, closed)
 
     def advance(self, closed: str | None, following: ClosedDay) -> None:
-        """The closer's item first. If a run ends between the two, readers see the day before until
-        the next day is closed, and read the quarters of one day more.
+        """Writes the closer's item, then the readers' item. If a run ends between the two writes,
+        readers see the day before until the next day is closed, and must read one more day of
+        quarters.
         """
         self._write(closed, following)
         if following.day is not None:
@@ -76,14 +77,14 @@ class DynamoClosings:
         self._put(CLOSED_JOURNAL_KEY, attributes, "#day = :day", closed)
 
     def _tell(self, day: str) -> None:
-        """Raises the day that readers see. Also a slower run has closed the days that it tells."""
+        """Moves the day that readers see forward. Even a slow run names closed days only."""
         self._put(CLOSED_DAY_KEY, {"day": day}, "attribute_not_exists(#day) OR #day < :day", day)
 
     def _put(
         self, key: ItemKey, attributes: Mapping[str, str], condition: str, day: str | None
     ) -> None:
-        """No effect if the condition, which names a day, does not hold; without a day, if there is
-        one.
+        """Puts the item if the condition, which names `day`, holds. If `day` is None, it puts the
+        item if the stored item has no day.
         """
         more: Any = {"ConditionExpression": "attribute_not_exists(#day)"}
         if day is not None:

@@ -43,7 +43,7 @@ class S3Journal:
 
 
 def named(key: str) -> PageName:
-    """Raises IntegrityError for a key that no page can have."""
+    """The name of a page, from its key. Raises IntegrityError for a key that no page can have."""
     try:
         return PageName.parse(key)
     except ValueError as error:

@@ -17,11 +17,11 @@ from falcon_balances.domain.log_keys import LogKey
 
 
 class JournalMovedBalances:
-    """`as_of`: the time of the newest complete cut, which closed the days that are asked for.
+    """`as_of`: the time of the newest complete cut; callers ask only for days that it closed.
     `is_over`: whether the run's time is used up.
 
-    A day costs its own pages, read again by each run that works on it, one quarter of an hour after
-    the other: 400 bytes of memory for each segment of a quarter, and for each balance of the day.
+    Each run that works on a day reads the pages of that day, one quarter of an hour after the
+    other. Memory: 400 bytes for each segment of a quarter, and for each balance of the day.
     """
 
     def __init__(
@@ -38,8 +38,8 @@ class JournalMovedBalances:
         self._reading: tuple[str, str, ClosedJournal] | None = None
 
     def first_day(self) -> str | None:
-        """The day of the oldest floor of any shard's first page, which costs one page for each
-        shard. Its own segments can be of a later day than those of the page after it.
+        """The day of the oldest floor among the shards' first pages; it reads one page per shard.
+        Segments would mislead: those of a first page can be of a later day than those of the next.
         """
         floors = [floor for shard_id in self._known_ends() for floor in self._first(shard_id)]
         return day_of(min(floors)) if floors else None
@@ -58,7 +58,9 @@ class JournalMovedBalances:
         return MovedOnDay(sorted(found), following)
 
     def _reader_of(self, day: str, journal: str) -> ClosedJournal:
-        """The reader of the day before goes on, so that days without segments cost nothing."""
+        """The reader of the previous day, if there is one, so that days without segments cost
+        nothing.
+        """
         if self._reading is not None and self._reading[:2] == (day, journal):
             return self._reading[2]
         return ClosedJournal(self._journal, self._known_ends(), _read(journal))
@@ -80,7 +82,9 @@ def _moved_by(entry: JournalEntry) -> list[MovedBalance]:
 
 
 def _written(positions: Mapping[str, JournalPosition]) -> str:
-    """Less than 130 bytes for each shard that the stream ever had, in an item of at most 400 KB."""
+    """The positions as text: less than 130 bytes for each shard that the stream ever had. DynamoDB
+    allows an item 400 KB.
+    """
     return json.dumps({shard_id: each.text for shard_id, each in sorted(positions.items())})
 
 

@@ -19,7 +19,7 @@ class JournalPages(Protocol):
 
 class Journal(JournalPages, Protocol):
     def write(self, page: WrittenPage) -> None:
-        """Writes a page, unless its key exists: its hash is in its key."""
+        """Writes a page, unless its key exists: the key contains the page's hash."""
 
 
 class JournalEnds(Protocol):
@@ -27,8 +27,8 @@ class JournalEnds(Protocol):
         """How far each shard is journaled, by the complete cut of this time: the pages up to there
         hold everything that is counted in quarters that the cut closed.
 
-        A shard that opened after the cut may be further. Raises TransientError for a cut that is
-        not known, or not complete.
+        A shard that opened after the cut may be journaled further. Raises TransientError for a cut
+        that is not known, or not complete.
         """
 
 

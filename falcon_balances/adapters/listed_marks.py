@@ -73,7 +73,7 @@ class ListedMarks:
 
     def with_orders(self, orders: Sequence[str]) -> list[Mark]:
         """The marks with these orders, strongly consistent. The index lists only what is in the
-        table, and no mark is ever removed: IntegrityError for one that is not there.
+        table, and no mark is ever removed. Raises IntegrityError for a missing mark.
         """
         pk = {"S": merchant_pk(self._merchant_id)}
         keys = [{"pk": pk, "sk": {"S": CountedOrder.parse(each).mark.sk}} for each in orders]

@@ -60,11 +60,11 @@ class ManifestBucket:
             raise IntegrityError(f"{key} was not signed by the sealer's key")
         sealed = Sealed.read(manifest)
         if sealed.head is None or sealed.head.sequence != sequence:
-            raise IntegrityError(f"{key} has another sequence in its head")
+            raise IntegrityError(f"the head of {key} has another sequence")
         return sealed
 
     def _last_sequence(self) -> int:
-        """28 requests, however many manifests there are."""
+        """The last manifest's number, by 28 requests, however many manifests there are."""
         numbers = range(1, SEQUENCE_MAX + 1)
         last = bisect_left(numbers, True, key=lambda number: not self._has(number))  # noqa: FBT003
         later = next(filter(sequence_of, self._keys(after=manifest_key(last))), None)

@@ -43,7 +43,7 @@ class DynamoPastReads:
         return parse_rfc3339(item["as_of"]["S"]) if item else None
 
     def progress(self) -> tuple[datetime | None, ClosedDay]:
-        """One query: only these two items have keys between these two."""
+        """One query for both items: no other item has a key between their keys."""
         found = self._query(
             "sk BETWEEN :a AND :b",
             {":a": {"S": AS_OF_KEY.sk}, ":b": {"S": CLOSED_DAY_KEY.sk}},
@@ -106,8 +106,8 @@ class DynamoPastReads:
     ) -> Iterator[dict[str, Any]]:
         """All items of a query, page by page; boto3's paginator would create a class per call.
 
-        `index`: the index's name, and its partition key. `partition`: the merchant's, if it is not
-        given. `limit`: how many items a page has at most.
+        `index`: the index's name, and its partition key. `partition`: that of the merchant by
+        default. `limit`: how many items a page has at most.
         """
         name, pk = index or (None, "pk")
         more: Any = {"ConsistentRead": True} if name is None else {"IndexName": name}

@@ -93,7 +93,7 @@ class DynamoMerchantReads(DynamoMarkReads):
         return [LateKey.parse(item["sk"]["S"]).order for item in items]
 
     def effect_of(self, mark: Mark) -> Effect:
-        """One query: the mark of the first part does not hold the effects of the others."""
+        """One query for all parts: the mark of the first part has no effects of the other parts."""
         sk = MarkKey(mark.falcon_operation_id, mark.staged).sk
         effect: dict[BalanceKey, Joint] = {}
         # The `.` of a later revision sorts after the `#` of the parts.

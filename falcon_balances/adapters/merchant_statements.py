@@ -52,11 +52,14 @@ def read_statement(
     """One page. Raises NotClosedError, NothingCountedError, and TransientError while the index
     lags.
 
-    At any age: two reads; for each balance its closings of the month, and the windows of the day in
-    which the page begins and of the page, which are at most 96 and as many as the page has
-    operations; the marks of the page, in one or two pages of the index; and the cuts, if more
-    operations were counted in the page's last quarter than were read. While days are over and not
-    closed yet, their windows too.
+    A page takes, at any age:
+    - two reads
+    - for each balance, its closings of the month, the windows of the day in which the page begins
+      (at most 96), and the windows of the page (at most one for each of its operations)
+    - the marks of the page, in one or two pages of the index
+    - the cuts, if the page's last quarter has more operations than were read
+
+    The windows of days that are over but not closed yet are read too.
     """
     as_of, closed_day = reads.progress()
     closed = None if as_of is None else closed_until(as_of)
@@ -73,7 +76,7 @@ def _check_index(reads: MerchantReads, now: datetime, quarter: datetime) -> None
     """Raises TransientError unless the index had time to follow since the quarter was closed."""
     as_of = reads.indexed_as_of(now)
     if as_of is None or closed_until(as_of) <= quarter:
-        raise TransientError(f"the index may not be complete after {rfc3339(quarter)}")
+        raise TransientError(f"the index is possibly incomplete after {rfc3339(quarter)}")
 
 
 class _Reader:
@@ -145,7 +148,9 @@ class _Reader:
         return shown >= self._wanted.limit
 
     def _with_all_effects(self, mark: Mark) -> Mark:
-        """A mark holds the effects on its first 24 balances; its parts hold the others."""
+        """The mark with all effects of its segment: the mark itself has the effects on the first 24
+        balances, the marks of further parts have the effects on all others.
+        """
         if mark.effect.keys() >= _balances_of(mark) & self._closings.keys():
             return mark
         return replace(mark, effect=self._reads.effect_of(mark))

@@ -20,7 +20,7 @@ class TooManyReferencedError(Exception):
     """More operations have the reference than can be read one by one."""
 
     def __init__(self, operations_max: int) -> None:
-        super().__init__(f"more than {operations_max} operations bear the reference")
+        super().__init__(f"more than {operations_max} operations have the reference")
         self.operations_max = operations_max
 
 
@@ -57,8 +57,8 @@ def read_marks(
     first: int,
     is_enough: Callable[[Sequence[Mark]], bool],
 ) -> MarkPage:
-    """Marks after one, in two pages at most: `first` marks, and MARKS_FURTHER if these are not
-    enough.
+    """The marks after the order `after`, in at most two pages: a page of `first` marks and, if
+    these are not enough, a page of MARKS_FURTHER.
     """
     found: list[Mark] = []
     for limit in (first, MARKS_FURTHER):

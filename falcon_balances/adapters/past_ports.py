@@ -19,41 +19,45 @@ class PastReads(Protocol):
     def merchant_id(self) -> str: ...
 
     def as_of(self) -> datetime | None:
-        """The time up to which everything that reached the stream is in items read afterwards."""
+        """A time: items read after this call contain everything that had reached the stream by
+        then.
+        """
 
     def progress(self) -> tuple[datetime | None, ClosedDay]:
-        """`as_of`, and the day until whose end everything is in closings read afterwards: that day
-        alone, not how far the journals were read.
+        """`as_of`, and the closed day: closings read after this call contain everything up to the
+        end of that day. Only the `day` of `ClosedDay` is set.
         """
 
     def balances(self) -> Sequence[Balance]:
-        """In no particular order."""
+        """The merchant's balances, in no particular order."""
 
     def windows(self, balance: BalanceKey, start: datetime, end: datetime) -> Sequence[Window]:
         """The balance's windows that start at or after `start` and before `end`, oldest first."""
 
     def closings(self, balance: BalanceKey, before: str, limit: int) -> Sequence[Closing]:
-        """The balance's closings of days before that day, `limit` at most, newest first."""
+        """The balance's closings of days before the day `before`; `limit` at most, newest first."""
 
     def of_each(
         self, balances: Sequence[BalanceKey], read: Callable[[BalanceKey], T]
     ) -> Sequence[T]:
-        """The answers of `read`, which calls these reads, in the order of the balances. No call:
-        AWS is asked about several balances at once.
+        """What `read` returns for each balance, in the order of `balances`. `read` calls the
+        methods of this port; several balances are read at the same time.
         """
 
 
 class Closings(Protocol):
-    """What is written for the days that are closed, and how far they are."""
+    """Writes the closings of days, and how far days are closed."""
 
     def closed_day(self) -> ClosedDay:
-        """Strongly consistent."""
+        """How far the days are closed; strongly consistent."""
 
     def put(self, merchant_id: str, closing: Closing) -> Closing | None:
         """Writes the closing if there is none. None if it was written, else the existing one."""
 
     def pause(self, closed: ClosedDay) -> None:
-        """Notes which balances are done of the day after `closed.day`, unless that is closed."""
+        """Notes which balances of the day after `closed.day` have their closings, unless that day
+        is closed already.
+        """
 
     def advance(self, closed: str | None, following: ClosedDay) -> None:
         """Moves the closed day forward; no effect if it is no longer `closed`."""
@@ -74,6 +78,6 @@ class MovedBalances(Protocol):
         """The balances of which something was counted on a day that is over; None if the run's time
         was used up before the day was read.
 
-        `journal`: what this said of the day before; empty for the first day. So a day costs what
-        was counted on it, whatever the age of the log.
+        `journal`: `MovedOnDay.journal` of the previous day; empty for the first day. So reading a
+        day costs what was counted on that day, whatever the age of the log.
         """

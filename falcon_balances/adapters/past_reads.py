@@ -11,8 +11,8 @@ from falcon_balances.domain.history import NotClosedError, NothingCountedError, 
 from falcon_balances.domain.table_keys import BalanceKey
 
 BALANCES_MAX: Final = 300
-"""Without a balance shop. Each takes up to three calls, 16 at once; a shop has a balance for each
-of its currencies.
+"""The most balances in an answer if the query names no balance shop. Each balance takes up to three
+calls, and 16 balances are read at once; a shop has a balance for each of its currencies.
 """
 
 
@@ -52,9 +52,9 @@ def read_past(
 ) -> Past:
     """The balances at `start`, and their windows until `end`; both must be closed already.
 
-    Two queries a balance: its last closing before the day of `start`, and the windows since then.
-    These are at most 96 of that day and those until `end`, however long ago; and of days that are
-    over and not closed yet.
+    Two queries per balance: its last closing before the day of `start`, and the windows since then.
+    These windows are those of the day of `start`, at most 96, and those until `end`, at any age;
+    for recent times, also those of days that are over but not closed yet.
     """
     day = day_of(start)
     found = reads.of_each(balances, lambda each: reads.closings(each, day, 1))

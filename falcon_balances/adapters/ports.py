@@ -45,15 +45,15 @@ class PayoutClaims(EventClaims, Protocol):
     def decide(
         self, claim: ClaimV1, writes: Sequence[TableWrite]
     ) -> "ClaimV1 | Sequence[WriteOutcome] | None":
-        """Writes the claim and the writes, all or none. None if they succeeded; otherwise the
-        existing claim, or an outcome for each of the writes.
+        """Writes the claim and executes `writes`, all or none. None if all succeeded; otherwise the
+        existing claim, or an outcome for each of `writes`.
         """
 
     def move(
         self, falcon_operation_id: str, source: str, target: str, writes: Sequence[TableWrite] = ()
     ) -> "Sequence[WriteOutcome]":
-        """Moves a payout's state with the writes, all or none. Empty if they succeeded; otherwise
-        the claim's outcome, which names its state, and one for each of the writes.
+        """Moves a payout's state and executes `writes`, all or none. Empty if all succeeded;
+        otherwise the claim's outcome, which names its state, and an outcome for each of `writes`.
         """
 
     def claim_return(
@@ -88,7 +88,7 @@ class LogObject:
     body: bytes
     metadata: Mapping[str, str]
     version_id: str = field(default="", compare=False)
-    """S3's, of an object that was read."""
+    """S3's id of the version that was read; empty for an object that was not read."""
 
 
 class LogTooLargeError(Exception):
@@ -102,8 +102,8 @@ class LogTooLargeError(Exception):
 
 class TransactionLog(Protocol):
     def append(self, key: str, logged: LogObject) -> str | None:
-        """Writes an object: the id of its version. None if the key exists already, whatever its
-        bytes.
+        """Writes an object, and returns the id of its version; None if the key exists already, with
+        whatever bytes.
         """
 
     def read(self, key: str) -> LogObject: ...
@@ -114,8 +114,8 @@ class TransactionLog(Protocol):
     def segments_of(
         self, merchant_id: str, objects_max: int | None = None, days: DayRange | None = None
     ) -> Sequence[Segment]:
-        """All segments of a merchant, or those of its lines' UTC dates from one day to another, in
-        no particular order; one read per object. The objects of other days cost nothing.
+        """All segments of a merchant, or those whose lines are dated in a range of UTC days, in no
+        particular order; one read per object. The objects of other days cost nothing.
 
         Raises LogTooLargeError beyond `objects_max`.
         """
@@ -172,7 +172,7 @@ class BalanceStore(StreamProgress, Protocol):
         """The blocks that exist, of at most a hundred keys; strongly consistent."""
 
     def items(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Mapping[str, str | int]]:
-        """The attributes of those of at most a hundred items that exist; strongly consistent."""
+        """The attributes of the items that exist, of at most a hundred; strongly consistent."""
 
     def blocks_of(self, merchant_id: str) -> Sequence[Block]:
         """All blocks of a merchant, in no particular order."""
@@ -187,7 +187,7 @@ class BalanceStore(StreamProgress, Protocol):
         """The balances of a merchant; strongly consistent, in no particular order."""
 
     def available_now(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, AvailableNow]:
-        """The states of those of at most a hundred balances that exist; strongly consistent."""
+        """The states of the balances that exist, of at most a hundred; strongly consistent."""
 
     def set_negative_since(self, key: ItemKey, since: datetime | None) -> None:
         """Sets the time if `available` is below zero and has no time yet. None removes the time if
@@ -197,7 +197,7 @@ class BalanceStore(StreamProgress, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MarkPage:
-    """A page; `is_last` if and only if there are no more."""
+    """A page; `is_last` if and only if no marks follow."""
 
     marks: Sequence[Mark]
     is_last: bool

@@ -18,12 +18,13 @@ class StreamProgress(Protocol):
         """Moves `as_of` forward, never back."""
 
     def meet_cut(self, cut: Cut, shard_id: str, journaled: JournalPosition) -> frozenset[str]:
-        """Records that everything before the cut in this shard is counted, and journaled up to
-        there; the first position stays. Returns the shards that have met it.
+        """Records that everything before the cut in this shard is counted, and journaled up to this
+        position; a repetition does not change the position. Returns the shards that have met the
+        cut.
         """
 
     def complete_cut(self, cut_at: datetime, now: datetime) -> None:
-        """Records when `as_of` reached this cut; the first time stays."""
+        """Records when `as_of` reached this cut; a repetition does not change that time."""
 
     def shard_state(self, shard_id: str) -> ShardState: ...
 

@@ -47,9 +47,9 @@ class DynamoStreamProgress:
         """Idempotent: ADD puts the shard into a set, and the answer holds the whole set. If two
         shards meet the cut at the same time, the later write returns both.
 
-        The item has less than 200 bytes for each shard of the cut, of at most 400 KB.
+        The item takes less than 200 bytes for each shard of the cut; DynamoDB allows it 400 KB.
         """
-        with aws_call(f"meet cut {rfc3339(cut.cut_at)} in {shard_id}"):
+        with aws_call(f"record that {shard_id} met cut {rfc3339(cut.cut_at)}"):
             answer = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=item_key(CutKey(rfc3339(cut.cut_at)).item),
@@ -154,8 +154,8 @@ class DynamoStreamProgress:
         closed_until: datetime | None,
         journaled: JournalPosition,
     ) -> bool:
-        """One conditional write. A batch can be handled twice at the same time if its first
-        function was thought dead; of two that journal from the same position, one succeeds.
+        """One conditional write. Two functions can handle a batch at the same time if the first one
+        was thought dead; if both journal from the same position, one succeeds.
         """
         floor = "" if closed_until is None else rfc3339(closed_until)
         is_first = " OR attribute_not_exists(pk)" if seen == BEGINNING else ""
@@ -194,8 +194,8 @@ class DynamoStreamProgress:
         return parse_rfc3339(text) if text else None
 
     def _raise_time(self, key: ItemKey, attribute: str, value: str) -> None:
-        """Sets a time, unless the stored one is as late; RFC 3339 in UTC sorts as text."""
-        with aws_call(f"raise {key.sk}"):
+        """Sets a time, unless the stored time is equal or later; RFC 3339 in UTC sorts as text."""
+        with aws_call(f"move the time of {key.sk} forward"):
             try:
                 self._dynamodb.update_item(
                     TableName=self._table,

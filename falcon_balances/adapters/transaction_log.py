@@ -103,7 +103,7 @@ class S3TransactionLog:
         """The merchant's segments, by one listing for each stage. Raises IntegrityError for an
         object that this code would not have written.
 
-        The listing tells whether there are too many, before any of them is read.
+        The listing tells whether there are too many objects, before any of them is read.
         """
         wanted = None if objects_max is None else objects_max + 1
         keys = list(islice(self._keys(merchant_id, days), wanted))

@@ -1,7 +1,7 @@
 """Reads what the journals of all shards have that is not sealed yet (design §7).
 
-Whole pages are read, always the one with the oldest floor. So the shards stay together, and what
-must be remembered to recognize repeats is that of the quarters that are still open. Memory: 500
+Whole pages are read, always the page with the oldest floor. So the shards stay together, and to
+recognize repeats, only entries of the quarters that are still open are remembered. Memory: 500
 bytes for each page that is not sealed yet, 64 pages or two per shard, and 450 bytes for each entry
 of the open quarters, which are one or two.
 """
@@ -34,10 +34,9 @@ _BEFORE_ALL: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True)
 class NewEntries:
-    """What some pages have. `late`: entries of quarters that were sealed before their page was
-    read. They are repeats of sealed ones, which the caller checks.
-
-    `second_versions`: log keys that came with several version ids; the first one counts. `shards`
+    """The new entries of some pages. `late`: entries of quarters that were sealed before their page
+    was read. They must repeat sealed entries; the caller checks this.
+    `second_versions`: log keys that came with several version ids; the first id counts. `shards`
     and `until` say how far the journals are read with these pages.
     """
 
@@ -159,14 +158,17 @@ class UnsealedJournal:
         return oldest, self._shards[shard_id]
 
     def _oldest(self, shard: _Shard, pool: ThreadPoolExecutor) -> datetime:
-        """The oldest quarter of which this shard and its children may still have new entries. Not
-        the oldest in the next page: a later page can have entries of an earlier quarter.
+        """The oldest quarter of which this shard and its children may still have new entries. It is
+        the next page's floor, not its oldest entry: a later page can have entries of an earlier
+        quarter.
         """
         self._read_ahead(shard, pool)
         return max(shard.pages[0].floor, self._closed)
 
     def _close(self, time: datetime) -> None:
-        """No quarter before this time has anything new, unless the cut did not close it."""
+        """Closes the quarters before this time, as far as the cut closed them: no page that is not
+        read yet has anything new of them.
+        """
         window = min(quarter_of(time), closed_until(self._cut_at))
         if window <= self._closed:
             return
@@ -192,7 +194,7 @@ class UnsealedJournal:
             shard.pages.extend(map(_Page.of, some, bodies))
 
     def _named(self, shard_id: str, shard: SealedShard, end: JournalPosition) -> _Shard:
-        """One request for each thousand pages after `open`; none if there are none."""
+        """The names of the pages after `open`; one request for each thousand of them."""
         if end == shard.open:
             return _Shard(shard.open, shard.sealed, deque())
         later = self._journal.names(shard_id, shard.open.number)
@@ -204,7 +206,8 @@ class UnsealedJournal:
 
 
 def _is_beyond(end: JournalPosition, sealed: JournalPosition) -> bool:
-    """Also if another page has the same number: then the chain is broken, and reading says so. A
-    shard that the cut does not name may have been read further than a later cut says.
+    """Whether there are pages to read after `sealed`. A different page with the same number counts:
+    then the chain is broken, and reading it raises the error. A shard that the cut does not name
+    may have been read further than a later cut says.
     """
     return end.number >= sealed.number and end != sealed

@@ -1,8 +1,9 @@
 """A folder of closed days, checked: `date=YYYY-MM-DD/` with Parquet files and their description.
 
-Each description names the SHA-256 of its files and of the description before it. So a file that was
-edited, cut, added or removed is named, and so is a day that is missing or is another day's. Nobody
-signed the descriptions: only the log's objects and their manifests prove what they say.
+Each description names the SHA-256 of its files and of the description before it. So a check
+names each file that was edited, truncated, added or removed, and each day that is missing or was
+replaced. Nobody signed the descriptions: only the log's objects and their manifests prove the
+lines.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,7 +41,7 @@ def is_closed_days(path: Path) -> bool:
 def described(folder: Path) -> list[DayInFolder]:
     """The days in the folder by date; their files are not read. Raises IntegrityError.
 
-    One small file for each day, and two kilobytes of memory.
+    It reads one small file per day, and keeps two kilobytes of it in memory.
     """
     names = sorted(each.name for each in folder.iterdir() if not each.name.startswith("."))
     days = [_described(folder / name) for name in names]
@@ -70,7 +71,7 @@ def _check_follows(before: DayInFolder | None, day: DayInFolder) -> None:
     if day.said.day != expected:
         raise IntegrityError(f"{day_folder(expected)}: is missing")
     if day.said.previous != before.said.digest:
-        raise IntegrityError(f"{name}: was not closed after the {before.folder.name} that is here")
+        raise IntegrityError(f"{name}: does not continue the {before.folder.name} in this folder")
 
 
 def check_files(days: Sequence[DayInFolder]) -> int:

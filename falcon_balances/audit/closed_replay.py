@@ -1,7 +1,7 @@
 """Replay of closed days: the same balances as from the log's objects, added up by DuckDB.
 
 Lines and effects are added up separately: both stages of every operation are joined as in `replay`,
-and what the reducer said that it added must be the same.
+and the effects that the reducer recorded must give the same figures.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -169,14 +169,14 @@ def _check_rows(engine: Engine, days: Sequence[DayInFolder]) -> None:
 
 
 def _check_repeats(engine: Engine, days: Sequence[DayInFolder]) -> None:
-    """Looks at whole uuids: two of them can have the same hash."""
+    """Compares whole uuids, because two uuids can have the same hash."""
     repeated = engine.execute(
         "select min(log_key), max(log_key), min(quarter), max(quarter) "  # noqa: S608
         f"from {_parquet(days)} group by uuid having count(*) > 1 order by all limit 1"
     ).fetchone()
     if repeated is not None:
         key, other, first, last = repeated
-        raise IntegrityError(f"{key}, counted in {first}: again as {other}, counted in {last}")
+        raise IntegrityError(f"{key}, counted in {first}, has a line of {other}, counted in {last}")
 
 
 def _parquet(days: Sequence[DayInFolder]) -> str:
@@ -213,11 +213,11 @@ def _agreements(engine: Engine) -> dict[BalanceId, Agreement]:
 
 
 def _minor(balance: BalanceId, amount: Decimal) -> int:
-    """Raises IntegrityError for an amount that the currency cannot have, or an unknown currency."""
+    """The amount in minor units. Raises IntegrityError if the balance's currency cannot have it."""
     currency = written_currency(balance.currency)
     minor = None if currency is None else amount.scaleb(currency.exponent)
     if minor is None or minor != int(minor):
-        raise IntegrityError(f"{balance}: an amount that its currency cannot have")
+        raise IntegrityError(f"{balance}: has an amount that its currency cannot have")
     return int(minor)
 
 

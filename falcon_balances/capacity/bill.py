@@ -34,7 +34,7 @@ _EVERY_MINUTE_MONTH: Final = 2.0
 
 
 class Billing(StrEnum):
-    """How DynamoDB is paid for: by the unit, or by the hour and the units a second provided."""
+    """How DynamoDB is paid for: by each unit used, or by the hour for units provided per second."""
 
     ON_DEMAND = "on demand"
     PROVISIONED = "provisioned"
@@ -77,7 +77,7 @@ def bill(
 
 
 def unit_price(billing: Billing, table: TableClass, prices: Prices, *, writes: bool) -> float:
-    """Of a million write or read units."""
+    """The price of a million write or read units."""
     kind = "write" if writes else "read"
     if billing is Billing.ON_DEMAND:
         return prices.per_million[f"{kind}_unit{table.suffix}"]
@@ -118,7 +118,7 @@ def _functions(load: Workload, batches: Batches, prices: Prices) -> Iterator[Bil
 
 
 def _stream(load: Workload, shards: int, prices: Prices) -> BillItem:
-    """On demand, or by the shard, whichever is cheaper."""
+    """The stream on demand, or by the shard, whichever is cheaper."""
     hours = MILLION / load.per_second / HOUR_S
     gb = RECORD_BYTES * MILLION / _GB
     on_demand = (
@@ -133,7 +133,7 @@ def _stream(load: Workload, shards: int, prices: Prices) -> BillItem:
 
 
 def _journal(batches: Batches, paying: Paying, prices: Prices) -> Iterator[BillItem]:
-    """A page for each batch: one PUT, one write that says how far, one GET of the sealer."""
+    """A page for each batch: one PUT, one write of the position, one GET of the sealer."""
     pages = 1 / batches.records
     write = unit_price(paying.billing, paying.balances, prices, writes=True)
     of = prices.per_million

@@ -24,7 +24,7 @@ SQS_MESSAGES_MAX: Final = 10
 RECORD_BYTES: Final = 1_290
 OBJECT_BYTES: Final = 670
 JOURNAL_ENTRY_BYTES: Final = 900
-"""Of a segment in a journal: its lines, and what it added to which balance."""
+"""A segment's entry in the journal: its lines, and what it added to each balance."""
 
 # Units of one message, without the counters, by kind of item.
 UNITS: Final = {
@@ -38,9 +38,9 @@ UNITS: Final = {
 CLAIM_UNITS: Final = 1.0
 COUNTER_KINDS: Final = ("BALANCE", "WINDOW", "DAY")
 COUNTER_UNITS: Final = 2.0
-"""Of one counter in a transaction."""
+"""Write units of one counter in a transaction."""
 ITEMS: Final = 2.5
-"""Of one message in a transaction besides counters: mark, standing, and of a capture its sale."""
+"""Items that a message writes besides counters: its mark, its standing, and a capture's sale."""
 TRANSACTION_ITEMS_MAX: Final = 100
 READS: Final = 1.5  # standings and sales; and each balance of a batch is read once
 CLAIM_READS: Final = 1.0  # what the other stage claims
@@ -63,7 +63,7 @@ class Batches:
     """The sizes of batches. `records` and `balances` are of one batch of one shard."""
 
     messages: float
-    """Of a batch of a queue."""
+    """The messages in a batch of a queue."""
     execution_messages: float
     records: float
     balances: float
@@ -76,12 +76,12 @@ class Batches:
 
     @property
     def counter_units(self) -> float:
-        """Of one message, all kinds together."""
+        """The write units of counters per message, all kinds together."""
         return COUNTER_UNITS * len(COUNTER_KINDS) * self.counters / self.records
 
     @property
     def reads(self) -> float:
-        """Strongly consistent reads of the table `balances` of one message."""
+        """Strongly consistent reads of the table `balances` per message."""
         return READS + self.balances / self.records
 
 
@@ -93,7 +93,7 @@ def reducer_batch(records: float, balances: float, messages: float = 1) -> Batch
 
 
 def batches(load: Workload, shards: int) -> Batches:
-    """A batch is what arrives within its window, at least one message, at most a batch's size."""
+    """The sizes of batches: what arrives in a window, at least one message, at most the limit."""
     sizes = load.batching
     of_poller = load.per_second / STAGES * sizes.queue_window_s / POLLERS
     messages = min(max(of_poller, 1), sizes.queue_messages)
@@ -104,8 +104,9 @@ def batches(load: Workload, shards: int) -> Batches:
 
 
 def counter_bytes_kept(load: Workload) -> float:
-    """Of windows, days and closings, kept for ever, of one message: a window of each merchant that
-    moved in a quarter of an hour, a day and a closing of each that moved on a day.
+    """The bytes of windows, days and closings that are kept for ever, per message. A merchant with
+    messages in a quarter of an hour has a window; with messages on a day, it has a day's item and a
+    closing.
     """
     sizes = {QUARTER_S: COUNTER_BYTES, DAY_S: COUNTER_BYTES + CLOSING_BYTES}
     return sum(

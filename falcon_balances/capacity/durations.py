@@ -1,7 +1,8 @@
 """How long functions run. These are estimates: nothing was measured in an account of AWS.
 
-Each is a time for a call and a time for each message of it, of a function with the memory that
-`live` gives it. Lambda bills memory times duration, Express executions 64 MB times theirs.
+Each estimate has a time per call and a time per message of the call, for a function with the memory
+that `live` gives it. Lambda bills memory times duration, an Express execution 64 MB times its
+duration.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ STEPS: Final = {
     "publisher": Estimate(0.5, 0.015, 0.0005),
 }
 MACHINE_S: Final = 0.040
-"""Between the steps of an execution."""
+"""The time between the steps of an execution, all together."""
 DISPATCHER_GB: Final = 0.5
 REDUCER_GB: Final = 1.0
 REDUCER_CALL_S: Final = 0.060
@@ -34,12 +35,12 @@ TRANSACTION_S: Final = 0.060
 """One counting transaction of a hundred items, with the read before it."""
 EXPRESS_GB: Final = 0.0625
 LOGS_BYTES: Final = 700
-"""Of an invocation: START, END, REPORT and its metrics."""
+"""What an invocation logs: START, END, REPORT and its metrics."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Per message: invocations, GB-seconds and seconds of functions, seconds of executions."""
+    """What a message takes: calls, GB-seconds and seconds of functions, seconds of executions."""
 
     invocations: float
     gb_s: float
@@ -54,7 +55,7 @@ def execution_s(batches: Batches) -> float:
 
 
 def reducer_s(batches: Batches) -> float:
-    """Of one batch. Its transactions follow one another: they share the merchants' items."""
+    """Seconds for a batch. Its transactions follow one another: they share merchants' items."""
     return REDUCER_CALL_S + TRANSACTION_S * batches.transactions
 
 

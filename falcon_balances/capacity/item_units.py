@@ -19,7 +19,9 @@ _OF_A_TRANSACTION: Final = 2  # units for each unit of a plain write
 
 
 def item_bytes(item: TableItem) -> int:
-    """Names and values in UTF-8; of a number, one byte for two digits, and one or two more."""
+    """The bytes of names and values in UTF-8. A number takes a byte for two digits, and one or two
+    more.
+    """
     return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
 
 

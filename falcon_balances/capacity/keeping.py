@@ -26,7 +26,8 @@ _MONTHS: Final = 12
 class Kept(NamedTuple):
     """Bytes of one message, and what a million messages cost in the years, in US dollars.
 
-    `usd` is without `backup_usd`, the point-in-time recovery; it has the tables, not the indexes.
+    `usd` is without `backup_usd`. The backup is point-in-time recovery, which is billed for tables,
+    not for their indexes.
     """
 
     name: str
@@ -60,8 +61,8 @@ MARKS_AND_CLAIMS: Final = ("claims", "marks", "index of marks")
 
 
 class Classes(NamedTuple):
-    """Infrequent access instead of standard, of a million messages: dearer to write and to read,
-    cheaper to keep; after so many months it is cheaper on the whole.
+    """What a million messages cost with infrequent access instead of standard: more to write and
+    read, less to keep. After `months` it is cheaper on the whole.
     """
 
     table: str

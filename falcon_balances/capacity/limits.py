@@ -27,23 +27,25 @@ PARTITION_UNITS: Final = 1_000
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 """
 INDEX_PARTITIONS: Final = 2
-"""Over which the index `by-window` spreads a merchant."""
+"""The partitions over which the index `by-window` spreads a merchant."""
 TABLE_UNITS: Final = 40_000
 NEW_TABLE_UNITS: Final = 4_000
-"""Of a table on demand before its first traffic; it doubles within half an hour."""
+"""Write units that a new table on demand allows; the number doubles within half an hour."""
 FUNCTIONS: Final = 1_000
 DISPATCHERS: Final = 50
 SHARDS: Final = 500
 PREFIX_PUTS: Final = 3_500
 MET_BYTES: Final = 128
-"""Of each shard in a cut's item: its name, and how far it was journaled."""
+"""What each shard adds to a cut's item: its name, and how far it was journaled."""
 _ROOM: Final = 0.8
 """A quota is to be raised before a load takes more than this share of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`needed` of what there is `at_most`, in `unit`. `share` above 1: the load does not fit."""
+    """What the load needs, and the most that AWS allows, in `unit`. With a `share` above 1 the load
+    does not fit.
+    """
 
     name: str
     needed: float
@@ -62,8 +64,8 @@ class Limit:
 
 
 def shards_for(load: Workload) -> int:
-    """As many as the records, the bytes and the reducers' transactions need, used to 80 %; but a
-    merchant has one shard, so more shards than merchants are of no use.
+    """The number of shards that records, bytes and reducers' transactions need, if each shard is
+    used to 80 %. A merchant has one shard, so more shards than merchants are of no use.
     """
     rate = load.per_second
     of_stream = rate / min(SHARD_RECORDS, SHARD_BYTES / RECORD_BYTES)
@@ -73,12 +75,12 @@ def shards_for(load: Workload) -> int:
 
 
 def _shards(load: Workload, full: float) -> int:
-    """`full`: how many shards would be full."""
+    """The number of shards for a load that would fill `full` shards completely."""
     return min(max(1, ceil(full / _ROOM)), load.merchants)
 
 
 def transactions_of(batches: Batches) -> float:
-    """Of one message."""
+    """The reducer's transactions per message."""
     return batches.transactions / batches.records
 
 
@@ -196,7 +198,7 @@ def _of_the_load(load: Workload, shards: int, batches: Batches) -> Iterator[Limi
         remedy="S3 splits the prefix by itself within an hour; before that it answers 503",
     )
     yield Limit(
-        "table balances: a cut's item, met by all shards in a second",
+        "table balances: the item of a cut, if all shards meet it in one second",
         shards * ceil(MET_BYTES * shards / 1024),
         PARTITION_UNITS,
         "units/s",
@@ -206,11 +208,11 @@ def _of_the_load(load: Workload, shards: int, batches: Batches) -> Iterator[Limi
 
 
 def table_units(batches: Batches) -> float:
-    """Write units of the table `balances` without its indexes, of one message."""
+    """Write units of the table `balances` per message, without its indexes."""
     of_items = sum(units for kind, units in UNITS.items() if not kind.startswith("index"))
     return of_items + batches.counter_units
 
 
 def index_units() -> float:
-    """Write units of all indexes of the table `balances`, of one message."""
+    """Write units of all indexes of the table `balances` per message."""
     return sum(units for kind, units in UNITS.items() if kind.startswith("index"))

@@ -143,5 +143,5 @@ def _classes(load: Workload, sizes: Batches, prices: Prices) -> list[Document]:
 
 
 def _rounded(value: float) -> float:
-    """To four digits, so that a figure looks as exact as it is."""
+    """The figure rounded to four digits, so that it looks as exact as it is."""
     return float(f"{value:.{_DIGITS}g}")

@@ -11,13 +11,19 @@ from falcon_balances.cli.output import JsonFlag
 
 def capacity(
     per_second: Annotated[
-        float, typer.Option("--per-second", help="Messages of PSPs a second, both stages.")
+        float, typer.Option("--per-second", help="Messages of PSPs per second, both stages.")
     ],
     merchants: Annotated[int, typer.Option("--merchants", help="How many merchants.")] = 100,
     zipf: Annotated[
-        float, typer.Option("--zipf", help="Share of the merchant of rank k: k to the minus this.")
+        float,
+        typer.Option(
+            "--zipf",
+            help="S: the merchant of rank k has a share of messages in proportion to k^-S.",
+        ),
     ] = 0.0,
-    years: Annotated[float, typer.Option("--years", help="How long all is kept.")] = 10.0,
+    years: Annotated[
+        float, typer.Option("--years", help="How many years everything is kept.")
+    ] = 10.0,
     queue_window: Annotated[
         int, typer.Option("--queue-window", help="Batching window of the queues, in seconds.")
     ] = 5,

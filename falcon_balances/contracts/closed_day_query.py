@@ -98,7 +98,7 @@ def _of_key(group: int) -> str:
 
 
 def _number(group: int) -> str:
-    """1 where the key does not say it."""
+    """A number of the key, as SQL; 1 if the key leaves the number out."""
     return f"cast(coalesce(nullif({_of_key(group)}, ''), '1') as smallint)"
 
 

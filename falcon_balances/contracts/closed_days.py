@@ -1,6 +1,6 @@
 """The files beside the Parquet of closed days: how far the journal was fetched, and what a day is.
 
-There is one way to write either, and readers refuse every other one.
+Each file has only one valid form, byte by byte; readers refuse every other form.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ class _File(BaseModel):
 
     @classmethod
     def read(cls, place: str, body: bytes) -> Self:
-        """Raises IntegrityError, naming `place`, for bytes that we would not have written."""
+        """The document. Raises IntegrityError, naming `place`, for bytes that we never write."""
         try:
             said = cls.model_validate_json(body)
         except ValueError as error:

@@ -43,8 +43,8 @@ class PersisterInput(_Step):
 class PersistedMessage(_Step):
     """The claim in force, in compact form; its segments are all in the log, in these `versions`.
 
-    `earlier`: revisions whose segments must go on the stream before this claim's. `is_later`: an
-    earlier revision has not arrived yet.
+    `earlier`: revisions whose segments must go on the stream before those of this claim.
+    `is_later`: the message must come back, because an earlier revision has not arrived yet.
     """
 
     message_id: str

@@ -38,7 +38,7 @@ WORDS: Final[Mapping[str, str]] = {
     QUARTER_PATTERN: "the start of a quarter of an hour, such as 2026-11-20T10:15:00Z",
     INSTANT_PATTERN: "a time with an offset, such as 2026-11-20T10:15:30Z",
     MONTH_PATTERN: "a month as YYYY-MM",
-    CURSOR_PATTERN: "the next_cursor of the page before",
+    CURSOR_PATTERN: "the next_cursor of the previous page",
     ZONE_PATTERN: "an IANA time zone, such as Europe/Paris",
 }
 

@@ -1,6 +1,6 @@
 """The file of a journal's page: JSON lines, a head and then a line for each entry.
 
-There is one way to write a page, and readers refuse every other one.
+A page has only one valid form, byte by byte; readers refuse every other form.
 """
 
 from collections.abc import Collection
@@ -59,7 +59,7 @@ class _EntryV1(BaseModel):
         )
 
     def to_entry(self) -> JournalEntry:
-        """Raises ValueError for an entry that the reducer would not have written."""
+        """The entry. Raises ValueError if the reducer would not have written it."""
         window = parse_rfc3339(_a_quarter(self.window))
         LogKey.parse(self.log_key)
         if not self.body.isascii():
@@ -81,7 +81,7 @@ class WrittenPage(NamedTuple):
 
 
 def written(page: JournalPage) -> WrittenPage:
-    """The same bytes for the same page."""
+    """The page as it is stored: always the same bytes for the same page."""
     head = _HeadV1(
         shard_id=page.shard_id,
         number=page.number,

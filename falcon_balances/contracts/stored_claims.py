@@ -1,9 +1,9 @@
 """The form in which a claim is stored: what changes as attributes, the rest compressed as one text.
 
-A claim repeats ids, dates and names; the log key, the sale and the context versions say again what
-the lines say. Compressed with the words that every claim has, and with the id in its key, each is
-stored once, and an everyday claim takes a third of its bytes. The whole document comes back, byte
-by byte, so that what is claimed can be written to the log after any crash.
+A claim repeats ids, dates and names: its log key, sale and context versions repeat what its lines
+contain. The compression knows the words of every claim and the id in the claim's key. So each text
+is stored once, and an everyday claim takes a third of its bytes. Decompression gives the document
+back byte by byte, so its lines can be written to the log after any crash.
 """
 
 import json
@@ -55,7 +55,7 @@ def stored(claim: ClaimV1) -> dict[str, Any]:
 
 
 def read_stored(item: Mapping[str, Any]) -> ClaimV1:
-    """Raises IntegrityError for bytes that this code did not write; they have a checksum."""
+    """The claim. Raises IntegrityError for bytes that this code did not write: a checksum tells."""
     apart = {name: item[name] for name in _APART if name in item}
     name = f"claim {item['falcon_operation_id']} {item['stage']}"
     try:
@@ -83,5 +83,7 @@ def _expanded(said: bytes, operation_id: str) -> bytes:
 
 
 def _words(operation_id: str) -> bytes:
-    """With the id in it, a claim cannot be read under the key of another one."""
+    """The words that the compression knows. They contain the id of the claim, so a claim cannot be
+    read under the key of another claim.
+    """
     return WORDS + operation_id.encode()

@@ -1,8 +1,8 @@
 """Closings (design §7): what a balance was when a UTC day's last quarter of an hour was closed.
 
 `closing = closing before + quarters since`, never from the live balance, so a closing made late, or
-made again, is the same. A balance has one for each day on which something was counted of it. So a
-balance at any moment is its last closing before that day, and the quarters of the day.
+made again, is the same. A balance has a closing for each day on which something was counted of it.
+So a balance at any moment is its last closing before that day, plus the quarters of the day.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,9 +44,9 @@ class Closing:
 class ClosedDay(NamedTuple):
     """How far the days are closed.
 
-    `day`: the last day of which, as of all before it, every closing is written; None before the
-    first. `journal`: how far the journals were read for these days, as `MovedBalances` says it.
-    `after`: within the day that is being closed, the last balance that is done.
+    `day`: the last closed day; every closing of this day and of all days before it is written. None
+    before the first. `journal`: how far the journals were read for these days, in the form of
+    `MovedBalances`. `after`: the last balance of the next day whose closing is written, if any.
     """
 
     day: str | None = None
@@ -80,7 +80,7 @@ def day_of(instant: datetime) -> str:
 
 
 def counted_since(before: Closing | None) -> datetime:
-    """The start of the quarters that the closing does not contain; all of them without one."""
+    """The first quarter that the closing does not contain; without a closing, the first of all."""
     return FIRST if before is None else before.at
 
 
@@ -98,7 +98,7 @@ def closing_of(
     """The closing of a closed day on which something was counted of the balance.
 
     `windows`: all from the closing before to the end of the day. None if they do not all lie on
-    this day, or if there are none: then a closing is missing, or what moved was read wrongly.
+    this day, or if there are none: then a closing is missing, or the balance did not move.
     """
     if {day_of(window.start) for window in windows} != {day}:
         return None

@@ -4,7 +4,7 @@ In a claim, a row holds the line's own uuid and amount. For every other column, 
 are kept once each, and a row refers to them by number if there are several. All lines of an event
 repeat the event's own fields, so most columns have one text. A mark leaves out the uuids, which
 follow from the lines, and the operation, which is in its key. The log's exact bytes can be restored
-from both.
+from a claim, and from a mark.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,14 +71,14 @@ def fields_of_rows(
             try:
                 said[name] = texts[name][int(number)]
             except IndexError as error:
-                raise ValueError(f"{name}: a text that is not named") from error
+                raise ValueError(f"{name}: a row refers to a text that does not exist") from error
         yield tuple(said.get(name, "") for name in COLUMNS)
 
 
 def lines_of_rows(
     rows: Sequence[str], texts: Mapping[str, Sequence[str]]
 ) -> tuple[BalanceOperation, ...]:
-    """Raises ValueError."""
+    """The lines in the rows. Raises ValueError."""
     place = _PLACE["type"]
     return tuple(
         line_of(fields, OperationType(fields[place])) for fields in fields_of_rows(rows, texts)

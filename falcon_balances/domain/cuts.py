@@ -43,8 +43,8 @@ class Cut:
 
 
 class ShardState(NamedTuple):
-    """Whether a reducer ever read the shard, the time until which its quarters are closed, the
-    names of parked records of any shard, and how far the shard is journaled.
+    """What is stored of a shard: whether a reducer ever read it, the time until which its quarters
+    are closed, and how far it is journaled; also the names of the parked records of all shards.
     """
 
     is_known: bool
@@ -92,7 +92,9 @@ def is_believable(cut: Cut, arrived_at: datetime) -> bool:
 
 
 def closed_until(cut_at: datetime) -> datetime:
-    """T, the latest start of a quarter such that no record after the cut is counted before T."""
+    """The latest start of a quarter for which this holds: no record after the cut is counted in an
+    earlier quarter.
+    """
     return quarter_of(cut_at - CLOSING_DELAY)
 
 

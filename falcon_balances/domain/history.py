@@ -146,7 +146,9 @@ class Past:
     windows: tuple[Window, ...]
 
     def at(self, instant: datetime) -> dict[BalanceKey, Figures]:
-        """Every balance at a quarter's border from `start` to the end of the last window."""
+        """Every balance at `instant`, the beginning of a quarter: not before `start`, and not after
+        the last window has ended.
+        """
         figures = dict(self.opening)
         for window in self.windows:
             if window.start < instant:

@@ -70,7 +70,7 @@ class PageName(NamedTuple):
 
     @classmethod
     def parse(cls, key: str) -> Self:
-        """Raises ValueError for a key that no page can have."""
+        """The name in a key. Raises ValueError for a key that no page can have."""
         said = _KEY.fullmatch(key)
         if said is None or int(said["number"]) == 0:
             raise ValueError("not a key of the journal")
@@ -84,7 +84,7 @@ def shard_prefix(shard_id: str) -> str:
 
 
 def key_after(shard_id: str, number: int) -> str:
-    """Sorts before the keys of pages with this number, and after those of lower numbers."""
+    """A text that sorts before the keys of pages with this number, and after all lower numbers."""
     return f"{shard_prefix(shard_id)}{number:0{_NUMBER_DIGITS}d}-"
 
 
@@ -102,14 +102,14 @@ class JournalEntry:
 
     @property
     def sha256(self) -> str:
-        """Of the log object's bytes, in hexadecimal. S3 had confirmed it before the segment was
-        published.
+        """The hash of the log object's bytes, in hexadecimal. S3 confirmed it before the segment
+        was published.
         """
         return sha256(self.body.encode()).hexdigest()
 
     @property
     def size(self) -> int:
-        """Of the log object, in bytes."""
+        """The size of the log object in bytes."""
         return len(self.body)
 
 
@@ -133,8 +133,8 @@ def chained(
 ) -> list[PageName]:
     """The pages of a shard after `start`, up to and with `end`, in their order.
 
-    Of `names`, which are all pages in between, those of interrupted attempts are left out. Empty if
-    `end` is before `start`. Raises IntegrityError if a page is missing.
+    `names`: all pages in between; pages of interrupted attempts are left out. Empty if `end` is
+    before `start`. Raises IntegrityError if a page is missing.
     """
     by_position = {name.position: name for name in names}
     found: list[PageName] = []
@@ -146,7 +146,7 @@ def chained(
         found.append(name)
         position = name.before
     if position.number == start.number and position != start:
-        raise IntegrityError(f"journal of {shard_id}: no page {start.number} has the hash expected")
+        raise IntegrityError(f"journal of {shard_id}: no page {start.number} has the expected hash")
     return found[::-1]
 
 
@@ -158,21 +158,23 @@ class Repeats:
     """
 
     second_versions: set[str] = field(default_factory=set)
-    """Log keys that were published with several version ids; their first one counts."""
+    """Log keys that were published with several version ids; the first id counts."""
     _seen: dict[bytes, tuple[bytes, str, datetime]] = field(default_factory=dict)
 
     def is_new(self, entry: JournalEntry) -> bool:
-        """Raises IntegrityError if the segment came before with other contents."""
+        """Whether the segment comes for the first time. Raises IntegrityError if it came before
+        with other contents.
+        """
         contents = (rfc3339(entry.window), effect_text(entry.effect), entry.body)
         digest = sha256("\n".join(contents).encode()).digest()
         name = sha256(entry.log_key.encode()).digest()
         seen = self._seen.setdefault(name, (digest, entry.version_id, entry.window))
         if seen[0] != digest:
-            raise IntegrityError(f"{entry.log_key}: the journal has it twice, with a difference")
+            raise IntegrityError(f"{entry.log_key}: two entries of the journal differ")
         if seen[1] != entry.version_id:
             self.second_versions.add(entry.log_key)
         return seen[0] is digest
 
     def forget_before(self, window: datetime) -> None:
-        """Entries of earlier quarters are not recognized any more."""
+        """Forgets the entries of earlier quarters: their repeats are not recognized any more."""
         self._seen = {name: each for name, each in self._seen.items() if each[2] >= window}

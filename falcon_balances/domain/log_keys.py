@@ -90,11 +90,13 @@ class DayRange(NamedTuple):
     last: str
 
     def start(self, prefix: str) -> str:
-        """Sorts right before the merchant's keys of these days; `prefix` is a `merchant_prefix`."""
+        """A text that sorts right before the merchant's keys of these days. `prefix`: the result of
+        `merchant_prefix`.
+        """
         return f"{prefix}date={self.first}/"
 
     def contain(self, key: str, prefix: str) -> bool:
-        """Whether a key after the prefix is of these days."""
+        """Whether a key with this prefix is of these days."""
         return self.start(prefix) < key < f"{prefix}date={self.last}0"
 
 

@@ -52,7 +52,7 @@ class Head:
     """The signed line. Each merchant sees it with its own leaves, so it holds no counts.
 
     `log` is the bucket. Objects that were counted by the cut of `sealed_until` are in this manifest
-    or an earlier one; later ones may be.
+    or an earlier one; this manifest can also have objects that were counted later.
     """
 
     log: str
@@ -66,7 +66,7 @@ class Head:
 
     @classmethod
     def read(cls, line: bytes) -> Self:
-        """Raises IntegrityError for a line that is not a head."""
+        """The head in a line. Raises IntegrityError for any other line."""
         try:
             said = json.loads(line)
             del said["schema_version"]

@@ -51,7 +51,7 @@ class MerchantStatementPage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WantedPage:
-    """At most `limit` operations counted before `end`, from where another page ended."""
+    """The wanted page: where the page before ended, and at most `limit` operations until `end`."""
 
     end: datetime
     limit: int
@@ -80,11 +80,12 @@ def statement_page(
     """The lines of a page with their running balances.
 
     `past`: the balances that the statement shows, at the beginning of the page's first quarter, and
-    their windows as far as `marks` go. `marks`: those after `wanted.after` in the order of
-    counting, as far as they were read, each with its effects on the shown balances; `is_last` if no
-    others follow. They come from an index that may lag behind the table. Raises TransientError if
-    the lines of a quarter do not add up to its windows: the index does not have all of these lines
-    yet. The last quarter is checked if its end was read; otherwise by the page that ends it.
+    their windows as far as `marks` go. `marks`: the marks after `wanted.after` that were read, in
+    the order of counting, each with its effects on the shown balances. `is_last`: no marks follow.
+    The marks come from an index that may lag behind the table. Raises TransientError if the lines
+    of a quarter do not add up to its windows: then the index does not have all of the lines yet.
+    The page's last quarter is checked if all its marks were read, otherwise when a later page ends
+    it.
     """
     page = _Page(past, wanted)
     for mark in marks:

@@ -35,7 +35,9 @@ class Bounds(NamedTuple):
 
 
 def bounds_after(start: str, end: str, after: str | None, *, newest_first: bool) -> Bounds:
-    """What is left to read after a mark. Newest first, the mark itself is read once more."""
+    """The bounds of the orders that follow `after`. If the newest come first, the bounds include
+    `after`.
+    """
     if after is None:
         return Bounds(start, end)
     if newest_first:
@@ -52,8 +54,8 @@ class OrderPage(NamedTuple):
 def merged(
     found: Sequence[Sequence[str]], after: str | None, limit: int, *, newest_first: bool
 ) -> OrderPage:
-    """The next `limit` orders of all partitions. `found` holds of each partition all that is left,
-    or as many as `limit` and two more.
+    """The next `limit` orders of all partitions. `found` has, for each partition, all orders that
+    are left, or at least `limit` + 2 of them.
     """
     every = sorted((each for part in found for each in part if each != after), reverse=newest_first)
     return OrderPage(every[:limit], is_last=len(every) <= limit)

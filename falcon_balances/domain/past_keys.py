@@ -1,7 +1,7 @@
-"""The keys of a balance's past: what a quarter of an hour added to it, and where a day left it.
+"""The keys of a balance's past: its windows (quarters of an hour) and its closings (ends of days).
 
-The balance is first, so that one query reads the past of one balance, however many others there
-are.
+Each key begins with the balance, so that one query reads the past of one balance, however many
+balances the merchant has.
 """
 
 from datetime import date
@@ -58,7 +58,7 @@ def closings_of(balance: BalanceKey) -> str:
 
 
 def closings_before(balance: BalanceKey, day: str) -> str:
-    """Sorts after the key of every earlier day's closing, and before the day's own."""
+    """A text that sorts after the keys of all earlier days' closings, and before the day's own."""
     return f"{closings_of(balance)}{day[:-1]}{chr(ord(day[-1]) - 1)}~"
 
 

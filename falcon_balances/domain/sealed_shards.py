@@ -7,8 +7,9 @@ from falcon_balances.domain.journal import BEGINNING, JournalPosition
 
 
 class SealedShard(NamedTuple):
-    """The pages of a shard up to and with `sealed` are sealed. The pages after `open`, which is not
-    behind `sealed`, have entries of quarters that were still open: they may come again.
+    """The pages of a shard up to and including `sealed` are sealed. `open` is `sealed` or an
+    earlier page: the pages after `open` have entries of quarters that were still open, which may
+    come again.
     """
 
     open: JournalPosition = BEGINNING
@@ -35,7 +36,7 @@ def shard_leaves(before: SealedShards, now: SealedShards) -> Iterator[dict[str, 
 
 
 def read_shards(leaves: Iterable[Mapping[str, Any]]) -> SealedShards:
-    """Raises KeyError, TypeError or ValueError for leaves that are not written so."""
+    """The shards in leaves of `shard_leaves`. Raises KeyError, TypeError or ValueError."""
     return {
         each["shard_id"]: SealedShard(
             JournalPosition.parse(each["open"]), JournalPosition.parse(each["until"])

@@ -29,13 +29,13 @@ class MerchantStatementPosition:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ValueError for anything but a `text`."""
+        """The position in a text of `text`. Raises ValueError for any other text."""
         order, *counted = text.split("|")
         return cls(CountedOrder.parse(order), dict(map(_read_counted, counted)))
 
 
 def _counted_text(counted: tuple[BalanceKey, Figures]) -> str:
-    """Most figures of a quarter are zero, and take no character."""
+    """The figures as text. Zeros, which are most figures of a quarter, take no character."""
     balance, figures = counted
     return f"{'#'.join(balance)}#{','.join(str(each or '') for each in astuple(figures))}"
 

@@ -39,7 +39,7 @@ class MemoryClosings(Interruptible):
 
 
 class MemoryMovedBalances(Interruptible):
-    """Of what the table counted, as the journal would tell."""
+    """The balances that moved, from what the table counted, as the journal would name them."""
 
     def __init__(self, store: MemoryBalanceStore) -> None:
         super().__init__(store.interrupt)

@@ -68,9 +68,9 @@ class Stream:
 
 @dataclass(frozen=True, kw_only=True)
 class Provided:
-    """Messages a second for which tables have units provided by the hour; auto scaling moves
-    between them, and a burst above what it has reached is throttled and waits. Cheaper than on
-    demand for a steady load (docs/capacity.md).
+    """The least and the most messages a second for which tables have units provided by the hour.
+    Auto scaling moves the units between the two; a burst above the present units is throttled, and
+    its messages wait. Cheaper than on demand for a steady load (docs/capacity.md).
     """
 
     least: int

@@ -71,7 +71,7 @@ class LockedBucket(Construct):
 
     @property
     def arn(self) -> str:
-        """Written out, so that what the bucket depends on can name it."""
+        """The bucket's ARN as text, so that resources on which the bucket depends can name it."""
         return f"arn:{Aws.PARTITION}:s3:::{self._name}"
 
     def objects(self, keys: str) -> str:

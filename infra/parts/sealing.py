@@ -98,7 +98,7 @@ class Sealing(Construct):
         manifest_bucket: LockedBucket,
         key: kms.IKey,
     ) -> None:
-        """It needs no permission for the log: the journals have everything that it seals."""
+        """The sealer needs no permission for the log: the journals have everything to be sealed."""
         self.sealer.may(["dynamodb:GetItem", "dynamodb:Query"], [balances.table_arn])
         self.sealer.may(["s3:ListBucket"], [journal_bucket.bucket.bucket_arn])
         self.sealer.may_objects(

@@ -78,7 +78,7 @@ class Tampering(Construct):
         )
 
     def _report(self, bucket: s3.Bucket) -> None:
-        """In the bucket's own properties: CDK's way needs a function that may change buckets."""
+        """Sets the bucket's own property: CDK's usual way needs a function that can change it."""
         resource = bucket.node.default_child
         if not isinstance(resource, s3.CfnBucket):
             raise TypeError("a bucket of CDK has a CfnBucket")

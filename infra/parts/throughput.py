@@ -72,5 +72,5 @@ def _scale(
 
 
 def _provided(per_second: int, units: float) -> int:
-    """So many that the load uses the target's share of them."""
+    """The provided units of which the load uses the target share."""
     return ceil(per_second * units * 100 / USED_PERCENT)

@@ -33,9 +33,10 @@ class BalanceRoutes:
         self._context = context
         docs = documented(
             "A merchant's balances, now or at a point in time",
-            "Every balance of the merchant. With `at`, as it was then: a merchant with more than "
-            f"{BALANCES_MAX} balances then names one balance shop. With `source=log`, added "
-            "up from the transaction log instead of the table.",
+            "Every balance of the merchant. With `at`, the balances of that time; a merchant with "
+            f"more than {BALANCES_MAX} balances must then name one balance shop. With "
+            "`source=log`, the balances are added up from the transaction log instead of read "
+            "from the table.",
             BalanceDocumentV1 | BalancesAtV1,
             ETAG,
         )

@@ -31,8 +31,8 @@ class MerchantStatementRoutes:
         docs = documented(
             "A month's statement",
             "What was counted in the month: opening balance, lines with running balance, "
-            "closing balance. It never changes, and its closing balance is the next month's "
-            "opening balance. JSON, or CSV with `format=csv`.",
+            "closing balance. A statement never changes, and its closing balance is the next "
+            "month's opening balance. JSON, or CSV with `format=csv`.",
             MerchantStatementV1,
             LINK,
         )
@@ -70,7 +70,7 @@ def _cursor(cursors: Cursors, position: MerchantStatementPosition) -> str:
     """About 100 characters for each balance that moved in the page's last quarter."""
     cursor = cursors.write(position.text)
     if len(cursor) > CURSOR_CHARACTERS_MAX:
-        detail = "required: more balances moved in a quarter of an hour than a cursor can hold"
+        detail = "required: more balances changed in a quarter of an hour than a cursor can hold"
         raise InvalidParameterError("balance_shop_id", detail)
     return cursor
 

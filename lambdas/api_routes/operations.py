@@ -33,14 +33,15 @@ class OperationRoutes:
         page = documented(
             "Operations in the order in which they were counted",
             "Pages neither skip nor repeat an operation that existed when paging began. `as_of` "
-            "is the time of the index that is read, shortly behind that of the balances.",
+            "is a little earlier than that of the balances, because the list is read from an "
+            "index.",
             OperationPageV1,
             LINK,
         )
         story = documented(
             "Everything known about one operation",
-            "Its stages with lines, log keys and the time of counting; the money set aside for "
-            "it; corrections; the return of a payout.",
+            "The operation's stages, each with its lines, its log key and the time of counting; "
+            "the money that is set aside for the operation; its corrections; a payout's returns.",
             OperationStoryV1,
         )
         context.get("/operations", self.operations, OperationsQuery, page)
@@ -63,8 +64,8 @@ class OperationRoutes:
                 newest_first=query.order == "newest_first",
             )
         except TooManyReferencedError as error:
-            detail = f"borne by more than {error.operations_max} operations: leave it out, and "
-            raise InvalidParameterError("reference", f"{detail}narrow `from`") from None
+            detail = f"more than {error.operations_max} operations have it: omit it, and narrow"
+            raise InvalidParameterError("reference", f"{detail} `from`") from None
         if not marks and position is None and query.cursor is None:
             self._context.check_known(sources)
         following = None if position is None else cursors.write(position)

@@ -31,8 +31,9 @@ class TurnoverRoutes:
         self._context = context
         docs = documented(
             "A month's turnover by type and currency",
-            "By operation date in UTC days, or in any time zone with `source=log`. Names what "
-            "was counted after the month had ended.",
+            "Operations belong to the month of their operation date, in UTC or, with "
+            "`source=log`, in any time zone. The answer names what was counted after the month "
+            "had ended.",
             TurnoverV1,
         )
         context.get("/turnover", self.turnover, TurnoverQuery, docs)
@@ -97,8 +98,8 @@ def table_turnover(reads: MerchantReads, query: TurnoverQuery, late_max: int) ->
 def log_turnover(
     log: TransactionLog, merchant_id: str, query: TurnoverQuery, objects_max: int
 ) -> Turnover:
-    """Reads the objects of the month's days, and of a day before and after it: no zone is further
-    from UTC.
+    """Reads the objects of the month's days, and of a day before and after it: no time zone
+    differs from UTC by more.
     """
     start, end = month_of("month", query.month)
     zone = zone_of("time_zone", query.time_zone)
@@ -114,7 +115,7 @@ def log_turnover(
 
 
 def _day_before(start: datetime) -> str:
-    """The day itself at the beginning of the calendar."""
+    """The day before `start`; on the first day of the calendar, that day itself."""
     return last_day_before(start) if start.year > 1 else start.date().isoformat()
 
 

@@ -73,8 +73,8 @@ def close_days(ports: CloserPorts) -> int:
 
 
 def _note_age(day: str | None, ports: CloserPorts) -> None:
-    """How long ago the first day that is not closed began: 24 hours or less are no delay. An alarm
-    of the stack watches the metric, so each run has it from its beginning, however it ends.
+    """Adds the metric ClosedDayAge: the time since the beginning of the first day that is not
+    closed. Up to 24 hours are no delay. Each run adds it first, because an alarm watches it.
     """
     age_s = 0.0 if day is None else (ports.now() - start_of(day)).total_seconds()
     metrics.add_metric(name="ClosedDayAge", unit="Seconds", value=age_s)
@@ -88,7 +88,7 @@ class _DayRun:
         self.written = 0
 
     def close(self) -> ClosedDay | None:
-        """The closed day when every balance has its closing; None if the time is over."""
+        """Writes the closings. Returns the closed day; None if the run's time is used up first."""
         wrong: list[str] = []
         moved_on_day = self._ports.moved.on(self._day, self._closed.journal)
         if moved_on_day is None:
@@ -111,7 +111,7 @@ class _DayRun:
         return (each for each in every if after is None or each > after)
 
     def _refusal(self, moved: MovedBalance) -> str | None:
-        """Writes the closing of a balance; why it cannot be its closing, or None."""
+        """Writes the closing of a balance. None, or the reason why it cannot be closed so."""
         merchant_id, balance = moved
         reads = self._ports.reads_of(merchant_id)
         before = next(iter(reads.closings(balance, self._day, 1)), None)
@@ -122,7 +122,7 @@ class _DayRun:
         closing = replace(closing, logged=self._ports.logged(merchant_id, before, closing))
         existing = self._ports.closings.put(merchant_id, closing)
         self.written += existing is None
-        return None if existing in (None, closing) else "another closing is there"
+        return None if existing in (None, closing) else "it already has another closing"
 
 
 def _refuse(wrong: list[str]) -> None:

@@ -4,10 +4,10 @@ Input     the scheduler's event, which is ignored
 Output    nothing
 Retries   safe: closings are written if absent, and the closed day moves forward only; a run whose
           time is over is continued by the next one
-Errors    TransientError; IntegrityError if a day has another closing already, if the journal says
-          of a balance that it moved on a day and its quarters do not, or if a page of the journal
-          is missing: the error names it, and no later day is closed until a person has
-          settled the case. Readers go on: they read the quarters of days that are not closed
+Errors    TransientError; IntegrityError if a day has another closing already, if a balance moved on
+          a day according to the journal but not according to its quarters, or if a page of the
+          journal is missing: the error names balance or page, and no later day is closed until a
+          person has settled the case. Readers read the quarters of days that are not closed
 """
 
 from functools import cache

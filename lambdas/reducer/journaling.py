@@ -32,7 +32,7 @@ def journal(shard_id: str, batch: Batch, state: ShardState, ports: ReducerPorts)
 
 
 def move(shard_id: str, seen: ShardState, moved: ShardState, store: BalanceStore) -> None:
-    """Raises TransientError if another function has handled the shard since it was `seen`."""
+    """Moves the shard. Raises TransientError if another function has handled it since `seen`."""
     if store.move_shard(shard_id, seen.journaled, moved.closed_until, moved.journaled):
         return
     # An answer may have been lost: then our own write is there.

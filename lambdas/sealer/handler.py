@@ -3,9 +3,9 @@
 Input     the scheduler's event, or a person's; the sealer ignores it
 Output    the manifests written, how many objects they seal, and the keys of faulty objects
 Retries   safe: a manifest is written once, and the next run goes on where the last one ended
-Errors    TransientError; IntegrityError if the sealer did not write the last manifest, or the
-          reducer a page of a journal, or one is missing: the error names it, and nothing is sealed
-          until a person has settled the case
+Errors    TransientError; IntegrityError if a manifest or a journal page is missing, if the sealer
+          did not write the last manifest, or if the reducer did not write a page: the error names
+          the file, and nothing is sealed until a person has settled the case
 """
 
 from dataclasses import asdict
@@ -65,8 +65,6 @@ def _tell(faults: Faults) -> None:
     """Writes the metric at once: it would be lost at the end if the function timed out."""
     for what, keys in faults._asdict().items():
         for key in keys:
-            logger.error(
-                "an object of the log is not as it must be", extra={"key": key, "is": what}
-            )
+            logger.error("an object of the log is faulty", extra={"key": key, "is": what})
     metrics.add_metric(name="LogTampered", unit="Count", value=sum(map(len, faults)))
     metrics.flush_metrics()

@@ -30,8 +30,8 @@ class Faults(NamedTuple):
 
 
 class Tell(Protocol):
-    """Is called before anything is built on the objects, so that no crash, time-out or lost answer
-    can hide the faults. Only the run that reads a fault reports it.
+    """Reports faults. It is called before a manifest with the objects is written, so that no crash,
+    timeout or lost answer can hide the faults: only the run that reads a fault reports it.
     """
 
     def __call__(self, faults: Faults) -> None: ...

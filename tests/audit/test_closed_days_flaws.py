@@ -113,7 +113,7 @@ def test_a_day_of_another_journal_is_named(days, tmp_path):
     other = closed_days_of(tmp_path / "other", world(20, 6))
     shutil.rmtree(days / SECOND)
     shutil.copytree(other / SECOND, days / SECOND)
-    refused(days, f"{SECOND}: was not closed after the {FIRST} that is here")
+    refused(days, f"{SECOND}: does not continue the {FIRST} in this folder")
 
 
 def test_a_day_under_another_date_is_named(days):

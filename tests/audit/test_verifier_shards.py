@@ -41,11 +41,11 @@ def test_manifests_that_go_on_are_right():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (leaf(2, 5, 4), "does not go on"),
-        (leaf(4, 5, 4), "does not go on"),
-        (leaf(3, 2, 2), "goes back"),
-        (leaf(3, 5, 6), "goes back"),
-        (leaf(3) | {"until": f"{3:012}-{'a' * 64}"}, "exchanged"),
+        (leaf(2, 5, 4), "is not `until`"),
+        (leaf(4, 5, 4), "is not `until`"),
+        (leaf(3, 2, 2), "not in order"),
+        (leaf(3, 5, 6), "not in order"),
+        (leaf(3) | {"until": f"{3:012}-{'a' * 64}"}, "replaced"),
         (leaf(3) | {"until": "3"}, "required form"),
         (leaf(3) | {"until": 3}, "not the leaf"),
         (leaf(3) | {"pages": "3"}, "not the leaf"),

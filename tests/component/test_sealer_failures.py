@@ -70,7 +70,7 @@ def test_who_dies_before_the_answer_has_told_of_what_it_sealed(buckets):
         ("a signature that is none", "not signed"),
         ("somebody else's", "not signed"),
         ("a long head", "not signed"),
-        ("an earlier one", "another sequence in its head"),
+        ("an earlier one", "has another sequence"),
         ("leaves of another", "root is wrong"),
         ("a number too high", "99999999.jsonl exists, but manifest 2 is missing"),
     ],

@@ -72,7 +72,7 @@ def test_a_repeat_in_an_open_quarter_with_other_bytes_stops_the_sealer(buckets):
     key = min(some)
     buckets.put(some)
     buckets.again({key: some[key] + b"x"}, buckets.time)
-    with pytest.raises(IntegrityError, match="twice, with a difference"):
+    with pytest.raises(IntegrityError, match="two entries of the journal differ"):
         buckets.seal()
 
 

@@ -132,21 +132,21 @@ def test_the_figures_in_the_text_are_those_of_the_command():
     classes = [each for each in planned(12)["table_classes"] if each["billing"] == "on demand"]
     [of_cut] = [each for each in planned(50_000)["limits"] if "cut" in each["name"]]
     said = [
-        f"its shards take {of_cut['needed']:,.0f} units if all meet",
+        f"the item take {of_cut['needed']:,.0f} units if all shards meet",
         f"every shard adds {MET_BYTES} bytes once a minute",
         f"take {units[0]:.2f} units a message instead of {units[1]:.2f}",
         f"cost {usd(many['bill']['on demand']['per_million'])} a million on demand",
-        f"has {falling['load']['hottest_per_second']:,.0f} a second, and does not fit",
-        f"In all {usd(stored['usd_a_million'])}, of it marks and claims {of_marks}",
-        f"Their backup is {usd(backup)} of it",
+        f"merchant has {falling['load']['hottest_per_second']:,.0f} a second, and does not fit",
+        f"In all {usd(stored['usd_a_million'])}, of which marks and claims cost {of_marks}",
+        f"{usd(backup)} are for their backup",
         f"ten years are {stored['bytes'] / 1e9:,.0f} GB",
-        "dearer by {} in claims and {} in balances".format(
+        "dearer, by {} for claims and {} for balances".format(
             *(usd(each["infrequent_access_dearer_usd"]) for each in classes)
         ),
-        "cheaper by {} and {} in each month".format(
+        "cheaper, by {} and {} a month".format(
             *(usd(each["infrequent_access_cheaper_usd_a_month"]) for each in classes)
         ),
-        "after {:.1f} months in claims, and after {:.1f} in balances".format(
+        "after {:.1f} months for claims, and after {:.1f} months for balances".format(
             *(each["cheaper_after_months"] for each in classes)
         ),
     ]

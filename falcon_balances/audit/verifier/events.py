@@ -51,7 +51,7 @@ class Events:
 
 
 def _a_day_before(sealed_until: str) -> str:
-    """An event whose parts were not all written is tried again for a day."""
+    """The time a day earlier: for a day, an event is retried until all its parts are written."""
     try:
         return (datetime.strptime(sealed_until, TIME) - timedelta(days=1)).strftime(TIME)  # noqa: DTZ007 - only texts in UTC are compared
     except (ValueError, OverflowError):

@@ -75,7 +75,7 @@ def _versions(
 
 
 def _listed_in(line: str, schema: list[str], places: list[int]) -> ListedVersion:
-    """Raises ValueError or csv.Error for any other line."""
+    """The version in a line. Raises ValueError or csv.Error for any other text."""
     [row] = csv.reader([line], strict=True)
     key, version_id, is_marker = (row[each] for each in places if len(row) == len(schema))
     if is_marker not in {"true", "false"}:

@@ -23,7 +23,7 @@ class Shards:
         return [] if wrong is None else [Discrepancy(place, wrong)]
 
     def missing(self, place: str) -> list[Discrepancy]:
-        """Shards that the manifest before had. To be called after the leaves of each manifest."""
+        """Shards that only the manifest before has; call this after the leaves of each manifest."""
         missing = sorted(self._until.keys() - self._seen)
         self._seen = set()
         return [Discrepancy(place, f"it has no leaf for shard {each}") for each in missing]
@@ -41,7 +41,7 @@ class Shards:
         if is_again:
             return f"shard {shard_id} has two leaves"
         if after != before:
-            return f"it does not go on where the journal of {shard_id} was sealed until before"
+            return f"`after` of {shard_id} is not `until` of the manifest before"
         if not (leaf["open"][:12] <= until[:12] >= after[:12]):
-            return f"the journal of {shard_id} goes back"
-        return None if until == after or until[:12] > after[:12] else "a page was exchanged"
+            return f"the positions of {shard_id} are not in order"
+        return None if until == after or until[:12] > after[:12] else "a journal page was replaced"

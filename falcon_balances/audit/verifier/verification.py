@@ -125,8 +125,8 @@ class _Verification:
     ) -> None:
         """Checks a manifest's leaves: totals first, then objects, sorted.
 
-        Blocks have a power of two leaves, so that the root of their roots is that of the whole
-        tree.
+        Leaves are checked in slices. Each slice has a power of two leaves, so that the root over
+        the slices' roots is the root of the whole tree.
         """
         leaves = manifest.leaves
         first = next(
@@ -155,7 +155,7 @@ class _Verification:
             self._totals.check(manifest, first, is_rooted=is_rooted)
 
     def _note_keys(self, manifest: ReadManifest, noted: Iterable[Noted], last: str) -> str:
-        """Checks that each key is sealed once, and follows the key before it, at first `last`.
+        """Checks that each key is sealed once, and that the keys are sorted, from `last` on.
         Returns the last key.
         """
         version_ids, note = self._version_ids, self._events.note

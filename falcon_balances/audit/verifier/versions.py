@@ -15,8 +15,8 @@ from .inventory import ListedVersion, is_inventory, versions_in
 def wrong_versions(file: Path, version_ids: Mapping[str, str]) -> list[Discrepancy]:
     """Checks that each sealed key has only the sealed version, and no delete marker.
 
-    An inventory is older than the newest objects. So only a listing tells that a sealed version is
-    not there; the check of the objects themselves tells it too.
+    An inventory is older than the newest objects, so a sealed version is reported as missing only
+    if a listing lacks it. The check of the objects finds missing objects in any case.
     """
     sealed: Mapping[str, str] = {}
     try:
@@ -49,7 +49,7 @@ def _listed_in(document: Mapping[str, Any]) -> Iterator[ListedVersion]:
 def _odd_in(
     listed: Iterable[ListedVersion], version_ids: Mapping[str, str]
 ) -> Iterator[ListedVersion]:
-    """Without the sealed versions, which are nearly all: memory holds the others only."""
+    """The versions that were not sealed. Nearly all were, so the rest fits into memory."""
     for each in listed:
         if each.is_marker or version_ids.get(each.key) != each.version_id:
             yield each

@@ -16,13 +16,15 @@ def close_days(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="The folder of `falcon audit fetch --journal`.", exists=True, file_okay=False
+            help="The folder that `falcon audit fetch --journal` wrote.",
+            exists=True,
+            file_okay=False,
         ),
     ],
     *,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write each UTC day that the fetched journal completes to FOLDER/closed, as Parquet.
+    """Write each UTC day that is complete in the fetched journal, as Parquet, to FOLDER/closed.
 
     Days that are closed already stay as they are. Exit code 3 for a journal that is not complete or
     was changed.

@@ -36,8 +36,8 @@ _NO_NAME = {EEXIST, EISDIR, ENAMETOOLONG, ENOTDIR}
 
 @dataclass(frozen=True, slots=True)
 class _Copied:
-    """The number of new files. `skipped`: keys that cannot be file names, or are misplaced; no key
-    of the log or of a manifest is one.
+    """The number of new files, and the keys that were skipped: they cannot be file names, or are
+    misplaced. Keys of log objects and manifests are never skipped.
     """
 
     fetched: int
@@ -71,8 +71,8 @@ def fetch_all(target: Target, folder: Path, advance: Callable[[int], None]) -> i
 
 
 def fetch_journal(target: Target, folder: Path, advance: Callable[[int], None]) -> int:
-    """Copies the journal's missing pages, and returns how many; writes how far the newest complete
-    cut says that the shards are journaled. The cut is read first, so its pages are all copied.
+    """Copies the journal's missing pages, and returns how many. Also writes a file with the shards'
+    positions at the newest complete cut; the cut is read first, so all of its pages are copied.
     """
     progress = DynamoStreamProgress(target.client("dynamodb"), target.balances_table)
     cut_at = progress.as_of()

@@ -23,7 +23,7 @@ ReplayedLogOption = Annotated[
     str | None,
     typer.Option(
         "--log",
-        help="A folder, also of closed days, or s3://BUCKET; the environment's bucket by default.",
+        help="A folder (log or closed days) or s3://BUCKET; the environment's bucket by default.",
     ),
 ]
 AtOption = Annotated[

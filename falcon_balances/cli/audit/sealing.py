@@ -23,7 +23,13 @@ ManifestsOption = Annotated[
     Path, typer.Option("--manifests", help="The folder of the manifests.", exists=True)
 ]
 PublicKeyOption = Annotated[
-    Path, typer.Option("--public-key", help="A file, PEM or DER.", exists=True, dir_okay=False)
+    Path,
+    typer.Option(
+        "--public-key",
+        help="The file of the sealer's public key, PEM or DER.",
+        exists=True,
+        dir_okay=False,
+    ),
 ]
 AnchorOption = Annotated[
     str | None, typer.Option("--anchor", help="A head's hash that you know from another source.")
@@ -37,7 +43,7 @@ def seal(*, env: EnvOption = LOCAL, as_json: JsonFlag = False) -> None:
 
     target = find_target(env)
     if not cut_now(target):
-        output.note("not everything is counted yet: this seals what was counted by the last cut")
+        output.note("not everything is counted yet: only what the last cut covers is sealed")
     answer = target.client("lambda").invoke(FunctionName=f"{target.prefix}-sealer", Payload=b"{}")
     said = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
@@ -47,7 +53,7 @@ def seal(*, env: EnvOption = LOCAL, as_json: JsonFlag = False) -> None:
         as_json=as_json,
     )
     if said["odd"] or said["flawed"] or said["unaccounted"]:
-        output.fail("the log holds flawed objects or foreign keys")
+        output.fail("the log has faulty objects: `odd`, `flawed` and `unaccounted` name their keys")
         raise typer.Exit(EXIT_MISMATCH)
 
 
@@ -61,7 +67,7 @@ def fetch(
     ],
     *,
     journal: Annotated[
-        bool, typer.Option("--journal", help="Copy the journal too, to close days from it.")
+        bool, typer.Option("--journal", help="Copy the journal too, which `close-days` needs.")
     ] = False,
     closed: Annotated[
         bool, typer.Option("--closed", help="Copy closed days, and neither log nor manifests.")
@@ -93,7 +99,7 @@ def verify(
         Path | None,
         typer.Option(
             "--versions",
-            help="aws s3api list-object-versions' output, or an S3 Inventory's manifest.json.",
+            help="Output of aws s3api list-object-versions, or an S3 Inventory's manifest.json.",
         ),
     ] = None,
     anchor: AnchorOption = None,

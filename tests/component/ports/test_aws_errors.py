@@ -89,7 +89,7 @@ CALLS = [
         lambda c: DynamoBalanceStore(c, "balances").meet_cut(
             Cut(utc("2026-11-20T10:20:00"), ("shard-7",)), "shard-7", BEGINNING
         ),
-        "2026-11-20T10:20:00Z in shard-7",
+        "shard-7 met cut 2026-11-20T10:20:00Z",
     ),
     (
         "dynamodb",

@@ -55,7 +55,7 @@ def test_a_page_in_place_of_another_one_is_not_taken_for_it():
 
 
 def test_what_was_read_before_is_what_the_next_page_builds_on():
-    with pytest.raises(IntegrityError, match="no page 1 has the hash expected"):
+    with pytest.raises(IntegrityError, match="no page 1 has the expected hash"):
         chained(SHARD, name(1, "x").position, C.position, [B, C])
 
 
