@@ -29,8 +29,8 @@ ZONE_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$"
 WORDS: Final[Mapping[str, str]] = {
     ID_PATTERN: "1 to 64 letters, digits, dots, colons, underscores or dashes, "
     "the first a letter or a digit",
-    REFERENCE_PATTERN: "1 to 128 printable ASCII characters without quotation marks, commas, "
-    "backslashes or vertical bars, no space at either end, none of = + - @ at the beginning",
+    REFERENCE_PATTERN: "1 to 128 printable ASCII characters: no space at either end, "
+    "none of = + - @ at the start, no quotation mark, comma, backslash or vertical bar",
     AMOUNT_PATTERN: "up to 15 digits, optionally with a point and decimals, such as 100.00",
     CURRENCY_PATTERN: "three capital letters, such as EUR",
     FINGERPRINT_PATTERN: "64 hexadecimal digits in lower case",
