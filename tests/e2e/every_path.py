@@ -128,6 +128,7 @@ class EveryPath:
         self._invoke("cutter")
         more = returned("paid", "0.01", return_id=f"again-{number}")
         self._send("payout", payout(f"again-{number}", "0.01"), more)
+        self._send("payout", payout(f"risky-{number}", "0.01", "risky"))
         # A refusal looks for its claim, a refund for what was set aside for it.
         self._send("confirmed", raw(confirmed(local_merchant_id=f"nobody-{number}")))
         self._send("confirmed", raw(confirmed(external_reference="back", **TAKEN_BACK)))

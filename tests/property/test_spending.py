@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from falcon_balances.adapters.authorizing import end_authorization, find_authorization
+from falcon_balances.adapters.log_check import LogCheck
 from falcon_balances.contracts.authorizations import RefundAuthorizationRequestV1
 from falcon_balances.contracts.blocks import BlockRequestV1
 from falcon_balances.domain.authorizations import Authorization
-from falcon_balances.domain.blocks import BlockStatus, manual_block_id
+from falcon_balances.domain.blocks import Block, BlockStatus, LoggedMoney, manual_block_id
 from falcon_balances.domain.identity import payout_operation_id
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.payout_states import GIVE_UP
@@ -75,11 +76,12 @@ class SpendingMachine(Machine):
         self.spending = SpendingPromises()
         super().__init__(self.spending)
 
-    @initialize()
-    def bring_money(self) -> None:
-        """10.00 of it: less than what will be asked for."""
-        self._load(context("ann", "0"))
-        self._load(context("bob", "0"))
+    @initialize(risk=st.sampled_from(["normal", "high"]))
+    def bring_money(self, risk: str) -> None:
+        """10.00 of it: less than what will be asked for. Of high risk, the log is asked as well."""
+        self.is_high_risk = risk == "high"
+        self._load(context("ann", "0") | {"risk": risk})
+        self._load(context("bob", "0") | {"risk": risk})
         for local, reference in (("ann", "c1"), ("bob", "b1")):
             captured = psp_event("capture", reference, "10.00") | {"local_merchant_id": local}
             reconciled = captured | TRACED
@@ -202,7 +204,7 @@ class SpendingMachine(Machine):
                     debits,
                     self.pipeline.store,
                     self.pipeline.refunds,
-                    {},
+                    dict.fromkeys(self._asked_of_the_log, self._ask_the_log),
                     _no_wait,
                 )
 
@@ -214,9 +216,17 @@ class SpendingMachine(Machine):
             balance_shop_id="bs-ann", reference="by-hand", amount=amount, currency="EUR"
         )
         block = asked.to_block("m-ann", key, "tester", self.pipeline.now)
-        self._start(
-            "block", lambda: request_block(block, self.pipeline.store, wait=_no_wait), schedule
-        )
+        read_log = self._ask_the_log if self.is_high_risk else None
+        store = self.pipeline.store
+        self._start("block", lambda: request_block(block, store, read_log, _no_wait), schedule)
+
+    @property
+    def _asked_of_the_log(self) -> Sequence[str]:
+        return ("m-ann", "m-bob") if self.is_high_risk else ()
+
+    def _ask_the_log(self, block: Block) -> LoggedMoney | None:
+        at = self.pipeline.places
+        return LogCheck(at.store, at.log, at.reads_of, lambda: 0.0).logged_money(block)
 
     @rule(block_id=st.sampled_from([manual_block_id("m-ann", k) for k in ("k1", "k2")]), s=SCHEDULE)
     def release_block(self, block_id: str, s: list[Any]) -> None:
