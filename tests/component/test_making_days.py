@@ -151,6 +151,14 @@ def test_a_day_that_two_runs_make_is_that_of_the_first_to_describe_it(machine, c
     assert machine.run("run-3") == ["2026-11-21", "2026-11-22"]
 
 
+def test_of_two_descriptions_of_a_day_the_first_one_stays(machine, closed):
+    """Both runs saw that the day was not described yet."""
+    machine.publish(listed := machine.listed("run-1"), machine.make(listed))
+    said = machine.described("2026-11-20")
+    assert machine.files.publish(said.model_copy(update={"files": ()})) == said
+    assert machine.described("2026-11-20") == said
+
+
 @pytest.mark.parametrize("counted", [[1, 2, 2], [2, 1, 2], [2, 2, 4], [0, 0, 0]])
 def test_files_that_are_not_what_the_journal_says_are_not_published(machine, closed, counted):
     listed = machine.listed("run-1")

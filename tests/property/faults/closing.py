@@ -8,6 +8,11 @@ _JOURNAL: Final = "falcon_balances/adapters/closed_journal.py"
 _QUERY: Final = "falcon_balances/contracts/closed_day_query.py"
 _DAYS: Final = "falcon_balances/audit/closed_days.py"
 _REPLAY: Final = "falcon_balances/audit/closed_replay.py"
+_FILES: Final = "falcon_balances/adapters/closed_day_files.py"
+_LISTING: Final = "lambdas/day_lister/listing.py"
+_PUBLISHING: Final = "lambdas/day_publisher/publishing.py"
+_MAKING: Final = ("tests/component/test_making_days.py",)
+_COUNTED: Final = ("tests/audit/test_everything_counted.py",)
 _WHOLE: Final = ("tests/audit/test_closed_days.py",)
 _FLAWS: Final = ("tests/audit/test_closed_days_flaws.py",)
 
@@ -81,5 +86,47 @@ CLOSING_FAULTS: Final = (
         "            if expected != said:\n",
         "            if expected is None:\n",
         first=_FLAWS,
+    ),
+    Fault(
+        "a day published whatever Athena counted in its files",
+        _PUBLISHING,
+        "    if counted != expected:\n",
+        "    if not counted:\n",
+        first=_MAKING,
+    ),
+    Fault(
+        "a second run of a day published beside the first",
+        _FILES,
+        "        return said if written is not None else self._description(key)\n",
+        "        return said\n",
+        first=_MAKING,
+    ),
+    Fault(
+        "a day made that the closer has not closed",
+        _LISTING,
+        "    if closed is None or following is None or following > closed:\n",
+        "    if following is None or following > (closed or following):\n",
+        first=_MAKING,
+    ),
+    Fault(
+        "a described day never shown when its run was interrupted",
+        "lambdas/day_lister/handler.py",
+        "        ports.files.show(made)",
+        "        ports.files.newest()",
+        first=_MAKING,
+    ),
+    Fault(
+        "the first day after the closed ones left out",
+        _QUERY,
+        """return _rows(journal, f">= {_text(day)}")\n""",
+        """return _rows(journal, f"> {_text(day)}")\n""",
+        first=_COUNTED,
+    ),
+    Fault(
+        "a segment of a closed day counted again since",
+        _REPLAY,
+        "        if again is not None and again[0] is not None:\n",
+        "        if again is not None and again[0] == again:\n",
+        first=_COUNTED,
     ),
 )
