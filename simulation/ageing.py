@@ -22,7 +22,11 @@ from simulation.metering import Cost
 BEGINNING: Final = date(2026, 1, 30)
 _ASKED_AT: Final = time(23, 50, tzinfo=UTC)
 _USUAL: Final = DayOfWork(12)
-_SIZES: Final = (DayOfWork(60), DayOfWork(12, batches=4), DayOfWork(12, merchants=MERCHANTS))
+_SIZES: Final = (
+    DayOfWork(12, batches=4),
+    DayOfWork(12, merchants=MERCHANTS - 1),
+    DayOfWork(12, risky=32),
+)
 _THIN: Final = DayOfWork(4)
 _FACTOR_MAX: Final = 1.3
 _ROOM: Final = {"calls": 5.0, "items": 20.0, "size": 20_000.0}
@@ -38,14 +42,19 @@ class Ages:
     later: int = 45
     oldest: int = 365
     thinned: int = 10
+    operations: int = 300
+    """Of the largest night that is measured: the more, the less noise a segment's CPU time has."""
 
 
 class Load(NamedTuple):
-    """Of a night: what is new. Of a request: `segments` of its merchant since the last closing."""
+    """Of a night: what is new; of the segments, `risky` are of merchants of high risk. Of a
+    request: `segments` of its merchant since the last closing.
+    """
 
     segments: float
     pages: float = 0
     balances: float = 0
+    risky: float = 0
 
 
 class Measured(NamedTuple):
@@ -123,7 +132,7 @@ def models(ages: Ages, planted: Mapping[str, Any] | None = None) -> list[Model]:
         measuring.grow_to(ages.first)
         first = measuring.measure(_USUAL)
         measuring.grow_to(ages.later)
-        later = [measuring.measure(each) for each in (_USUAL, *_SIZES)]
+        later = [measuring.measure(each) for each in (_USUAL, *_SIZES, DayOfWork(ages.operations))]
         measuring.grow_to(ages.oldest, ages.thinned)
         oldest = measuring.measure(_USUAL)
     return [
@@ -162,8 +171,8 @@ class _Measuring:
         pages = history.day(day, work)
         self._account.now = datetime.combine(day, _ASKED_AT)
         asked = requests.ask(self._run, f"block-{day}", f"{BEGINNING:%Y-%m}")
-        load = Load(history.objects - old, pages, work.merchants)
-        of_request = Load(history.own_objects - own)
+        load = Load(history.objects - old, pages, work.merchants + 1, 2 * work.risky)
+        of_request = Load(2 * work.risky)
         night = history.night(day)
         self._day += timedelta(days=1)
         return {name: Measured(load, old, cost) for name, cost in night.items()} | {
@@ -210,6 +219,8 @@ def _per_load(measured: Sequence[Measured], per_old: Mapping[str, float]) -> dic
     if found["calls"][1] * max(each.load.segments for each in measured) < _ROOM["calls"]:
         for name in set(found) - {"cpu_s", "size"}:
             found[name][1] = 0.0
+        if found["size"][1] < 1:  # without a call and without a byte there is no work
+            found["cpu_s"][1] = 0.0
     return found
 
 

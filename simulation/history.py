@@ -45,10 +45,13 @@ Work = Callable[[str], tuple[Cost, Any]]
 
 @dataclass(frozen=True, slots=True)
 class DayOfWork:
-    """`operations` are messages in both stages, of so many merchants. `batches`: of each shard."""
+    """`operations` are messages in both stages, of so many merchants; `risky` are further ones, of
+    the merchant of high risk. `batches`: of each shard.
+    """
 
     operations: int
     merchants: int = 2
+    risky: int = 2
     batches: int = 1
 
 
@@ -65,7 +68,7 @@ class History:
         self._read = dict.fromkeys(self._stream.by_id, 0)
         self._numbers = 0
         self.own_objects = 0
-        """Log objects of the merchant whom `requests` ask about."""
+        """Log objects of the merchant of high risk, whom `requests` ask about."""
         _name_merchants()
 
     @property
@@ -76,7 +79,8 @@ class History:
     def day(self, day: date, work: DayOfWork) -> int:
         """What arrives on a day is counted. Returns how many pages the journals got."""
         self.account.now = datetime.combine(day, _COUNTED_AT)
-        confirmed = [self._confirmed(day, work.merchants) for _ in range(work.operations)]
+        of_merchants = [1 + n % work.merchants for n in range(work.operations)]
+        confirmed = [self._confirmed(day, each) for each in (*of_merchants, *[0] * work.risky)]
         reconciled = [_reconciled(each, day) for each in confirmed]
         with self._functions() as functions:
             for stage, bodies in ((Stage.CONFIRMED, confirmed), (Stage.RECONCILED, reconciled)):
@@ -84,8 +88,7 @@ class History:
                     dispatch_batch(stage, batch, functions, self._sizes)
             pages = self._reduce(functions, work.batches)
         self._show_statement(day, confirmed)
-        own = events.local_merchant(0)["local_merchant_id"]
-        self.own_objects += 2 * sum(each["local_merchant_id"] == own for each in confirmed)
+        self.own_objects += 2 * work.risky
         return pages
 
     def night(self, day: date) -> dict[str, Cost]:
@@ -120,10 +123,11 @@ class History:
             self._read[shard_id] = len(shard.records)
         return reduced
 
-    def _confirmed(self, day: date, merchants: int) -> events.Document:
-        [message] = events.captures(1, merchants, self._numbers)
+    def _confirmed(self, day: date, merchant: int) -> events.Document:
+        [message] = events.captures(1, 1, self._numbers)
         self._numbers += 1
-        return {**json.loads(message.body), "operation_date": f"{day}T09:00:00Z"}
+        said = {**json.loads(message.body), "operation_date": f"{day}T09:00:00Z"}
+        return {**said, **events.local_merchant(merchant)}
 
     def _show_statement(self, day: date, confirmed: list[events.Document]) -> None:
         rows = [f"{each['external_reference']},{each['amount']},EUR,{day}\n" for each in confirmed]
@@ -150,11 +154,9 @@ def _batches(bodies: list[events.Document], size: int, now: datetime) -> Iterato
 
 
 def _name_merchants() -> None:
-    """All of high risk, so that their blocks are checked a second time."""
+    """The first is of high risk, so its blocks are checked a second time."""
     directory = DynamoMerchantDirectory(client("dynamodb"), CONTEXT_TABLE)
-    contexts = [
-        parse_merchant_context(each | {"risk": "high"})
-        for each in events.context_documents(MERCHANTS)
-    ]
+    first, *others = events.context_documents(MERCHANTS)
+    contexts = [parse_merchant_context(each) for each in (first | {"risk": "high"}, *others)]
     for merchant_id, merchant in merchants_of(contexts).items():
         directory.name_merchant(merchant_id, merchant)

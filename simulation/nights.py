@@ -1,4 +1,7 @@
-"""The work of the nights, and requests, while a log grows: time-outs, and their first day."""
+"""The work of the nights, and requests, while a log grows: time-outs, and their first day.
+
+The busiest merchant is the one of high risk, and the one that asks.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,10 +45,11 @@ def nights(
 def _nightly(model: Model, scenario: Scenario, flow: Flow, prices: Prices) -> Nightly:
     days = max(1, scenario.seconds // DAY_S)
     of_day = flow.counted / days
-    share = 1.0
-    if model.name in requests.NAMES:
-        share = Workload(1, scenario.merchants, scenario.zipf).hottest_share
-    load = _load(model, of_day * share, flow, scenario)
+    hottest = Workload(1, scenario.merchants, scenario.zipf).hottest_share
+    share = hottest if model.name in requests.NAMES else 1.0
+    load = Load(of_day * share)
+    if model.name in RUNS:
+        load = Load(of_day, _pages(of_day, flow), scenario.merchants, of_day * hottest)
     olds = [
         (scenario.days_before * scenario.usual * DAY_S + day * of_day) * share
         for day in range(days)
@@ -63,14 +67,11 @@ def _nightly(model: Model, scenario: Scenario, flow: Flow, prices: Prices) -> Ni
     )
 
 
-def _load(model: Model, segments: float, flow: Flow, scenario: Scenario) -> Load:
+def _pages(segments: float, flow: Flow) -> float:
     """A page has what a shard gets within its window, at most a batch."""
-    if model.name in requests.NAMES:
-        return Load(segments)
     sizes = Batching()
     windows = flow.shards_usual * DAY_S / sizes.stream_window_s
-    pages = max(min(segments, windows), segments / sizes.stream_records)
-    return Load(segments, pages, scenario.merchants)
+    return max(min(segments, windows), segments / sizes.stream_records)
 
 
 def _is_late(model: Model, load: Load, old: float) -> bool:

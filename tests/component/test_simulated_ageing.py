@@ -12,7 +12,7 @@ from simulation.before import FUNCTIONS
 from simulation.flow import RECEIVES_MAX, Flow
 from simulation.nights import GOES_ON, RUNS, nights
 
-AGES = Ages(first=3, later=12, oldest=20, thinned=4)
+AGES = Ages(first=3, later=12, oldest=20, thinned=4, operations=60)
 GROWN = Flow(counted=12 * scenarios.YEAR.seconds, shards_usual=4)
 
 
@@ -48,7 +48,7 @@ def test_a_night_and_an_answer_cost_the_same_at_any_age(today, name):
 
 def test_what_is_new_costs_what_it_is(today):
     """The sealer reads each new page once, and no object of the log."""
-    small, large = Load(100, 10, 1), Load(100_000, 20, 1)
+    small, large = Load(100, 10, 1, 0), Load(100_000, 20, 1, 0)
     calls = [today["sealer"].figure("calls", each, old=10**9) for each in (small, large)]
     assert calls[1] - calls[0] == pytest.approx(10, abs=2)
 
