@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 from typing import Final
 
 from falcon_balances.contracts.bank_statement_lines import (
@@ -50,7 +50,8 @@ class _Csv:
 
     def read(self) -> BankStatement:
         # The CSV reader finds line ends itself; other line breaks of Unicode stay in their field.
-        text = StringIO(self._decoded(), newline="")
+        self._check_encoding()
+        text = TextIOWrapper(BytesIO(self._body), "utf-8-sig", newline="")
         rows = csv.reader(text, delimiter=self._form.delimiter, strict=True)
         lines: list[BankStatementLine] = []
         try:
@@ -65,9 +66,10 @@ class _Csv:
             raise InvalidBankStatementError(self._problems)
         return BankStatement(lines)
 
-    def _decoded(self) -> str:
+    def _check_encoding(self) -> None:
+        """Before any line is read: what reads them decodes the file in pieces."""
         try:
-            return self._body.decode("utf-8-sig")
+            self._body.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             number = self._body.count(b"\n", 0, error.start) + 1
             raise invalid(f"{self._name}:{number}", "not UTF-8: save it as UTF-8") from error

@@ -8,6 +8,7 @@ and everything else stays as it was found.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -23,6 +24,8 @@ compared as apart as ever.
 _KEY_BYTES: Final = 8
 
 
+# While a case is compared, its keys are asked for several times.
+@lru_cache(maxsize=1 << 16)
 def case_key(reference: str) -> CaseKey:
     return int.from_bytes(blake2b(reference.encode(), digest_size=_KEY_BYTES).digest())
 
@@ -51,9 +54,13 @@ def keys_of(member: Member) -> list[CaseKey]:
 class Case:
     parts: dict[tuple[str, int, int, str], OperationPart] = field(default_factory=dict)
     lines: dict[str, CaseLine] = field(default_factory=dict)
+    keys: set[CaseKey] = field(default_factory=set)
 
-    def add(self, member: Member) -> None:
-        """Raises IntegrityError if the member came before with other contents."""
+    def add(self, member: Member, keys: Iterable[CaseKey] | None = None) -> None:
+        """`keys`: those of the member, if the caller has them already. Raises IntegrityError if the
+        member came before with other contents.
+        """
+        self.keys.update(keys_of(member) if keys is None else keys)
         if isinstance(member, CaseLine):
             self.lines[member.line.place] = member
             return
@@ -69,10 +76,6 @@ class Case:
     def members(self) -> Iterator[Member]:
         yield from self.parts.values()
         yield from self.lines.values()
-
-    @property
-    def keys(self) -> set[CaseKey]:
-        return {key for member in self.members for key in keys_of(member)}
 
     @property
     def operations(self) -> Sequence[LoggedOperation]:
@@ -100,15 +103,30 @@ class Links:
         return key
 
 
-def gathered(members: Iterable[Member], links: Links) -> list[Case]:
-    """The cases of these members. The keys of each line with several must be linked."""
-    cases: dict[CaseKey, Case] = {}
-    for member in members:
-        root = links.root(keys_of(member)[0])
-        if (case := cases.get(root)) is None:
-            case = cases[root] = Case()
-        case.add(member)
-    return list(cases.values())
+class Gathered:
+    """The cases of the members that were added. The keys of each line with several must be linked
+    before.
+    """
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+        self._cases: dict[CaseKey, Case] = {}
+
+    def add(self, members: Iterable[Member]) -> None:
+        for member in members:
+            keys = keys_of(member)
+            root = self._links.root(keys[0])
+            if (case := self._cases.get(root)) is None:
+                case = self._cases[root] = Case()
+            case.add(member, keys)
+
+    @property
+    def cases(self) -> list[Case]:
+        return list(self._cases.values())
+
+    @property
+    def keys(self) -> set[CaseKey]:
+        return set().union(*(case.keys for case in self._cases.values()))
 
 
 class Compared(NamedTuple):

@@ -13,7 +13,7 @@ from falcon_balances.domain.bank_statement_lines import BankStatementAccount
 from falcon_balances.domain.cases import CaseKey, Links, Tally
 from falcon_balances.domain.journal import BEGINNING, JournalPosition
 from falcon_balances.domain.log_keys import LogKey
-from falcon_balances.domain.operations import Stage
+from falcon_balances.domain.logged_operations import LoggedOperation
 
 Positions = Mapping[str, JournalPosition]
 
@@ -60,8 +60,10 @@ class Comparison:
     open: dict[CaseKey, bytes] = field(default_factory=dict)
     links: Links = field(default_factory=Links)
 
-    def concerns(self, stage: Stage, psp_id: str) -> bool:
-        return self.account.stage is stage and self.account.psp_id in ("", psp_id)
+    def concerns(self, said: LoggedOperation) -> bool:
+        """Whether bank statements of this account can show the operation."""
+        stage, psp_id = self.account.stage, self.account.psp_id
+        return said.stage is stage and psp_id in ("", said.psp_id) and said.day >= self.since
 
     def add_statement(self, statement: ComparedStatement) -> int:
         """The statement's number."""
@@ -71,7 +73,9 @@ class Comparison:
         return number
 
     def add_flawed(self, log_key: str) -> None:
-        if log_key not in self.flawed:
+        key = LogKey.parse(log_key)
+        is_asked_for = key.stage is self.account.stage and key.day >= str(self.since)
+        if is_asked_for and log_key not in self.flawed:
             self.flawed.append(log_key)
 
     def forget_before(self, oldest: date, since: date) -> None:

@@ -175,7 +175,7 @@ def _match(group: _Group, days: int) -> tuple[list[BankStatementLine], list[Unma
     if _adds_up(rest, days):
         return [*matched, *rest.theirs], []
     open_items: list[UnmatchedItem] = []
-    for difference, key in _LIKENESS:
+    for difference, key in _LIKENESS if rest.ours and rest.theirs else ():
         pairs, rest = _paired(rest, key)
         open_items += [UnmatchedItem(difference, *pair) for pair in pairs]
     open_items += [UnmatchedItem(Discrepancy.OURS_ONLY, each, None) for each in rest.ours]

@@ -1,6 +1,6 @@
 """Folds new operations and lines into an account's comparison."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import date
 from typing import Final
 
@@ -11,9 +11,9 @@ from falcon_balances.domain.cases import (
     Case,
     CaseKey,
     CaseLine,
+    Gathered,
     Member,
     compared,
-    gathered,
     keys_of,
     tally_settled,
 )
@@ -21,7 +21,7 @@ from falcon_balances.domain.comparisons import Comparison
 from lambdas.reconciler.settled import settled_texts
 
 # Python's objects for a case take ten times its text, so only some of them exist at a time.
-_SLICES: Final = 16
+_SLICES: Final = 32
 
 
 def fold(said: Comparison, members: Sequence[Member], files: ComparisonFiles, today: date) -> None:
@@ -64,20 +64,21 @@ def _sliced(members: Iterable[Member], said: Comparison) -> Iterator[list[Member
     return (each for each in slices if each)
 
 
-def _outcome(said: Comparison, members: list[Member], texts: CaseTexts) -> Sequence[Case]:
+def _outcome(said: Comparison, members: Iterable[Member], texts: CaseTexts) -> Sequence[Case]:
     """The settled cases; the others are open again."""
-    for case in _taken(said, members, texts):
-        members += case.members
-    outcome = compared(gathered(members, said.links), said.days)
+    gathered = Gathered(said.links)
+    gathered.add(members)
+    for case in _taken(said, gathered.keys, texts):
+        gathered.add(case.members)
+    outcome = compared(gathered.cases, said.days)
     for case in outcome.open:
         said.open.update(dict.fromkeys(case.keys, texts.text(case)))
     tally_settled(said.tallies, outcome.settled)
     return outcome.settled
 
 
-def _taken(said: Comparison, members: Iterable[Member], texts: CaseTexts) -> list[Case]:
-    """The open cases with a key of the members, taken out under all of their keys."""
-    keys = {key for each in members for key in keys_of(each)}
+def _taken(said: Comparison, keys: Set[CaseKey], texts: CaseTexts) -> list[Case]:
+    """The open cases with one of the keys, taken out under all of their own."""
     taken = [texts.read(text) for text in {said.open[key] for key in keys & said.open.keys()}]
     for case in taken:
         for key in case.keys:

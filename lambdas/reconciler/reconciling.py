@@ -17,17 +17,16 @@ from falcon_balances.contracts.bank_statement_lines import InvalidBankStatementE
 from falcon_balances.contracts.bank_statements import BANK_STATEMENT_BYTES_MAX, read_bank_statement
 from falcon_balances.contracts.comparison_files import read_comparisons, write_comparisons
 from falcon_balances.contracts.journal_pages import LogObject, log_objects_in
-from falcon_balances.contracts.log_objects import FlawedObjectError, read_strictly
 from falcon_balances.domain.bank_statement_lines import BankStatementAccount, BankStatementLine
 from falcon_balances.domain.cases import CaseLine, Member
 from falcon_balances.domain.comparisons import ComparedStatement, Comparison, Comparisons, Positions
-from falcon_balances.domain.log_keys import LogKey
-from falcon_balances.domain.logged_operations import OperationPart, parts_of
+from falcon_balances.domain.log_format import counted_segment
+from falcon_balances.domain.logged_operations import parts_of
 from lambdas.reconciler.folding import fold
 from lambdas.reconciler.mornings import Arrived, Morning, bring_up_to_date, unread
 from lambdas.reconciler.reports import document, found_open
 
-_MEMBERS_AT_ONCE: Final = 500_000
+_MEMBERS_AT_ONCE: Final = 250_000
 _MEMBERS_UNWRITTEN: Final = 2_000_000
 
 
@@ -62,7 +61,7 @@ def reconcile_new(
     """Compares what is new with what is open. An account with any bank statement is expected to
     show everything in the log until today.
 
-    Reads each new page and each new statement once, about 500,000 operations and lines at a time,
+    Reads each new page and each new statement once, about 250,000 operations and lines at a time,
     until nothing is left, or no time. What it read is kept by then, and at the latest every two
     million. Of two runs at the same time, one writes; the other one stops.
     """
@@ -133,19 +132,14 @@ class _Run:
         return True
 
     def _add_logged(self, group: Sequence[Comparison], logged: LogObject) -> None:
-        key = LogKey.parse(logged.log_key)
-        wanting = [each for each in group if each.account.stage is key.stage]
-        wanting = [each for each in wanting if key.day >= each.since.isoformat()]
-        if not wanting:
-            return
         try:
-            parts = parts_of(read_strictly(logged.log_key, logged.body.encode()))
-        except FlawedObjectError:
-            for each in wanting:
+            parts = parts_of(counted_segment(logged.log_key, logged.body))
+        except ValueError:
+            for each in group:
                 each.add_flawed(logged.log_key)
             return
-        for each in wanting:
-            self._add(each, [part for part in parts if _concerns(each, part)])
+        for each in group:
+            self._add(each, [part for part in parts if each.concerns(part.operation)])
 
     def _add(self, said: Comparison, members: Sequence[Member]) -> None:
         self._pending.setdefault(id(said), []).extend(members)
@@ -161,8 +155,11 @@ class _Run:
 
     def _fold(self) -> None:
         for said in self._said.accounts:
-            if members := self._pending.pop(id(said), []):
-                fold(said, members, self._ports.files, self._morning.today)
+            members = self._pending.pop(id(said), [])
+            while members:
+                some = members[-_MEMBERS_AT_ONCE:]
+                del members[-_MEMBERS_AT_ONCE:]
+                fold(said, some, self._ports.files, self._morning.today)
 
     def _keep(self) -> None:
         """Everything that these comparisons cover, and name, was written before."""
@@ -193,7 +190,3 @@ class _Run:
         ]
         run.flawed = sorted(set(run.flawed))
         return run
-
-
-def _concerns(said: Comparison, part: OperationPart) -> bool:
-    return said.account.psp_id in ("", part.operation.psp_id)
