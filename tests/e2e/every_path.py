@@ -10,7 +10,6 @@ from typing import Any
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.closings import DynamoClosings
 from falcon_balances.adapters.findings import DynamoFindings
-from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.cli import api
 from falcon_balances.cli.target import Target
 from falcon_balances.cli.token import merchant_token
@@ -18,8 +17,7 @@ from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.blocks import BlockStatus, manual_block_id
 from falcon_balances.domain.closings import ClosedDay
 from falcon_balances.domain.findings import FindingKind
-from falcon_balances.domain.merchant_context import merchants_of
-from tests.builders import confirmed, context_of, raw, reconciled, shop
+from tests.builders import confirmed, raw, reconciled, shop
 from tests.e2e import observed
 from tests.e2e.path_events import (
     CONFIRMED,
@@ -40,6 +38,7 @@ from tests.e2e.path_events import (
     day_before,
     early,
     is_let_go,
+    load_merchants,
     payout,
     reads_until,
     returned,
@@ -66,12 +65,7 @@ class EveryPath:
         self._early = "early"
         self._was_found = False
         self._reconciled = False
-        contexts = [context_of(), RISKY]
-        directory = DynamoMerchantDirectory(target.client("dynamodb"), target.context_table)
-        for context in contexts:
-            assert directory.replace(context.key, (), [context])
-        for merchant_id, merchant in merchants_of(contexts).items():
-            directory.name_merchant(merchant_id, merchant)
+        load_merchants(target)
 
     def _send(self, stage: str, *bodies: bytes) -> None:
         observed.send(self.target, stage, [body.decode() for body in bodies])
@@ -263,13 +257,12 @@ class EveryPath:
             "reconciled": lambda: self._reconciled,
             "as_of": lambda: self._store.as_of() is not None,
             "closed": lambda: (self._closings.closed_day().day or "") >= day_before(1),
-            "api": lambda: (
-                {*map(self._status, reads_until(self._store.as_of()).values())} == {HTTPStatus.OK}
-            ),
+            "api": lambda: self._statuses() == {HTTPStatus.OK},
         }
 
-    def _status(self, path: str) -> int:
-        return observed.ask(self.target, path, self.token)[0]
+    def _statuses(self) -> set[int]:
+        paths = reads_until(self._store.as_of()).values()
+        return {observed.ask(self.target, path, self.token)[0] for path in paths}
 
     def _counted(self, *operations: str) -> bool:
         return {(MERCHANT, each) for each in operations} <= observed.marks(self.target)

@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from falcon_balances.adapters.authorizing import find_authorization
 from falcon_balances.adapters.clock import utc_now
+from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
+from falcon_balances.cli.target import Target
 from falcon_balances.domain.blocks import BlockStatus
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.merchant_context import merchants_of
 from falcon_balances.domain.table_keys import AttemptKey
 from tests.builders import (
     claim_of,
@@ -111,3 +114,12 @@ def reads_until(as_of: datetime | None) -> dict[str, str]:
     if as_of is not None:
         reads["past"] = f"balances?at={rfc3339(closed_until(as_of))}"
     return {name: f"{OWN}/{path}" for name, path in reads.items()}
+
+
+def load_merchants(target: Target) -> None:
+    contexts = [context_of(), RISKY]
+    directory = DynamoMerchantDirectory(target.client("dynamodb"), target.context_table)
+    for context in contexts:
+        assert directory.replace(context.key, (), [context])
+    for merchant_id, merchant in merchants_of(contexts).items():
+        directory.name_merchant(merchant_id, merchant)
