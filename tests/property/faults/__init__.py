@@ -6,6 +6,7 @@ from tests.property.faults.events import EVENTS_FAULTS
 from tests.property.faults.fault import Fault
 from tests.property.faults.journaling import JOURNALING_FAULTS
 from tests.property.faults.reading import READING_FAULTS
+from tests.property.faults.sealing import SEALING_FAULTS
 from tests.property.faults.spending import SPENDING_FAULTS
 
 FAULTS: tuple[Fault, ...] = (
@@ -13,6 +14,7 @@ FAULTS: tuple[Fault, ...] = (
     *COUNTING_FAULTS,
     *JOURNALING_FAULTS,
     *CLOSING_FAULTS,
+    *SEALING_FAULTS,
     *SPENDING_FAULTS,
     *READING_FAULTS,
 )
