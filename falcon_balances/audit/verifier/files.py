@@ -5,9 +5,10 @@ from pathlib import Path
 from stat import S_ISREG
 
 KEY_MAX_BYTES = 64 << 10
-# A leaf has some 350 bytes, so 50,000 objects need 20 MB; the rest is for merchants' leaves.
+# A leaf has some 350 bytes, so 50,000 objects need 20 MB; the rest is for the leaves of as many
+# merchants, and the branches above them: 1.2 KB each.
 MANIFEST_MAX_BYTES = 256 << 20
-# A leaf with its path has some 2 KB, so this is enough for 100,000 objects of one merchant.
+# A leaf has some 350 bytes, so this is enough for 700,000 objects of one merchant.
 PROOF_MAX_BYTES = 256 << 20
 # A version has some 600 bytes, so this is enough for a million and a half.
 VERSIONS_MAX_BYTES = 1 << 30
