@@ -108,7 +108,7 @@ def test_a_line_of_an_earlier_manifest_that_was_changed_stops_the_sealer(
     """It is not what the signed root of the last manifest binds. With the same places on every run,
     so that the path of the merchant has lines of the first manifest.
     """
-    monkeypatch.setattr(sealing.secrets, "token_bytes", bytes)
+    monkeypatch.setattr("lambdas.sealer.sealing.secrets.token_bytes", bytes)
     some = objects(40, merchants=40)
     of = {key: merchant_of(key) for key in some}
     moves = next(each for each in of.values() if list(of.values()).count(each) > 1)
