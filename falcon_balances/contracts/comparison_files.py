@@ -33,7 +33,7 @@ def write_comparisons(said: Comparisons) -> bytes:
     """A head, then a line for each open case: its account's place in the head, and its text."""
     head = {
         "number": said.number,
-        "checkpoints": {str(day): _positions(at) for day, at in sorted(said.checkpoints.items())},
+        "day_starts": {str(day): _positions(at) for day, at in sorted(said.day_starts.items())},
         "accounts": [_account(each) for each in said.accounts],
     }
     lines = [json.dumps({_VERSION: head}).encode()]
@@ -49,10 +49,10 @@ def read_comparisons(name: str, body: bytes) -> Comparisons:
         said = json.loads(head)[_VERSION]
         accounts = [_read_account(each) for each in said["accounts"]]
         _read_open(accounts, lines)
-        checkpoints = {
-            date.fromisoformat(day): _read_positions(at) for day, at in said["checkpoints"].items()
+        day_starts = {
+            date.fromisoformat(day): _read_positions(at) for day, at in said["day_starts"].items()
         }
-        return Comparisons(said["number"], checkpoints, accounts)
+        return Comparisons(said["number"], day_starts, accounts)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, zlib.error) as error:
         raise IntegrityError(f"{name} was not written by the reconciler") from error
 
