@@ -22,7 +22,7 @@ _EARLIER: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class ComparedStatement:
+class ComparedBankStatement:
     """A bank statement that was read. `problems`: place and reason, if it was refused."""
 
     key: str
@@ -40,7 +40,7 @@ class SettledCases(NamedTuple):
 
 
 @dataclass(slots=True)
-class Comparison:
+class AccountComparison:
     """Of one account. It has the operations of days from `since` on, as the journals have them up
     to `positions`, and the lines of `statements`, which are by number.
 
@@ -53,7 +53,7 @@ class Comparison:
     since: date
     days: int
     positions: dict[str, JournalPosition]
-    statements: dict[int, ComparedStatement] = field(default_factory=dict)
+    statements: dict[int, ComparedBankStatement] = field(default_factory=dict)
     tallies: dict[int, Tally] = field(default_factory=dict)
     flawed: list[str] = field(default_factory=list)
     settled: list[SettledCases] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Comparison:
         stage, psp_id = self.account.stage, self.account.psp_id
         return said.stage is stage and psp_id in ("", said.psp_id) and said.day >= self.since
 
-    def add_statement(self, statement: ComparedStatement) -> int:
+    def add_statement(self, statement: ComparedBankStatement) -> int:
         """The statement's number."""
         number = max(self.statements, default=0) + 1
         self.statements[number] = statement
@@ -107,7 +107,7 @@ class Comparisons:
 
     number: int = 0
     day_starts: dict[date, Positions] = field(default_factory=dict)
-    accounts: list[Comparison] = field(default_factory=list)
+    accounts: list[AccountComparison] = field(default_factory=list)
 
     def pass_day(self, today: date, ends: Positions, oldest: date) -> None:
         """Notes how far the journals are, and forgets all days before the last one that a
@@ -118,16 +118,16 @@ class Comparisons:
         last = max(earlier, default=date.min)
         self.day_starts = {day: at for day, at in self.day_starts.items() if day >= last}
 
-    def begin(self, account: BankStatementAccount, since: date, days: int) -> Comparison:
+    def begin(self, account: BankStatementAccount, since: date, days: int) -> AccountComparison:
         """A new comparison: from where the journals were before `since`, or from their beginning.
 
         A first run that looks back further than any run took place reads everything.
         """
         earlier = [day for day in self.day_starts if day < since - _EARLIER]
         start = self.day_starts[max(earlier)] if earlier else {}
-        return Comparison(account, since, days, dict(start))
+        return AccountComparison(account, since, days, dict(start))
 
-    def leg(self, ends: Positions) -> tuple[list[Comparison], Positions] | None:
+    def leg(self, ends: Positions) -> tuple[list[AccountComparison], Positions] | None:
         """The comparisons that are furthest behind, and where to read to with them: the next
         day start, so that they meet the others there; None if the journals have nothing new.
         """

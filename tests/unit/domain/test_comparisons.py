@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 from falcon_balances.domain.bank_statement_lines import BankStatementAccount
-from falcon_balances.domain.comparisons import ComparedStatement, Comparison, Comparisons
+from falcon_balances.domain.comparisons import AccountComparison, ComparedBankStatement, Comparisons
 from falcon_balances.domain.journal import JournalPosition
 from falcon_balances.domain.operations import Stage
 
@@ -46,7 +46,7 @@ def test_who_looks_back_further_than_any_run_reads_from_the_beginning():
 
 def test_a_new_comparison_catches_up_day_by_day_and_then_both_go_on():
     said = every_day(6, kept=38)
-    said.accounts = [Comparison(ACCOUNT, DAY, 3, at(6)), said.begin(OTHER, after(3), 3)]
+    said.accounts = [AccountComparison(ACCOUNT, DAY, 3, at(6)), said.begin(OTHER, after(3), 3)]
     legs: list[tuple[list[BankStatementAccount], int]] = []
     while (leg := said.leg(at(8))) is not None:
         group, until = leg
@@ -57,8 +57,8 @@ def test_a_new_comparison_catches_up_day_by_day_and_then_both_go_on():
 
 
 def test_a_statement_that_changed_or_went_or_came_earlier_ends_a_comparison():
-    said = Comparison(ACCOUNT, DAY, 3, {})
-    said.add_statement(ComparedStatement("key", "etag", after(3)))
+    said = AccountComparison(ACCOUNT, DAY, 3, {})
+    said.add_statement(ComparedBankStatement("key", "etag", after(3)))
     assert said.is_current({"key": "etag", "new": "etag"}, DAY, 3)
     assert not said.is_current({"key": "other"}, DAY, 3)
     assert not said.is_current({}, DAY, 3)
