@@ -306,7 +306,9 @@ def test_a_page_that_is_not_the_reducer_s_is_named_and_no_position_moves(buckets
 
 def test_files_that_are_not_the_reconciler_s_are_named(buckets):
     buckets.run()
-    name, _ = ComparisonBucket(buckets.s3, STATEMENTS).last()
+    last = ComparisonBucket(buckets.s3, STATEMENTS).last()
+    assert last is not None
+    name, _ = last
     buckets.s3.put_object(Bucket=STATEMENTS, Key=name, Body=b"{}")
     with pytest.raises(IntegrityError, match=name):
         buckets.run()

@@ -5,6 +5,7 @@ own files.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 import pytest
 
@@ -17,7 +18,8 @@ from falcon_balances.domain.operations import Stage
 from falcon_balances.fakes.comparisons import MemoryBankStatements, MemoryComparisonFiles
 from tests.component.world import AwsWorld
 
-BUCKET, REGION = "falcon-statements", "eu-central-1"
+BUCKET: Final = "falcon-statements"
+REGION: Final = "eu-central-1"
 
 
 @dataclass(frozen=True, slots=True)
