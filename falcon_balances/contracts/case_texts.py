@@ -8,7 +8,7 @@ from typing import Any
 
 from falcon_balances.domain.bank_statement_lines import BankStatementLine
 from falcon_balances.domain.cases import Case, CaseLine
-from falcon_balances.domain.comparisons import ComparedStatement
+from falcon_balances.domain.comparisons import ComparedBankStatement
 from falcon_balances.domain.logged_operations import LoggedOperation, OperationPart
 from falcon_balances.domain.operations import Stage
 
@@ -19,7 +19,7 @@ _day = lru_cache(maxsize=1_000)(date.fromisoformat)
 class CaseTexts:
     """Of one account: stage and statements' keys are not repeated in each text."""
 
-    def __init__(self, stage: Stage, statements: Mapping[int, ComparedStatement]) -> None:
+    def __init__(self, stage: Stage, statements: Mapping[int, ComparedBankStatement]) -> None:
         self._stage = stage
         self._statements = statements
 

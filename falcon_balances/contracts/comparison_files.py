@@ -13,8 +13,8 @@ from falcon_balances.contracts.case_texts import CaseTexts
 from falcon_balances.domain.bank_statement_lines import BankStatementAccount
 from falcon_balances.domain.cases import CaseKey, Tally
 from falcon_balances.domain.comparisons import (
-    ComparedStatement,
-    Comparison,
+    AccountComparison,
+    ComparedBankStatement,
     Comparisons,
     Positions,
     SettledCases,
@@ -33,7 +33,7 @@ def write_comparisons(said: Comparisons) -> bytes:
     """A head, then a line for each open case: its account's place in the head, and its text."""
     head = {
         "number": said.number,
-        "checkpoints": {str(day): _positions(at) for day, at in sorted(said.checkpoints.items())},
+        "day_starts": {str(day): _positions(at) for day, at in sorted(said.day_starts.items())},
         "accounts": [_account(each) for each in said.accounts],
     }
     lines = [json.dumps({_VERSION: head}).encode()]
@@ -49,15 +49,15 @@ def read_comparisons(name: str, body: bytes) -> Comparisons:
         said = json.loads(head)[_VERSION]
         accounts = [_read_account(each) for each in said["accounts"]]
         _read_open(accounts, lines)
-        checkpoints = {
-            date.fromisoformat(day): _read_positions(at) for day, at in said["checkpoints"].items()
+        day_starts = {
+            date.fromisoformat(day): _read_positions(at) for day, at in said["day_starts"].items()
         }
-        return Comparisons(said["number"], checkpoints, accounts)
+        return Comparisons(said["number"], day_starts, accounts)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, zlib.error) as error:
         raise IntegrityError(f"{name} was not written by the reconciler") from error
 
 
-def _read_open(accounts: Sequence[Comparison], lines: Iterable[bytes]) -> None:
+def _read_open(accounts: Sequence[AccountComparison], lines: Iterable[bytes]) -> None:
     texts = [CaseTexts(each.account.stage, each.statements) for each in accounts]
     for line in lines:
         place, _, text = line.partition(b" ")
@@ -67,7 +67,7 @@ def _read_open(accounts: Sequence[Comparison], lines: Iterable[bytes]) -> None:
         account.open.update(dict.fromkeys(keys, text))
 
 
-def _account(said: Comparison) -> dict[str, Any]:
+def _account(said: AccountComparison) -> dict[str, Any]:
     return {
         "stage": said.account.stage,
         "psp_id": said.account.psp_id,
@@ -84,14 +84,14 @@ def _account(said: Comparison) -> dict[str, Any]:
     }
 
 
-def _read_account(said: Mapping[str, Any]) -> Comparison:
-    return Comparison(
+def _read_account(said: Mapping[str, Any]) -> AccountComparison:
+    return AccountComparison(
         BankStatementAccount(Stage(said["stage"]), said["psp_id"]),
         date.fromisoformat(said["since"]),
         said["days"],
         dict(_read_positions(said["positions"])),
         {
-            number: ComparedStatement(
+            number: ComparedBankStatement(
                 key, etag, date.fromisoformat(day), [(place, why) for place, why in problems]
             )
             for number, key, etag, day, problems in said["statements"]

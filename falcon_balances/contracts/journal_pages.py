@@ -68,7 +68,7 @@ class _EntryV1(BaseModel):
         return JournalEntry(window, effect, self.log_key, self.version_id, self.body)
 
 
-class LogObject(NamedTuple):
+class CountedObject(NamedTuple):
     log_key: str
     body: str
 
@@ -127,7 +127,7 @@ def read_page(name: PageName, body: bytes) -> JournalPage:
     return page
 
 
-def log_objects_in(name: PageName, body: bytes, stages: Collection[Stage]) -> list[LogObject]:
+def log_objects_in(name: PageName, body: bytes, stages: Collection[Stage]) -> list[CountedObject]:
     """The log objects of a page's entries in these stages; the others cost nearly nothing.
 
     For a page that its chain names: then the reducer wrote the bytes that have this hash, and
@@ -139,14 +139,14 @@ def log_objects_in(name: PageName, body: bytes, stages: Collection[Stage]) -> li
     _head_of(name, head_line, len(lines))
     # In a body, a quote has a backslash before it: so this is the beginning of the key.
     marks = [f'"log_key":"{stage}/'.encode() for stage in stages]
-    found: list[LogObject] = []
+    found: list[CountedObject] = []
     for number, line in enumerate(lines, start=2):
         if any(mark in line for mark in marks):
             try:
                 entry = _EntryV1.model_validate_json(line)
             except ValidationError as error:
                 raise _refused(name, f"line {number} is not an entry of a journal") from error
-            found.append(LogObject(entry.log_key, entry.body))
+            found.append(CountedObject(entry.log_key, entry.body))
     return found
 
 

@@ -129,14 +129,14 @@ class Gathered:
         return set().union(*(case.keys for case in self._cases.values()))
 
 
-class Compared(NamedTuple):
+class ComparedCases(NamedTuple):
     """`settled`: every line matches, and every amount is shown. `open`: all others."""
 
     settled: Sequence[Case]
     open: Sequence[Case]
 
 
-def compared(cases: Sequence[Case], days: int) -> Compared:
+def compared(cases: Sequence[Case], days: int) -> ComparedCases:
     """No two cases may have a key in common."""
     _, items = differences(cases, days)
     keys = {case_key(each.reference) for each in items if _is_open(each)}
@@ -144,7 +144,7 @@ def compared(cases: Sequence[Case], days: int) -> Compared:
     open_cases: list[Case] = []
     for case in cases:
         (settled if keys.isdisjoint(case.keys) else open_cases).append(case)
-    return Compared(settled, open_cases)
+    return ComparedCases(settled, open_cases)
 
 
 def differences(

@@ -22,7 +22,7 @@ _EARLIER: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class ComparedStatement:
+class ComparedBankStatement:
     """A bank statement that was read. `problems`: place and reason, if it was refused."""
 
     key: str
@@ -40,7 +40,7 @@ class SettledCases(NamedTuple):
 
 
 @dataclass(slots=True)
-class Comparison:
+class AccountComparison:
     """Of one account. It has the operations of days from `since` on, as the journals have them up
     to `positions`, and the lines of `statements`, which are by number.
 
@@ -53,7 +53,7 @@ class Comparison:
     since: date
     days: int
     positions: dict[str, JournalPosition]
-    statements: dict[int, ComparedStatement] = field(default_factory=dict)
+    statements: dict[int, ComparedBankStatement] = field(default_factory=dict)
     tallies: dict[int, Tally] = field(default_factory=dict)
     flawed: list[str] = field(default_factory=list)
     settled: list[SettledCases] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Comparison:
         stage, psp_id = self.account.stage, self.account.psp_id
         return said.stage is stage and psp_id in ("", said.psp_id) and said.day >= self.since
 
-    def add_statement(self, statement: ComparedStatement) -> int:
+    def add_statement(self, statement: ComparedBankStatement) -> int:
         """The statement's number."""
         number = max(self.statements, default=0) + 1
         self.statements[number] = statement
@@ -101,39 +101,42 @@ class Comparison:
 
 @dataclass(slots=True)
 class Comparisons:
-    """All that the reconciler keeps. `checkpoints`: how far the journals were, by the first run of
+    """All that the reconciler keeps. `day_starts`: how far the journals were, by the first run of
     each day. `number`: how often it was written.
     """
 
     number: int = 0
-    checkpoints: dict[date, Positions] = field(default_factory=dict)
-    accounts: list[Comparison] = field(default_factory=list)
+    day_starts: dict[date, Positions] = field(default_factory=dict)
+    accounts: list[AccountComparison] = field(default_factory=list)
 
     def pass_day(self, today: date, ends: Positions, oldest: date) -> None:
-        """Notes today's checkpoint, and keeps the last one before `oldest`."""
-        self.checkpoints.setdefault(today, dict(ends))
-        last = max((day for day in self.checkpoints if day < oldest), default=oldest)
-        self.checkpoints = {day: at for day, at in self.checkpoints.items() if day >= last}
+        """Notes how far the journals are, and forgets all days before the last one that a
+        comparison of days from `oldest` on can begin with.
+        """
+        self.day_starts.setdefault(today, dict(ends))
+        earlier = [day for day in self.day_starts if day < oldest - _EARLIER]
+        last = max(earlier, default=date.min)
+        self.day_starts = {day: at for day, at in self.day_starts.items() if day >= last}
 
-    def begin(self, account: BankStatementAccount, since: date, days: int) -> Comparison:
+    def begin(self, account: BankStatementAccount, since: date, days: int) -> AccountComparison:
         """A new comparison: from where the journals were before `since`, or from their beginning.
 
         A first run that looks back further than any run took place reads everything.
         """
-        earlier = [day for day in self.checkpoints if day < since - _EARLIER]
-        start = self.checkpoints[max(earlier)] if earlier else {}
-        return Comparison(account, since, days, dict(start))
+        earlier = [day for day in self.day_starts if day < since - _EARLIER]
+        start = self.day_starts[max(earlier)] if earlier else {}
+        return AccountComparison(account, since, days, dict(start))
 
-    def leg(self, ends: Positions) -> tuple[list[Comparison], Positions] | None:
+    def leg(self, ends: Positions) -> tuple[list[AccountComparison], Positions] | None:
         """The comparisons that are furthest behind, and where to read to with them: the next
-        checkpoint, so that they meet the others there; None if the journals have nothing new.
+        day start, so that they meet the others there; None if the journals have nothing new.
         """
         behind = [each for each in self.accounts if is_beyond(ends, each.positions)]
         if not behind:
             return None
         last = min(behind, key=lambda each: sum(at.number for at in each.positions.values()))
         group = [each for each in behind if each.positions == last.positions]
-        stops = (at for _, at in sorted(self.checkpoints.items(), key=lambda item: item[0]))
+        stops = (at for _, at in sorted(self.day_starts.items(), key=lambda item: item[0]))
         return group, next((at for at in stops if is_beyond(at, last.positions)), ends)
 
 

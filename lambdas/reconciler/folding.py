@@ -17,14 +17,16 @@ from falcon_balances.domain.cases import (
     keys_of,
     tally_settled,
 )
-from falcon_balances.domain.comparisons import Comparison
+from falcon_balances.domain.comparisons import AccountComparison
 from lambdas.reconciler.settled import settled_texts
 
 # Python's objects for a case take ten times its text, so only some of them exist at a time.
 _SLICES: Final = 32
 
 
-def fold(said: Comparison, members: Sequence[Member], files: ComparisonFiles, today: date) -> None:
+def fold(
+    said: AccountComparison, members: Sequence[Member], files: ComparisonFiles, today: date
+) -> None:
     """Compares the cases of these members anew, with everything that they had before.
 
     Cases that are settled now go to a file, which is written at once: a file that no comparison
@@ -47,7 +49,7 @@ def fold(said: Comparison, members: Sequence[Member], files: ComparisonFiles, to
 
 
 def _settled_before(
-    said: Comparison, members: Iterable[Member], files: ComparisonFiles, texts: CaseTexts
+    said: AccountComparison, members: Iterable[Member], files: ComparisonFiles, texts: CaseTexts
 ) -> list[Case]:
     keys = {key for each in members for key in keys_of(each)}
     again = list(map(texts.read, settled_texts(files, said.settled, keys - said.open.keys())))
@@ -56,7 +58,7 @@ def _settled_before(
     return again
 
 
-def _sliced(members: Iterable[Member], said: Comparison) -> Iterator[list[Member]]:
+def _sliced(members: Iterable[Member], said: AccountComparison) -> Iterator[list[Member]]:
     """A case's members are in one slice."""
     slices: list[list[Member]] = [[] for _ in range(_SLICES)]
     for each in members:
@@ -64,7 +66,9 @@ def _sliced(members: Iterable[Member], said: Comparison) -> Iterator[list[Member
     return (each for each in slices if each)
 
 
-def _outcome(said: Comparison, members: Iterable[Member], texts: CaseTexts) -> Sequence[Case]:
+def _outcome(
+    said: AccountComparison, members: Iterable[Member], texts: CaseTexts
+) -> Sequence[Case]:
     """The settled cases; the others are open again."""
     gathered = Gathered(said.links)
     gathered.add(members)
@@ -77,7 +81,7 @@ def _outcome(said: Comparison, members: Iterable[Member], texts: CaseTexts) -> S
     return outcome.settled
 
 
-def _taken(said: Comparison, keys: Set[CaseKey], texts: CaseTexts) -> list[Case]:
+def _taken(said: AccountComparison, keys: Set[CaseKey], texts: CaseTexts) -> list[Case]:
     """The open cases with one of the keys, taken out under all of their own."""
     taken = [texts.read(text) for text in {said.open[key] for key in keys & said.open.keys()}]
     for case in taken:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from falcon_balances.adapters.bank_statements import BankStatementFile
 from falcon_balances.domain.bank_statement_lines import BankStatementAccount, Period
-from falcon_balances.domain.comparisons import Comparison, Comparisons
+from falcon_balances.domain.comparisons import AccountComparison, Comparisons
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +81,14 @@ def bring_up_to_date(said: Comparisons, arrived: Arrived, morning: Morning) -> N
 
 
 def _going_on(
-    known: Comparison | None, files: Sequence[BankStatementFile], morning: Morning
-) -> Comparison | None:
+    known: AccountComparison | None, files: Sequence[BankStatementFile], morning: Morning
+) -> AccountComparison | None:
     etags: Mapping[str, str] = {each.key: each.etag for each in files}
     if known is None or not known.is_current(etags, morning.wanted_since(files), morning.days):
         return None
     return known
 
 
-def unread(said: Comparison, files: Iterable[BankStatementFile]) -> list[BankStatementFile]:
+def unread(said: AccountComparison, files: Iterable[BankStatementFile]) -> list[BankStatementFile]:
     known = {each.key for each in said.statements.values()}
     return [each for each in files if each.key not in known]

@@ -16,10 +16,15 @@ from falcon_balances.adapters.journal_ports import JournalEnds, JournalPages
 from falcon_balances.contracts.bank_statement_lines import InvalidBankStatementError
 from falcon_balances.contracts.bank_statements import BANK_STATEMENT_BYTES_MAX, read_bank_statement
 from falcon_balances.contracts.comparison_files import read_comparisons, write_comparisons
-from falcon_balances.contracts.journal_pages import LogObject, log_objects_in
+from falcon_balances.contracts.journal_pages import CountedObject, log_objects_in
 from falcon_balances.domain.bank_statement_lines import BankStatementAccount, BankStatementLine
 from falcon_balances.domain.cases import CaseLine, Member
-from falcon_balances.domain.comparisons import ComparedStatement, Comparison, Comparisons, Positions
+from falcon_balances.domain.comparisons import (
+    AccountComparison,
+    ComparedBankStatement,
+    Comparisons,
+    Positions,
+)
 from falcon_balances.domain.log_format import counted_segment
 from falcon_balances.domain.logged_operations import parts_of
 from lambdas.reconciler.folding import fold
@@ -105,7 +110,7 @@ class _Run:
         return True
 
     def _read_statement(
-        self, said: Comparison, file: BankStatementFile
+        self, said: AccountComparison, file: BankStatementFile
     ) -> Sequence[BankStatementLine]:
         lines: Sequence[BankStatementLine] = ()
         problems: Sequence[tuple[str, str]] = ()
@@ -114,7 +119,7 @@ class _Run:
             lines = read_bank_statement(file.key, body).lines
         except InvalidBankStatementError as error:
             problems = [(each.place, each.reason) for each in error.problems]
-        said.add_statement(ComparedStatement(file.key, file.etag, file.day, problems))
+        said.add_statement(ComparedBankStatement(file.key, file.etag, file.day, problems))
         return lines
 
     def _read_journals(self, ends: Positions) -> bool:
@@ -131,7 +136,7 @@ class _Run:
                     return False
         return True
 
-    def _add_logged(self, group: Sequence[Comparison], logged: LogObject) -> None:
+    def _add_logged(self, group: Sequence[AccountComparison], logged: CountedObject) -> None:
         try:
             parts = parts_of(counted_segment(logged.log_key, logged.body))
         except ValueError:
@@ -141,7 +146,7 @@ class _Run:
         for each in group:
             self._add(each, [part for part in parts if each.concerns(part.operation)])
 
-    def _add(self, said: Comparison, members: Sequence[Member]) -> None:
+    def _add(self, said: AccountComparison, members: Sequence[Member]) -> None:
         self._pending.setdefault(id(said), []).extend(members)
         self._unwritten += len(members)
 

@@ -10,7 +10,7 @@ from falcon_balances.contracts.case_texts import CaseTexts
 from falcon_balances.contracts.reconciliation_report import report
 from falcon_balances.domain.bank_statement_lines import Period
 from falcon_balances.domain.cases import Case, Tally, differences, total
-from falcon_balances.domain.comparisons import Comparison
+from falcon_balances.domain.comparisons import AccountComparison
 from falcon_balances.domain.reconciliation import Reconciliation, UnmatchedItem, item_order
 
 _CASES_AT_ONCE: Final = 10_000
@@ -24,7 +24,7 @@ class _Found:
     items: list[UnmatchedItem] = field(default_factory=list)
 
 
-def found_open(said: Comparison, period: Period) -> Reconciliation:
+def found_open(said: AccountComparison, period: Period) -> Reconciliation:
     """Compares all open cases again, and forgets those that are too old to be in a report."""
     texts = CaseTexts(said.account.stage, said.statements)
     found = _Found()
@@ -37,7 +37,7 @@ def found_open(said: Comparison, period: Period) -> Reconciliation:
     return Reconciliation(everything.lines, sums, sorted(found.items, key=item_order))
 
 
-def _compare(said: Comparison, cases: Iterable[Case], period: Period, found: _Found) -> None:
+def _compare(said: AccountComparison, cases: Iterable[Case], period: Period, found: _Found) -> None:
     live = list(cases)
     places = {
         line.line.place for case in live for line in case.lines.values()
@@ -54,7 +54,7 @@ def _compare(said: Comparison, cases: Iterable[Case], period: Period, found: _Fo
     ]
 
 
-def _forget(said: Comparison, case: Case) -> bool:
+def _forget(said: AccountComparison, case: Case) -> bool:
     """Whether the case is too old; then it is not open any more."""
     lines = any(each.statement in said.statements for each in case.lines.values())
     if lines or any(each.operation.day >= said.since for each in case.parts.values()):
@@ -65,7 +65,7 @@ def _forget(said: Comparison, case: Case) -> bool:
 
 
 def document(
-    said: Comparison, found: Reconciliation, period: Period, today: date
+    said: AccountComparison, found: Reconciliation, period: Period, today: date
 ) -> dict[str, Any]:
     statements = sorted(said.statements.values(), key=lambda each: (each.day, each.key))
     return {

@@ -188,7 +188,7 @@ def test_a_statement_that_was_replaced_begins_anew(buckets):
     assert (run.matched, run.open) == (60, 0)
 
 
-def test_a_new_account_reads_from_the_checkpoint_before_its_first_statement(buckets):
+def test_a_new_account_reads_from_the_day_before_its_first_statement(buckets):
     buckets.run(today=TODAY - timedelta(days=40))
     position = buckets.position
     buckets.count(objects(3, 2))

@@ -10,7 +10,7 @@ from falcon_balances.adapters.manifests import ManifestBucket
 from falcon_balances.domain.errors import IntegrityError, TransientError
 from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.manifests import Sealed, manifest_key, seal
-from lambdas.sealer import handler, sealing
+from lambdas.sealer import handler
 from tests.audit.sealed import objects
 from tests.component.buckets import LOG, MANIFESTS
 

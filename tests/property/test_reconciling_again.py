@@ -19,7 +19,7 @@ from falcon_balances.domain.bank_statement_lines import (
     Period,
 )
 from falcon_balances.domain.cases import CaseLine, Member
-from falcon_balances.domain.comparisons import ComparedStatement, Comparison, Comparisons
+from falcon_balances.domain.comparisons import AccountComparison, ComparedBankStatement, Comparisons
 from falcon_balances.domain.journal import BEGINNING, JournalPosition
 from falcon_balances.domain.log_format import logged_segment
 from falcon_balances.domain.logged_operations import (
@@ -81,14 +81,14 @@ def case_lines(draw: st.DrawFn) -> list[CaseLine]:
     return lines
 
 
-def begun() -> Comparison:
-    said = Comparison(ACCOUNT, DAY - timedelta(days=DAYS), DAYS, {})
+def begun() -> AccountComparison:
+    said = AccountComparison(ACCOUNT, DAY - timedelta(days=DAYS), DAYS, {})
     for n in (1, 2):
-        said.add_statement(ComparedStatement(f"statement-{n}", "etag", TODAY))
+        said.add_statement(ComparedBankStatement(f"statement-{n}", "etag", TODAY))
     return said
 
 
-def kept(said: Comparison) -> Comparison:
+def kept(said: AccountComparison) -> AccountComparison:
     """As the next run reads it."""
     return read_comparisons("name", write_comparisons(Comparisons(1, {}, [said]))).accounts[0]
 
@@ -125,7 +125,7 @@ def line(n: int, minor: int, *references: str) -> CaseLine:
     return CaseLine(BankStatementLine(f"statement-1:{n}", named, None, minor, "EUR", DAY), 1)
 
 
-def folded(*pieces: Sequence[Member]) -> Comparison:
+def folded(*pieces: Sequence[Member]) -> AccountComparison:
     files, said = MemoryComparisonFiles(), begun()
     for piece in pieces:
         fold(said, piece, files, TODAY)
