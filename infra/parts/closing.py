@@ -22,7 +22,8 @@ _AGE_MAX = Duration.hours(36)
 
 class Closing(Construct):
     """A run that finds nothing to close makes two reads. An alarm is raised if a balance cannot be
-    closed as its quarters and the journal say, and if a day is not closed in its night.
+    closed as its quarters and the journal say, if the log has not what was counted of a merchant of
+    high risk, and if a day is not closed in its night.
     """
 
     def __init__(
@@ -81,6 +82,25 @@ class Closing(Construct):
             metric=cloudwatch.Metric(
                 namespace=METRICS,
                 metric_name="ClosingConflicts",
+                dimensions_map={"service": _NAME},
+                statistic="Sum",
+                period=Duration.minutes(1),
+            ),
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        cloudwatch.Alarm(
+            self,
+            "LogMismatch",
+            alarm_name=f"{settings.prefix}-not-as-logged",
+            alarm_description="A segment of a merchant of high risk is counted, and not in the "
+            "log, or otherwise: see the closer's log for its key, and docs/payouts.md. Nobody can "
+            "spend more of it than the log has.",
+            metric=cloudwatch.Metric(
+                namespace=METRICS,
+                metric_name="LogMismatch",
                 dimensions_map={"service": _NAME},
                 statistic="Sum",
                 period=Duration.minutes(1),

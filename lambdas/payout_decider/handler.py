@@ -113,6 +113,8 @@ def decide_payouts(
                 {"claim": claim} if is_ours else {"rejection": _conflict(operation), "first": claim}
             )
             decided.append(DecidedMessage(**said, **more))
+    not_checked = sum(each.is_later for each in decided)
+    metrics.add_metric(name="PayoutsNotChecked", unit="Count", value=not_checked)
     return PayoutLoggerInput(messages=tuple(decided))
 
 

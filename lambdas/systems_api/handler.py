@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.contracts.freshness_document import FreshnessV1, freshness_document
+from falcon_balances.observability import metrics
 from lambdas.api_routes.context import Sources
 from lambdas.api_routes.documented import answered
 from lambdas.api_routes.edge import Api
@@ -63,4 +64,7 @@ api.add(
 
 
 def lambda_handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
-    return api.handle(event, context)
+    answer = api.handle(event, context)
+    if metrics.metric_set:  # only a check against the log counts anything
+        metrics.flush_metrics()
+    return answer

@@ -9,13 +9,15 @@ from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_items import item_key
 from falcon_balances.adapters.closings import DynamoClosings
 from falcon_balances.adapters.merchant_past import DynamoPastReads
+from falcon_balances.adapters.ports import LogObject
+from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.domain.closings import ClosedDay
 from falcon_balances.domain.history import Figures
 from falcon_balances.domain.past_keys import CLOSED_DAY_KEY, ClosingKey
 from falcon_balances.domain.table_keys import BalanceKey
-from inprocess.aws import BALANCES_TABLE
+from inprocess.aws import BALANCES_TABLE, LOG_BUCKET
 from lambdas.closer import handler as closer
-from tests.builders import confirmed, cut_of, data_of, record_of
+from tests.builders import confirmed, context_of, cut_of, data_of, reconciled, record_of
 from tests.component.lambda_events import SHARD
 from tests.component.world import utc
 
@@ -52,6 +54,24 @@ def test_each_balance_that_moved_has_its_closing_and_then_the_day_is_closed(coun
     assert SHARD in closed_day().journal
     run()
     assert len(counted.items("CLOSING")) == 1
+
+
+def test_of_a_merchant_of_high_risk_a_closing_says_what_the_log_has(counted):
+    """Of two operations that are counted in both stages, one is in the log."""
+    counted.load(context_of(risk="high"))
+    log = S3TransactionLog(client("s3"), LOG_BUCKET)
+    for name in ("order-1", "forged"):
+        for event in (confirmed, reconciled):
+            record = record_of(event(external_reference=name))
+            counted.reduce(data_of(record), arrived_at=utc("2026-11-21T10:07:00"))
+            if name == "order-1":
+                log.append(record.log_key, LogObject(record.body.encode(), {}))
+    counted.reduce(
+        data_of(cut_of("2026-11-22T00:06:00Z", SHARD)), arrived_at=utc("2026-11-22T00:06:00")
+    )
+    run()
+    *_, last = counted.items("CLOSING").values()
+    assert (last["available_before_blocks"], last["logged"]) == (20000, 10000)
 
 
 def test_readers_of_statements_do_not_read_how_far_the_journals_were_read(counted):

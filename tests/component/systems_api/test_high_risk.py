@@ -47,11 +47,12 @@ def risky(aws, monkeypatch) -> Risky:
 
 
 @WAYS
-def test_what_is_counted_and_not_logged_is_not_set_aside(risky, ask):
+def test_what_is_counted_and_not_logged_is_not_set_aside(risky, ask, capsys):
     forged = {"external_reference": "forged", "amount": "900.00"}
     risky.count(confirmed(**forged), reconciled(**forged), is_logged=False)
     answer = ask(amount="30.01")
     assert answer["body"]["available"] == "30.00"
+    assert '"LogMismatch":[2.0' in capsys.readouterr().out.replace(" ", "")
     assert risky.money() == (93000, 0)
     assert block("2", amount="30.00")["statusCode"] == 201
 
