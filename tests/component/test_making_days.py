@@ -34,6 +34,7 @@ from tests.component.world import utc
 
 CLOSED = "falcon-closed"
 DATABASE = "falcon_balances_test"
+DAYS_MAX = 3
 DAYS = ("2026-11-20", "2026-11-22")
 Listed = dict[str, Any]
 
@@ -62,9 +63,10 @@ class Machine:
 
     def run(self, name: str) -> list[str]:
         """The days that the execution made."""
-        made = []
+        made: list[str] = []
         while not (listed := self.listed(name))["is_done"]:
             made.append(self.publish(listed, self.make(listed))["day"])
+            assert len(made) <= DAYS_MAX
         return made
 
     def described(self, day: str) -> ClosedDayV1:
