@@ -42,6 +42,7 @@ from tests.e2e.path_events import (
     payout,
     reads_until,
     returned,
+    statement_arrives,
 )
 
 
@@ -173,23 +174,15 @@ class EveryPath:
         self._invoke("cutter")
         self._sealed_again = self._invoke("sealer") and manifests["KeyCount"] > 0
 
-    def _arrive(self, name: str, row: str) -> None:
-        """A statement of long ago, so that everything since is looked at; other bytes each time."""
-        self.target.client("s3").put_object(
-            Bucket=self.target.bank_statement_bucket,
-            Key=f"statements/reconciled/date=2026-01-01/{name}.csv",
-            Body=f"reference,amount,currency,date\n{row},EUR,2026-11-20\n".encode()
-            + b"\n" * next(self._numbers),
-        )
-
     def _reconcile(self) -> None:
         """What was replaced is compared anew, and settles; what is new is looked for in that."""
-        self._arrive("bank", "good,100.00")
+        statement_arrives(self.target, "bank", "good,100.00", next(self._numbers))
         self._invoke("reconciler")
         settled = self.target.client("s3").list_objects_v2(
             Bucket=self.target.bank_statement_bucket, Prefix="settled/"
         )
-        self._arrive(f"again-{next(self._numbers)}", "nobody,1.00")
+        number = next(self._numbers)
+        statement_arrives(self.target, f"again-{number}", "nobody,1.00", number)
         self._reconciled = self._invoke("reconciler") and settled["KeyCount"] > 0
 
     def _close(self) -> None:

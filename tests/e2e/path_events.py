@@ -123,3 +123,12 @@ def load_merchants(target: Target) -> None:
         assert directory.replace(context.key, (), [context])
     for merchant_id, merchant in merchants_of(contexts).items():
         directory.name_merchant(merchant_id, merchant)
+
+
+def statement_arrives(target: Target, name: str, row: str, number: int) -> None:
+    """A statement of long ago, so that everything since is looked at; other bytes for each number."""
+    target.client("s3").put_object(
+        Bucket=target.bank_statement_bucket,
+        Key=f"statements/reconciled/date=2026-01-01/{name}.csv",
+        Body=f"reference,amount,currency,date\n{row},EUR,2026-11-20\n".encode() + b"\n" * number,
+    )
