@@ -126,7 +126,7 @@ def load_merchants(target: Target) -> None:
 
 
 def statement_arrives(target: Target, name: str, row: str, number: int) -> None:
-    """A statement of long ago, so that everything since is looked at; other bytes for each number."""
+    """A statement of long ago: everything since is looked at. `number` changes its bytes."""
     target.client("s3").put_object(
         Bucket=target.bank_statement_bucket,
         Key=f"statements/reconciled/date=2026-01-01/{name}.csv",
