@@ -65,9 +65,8 @@ class EveryPath:
         self._sealed_again = False
         self._was_found = False
         self._reconciled = False
-        contexts = [context_of(), RISKY]
         directory = DynamoMerchantDirectory(target.client("dynamodb"), target.context_table)
-        for context in contexts:
+        for context in (contexts := [context_of(), RISKY]):
             assert directory.replace(context.key, (), [context])
         for merchant_id, merchant in merchants_of(contexts).items():
             directory.name_merchant(merchant_id, merchant)
@@ -141,8 +140,8 @@ class EveryPath:
         self._invoke("sealer")
         self._invoke("reconciler")
         more = returned("paid", "0.01", return_id=f"again-{number}")
-        self._send("payout", payout(f"again-{number}", "0.01"), more)
-        self._send("payout", payout(f"risky-{number}", "0.01", "risky"))
+        risky = payout(f"risky-{number}", "0.01", "risky")
+        self._send("payout", payout(f"again-{number}", "0.01"), more, risky)
         # A refusal looks for its claim, a refund for what was set aside for it.
         self._send("confirmed", raw(confirmed(local_merchant_id=f"nobody-{number}")))
         self._send("confirmed", raw(confirmed(external_reference="back", **TAKEN_BACK)))
