@@ -38,11 +38,13 @@ from tests.e2e.path_events import (
     UNMADE,
     adjustment,
     block,
+    bring_a_statement,
     day_before,
     early,
     is_let_go,
     payout,
     returned,
+    settle_a_statement,
     wait_for_cut,
 )
 
@@ -181,24 +183,12 @@ class EveryPath:
         self._invoke("cutter")
         self._sealed_again = self._invoke("sealer") and manifests["KeyCount"] > 0
 
-    def _arrive(self, name: str, row: str) -> None:
-        """A statement of long ago, so that everything since is looked at; other bytes each time."""
-        self.target.client("s3").put_object(
-            Bucket=self.target.bank_statement_bucket,
-            Key=f"statements/reconciled/date=2026-01-01/{name}.csv",
-            Body=f"reference,amount,currency,date\n{row},EUR,2026-11-20\n".encode()
-            + b"\n" * next(self._numbers),
-        )
-
     def _reconcile(self) -> None:
         """What was replaced is compared anew, and settles; what is new is looked for in that."""
-        self._arrive("bank", "good,100.00")
+        settle_a_statement(self.target, next(self._numbers))
         self._invoke("reconciler")
-        settled = self.target.client("s3").list_objects_v2(
-            Bucket=self.target.bank_statement_bucket, Prefix="settled/"
-        )
-        self._arrive(f"again-{next(self._numbers)}", "nobody,1.00")
-        self._reconciled = self._invoke("reconciler") and settled["KeyCount"] > 0
+        was_settled = bring_a_statement(self.target, next(self._numbers))
+        self._reconciled = self._invoke("reconciler") and was_settled
 
     def _close(self) -> None:
         """As if the day before yesterday had been closed: no path waits for midnight."""

@@ -21,6 +21,7 @@ from tests.builders import (
 
 if TYPE_CHECKING:
     from falcon_balances.adapters.ports import BalanceStore
+    from falcon_balances.cli.target import Target
 
 MERCHANT = context_of().merchant_id
 RISKY = context_of("risky", risk="high")
@@ -103,3 +104,25 @@ def wait_for_cut(store: "BalanceStore", invoke: Callable[[str], object]) -> None
     invoke("cutter")
     while store.as_of() == before and monotonic() < deadline:
         sleep(0.2)
+
+
+def settle_a_statement(target: "Target", number: int) -> None:
+    """A statement of long ago, so that everything since is looked at; other bytes each time."""
+    _arrive(target, "bank", "good,100.00", number)
+
+
+def bring_a_statement(target: "Target", number: int) -> bool:
+    """Another statement; whether cases are settled already."""
+    _arrive(target, f"again-{number}", "nobody,1.00", number)
+    settled = target.client("s3").list_objects_v2(
+        Bucket=target.bank_statement_bucket, Prefix="settled/"
+    )
+    return bool(settled["KeyCount"])
+
+
+def _arrive(target: "Target", name: str, row: str, number: int) -> None:
+    target.client("s3").put_object(
+        Bucket=target.bank_statement_bucket,
+        Key=f"statements/reconciled/date=2026-01-01/{name}.csv",
+        Body=f"reference,amount,currency,date\n{row},EUR,2026-11-20\n".encode() + b"\n" * number,
+    )
