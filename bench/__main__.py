@@ -18,6 +18,7 @@ PARTS: Final = {
     "calls": ("calls.run",),
     "units": ("units.run",),
     "spending": ("spending.run",),
+    "mornings": ("mornings.run",),
     "api": ("api.run", "paging.run", "past.run"),
     "audit": ("audit.run", "audit_files.run"),
     "imports": ("imports.run",),

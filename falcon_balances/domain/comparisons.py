@@ -47,6 +47,9 @@ class AccountComparison:
     `tallies`: of the settled lines of each statement. `open`: texts of cases by each of their keys.
     `settled`: the oldest first; in a later file, a case has everything that it has in an earlier
     one. `flawed`: log keys of objects that could not be read.
+
+    `new_settled` and `new_keys`: what was folded in, and is not yet looked for in `settled`. A case
+    that was open, or has settled since, has everything already.
     """
 
     account: BankStatementAccount
@@ -59,6 +62,8 @@ class AccountComparison:
     settled: list[SettledCases] = field(default_factory=list)
     open: dict[CaseKey, bytes] = field(default_factory=dict)
     links: Links = field(default_factory=Links)
+    new_settled: list[SettledCases] = field(default_factory=list)
+    new_keys: set[CaseKey] = field(default_factory=set)
 
     def concerns(self, said: LoggedOperation) -> bool:
         """Whether bank statements of this account can show the operation."""

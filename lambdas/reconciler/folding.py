@@ -17,7 +17,7 @@ from falcon_balances.domain.cases import (
     keys_of,
     tally_settled,
 )
-from falcon_balances.domain.comparisons import AccountComparison
+from falcon_balances.domain.comparisons import AccountComparison, SettledCases
 from lambdas.reconciler.settled import settled_texts
 
 # Python's objects for a case take ten times its text, so only some of them exist at a time.
@@ -27,7 +27,7 @@ _SLICES: Final = 32
 def fold(
     said: AccountComparison, members: Sequence[Member], files: ComparisonFiles, today: date
 ) -> None:
-    """Compares the cases of these members anew, with everything that they had before.
+    """Compares the cases of these members anew, with everything that they have had since `recall`.
 
     Cases that are settled now go to a file, which is written at once: a file that no comparison
     names after a crash does no harm.
@@ -36,26 +36,47 @@ def fold(
     for each in members:
         if isinstance(each, CaseLine):
             said.links.link(each.keys)
-    again = _settled_before(said, members, files, texts)
-    tally_settled(said.tallies, again, -1)
+    keys = {key for each in members for key in keys_of(each)} - said.open.keys()
+    again = _settled_before(said, said.new_settled, keys, files)
+    said.new_keys |= keys.difference(*(case.keys for case in again))
     settled: dict[CaseKey, bytes] = {}
-    for some in _sliced([*members, *(each for case in again for each in case.members)], said):
+    for some in _sliced([*members, *_members_of(again)], said):
         for case in _outcome(said, some, texts):
             settled.update(dict.fromkeys(case.keys, texts.text(case)))
     if settled:
         named, body = write_settled(settled, today)
         files.settle(named.name, body)
-        said.settled.append(named)
+        said.new_settled.append(named)
+
+
+def recall(said: AccountComparison, files: ComparisonFiles, today: date) -> None:
+    """Compares what was folded with what had been settled before, of the same references.
+
+    One look for all of them, because each reads the indexes of all files.
+    """
+    again = _settled_before(said, said.settled, said.new_keys, files)
+    fold(said, _members_of(again), files, today)
+    said.settled += said.new_settled
+    said.new_settled, said.new_keys = [], set()
 
 
 def _settled_before(
-    said: AccountComparison, members: Iterable[Member], files: ComparisonFiles, texts: CaseTexts
+    said: AccountComparison,
+    settled: Sequence[SettledCases],
+    keys: Set[CaseKey],
+    files: ComparisonFiles,
 ) -> list[Case]:
-    keys = {key for each in members for key in keys_of(each)}
-    again = list(map(texts.read, settled_texts(files, said.settled, keys - said.open.keys())))
+    """The settled cases with one of the keys; they are settled no more."""
+    texts = CaseTexts(said.account.stage, said.statements)
+    again = [texts.read(text) for text in settled_texts(files, settled, keys)]
+    tally_settled(said.tallies, again, -1)
     for case in again:
         said.links.link(case.keys)
     return again
+
+
+def _members_of(cases: Iterable[Case]) -> list[Member]:
+    return [each for case in cases for each in case.members]
 
 
 def _sliced(members: Iterable[Member], said: AccountComparison) -> Iterator[list[Member]]:

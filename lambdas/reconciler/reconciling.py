@@ -27,7 +27,7 @@ from falcon_balances.domain.comparisons import (
 )
 from falcon_balances.domain.log_format import counted_segment
 from falcon_balances.domain.logged_operations import parts_of
-from lambdas.reconciler.folding import fold
+from lambdas.reconciler.folding import fold, recall
 from lambdas.reconciler.mornings import Arrived, Morning, bring_up_to_date, unread
 from lambdas.reconciler.reports import document, found_open
 
@@ -95,23 +95,20 @@ class _Run:
         if not (self._read_statements(arrived) and self._read_journals(ends)):
             self._keep()
             return ReconcilerRun()
-        self._fold()
+        self._settle_all()
         return self._report(arrived)
 
     def _read_statements(self, arrived: Arrived) -> bool:
         """Whether all were read, and there is time left."""
         for said in self._said.accounts:
             for file in unread(said, arrived.recent(said.account, self._morning)):
-                lines = self._read_statement(said, file)
-                number = max(said.statements)
-                self._add(said, [CaseLine(line, number) for line in lines])
+                # No name for the lines: they are let go of piece by piece.
+                self._add(said, self._read_statement(said, file))
                 if not self._go_on():
                     return False
         return True
 
-    def _read_statement(
-        self, said: AccountComparison, file: BankStatementFile
-    ) -> Sequence[BankStatementLine]:
+    def _read_statement(self, said: AccountComparison, file: BankStatementFile) -> list[Member]:
         lines: Sequence[BankStatementLine] = ()
         problems: Sequence[tuple[str, str]] = ()
         try:
@@ -119,8 +116,9 @@ class _Run:
             lines = read_bank_statement(file.key, body).lines
         except InvalidBankStatementError as error:
             problems = [(each.place, each.reason) for each in error.problems]
-        said.add_statement(ComparedBankStatement(file.key, file.etag, file.day, problems))
-        return lines
+        statement = ComparedBankStatement(file.key, file.etag, file.day, problems)
+        number = said.add_statement(statement)
+        return [CaseLine(line, number) for line in lines]
 
     def _read_journals(self, ends: Positions) -> bool:
         """Whether everything up to `ends` was read."""
@@ -146,8 +144,11 @@ class _Run:
         for each in group:
             self._add(each, [part for part in parts if each.concerns(part.operation)])
 
-    def _add(self, said: AccountComparison, members: Sequence[Member]) -> None:
-        self._pending.setdefault(id(said), []).extend(members)
+    def _add(self, said: AccountComparison, members: list[Member]) -> None:
+        if id(said) in self._pending:
+            self._pending[id(said)] += members
+        else:
+            self._pending[id(said)] = members
         self._unwritten += len(members)
 
     def _go_on(self) -> bool:
@@ -166,9 +167,14 @@ class _Run:
                 del members[-_MEMBERS_AT_ONCE:]
                 fold(said, some, self._ports.files, self._morning.today)
 
+    def _settle_all(self) -> None:
+        self._fold()
+        for said in self._said.accounts:
+            recall(said, self._ports.files, self._morning.today)
+
     def _keep(self) -> None:
         """Everything that these comparisons cover, and name, was written before."""
-        self._fold()
+        self._settle_all()
         self._said.number += 1
         body = write_comparisons(self._said)
         self._outdone |= not self._ports.files.append(self._said.number, body)

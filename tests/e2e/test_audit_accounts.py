@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e import observed
 from tests.e2e.auditing import (
     DATA,
     HLEDGER,
@@ -65,6 +66,7 @@ def test_a_settlement_of_the_orders_matches_bucket_and_folder(auditor, tmp_path)
 
 
 def test_the_stack_reconciles_what_arrives_and_has_an_alarm(audited):
+    observed.pass_a_cut(audited.target)
     s3, bucket = audited.target.client("s3"), audited.target.bank_statement_bucket
     header, *rows = settled_orders()
 

@@ -33,7 +33,7 @@ from falcon_balances.domain.reconciliation import Reconciliation, reconcile
 from falcon_balances.fakes.comparisons import MemoryBankStatements, MemoryComparisonFiles
 from falcon_balances.fakes.interruptions import Crash, never
 from falcon_balances.fakes.journal import MemoryJournal
-from lambdas.reconciler.folding import fold
+from lambdas.reconciler.folding import fold, recall
 from lambdas.reconciler.mornings import Morning
 from lambdas.reconciler.reconciling import ReconcilerPorts, ReconcilerRun, reconcile_new
 from lambdas.reconciler.reports import found_open
@@ -110,7 +110,10 @@ def test_any_order_in_any_pieces_with_repeats_is_as_everything_at_once(parts, li
     while shuffled:
         size = data.draw(st.integers(1, len(shuffled)))
         fold(said, shuffled[:size], files, TODAY)
-        said, shuffled = kept(said), shuffled[size:]
+        shuffled = shuffled[size:]
+        if not shuffled or data.draw(st.booleans()):
+            recall(said, files, TODAY)
+            said = kept(said)
     expected = reconcile(operations_of(parts), [each.line for each in lines], PERIOD, DAYS)
     assert shown(found_open(said, PERIOD)) == shown(expected)
 
@@ -129,6 +132,7 @@ def folded(*pieces: Sequence[Member]) -> AccountComparison:
     files, said = MemoryComparisonFiles(), begun()
     for piece in pieces:
         fold(said, piece, files, TODAY)
+        recall(said, files, TODAY)
     return said
 
 
@@ -141,7 +145,7 @@ def test_a_case_that_settles_is_open_under_none_of_its_references():
 def test_of_a_case_that_settled_twice_the_newest_file_counts():
     said = folded([part(100), line(1, 100)], [part(20, 2)], [line(2, 20)], [part(20, 2)])
     # 120 in two pieces, 100 and 20, settles; that the second part comes again changes nothing.
-    assert (len(said.settled), said.open) == (3, {})
+    assert not said.open
     assert found_open(said, PERIOD).matched == 2
 
 

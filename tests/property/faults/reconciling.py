@@ -11,7 +11,7 @@ RECONCILING_FAULTS: Final = (
     Fault(
         "a settled case that is not found when a reference comes again",
         _FOLDING,
-        "    tally_settled(said.tallies, again, -1)\n",
+        "    again = _settled_before(said, said.settled, said.new_keys, files)\n",
         "    again = []\n",
         first=_FIRST,
     ),
@@ -39,14 +39,21 @@ RECONCILING_FAULTS: Final = (
     Fault(
         "two references of one line compared apart",
         _FOLDING,
-        "            said.links.link(each.keys)\n    again",
-        "            pass\n    again",
+        "            said.links.link(each.keys)\n    keys",
+        "            pass\n    keys",
+        first=_FIRST,
+    ),
+    Fault(
+        "an open case looked for among those that it was settled in before",
+        _FOLDING,
+        " - said.open.keys()\n    again",
+        "\n    again",
         first=_FIRST,
     ),
     Fault(
         "positions kept before what was read up to there",
         "lambdas/reconciler/reconciling.py",
-        "        self._fold()\n        self._said.number += 1\n",
+        "        self._settle_all()\n        self._said.number += 1\n",
         "        self._said.number += 1\n",
         first=_FIRST,
     ),
