@@ -10,7 +10,7 @@ from infra.parts.derived_bucket import DerivedBucket
 from infra.parts.inventory import Inventory
 from infra.parts.locked_bucket import LockedBucket
 from infra.parts.log_table import LogTable
-from infra.parts.making_days import RESULTS
+from infra.parts.making_days_role import RESULTS
 from infra.parts.merchant_users import MerchantUsers
 from infra.parts.role_names import role_name
 from infra.parts.sealing import signing_key

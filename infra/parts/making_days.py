@@ -1,6 +1,6 @@
 """Making closed days: Athena writes the journal of each closed day as Parquet."""
 
-from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
@@ -15,18 +15,16 @@ from infra.environments.settings import EnvironmentSettings
 from infra.parts.derived_bucket import DerivedBucket
 from infra.parts.function import METRICS, Function, fixed
 from infra.parts.locked_bucket import LockedBucket
-from infra.parts.nag import acknowledge, wildcard_in
-from infra.parts.stage_machine import DEFINITIONS, LOG_DELIVERY_ACTIONS
+from infra.parts.making_days_role import RESULTS, machine_role, may
+from infra.parts.nag import acknowledge
+from infra.parts.stage_machine import DEFINITIONS
 
-# Where Athena puts what a count answers; the bucket deletes it after a week.
-RESULTS = "results"
 # After the closer's night has begun, and once more for what was closed later in it.
 NIGHTLY = "cron(30 2,5 * * ? *)"
 # A night that makes its day says at its end that no day waits.
 _AGE_MAX = Duration.hours(36)
 # Of a query: some sixty times what a day of 12 operations a second takes.
 _SCANNED_BYTES_MAX = 1 << 36
-_RUN_TABLES = ("journal_pages_of_a_run", "closed_day_of_a_run")
 
 
 class MakingDays(Construct):
@@ -141,15 +139,15 @@ class MakingDays(Construct):
     ) -> sfn.StateMachine:
         name = f"{self._settings.prefix}-closed-days"
         arns = {f"{state}Arn": each.function.function_arn for state, each in functions.items()}
-        role = iam.Role(
+        role = machine_role(
             self,
             "MachineRole",
-            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
-            inline_policies={
-                "grants": iam.PolicyDocument(statements=self._grants(list(arns.values())))
-            },
+            workgroup=workgroup.name,
+            database=self._database,
+            journal=self._journal,
+            closed=self._closed,
+            function_arns=list(arns.values()),
         )
-        self._acknowledge(role)
         machine = sfn.StateMachine(
             self,
             "Machine",
@@ -177,69 +175,6 @@ class MakingDays(Construct):
         )
         return machine
 
-    def _grants(self, function_arns: list[str]) -> list[iam.PolicyStatement]:
-        """What a query needs is asked of the caller's role: tables, pages, files and results.
-        Athena asks for the default database whatever the query names; it asks for no partitions,
-        which the tables' properties give.
-        https://docs.aws.amazon.com/step-functions/latest/dg/connect-athena.html
-        https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
-        """
-        closed = self._closed
-        arn = f"arn:{Aws.PARTITION}:glue:{Aws.REGION}:{Aws.ACCOUNT_ID}"
-        workgroup = (
-            f"arn:{Aws.PARTITION}:athena:{Aws.REGION}:{Aws.ACCOUNT_ID}:workgroup/"
-            f"{self._settings.prefix}-closed-days"
-        )
-        tables = [f"{arn}:table/{self._database}/{name}" for name in _RUN_TABLES]
-        written = [closed.objects("closed/*"), closed.objects(f"{RESULTS}/*")]
-        return [
-            _may(["lambda:InvokeFunction"], function_arns),
-            _may(LOG_DELIVERY_ACTIONS, ["*"]),
-            _may(
-                [
-                    "athena:StartQueryExecution",
-                    "athena:StopQueryExecution",
-                    "athena:GetQueryExecution",
-                    "athena:GetQueryResults",
-                ],
-                [workgroup],
-            ),
-            _may(
-                ["glue:GetDatabase", "glue:GetTable"],
-                [
-                    f"{arn}:catalog",
-                    f"{arn}:database/default",
-                    f"{arn}:database/{self._database}",
-                    *tables,
-                ],
-            ),
-            _may(["s3:GetObject"], [self._journal.objects("journal/*")]),
-            _may(["s3:GetBucketLocation", "s3:ListBucket"], [self._journal.bucket.bucket_arn]),
-            _may(["s3:GetObject"], [closed.objects("pages/*"), *written]),
-            _may(
-                ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], written
-            ),
-            _may(
-                ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
-                [closed.bucket.bucket_arn],
-            ),
-        ]
-
-    def _acknowledge(self, role: iam.Role) -> None:
-        acknowledge(
-            role,
-            "AwsSolutions-IAM5[Resource::*]",
-            reason="AWS takes log delivery actions for all resources only.",
-        )
-        keys = ["closed/*", f"{RESULTS}/*", "pages/*"]
-        for objects in [self._journal.objects("journal/*"), *map(self._closed.objects, keys)]:
-            acknowledge(
-                role,
-                wildcard_in(objects),
-                reason="Athena reads pages and writes files by keys of its own; the prefix is "
-                "fixed.",
-            )
-
     def _schedule(self, machine: sfn.StateMachine) -> None:
         """Starts an execution; the scheduler may do nothing else."""
         role = iam.Role(
@@ -248,7 +183,7 @@ class MakingDays(Construct):
             assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"),
             inline_policies={
                 "grants": iam.PolicyDocument(
-                    statements=[_may(["states:StartExecution"], [machine.state_machine_arn])]
+                    statements=[may(["states:StartExecution"], [machine.state_machine_arn])]
                 )
             },
         )
@@ -299,7 +234,3 @@ class MakingDays(Construct):
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )
-
-
-def _may(actions: list[str], resources: list[str]) -> iam.PolicyStatement:
-    return iam.PolicyStatement(actions=actions, resources=resources)
