@@ -77,7 +77,7 @@ class SpendingMachine(Machine):
         super().__init__(self.spending)
 
     @initialize(risk=st.sampled_from(["normal", "high"]))
-    def bring_money(self, risk: str) -> None:
+    def bring_money(self, risk: str = "normal") -> None:
         """10.00 of it: less than what will be asked for. Of high risk, the log is asked as well."""
         self.is_high_risk = risk == "high"
         self._load(context("ann", "0") | {"risk": risk})
