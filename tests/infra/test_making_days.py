@@ -5,10 +5,12 @@ import re
 from datetime import date
 from string import Template
 
+import jsonata  # type: ignore[import-untyped]  # of the emulator, which runs definitions with it
 import pytest
 
 from falcon_balances.contracts import athena_sql
 from falcon_balances.contracts.closed_day_query import EFFECTS, PAGE_COLUMNS, ROW_COLUMNS
+from falcon_balances.contracts.making_days import Listed, ListedDay, PublishRequest
 from falcon_balances.domain.log_grammar import COLUMNS
 from infra.parts.stage_machine import DEFINITIONS
 from tests.infra.test_log_table import every_table
@@ -20,6 +22,20 @@ LAMBDA = "arn:aws:states:::lambda:invoke"
 QUERY = "arn:aws:states:::athena:startQueryExecution.sync"
 ROOT = "s3://closed-<AccountId>-<Region>/"
 DAY, RUN = date(2026, 11, 20), "run-1"
+
+
+def listed_day(lines):
+    return Listed.of(
+        ListedDay(
+            day=DAY.isoformat(),
+            run=RUN,
+            journal={},
+            segments=lines,
+            lines=lines,
+            unload="unload …",
+            count="select …",
+        )
+    )
 
 
 @pytest.fixture
@@ -51,6 +67,47 @@ def test_it_waits_for_its_queries_and_repeats_none_of_them():
     assert "Catch" not in TEXT
     asked = [STATES[name]["Arguments"]["QueryString"] for name in ("Make", "Count")]
     assert asked == ["{% $listed.day.unload %}", "{% $listed.day.count %}"]
+
+
+def value_of(expression, **variables):
+    parsed = jsonata.Jsonata(expression.removeprefix("{% ").removesuffix(" %}"))
+    frame = parsed.create_frame()
+    for name, value in variables.items():
+        frame.bind(name, value)
+    return parsed.evaluate(None, frame)
+
+
+@pytest.mark.parametrize(
+    ("listed", "following"),
+    [
+        (Listed.of(None), "Done"),
+        (listed_day(lines=2), "Make"),
+        (listed_day(lines=0), "DayPublisher"),
+    ],
+)
+def test_what_is_listed_decides_on_the_next_step(listed, following):
+    said = {"listed": listed.model_dump()}
+    choices = STATES["Remaining"]["Choices"]
+    taken = [each["Next"] for each in choices if value_of(each["Condition"], **said)]
+    assert [*taken, STATES["Remaining"]["Default"]][0] == following
+    if listed.day:
+        query = STATES["Make"]["Arguments"]["QueryString"]
+        assert value_of(query, **said) == listed.day.unload
+
+
+def test_what_athena_answers_reaches_the_publisher():
+    started = {"QueryExecution": {"QueryExecutionId": "an-id"}}
+    assert value_of(STATES["Count"]["Output"], states={"result": started}) == "an-id"
+    rows = [
+        {"Data": [{"VarCharValue": each} for each in row]}
+        for row in (athena_sql.COUNTS, ("1", "2", "2"))
+    ]
+    states = {"result": {"ResultSet": {"Rows": rows}}}
+    counted = value_of(STATES["Counted"]["Assign"]["counted"], states=states)
+    day = listed_day(lines=2).model_dump()["day"]
+    assert PublishRequest.model_validate({"day": day, "counted": counted}).counted == [1, 2, 2]
+    nothing = STATES["DayLister"]["Assign"]["counted"]
+    assert PublishRequest.model_validate({"day": day, "counted": nothing}).counted == [0, 0, 0]
 
 
 def test_functions_are_retried_for_what_is_transient_and_outlasted(real, machine):
