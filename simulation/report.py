@@ -66,10 +66,10 @@ def of_assumptions(prices: Prices) -> Iterator[str]:
     for name in sorted(set(schedules()) - set(RUNS)):
         yield f"not simulated: {name}, which the scheduler calls as well"
     text = (
-        "* a request at the end of a day, of the busiest merchant, and a block of one of high risk "
-        f"with {RISKY_A_DAY} segments a day. Durations are the functions' own calls at the latencies "
-        f"of the table of {of.date}, and this machine's CPU time. Memory is not simulated. "
-        f"{of.source} Prices: {prices.region}, {prices.date}."
+        "* a request at the end of a day, of the busiest merchant, and a block of one of high "
+        f"risk with {RISKY_A_DAY} segments a day. Durations are the functions' own calls at the "
+        f"latencies of the table of {of.date}, and this machine's CPU time. Memory is not "
+        f"simulated. {of.source} Prices: {prices.region}, {prices.date}."
     )
     yield from wrap(text, WIDTH)
 
