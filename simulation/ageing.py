@@ -1,13 +1,15 @@
 """Measures what functions cost at several ages of a log, and models what they cost at others.
 
-The same night at two ages shows what every older object costs: nothing, or the cost grows with the
-age of the log. Nights of different sizes show what a segment, a journal page and a balance cost.
-The oldest log is no part of the model; it checks the model.
+Nights of different sizes show what a segment, a journal page and a balance cost. The same night
+before and after a large one shows what older objects cost, and at another age, what older days
+cost: nothing, as it should be; or what is recent is read again; or the cost grows with the age of
+the log, which the oldest log shows, where little is recent.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from math import inf
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -21,11 +23,12 @@ from simulation.metering import Cost
 
 BEGINNING: Final = date(2026, 1, 30)
 _ASKED_AT: Final = time(23, 50, tzinfo=UTC)
+_RISKY: Final = 32
 _USUAL: Final = DayOfWork(12)
 _SIZES: Final = (
     DayOfWork(12, batches=4),
     DayOfWork(12, merchants=MERCHANTS - 1),
-    DayOfWork(12, risky=32),
+    DayOfWork(12, risky=_RISKY),
 )
 _THIN: Final = DayOfWork(4)
 _FACTOR_MAX: Final = 1.3
@@ -57,37 +60,53 @@ class Load(NamedTuple):
     risky: float = 0
 
 
-class Measured(NamedTuple):
-    """The same function at some age. `old`: the objects in the log, or the merchant's, before."""
+class Old(NamedTuple):
+    """What was before: days, and objects in the log, or the merchant's."""
 
+    days: float
+    objects: float
+
+
+class Measured(NamedTuple):
     load: Load
-    old: int
+    old: Old
     cost: Cost
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What a function costs: `per_load` for a run and for each of a load's parts, `per_old` for
-    each older object, by the names of `_figures`. `measured`: the same night at three ages.
+    """What a function costs, by the names of `_figures`: `per_load` for a run and for each of a
+    load's parts, `per_object` and `per_day` for older ones, of the last `window_days` only.
+
+    `measured`: the same night at three ages.
     """
 
     name: str
     per_load: Mapping[str, Sequence[float]]
-    per_old: Mapping[str, float]
+    per_object: Mapping[str, float]
+    per_day: Mapping[str, float]
+    window_days: float
     measured: tuple[Measured, Measured, Measured]
 
     @property
     def grows(self) -> bool:
-        return any(self.per_old.values())
+        return self.window_days == inf
 
-    def figure(self, name: str, load: Load, old: float) -> float:
+    @property
+    def looks_back(self) -> bool:
+        """What it reads again is recent, and no more the older the log is."""
+        return not self.grows and bool(self.per_object or self.per_day)
+
+    def figure(self, name: str, load: Load, old: Old) -> float:
+        recent = min(1.0, self.window_days / max(1.0, old.days))
         known = sum(
             times * each
             for times, each in zip((1, *load), self.per_load.get(name, ()), strict=False)
         )
-        return known + old * self.per_old.get(name, 0.0)
+        of_objects = old.objects * self.per_object.get(name, 0.0)
+        return known + recent * (of_objects + old.days * self.per_day.get(name, 0.0))
 
-    def cost(self, load: Load, old: float) -> Cost:
+    def cost(self, load: Load, old: Old) -> Cost:
         return Cost(
             items=round(self.figure("items", load, old)),
             size=round(self.figure("size", load, old)),
@@ -96,10 +115,10 @@ class Model:
             units=_units({name: self.figure(name, load, old) for name in self.per_load}),
         )
 
-    def seconds(self, load: Load, old: float) -> float:
+    def seconds(self, load: Load, old: Old) -> float:
         return self.cost(load, old).seconds(self.memory_mb)
 
-    def usd(self, load: Load, old: float, prices: Prices) -> float:
+    def usd(self, load: Load, old: Old, prices: Prices) -> float:
         return self.cost(load, old).usd(self.memory_mb, prices)
 
     @property
@@ -117,7 +136,7 @@ class Model:
 
     @property
     def holds(self) -> bool:
-        """Whether the oldest log costs what the model says. One that grows is not judged."""
+        """Whether the oldest log costs what the model says: at most, where little is recent."""
         found = self.measured[-1].cost.calls.total()
         return self.grows or found <= _FACTOR_MAX * self.expected_calls + _ROOM["calls"]
 
@@ -132,11 +151,12 @@ def models(ages: Ages, planted: Mapping[str, Any] | None = None) -> list[Model]:
         measuring.grow_to(ages.first)
         first = measuring.measure(_USUAL)
         measuring.grow_to(ages.later)
-        later = [measuring.measure(each) for each in (_USUAL, *_SIZES, DayOfWork(ages.operations))]
+        large = DayOfWork(ages.operations, risky=_RISKY)
+        later = [measuring.measure(each) for each in (_USUAL, *_SIZES, large, _USUAL)]
         measuring.grow_to(ages.oldest, ages.thinned)
         oldest = measuring.measure(_USUAL)
     return [
-        _model(name, first[name], [each[name] for each in later], oldest[name])
+        _model(name, ages, first[name], [each[name] for each in later], oldest[name])
         for name in (*NIGHT, *requests.NAMES)
     ]
 
@@ -167,11 +187,12 @@ class _Measuring:
         """After a day with little work, so that nothing of another measured night is left."""
         self._thin()
         history, day = self._history, self._day
-        old, own = history.objects, history.own_objects
+        days = (day - BEGINNING).days
+        old, own = Old(days, history.objects), Old(days, history.own_objects)
         pages = history.day(day, work)
         self._account.now = datetime.combine(day, _ASKED_AT)
         asked = requests.ask(self._run, f"block-{day}", f"{BEGINNING:%Y-%m}")
-        load = Load(history.objects - old, pages, work.merchants + 1, 2 * work.risky)
+        load = Load(history.objects - old.objects, pages, work.merchants + 1, 2 * work.risky)
         of_request = Load(2 * work.risky)
         night = history.night(day)
         self._day += timedelta(days=1)
@@ -180,16 +201,35 @@ class _Measuring:
         }
 
 
-def _model(name: str, first: Measured, later: Sequence[Measured], oldest: Measured) -> Model:
-    """`later`: nights of all sizes, of which the first is the usual one, as is `first`."""
-    before, after, last = (_figures(each.cost) for each in (first, later[0], oldest))
-    grows = _has_grown(before, after) or _has_grown(before, last)
-    older = max(1, later[0].old - first.old)
-    per_old = {
-        each: max(0.0, after[each] - before.get(each, 0.0)) / older
-        for each in (after if grows else ())
-    }
-    return Model(name, _per_load(later, per_old), per_old, (first, later[0], oldest))
+def _model(
+    name: str, ages: Ages, first: Measured, later: Sequence[Measured], oldest: Measured
+) -> Model:
+    """`later`: nights of all sizes; the first and the last are usual ones, as the others are."""
+    *sizes, again = later
+    per_object = _slope(sizes[0], again, again.old.objects - sizes[0].old.objects)
+    grows = _has_grown(_figures(sizes[0].cost), _figures(oldest.cost))
+    per_day = _slope(first, sizes[0], sizes[0].old.days - first.old.days, per_object)
+    if grows and not (per_object or per_day):
+        per_day = _slope(sizes[0], oldest, oldest.old.days - sizes[0].old.days)
+    window_days = inf if grows else float(ages.later)
+    per_load = _per_load(sizes, per_object, per_day)
+    measured = (first, sizes[0], oldest)
+    return Model(name, per_load, per_object, per_day, window_days, measured)
+
+
+def _slope(
+    before: Measured, after: Measured, more: float, known: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Of each figure, for each of `more`; empty if the function's cost has not grown. `known`: of
+    each older object.
+    """
+    figures, grown = _figures(before.cost), _figures(after.cost)
+    objects = after.old.objects - before.old.objects
+    explained = {name: objects * each for name, each in (known or {}).items()}
+    grown = {name: value - explained.get(name, 0.0) for name, value in grown.items()}
+    if not _has_grown(figures, grown):
+        return {}
+    return {name: max(0.0, value - figures.get(name, 0.0)) / more for name, value in grown.items()}
 
 
 def _has_grown(before: Mapping[str, float], after: Mapping[str, float]) -> bool:
@@ -197,8 +237,10 @@ def _has_grown(before: Mapping[str, float], after: Mapping[str, float]) -> bool:
     return cpu or any(after[each] > _FACTOR_MAX * before[each] + _ROOM[each] for each in _ROOM)
 
 
-def _per_load(measured: Sequence[Measured], per_old: Mapping[str, float]) -> dict[str, list[float]]:
-    """By least squares, without what older objects cost. What comes out below zero is noise, and so
+def _per_load(
+    measured: Sequence[Measured], per_object: Mapping[str, float], per_day: Mapping[str, float]
+) -> dict[str, list[float]]:
+    """By least squares, without what is older. What comes out below zero is noise, and so
     are some calls more for many segments, as when a binary search ends later.
     """
     parts = [(1, *each.load) for each in measured]
@@ -208,7 +250,9 @@ def _per_load(measured: Sequence[Measured], per_old: Mapping[str, float]) -> dic
     for name in sorted({name for each in figures for name in each}):
         values = np.array(
             [
-                of_night.get(name, 0.0) - per_old.get(name, 0.0) * each.old
+                of_night.get(name, 0.0)
+                - per_object.get(name, 0.0) * each.old.objects
+                - per_day.get(name, 0.0) * each.old.days
                 for of_night, each in zip(figures, measured, strict=True)
             ]
         )

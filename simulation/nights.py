@@ -1,6 +1,6 @@
 """The work of the nights, and requests, while a log grows: time-outs, and their first day.
 
-The busiest merchant is the one of high risk, and the one that asks.
+One merchant is of high risk: a small one. The busiest merchant asks for its past.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,13 @@ from falcon_balances.capacity.counts import DAY_S
 from falcon_balances.capacity.prices import Prices
 from falcon_balances.capacity.workload import Batching, Workload
 from simulation import requests
-from simulation.ageing import Load, Model
+from simulation.ageing import Load, Model, Old
 from simulation.flow import Flow, Scenario
 
 RUNS: Final = {"closer": 24, "sealer": 5, "reconciler": 1}
 """How often a night the scheduler calls a function."""
+RISKY_A_DAY: Final = 200
+"""Segments of the merchant of high risk: a check reads only so many."""
 GOES_ON: Final = {"sealer": 120}
 """Those whose next run continues what the last one did, and their margin in seconds."""
 
@@ -45,15 +47,15 @@ def nights(
 def _nightly(model: Model, scenario: Scenario, flow: Flow, prices: Prices) -> Nightly:
     days = max(1, scenario.seconds // DAY_S)
     of_day = flow.counted / days
-    hottest = Workload(1, scenario.merchants, scenario.zipf).hottest_share
-    share = hottest if model.name in requests.NAMES else 1.0
-    load = Load(of_day * share)
     if model.name in RUNS:
-        load = Load(of_day, _pages(of_day, flow), scenario.merchants, of_day * hottest)
-    olds = [
-        (scenario.days_before * scenario.usual * DAY_S + day * of_day) * share
-        for day in range(days)
-    ]
+        load, share = Load(of_day, _pages(of_day, flow), scenario.merchants, RISKY_A_DAY), 1.0
+    else:
+        share = Workload(1, scenario.merchants, scenario.zipf).hottest_share
+        if model.name == requests.HIGH_RISK:
+            share = min(share, RISKY_A_DAY / of_day)
+        load = Load(of_day * share)
+    before = scenario.days_before * scenario.usual * DAY_S
+    olds = [Old(scenario.days_before + day, (before + day * of_day) * share) for day in range(days)]
     late = [day for day, old in enumerate(olds, 1) if _is_late(model, load, old)]
     done = [old for day, old in enumerate(olds, 1) if day not in late]
     return Nightly(
@@ -74,7 +76,7 @@ def _pages(segments: float, flow: Flow) -> float:
     return max(min(segments, windows), segments / sizes.stream_records)
 
 
-def _is_late(model: Model, load: Load, old: float) -> bool:
+def _is_late(model: Model, load: Load, old: Old) -> bool:
     needed_s = model.seconds(load, old)
     if model.name not in GOES_ON:
         return needed_s > _allowed_s(model)

@@ -10,7 +10,7 @@ from simulation.account import schedules
 from simulation.ageing import Ages, Model
 from simulation.assumptions import assumptions
 from simulation.flow import Flow, Scenario
-from simulation.nights import RUNS, Nightly
+from simulation.nights import RISKY_A_DAY, RUNS, Nightly
 
 WIDTH: Final = 80
 _OBJECTS: Final = RECORD_BYTES + OBJECT_BYTES + JOURNAL_ENTRY_BYTES
@@ -23,7 +23,7 @@ def of_models(models: Sequence[Model], ages: Ages) -> Iterator[str]:
     yield f"  {'AWS calls, days old':22}" + "".join(f"{each:>10}" for each in (*days, "model"))
     for model in models:
         calls = [f"{each.cost.calls.total():>10,}" for each in model.measured]
-        grows = "   GROWS" if model.grows else ""
+        grows = "  GROWS" if model.grows else "  looks back" if model.looks_back else ""
         yield f"  {model.name:22}{''.join(calls)}{model.expected_calls:>10,.0f}{grows}"
 
 
@@ -66,9 +66,10 @@ def of_assumptions(prices: Prices) -> Iterator[str]:
     for name in sorted(set(schedules()) - set(RUNS)):
         yield f"not simulated: {name}, which the scheduler calls as well"
     text = (
-        "* a request at the end of a day. Durations are the functions' own calls at the latencies "
-        f"of the table of {of.date}, and this machine's CPU time. Memory is not simulated. "
-        f"{of.source} Prices: {prices.region}, {prices.date}."
+        "* a request at the end of a day, of the busiest merchant, and a block of one of high "
+        f"risk with {RISKY_A_DAY} segments a day. Durations are the functions' own calls at the "
+        f"latencies of the table of {of.date}, and this machine's CPU time. Memory is not "
+        f"simulated. {of.source} Prices: {prices.region}, {prices.date}."
     )
     yield from wrap(text, WIDTH)
 

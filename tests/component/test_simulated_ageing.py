@@ -7,7 +7,7 @@ from infra.parts.stage_queue import MAX_RECEIVES
 from lambdas.sealer import handler as sealer
 from simulation import requests, scenarios
 from simulation.account import functions, schedules
-from simulation.ageing import Ages, Load, Model, models
+from simulation.ageing import Ages, Load, Model, Old, models
 from simulation.before import FUNCTIONS
 from simulation.flow import RECEIVES_MAX, Flow
 from simulation.nights import GOES_ON, RUNS, nights
@@ -49,7 +49,7 @@ def test_a_night_and_an_answer_cost_the_same_at_any_age(today, name):
 def test_what_is_new_costs_what_it_is(today):
     """The sealer reads each new page once, and no object of the log."""
     small, large = Load(100, 10, 1, 0), Load(100_000, 20, 1, 0)
-    calls = [today["sealer"].figure("calls", each, old=10**9) for each in (small, large)]
+    calls = [today["sealer"].figure("calls", each, Old(10**4, 10**9)) for each in (small, large)]
     assert calls[1] - calls[0] == pytest.approx(10, abs=2)
 
 
@@ -60,7 +60,7 @@ def test_the_year_s_nights_are_done_in_time(today):
     assert not list(scenarios.of_models(flat))
 
 
-@pytest.mark.parametrize("name", ["sealer", "reconciler", requests.HIGH_RISK, requests.AT])
+@pytest.mark.parametrize("name", ["sealer", requests.HIGH_RISK, requests.AT])
 def test_a_function_that_reads_all_that_is_there_is_found(before, name):
     assert before[name].grows
     [found] = scenarios.of_models([before[name]])
