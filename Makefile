@@ -59,7 +59,7 @@ down: $(READY) ## stop the embedded AWS
 	@$(BIN)/falcon local down
 
 bench: $(READY) ## measure, as a table and as JSON; on the embedded AWS too
-	@$(BIN)/python -m bench core calls units spending api audit imports --embedded
+	@$(BIN)/python -m bench core calls units spending mornings api audit imports --embedded
 
 simulate-load: $(READY) ## a year at 12 messages a second and a peak of 20,000, in simulated time
 	@$(BIN)/python -m simulation
