@@ -5,7 +5,7 @@ import re
 from datetime import date
 from string import Template
 
-import jsonata  # type: ignore[import-untyped]  # of the emulator, which runs definitions with it
+import jsonata  # type: ignore[import-untyped]
 import pytest
 
 from falcon_balances.contracts import athena_sql
