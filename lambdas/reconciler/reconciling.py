@@ -31,7 +31,7 @@ from lambdas.reconciler.folding import fold, recall
 from lambdas.reconciler.mornings import Arrived, Morning, bring_up_to_date, unread
 from lambdas.reconciler.reports import document, found_open
 
-_MEMBERS_AT_ONCE: Final = 250_000
+_MEMBERS_AT_ONCE: Final = 100_000
 _MEMBERS_UNWRITTEN: Final = 2_000_000
 
 
@@ -66,7 +66,7 @@ def reconcile_new(
     """Compares what is new with what is open. An account with any bank statement is expected to
     show everything in the log until today.
 
-    Reads each new page and each new statement once, about 250,000 operations and lines at a time,
+    Reads each new page and each new statement once, about 100,000 operations and lines at a time,
     until nothing is left, or no time. What it read is kept by then, and at the latest every two
     million. Of two runs at the same time, one writes; the other one stops.
     """
