@@ -90,8 +90,10 @@ def schedules() -> Mapping[str, int]:
     """How often a day the scheduler calls each function that it calls by the clock."""
     found = {}
     for _, said in _of_type("AWS::Scheduler::Schedule"):
-        target = said["Target"]["Arn"]["Fn::GetAtt"][0]
-        name = _templates()["Resources"][target]["Properties"]["FunctionName"]
+        target = said["Target"]["Arn"].get("Fn::GetAtt")
+        if target is None:  # a state machine, which is not simulated
+            continue
+        name = _templates()["Resources"][target[0]]["Properties"]["FunctionName"]
         if said["ScheduleExpression"].startswith("cron("):
             minutes, hours, *_ = said["ScheduleExpression"].removeprefix("cron(").split()
             found[name.removeprefix(_PREFIX)] = _times(minutes, 60) * _times(hours, 24)

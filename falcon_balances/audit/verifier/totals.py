@@ -82,7 +82,9 @@ class Totals:
                 manifest.place,
                 f"it has no leaf for what the objects add up to: {said.decode()[:200]}",
             )
-        if self._seed is not None:
+        if self._seed is None:
+            self._say(manifest.place, "no summary has the seed of the merchants' places")
+        else:
             self._check_tree(manifest.place, leaves)
         self._moved = set()
 
@@ -104,7 +106,8 @@ class Totals:
     def _expected(self, new: int, leaves: list[_Leaf]) -> Iterator[dict[str, Any]]:
         """Summary, totals and merchants, without their blinds."""
         if self._seed is None:
-            seeds = [each.document.get("seed") for each in leaves]
+            said = (each.document for each in leaves if each.document.get("leaf") == "summary")
+            seeds = [each.get("seed") for each in said]
             self._seed = next((each for each in seeds if is_digest(each)), None)
         yield {
             "leaf": "summary",
@@ -131,7 +134,7 @@ class Totals:
         kind = document.get("leaf")
         if kind == "shard":
             self._problems += self._shards.problems(leaf.place, document)
-        elif kind not in {"branch", "merchants"}:
+        elif kind not in ("branch", "merchants"):
             said = self._countable(document, is_rooted=is_rooted)
             if said in expected:
                 # Several leaves can be None: totals that cannot be checked.

@@ -144,9 +144,10 @@ COUNTING_FAULTS = (
     Fault(
         "before a cut of its own batch a record counted behind it",
         "lambdas/reducer/batch.py",
-        "    for record in records:\n        try:\n",
-        "    for record in sorted(records, key=lambda each: b'\"cut\"' not in each.data):\n"
-        "        try:\n",
+        "    for record, content in zip(records, contents, strict=True):\n",
+        "    for record, content in sorted(\n"
+        "        zip(records, contents), key=lambda each: b'\"cut\"' not in each[0].data\n"
+        "    ):\n",
         first=CUTTING,
     ),
     Fault(
