@@ -10,7 +10,7 @@ BANK_STATEMENT_BYTES_MAX: Final = 64 << 20
 
 
 def read_bank_statement(name: str, body: bytes, form: CsvForm | None = None) -> BankStatement:
-    """The bank statement in `body`. Errors name it `name`. Raises InvalidBankStatementError."""
+    """The bank statement in `body`. Errors call it `name`. Raises InvalidBankStatementError."""
     if len(body) > BANK_STATEMENT_BYTES_MAX:
         raise invalid(name, f"larger than {BANK_STATEMENT_BYTES_MAX >> 20} MiB")
     if body.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):

@@ -26,7 +26,7 @@ COLUMNS: Final = (*REQUIRED, "amount", "credit", "debit", "currency", "psp_id", 
 
 @dataclass(frozen=True, slots=True)
 class CsvForm:
-    """`names`: the file's names of those of our columns that it names differently."""
+    """`names`: the file's names of our columns; columns that have our own names are left out."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     currency: str | None = None

@@ -42,7 +42,7 @@ class ClaimedTruth(BaseModel):
 
 
 class RequestedPayoutV1(BaseModel):
-    """What a payout request asked for. Of a refused request, nothing else is kept."""
+    """What a payout request asked for. The claim of a refused request keeps nothing else."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -72,37 +72,37 @@ class ClaimV1(BaseModel):
     The truth of a first revision is its segments.
     """
     type: Annotated[OperationType | None, Field(exclude_if=lambda said: said is None)] = None
-    """Only of a PSP's event."""
+    """Of a PSP's event: its type."""
     sale: Annotated[SalePartV1 | None, Field(exclude_if=lambda said: said is None)] = None
     """The sale that the event belongs to, and what the whole event says about it."""
     sale_changes: Annotated[
         tuple[SalePartV1, ...] | None, Field(exclude_if=lambda said: said is None)
     ] = None
-    """Of a later revision: how it changes sales. A first revision changes its own sale."""
+    """Of a later revision: its changes of sales. A first revision changes the sale in `sale`."""
     revised_at: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
-    """Of a later revision: RFC 3339, not before the date of any earlier revision."""
+    """Of a later revision: its date, RFC 3339, which is not before that of any earlier revision."""
     last: Annotated[dict[str, int], Field(exclude_if=lambda said: not said)] = Field(
         default_factory=dict
     )
-    """Of a later revision: by merchant, the last revision up to this one with a segment there."""
+    """Of a later revision: for each merchant, the last revision up to this one with a segment."""
     skipped_by: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
-    """The person who let a later revision pass without this one, which is therefore empty."""
+    """The person who let a later revision pass without this revision, which is therefore empty."""
     corrects: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     reason: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     """Of an adjustment: the reason in a person's words."""
     state: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
-    """Of a payout request. Only this field changes, and `returned` and `returned_by` grow."""
+    """Of a payout request: its state. In a claim, only this field and the last two ever change."""
     available: Annotated[str | None, Field(exclude_if=lambda said: said is None)] = None
     """Of a refused payout request: what was available."""
     refusal: Annotated[Refusal | None, Field(exclude_if=lambda said: said is None)] = None
-    """Of a payout request that was refused for another reason than lack of money."""
+    """Of a refused payout request: the reason, if it was not lack of money."""
     requested: Annotated[RequestedPayoutV1 | None, Field(exclude_if=lambda said: said is None)] = (
         None
     )
     returned: Annotated[int | None, Field(exclude_if=lambda said: said is None)] = None
     """Of a decided payout: what has been returned so far, in minor units."""
     returned_by: Annotated[tuple[str, ...], Field(exclude_if=lambda said: not said)] = ()
-    """The falcon_operation_ids of its returns."""
+    """Of a decided payout: the falcon_operation_ids of its returns."""
 
     @property
     def staged(self) -> str:
@@ -187,10 +187,10 @@ class ClaimV1(BaseModel):
         return {each.merchant_id: 1 for each in self.segments}
 
     def revising(self, predecessor: "ClaimV1") -> Self:
-        """A copy whose segments turn the truth of `predecessor` into this one's.
+        """A copy whose segments turn the truth of `predecessor` into the truth of this claim.
 
-        Raises RejectedOperation: E_DATE if it is dated before an earlier revision, E_REVISION if
-        all revisions together name more merchants than a claim can hold.
+        Raises RejectedOperation: E_DATE if this revision is dated before an earlier one, E_REVISION
+        if all revisions together name more merchants than a claim can hold.
         """
         if self.dated < predecessor.dated:
             raise RejectedOperation(

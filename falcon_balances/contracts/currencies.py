@@ -1,7 +1,7 @@
 """ISO 4217: the currencies of today, and all that were ever accepted.
 
-Currencies leave the standard, and the library follows it. Events that were claimed in such a
-currency remain, so code that reads our own records uses `written_currency`.
+The standard drops currencies, and the library follows the standard. Events that were claimed in a
+dropped currency remain, so code that reads our own records uses `written_currency`.
 """
 
 from collections.abc import Mapping
@@ -43,8 +43,8 @@ _WRITTEN: Final = {
 
 @cache
 def find_currency(code: str) -> Currency | None:
-    """For new events; None if ISO 4217 no longer lists it, or it has no minor unit (gold, test
-    codes).
+    """For new events; None if ISO 4217 no longer lists the currency, or the currency has no minor
+    unit (gold, test codes).
     """
     try:
         exponent = iso4217.Currency(code).exponent
@@ -54,7 +54,7 @@ def find_currency(code: str) -> Currency | None:
 
 
 def written_currency(code: str) -> Currency | None:
-    """For our own records; None if it was never accepted."""
+    """For our own records; None if the currency was never accepted."""
     return _WRITTEN.get(code)
 
 

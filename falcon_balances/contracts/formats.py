@@ -28,8 +28,8 @@ ZONE_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$"
 WORDS: Final[Mapping[str, str]] = {
     ID_PATTERN: "1 to 64 letters, digits, dots, colons, underscores or dashes, "
     "the first a letter or a digit",
-    REFERENCE_PATTERN: "1 to 128 printable ASCII characters without quotation marks, commas, "
-    "backslashes or vertical bars, no space at either end, none of = + - @ at the beginning",
+    REFERENCE_PATTERN: "1 to 128 printable ASCII characters: no space at either end, "
+    "none of = + - @ at the start, no quotation mark, comma, backslash or vertical bar",
     AMOUNT_PATTERN: "up to 15 digits, optionally with a point and decimals, such as 100.00",
     CURRENCY_PATTERN: "three capital letters, such as EUR",
     FINGERPRINT_PATTERN: "64 hexadecimal digits in lower case",
@@ -37,7 +37,7 @@ WORDS: Final[Mapping[str, str]] = {
     QUARTER_PATTERN: "the start of a quarter of an hour, such as 2026-11-20T10:15:00Z",
     INSTANT_PATTERN: "a time with an offset, such as 2026-11-20T10:15:30Z",
     MONTH_PATTERN: "a month as YYYY-MM",
-    CURSOR_PATTERN: "the next_cursor of the page before",
+    CURSOR_PATTERN: "the next_cursor of the previous page",
     ZONE_PATTERN: "an IANA time zone, such as Europe/Paris",
 }
 

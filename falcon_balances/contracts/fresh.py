@@ -17,7 +17,9 @@ class Fresh(BaseModel):
 
     merchant_id: str
     as_of: Annotated[str | None, Field(description="RFC 3339 in UTC. It never goes back.")]
-    lag_seconds: Annotated[int | None, Field(ge=0, description="From `as_of` to this answer.")]
+    lag_seconds: Annotated[
+        int | None, Field(ge=0, description="Seconds from `as_of` to this answer.")
+    ]
 
 
 def freshness(merchant_id: str, as_of: datetime | None, now: datetime) -> dict[str, Any]:

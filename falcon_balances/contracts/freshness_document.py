@@ -35,7 +35,8 @@ class QueueV1(BaseModel):
     messages: int
     dead_letters: int
     oldest_message_seconds: Annotated[
-        int | None, Field(description="Null where nothing waits, or where it is not known.")
+        int | None,
+        Field(description="Null if no message waits, or AWS has not reported an age yet."),
     ]
 
 

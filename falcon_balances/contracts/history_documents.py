@@ -59,7 +59,9 @@ class BalanceHistoryV1(BaseModel):
     def of(
         cls, key: BalanceKey, past: Past, period: tuple[datetime, datetime], days: Iterable[Day]
     ) -> Self:
-        """The history of one balance. `period` lies within `past`; `days` may be of others too."""
+        """The history of one balance. `period` lies within `past`; `days` may be of other balances
+        too.
+        """
         start, end = period
         opening = running = past.at(start)[key]
         steps = []

@@ -48,7 +48,7 @@ class SalePartV1(BaseModel):
 
 
 class SentSalePartV1(SalePartV1):
-    """As in a stream record: unlike in a claim, unknown fields are refused."""
+    """A sale part in a stream record. Unlike in a claim, unknown fields are refused."""
 
     model_config = _SENT
 
@@ -80,8 +80,8 @@ class ContradictionV1(BaseModel):
 
 
 class SettledV1(BaseModel):
-    """The authorization attempt that an operation's first part settles, with its blocks at
-    merchants without a segment.
+    """The authorization attempt that ends with the first part of an operation. `blocks`: only those
+    of merchants for which the operation has no segment.
     """
 
     model_config = _SENT

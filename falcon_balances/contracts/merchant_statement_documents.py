@@ -39,7 +39,7 @@ class MerchantStatementBalanceV1(BaseModel):
 class MerchantStatementLineV1(BaseModel):
     """One line, in the order of counting. `running` is the balance right after the line.
 
-    A revision's lines turn the previous truth into its own; their date is when it was made. A
+    A revision's lines turn the previous truth into its own; their date is that of the revision. A
     reference is empty if the event has none.
 
     Figures that follow from both stages change with an operation's last line in a balance.

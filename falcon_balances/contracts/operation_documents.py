@@ -105,7 +105,7 @@ class OperationV1(Described):
 
 
 class OperationPageV1(Fresh):
-    """In the order of counting. Even a short or empty page may have a next page."""
+    """Operations in the order of counting. Even a short or empty page may have a next page."""
 
     operations: tuple[OperationV1, ...]
     next_cursor: str | None

@@ -1,7 +1,7 @@
 """The story of an operation: what its claims say, and what the table says at each merchant.
 
 Only this module puts it together (design §8). The API answers with a merchant's own part;
-`falcon psp trace`, `falcon payout show` and `falcon audit explain` print the whole story.
+`falcon psp trace`, `falcon payout trace` and `falcon audit explain` print the whole story.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -41,7 +41,7 @@ class StageStoryV1(Described):
     def of(
         cls, claim: ClaimV1, own: ClaimedSegment, mark: Mark | None, *, for_systems: bool
     ) -> Self:
-        """From the merchant's own segment; the claim may have other merchants' segments too."""
+        """The stage's story for one merchant; the claim may have segments of others too."""
         lines = claim.lines_of(own)
         return cls(
             **described(main_line(lines)),

@@ -14,7 +14,10 @@ from falcon_balances.domain.table_keys import BalanceKey
 _MODEL = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 ObjectsRead = Annotated[
     int | None,
-    Field(exclude_if=lambda said: said is None, description="Log objects read, with `source=log`."),
+    Field(
+        exclude_if=lambda said: said is None,
+        description="With `source=log`: the number of log objects that were read.",
+    ),
 ]
 
 

@@ -27,7 +27,7 @@ Cursor = Annotated[
     str,
     Field(
         pattern=CURSOR_PATTERN,
-        description="`next_cursor` of the page before, with the same query.",
+        description="`next_cursor` of the previous page. The rest of the query must be unchanged.",
     ),
 ]
 Source = Literal["table", "log"]
@@ -41,9 +41,10 @@ class BalancesQuery(_Query):
     at: Annotated[
         Instant | None,
         Field(
-            description="The balances as they were then. From the table: the beginning of a closed "
-            "quarter of an hour, and what was counted before it. From the log: any instant, and "
-            "what bears an operation date before it."
+            description="A time in the past: the answer has the balances of that time. With "
+            "`source=table`, the time is the beginning of a quarter of an hour that is closed, and "
+            "the balances contain everything that was counted before it. With `source=log`, every "
+            "time is possible, and the balances contain all operations dated before it."
         ),
     ] = None
     source: Annotated[
@@ -54,37 +55,48 @@ class BalancesQuery(_Query):
 
 class HistoryQuery(_Query):
     start: Annotated[
-        Quarter | None, Field(alias="from", description="Included; a day before `to` by default.")
+        Quarter | None,
+        Field(
+            alias="from", description="The beginning of the period; a day before `to` by default."
+        ),
     ] = None
     end: Annotated[
         Quarter | None,
-        Field(alias="to", description="Not included; the newest closed quarter by default."),
+        Field(
+            alias="to",
+            description="The end of the period; the end of the newest closed quarter by default.",
+        ),
     ] = None
 
 
 class OperationsQuery(_Query):
-    start: Annotated[Quarter | None, Field(alias="from", description="Counted from then on.")] = (
-        None
-    )
-    end: Annotated[Quarter | None, Field(alias="to", description="Counted before then.")] = None
+    start: Annotated[
+        Quarter | None,
+        Field(alias="from", description="Only what was counted at this time or later."),
+    ] = None
+    end: Annotated[
+        Quarter | None, Field(alias="to", description="Only what was counted before this time.")
+    ] = None
     type: Annotated[
-        OperationType | None, Field(description="Operations with a line of this type.")
+        OperationType | None, Field(description="Only operations with a line of this type.")
     ] = None
     stage: Stage | None = None
     balance_shop_id: Annotated[
-        QueriedId | None, Field(description="Operations with a line in this balance.")
+        QueriedId | None,
+        Field(description="Only operations with a line in a balance of this shop."),
     ] = None
     psp_id: QueriedId | None = None
     reference: Annotated[
         str | None,
         Field(
             pattern=REFERENCE_PATTERN,
-            description="Operations that bear exactly this reference, and those that have it as "
-            "their original.",
+            description="Only operations that have exactly this reference, or whose original has "
+            "it.",
         ),
     ] = None
     order: Annotated[
-        Literal["newest_first", "oldest_first"], Field(description="In the order of counting.")
+        Literal["newest_first", "oldest_first"],
+        Field(description="The order, by time of counting."),
     ] = "newest_first"
     limit: Limit = LIMIT_DEFAULT
     cursor: Cursor | None = None
@@ -93,19 +105,19 @@ class OperationsQuery(_Query):
 class MerchantStatementQuery(_Query):
     balance_shop_id: QueriedId | None = None
     format: Literal["json", "csv"] = "json"
-    limit: Annotated[Limit, Field(description="Operations on a page, with all their lines.")] = (
-        LIMIT_MAX
-    )
+    limit: Annotated[Limit, Field(description="The most operations on a page.")] = LIMIT_MAX
     cursor: Cursor | None = None
 
 
 class TurnoverQuery(_Query):
-    month: Annotated[str, Field(pattern=MONTH_PATTERN, description="`YYYY-MM`, of operation dates")]
+    month: Annotated[
+        str, Field(pattern=MONTH_PATTERN, description="`YYYY-MM`: the month of operation dates.")
+    ]
     time_zone: Annotated[
         str,
         Field(
             pattern=ZONE_PATTERN,
-            description="An IANA time zone; another than UTC with `source=log` only.",
+            description="An IANA time zone. Every zone except UTC requires `source=log`.",
         ),
     ] = "UTC"
     source: Source = "table"

@@ -12,8 +12,8 @@ from falcon_balances.domain.reconciliation import Reconciliation, UnmatchedItem
 def report(found: Reconciliation, today: date, days: int) -> Mapping[str, Any]:
     """`matched`: how many lines of bank statements match. `open`: the oldest first.
 
-    Amounts are strings at full scale. In `ages`, `debit` is what our side has more; `credit`, what
-    their side has more.
+    Amounts are strings at full scale. In `ages`, `debit` is the amount that our side has more,
+    `credit` the amount that the other side has more.
     """
     return {
         "matched": found.matched,

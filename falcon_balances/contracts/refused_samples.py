@@ -81,8 +81,8 @@ SIZE_SAMPLE_BYTES: Final = MESSAGE_BYTES_MAX + 1
 
 
 def refused_samples() -> list[RefusedSample]:
-    """In the order of design §9, at least one per code. E_ID_CONFLICT applies once `plain-capture`
-    is known; E_REVISION twenty hours later, if its second revision has not arrived.
+    """The samples in the order of design §9, at least one per code. E_ID_CONFLICT applies once
+    `plain-capture` is known; E_REVISION twenty hours later, if its second revision has not arrived.
     """
     plain = as_json(PLAIN)
     record = segment_record_samples("plain-capture")[0].model_dump(mode="json")

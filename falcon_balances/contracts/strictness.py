@@ -107,7 +107,7 @@ Optionally = Annotated[T | None, BeforeValidator(_refuse_null)]
 
 
 class StrictModel(BaseModel):
-    """No coercion, no unknown fields, no nulls."""
+    """A model that coerces no values, and refuses unknown fields and nulls."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 

@@ -65,7 +65,7 @@ class JointFiguresV1(BaseModel):
 
 class UnreconciledOperationV1(BaseModel):
     """`standing`: one stage is missing, or the two stages differ. Age counts from `operation_date`,
-    which is the reconciled stage's if there is no confirmed one.
+    which is that of the confirmed stage or, if that is missing, of the reconciled stage.
     """
 
     model_config = _MODEL

@@ -65,7 +65,7 @@ class RouteContext:
         self.api.add(method, f"{self._root}{path}", handler, **docs)
 
     def check_known(self, sources: Sources) -> None:
-        """Raises NotFoundError for an unknown merchant: its lists are 404, not empty."""
+        """Raises NotFoundError for an unknown merchant, so its lists answer 404 instead of []."""
         if not sources.reads.balances():
             raise NotFoundError
 

@@ -19,10 +19,10 @@ class FindingRoutes:
         self._context = context
         docs = documented(
             "Operations that do not fit together",
-            "Refunds above their sale, in another currency than it or of an unknown sale, "
-            "stages that contradict each other, and similar. These operations were counted; a "
-            "person should check them. An entry disappears when its operations fit together "
-            "again.",
+            "Refunds that exceed their sale, have another currency than their sale, or name an "
+            "unknown sale; stages that contradict each other; and so on. These operations were "
+            "counted; a person should check them. A finding disappears when its operations fit "
+            "together again.",
             FindingsV1,
             LINK,
         )

@@ -30,8 +30,8 @@ class MerchantStatementRoutes:
         docs = documented(
             "A month's statement",
             "What was counted in the month: opening balance, lines with running balance, "
-            "closing balance. It never changes, and its closing balance is the next month's "
-            "opening balance. JSON, or CSV with `format=csv`.",
+            "closing balance. A statement never changes, and its closing balance is the next "
+            "month's opening balance. JSON, or CSV with `format=csv`.",
             MerchantStatementV1,
             LINK,
         )

@@ -34,14 +34,15 @@ class OperationRoutes:
         page = documented(
             "Operations in the order in which they were counted",
             "Pages neither skip nor repeat an operation that existed when paging began. `as_of` "
-            "is the time of the index that is read, shortly behind that of the balances.",
+            "is a little earlier than that of the balances, because the list is read from an "
+            "index.",
             OperationPageV1,
             LINK,
         )
         story = documented(
             "Everything known about one operation",
-            "Its stages with lines, log keys and the time of counting; the money set aside for "
-            "it; corrections; the return of a payout.",
+            "The operation's stages, each with its lines, its log key and the time of counting; "
+            "the money that is set aside for the operation; its corrections; a payout's returns.",
             OperationStoryV1,
         )
         context.get("/operations", self.operations, OperationsQuery, page)

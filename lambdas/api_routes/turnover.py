@@ -30,8 +30,9 @@ class TurnoverRoutes:
         self._context = context
         docs = documented(
             "A month's turnover by type and currency",
-            "By operation date in UTC days, or in any time zone with `source=log`. Names what "
-            "was counted after the month had ended.",
+            "Operations belong to the month of their operation date, in UTC or, with "
+            "`source=log`, in any time zone. The answer names what was counted after the month "
+            "had ended.",
             TurnoverV1,
         )
         context.get("/turnover", self.turnover, TurnoverQuery, docs)

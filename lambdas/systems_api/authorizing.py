@@ -32,7 +32,9 @@ ReadLog = Callable[[Block], LoggedMoney | None]
 
 
 class AuthorizationConflictError(Exception):
-    """The request contradicts the present state. `field` names the field, `held` has the state."""
+    """The request contradicts the present state. `field`: the field that contradicts. `held`: the
+    authorization in its present state.
+    """
 
     def __init__(self, conflict: Conflict, held: "Held | None" = None) -> None:
         super().__init__(f"{conflict.field}: {conflict.detail}")

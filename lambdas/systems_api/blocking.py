@@ -25,7 +25,9 @@ Wait = Callable[[float], object]
 
 
 class BlockConflictError(Exception):
-    """The request contradicts the present state. `field` names the field, `block` has the state."""
+    """The request contradicts the present state. `field`: the field that contradicts. `block`: the
+    block in its present state.
+    """
 
     def __init__(self, field: str, detail: str, block: Block | None = None) -> None:
         super().__init__(f"{field}: {detail}")

@@ -33,7 +33,8 @@ class BlockRoutes:
             self.create_block,
             body=BlockRequestV1,
             summary="Set money aside",
-            description="Decided once per `Idempotency-Key`: the same request, the same answer.",
+            description="A request is decided once per `Idempotency-Key`: the same request gets "
+            "the same answer.",
             **created(BlockV1),
         )
         context.add(
@@ -99,7 +100,7 @@ class BlockRoutes:
         return self._api.answer(BlockV1.of(block))
 
     def _release_refund(self, key: ItemKey, caller: str) -> None:
-        """Releases all blocks of the refund, and the amount set aside from its sale."""
+        """Releases all blocks of the refund, and the amount that is set aside at its sale."""
         store = adapters.store()
         held = find_authorization(key, store)
         if held is not None:
@@ -112,7 +113,7 @@ class BlockRoutes:
             field="amount",
             errors=[{"pointer": "/amount", "detail": "exceeds what is available"}],
             detail=f"amount: more than the {document.available} {document.currency} that were "
-            "available when this was first asked",
+            "available at the first request with this key",
             available=document.available,
             currency=document.currency,
             block=document.model_dump(mode="json"),

@@ -36,9 +36,9 @@ class RefundAuthorizationRoutes:
             body=RefundAuthorizationRequestV1,
             summary="Authorize a refund",
             description="The body describes the refund, which is split as it would be now. If "
-            "it is authorized, a block is made for each balance that it will lower; if it is "
-            "refused, the answer says what was available, or what is left of its sale. Decided "
-            "once per `attempt`.",
+            "the refund is authorized, a block is made for each balance that it will lower. If it "
+            "is refused, the answer says what was available, or what is left of its sale. Each "
+            "`attempt` is decided once.",
             **created(RefundAuthorizationV1),
         )
         self._answer_conflicts()
