@@ -18,5 +18,5 @@ def check_credit(target: Target, merchant_id: str, corrects: str) -> None:
     if said is not None and Standing.from_attributes(key, said).awaits_money:
         raise InvalidInputError(
             "--corrects: this operation has pending or unapplied money: send the missing event or a"
-            " revision instead, or the money would be counted twice"
+            " revision instead, otherwise the money would be counted twice"
         )

@@ -37,12 +37,12 @@ def balance(
     merchant_id: Annotated[str | None, typer.Argument(help="The merchant's id.")] = None,
     *,
     everybody: Annotated[
-        bool, typer.Option("--all", help="The balances of all merchants.")
+        bool, typer.Option("--all", help="Print the balances of all merchants.")
     ] = False,
     api: Annotated[bool, typer.Option("--api", help="Ask the API as the merchant would.")] = False,
     token: Annotated[
         str | None,
-        typer.Option("--token", help="ID token for --api; made when absent, in local only."),
+        typer.Option("--token", help="ID token for --api; in `local`, one is made by default."),
     ] = None,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,

@@ -39,13 +39,16 @@ def create(
     ],
     *,
     expires_in_s: Annotated[
-        int | None, typer.Option("--expires-in", help="Seconds until it expires; never by default.")
+        int | None,
+        typer.Option(
+            "--expires-in", help="Seconds until the block expires; by default it never does."
+        ),
     ] = None,
     dry_run: DryRun = False,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Set an amount aside if it is available. Each key is decided once."""
+    """Set an amount aside if it is available. A repeated --key gets the first decision."""
     from falcon_balances.contracts.blocks import BlockRequestV1  # noqa: PLC0415 - not for --help
 
     asked: dict[str, Any] = {

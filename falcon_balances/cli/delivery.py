@@ -69,7 +69,7 @@ class Awaited:
 
 @dataclass(slots=True)
 class Delivery:
-    """Must be created before sending, so that it knows the messages already in quarantine."""
+    """Follows sent messages. Create it before sending: it notes what is in quarantine already."""
 
     target: Target
     stage: StageName

@@ -30,7 +30,7 @@ def list_findings(
     ] = None,
     *,
     everything: Annotated[
-        bool, typer.Option("--all", help="With those acknowledged; requires --merchant.")
+        bool, typer.Option("--all", help="List acknowledged findings too; requires --merchant.")
     ] = False,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
@@ -46,7 +46,9 @@ def list_findings(
 @app.command("acknowledge")
 def acknowledge(
     finding_id: Annotated[str, typer.Argument(help="The id or key that `list` prints.")],
-    reason: Annotated[str, typer.Option("--reason", help="For auditors, up to 200 characters.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="The reason, for auditors; up to 200 characters.")
+    ],
     by: Annotated[str, typer.Option("--by", help="The id of the person responsible.")],
     *,
     dry_run: DryRun = False,

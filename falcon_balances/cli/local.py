@@ -19,7 +19,10 @@ _NOTHING = "no embedded AWS is running; nothing to stop"
 def up(
     *,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Return when it is ready, and leave it running.")
+        bool,
+        typer.Option(
+            "--detach", help="Return when the embedded AWS is ready, and leave it running."
+        ),
     ] = False,
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="Port of 127.0.0.1 to listen on.")

@@ -95,7 +95,7 @@ def show(
     target = find_target(env)
     found = _reader(target).read(key)
     if found is None:
-        raise InvalidInputError("unknown key in quarantine")
+        raise InvalidInputError("unknown key: no refused message has it")
     body, said = found
     if as_json:
         document = {"key": key, **said}
@@ -107,13 +107,15 @@ def show(
 
 @quarantine.command("release")
 def release(
-    keys: Annotated[list[str], typer.Argument(help="Keys that `list` prints, in the same order.")],
+    keys: Annotated[
+        list[str], typer.Argument(help="Keys in the order in which `list` prints them.")
+    ],
     *,
     without_predecessor: Annotated[
         bool,
         typer.Option(
             "--without-predecessor",
-            help="Claim the missing earlier revisions as empty; requires --by.",
+            help="Treat the missing earlier revisions as empty; requires --by.",
         ),
     ] = False,
     by: Annotated[
@@ -140,7 +142,7 @@ def release(
     else:
         for each in named if without_predecessor else ():
             skipped = releasing.skip_missing(target, each, str(by))
-            output.note(f"{each.key}: claimed as empty: revisions {skipped}")
+            output.note(f"{each.key}: these earlier revisions are now claimed as empty: {skipped}")
         releasing.send_again(target, list(found.values()))
     rows = [{"key": each.key, "stage": each.stage, "code": each.code} for each in found.values()]
     if as_json:
@@ -157,12 +159,15 @@ def adjust(
     amount: AmountArgument,
     currency: CurrencyArgument,
     adjustment_id: Annotated[
-        str, typer.Option("--adjustment-id", help="An id; the same id counts only once.")
+        str,
+        typer.Option("--adjustment-id", help="An id of your choice; the same id counts only once."),
     ],
     reason_code: Annotated[
         str, typer.Option("--reason-code", help="A code from your own list of reasons.")
     ],
-    reason: Annotated[str, typer.Option("--reason", help="For auditors, up to 200 characters.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="The reason, for auditors; up to 200 characters.")
+    ],
     requested_by: Annotated[
         str, typer.Option("--requested-by", help="The id of the person responsible.")
     ],

@@ -11,7 +11,9 @@ CurrencyArgument = Annotated[str, typer.Argument(help="ISO 4217 code, such as EU
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")
 ]
-WaitOption = Annotated[bool, typer.Option("--wait", help="Wait until it is decided and counted.")]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="Wait until the message is decided and counted.")
+]
 TimeoutOption = Annotated[
     float, typer.Option("--timeout", min=0, help="How many seconds to wait at most.")
 ]

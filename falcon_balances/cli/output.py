@@ -95,7 +95,7 @@ def _shown(value: object) -> str:
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
-    """`1 line`, `2 lines`; `many` is the plural if it is not `one` with an s."""
+    """A number with its noun: `1 line`, `2 lines`. `many`: an irregular plural."""
     return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 

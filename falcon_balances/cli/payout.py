@@ -34,7 +34,8 @@ def request(
     ],
     *,
     minimum_amount: Annotated[
-        str | None, typer.Option("--minimum", help="Pay what is available, if it is at least this.")
+        str | None,
+        typer.Option("--minimum", help="If AMOUNT is not available, pay less, but at least this."),
     ] = None,
     requested_at: Annotated[
         str | None, typer.Option("--requested-at", help="A time in RFC 3339; now by default.")
@@ -42,7 +43,8 @@ def request(
     valid_until: Annotated[
         str | None,
         typer.Option(
-            "--valid-until", help="A time in RFC 3339; three days after the request by default."
+            "--valid-until",
+            help="The last time to decide, in RFC 3339; three days after the request by default.",
         ),
     ] = None,
     wait: WaitOption = False,

@@ -61,7 +61,9 @@ def validate(
     file: FileArgument,
     stage: Annotated[
         StageName | None,
-        typer.Option("--stage", help="The stage of all lines; otherwise each line's fields tell."),
+        typer.Option(
+            "--stage", help="The stage of all lines; by default, the fields of each line tell it."
+        ),
     ] = None,
     *,
     env: EnvOption = LOCAL,
@@ -115,12 +117,12 @@ def send(
         float, typer.Option("--timeout", min=0, help="How many seconds to wait at most.")
     ] = 120,
     no_check: Annotated[
-        bool, typer.Option("--no-check", help="Send every line unchecked, also wrong ones.")
+        bool, typer.Option("--no-check", help="Send every line unchecked, even wrong lines.")
     ] = False,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Publish the lines of a file to a stage's topic; nothing if a line is wrong."""
+    """Publish the lines of a file to a stage's topic, or nothing if a line is wrong."""
     from falcon_balances.cli import delivery  # noqa: PLC0415
 
     lines = list(files.lines_of(file))

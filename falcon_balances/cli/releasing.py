@@ -53,7 +53,7 @@ def find_refused(target: Target, key: str) -> Refused:
         )
     found = _quarantine(target).read(key)
     if found is None:
-        raise InvalidInputError(f"{key}: unknown key in quarantine")
+        raise InvalidInputError(f"{key}: unknown key: no refused message has it")
     body, said = found
     return Refused(key, stage, body, said["code"], _operation(body, stage))
 
@@ -73,8 +73,8 @@ def _operation(body: bytes, stage: str) -> PspOperation | None:
 def behind(target: Target, first: Refused) -> list[Refused]:
     """The later revisions of the same operation that wait in quarantine, in order.
 
-    Only messages that were refused after `first` are searched. Raises InvalidInputError if these
-    are too many: then the keys must be named.
+    Only messages that were refused after `first` are searched. Raises InvalidInputError if there
+    are too many of them: then a person must name the keys.
     """
     if first.operation is None:
         return []
@@ -96,7 +96,8 @@ def _waiting_since(target: Target, first: Refused) -> Iterator[Refused]:
     for looked_at, key in enumerate(_keys_since(target, first), start=1):
         if looked_at > LOOKED_AT_MAX:
             raise InvalidInputError(
-                f"more than {LOOKED_AT_MAX} messages were refused since: name the keys to release"
+                f"more than {LOOKED_AT_MAX} messages were refused after {first.key}:"
+                " name every key to release"
             )
         if quarantine.said_of(key)["code"] == RejectionCode.REVISION:
             yield find_refused(target, key)
@@ -112,7 +113,8 @@ def _keys_since(target: Target, first: Refused) -> Iterator[str]:
 def skip_missing(target: Target, refused: Refused, by: str) -> list[int]:
     """Claims the missing revisions before this one as empty. Returns their numbers.
 
-    Raises InvalidInputError if the message is not a revision, or if one of them arrived meanwhile.
+    Raises InvalidInputError if the message is not a revision, or if a missing revision arrived
+    meanwhile.
     """
     operation = refused.operation
     if operation is None or operation.revision == 1:

@@ -144,7 +144,7 @@ def test_a_repeated_line_is_in_no_journal_and_told(dialect):
     once = {key: body for key, body in log.items() if key != first} | {again: log[first]}
     assert file.getvalue() == written(once, dialect)
     assert findings == [
-        LogFinding(first, "repeated", f"line {n}: already in {again}, line {n}") for n in (2, 3)
+        LogFinding(first, "repeated", f"line {n}: repeats line {n} of {again}") for n in (2, 3)
     ]
 
 

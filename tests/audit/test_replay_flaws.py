@@ -152,7 +152,7 @@ def test_a_line_counts_once_per_uuid_and_the_first_by_key_wins():
     assert balances_of(replayed.sums, replayed.agreements) == defined(CAPTURE)
     first, *others = sorted([KEY, *copies])
     assert replayed.findings == [
-        LogFinding(key, "repeated", f"line {line}: already in {first}, line {line}")
+        LogFinding(key, "repeated", f"line {line}: repeats line {line} of {first}")
         for key in others
         for line in (2, 3)
     ]

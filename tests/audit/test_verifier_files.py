@@ -73,7 +73,7 @@ def test_a_gap_among_manifests_is_one_problem_however_long(small):
     (small.manifests / name_of(3)).rename(small.manifests / "99999999.jsonl")
     done = verify(None, small.manifests, small.public_key)
     assert (
-        Discrepancy(name_of(3), "missing, with all up to 99999998.jsonl: 99999996 manifests")
+        Discrepancy(name_of(3), "99999996 manifests are missing, from this one to 99999998.jsonl")
         in done.problems
     )
     assert len(done.problems) < 5

@@ -139,7 +139,7 @@ def test_without_aws_a_tampered_folder_is_found(auditor, tmp_path):
         (("explain", "--merchant", "../m"), "not a valid merchant id"),
         (("explain", "--merchant", "m-books", "--balance", "bs-no"), "no balance bs-no"),
         (("explain", "--operation", "not-a-uuid"), "not-a-uuid is not a falcon_operation_id"),
-        (("explain", "--operation", f"{0:08}-0000-5000-8000-{0:012}"), "is not known here"),
+        (("explain", "--operation", f"{0:08}-0000-5000-8000-{0:012}"), "unknown operation"),
     ],
 )
 def test_wrong_input_is_said(auditor, arguments, said):

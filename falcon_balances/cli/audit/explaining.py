@@ -29,7 +29,7 @@ def explain(
         typer.Option("--operation", help="Show everything about this falcon_operation_id."),
     ] = None,
     balance: Annotated[
-        str | None, typer.Option("--balance", help="Only this balance shop of the merchant.")
+        str | None, typer.Option("--balance", help="Show only this balance shop of --merchant.")
     ] = None,
     top: Annotated[
         int,
@@ -43,21 +43,26 @@ def explain(
         Path | None,
         typer.Option(
             "--manifests",
-            help="A folder; the environment's bucket by default.",
+            help="The folder of the manifests; the environment's bucket by default.",
             exists=True,
             file_okay=False,
         ),
     ] = None,
     public_key: Annotated[
         Path | None,
-        typer.Option("--public-key", help="A file, PEM or DER.", exists=True, dir_okay=False),
+        typer.Option(
+            "--public-key",
+            help="The file of the sealer's public key, PEM or DER.",
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
     """Show what a merchant's balances consist of, or everything about one operation.
 
-    With --log FOLDER only folders are read; what they cannot tell is named.
+    With --log FOLDER only folders are read; the output names what folders cannot tell.
     """
     _check_options(
         merchant,
@@ -167,7 +172,7 @@ def _explain_operation(
     except (NotWrittenSoError, OSError) as error:
         raise InvalidInputError(str(error)) from error
     if story is None:
-        raise InvalidInputError(f"operation {operation_id} is not known here")
+        raise InvalidInputError(f"unknown operation {operation_id}: no source that was read has it")
     if as_json:
         output.document(story.document)
     else:

@@ -31,8 +31,8 @@ _NO_NAME = {EEXIST, EISDIR, ENAMETOOLONG, ENOTDIR}
 
 @dataclass(frozen=True, slots=True)
 class _Copied:
-    """The number of new files. `skipped`: keys that cannot be file names, or are misplaced; no key
-    of the log or of a manifest is one.
+    """The number of new files, and the keys that were skipped: they cannot be file names, or are
+    misplaced. Keys of log objects and manifests are never skipped.
     """
 
     fetched: int

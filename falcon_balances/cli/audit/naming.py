@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from falcon_balances.domain.operations import BalanceOperation
     from falcon_balances.domain.sale_keys import SaleKey
 
-NOT_OF_THE_PAST: Final = "not shown with --at: only the present state is known"
+NOT_OF_THE_PAST: Final = "not shown with --at: findings are known of the present only"
 _COLUMNS: Final = ("kind", "psp_id", "reference", "falcon_operation_id", "amounts")
 
 
@@ -50,13 +50,13 @@ def of_operation(
 
 def show(found: Sequence[Any]) -> None:
     if found:
-        output.line("does not fit")
+        output.line("operations that do not fit")
         rows = [[*(each[name] for name in _COLUMNS[:-1]), amounts_said(each)] for each in found]
         output.table(_COLUMNS, rows)
 
 
 def _sale_of(main: "BalanceOperation") -> "SaleKey | None":
-    """The sale by PSP and reference, without a merchant: the log does not record it."""
+    """The sale by PSP and reference, without its merchant, which the log does not record."""
     from falcon_balances.domain.operations import OperationType  # noqa: PLC0415
     from falcon_balances.domain.sale_keys import SaleKey  # noqa: PLC0415
     from falcon_balances.domain.sale_parts import OF_A_SALE  # noqa: PLC0415

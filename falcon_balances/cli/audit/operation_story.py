@@ -142,7 +142,7 @@ class _Telling:
         return [Selection(each, stage) for each in sorted(merchants) for stage in missing]
 
     def _read(self, found: Found) -> None:
-        """Reads the object, from the bucket its first version, which is the sealed one."""
+        """Reads the object; from a bucket, its first version, because that version is sealed."""
         versions = self._sources.versions
         if versions is None:
             try:
@@ -186,8 +186,8 @@ class _Telling:
             self._say(found.key, f"{found.sealed.manifest}: {found.sealed.problem}")
 
     def _say_missing(self, found: Found) -> None:
-        """Reports a missing object. If its payout is not paid, the object need not be in the log,
-        unless it was sealed.
+        """Reports a missing object. The object of a payout that is not paid may be missing, unless
+        it was sealed.
         """
         state = None if found.claim is None else found.claim.state
         if found.sealed is not None or state in (None, PayoutState.PAID):

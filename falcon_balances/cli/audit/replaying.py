@@ -86,7 +86,9 @@ def compare(
     *,
     log: LogOption = None,
     merchant: MerchantOption = None,
-    api: Annotated[bool, typer.Option("--api", help="Compare with the API too, by IAM.")] = False,
+    api: Annotated[
+        bool, typer.Option("--api", help="Compare with the API too, using your IAM identity.")
+    ] = False,
     timeout: Annotated[
         float,
         typer.Option("--timeout", min=0, help="How many seconds to wait for events in progress."),

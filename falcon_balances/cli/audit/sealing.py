@@ -23,7 +23,13 @@ ManifestsOption = Annotated[
     Path, typer.Option("--manifests", help="The folder of the manifests.", exists=True)
 ]
 PublicKeyOption = Annotated[
-    Path, typer.Option("--public-key", help="A file, PEM or DER.", exists=True, dir_okay=False)
+    Path,
+    typer.Option(
+        "--public-key",
+        help="The file of the sealer's public key, PEM or DER.",
+        exists=True,
+        dir_okay=False,
+    ),
 ]
 AnchorOption = Annotated[
     str | None, typer.Option("--anchor", help="A head's hash that you know from another source.")

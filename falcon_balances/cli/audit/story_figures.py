@@ -28,7 +28,7 @@ _WHY: Final = {
     "debits_unconfirmed": (
         Stage.CONFIRMED,
         "already deducted: the bank shows it, the PSP has not confirmed it",
-        "already deducted because the bank shows it; the PSP confirmed less",
+        "already deducted because the bank shows the debit; the PSP confirmed less",
     ),
     "debits_untraced": (
         Stage.RECONCILED,
@@ -44,7 +44,7 @@ Nets = dict[Stage, int]
 
 
 def event_of(lines: Sequence[BalanceOperation], so_far: Sequence[BalanceOperation]) -> object:
-    """The event that one revision's `lines` are of; `so_far` has also those of earlier revisions.
+    """The event of one revision, from its `lines`; `so_far` has the lines of earlier revisions too.
 
     The event's amount is the sum of `so_far`, over all parts of a marketplace's event.
     """
@@ -71,7 +71,9 @@ def event_of(lines: Sequence[BalanceOperation], so_far: Sequence[BalanceOperatio
 
 
 def standings_of(objects: Sequence[Found]) -> list[dict[str, object]]:
-    """The standing of a PSP's operation at each balance: both stages, the figures, and why."""
+    """The standing of a PSP's operation at each balance: both stages, the figures, and their
+    reasons.
+    """
     known = {each.stage for each in objects if each.lines}
     nets: dict[BalanceId, Nets] = {}
     lines: dict[BalanceId, BalanceOperation] = {}
