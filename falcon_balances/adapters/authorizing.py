@@ -1,4 +1,4 @@
-"""Ends a refund authorization and all that it holds in one transaction, repeated on conflicts."""
+"""Ends a refund authorization with its blocks, in one transaction that is repeated on conflicts."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace

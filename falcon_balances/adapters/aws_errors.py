@@ -6,8 +6,8 @@ _TEXT_MAX = 400
 
 
 def aws_error_text(error: Exception) -> str | None:
-    """The words; None for an error that is not boto3's, and for wrong parameters, whose text would
-    quote them.
+    """The words for an error. None if the error is not boto3's, or is about wrong parameters: its
+    text would quote the parameters.
     """
     # botocore takes a third of a second to import. Its errors exist only if a command has imported
     # it already.

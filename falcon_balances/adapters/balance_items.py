@@ -176,7 +176,7 @@ def _conditions(write: AddCounters) -> tuple[list[str], dict[str, str], dict[str
 
 
 def _ending(write: EndBlock) -> dict[str, Any]:
-    """Also removes the item from the index of expiring blocks."""
+    """The update that ends a block. It also removes the item from the index of expiring blocks."""
     values = {
         ":active": "active",
         ":status": write.status,

@@ -94,7 +94,7 @@ class DynamoBalanceStore:
             update, condition = "REMOVE negative_since", "available >= :zero AND"
         else:
             values[":since"] = {"S": rfc3339(since)}
-        with aws_call(f"negative since of {key.sk}"):
+        with aws_call(f"set negative_since of {key.sk}"):
             try:
                 self._dynamodb.update_item(
                     TableName=self._table,
@@ -132,11 +132,11 @@ class DynamoBalanceStore:
         ]
 
     def _due(self, partition: str, now: datetime) -> list[dict[str, Any]]:
-        """From an index, which is updated a little after the table: it can still list ended blocks,
-        so each end has its own condition.
+        """The due items, from an index that is updated a little after the table: it can still list
+        ended blocks, so the write that ends a block has its own condition.
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
         """
-        with aws_call(f"what is due of {partition}"):
+        with aws_call(f"expired items of {partition}"):
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
                 IndexName="by-expiry",
@@ -175,7 +175,7 @@ class DynamoBalanceStore:
                     yield parse_merchant_pk(item["pk"]["S"]), read_balance(item)
 
     def mark(self, merchant_id: str, falcon_operation_id: str, staged: str) -> dict[str, str]:
-        """The attributes of a segment's mark; empty if it is not counted."""
+        """The attributes of a segment's mark; empty if the segment is not counted."""
         sk = MarkKey(falcon_operation_id, staged).sk
         with aws_call(f"mark of {sk}"):
             answer = self._dynamodb.get_item(

@@ -24,7 +24,7 @@ def batch_get(
 ) -> Iterator[dict[str, Any]]:
     """The existing items, strongly consistent, in no order; one call per hundred keys.
 
-    Raises TransientError if keys are left after that many calls.
+    Raises TransientError if keys are left after `attempts` calls.
     """
     more = {"ProjectionExpression": projection} if projection else {}
     rest = iter(keys)

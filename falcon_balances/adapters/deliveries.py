@@ -15,7 +15,7 @@ _ATTEMPTS: Final = 1_000
 
 
 class ClaimedEvent(NamedTuple):
-    """The part of a claim that tells whether its event is counted. `state` is a payout's."""
+    """The part of a claim that tells whether its event is counted. `state`: only of a payout."""
 
     falcon_operation_id: str
     staged: str
@@ -46,7 +46,7 @@ class DynamoDeliveries:
             )
 
     def counted(self, marks: Collection[ItemKey]) -> set[ItemKey]:
-        """Those of the given marks that exist."""
+        """The given marks that exist."""
         keys = [item_key(key) for key in sorted(marks)]
         found = batch_get(
             self._dynamodb, self._balances_table, keys, projection="pk, sk", attempts=_ATTEMPTS

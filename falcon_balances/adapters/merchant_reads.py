@@ -175,7 +175,7 @@ class DynamoMerchantReads:
         return [read_mark(item) for item in items if "lines" in item]
 
     def effect_of(self, mark: Mark) -> Effect:
-        """One query: the mark of the first part does not hold the effects of the others."""
+        """One query for all parts: the mark of the first part has no effects of the other parts."""
         sk = MarkKey(mark.falcon_operation_id, mark.staged).sk
         effect: dict[BalanceKey, Joint] = {}
         # The `.` of a later revision sorts after the `#` of the parts.

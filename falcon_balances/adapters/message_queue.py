@@ -16,8 +16,8 @@ class SqsMessageQueue:
         self._queue_url = queue_url
 
     def return_after(self, failed: Sequence[FailedMessage]) -> None:
-        """One call per message, because few fail. If SQS refuses one, it comes back when its
-        visibility time-out ends, only later.
+        """One call per message, because few messages fail. If SQS refuses a call, its message comes
+        back later, when the visibility timeout ends.
         """
         for message in failed:
             with aws_call("return a message"):

@@ -19,7 +19,7 @@ class TooManyReferencedError(Exception):
     """More operations have the reference than can be read one by one."""
 
     def __init__(self, operations_max: int) -> None:
-        super().__init__(f"more than {operations_max} operations bear the reference")
+        super().__init__(f"more than {operations_max} operations have the reference")
         self.operations_max = operations_max
 
 

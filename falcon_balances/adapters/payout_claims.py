@@ -26,7 +26,7 @@ class DynamoPayoutClaims(DynamoEventClaims):
     def decide(
         self, claim: ClaimV1, writes: Sequence[TableWrite]
     ) -> ClaimV1 | Sequence[WriteOutcome] | None:
-        """One TransactWriteItems over both tables."""
+        """One TransactWriteItems over the tables of claims and balances."""
         reasons = self._transact(
             {"Put": self._put(claim)}, claim.falcon_operation_id, *self._balance_items(writes)
         )

@@ -42,15 +42,15 @@ class PayoutClaims(EventClaims, Protocol):
     def decide(
         self, claim: ClaimV1, writes: Sequence[TableWrite]
     ) -> "ClaimV1 | Sequence[WriteOutcome] | None":
-        """Writes the claim and the writes, all or none. None if they succeeded; otherwise the
-        existing claim, or an outcome for each of the writes.
+        """Writes the claim and executes `writes`, all or none. None if all succeeded; otherwise the
+        existing claim, or an outcome for each of `writes`.
         """
 
     def move(
         self, falcon_operation_id: str, source: str, target: str, writes: Sequence[TableWrite] = ()
     ) -> "Sequence[WriteOutcome]":
-        """Moves a payout's state with the writes, all or none. Empty if they succeeded; otherwise
-        the claim's outcome, which names its state, and one for each of the writes.
+        """Moves a payout's state and executes `writes`, all or none. Empty if all succeeded;
+        otherwise the claim's outcome, which names its state, and an outcome for each of `writes`.
         """
 
     def claim_return(
@@ -159,7 +159,7 @@ class BalanceStore(Protocol):
         """The blocks that exist, of at most a hundred keys; strongly consistent."""
 
     def items(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, Mapping[str, str | int]]:
-        """The attributes of those of at most a hundred items that exist; strongly consistent."""
+        """The attributes of the items that exist, of at most a hundred; strongly consistent."""
 
     def blocks_of(self, merchant_id: str) -> Sequence[Block]:
         """All blocks of a merchant, in no particular order."""
@@ -174,7 +174,7 @@ class BalanceStore(Protocol):
         """The balances of a merchant; strongly consistent, in no particular order."""
 
     def available_now(self, keys: Collection[ItemKey]) -> Mapping[ItemKey, AvailableNow]:
-        """The states of those of at most a hundred balances that exist; strongly consistent."""
+        """The states of the balances that exist, of at most a hundred; strongly consistent."""
 
     def set_negative_since(self, key: ItemKey, since: datetime | None) -> None:
         """Sets the time if `available` is below zero and has no time yet. None removes the time if

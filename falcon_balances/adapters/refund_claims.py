@@ -33,7 +33,7 @@ class DynamoRefundClaims:
     def authorize(
         self, falcon_operation_id: str, writes: Sequence[TableWrite]
     ) -> Sequence[WriteOutcome] | None:
-        """One TransactWriteItems over both tables."""
+        """One TransactWriteItems over the tables of claims and balances."""
         items: Any = [
             *(self._unclaimed(falcon_operation_id, stage) for stage in PSP_STAGES),
             *(transact_item(self._balances_table, each) for each in writes),
@@ -52,8 +52,8 @@ class DynamoRefundClaims:
         return ()
 
     def _unclaimed(self, falcon_operation_id: str, stage: str) -> Any:  # noqa: ANN401 - boto3's union
-        """Before any later revision, a stage's first revision is claimed, if need be as empty, so
-        it is enough to check the first.
+        """The condition that no stage of the refund is claimed. It checks only the first revision
+        of each stage: a later revision is never claimed before the first, which may be empty.
         """
         return {
             "ConditionCheck": {

@@ -8,9 +8,9 @@ from random import uniform
 def delays(
     attempts: int, first_s: float, *, longest_s: float = inf, is_spread: bool = False
 ) -> Iterator[float]:
-    """The delay after each attempt in seconds, each twice the one before, up to `longest_s`.
-    `is_spread`: a random delay between half of it and all of it, so that callers that collided do
-    not collide again.
+    """The delay after each attempt in seconds, each twice the previous one, up to `longest_s`.
+    `is_spread`: each delay is random, from half its length to all of it, so that callers that
+    collided do not collide again.
     https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
     """
     for attempt in range(attempts):

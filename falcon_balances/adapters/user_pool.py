@@ -17,8 +17,8 @@ class UserPool:
         self._client_id = client_id
 
     def ensure_user(self, merchant_id: str) -> str | None:
-        """The merchant of the user with this name: the requested one, unless another merchant has
-        it.
+        """Creates the merchant's user, who has the merchant's name, unless the user exists. Returns
+        the merchant that the user signs in for: an existing user can belong to another merchant.
         """
         try:
             self._cognito.admin_create_user(

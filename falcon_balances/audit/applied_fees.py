@@ -10,7 +10,7 @@ from falcon_balances.domain.operations import PSP_TYPES, BalanceOperation, Opera
 
 
 class AppliedFees(NamedTuple):
-    """`fees`: the context's fees for this type of operation; amounts are what they deduct.
+    """`fees`: the context's fees for this type of operation; amounts are deductions.
 
     `expected` is the sum of the fees of every leg, `charged` that of the lines; they must be equal.
     """

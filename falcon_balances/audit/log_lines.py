@@ -85,7 +85,7 @@ def moved(line: Line, minor: int) -> Moved:
 
 
 def repetition(first: Line, line: Line) -> LogFinding:
-    said = f"line {line.number}: already in {first.key}, line {first.number}"
+    said = f"line {line.number}: repeats line {first.number} of {first.key}"
     return LogFinding(line.key, REPEATED, said)
 
 

@@ -1,7 +1,7 @@
 """Finds operations that do not fit together (design §7) from the log alone, by the reducer's rules.
 
-The log records whose balances an event changes, not which merchant it names. So a sale is known
-here by its PSP and reference, and so are the refunds, chargebacks and reversals that name it.
+The log records whose balances an event changes, not which merchant it names. So PSP and
+reference identify a sale here, also for its refunds, chargebacks and reversals.
 """
 
 from collections.abc import Callable, Iterator
@@ -70,7 +70,7 @@ class Facts:
         self._credited: dict[tuple[str, str], int] = {}
 
     def add(self, lines: pa.Table) -> None:
-        """Adds lines of any stage, a table by the schema of an extract."""
+        """Adds lines of any stage, a table with the schema of an extract."""
         stages = lines.column("stage")
         of_psp = lines.filter(pc.is_in(stages, pa.array([str(each) for each in PSP_STAGES])))
         if self._asked is not None:

@@ -43,8 +43,9 @@ def open_items(
 ) -> list[OpenFigure]:
     """The open items of all balances, the oldest first.
 
-    Objects left out go to `findings`. Memory grows with the operations in the log. `also` gets
-    every line, by the schema of an extract, so the caller need not read the log again.
+    Objects left out go to `findings`. Memory grows with the operations in the log. `also` is
+    called with every line, in tables with the schema of an extract, so the caller need not read the
+    log again.
     """
     parts = []
     for table in tables_of(source, Selection(), findings, advance):

@@ -1,5 +1,5 @@
-"""Makes the proof of one merchant: its leaves of every manifest, each with the path to a signed
-root.
+"""Makes the proof of one merchant: the merchant's leaves in every manifest, each with its path to a
+signed root.
 """
 
 import json

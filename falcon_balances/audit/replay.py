@@ -2,7 +2,7 @@
 
 Each line counts once per uuid, in any order, number and place. A flawed object does not count, and
 is reported. Memory is bounded: a chunk of objects, a sum per merchant, balance, currency, stage and
-type, eight bytes per line, and 28 per operation, stage and balance; most of the last two are in
+type, eight bytes per line, and 28 bytes per operation, stage and balance; most of these two are in
 temporary folders if there are many millions.
 """
 
@@ -88,7 +88,7 @@ def replay_into(
 
 
 class Folded(NamedTuple):
-    """The additions of some objects. `parts`: the keys of objects that are one of several."""
+    """The additions of some objects. `parts`: the keys of objects with a part of an event."""
 
     sums: Mapping[SumKey, Sum]
     standings: StandingRows

@@ -16,8 +16,8 @@ Rows = np.ndarray[Any, Any]
 
 
 class Spill:
-    """Rows in any order. Beyond `held_max` they go to a temporary folder, one file per first byte
-    of their keys, so rows with equal keys can be brought together file by file.
+    """Rows in any order. If there are more than `held_max`, they go to a temporary folder, one file
+    per first byte of their keys, so rows with equal keys can be brought together file by file.
     """
 
     def __init__(

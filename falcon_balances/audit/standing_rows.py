@@ -28,7 +28,7 @@ class BalanceId(NamedTuple):
 
 
 class StandingRows(NamedTuple):
-    """Rows; half of a row's place, rounded down, is its index in `balances`."""
+    """Rows with their balances. Half of a row's `place`, rounded down, is its balance's index."""
 
     rows: Rows
     balances: Sequence[BalanceId]

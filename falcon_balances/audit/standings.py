@@ -68,7 +68,7 @@ class Standings:
         """Each balance's figures: the sums over operations whose stages differ.
 
         If the stages agree, the open figures are zero and `counted` is the net of either stage;
-        such operations are left out, and so are balances without others.
+        such operations are left out, and so are balances without other operations.
         """
         balances = list(self._numbers)
         found: dict[BalanceId, Agreement] = {}
@@ -92,7 +92,7 @@ class Standings:
 
 
 def _keys(rows: Rows) -> Words:
-    """A key for each row: equal within a standing, rarely equal between standings."""
+    """A key for each row. Rows of the same standing have the same key; other rows rarely do."""
     keys: Words = (rows["high"] ^ (rows["low"] * _SPREAD)) + (rows["place"] >> 1) * _SPREAD
     return keys
 

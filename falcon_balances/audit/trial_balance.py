@@ -28,8 +28,8 @@ def trial_balance(
 ) -> list[AccountRow]:
     """Every account of every currency in the chart's order; each currency sums to zero.
 
-    Debits and credits are those of each balance's lines of one stage and type together, and of each
-    balance's figures. `agreements` are as in `balances_of`, which also names the errors.
+    Each balance is posted in sums: one for its lines of each stage and type, and one for each of
+    its figures. `agreements` are as in `balances_of`, which also names the errors.
     """
     debited: dict[tuple[str, Account], int] = {}
     credited: dict[tuple[str, Account], int] = {}

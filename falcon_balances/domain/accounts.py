@@ -51,16 +51,16 @@ BOOKED: Final[Mapping[tuple[Stage, OperationType], Account]] = {
 }
 
 TENDS_TO: Final[Mapping[Account, str]] = {
-    Account.BANK: "money from the PSPs' settlements; grows",
+    Account.BANK: "grows: money from the PSPs' settlements",
     Account.PSP_CLEARING: "zero, as PSPs and the bank agree",
     Account.MERCHANT_PENDING: "zero, as money is traced",
     Account.MERCHANT_UNAPPLIED: "zero, as PSPs confirm what was traced",
     Account.DEBITS_UNCONFIRMED: "zero, as PSPs confirm what the bank took",
     Account.DEBITS_UNTRACED: "zero, as the bank pays what PSPs confirmed",
-    Account.MERCHANT_AVAILABLE: "available and blocked money of merchants; a credit",
-    Account.PAYOUTS_IN_TRANSIT: "payouts ordered; equals the bank's own debits",
-    Account.MARKETPLACE_FEES: "zero: what sellers pay, marketplaces get",
-    Account.FEE_INCOME: "fees earned; a growing credit",
+    Account.MERCHANT_AVAILABLE: "a credit: available and blocked money of merchants",
+    Account.PAYOUTS_IN_TRANSIT: "the bank's own debits for the ordered payouts",
+    Account.MARKETPLACE_FEES: "zero: marketplaces get what sellers pay",
+    Account.FEE_INCOME: "a growing credit: fees earned",
     Account.ADJUSTMENTS: "the cost or gain of corrections",
 }
 

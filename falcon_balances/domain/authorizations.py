@@ -1,7 +1,8 @@
 """Refund authorizations (design §8): all that a refund would take is set aside before it is made.
 
-The refund is split as if it happened now. Each balance that it would lower gets a block of that
-amount, and its sale sets the whole amount aside: all of this, or nothing. The items are stored
+The refund is split as if it happened now. Each balance that it would lower gets a block of the
+amount that it would lose, and the refund's sale sets the whole amount aside: all of these writes
+succeed, or none. The items are stored
 under the refund's own id: one for each attempt, and one that names the current attempt.
 """
 
@@ -24,7 +25,7 @@ _HOLDS: Final = {BlockStatus.ACTIVE, BlockStatus.SETTLED}
 
 
 class Shortfall(NamedTuple):
-    """A balance that has less than the refund would debit; in minor units."""
+    """A balance that has less than the refund would deduct. Amounts are in minor units."""
 
     merchant_id: str
     balance_shop_id: str

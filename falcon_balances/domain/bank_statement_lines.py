@@ -44,8 +44,8 @@ class Period:
 
 
 def spanning(periods: Sequence[Period]) -> Period:
-    """The period from the earliest start to the latest end; either is open if any period has it
-    open.
+    """The period from the earliest start to the latest end. The start is open if the start of any
+    period is open; the end likewise.
     """
     sinces = [each.since for each in periods if each.since is not None]
     untils = [each.until for each in periods if each.until is not None]

@@ -11,7 +11,7 @@ from typing import Final
 
 EXPIRY_MAX: Final = timedelta(days=30)
 REFUND_EXPIRY: Final = timedelta(days=7)
-"""Used if the caller gives no expiry."""
+"""The expiry of a refund authorization whose caller gives none."""
 # An index lists what will expire, in this number of partitions, so that no scan is necessary.
 _PARTITIONS: Final = 8
 

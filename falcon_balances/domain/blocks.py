@@ -63,7 +63,7 @@ class Block:
     available: int | None = None
     expires_in_s: int | None = None
     operation_id: str | None = None
-    """Only of a refund's block: the refund, and `attempt`, the attempt to authorize it; all blocks
+    """Of a refund's block only: the refund, and `attempt`, the attempt to authorize it; all blocks
     of an attempt end together.
     """
     attempt: int | None = None

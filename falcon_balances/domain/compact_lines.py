@@ -61,14 +61,14 @@ def fields_of_rows(
             try:
                 said[name] = texts[name][int(number)]
             except IndexError as error:
-                raise ValueError(f"{name}: a text that is not named") from error
+                raise ValueError(f"{name}: a row refers to a text that does not exist") from error
         yield tuple(said.get(name, "") for name in COLUMNS)
 
 
 def lines_of_rows(
     rows: Sequence[str], texts: Mapping[str, Sequence[str]]
 ) -> tuple[BalanceOperation, ...]:
-    """Raises ValueError."""
+    """The lines in the rows. Raises ValueError."""
     place = _PLACE["type"]
     return tuple(
         line_of(fields, OperationType(fields[place])) for fields in fields_of_rows(rows, texts)

@@ -13,8 +13,8 @@ from falcon_balances.domain.operations import Stage
 class Available(Enum):
     """How the lines of a stage affect `available`."""
 
-    BY_BOTH_STAGES = "as the confirmed and the reconciled stage say together"
-    AT_ONCE = "the line itself"
+    BY_BOTH_STAGES = "both stages of the operation together decide"
+    AT_ONCE = "the line alone decides"
 
 
 class Counted(NamedTuple):

@@ -89,7 +89,9 @@ def is_believable(cut: Cut, arrived_at: datetime) -> bool:
 
 
 def closed_until(cut_at: datetime) -> datetime:
-    """T, the latest start of a quarter such that no record after the cut is counted before T."""
+    """The latest start of a quarter for which this holds: no record after the cut is counted in an
+    earlier quarter.
+    """
     return quarter_of(cut_at - CLOSING_DELAY)
 
 

@@ -13,9 +13,10 @@ Effect = Mapping[BalanceKey, Joint]
 
 
 def effect_text(effect: Effect) -> str:
-    """`balance shop#currency#` and the five changes with `#` between them; commas between balances.
+    """The effect as text: `balance shop#currency#`, then the five changes with `#` between them;
+    commas between balances.
 
-    Ids contain neither. One balance with everyday amounts takes less than 100 bytes.
+    Ids contain neither character. One balance with everyday amounts takes less than 100 bytes.
     """
     return ",".join("#".join((*balance, *map(str, joint))) for balance, joint in effect.items())
 

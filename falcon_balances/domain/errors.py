@@ -30,7 +30,7 @@ class RejectionCode(StrEnum):
 
     @property
     def precedence(self) -> int:
-        """0 is checked first."""
+        """The place of the code in the order of checks; 0 is checked first."""
         return _PRECEDENCE[self]
 
 

@@ -81,7 +81,7 @@ def figures_of(text: str) -> Figures:
 
 
 def findings_of_sale(sale: Sale) -> list[Finding]:
-    """The findings of a sale in the order of their kinds; none if it fits."""
+    """The findings of a sale in the order of their kinds; none if its operations fit together."""
     found = {
         FindingKind.REFUNDED_ABOVE_SALE: _taken_in(sale, _is_above_sale),
         FindingKind.OTHER_CURRENCY: _taken_in(sale, _is_other_currency),

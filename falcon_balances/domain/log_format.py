@@ -144,8 +144,8 @@ def line_of(fields: Sequence[str], line_type: OperationType) -> BalanceOperation
 def logged_segment(key: str, body: str) -> Segment:
     """The segment of a log object. Raises ValueError unless key and body match the grammar.
 
-    Only one rule is not checked: that amounts are at their currency's full scale, because this
-    needs the currencies (`contracts/log_objects.py`).
+    One rule is not checked here: that amounts are at their currency's full scale. It needs the
+    currencies (`contracts/log_objects.py`).
     """
     named = LogKey.parse(key)
     segment = Segment(

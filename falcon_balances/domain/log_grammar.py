@@ -84,7 +84,7 @@ _OF_A_RETURN: Final = {"original_reference": f"({ID})?", "bank_reference": REFER
 
 
 def _fields(stage: Stage, line_type: OperationType) -> dict[str, str]:
-    """By column, the pattern for a line of this type; columns that do not apply are empty."""
+    """The pattern of each column for a line of this type; columns that do not apply are empty."""
     said = {**_BY_STAGE[stage], "type": line_type.value}
     if line_type is OperationType.WITHDRAWAL_REVERSAL:
         said |= _OF_A_RETURN

@@ -58,7 +58,7 @@ class MerchantContext:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 in hex of its content as canonical JSON, with amounts in minor units."""
+        """SHA-256 in hex of the form's content as canonical JSON, with amounts in minor units."""
         document = {
             **self.key._asdict(),
             "merchant_id": self.merchant_id,
@@ -84,7 +84,7 @@ class MerchantContext:
 
     @property
     def claimed_as(self) -> str:
-        """Its name in a claim: `{key}@{effective_from}#{hash}`."""
+        """The version's name in a claim: `{key}@{effective_from}#{hash}`."""
         return f"{self.key}@{rfc3339(self.effective_from)}#{self.content_hash}"
 
     @staticmethod
@@ -94,7 +94,7 @@ class MerchantContext:
 
     @property
     def logged_as(self) -> str:
-        """Its name in a log object's metadata: `{effective_from}#{16 digits of the hash}`."""
+        """The name in a log object's metadata: `{effective_from}#{16 digits of the hash}`."""
         return f"{rfc3339(self.effective_from)}#{self.content_hash[:_SHORT_HASH]}"
 
     @staticmethod

@@ -60,9 +60,9 @@ class ArrivedSegment:
     fingerprint: str
     corrects: str | None = field(default=None, kw_only=True)
     blocks: tuple[ItemKey, ...] = field(default=(), kw_only=True)
-    """The blocks that were made for it at its merchant."""
+    """The blocks that were made for the operation at this merchant."""
     sale: tuple[SalePart, ...] = field(default=(), kw_only=True)
-    """How its event changes a sale: only with an event's first segment."""
+    """How the event changes a sale; given only with the event's first segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +78,20 @@ class CountablePart:
     block_keys: tuple[ItemKey, ...] = ()
     """The keys of blocks that were made for this operation at this merchant."""
     block_writes: tuple[TableWrite, ...] = ()
-    """The writes that end those blocks on the part's balances."""
+    """The writes that end these blocks on the balances of the part."""
     change: Change | None = None
     """What a PSP's operation adds in this stage, to be joined with its standing; or the amount of
     an adjustment, for the operation that it corrects.
     """
     sale_parts: tuple[StagedPart, ...] = ()
-    """How it changes sales, to be joined with what its operation took from them before."""
+    """How the part changes sales, to be joined with what its operation took from them before."""
 
 
 def countable_parts(arrived: ArrivedSegment) -> Iterator[CountablePart]:
-    """The parts of a segment; more than one only beyond 24 balances of a merchant.
+    """The parts of a segment; a segment with more than 24 balances has several.
 
-    The first part's mark is the segment's, with all its lines; the others have a number at the end
-    of their sort key, and the effect on their own balances.
+    The first part's mark is the segment's, with all its lines. The marks of the other parts have a
+    number at the end of their sort key, and the effect on the balances of their part.
     """
     by_balance: dict[BalanceKey, list[BalanceOperation]] = {}
     for line in arrived.segment.lines:
@@ -137,8 +137,8 @@ def _sale_parts(arrived: ArrivedSegment) -> tuple[StagedPart, ...]:
 
 
 def _credit(arrived: ArrivedSegment) -> Change | None:
-    """The note of an adjustment at the operation that it corrects; if that is open, it is a
-    finding.
+    """The note of an adjustment in the standing of the operation that it corrects. If that
+    operation is open, the adjustment is a finding.
     """
     if arrived.corrects is None:
         return None
@@ -259,8 +259,9 @@ def _order(arrived: ArrivedSegment) -> CountedOrder:
 
 
 def _searched_for(segment: Segment) -> str:
-    """The reference under which the index has the mark: for a PSP's operation the original's,
-    because its standing is there under its own reference; otherwise its own.
+    """The reference under which the index lists the mark. For a PSP's operation, it is that of the
+    original, because the index lists the standing under the operation's own reference. For every
+    other operation, it is its own reference.
     """
     main = main_line(segment.lines)
     return main.original_reference if segment.stage in PSP_STAGES else main.external_reference

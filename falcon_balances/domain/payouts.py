@@ -36,8 +36,8 @@ def outcome_id(operation_id: str, outcome: Outcome) -> str:
 
 
 def rejection_id(operation_id: str, code: RejectionCode, content: str) -> str:
-    """The id of a rejection. Several contents under one id can be rejected, each for several
-    reasons in turn.
+    """The id of a rejection. Under one payout_id, messages of different contents can be rejected,
+    and the same content several times, with different codes: each has an id of its own.
 
     `content` is the rejected content's fingerprint.
     """

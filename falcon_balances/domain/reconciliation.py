@@ -81,7 +81,7 @@ class UnmatchedItem:
         return first
 
     def is_overdue(self, today: date, days: int) -> bool:
-        """Whether it is overdue: after `days` days if only one side has it, otherwise at once."""
+        """Whether the item is overdue: after `days` days if only one side has it, else at once."""
         may_come = self.difference in (Discrepancy.OURS_ONLY, Discrepancy.THEIRS_ONLY)
         return not may_come or (today - self.since).days > days
 
@@ -122,9 +122,9 @@ def reconcile(
 ) -> Reconciliation:
     """Matches items with the same reference, amount and currency, and dates at most `days` apart.
 
-    The statements must have a logged operation if the period has its day and its amount is not zero
-    (a revision can take it back within its stage). Other logged operations may match. Neither the
-    order of the lines nor that of the operations matters.
+    The statements must show a logged operation if its day lies in the period and its amount is not
+    zero (a revision can reduce it to zero). Other logged operations may match. Neither the order of
+    the lines nor that of the operations matters.
     """
     groups = _Groups(ours)
     for line in theirs:
@@ -214,7 +214,9 @@ def _match(group: _Group, days: int) -> tuple[list[BankStatementLine], list[Unma
 
 
 def _equal(group: _Group, days: int) -> tuple[list[BankStatementLine], _Group]:
-    """The lines that match by currency, amount and a near date, and the rest."""
+    """The lines with an operation of the same currency and amount and a near date; and all other
+    lines and operations.
+    """
     matched: list[BankStatementLine] = []
     ours_left: list[LoggedOperation] = []
     theirs_left: list[BankStatementLine] = []
@@ -233,7 +235,9 @@ def _equal(group: _Group, days: int) -> tuple[list[BankStatementLine], _Group]:
 
 
 def _adds_up(group: _Group, days: int) -> bool:
-    """Whether the only item of one side is the sum of the other's, in one currency and sign."""
+    """Whether one side has a single item, which is the sum of the other side's items; all items
+    must have one currency and one sign.
+    """
     both: list[OursOrTheirs] = [*group.ours, *group.theirs]
     if not group.ours or not group.theirs or min(len(group.ours), len(group.theirs)) > 1:
         return False
@@ -285,7 +289,7 @@ def _paired(
 
 
 def _by_key(group: _Group, key: Key) -> Iterator[_Group]:
-    """Both sides by key, in order of days."""
+    """The items of both sides by key, sorted by day."""
     ours: dict[Hashable, list[LoggedOperation]] = defaultdict(list)
     theirs: dict[Hashable, list[BankStatementLine]] = defaultdict(list)
     for each in sorted(group.ours, key=lambda side: (side.day, side)):

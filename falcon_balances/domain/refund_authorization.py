@@ -1,8 +1,8 @@
 """Refund authorization (design §8): decides whether a refund can be made.
 
-One transaction authorizes it: it makes a block for each balance that the refund would lower, and
-sets the refund's amount aside at its sale. A refusal says what was available, or what is left of
-the sale. Each attempt is decided once, while no stage of the refund is claimed.
+One transaction authorizes the refund: it makes a block for each balance that the refund would
+lower, and sets the refund's amount aside at its sale. A refusal says what was available, or what is
+left of the sale. Each attempt is decided once, while no stage of the refund is claimed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a refund, chargeback or reversal takes from its sale, by both of its stages."""
+"""What a refund, chargeback or reversal takes from its sale, as its two stages report it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -85,7 +85,7 @@ class SaleOperation:
         return replace(self, set_aside=dict(set_aside), version=self.version + 1)
 
     def figures(self) -> dict[str, int]:
-        """Its additions to the sale's item."""
+        """What the operation adds to the sale's item."""
         figures: dict[str, int] = {}
         for code in self.currencies:
             add_to(figures, {f"{code}_{name}": n for name, n in self._in(code).items() if n})

@@ -16,7 +16,7 @@ class SealedKind(NamedTuple):
 
 
 class SealedSum(NamedTuple):
-    """Minor units, decimals of the currency, lines."""
+    """A sum in minor units, the decimals of its currency, and the number of lines."""
 
     minor: int
     exponent: int

@@ -90,8 +90,8 @@ def _with_evidence(line: BalanceOperation, operation: DirectOperation) -> Balanc
 
 
 def check_balance(operation: DirectOperation, merchant: Merchant | None) -> None:
-    """Raises RejectedOperation: E_UNKNOWN_MERCHANT, or E_NO_BALANCE_SHOP if the merchant does not
-    have the balance.
+    """Checks that the merchant has the balance. Raises RejectedOperation: E_UNKNOWN_MERCHANT or
+    E_NO_BALANCE_SHOP.
     """
     if merchant is None:
         raise RejectedOperation(

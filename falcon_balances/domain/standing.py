@@ -2,8 +2,8 @@
 
 There is one item per merchant and operation. The transaction that counts a segment writes the item
 only if its version is still the one that was read, because the segment's effect on the joint
-figures depends on the standing. It is never removed: a later revision adds to it, even if the
-stages agree.
+figures depends on the standing. The item is never removed: even if the stages agree, a later
+revision adds to it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -66,7 +66,7 @@ class Standing:
     """`confirmed` and `reconciled` are movements over all revisions; empty if there are none.
 
     `version` counts the changes. The operation is described as in the confirmed stage's first
-    revision, or as in the earliest event until that arrives.
+    revision; until that revision arrives, as in the earliest event.
     """
 
     key: ItemKey
@@ -78,9 +78,9 @@ class Standing:
     confirmed: str = ""
     reconciled: str = ""
     credited: int = 0
-    """The sums of adjustments that correct it."""
+    """The sums of the adjustments that correct the operation."""
     found: str = ""
-    """Its findings (`domain/findings.py`)."""
+    """The operation's findings (`domain/findings.py`)."""
 
     @property
     def falcon_operation_id(self) -> str:

@@ -38,7 +38,7 @@ def merchant_pk(merchant_id: str) -> str:
 
 
 def parse_merchant_pk(pk: str) -> str:
-    """The merchant_id. Raises ValueError."""
+    """The merchant_id in a partition key. Raises ValueError for any other text."""
     return fields_after("MERCHANT", pk, 1)[0]
 
 
@@ -102,7 +102,7 @@ class DayKey(NamedTuple):
 
 
 def days_from(day: str) -> str:
-    """Sorts right before the keys of all sums of that day."""
+    """A text that sorts right before the keys of all sums of that day."""
     return f"DAY#{day}"
 
 

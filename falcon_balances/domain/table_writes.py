@@ -37,8 +37,8 @@ class AddCounters:
 
 @dataclass(frozen=True, slots=True)
 class EndBlock:
-    """Ends a block once: only while it is active and, with `expired_at`, if its expiry is not
-    later.
+    """Ends a block once: only if the block is active and, with `expired_at`, if its expiry is not
+    after that time.
     """
 
     key: ItemKey
@@ -48,7 +48,9 @@ class EndBlock:
     expired_at: str | None = None
 
     def holds(self, there: Mapping[str, str | int]) -> bool:
-        """Whether this write can end a block with these attributes; times sort as texts."""
+        """Whether this write can end a block with these attributes. Times are compared as texts,
+        which sort like the times.
+        """
         is_due = self.expired_at is None or str(there.get("expiry", "~")) <= self.expired_at
         return there.get("status") == "active" and is_due
 
@@ -57,7 +59,8 @@ class EndBlock:
 class PutStanding:
     """Stores an operation's two stages at one merchant (`domain/standing.py`).
 
-    Only if the version is still `seen`, the one that was read; 0 means that there must be no item.
+    It does so only if the item still has the version that was `seen`; 0 means that there must be no
+    item.
     """
 
     key: ItemKey
@@ -78,7 +81,7 @@ class PutNewer:
 
 @dataclass(frozen=True, slots=True)
 class NoteFound:
-    """Stores an item's findings, only if the item is unchanged; raises its version."""
+    """Stores an item's findings, only if the item is unchanged; increases its version."""
 
     key: ItemKey
     version: int

@@ -67,8 +67,8 @@ def _joined(part: CountablePart, effect: Effect) -> CountablePart:
 
 
 def transactions(parts: Iterable[CountablePart]) -> Iterator[list[CountablePart]]:
-    """Groups of parts that each fit one transaction; additions to the same item are merged and
-    count once.
+    """Groups of parts that each fit one transaction; additions to the same item are merged
+    into one write.
 
     Parts are sorted by merchant, because parts of one merchant share items. The caller must remove
     repeated parts.
@@ -93,7 +93,7 @@ def transactions(parts: Iterable[CountablePart]) -> Iterator[list[CountablePart]
 
 
 def _touched(part: CountablePart) -> set[ItemKey]:
-    """All items except its mark. A block ends only if the part touches the block's balance."""
+    """All items that counting the part can write, except its mark."""
     touched = set(part.additions)
     if part.change is not None:
         touched.add(part.change.key)
@@ -106,7 +106,7 @@ def _touched(part: CountablePart) -> set[ItemKey]:
 
 
 def blocks_with(part: CountablePart) -> tuple[ItemKey, ...]:
-    """The blocks for which its transaction has room: with 24 balances, two may be left over."""
+    """The blocks for which the part's transaction has room: with 24 balances, two may not fit."""
     return tuple(key for key in part.block_keys if key in _touched(part))
 
 

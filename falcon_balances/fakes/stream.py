@@ -73,7 +73,7 @@ class MemoryBalanceStream(Interruptible):
         held.records.append(Arrived(data, self._clock()))
 
     def split_shard(self, shard_id: str) -> None:
-        """As SplitShard does: the shard closes, two children cover its hash keys."""
+        """Splits a shard like SplitShard: the shard closes, two children cover its hash keys."""
         held = self.by_id[shard_id]
         middle = (held.start + held.end) // 2
         held.shard = replace(held.shard, is_open=False)

@@ -27,7 +27,7 @@ def output_bytes_max(operation: StagedOperation) -> int:
     """Bytes of the largest output of any step for the event, whichever contexts apply.
 
     A revision's claim has the lines of its truth, and the lines that turn the previous truth into
-    that one: at most as many as both truths together.
+    the new one: at most as many as both truths have together.
     """
     splits = operation.splits if isinstance(operation, PspOperation) else ()
     is_revision = isinstance(operation, PspOperation) and operation.revision > 1
@@ -54,7 +54,9 @@ def _blocks_bytes_max(operation: StagedOperation) -> int:
 def chunks(
     sized: Iterable[tuple[int, ValidMessage]], budget_bytes: int
 ) -> Iterator[list[ValidMessage]]:
-    """As few chunks as the budget allows, in order; a chunk of one message may exceed it."""
+    """The messages in as few chunks as the budget allows, in order. A chunk of one message may
+    exceed the budget.
+    """
     chunk: list[ValidMessage] = []
     size = 0
     for bytes_max, message in sized:

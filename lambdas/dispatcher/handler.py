@@ -3,7 +3,7 @@
 Input     an SQS batch of one stage, raw delivery
 Output    batchItemFailures: the messages whose segments are not known to be on the stream
 Retries   safe: a message leaves its queue only when published or quarantined; all else is derived
-Errors    none because of one message; a missing setting or grant fails the whole batch
+Errors    a single message causes none; a missing setting or grant fails the whole batch
 """
 
 from collections.abc import Sequence

@@ -52,7 +52,7 @@ def decide(claims: EventClaims, message: SplitMessage, now: datetime) -> Decisio
 
 
 def _less_its_predecessor(claims: EventClaims, ours: ClaimV1, now: datetime) -> ClaimV1:
-    """The claim less the previous truth. Reads only the previous claim, which has all of that."""
+    """The claim less the previous truth. Reads only the previous claim, which has that truth."""
     predecessor = claims.find(ours.falcon_operation_id, staged(ours.stage, ours.revision - 1))
     if predecessor is not None:
         return ours.revising(predecessor)
@@ -71,7 +71,9 @@ def _with_earlier(claims: EventClaims, claim: ClaimV1) -> Decision:
 
 
 def _earlier(claims: EventClaims, claim: ClaimV1) -> Iterator[ClaimV1]:
-    """At most 98 claims, one read each: few operations are revised, and fewer more than once."""
+    """The claims of earlier revisions, at most 98, one read each: few operations are revised, and
+    fewer more than once.
+    """
     for revision in range(1, claim.revision):
         found = claims.find(claim.falcon_operation_id, staged(claim.stage, revision))
         if found is not None and found.segments:

@@ -17,7 +17,7 @@ _WAS_NOT_ENDED = {BlockStatus.ACTIVE, BlockStatus.SETTLED}
 
 
 def links_of(claim: ClaimV1, claims: EventClaims, authorizations: Authorizations) -> LinksV1:
-    """The links of a claim. Takes one read of both stages' claims, and for a refund another of its
+    """The links of a claim. Takes one read of both stages' claims, and for a refund a read of its
     authorization.
     """
     if claim.stage not in PSP_STAGES:
@@ -46,8 +46,8 @@ def _of_no_segment(
 
 def contradiction_of(told: Collection[ClaimV1]) -> ContradictionV1 | None:
     """The contradiction between the stages, open if their newest revisions name different
-    merchants; None if a stage is missing, or no two revisions ever did. A revision without lines
-    names nobody, and contradicts nothing.
+    merchants. None if a stage is missing, or if no revisions of the two stages ever named different
+    merchants. A revision without lines names nobody, and contradicts nothing.
     """
     by_stage = {stage: _newest_last(told, stage) for stage in PSP_STAGES}
     named = {stage: [_named(claim) for claim in claims] for stage, claims in by_stage.items()}

@@ -39,8 +39,8 @@ class ReconcilerRun:
 def reconcile_all(
     statements: BankStatementBucket, log: LogDays, *, today: date, days: int, look_back_days: int
 ) -> ReconcilerRun:
-    """Compares all of the last `look_back_days` again, so that late lines are found: nothing is
-    kept between runs.
+    """Compares all statements of the last `look_back_days` again, so that late lines are found:
+    nothing is kept between runs.
 
     An account with any bank statement is expected to show everything in the log until today.
     """

@@ -75,7 +75,7 @@ def _settle(
     first: First, settled: SettledV1, store: BalanceStore, wait: Callable[[float], object]
 ) -> None:
     """Settles an authorization. Each segment ends its own merchant's blocks; the first segment also
-    ends the blocks of merchants without one.
+    ends the blocks of merchants without a segment.
     """
     operation_id = first.segment.falcon_operation_id
     there = find_authorization(AttemptKey(operation_id, settled.attempt).item, store)

@@ -18,10 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 without problems, 3 with problems, 1 if there is nothing to check."""
     parser = argparse.ArgumentParser(description="Check a sealed log, or a proof.")
     commands = parser.add_subparsers(dest="command", required=True)
-    whole = commands.add_parser("verify", help="a log against its manifests")
+    whole = commands.add_parser("verify", help="check a log against its manifests")
     whole.add_argument("--manifests", type=Path, required=True)
     whole.add_argument("--versions", type=Path)
-    one = commands.add_parser("check-proof", help="what one merchant was given")
+    one = commands.add_parser("check-proof", help="check the proof that a merchant was given")
     one.add_argument("--proof", type=Path, required=True)
     for command in (whole, one):
         command.add_argument("--log", type=Path)

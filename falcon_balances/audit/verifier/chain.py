@@ -84,7 +84,7 @@ def _gap(first: int, last: int) -> Discrepancy:
         return Discrepancy(f"{first:08}.jsonl", "this manifest is missing")
     return Discrepancy(
         f"{first:08}.jsonl",
-        f"missing, with all up to {last:08}.jsonl: {last - first + 1} manifests",
+        f"{last - first + 1} manifests are missing, from this one to {last:08}.jsonl",
     )
 
 

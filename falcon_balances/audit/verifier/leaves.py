@@ -64,8 +64,8 @@ def check_leaves(
 ) -> CheckedLeaves:
     """Checks each leaf, and the object that it seals; `log` is None without objects.
 
-    `first` is the line of the first leaf in its manifest. The first `others` leaves are not of
-    objects; only their hashes are used.
+    `first`: the line of the first leaf in its manifest. `others`: how many leaves at the beginning
+    do not seal objects; only their hashes are used.
     """
     checked = CheckedLeaves(tree_root(list(map(leaf_hash, leaves))))
     right: dict[str, list[Item]] = {}

@@ -116,7 +116,9 @@ def fields_of(number: int, row: str, stage: str) -> list[str]:
 
 
 def check_sign(number: int, stage: str, kind: str, minor: int, *, revised: bool) -> None:
-    """Raises NotWrittenSoError."""
+    """Checks that an amount is not zero, and that its sign is that of its type unless it was
+    revised. Raises NotWrittenSoError.
+    """
     sign = "" if revised else SIGNS[stage, kind]
     if minor == 0 or (sign == "+" and minor < 0) or (sign == "-" and minor > 0):
         raise NotWrittenSoError(

@@ -133,8 +133,8 @@ class _Verification:
     ) -> None:
         """Checks a manifest's leaves: totals first, then objects, sorted.
 
-        Blocks have a power of two leaves, so that the root of their roots is that of the whole
-        tree.
+        Leaves are checked in slices. Each slice has a power of two leaves, so that the root over
+        the slices' roots is the root of the whole tree.
         """
         leaves = manifest.leaves
         first = next(
@@ -226,7 +226,7 @@ class _Verification:
         for said in sorted(each for each in expected if each is not None):
             self._say(
                 manifest.place,
-                f"it has no leaf for what the objects add up to: {said.decode()[:200]}",
+                f"it lacks the leaf that follows from the objects: {said.decode()[:200]}",
             )
 
     def _countable(self, document: dict[str, Any]) -> bytes | None:
