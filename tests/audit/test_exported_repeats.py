@@ -33,7 +33,7 @@ def test_a_line_counts_once_per_uuid_and_the_first_counts(tmp_path):
     replayed = replay_exported(changed(path, twice), EVERYTHING)
     assert replayed.sums == said.sums
     assert replayed.findings == [
-        LogFinding("log.csv", "repeated", f"line {last + n}: already in log.csv, line 6")
+        LogFinding("log.csv", "repeated", f"line {last + n}: repeats line 6 of log.csv")
         for n in (1, 2)
     ]
 
@@ -46,7 +46,7 @@ def test_files_given_twice_count_once(tmp_path):
     assert replayed.sums == said.sums
     assert len(replayed.findings) == said.lines
     assert (
-        LogFinding("log.parquet", "repeated", "line 1: already in log.csv, line 2")
+        LogFinding("log.parquet", "repeated", "line 1: repeats line 2 of log.csv")
         in replayed.findings
     )
 
