@@ -12,15 +12,14 @@ import pytest
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.sessions import local_client
-from falcon_balances.cli import api
 from falcon_balances.cli.target import Target
 from falcon_balances.domain.blocks import Block, BlockStatus, Purpose, block_writes
 from falcon_balances.domain.table_writes import AddCounters
 from lambdas.systems_api.blocking import request_block
 from tests.e2e import observed
-from tests.e2e.events import confirmed, context, jsonl, local, reconciled
+from tests.e2e.events import confirmed, context, jsonl, reconciled
+from tests.e2e.systems_requests import PSP, ask, available, by_hand, refund
 
-PSP = "block-psp"
 MERCHANTS = ("spend", "releases", "refunds", "hot", "naive", "risky")
 EXPIRER = "falcon-balances-local-expirer"
 CALLERS = 64
@@ -42,27 +41,6 @@ def money(stack, falcon, tmp_path_factory):
     observed.drain(stack)
     assert ask(stack, "POST", "blocks", by_hand("spend", "1.00"), "taken").status in {200, 201}
     return stack
-
-
-def ask(target: Target, method: str, path: str, body=None, key=None, merchant="m-spend"):
-    headers = {"Idempotency-Key": key} if key else None
-    path = f"systems/merchants/{merchant}/{path}"
-    return api.call(target, method, path, body=body, headers=headers)
-
-
-def by_hand(name: str, amount: str, **more):
-    body = {"balance_shop_id": f"bs-{name}", "currency": "EUR", "reference": "case-1"}
-    return {**body, "amount": amount, **more}
-
-
-def refund(name: str, reference: str, amount: str):
-    body = {"psp_id": PSP, "external_reference": reference, **local(name)}
-    return {**body, "amount": amount, "currency": "EUR"}
-
-
-def available(target: Target, merchant="m-spend") -> tuple[str, str]:
-    [balance] = ask(target, "GET", "balances", merchant=merchant).document["balances"]
-    return balance["available"], balance["blocked"]
 
 
 def test_a_block_is_created_shown_listed_and_released_over_http(money):
