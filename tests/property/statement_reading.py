@@ -49,7 +49,7 @@ def check_whole_statement(
             return
         except TransientError as error:
             check_lines(counted, lines, shop, are_all=False)
-            if "may not be complete" in str(error):
+            if "possibly incomplete" in str(error):
                 indexed = reads.indexed_as_of(now)
                 assert indexed is None or closed_until(indexed) < end, "complete, and denied"
                 return
