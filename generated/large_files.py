@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from duckdb import DuckDBPyConnection
 
-from falcon_balances.audit.duckdb_session import files, session, text
+from falcon_balances.audit.duckdb_session import files, session
 from falcon_balances.audit.extracts import CSV_SCHEMA, parquet_file
 from falcon_balances.audit.line_grammar import uuids_named
+from falcon_balances.audit.sql import text
 from falcon_balances.contracts.closed_day_query import ROW_COLUMNS
 from falcon_balances.contracts.closed_days import (
     DESCRIPTION,

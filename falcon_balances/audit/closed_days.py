@@ -45,9 +45,14 @@ def described(folder: Path) -> list[DayInFolder]:
     """
     names = sorted(each.name for each in folder.iterdir() if not each.name.startswith("."))
     days = [_described(folder / name) for name in names]
+    check_chain([day.said for day in days])
+    return days
+
+
+def check_chain(days: Sequence[ClosedDayV1]) -> None:
+    """Raises IntegrityError unless each day continues the one before it, from the first day on."""
     for before, after in zip([None, *days], days, strict=False):
         _check_follows(before, after)
-    return days
 
 
 def _described(folder: Path) -> DayInFolder:
@@ -61,17 +66,17 @@ def _described(folder: Path) -> DayInFolder:
     return DayInFolder(folder, said)
 
 
-def _check_follows(before: DayInFolder | None, day: DayInFolder) -> None:
-    name = day.folder.name
+def _check_follows(before: ClosedDayV1 | None, day: ClosedDayV1) -> None:
+    name = day_folder(day.day)
     if before is None:
-        if not day.said.is_first:
+        if not day.is_first:
             raise IntegrityError(f"{name}: the days before it are missing")
         return
-    expected = before.said.day + timedelta(days=1)
-    if day.said.day != expected:
+    expected = before.day + timedelta(days=1)
+    if day.day != expected:
         raise IntegrityError(f"{day_folder(expected)}: is missing")
-    if day.said.previous != before.said.digest:
-        raise IntegrityError(f"{name}: does not continue the {before.folder.name} in this folder")
+    if day.previous != before.digest:
+        raise IntegrityError(f"{name}: does not continue {day_folder(before.day)}")
 
 
 def check_files(days: Sequence[DayInFolder]) -> int:

@@ -16,9 +16,10 @@ from duckdb import DuckDBPyConnection
 from falcon_balances.adapters.closed_journal import ClosedJournal
 from falcon_balances.adapters.journal_of_day import journal_of_day
 from falcon_balances.audit.closed_days import days_between, described
-from falcon_balances.audit.duckdb_session import files, session, text
+from falcon_balances.audit.duckdb_session import files, session
 from falcon_balances.audit.journal_folder import JournalFolder
 from falcon_balances.audit.journal_rows import PAGES, read_pages
+from falcon_balances.audit.sql import text
 from falcon_balances.contracts.closed_day_query import closed_day
 from falcon_balances.contracts.closed_days import (
     DESCRIPTION,

@@ -13,6 +13,8 @@ from typing import Final
 
 import duckdb
 
+from falcon_balances.audit.sql import text
+
 _MEMORY: Final = "1GB"
 
 
@@ -33,11 +35,6 @@ def session() -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute("set TimeZone = 'UTC'")
             connection.execute("set Calendar = 'gregorian'")
             yield connection
-
-
-def text(value: str) -> str:
-    """The value as an SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def files(paths: Sequence[Path]) -> str:

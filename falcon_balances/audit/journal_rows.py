@@ -6,7 +6,8 @@ from typing import Final
 
 from duckdb import DuckDBPyConnection
 
-from falcon_balances.audit.duckdb_session import files, text
+from falcon_balances.audit.duckdb_session import files
+from falcon_balances.audit.sql import text
 from falcon_balances.contracts.closed_day_query import PAGE_COLUMNS, STAND_INS
 
 PAGES: Final = "pages"

@@ -96,6 +96,11 @@ class Target:
         return f"{self.prefix}-closed-{self.account_id}-{self.region}"
 
     @property
+    def closed_days_table(self) -> str:
+        """In Athena, with its database."""
+        return f"{self.prefix.replace('-', '_')}.closed_days"
+
+    @property
     def bank_statement_bucket(self) -> str:
         return f"{self.prefix}-statements-{self.account_id}-{self.region}"
 

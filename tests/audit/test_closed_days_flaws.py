@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from falcon_balances.audit.closed_replay import COUNTED_OTHERWISE, replay_closed
+from falcon_balances.audit.closed_replay import replay_closed
+from falcon_balances.audit.closed_sums import COUNTED_OTHERWISE
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.contracts.closed_days import DESCRIPTION, ClosedDayV1
 from falcon_balances.domain.available import Joint
@@ -113,7 +114,7 @@ def test_a_day_of_another_journal_is_named(days, tmp_path):
     other = closed_days_of(tmp_path / "other", world(20, 6))
     shutil.rmtree(days / SECOND)
     shutil.copytree(other / SECOND, days / SECOND)
-    refused(days, f"{SECOND}: does not continue the {FIRST} in this folder")
+    refused(days, f"{SECOND}: does not continue {FIRST}")
 
 
 def test_a_day_under_another_date_is_named(days):

@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 
 from falcon_balances.adapters.aws import client
-from falcon_balances.audit.duckdb_session import files, session, text
+from falcon_balances.audit.duckdb_session import files, session
+from falcon_balances.audit.sql import text
 from falcon_balances.contracts.athena_sql import PAGES_OF_A_RUN, ROWS_OF_A_RUN
 from falcon_balances.contracts.closed_day_query import PAGE_COLUMNS, ROW_COLUMNS, STAND_INS
 

@@ -10,13 +10,14 @@ import pytest
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.closed_day_files import ClosedDayFiles
 from falcon_balances.adapters.closings import DynamoClosings
+from falcon_balances.audit.athena_replay import replay_by_athena
 from falcon_balances.audit.closed_replay import replay_closed
 from falcon_balances.audit.log_objects import Selection
 from falcon_balances.audit.replay import replay
 from falcon_balances.cli.audit import line_sources, options
 from falcon_balances.cli.audit.comparing import Comparison
 from falcon_balances.cli.audit.fetching import fetch_closed_days
-from falcon_balances.cli.audit.line_sources import everything_counted
+from falcon_balances.cli.audit.line_sources import closed_days_of, everything_counted
 from falcon_balances.cli.audit.options import Lines
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.contracts.closed_days import ClosedDayV1
@@ -256,6 +257,18 @@ def test_the_environment_s_closed_days_with_its_journal_since_are_the_table(aws,
     )
     [differing] = compared(Lines.CLOSED).differing
     assert (differing.difference.log, differing.difference.other) == ("0.00", "0.01")
+
+
+def test_athena_adds_up_what_is_published(machine, closed):
+    machine.run("run-1")
+    days = closed_days_of(deployed())
+
+    def query(select):
+        return [[str(each) for each in row] for row in machine.athena.rows(select)]
+
+    said = replay_by_athena(query, f"{DATABASE}.closed_days", days, Selection())
+    with everything_counted(deployed(), None, Lines.CLOSED, None) as replaying:
+        assert (said.sums, said.findings) == (replaying(Selection()).sums, [])
 
 
 @pytest.mark.parametrize(("is_cheaper", "balances"), [(True, 1), (False, 0)])

@@ -3,15 +3,20 @@
 import json
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
 
 import pytest
 
+from falcon_balances.adapters.athena import AthenaQueries
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.adapters.closed_journal import ClosedJournal
 from falcon_balances.adapters.journal import S3Journal
+from falcon_balances.audit.athena_replay import replay_by_athena
+from falcon_balances.audit.closed_days import described
+from falcon_balances.audit.closed_replay import replay_closed
+from falcon_balances.audit.log_objects import Selection
 from falcon_balances.cli.audit.closing import JOURNAL_ENDS
-from falcon_balances.contracts.closed_day_query import closed_day
+from falcon_balances.contracts.closed_day_query import ROW_COLUMNS, closed_day
 from falcon_balances.contracts.closed_days import JournalEndsV1
 from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.cuts import closed_until
@@ -25,6 +30,7 @@ from tests.e2e.events import confirmed, context, jsonl
 
 PSP = "journal-psp"
 JOURNAL_TABLE = "journal"
+RESULTS = "athena-results"
 # The embedded Athena takes the text for an instant, and shows it in the machine's zone.
 UTC_DAY = 'cast(make_timestamp(cast(epoch("window") as bigint) * 1000000)::date as varchar)'
 
@@ -83,27 +89,82 @@ def test_every_entry_names_the_bytes_and_the_version_of_its_log_object(stack, en
             assert version["VersionId"] == each.version_id
 
 
-def test_a_fetched_journal_closes_to_what_the_log_says(local_stack, bucket, tmp_path):
-    """Everything is counted, so tomorrow's first cut would name the same pages."""
-    auditor = Auditor(local_stack, tmp_path)
+@pytest.fixture(scope="module")
+def closed(local_stack, bucket, tmp_path_factory) -> Path:
+    """The journal fetched and closed. Everything is counted, so tomorrow's first cut would name the
+    same pages.
+    """
+    folder = tmp_path_factory.mktemp("closed-days")
     assert local_stack.target.journal_bucket == bucket
-    local_stack.falcon("audit", "fetch", str(tmp_path), "--journal")
-    path = tmp_path / JOURNAL_ENDS
+    local_stack.falcon("audit", "fetch", str(folder), "--journal")
+    path = folder / JOURNAL_ENDS
     ends = JournalEndsV1.read(path.name, path.read_bytes())
     path.write_bytes(JournalEndsV1.of(ends.cut + timedelta(days=1), ends.positions).bytes_written)
-    assert auditor.ask("close-days", tmp_path)["closed"][-1]["date"] == f"{ends.cut:%Y-%m-%d}"
-    days = ("--log", tmp_path / "closed", "--from", "closed")
+    said = Auditor(local_stack, folder).ask("close-days", folder)
+    assert said["closed"][-1]["date"] == f"{ends.cut:%Y-%m-%d}"
+    return Path(folder / "closed")
+
+
+def test_a_fetched_journal_closes_to_what_the_log_says(local_stack, closed):
+    auditor = Auditor(local_stack, closed.parent)
+    days = ("--log", closed, "--from", "closed")
     assert auditor.ask("compare", *days) == auditor.ask("compare", "--from", "log")
     assert auditor.ask("compare", *days, "--merchant", "m-journal-a")["differences"] == []
     for name in ("m-journal-a", "m-journal-b"):
         options = ("--balances", "--merchant", name)
         log = auditor.ask("replay", "--log", auditor.log, *options)
-        days = auditor.ask("replay", "--log", tmp_path / "closed", *options)
-        assert days["balances"] == log["balances"]
-        assert [each["confirmed"] for each in days["balances"]] == ["100.00"]
+        said = auditor.ask("replay", "--log", closed, *options)
+        assert said["balances"] == log["balances"]
+        assert [each["confirmed"] for each in said["balances"]] == ["100.00"]
 
 
-def test_athena_reads_the_journal_s_table_and_makes_the_rows_of_a_day(stack, entries):
+@pytest.fixture(scope="module")
+def athena(stack) -> AthenaQueries:
+    """The embedded Athena, in a workgroup that says where results go."""
+    location = {"LocationConstraint": stack.region}
+    stack.client("s3").create_bucket(Bucket=RESULTS, CreateBucketConfiguration=location)
+    stack.client("athena").create_work_group(
+        Name="auditors",
+        Configuration={"ResultConfiguration": {"OutputLocation": f"s3://{RESULTS}/results/"}},
+    )
+    return AthenaQueries(stack.client("athena"), "auditors")
+
+
+def test_athena_adds_up_closed_days_as_the_local_engine_does(stack, athena, closed):
+    """`local` has no table of closed days; this one is as the template's, without its lists."""
+    for path in closed.glob("*/*.parquet"):
+        key = path.relative_to(closed.parent).as_posix()
+        stack.client("s3").put_object(Bucket=RESULTS, Key=key, Body=path.read_bytes())
+    stack.client("glue").create_table(
+        DatabaseName="falcon_balances_local",
+        TableInput={
+            "Name": "closed_days_here",
+            "PartitionKeys": [{"Name": "date", "Type": "string"}],
+            "StorageDescriptor": {
+                "Columns": [{"Name": name, "Type": "string"} for name in ROW_COLUMNS],
+                "Location": f"s3://{RESULTS}/closed/",
+                "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+            },
+        },
+    )
+    days = [day.said for day in described(closed)]
+    for selection in (Selection(), Selection(merchant_id="m-journal-a")):
+        table = "falcon_balances_local.closed_days_here"
+        said = replay_by_athena(athena, table, days, selection)
+        assert said == replay_closed(closed, selection)
+        assert said.lines
+
+
+def test_where_no_days_are_closed_athena_is_not_asked(falcon):
+    said = falcon("audit", "replay", "--engine", "athena")
+    assert said.returncode == 1
+    assert "environment local has no closed days" in said.stderr
+    said = falcon("audit", "replay", "--engine", "athena", "--from", "log")
+    assert said.returncode == 1
+    assert "leave out --log and --from log" in said.stderr
+
+
+def test_athena_reads_the_journal_s_table_and_makes_the_rows_of_a_day(athena, entries):
     """The embedded Athena has neither to_utf8 nor "$path"; everything else of the SELECT runs."""
     day = max(each.window for each in entries).date()
     query = closed_day(f"falcon_balances_local.{JOURNAL_TABLE}", day)
@@ -114,7 +175,8 @@ def test_athena_reads_the_journal_s_table_and_makes_the_rows_of_a_day(stack, ent
     ):
         assert ours in query
         query = query.replace(ours, theirs)
-    rows = {(row["log_key"], row["line"]): row for row in asked(stack, query)}
+    found = [dict(zip(ROW_COLUMNS, row, strict=True)) for row in athena(query)]
+    rows = {(row["log_key"], row["line"]): row for row in found}
     expected = {
         (each.log_key, str(number)): each
         for each in entries
@@ -128,25 +190,3 @@ def test_athena_reads_the_journal_s_table_and_makes_the_rows_of_a_day(stack, ent
         assert row["merchant_id"] == LogKey.parse(said.log_key).merchant_id
         uuid, _, amount, *_ = said.body.splitlines()[int(row["line"])].split(",")
         assert (row["uuid"], Decimal(row["amount"])) == (uuid, Decimal(amount))
-
-
-def asked(stack: Any, query: str) -> list[dict[str, str]]:
-    stack.client("s3").create_bucket(
-        Bucket="athena-results", CreateBucketConfiguration={"LocationConstraint": stack.region}
-    )
-    athena = stack.client("athena")
-    run = athena.start_query_execution(
-        QueryString=query, ResultConfiguration={"OutputLocation": "s3://athena-results/"}
-    )["QueryExecutionId"]
-    while True:
-        status = athena.get_query_execution(QueryExecutionId=run)["QueryExecution"]["Status"]
-        if status["State"] not in ("QUEUED", "RUNNING"):
-            break
-    assert status["State"] == "SUCCEEDED", status
-    pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=run)
-    header, *rows = [
-        [each.get("VarCharValue", "") for each in row["Data"]]
-        for page in pages
-        for row in page["ResultSet"]["Rows"]
-    ]
-    return [dict(zip(header, row, strict=True)) for row in rows]

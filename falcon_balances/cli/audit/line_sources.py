@@ -63,15 +63,25 @@ def closed_and_since(target: "Target", folder: Path) -> Iterator[Replaying]:
         yield EverythingCounted(ClosedDays(folder), pages, _progress(target)).replay
 
 
+def closed_days_of(target: "Target") -> "list[ClosedDayV1]":
+    """The descriptions of the environment's closed days. Raises InvalidInputError if there are
+    none.
+    """
+    if not (days := _closed_days(target)):
+        raise InvalidInputError(f"environment {target.env} has no closed days")
+    return days
+
+
+def _closed_days(target: "Target") -> "list[ClosedDayV1]":
+    bucket = target.closed_bucket
+    return [] if bucket is None else ClosedDayFiles(target.client("s3"), bucket).every()
+
+
 def _is_closed(target: "Target", lines: Lines | None, merchant_id: str | None) -> bool:
     """Raises InvalidInputError if `--from closed` finds no closed days in the environment."""
-    bucket = target.closed_bucket
-    days = [] if bucket is None else ClosedDayFiles(target.client("s3"), bucket).every()
     if lines is Lines.CLOSED:
-        if not days:
-            raise InvalidInputError(f"--from closed: environment {target.env} has no closed days")
-        return True
-    if not days:
+        return bool(closed_days_of(target))
+    if not (days := _closed_days(target)):
         return False
     return closed_is_cheaper(days, _pages_since(target, days[-1]), _lines_of(target, merchant_id))
 

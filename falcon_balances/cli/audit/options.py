@@ -43,6 +43,12 @@ LinesOption = Annotated[
     typer.Option("--from", help="Closed days, or the objects of the log."),
 ]
 
+
+class Engine(StrEnum):
+    LOCAL = "local"
+    ATHENA = "athena"
+
+
 S3 = "s3://"
 
 

@@ -9,6 +9,7 @@ import typer
 from falcon_balances.cli import output
 from falcon_balances.cli.audit.options import (
     AtOption,
+    Engine,
     Lines,
     LinesOption,
     MerchantOption,
@@ -22,7 +23,7 @@ from falcon_balances.cli.audit.options import (
     log_source,
     selection_of,
 )
-from falcon_balances.cli.errors import EXIT_MISMATCH
+from falcon_balances.cli.errors import EXIT_MISMATCH, InvalidInputError
 from falcon_balances.cli.output import JsonFlag
 from falcon_balances.cli.target import LOCAL, EnvOption, find_target
 
@@ -44,12 +45,26 @@ def replay(
     balances: Annotated[
         bool, typer.Option("--balances", help="Print the figures of each balance instead of sums.")
     ] = False,
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            "--engine",
+            help="Where lines are added up: here, or in Athena, which reads the environment's "
+            "closed days.",
+        ),
+    ] = Engine.LOCAL,
+    workgroup: Annotated[
+        str, typer.Option("--workgroup", help="Athena's; it must say where results go.")
+    ] = "primary",
     env: EnvOption = LOCAL,
     as_json: JsonFlag = False,
 ) -> None:
     """Calculate every balance from the log alone. Exit code 3 if the log has faults."""
     selection, before = selection_of(merchant, stage, since, until), instant_of(at)
-    if lines is Lines.CLOSED and log is None:
+    if engine is Engine.ATHENA:
+        lines = _closed_for_athena(log, lines)
+        replayed = _replay_by_athena(env, workgroup, selection, before)
+    elif lines is Lines.CLOSED and log is None:
         replayed = _replay_environment(env, selection, before)
     else:
         replayed = replay_log(log, env, selection, before, lines)
@@ -73,6 +88,32 @@ def _replay_environment(env: str, selection: "Selection", before: str | None) ->
     everything = line_sources.everything_counted(find_target(env), None, Lines.CLOSED, None)
     with output.steps("adding up closed days"), everything as replaying:
         return replaying(selection, before)
+
+
+def _closed_for_athena(log: str | None, lines: Lines | None) -> Lines:
+    if log is not None or lines is Lines.LOG:
+        raise InvalidInputError(
+            "--engine athena reads the closed days of an environment: "
+            "leave out --log and --from log"
+        )
+    return Lines.CLOSED
+
+
+def _replay_by_athena(
+    env: str, workgroup: str, selection: "Selection", before: str | None
+) -> "Replayed":
+    """What was counted on the closed days; nothing that was counted since."""
+    from falcon_balances.adapters.athena import AthenaQueries  # noqa: PLC0415 - AWS
+    from falcon_balances.audit.athena_replay import replay_by_athena  # noqa: PLC0415
+    from falcon_balances.cli.audit.line_sources import closed_days_of  # noqa: PLC0415 - AWS
+
+    target = find_target(env)
+    days = closed_days_of(target)
+    query = AthenaQueries(target.client("athena"), workgroup)
+    with output.steps("adding up closed days in Athena"):
+        replayed = replay_by_athena(query, target.closed_days_table, days, selection, before)
+    output.note(f"counted until the end of {days[-1].date}, and nothing since")
+    return replayed
 
 
 def replay_log(

@@ -7,6 +7,8 @@ from tests.property.faults.fault import Fault
 _JOURNAL: Final = "falcon_balances/adapters/closed_journal.py"
 _QUERY: Final = "falcon_balances/contracts/closed_day_query.py"
 _DAYS: Final = "falcon_balances/audit/closed_days.py"
+_SUMS: Final = "falcon_balances/audit/closed_sums.py"
+_BY_ATHENA: Final = "falcon_balances/audit/athena_replay.py"
 _REPLAY: Final = "falcon_balances/audit/closed_replay.py"
 _FILES: Final = "falcon_balances/adapters/closed_day_files.py"
 _LISTING: Final = "lambdas/day_lister/listing.py"
@@ -69,8 +71,8 @@ CLOSING_FAULTS: Final = (
     Fault(
         "a day of another journal among closed days",
         _DAYS,
-        "    if day.said.previous != before.said.digest:\n",
-        "    if not day.said.previous:\n",
+        "    if day.previous != before.digest:\n",
+        "    if not day.previous:\n",
         first=_FLAWS,
     ),
     Fault(
@@ -82,7 +84,7 @@ CLOSING_FAULTS: Final = (
     ),
     Fault(
         "effects of closed days not compared with their lines",
-        _REPLAY,
+        _SUMS,
         "            if expected != said:\n",
         "            if expected is None:\n",
         first=_FLAWS,
@@ -128,5 +130,12 @@ CLOSING_FAULTS: Final = (
         "        if again is not None and again[0] is not None:\n",
         "        if again is not None and again[0] == again:\n",
         first=_COUNTED,
+    ),
+    Fault(
+        "a day that Athena's table lacks taken as a day without lines",
+        _BY_ATHENA,
+        "        lines = 0 if found is None else found.lines\n",
+        "        lines = day.lines if found is None else found.lines\n",
+        first=("tests/audit/test_athena_replay.py",),
     ),
 )
