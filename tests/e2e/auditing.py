@@ -5,11 +5,14 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from beancount import loader
 
+from falcon_balances.cli.audit.closing import JOURNAL_ENDS
+from falcon_balances.contracts.closed_days import JournalEndsV1
 from tests.e2e.local_stack import LocalStack
 
 HLEDGER = shutil.which("hledger")
@@ -50,6 +53,19 @@ class Auditor:
     def verify(self, *options: object, exit_code: int = 0) -> Any:
         versions = ("--versions", self.folder / "versions.json")
         return self.ask("verify", *self.files, *versions, *options, exit_code=exit_code)
+
+    def close_days(self) -> Path:
+        """The folder of closed days. When everything is counted, tomorrow's first cut would name
+        the same pages as the newest one: so today is closed too.
+        """
+        self.run("fetch", self.folder, "--journal")
+        path = self.folder / JOURNAL_ENDS
+        ends = JournalEndsV1.read(path.name, path.read_bytes())
+        tomorrow = JournalEndsV1.of(ends.cut + timedelta(days=1), ends.positions)
+        path.write_bytes(tomorrow.bytes_written)
+        closed = self.ask("close-days", self.folder)["closed"]
+        assert closed[-1]["date"] == f"{ends.cut:%Y-%m-%d}"
+        return self.folder / "closed"
 
     def journal(self, dialect: str) -> str:
         return self.run("export", "--format", dialect, "--log", self.log)

@@ -1,7 +1,6 @@
 """The journal in the embedded AWS: what was counted is there, as it was counted."""
 
 import json
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,9 +14,7 @@ from falcon_balances.audit.athena_replay import replay_by_athena
 from falcon_balances.audit.closed_days import described
 from falcon_balances.audit.closed_replay import replay_closed
 from falcon_balances.audit.log_objects import Selection
-from falcon_balances.cli.audit.closing import JOURNAL_ENDS
 from falcon_balances.contracts.closed_day_query import ROW_COLUMNS, closed_day
-from falcon_balances.contracts.closed_days import JournalEndsV1
 from falcon_balances.domain.counted_order import MarkKey
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.instants import QUARTER
@@ -91,18 +88,8 @@ def test_every_entry_names_the_bytes_and_the_version_of_its_log_object(stack, en
 
 @pytest.fixture(scope="module")
 def closed(local_stack, bucket, tmp_path_factory) -> Path:
-    """The journal fetched and closed. Everything is counted, so tomorrow's first cut would name the
-    same pages.
-    """
-    folder = tmp_path_factory.mktemp("closed-days")
     assert local_stack.target.journal_bucket == bucket
-    local_stack.falcon("audit", "fetch", str(folder), "--journal")
-    path = folder / JOURNAL_ENDS
-    ends = JournalEndsV1.read(path.name, path.read_bytes())
-    path.write_bytes(JournalEndsV1.of(ends.cut + timedelta(days=1), ends.positions).bytes_written)
-    said = Auditor(local_stack, folder).ask("close-days", folder)
-    assert said["closed"][-1]["date"] == f"{ends.cut:%Y-%m-%d}"
-    return Path(folder / "closed")
+    return Auditor(local_stack, tmp_path_factory.mktemp("closed-days")).close_days()
 
 
 def test_a_fetched_journal_closes_to_what_the_log_says(local_stack, closed):

@@ -213,6 +213,15 @@ def test_an_auditor_replays_verifies_and_finds_the_same(auditor):
     assert auditor.ask("compare")["differences"] == []
 
 
+def test_closed_days_give_the_same_as_the_log_and_the_table(auditor):
+    closed = auditor.close_days()
+    said = auditor.ask("replay", "--balances", "--log", closed)
+    assert said["findings"] == []
+    rows = {(row["merchant_id"], row["balance_shop_id"]): row for row in said["balances"]}
+    assert rows == expected_balances()
+    assert auditor.ask("compare", "--log", closed)["differences"] == []
+
+
 def test_the_trial_balance_of_all_orders_is_zero(auditor):
     totals: dict[str, int] = {}
     for row in auditor.ask("trial-balance", "--log", auditor.log)["accounts"]:
