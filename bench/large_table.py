@@ -124,12 +124,14 @@ class Table:
         own = (n for n in among if index_partition(MERCHANT, id_of(n)) == values[":partition"])
         chosen = list(islice(own, asked["Limit"] + 1))
         limit: int = asked["Limit"]
-        items = [json.dumps(self._entry(number)) for number in chosen[:limit]]
-        return _page(items, is_last=len(chosen) <= limit)
+        asked_for = {value for name, value in values.items() if name.startswith(":tag")}
+        entries = [entry for n in chosen[:limit] if asked_for <= _tags(entry := self._entry(n))]
+        more = self._entry(chosen[limit - 1]) if len(chosen) > limit else None
+        return _page(list(map(json.dumps, entries)), more)
 
     def _entry(self, number: int) -> dict[str, Any]:
         item = json.loads(self._mark_of(number))
-        return {name: item[name] for name in _ENTRY}
+        return {name: item[name] for name in (*_ENTRY, "tags")}
 
     def _marks(self, asked: dict[str, Any]) -> bytes:
         [(name, said)] = asked["RequestItems"].items()
@@ -229,11 +231,15 @@ def _cut(as_of: datetime, minutes: int) -> dict[str, Any]:
     }
 
 
-def _page(items: Sequence[str], *, is_last: bool = True) -> bytes:
+def _tags(entry: dict[str, Any]) -> set[str]:
+    return {*entry["tags"]["S"].split()}
+
+
+def _page(items: Sequence[str], last: dict[str, Any] | None = None) -> bytes:
+    """`last`: the entry after which the next page begins."""
     more = ""
-    if not is_last:
-        item = json.loads(items[-1])
-        more = f', "LastEvaluatedKey": {json.dumps({name: item[name] for name in _ENTRY})}'
+    if last is not None:
+        more = f', "LastEvaluatedKey": {json.dumps({name: last[name] for name in _ENTRY})}'
     count = len(items)
     text = f'{{"Items": [{", ".join(items)}], "Count": {count}, "ScannedCount": {count}{more}}}'
     return text.encode()

@@ -104,7 +104,7 @@ class CountingStore(MemoryBalanceStore):
             return  # no counter is a key of an index
         for name, index in INDEXES.items():
             keys = index[:2]
-            before, after = (entry_of(each, keys, keys_only=index.keys_only) for each in (was, now))
+            before, after = (entry_of(each, keys, index.includes) for each in (was, now))
             if units := index_units(before, after):
                 self.written[f"index {name}"].add(units, item_bytes(after))
 

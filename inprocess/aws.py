@@ -35,18 +35,20 @@ _TABLES: Final = {
 
 
 class Index(NamedTuple):
-    """A global secondary index; `keys_only`: the index holds no other attributes than keys."""
+    """A global secondary index; `includes`: the attributes that it holds beside keys, None for
+    all.
+    """
 
     partition_key: str
     sort_key: str
-    keys_only: bool = False
+    includes: tuple[str, ...] | None = None
 
 
 INDEXES: Final = {
     "by-expiry": Index("expiring", "expiry"),
-    "by-window": Index("spread", "counted_order", keys_only=True),
+    "by-window": Index("spread", "counted_order", includes=("tags",)),
     "by-open": Index("open", "sk"),
-    "by-reference": Index("referenced", "sk", keys_only=True),
+    "by-reference": Index("referenced", "sk", includes=()),
 }
 
 
@@ -78,7 +80,7 @@ def create_table(
             {
                 "IndexName": name_of_index,
                 "KeySchema": _schema(index[:2]),
-                "Projection": {"ProjectionType": "KEYS_ONLY" if index.keys_only else "ALL"},
+                "Projection": _projection(index.includes),
             }
             for name_of_index, index in indexes.items()
         ]
@@ -92,6 +94,14 @@ def create_table(
         BillingMode="PAY_PER_REQUEST",
         **more,
     )
+
+
+def _projection(includes: tuple[str, ...] | None) -> dict[str, Any]:
+    if includes is None:
+        return {"ProjectionType": "ALL"}
+    if not includes:
+        return {"ProjectionType": "KEYS_ONLY"}
+    return {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(includes)}
 
 
 def _schema(keys: Sequence[str]) -> list[dict[str, str]]:

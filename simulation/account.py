@@ -247,8 +247,10 @@ def _indexes(said: Resource) -> dict[str, TableIndex]:
     found = {}
     for each in said.get("GlobalSecondaryIndexes", ()):
         partition_key, sort_key = _keys(each)
-        keys_only = each["Projection"]["ProjectionType"] == "KEYS_ONLY"
-        found[each["IndexName"]] = TableIndex(partition_key, sort_key, keys_only)
+        projection = each["Projection"]
+        is_whole = projection["ProjectionType"] == "ALL"
+        includes = None if is_whole else tuple(projection.get("NonKeyAttributes", ()))
+        found[each["IndexName"]] = TableIndex(partition_key, sort_key, includes)
     return found
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from typing import Final, NamedTuple
 
-from falcon_balances.adapters.operation_pages import MARKS_A_QUERY, read_marks
 from falcon_balances.adapters.past_reads import past_since, read_balance_keys
 from falcon_balances.adapters.ports import MarkPage, MerchantReads
+from falcon_balances.contracts.queries import LIMIT_MAX
 from falcon_balances.domain.closings import ClosedDay, Closing, counted_since, day_of, figures_after
 from falcon_balances.domain.cuts import closed_until
 from falcon_balances.domain.errors import TransientError
@@ -24,6 +24,9 @@ from falcon_balances.domain.merchant_statements import (
 from falcon_balances.domain.statement_positions import MerchantStatementPosition
 from falcon_balances.domain.table_keys import BalanceKey
 
+MARKS_A_QUERY: Final = LIMIT_MAX  # two BatchGetItem
+# If few of them are of the wanted balance, a page looks at so many more: eight BatchGetItem.
+MARKS_FURTHER: Final = 800
 _CLOSINGS_MAX: Final = 32  # one for each day of a month, and the one before
 
 
@@ -134,14 +137,23 @@ class _Reader:
         return past_since(self._reads, balances, start, until)
 
     def _marks(self, first: datetime, after: MerchantStatementPosition | None) -> MarkPage:
-        return read_marks(
-            self._reads,
-            (rfc3339(first), rfc3339(self._wanted.end)),
-            None if after is None else after.order.text,
-            newest_first=False,
-            first=MARKS_A_QUERY,
-            is_enough=self._fills_page,
-        )
+        """The marks after the order `after`, in at most two pages: of MARKS_A_QUERY and, if these
+        are not enough, of MARKS_FURTHER.
+        """
+        found: list[Mark] = []
+        position = None if after is None else after.order.text
+        for limit in (MARKS_A_QUERY, MARKS_FURTHER):
+            page = self._reads.marks(
+                rfc3339(first),
+                rfc3339(self._wanted.end),
+                after=found[-1].order if found else position,
+                newest_first=False,
+                limit=limit,
+            )
+            found += page.marks
+            if page.is_last or self._fills_page(found):
+                return MarkPage(found, page.is_last)
+        return MarkPage(found, is_last=False)
 
     def _fills_page(self, marks: Sequence[Mark]) -> bool:
         shown = sum(not _balances_of(mark).isdisjoint(self._closings) for mark in marks)

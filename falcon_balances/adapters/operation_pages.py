@@ -1,17 +1,14 @@
 """Reads a merchant's counted operations page by page, all of them or those of one reference."""
 
-from collections.abc import Callable, Sequence
 from typing import Final
 
-from falcon_balances.adapters.ports import MarkPage, MerchantReads
-from falcon_balances.contracts.queries import LIMIT_MAX
+from falcon_balances.adapters.ports import MerchantReads, WantedMarks
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.operation_filter import OperationFilter
 
-MARKS_A_QUERY: Final = LIMIT_MAX  # two BatchGetItem
-# If a filter lets few operations through, a page looks at so many more, and its cursor continues
-# after them: eight BatchGetItem.
-MARKS_FURTHER: Final = 800
+# How many marks of each partition a page looks at for a filter; its cursor continues after them. It
+# is one query: a page of DynamoDB holds some 3,800 entries of the index.
+LOOK_AT: Final = 3_000
 # Operations of one reference are read one by one.
 REFERENCED_MAX: Final = 50
 
@@ -32,42 +29,19 @@ def read_operations(
     after: str | None,
     newest_first: bool,
 ) -> tuple[list[Mark], str | None]:
-    """A page, and the order after which the next page begins; None if no page follows."""
-    first = min(limit, MARKS_A_QUERY) if wanted.lets_all_through else MARKS_A_QUERY
-    read = read_marks(
-        reads,
-        wanted.bounds,
-        after,
-        newest_first=newest_first,
-        first=first,
-        is_enough=lambda marks: sum(map(wanted.lets_through, marks)) >= limit,
-    )
-    found = [mark for mark in read.marks if wanted.lets_through(mark)][:limit]
-    last = found[-1:] if len(found) == limit else read.marks[-1:]
-    is_end = read.is_last and last == read.marks[-1:]
-    return found, None if is_end else last[0].order
+    """A page, and the order after which the next page begins; None if no page follows.
 
-
-def read_marks(
-    reads: MerchantReads,
-    bounds: tuple[str, str],
-    after: str | None,
-    *,
-    newest_first: bool,
-    first: int,
-    is_enough: Callable[[Sequence[Mark]], bool],
-) -> MarkPage:
-    """The marks after the order `after`, in at most two pages: a page of `first` marks and, if
-    these are not enough, a page of MARKS_FURTHER.
+    A page takes a query for each partition of the index, and a BatchGetItem for a hundred marks. If
+    the filter lets few operations through, a page can be shorter, or empty, and not the last.
     """
-    found: list[Mark] = []
-    for limit in (first, MARKS_FURTHER):
-        position = found[-1].order if found else after
-        page = reads.marks(*bounds, after=position, newest_first=newest_first, limit=limit)
-        found += page.marks
-        if page.is_last or is_enough(found):
-            return MarkPage(found, page.is_last)
-    return MarkPage(found, is_last=False)
+    start, end = wanted.bounds
+    if wanted.lets_all_through:
+        page = reads.marks(start, end, after=after, newest_first=newest_first, limit=limit)
+        return list(page.marks), None if page.is_last else page.marks[-1].order
+    tagged = reads.tagged(
+        wanted.tags, WantedMarks(start, end, after, newest_first, limit, look_at=LOOK_AT)
+    )
+    return [mark for mark in tagged.marks if wanted.lets_through(mark)], tagged.seen
 
 
 def read_referenced(

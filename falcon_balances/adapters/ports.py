@@ -196,11 +196,33 @@ class BalanceStore(StreamProgress, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class WantedMarks:
+    """From `start` to `end`, which are prefixes of orders, and after the order `after` in the
+    direction of reading; `limit` of them, among the next `look_at` marks of each partition.
+    """
+
+    start: str
+    end: str
+    after: str | None
+    newest_first: bool
+    limit: int
+    look_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class MarkPage:
     """A page; `is_last` if and only if no marks follow."""
 
     marks: Sequence[Mark]
     is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedMarks:
+    """`seen`: the order up to which every mark with the codes is here; None if no marks follow."""
+
+    marks: Sequence[Mark]
+    seen: str | None
 
 
 class MarkReads(PastReads, Protocol):
@@ -223,9 +245,14 @@ class MarkReads(PastReads, Protocol):
 class MerchantReads(MarkReads, Protocol):
     """Reads of one merchant's items: the merchant is given once, and no method takes another.
 
-    All reads are strongly consistent except `marks`, `open_standings` and `referenced`, which read
-    indexes that lag behind the table.
+    All reads are strongly consistent except `marks`, `tagged`, `open_standings` and `referenced`,
+    which read indexes that lag behind the table.
     """
+
+    def tagged(self, tags: Collection[str], wanted: WantedMarks) -> TaggedMarks:
+        """Marks with all these codes (`domain/operation_tags.py`). Values may share a code, so
+        others can be among them.
+        """
 
     def indexed_as_of(self, now: datetime) -> datetime | None:
         """Like `as_of`, for reads of an index: an earlier `as_of`, which the index has had time to

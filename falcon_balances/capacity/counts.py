@@ -47,10 +47,10 @@ CLAIM_READS: Final = 1.0  # what the other stage claims
 
 # Bytes kept for ever, of one message: items, half of them shared by both stages, and entries.
 CLAIM_BYTES: Final = 441 + ITEM_OVERHEAD_BYTES
-MARK_BYTES: Final = 597 + ITEM_OVERHEAD_BYTES
+MARK_BYTES: Final = 625 + ITEM_OVERHEAD_BYTES
 SHARED_BYTES: Final = (527 + 142 + 2 * ITEM_OVERHEAD_BYTES) / 2
 """Standing and sale."""
-MARK_ENTRY_BYTES: Final = 251 + ITEM_OVERHEAD_BYTES
+MARK_ENTRY_BYTES: Final = 279 + ITEM_OVERHEAD_BYTES
 REFERENCE_ENTRY_BYTES: Final = (173 + ITEM_OVERHEAD_BYTES) / 2
 COUNTER_BYTES: Final = 170 + ITEM_OVERHEAD_BYTES
 CLOSING_BYTES: Final = 250 + ITEM_OVERHEAD_BYTES

@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import ceil
 from typing import Any, Final
 
@@ -70,10 +70,14 @@ def _keys(entry: TableItem) -> tuple[Any, ...]:
     return tuple(entry.values())[:4]
 
 
-def entry_of(item: TableItem, keys: tuple[str, str], *, keys_only: bool) -> TableItem:
-    """The item's entry in an index, its keys first; empty if the item lacks one of the keys."""
+def entry_of(item: TableItem, keys: tuple[str, str], includes: Collection[str] | None) -> TableItem:
+    """The item's entry in an index, its keys first; empty if the item lacks one of the keys.
+
+    `includes`: the attributes that the index holds beside keys, None for all.
+    """
     if any(key not in item for key in keys):
         return {}
     names = dict.fromkeys((*keys, "pk", "sk"))
     entry = {name: item[name] for name in names}
-    return entry if keys_only else {**entry, **item}
+    others = item if includes is None else {each: item[each] for each in includes if each in item}
+    return {**entry, **others}

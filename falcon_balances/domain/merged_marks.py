@@ -46,6 +46,38 @@ def bounds_after(start: str, end: str, after: str | None, *, newest_first: bool)
     return Bounds(max(start, f"{after}!"), end)
 
 
+class SeenOrders(NamedTuple):
+    """The orders that a partition gave, and the last one that was looked at; None if no order
+    follows.
+    """
+
+    orders: Sequence[str]
+    looked_at: str | None
+
+
+class Tagged(NamedTuple):
+    """`seen`: the order up to which nothing was passed over; None if no order follows."""
+
+    orders: list[str]
+    seen: str | None
+
+
+def merged_until_seen(
+    found: Sequence[SeenOrders], after: str | None, limit: int, *, newest_first: bool
+) -> Tagged:
+    """The next `limit` orders, as far as every partition was looked at."""
+    ends = [each.looked_at for each in found if each.looked_at is not None]
+    seen = (max if newest_first else min)(ends, default=None)
+    every = sorted(
+        (each for part in found for each in part.orders if each != after), reverse=newest_first
+    )
+    if seen is not None:
+        every = [each for each in every if (each >= seen if newest_first else each <= seen)]
+    if len(every) > limit:
+        return Tagged(every[:limit], every[limit - 1])
+    return Tagged(every, seen)
+
+
 class OrderPage(NamedTuple):
     orders: list[str]
     is_last: bool

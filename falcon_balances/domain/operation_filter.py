@@ -6,6 +6,7 @@ from typing import Final
 
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.instants import rfc3339
+from falcon_balances.domain.operation_tags import tag
 
 _EARLIEST: Final = "0"  # sorts before every order, because an order begins with a year
 _LATEST: Final = ":"  # sorts after every order
@@ -33,6 +34,17 @@ class OperationFilter:
     @property
     def lets_all_through(self) -> bool:
         return replace(self, start=None, end=None) == OperationFilter()
+
+    @property
+    def tags(self) -> list[str]:
+        """The codes that the marks of all wanted operations have, with whatever others."""
+        asked = {
+            "stage": self.stage,
+            "type": self.type,
+            "psp_id": self.psp_id,
+            "balance_shop_id": self.balance_shop_id,
+        }
+        return [tag(name, value) for name, value in asked.items() if value is not None]
 
     def lets_through(self, mark: Mark) -> bool:
         return (

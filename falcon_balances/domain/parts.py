@@ -18,6 +18,7 @@ from falcon_balances.domain.effects import Effect, effect_text
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.marked_segments import part_text
 from falcon_balances.domain.merged_marks import index_partition
+from falcon_balances.domain.operation_tags import tags_of
 from falcon_balances.domain.operations import (
     PSP_STAGES,
     BalanceOperation,
@@ -237,6 +238,7 @@ def _mark(arrived: ArrivedSegment, number: int) -> PutMark:
             "window": order.window,
             "spread": index_partition(segment.merchant_id, segment.falcon_operation_id),
             "counted_order": order.text,
+            "tags": tags_of(segment.stage, segment.lines),
         }
         if arrived.corrects is not None:
             attributes["corrects"] = arrived.corrects

@@ -1,12 +1,12 @@
 """A merchant's reads over the in-memory table and claims: the behaviour of the AWS adapter."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from falcon_balances.adapters.merchant_items import day_of, mark_of
 from falcon_balances.adapters.merchant_reads import INDEX_DELAY
-from falcon_balances.adapters.ports import MarkPage
+from falcon_balances.adapters.ports import MarkPage, TaggedMarks, WantedMarks
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.balances import Balance
@@ -24,6 +24,7 @@ from falcon_balances.domain.effects import Effect, read_effect
 from falcon_balances.domain.history import Day, Figures, Mark, Window
 from falcon_balances.domain.instants import parse_rfc3339
 from falcon_balances.domain.known_findings import KnownFinding
+from falcon_balances.domain.operation_tags import EVERY
 from falcon_balances.domain.past_keys import WindowKey, windows_of
 from falcon_balances.domain.sale_keys import SaleKey, operations_of_sale
 from falcon_balances.domain.sale_operations import SaleOperation
@@ -117,24 +118,44 @@ class MemoryMerchantReads(Interruptible):
     def marks(
         self, start: str, end: str, *, after: str | None, newest_first: bool, limit: int
     ) -> MarkPage:
-        listed = (
-            (key, said)
+        found = self._listed(start, end, after, newest_first=newest_first)
+        size = self._at_once(limit)
+        return MarkPage([mark for mark, _ in found[:size]], is_last=len(found) <= size)
+
+    @interruptible
+    def tagged(self, tags: Collection[str], wanted: WantedMarks) -> TaggedMarks:
+        found = self._listed(
+            wanted.start, wanted.end, wanted.after, newest_first=wanted.newest_first
+        )
+        size = self._at_once(wanted.look_at)
+        looked_at = found[:size]
+        marks = [mark for mark, said in looked_at if said == EVERY or set(tags) <= {*said.split()}]
+        if len(marks) > wanted.limit:
+            return TaggedMarks(marks[: wanted.limit], marks[wanted.limit - 1].order)
+        return TaggedMarks(marks, looked_at[-1][0].order if len(found) > size else None)
+
+    def _at_once(self, limit: int) -> int:
+        return limit if self.marks_a_page is None else min(limit, self.marks_a_page)
+
+    def _listed(
+        self, start: str, end: str, after: str | None, *, newest_first: bool
+    ) -> list[tuple[Mark, str]]:
+        """The marks with their codes, as the index lists them."""
+        found = [
+            (mark_of(key, said), str(said["tags"]))
             for key, said in self._store.marks.items()
-            if start <= str(said.get("counted_order", "")) <= end and key.pk == self._pk
-        )
-        found = sorted(
-            (mark_of(key, said) for key, said in listed if self.is_indexed(key)),
-            key=lambda mark: mark.order,
-            reverse=newest_first,
-        )
-        if after is not None:
-            found = [
-                mark
-                for mark in found
-                if (mark.order < after if newest_first else mark.order > after)
-            ]
-        size = limit if self.marks_a_page is None else min(limit, self.marks_a_page)
-        return MarkPage(found[:size], is_last=len(found) <= size)
+            if start <= str(said.get("counted_order", "")) <= end
+            and key.pk == self._pk
+            and self.is_indexed(key)
+        ]
+        found.sort(key=lambda each: each[0].order, reverse=newest_first)
+        if after is None:
+            return found
+        return [
+            each
+            for each in found
+            if (each[0].order < after if newest_first else each[0].order > after)
+        ]
 
     @interruptible
     def marks_of(self, falcon_operation_id: str) -> Sequence[Mark]:

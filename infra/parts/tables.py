@@ -39,7 +39,8 @@ class Tables(Construct):
             index_name="by-window",
             partition_key=_text("spread"),
             sort_key=_text("counted_order"),
-            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=["tags"],
             **capacity(settings.provided, INDEXES["by-window"]),
         )
 

@@ -10,7 +10,7 @@ import pytest
 
 from falcon_balances.adapters.merchant_directory import CACHED_S
 from falcon_balances.adapters.merchant_reads import INDEX_DELAY
-from falcon_balances.adapters.operation_pages import MARKS_A_QUERY, MARKS_FURTHER
+from falcon_balances.adapters.operation_pages import LOOK_AT
 from falcon_balances.audit.verifier import files
 from falcon_balances.audit.verifier.leaves import COUNT_MAX
 from falcon_balances.cli.audit.reconciling import DAYS
@@ -19,6 +19,7 @@ from falcon_balances.contracts.queries import LIMIT_MAX
 from falcon_balances.domain.cuts import CLOSING_DELAY
 from falcon_balances.domain.log_grammar import AMOUNT_DIGITS_MAX, COLUMNS
 from falcon_balances.domain.merchant_context import NOTICE
+from falcon_balances.domain.merged_marks import PARTITIONS
 from falcon_balances.domain.payouts import VALID_FOR
 from infra.environments import ENVIRONMENTS
 from infra.environments.settings import EnvironmentSettings
@@ -81,7 +82,8 @@ FIGURES: Final = [
     Figure(ARCHITECTURE, r"remember contexts for up to (\d+) s", CACHED_S),
     Figure(ARCHITECTURE, r"ended at least (\d+) s before", CLOSING_DELAY.seconds),
     Figure(API, r"pages of up to (\d+) operations", LIMIT_MAX),
-    Figure(API, r"looks at about ([\d,]+) operations", round(MARKS_A_QUERY + MARKS_FURTHER, -2)),
+    Figure(API, r"looks at ([\d,]+) to [\d,]+ operations", LOOK_AT),
+    Figure(API, r"looks at [\d,]+ to ([\d,]+) operations", PARTITIONS * LOOK_AT),
     Figure(API, r"[Mm]ore than ([\d,]+) objects", LIVE.api.log_objects_max),
     Figure(API, r"(\w+) seconds ago", INDEX_DELAY.seconds),
     Figure(API, r"`late_operations` lists its first (\d+) operations", LATE_SHOWN_MAX),

@@ -116,7 +116,7 @@ def test_claims_and_contexts_never_expire(assembly):
 def test_marks_are_listed_in_the_order_of_counting(assembly):
     index, *_ = assembly.properties("AWS::DynamoDB::Table")["balances"]["GlobalSecondaryIndexes"]
     assert index["IndexName"] == "by-window"
-    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert index["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["tags"]}
     assert [(key["AttributeName"], key["KeyType"]) for key in index["KeySchema"]] == [
         ("spread", "HASH"),
         ("counted_order", "RANGE"),

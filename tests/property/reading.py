@@ -43,7 +43,7 @@ from tests.property.read_checks import (
 from tests.property.statement_reading import check_whole_statement
 
 FIRST_BORDER = quarter_of(BEGINNING)
-MARKS_A_QUERY, MARKS_FURTHER = 2, 1  # few enough to be met
+MARKS_A_QUERY, MARKS_FURTHER, LOOK_AT = 2, 1, 2  # few enough to be met
 
 
 class Reading:
@@ -84,9 +84,9 @@ class Reading:
         def guarded() -> None:
             try:
                 with (
-                    patch.object(operation_pages, "MARKS_A_QUERY", MARKS_A_QUERY),
+                    patch.object(operation_pages, "LOOK_AT", LOOK_AT),
                     patch.object(merchant_statements, "MARKS_A_QUERY", MARKS_A_QUERY),
-                    patch.object(operation_pages, "MARKS_FURTHER", MARKS_FURTHER),
+                    patch.object(merchant_statements, "MARKS_FURTHER", MARKS_FURTHER),
                 ):
                     work()
             except TaskDiedError:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from falcon_balances.adapters import merchant_statements, operation_pages
+from falcon_balances.adapters import merchant_statements
 from falcon_balances.domain.blocks import block_writes
 from falcon_balances.domain.instants import rfc3339
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
@@ -101,7 +101,7 @@ def test_where_a_balance_shop_has_few_lines_a_page_ends_and_goes_on_with_its_cur
     trade(traded)
     right = lines_of("2026-10", balance_shop_id="bs-two")
     monkeypatch.setattr(merchant_statements, "MARKS_A_QUERY", 1)
-    monkeypatch.setattr(operation_pages, "MARKS_FURTHER", 1)
+    monkeypatch.setattr(merchant_statements, "MARKS_FURTHER", 1)
     traded.now += MINUTE
     found = statement_pages("2026-10", 5, balance_shop_id="bs-two")
     assert [line for page in found for line in page["lines"]] == right
@@ -259,7 +259,7 @@ def test_a_page_that_ends_amid_a_quarter_waits_until_the_index_had_time_to_follo
 ):
     """The quarter has more operations than are read, so its sums cannot be compared yet."""
     monkeypatch.setattr(merchant_statements, "MARKS_A_QUERY", 2)
-    monkeypatch.setattr(operation_pages, "MARKS_FURTHER", 1)
+    monkeypatch.setattr(merchant_statements, "MARKS_FURTHER", 1)
     events = [confirmed(external_reference=f"order-{n}") for n in range(5)]
     ledger.at("2026-10-31T23:50:00").count(*events)
     ledger.at("2026-11-01T00:00:06").cut()

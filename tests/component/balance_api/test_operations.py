@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from falcon_balances.adapters.operation_pages import MARKS_A_QUERY, MARKS_FURTHER
+from falcon_balances.adapters import operation_pages
+from falcon_balances.adapters.operation_pages import LOOK_AT
 from falcon_balances.domain.instants import rfc3339
 from tests.builders import (
     Document,
@@ -164,13 +165,14 @@ def test_an_operation_is_found_by_any_of_its_lines(ledger):
     assert listed(type="chargeback") == []
 
 
-def test_where_a_filter_lets_little_through_a_page_ends_and_goes_on_with_its_cursor(ledger):
+def test_where_a_filter_lets_little_through_a_page_ends_and_goes_on_with_its_cursor(
+    ledger, monkeypatch
+):
+    monkeypatch.setattr(operation_pages, "LOOK_AT", LOOK_AT // 100)
     wanted = adjustment(adjusted_at="2026-11-20T10:00:00Z")
     ledger.count(wanted)
     ledger.now += 15 * MINUTE
-    captures = [
-        confirmed(external_reference=f"o-{n}") for n in range(MARKS_A_QUERY + MARKS_FURTHER)
-    ]
+    captures = [confirmed(external_reference=f"o-{n}") for n in range(LOOK_AT // 100)]
     ledger.count(*captures)
     first = get("/operations", {"stage": "adjustment"})
     assert (first.status, first.body["operations"]) == (200, [])

@@ -17,7 +17,7 @@ from falcon_balances.adapters.executions import StepFunctionsExecutions
 from falcon_balances.adapters.journal import S3Journal
 from falcon_balances.adapters.merchant_directory import DynamoMerchantDirectory
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
-from falcon_balances.adapters.ports import LogObject, StreamEntry
+from falcon_balances.adapters.ports import LogObject, StreamEntry, WantedMarks
 from falcon_balances.adapters.quarantine import S3Quarantine
 from falcon_balances.adapters.stage_ports import QuarantinedBody
 from falcon_balances.adapters.transaction_log import S3TransactionLog
@@ -117,6 +117,12 @@ CALLS = [
         "dynamodb",
         "query",
         lambda c: reads(c).marks("0", ":", after=None, newest_first=True, limit=1),
+        "marks of m-7",
+    ),
+    (
+        "dynamodb",
+        "query",
+        lambda c: reads(c).tagged(["ab12"], WantedMarks("0", ":", None, True, 1, 9)),
         "marks of m-7",
     ),
     ("dynamodb", "get_item", lambda c: reads(c).block("block-7"), "BLOCK#block-7"),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from falcon_balances.adapters.ports import WantedMarks
 from falcon_balances.domain.available import Joint
 from falcon_balances.domain.blocks import (
     BlockStatus,
@@ -12,6 +13,7 @@ from falcon_balances.domain.blocks import (
 )
 from falcon_balances.domain.history import Mark
 from falcon_balances.domain.log_format import parse_csv_body
+from falcon_balances.domain.operation_filter import OperationFilter
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.standing import Disagreement
 from tests.builders import (
@@ -93,6 +95,38 @@ def test_the_last_page_says_so_and_a_full_one_with_more_behind_it_does_not(table
     assert (list(page.marks), page.is_last) == ([], True)
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(("limit", "look_at"), [(1, 2), (2, 3), (100, 4), (1, 100), (100, 100)])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        OperationFilter(stage="confirmed"),
+        OperationFilter(stage="reconciled", type="capture"),
+        OperationFilter(type="chargeback"),
+        OperationFilter(start=at("10:15:00"), end=at("10:30:00"), balance_shop_id="bs-1"),
+    ],
+    ids=str,
+)
+def test_marks_with_codes_come_page_by_page_and_none_is_passed_over(
+    tables, reads, wanted, limit, look_at, newest_first
+):
+    counted_in_order(tables)
+    bounds = wanted.bounds
+    every = reads.marks(*bounds, after=None, newest_first=newest_first, limit=100).marks
+    found, after, pages = list[Mark](), None, 0
+    while True:
+        asked = WantedMarks(bounds[0], bounds[1], after, newest_first, limit, look_at)
+        page = reads.tagged(wanted.tags, asked)
+        assert len(page.marks) <= limit
+        found += page.marks
+        pages += 1
+        if page.seen is None:
+            break
+        after = page.seen
+    assert found == [mark for mark in every if wanted.lets_through(mark)]
+    assert pages <= 1 + len(every)
+
+
 def test_what_is_counted_between_two_pages_moves_no_other(tables, reads):
     expected = counted_in_order(tables)
     for newest_first in (False, True):
@@ -151,6 +185,9 @@ def test_a_segment_that_was_counted_in_several_parts_is_one_mark(tables, reads):
     for newest_first in (False, True):
         page = reads.marks(EARLIEST, LATEST, after=None, newest_first=newest_first, limit=10)
         assert list(page.marks) == [mark]
+        asked = WantedMarks(EARLIEST, LATEST, None, newest_first, limit=9, look_at=9)
+        # It has too many codes to be passed over.
+        assert list(reads.tagged(OperationFilter(type="payout").tags, asked).marks) == [mark]
     assert len(reads.balances()) == 40
     for balance in effect:
         [window] = reads.windows(balance, at("10:15:00"), at("10:30:00"))

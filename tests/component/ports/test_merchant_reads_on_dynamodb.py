@@ -12,11 +12,13 @@ from falcon_balances.adapters.closings import DynamoClosings
 from falcon_balances.adapters.event_claims import DynamoEventClaims
 from falcon_balances.adapters.listed_marks import ListedMarks
 from falcon_balances.adapters.merchant_reads import DynamoMerchantReads
+from falcon_balances.adapters.ports import WantedMarks
 from falcon_balances.domain.cuts import Cut
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.instants import QUARTER
 from falcon_balances.domain.journal import BEGINNING
 from falcon_balances.domain.merged_marks import PARTITIONS, index_partitions
+from falcon_balances.domain.operation_filter import OperationFilter
 from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.table_keys import BalanceKey, ItemKey
 from falcon_balances.domain.table_writes import AddCounters
@@ -167,6 +169,23 @@ def test_a_page_takes_a_query_for_each_partition_and_a_call_for_a_hundred_marks(
             after = page.marks[-1].order
             page = reads.marks(EARLIEST, LATEST, after=after, newest_first=newest_first, limit=rest)
             assert (len(page.marks), page.is_last) == (rest, True)
+
+
+def test_a_list_of_which_few_have_the_codes_takes_a_query_for_each_partition(on_aws):
+    on_aws.count("10:20:00", *(capture(n) for n in range(120)), reconciliation(7))
+    reads = on_aws.reads("m-1")
+    for wanted, found, reading in (
+        (OperationFilter(type="refund"), 0, 0),
+        (OperationFilter(stage="reconciled"), 1, 1),
+        (OperationFilter(type="capture"), 110, 2),
+    ):
+        start, end = wanted.bounds
+        asked_for = WantedMarks(start, end, None, newest_first=True, limit=110, look_at=3_000)
+        with asked_of_aws() as asked:
+            page = reads.tagged(wanted.tags, asked_for)
+        assert len(page.marks) == found
+        assert asked.calls.count("dynamodb:Query") == PARTITIONS
+        assert asked.calls.count("dynamodb:BatchGetItem") == reading
 
 
 def test_both_partitions_of_the_index_have_marks_and_none_of_another_merchant(on_aws):

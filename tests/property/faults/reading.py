@@ -3,6 +3,8 @@
 from tests.property.faults.fault import Fault
 
 READING = ("tests/property/test_reading.py",)
+_LISTED = ("tests/unit/domain/test_merged_marks.py",)
+_MERGED = "falcon_balances/domain/merged_marks.py"
 
 READING_FAULTS = (
     Fault(
@@ -114,10 +116,10 @@ READING_FAULTS = (
     ),
     Fault(
         "a page that looked at enough forgets where",
-        "falcon_balances/adapters/operation_pages.py",
-        "    is_end = read.is_last and last == read.marks[-1:]\n",
-        "    is_end = len(found) < limit\n",
-        first=READING,
+        _MERGED,
+        "    return Tagged(every, seen)\n",
+        "    return Tagged(every, None)\n",
+        first=_LISTED,
     ),
     Fault(
         "a page of a statement that ends amid a quarter not checked",
@@ -166,21 +168,36 @@ READING_FAULTS = (
     Fault(
         "pages by number instead of position",
         "falcon_balances/adapters/operation_pages.py",
-        "    first = min(limit, MARKS_A_QUERY) if wanted.lets_all_through else MARKS_A_QUERY\n",
+        "    if wanted.lets_all_through:\n",
         "    many = reads.marks(\n"
         "        *wanted.bounds, after=None, newest_first=newest_first, limit=10_000\n"
         "    ).marks\n"
         "    passing = [mark for mark in many if wanted.lets_through(mark)]\n"
         "    end = int(after or 0) + limit\n"
-        "    return passing[end - limit : end], str(end) if end < len(passing) else None\n",
+        "    return passing[end - limit : end], str(end) if end < len(passing) else None\n"
+        "    if end:\n",
         first=READING,
     ),
     Fault(
-        "a page goes on from its last query instead of its last operation",
-        "falcon_balances/adapters/operation_pages.py",
-        "    last = found[-1:] if len(found) == limit else read.marks[-1:]\n",
-        "    last = read.marks[-1:]\n",
-        first=READING,
+        "a page goes on after the last mark looked at instead of its last operation",
+        _MERGED,
+        "        return Tagged(every[:limit], every[limit - 1])\n",
+        "        return Tagged(every[:limit], seen)\n",
+        first=_LISTED,
+    ),
+    Fault(
+        "a partition that was looked at less far than another passed over",
+        _MERGED,
+        "    seen = (max if newest_first else min)(ends, default=None)\n",
+        "    seen = (min if newest_first else max)(ends, default=None)\n",
+        first=_LISTED,
+    ),
+    Fault(
+        "a type that only some lines have not among the codes",
+        "falcon_balances/domain/operation_tags.py",
+        "    for line in lines:\n",
+        "    for line in list(lines)[:1]:\n",
+        first=("tests/unit/domain/test_operation_tags.py",),
     ),
     Fault(
         "the log's balances without what is set aside",

@@ -40,24 +40,25 @@ def test_a_write_costs_the_larger_size_in_kib_begun_and_double_in_a_transaction(
 
 
 def test_an_index_has_an_entry_only_of_items_with_its_keys():
-    assert entry_of(ITEM, KEYS, keys_only=False) == ITEM
-    assert entry_of(ITEM, KEYS, keys_only=True) == {
-        name: ITEM[name] for name in ("merchant", "order", "pk", "sk")
-    }
-    assert entry_of({"pk": "p", "sk": "s", "merchant": "m"}, KEYS, keys_only=True) == {}
+    keys = {name: ITEM[name] for name in ("merchant", "order", "pk", "sk")}
+    assert entry_of(ITEM, KEYS, None) == ITEM
+    assert entry_of(ITEM, KEYS, ()) == keys
+    assert entry_of(ITEM, KEYS, ("lines", "others")) == {**keys, "lines": ITEM["lines"]}
+    assert entry_of({"pk": "p", "sk": "s", "merchant": "m"}, KEYS, ()) == {}
 
 
 @pytest.mark.parametrize(
-    ("changed", "keys_only", "units"),
+    ("changed", "includes", "units"),
     [
-        ({}, False, 0),
-        ({"lines": "y"}, False, 1),
-        ({"lines": "y"}, True, 0),
-        ({"lines": "y" * 1025}, False, 2),
-        ({"order": "2"}, True, 2),
+        ({}, None, 0),
+        ({"lines": "y"}, None, 1),
+        ({"lines": "y"}, (), 0),
+        ({"lines": "y"}, ("lines",), 1),
+        ({"lines": "y" * 1025}, None, 2),
+        ({"order": "2"}, (), 2),
     ],
 )
-def test_an_index_costs_what_its_entries_change(changed, keys_only, units):
-    before, after = (entry_of(item, KEYS, keys_only=keys_only) for item in (ITEM, ITEM | changed))
+def test_an_index_costs_what_its_entries_change(changed, includes, units):
+    before, after = (entry_of(item, KEYS, includes) for item in (ITEM, ITEM | changed))
     assert index_units(before, after) == units
     assert index_units({}, after) == index_units(after, {}) <= 2
