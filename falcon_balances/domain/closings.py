@@ -19,8 +19,9 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """`day`: `YYYY-MM-DD`. `logged`: of a merchant of high risk, what was available before blocks
-    by the log; None if that was not checked.
+    """`day`: `YYYY-MM-DD`. `logged`: what was available before blocks by the log, or as far as is
+    known from closings before (`logged_unchecked`); None if no closing was checked, or if nothing
+    is known to differ.
     """
 
     balance: BalanceKey
@@ -35,8 +36,8 @@ class Closing:
 
     @property
     def logged_or_counted(self) -> int:
-        """What was available before blocks: by the log, or as it was counted where that was not
-        checked.
+        """What was available before blocks: by the log, or as it was counted where nothing is
+        known to differ.
         """
         return self.figures.available_before_blocks if self.logged is None else self.logged
 
@@ -103,6 +104,16 @@ def closing_of(
     if {day_of(window.start) for window in windows} != {day}:
         return None
     return Closing(balance, day, figures_after(before, windows))
+
+
+def logged_unchecked(before: Closing | None, closing: Closing) -> int | None:
+    """`logged` of a closing that is not checked against the log: what was found to differ at the
+    closing before differs still, and what moved since is taken as it was counted.
+    """
+    if before is None or before.logged is None:
+        return None
+    differs = before.logged - before.figures.available_before_blocks
+    return closing.figures.available_before_blocks + differs if differs else None
 
 
 def day_after(day: str) -> str:

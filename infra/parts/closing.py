@@ -97,10 +97,29 @@ class Closing(Construct):
             alarm_name=f"{settings.prefix}-not-as-logged",
             alarm_description="A segment of a merchant of high risk is counted, and not in the "
             "log, or otherwise: see the closer's log for its key, and docs/payouts.md. Nobody can "
-            "spend more of it than the log has.",
+            "spend more of it than the log has, unless `…-closing-unchecked` was raised too.",
             metric=cloudwatch.Metric(
                 namespace=METRICS,
                 metric_name="LogMismatch",
+                dimensions_map={"service": _NAME},
+                statistic="Sum",
+                period=Duration.minutes(1),
+            ),
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        cloudwatch.Alarm(
+            self,
+            "ClosingsUnchecked",
+            alarm_name=f"{settings.prefix}-closing-unchecked",
+            alarm_description="The day of a merchant of high risk was closed without asking the "
+            "log, so what moved on it can be spent as it was counted: see the closer's log for "
+            "merchant, balance, day and reason, docs/payouts.md, and `falcon audit compare`.",
+            metric=cloudwatch.Metric(
+                namespace=METRICS,
+                metric_name="ClosingsUnchecked",
                 dimensions_map={"service": _NAME},
                 statistic="Sum",
                 period=Duration.minutes(1),

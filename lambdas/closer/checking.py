@@ -2,7 +2,8 @@
 
 So the log's opinion goes on from one closing to the next, and no check of a payout or refund has to
 read the days before. A closing that cannot be checked is written all the same, because statements
-need it.
+need it: it takes what moved on its day as it was counted, and the metric ClosingsUnchecked, an
+alarm, counts it.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Final
 from falcon_balances.adapters.checked_marks import NotCheckedNowError
 from falcon_balances.adapters.directory_ports import ContextReader
 from falcon_balances.adapters.log_check import LogCheck
-from falcon_balances.domain.closings import Closing
+from falcon_balances.domain.closings import Closing, logged_unchecked
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.observability import logger, metrics
 
@@ -38,16 +39,17 @@ class ClosingChecks:
         self._last = ("", False)
 
     def logged(self, merchant_id: str, before: Closing | None, closing: Closing) -> int | None:
-        """What was available by the log; None of a merchant without high risk, and where the log
-        could not be asked.
+        """`logged` of the closing: by the log if the merchant is of high risk and the log can be
+        asked. Otherwise what an earlier check has found to differ is not forgotten.
         """
+        unchecked = logged_unchecked(before, closing)
         if not self._is_high_risk(merchant_id):
-            return None
+            return unchecked
         began = self._clock()
         logged = self._checked(merchant_id, before, closing) if self._left_s > 0 else None
         self._left_s -= self._clock() - began
         metrics.add_metric(name="ClosingsUnchecked", unit="Count", value=logged is None)
-        return logged
+        return unchecked if logged is None else logged
 
     def _is_high_risk(self, merchant_id: str) -> bool:
         """One read for all balances of a merchant, which follow one another."""

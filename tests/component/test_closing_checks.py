@@ -108,6 +108,33 @@ def test_a_day_of_too_many_marks_is_closed_unchecked(checked, monkeypatch):
     assert checked.available() == checked.live()
 
 
+def test_a_difference_that_was_found_outlasts_closings_that_are_not_checked(checked, monkeypatch):
+    forge(checked)
+    checked.close_days("2026-11-21T10:00:00")
+    monkeypatch.setattr(log_check, "DAY_MARKS_MAX", 1)
+    checked.ledger.count(*(adjustment(adjustment_id=f"a-{n}", amount="0.01") for n in range(2)))
+    checked.close_days("2026-11-22T10:00:00")
+    assert closed(checked)["2026-11-21"] == (100002, 10002)
+    assert unchecked() == 1
+    assert (checked.available(), checked.live()) == (10002, 100002)
+    monkeypatch.setattr(log_check, "DAY_MARKS_MAX", 3_000)
+    checked.ledger.count(adjustment(adjustment_id="b", amount="0.01"))
+    checked.close_days("2026-11-23T10:00:00")
+    assert closed(checked)["2026-11-22"] == (100003, 10003)
+    assert checked.available() == 10003
+
+
+def test_a_difference_that_was_found_outlasts_the_time_without_high_risk(checked):
+    forge(checked)
+    checked.close_days("2026-11-21T10:00:00")
+    checked.ledger.directory.named.clear()
+    checked.ledger.count(adjustment(amount="1.00"))
+    checked.close_days("2026-11-22T10:00:00")
+    checked.make_risky()
+    assert closed(checked)["2026-11-21"] == (100100, 10100)
+    assert checked.available() == 10100
+
+
 def test_after_so_long_a_run_closes_unchecked(checked):
     """One balance a second over the limit: the day is closed all the same."""
     shops = [f"bs-{n}" for n in range(3)]

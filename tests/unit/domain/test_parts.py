@@ -5,6 +5,7 @@ import pytest
 from falcon_balances.capacity.item_units import item_bytes
 from falcon_balances.domain.blocks import Block, Purpose, left_over, settled
 from falcon_balances.domain.compact_lines import compact_text
+from falcon_balances.domain.operation_tags import tags_of
 from falcon_balances.domain.operations import OperationType, Stage
 from falcon_balances.domain.parts import ArrivedSegment, countable_parts
 from falcon_balances.domain.sale_keys import SaleKey
@@ -39,6 +40,7 @@ def test_a_segment_is_counted_as_a_mark_and_its_balances_window_and_day():
         "lines": compact_text(segment.lines),
         "window": "2026-03-05T10:30:00Z",
         "spread": "m#0",
+        "tags": tags_of(segment.stage, segment.lines),
         "counted_order": "2026-03-05T10:30:00Z#2026-03-05T10:15:30Z#operation-0#confirmed",
         "effect": "bs-0#EUR#9900#0#0#0#0",
     }
