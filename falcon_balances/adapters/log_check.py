@@ -29,14 +29,18 @@ from falcon_balances.domain.second_opinion import (
 from falcon_balances.domain.table_keys import BalanceKey
 from falcon_balances.observability import logger, metrics
 
-MARKS_MAX: Final = 300
+MARKS_MAX: Final = 900
 """Of a merchant since the closing: all its balances, because the index lists them together."""
 DAY_MARKS_MAX: Final = 3_000
 """Of a merchant on a day that is closed."""
-OBJECTS_MAX: Final = 400
-"""Of the log, for a page of marks."""
+OBJECTS_MAX: Final = 1_000
+"""Of the log, for a page of marks: three times as many as marks, and a few operations with all
+their revisions.
+"""
 SECONDS_MAX: Final = 8.0
 """After so long, no further opinion begins: functions that ask for many have 19 s or more."""
+MERCHANT_SECONDS_MAX: Final = 4.0
+"""After so long, no further opinion on the same merchant begins, so that others have theirs."""
 _AFTER_EVERY_DAY: Final = "9999-12-31"
 _AFTER_EVERY_ORDER: Final = "~"
 _NAMED_MAX: Final = 10  # in one message; the metric counts all
@@ -59,6 +63,7 @@ class LogCheck:
         self._reads_of = reads_of
         self._clock = clock
         self._until = clock() + SECONDS_MAX
+        self._taken_s: dict[str, float] = {}
         self._read: dict[str, Segment] = {}
 
     def logged_money(self, block: Block) -> LoggedMoney | None:
@@ -70,8 +75,15 @@ class LogCheck:
         day is there. Raises NotCheckedNowError beyond the limits of this module and of
         `CheckedMarks`.
         """
-        if self._clock() > self._until:
+        began, taken_s = self._clock(), self._taken_s.get(block.merchant_id, 0.0)
+        if began > self._until or taken_s > MERCHANT_SECONDS_MAX:
             raise NotCheckedNowError("too many checks against the log at once")
+        try:
+            return self._logged_money(block)
+        finally:
+            self._taken_s[block.merchant_id] = taken_s + self._clock() - began
+
+    def _logged_money(self, block: Block) -> LoggedMoney | None:
         balance = BalanceKey(block.balance_shop_id, block.currency)
         there = self._store.items([block.balance_key]).get(block.balance_key, {})
         now = Figures.of({name: n for name, n in there.items() if isinstance(n, int)})

@@ -7,12 +7,12 @@ Errors    TransientError (the message comes back), also for a return before its 
           message whose merchant's log cannot be checked now comes back alone
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
-from time import sleep
-from typing import TYPE_CHECKING, Any, Final
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
 
 from falcon_balances.adapters.aws import client
 from falcon_balances.adapters.balance_store import DynamoBalanceStore
@@ -31,7 +31,6 @@ from falcon_balances.adapters.ports import (
     PayoutClaims,
     WriteOutcome,
 )
-from falcon_balances.adapters.retries import delays
 from falcon_balances.adapters.transaction_log import S3TransactionLog
 from falcon_balances.contracts.claims import ClaimV1
 from falcon_balances.contracts.execution import SplitterInput, ValidMessage
@@ -55,16 +54,10 @@ from falcon_balances.domain.payouts import Refusal, is_expired, payable, payout_
 from falcon_balances.domain.splitting import check_balance, split_direct
 from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import PayoutDeciderSettings
+from lambdas.payout_decider.patience import Patience
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-# How long one execution waits in total, well below its task's time-out: first for concurrent writes
-# to the same balances, then for requests that arrive a moment after their returns.
-CONTENTION_DELAYS_S: Final = tuple(delays(7, 0.05))
-RETURN_DELAYS_S: Final = (1.5,) * 5
-# An index lists a mark a moment after it was counted.
-LISTING_DELAYS_S: Final = tuple(delays(4, 0.1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +70,13 @@ class DeciderPorts:
     read_log: Callable[[Block], LoggedMoney | None]
     now: datetime
     wait: Callable[[float], object] = sleep
-
-
-@dataclass(frozen=True, slots=True)
-class _Patience:
-    """The remaining delays of one execution."""
-
-    contention: Iterator[float]
-    returns: Iterator[float]
-    listing: Iterator[float]
+    clock: Callable[[], float] = monotonic
 
 
 def decide_payouts(
     step: SplitterInput, directory: ContextReader, ports: DeciderPorts
 ) -> PayoutLoggerInput:
-    patience = _Patience(*map(iter, (CONTENTION_DELAYS_S, RETURN_DELAYS_S, LISTING_DELAYS_S)))
+    patience = Patience(ports.clock)
     operations = [_direct(message) for message in step.messages]
     merchants = directory.merchants(sorted({each.merchant_id for each in operations}))
     decided = []
@@ -136,7 +121,7 @@ def _decide(
     operation: DirectOperation,
     merchant: Merchant | None,
     ports: DeciderPorts,
-    patience: _Patience,
+    patience: Patience,
 ) -> ClaimV1:
     """The claim in force, whatever its content."""
     check_balance(operation, merchant)
@@ -156,7 +141,7 @@ def _decide_request(
     asked: ClaimV1,
     request: PayoutRequest,
     ports: DeciderPorts,
-    patience: _Patience,
+    patience: Patience,
     *,
     is_high_risk: bool,
 ) -> ClaimV1:
@@ -188,12 +173,12 @@ def _decide_request(
         amount = less
 
 
-def _logged(block: Block, ports: DeciderPorts, patience: _Patience) -> LoggedMoney:
+def _logged(block: Block, ports: DeciderPorts, patience: Patience) -> LoggedMoney:
     """What the log says of the block's balance. Raises NotCheckedNowError if asking takes too long,
     or if closing and marks do not make the balance within the delays.
     """
     while (logged := ports.read_log(block)) is None:
-        delay_s = next(patience.listing, None)
+        delay_s = next(patience.listing(block.merchant_id), None)
         if delay_s is None:
             raise NotCheckedNowError(f"payout {block.block_id}: its balance is not explained now")
         ports.wait(delay_s)
@@ -216,7 +201,7 @@ def _short_of(
     return spendable(short.attributes, logged) if isinstance(short, ConditionFailed) else None
 
 
-def _settled_payout(operation_id: str, ports: DeciderPorts, patience: _Patience) -> ClaimV1 | None:
+def _settled_payout(operation_id: str, ports: DeciderPorts, patience: Patience) -> ClaimV1 | None:
     """Waits for a request that arrives just after its return: the queue does not keep the order."""
     while True:
         payout = ports.claims.find(operation_id, Stage.PAYOUT)
@@ -229,7 +214,7 @@ def _settled_payout(operation_id: str, ports: DeciderPorts, patience: _Patience)
 
 
 def _decide_return(
-    asked: ClaimV1, returned: PayoutReturn, ports: DeciderPorts, patience: _Patience
+    asked: ClaimV1, returned: PayoutReturn, ports: DeciderPorts, patience: Patience
 ) -> ClaimV1:
     """The claim in force. The write that raises the sum of returns also checks it."""
     payout_id, paid = _paid(returned, ports, patience)
@@ -250,7 +235,7 @@ def _decide_return(
         ports.wait(delay_s)
 
 
-def _paid(returned: PayoutReturn, ports: DeciderPorts, patience: _Patience) -> tuple[str, int]:
+def _paid(returned: PayoutReturn, ports: DeciderPorts, patience: Patience) -> tuple[str, int]:
     """The payout's falcon_operation_id and what was paid, in minor units. `paid` is final."""
     operation_id = payout_operation_id(returned.merchant_id, returned.payout_id)
     payout = _settled_payout(operation_id, ports, patience)

@@ -106,6 +106,10 @@ class Paying:
         self.passed.append(point)
         self.happens(point)
 
+    def clock(self) -> float:
+        """Only waiting takes time."""
+        return sum(self.waits)
+
     def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)
         self.waiting()
@@ -123,7 +127,7 @@ class Paying:
             for n, document in enumerate(documents)
         ]
         step = SplitterInput(stage=Stage.PAYOUT, messages=tuple(messages))
-        world = DeciderPorts(self.claims, self.read_log, NOW, self._wait)
+        world = DeciderPorts(self.claims, self.read_log, NOW, self._wait, self.clock)
         return over_json(decide_payouts(over_json(step), self.directory, world))
 
     def record(self, decided: PayoutLoggerInput) -> PayoutLoggerInput:

@@ -10,10 +10,10 @@ from falcon_balances.domain.merchant_context import ContextKey, Merchant
 from falcon_balances.domain.table_keys import BalanceKey, ItemKey
 from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
-from lambdas.payout_decider.handler import LISTING_DELAYS_S
+from lambdas.payout_decider.patience import LISTING_DELAYS_S, WAITS_S_MAX
 from tests.builders import Document, context_of, data_of, records_of
 from tests.component.ledger import any_claim_of
-from tests.component.paying import BALANCE, Paying, request
+from tests.component.paying import BALANCE, Paying, request, returned
 
 CONTEXT = context_of(merchant_id="m-1", balance_shops={"EUR": "bs-1"})
 
@@ -41,7 +41,7 @@ class RiskyPaying(Paying):
         return Figures.of(self.store.counters[BALANCE])
 
     def clock(self) -> float:
-        return self.clock_s
+        return self.clock_s + super().clock()
 
     def add(self, *documents: Document, is_logged: bool = True) -> None:
         """In the log and on the stream, not counted."""
@@ -180,6 +180,24 @@ def test_a_hundred_checks_of_one_execution_end_in_bounded_time(paying):
     assert [each.is_later for each in decided.messages] == [False, *[True] * 99, False]
     paying.begin()
     assert not paying.decide(requests[1]).messages[0].is_later
+
+
+def test_however_long_checks_take_an_execution_ends_in_time(paying):
+    """Checks, and then returns that came before their payouts."""
+    inner = paying.read_log
+
+    def slow(block):
+        money = inner(block)
+        paying.clock_s += 1.5
+        return money
+
+    paying.read_log = slow
+    some = [request(payout_id=f"p-{n}", amount="0.01") for n in range(9)]
+    early = [returned(payout_id=f"not-there-{n}") for n in range(3)]
+    paying.decide(*some, *early)
+    assert paying.clock_s > SECONDS_MAX
+    assert sum(paying.waits) > 2
+    assert paying.clock() <= WAITS_S_MAX
 
 
 def test_a_hundred_checks_of_one_merchant_read_its_objects_once(paying, monkeypatch):

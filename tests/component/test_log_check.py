@@ -4,8 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from falcon_balances.adapters import log_check
 from falcon_balances.adapters.checked_marks import REVISED_MAX, NotCheckedNowError
-from falcon_balances.adapters.log_check import MARKS_MAX, OBJECTS_MAX, SECONDS_MAX, LogCheck
+from falcon_balances.adapters.log_check import (
+    MARKS_MAX,
+    MERCHANT_SECONDS_MAX,
+    SECONDS_MAX,
+    LogCheck,
+)
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.domain.blocks import LoggedMoney
 from falcon_balances.domain.closings import ClosedDay
@@ -230,9 +236,10 @@ def test_so_many_revised_operations_are_read_and_no_more(closed):
         closed.money()
 
 
-def test_so_many_objects_are_read_and_no_more(closed):
+def test_so_many_objects_are_read_for_a_page_of_marks_and_no_more(closed, monkeypatch):
+    monkeypatch.setattr(log_check, "OBJECTS_MAX", 400)
     ledger = closed.ledger.at(AT)
-    half = OBJECTS_MAX // 2
+    half = 400 // 2
     names = [{"external_reference": f"o-{n}"} for n in range(half + 1)]
     ledger.count(*(confirmed(**name) for name in names))
     closed.close_days("2026-11-22T10:00:00")
@@ -241,6 +248,21 @@ def test_so_many_objects_are_read_and_no_more(closed):
     ledger.count(reconciled(**names[0]))
     with pytest.raises(NotCheckedNowError, match="log objects"):
         closed.money()
+
+
+def test_a_merchant_of_slow_checks_leaves_time_for_others(closed):
+    now = [0.0]
+
+    def slow(merchant_id):
+        now[0] += MERCHANT_SECONDS_MAX + 0.1
+        return closed.reads(merchant_id)
+
+    block = block_of(closed.ledger)
+    check = LogCheck(closed.ledger.store, closed.ledger.log, slow, lambda: now[0])
+    assert check.logged_money(block) is not None
+    with pytest.raises(NotCheckedNowError, match="too many checks"):
+        check.logged_money(block)
+    assert check.logged_money(replace(block, merchant_id="m-other")) == LoggedMoney(0, 0)
 
 
 def test_each_object_is_read_once_and_nothing_is_begun_after_the_time(closed, monkeypatch):

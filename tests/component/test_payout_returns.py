@@ -6,7 +6,7 @@ from falcon_balances.adapters.ports import TryAgain
 from falcon_balances.contracts.payouts import PayoutLoggerInput
 from falcon_balances.domain.errors import TransientError
 from falcon_balances.fakes.interruptions import never
-from lambdas.payout_decider.handler import CONTENTION_DELAYS_S, RETURN_DELAYS_S
+from lambdas.payout_decider.patience import CONTENTION_DELAYS_S, RETURN_DELAYS_S
 from tests.component.paying import ID, Paying, paid_out, request, returned
 
 

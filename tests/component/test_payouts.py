@@ -10,7 +10,7 @@ from falcon_balances.domain.payouts import payout_block
 from falcon_balances.domain.table_keys import ItemKey
 from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.fakes.interruptions import never
-from lambdas.payout_decider.handler import CONTENTION_DELAYS_S
+from lambdas.payout_decider.patience import CONTENTION_DELAYS_S
 from tests.builders import RECEIVED_AT
 from tests.component.paying import BALANCE, ID, NOW, Paying, paid_out, parsed, request, returned
 
