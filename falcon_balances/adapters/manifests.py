@@ -14,7 +14,6 @@ from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.manifests import (
     ALGORITHM,
     FOLDER,
-    SEQUENCE_MAX,
     Head,
     Manifest,
     Sealed,
@@ -22,7 +21,7 @@ from falcon_balances.domain.manifests import (
     sequence_of,
     signed_head,
 )
-from falcon_balances.domain.merchant_tree import SealedLine
+from falcon_balances.domain.merchant_branch import SEQUENCE_MAX, SealedLine
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

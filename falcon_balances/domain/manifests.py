@@ -17,13 +17,8 @@ from typing import Any, Final, Self
 
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.log_keys import merchant_of
-from falcon_balances.domain.merchant_tree import (
-    MerchantTree,
-    ReadLines,
-    SealedLine,
-    remembering,
-    value_of_line,
-)
+from falcon_balances.domain.merchant_branch import UNREADABLE, SealedLine, value_of_line
+from falcon_balances.domain.merchant_tree import MerchantTree, ReadLines, remembering
 from falcon_balances.domain.merkle import leaf_hash, root_of
 from falcon_balances.domain.sealed_objects import SealedObject, canonical
 from falcon_balances.domain.sealed_shards import SealedShards, read_shards, shard_leaves
@@ -39,7 +34,6 @@ SCHEMA_VERSION: Final = "1"
 ALGORITHM: Final = "ECDSA_SHA_256"
 FOLDER: Final = "manifests/"
 OBJECT_LEAF: Final = b'"leaf":"object"'
-SEQUENCE_MAX: Final = 99_999_999
 _KEY = re.compile(rf"{FOLDER}([0-9]{{8}})\.jsonl\Z")
 # A DER signature of P-256 has at most 72 bytes.
 _SIGNATURE = re.compile(
@@ -71,7 +65,7 @@ class Head:
             said = json.loads(line)
             del said["schema_version"]
             head = cls(**said)
-        except (ValueError, TypeError, KeyError) as error:
+        except UNREADABLE as error:
             raise IntegrityError("the head of a manifest cannot be parsed") from error
         if head.line() != line:
             raise IntegrityError("the head of a manifest is not canonical")
@@ -107,7 +101,7 @@ class Sealed:
             if root_of(map(leaf_hash, leaves)).hex() != head.root:
                 raise IntegrityError("the last manifest's root is wrong")
             return cls._of(head, leaves)
-        except (ValueError, TypeError, KeyError, IndexError) as error:
+        except (*UNREADABLE, IndexError) as error:
             raise IntegrityError("the last manifest cannot be parsed") from error
 
     @classmethod
@@ -256,7 +250,8 @@ class _Leaves:
         """Adds the leaf of a merchant or a branch, and says where it is."""
         offset = self._size
         line = self.add(document)
-        at = SealedLine(value_of_line(line, document), self._sequence, offset, len(line))
+        value = value_of_line(line, json.loads(line))
+        at = SealedLine(value, self._sequence, offset, len(line))
         self.placed[at] = line
         return at
 
@@ -269,7 +264,7 @@ class _Leaves:
             moved.setdefault(merchant_of(sealed.key) or "", []).append(leaf)
         tree = MerchantTree(seed, before.root, moved, remembering(before.lines, read))
         for merchant_id, leaves in sorted(moved.items()):
-            totals = MerchantTotals.read(tree.leaves.get(merchant_id))
+            totals = MerchantTotals.read_line(tree.leaves.get(merchant_id))
             for leaf in leaves:
                 totals.add(leaf_hash(leaf), new[leaf].totals)
             tree.put(merchant_id, self.place(totals.leaf(merchant_id)))

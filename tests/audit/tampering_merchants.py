@@ -11,7 +11,7 @@ from functools import partial
 
 from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.manifests import Head, Manifest, Sealed, seal
-from falcon_balances.domain.merchant_tree import SealedLine, value_of_line
+from falcon_balances.domain.merchant_branch import SealedLine, value_of_line
 from falcon_balances.domain.merkle import leaf_hash, root_of
 from falcon_balances.domain.sealed_objects import SealedObject, canonical
 from tests.audit.sealed import SHARD, SealedLog, at_page, lines_in, sealed_objects, sign
@@ -34,7 +34,7 @@ def children_of(before: Sealed) -> Children:
 def with_children(before: Sealed, children: Children) -> Sealed:
     """As if the last manifest's root had these children."""
     assert before.root is not None
-    document = {"leaf": "branch", "prefix": "", "children": sorted(children.values())}
+    document = json.loads(before.lines[before.root]) | {"children": sorted(children.values())}
     line = canonical(document)
     root = SealedLine(value_of_line(line, document), before.root.sequence, 0, len(line))
     return replace(before, root=root, lines={**before.lines, root: line})
@@ -133,6 +133,33 @@ def a_pointer_to_another_line(sealed, rng, stack):
     return edited(sealed, rng, stack, b'"leaf":"branch"', moved_pointer)
 
 
+def a_pointer_to_the_line_of_another(sealed, rng, stack):
+    """Where another child of the branch is, or another line of its manifest."""
+
+    def exchanged(document, rng):
+        one, *others = rng.sample(document["children"], len(document["children"]))
+        others = [each[2:] for each in others] or [[one[2], 0, 10]]
+        one[2:] = rng.choice(others)
+
+    return edited(sealed, rng, stack, b'"leaf":"branch"', exchanged)
+
+
+def a_seed_that_is_null(sealed, rng, stack):
+    """Without a seed, no place of a merchant can be checked."""
+
+    def seedless(document, _rng):
+        document["seed"] = None
+
+    return edited(sealed, rng, stack, b'"leaf":"summary"', seedless)
+
+
+def a_leaf_whose_kind_is_a_list(sealed, rng, stack):
+    def listed(document, rng):
+        document["leaf"] = rng.choice([[document["leaf"]], [], [[[]]], {}])
+
+    return edited(sealed, rng, stack, b'"blind":', listed)
+
+
 def another_root_of_all_merchants(sealed, rng, stack):
     def another_root(document, _rng):
         document["root"] = leaf_hash(document["root"].encode()).hex()
@@ -186,6 +213,9 @@ OF_THE_TREE = [
     a_merchant_moved_silently,
     a_merchant_left_out,
     a_pointer_to_another_line,
+    a_pointer_to_the_line_of_another,
+    a_seed_that_is_null,
+    a_leaf_whose_kind_is_a_list,
     another_root_of_all_merchants,
     another_chain,
 ]

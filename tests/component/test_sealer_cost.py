@@ -13,7 +13,7 @@ from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.journal import JournalPosition
 from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.manifests import Head, Sealed, manifest_key, seal, sequence_of
-from falcon_balances.domain.merchant_tree import SealedLine
+from falcon_balances.domain.merchant_branch import SealedLine
 from falcon_balances.domain.sealed_objects import SealedObject
 from falcon_balances.domain.sealed_shards import SealedShard
 from falcon_balances.domain.sealed_sums import SealedKind, SealedSum
