@@ -1,6 +1,7 @@
 """Where few of many merchants move in each manifest, the tree binds all others."""
 
 import json
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -8,8 +9,13 @@ import pytest
 from falcon_balances.audit.proving import prove
 from falcon_balances.audit.verifier.proofs import check_proof
 from falcon_balances.audit.verifier.verification import verify
+from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.log_keys import merchant_of
-from tests.audit.sealed import objects, sealed_log, split
+from falcon_balances.domain.manifests import Manifest
+from falcon_balances.domain.merchant_branch import value_of_line
+from falcon_balances.domain.merkle import leaf_hash, root_of
+from falcon_balances.domain.sealed_objects import canonical
+from tests.audit.sealed import objects, sealed_log, sign, split
 from tests.audit.tampering import check, lines_of
 
 MERCHANTS = 60
@@ -51,3 +57,27 @@ def test_after_a_missing_manifest_nothing_is_said_of_merchants(tmp_path):
     done = verify(None, made.manifests, made.public_key)
     assert {each.place for each in done.problems if "line" in each.place} == set()
     assert "00000002.jsonl" in {each.place for each in done.problems}
+
+
+def test_a_manifest_that_names_a_later_one_is_no_ground_for_a_proof(tmp_path):
+    """Nothing is signed in a folder that somebody wrote: each place is looked at before it is read."""
+    made = sealed_log(tmp_path / "s", split(objects(60, merchants=MERCHANTS), 3))
+    files = sorted(made.manifests.iterdir())
+    files[-1].unlink()
+    files[1].write_bytes(forged(made.heads[1]))
+    with pytest.raises(IntegrityError, match="names a line of a later manifest"):
+        prove("m-1", files[:2])
+
+
+def forged(manifest: Manifest) -> bytes:
+    """The last root says that all its children are in manifest 3, and everything is hashed anew."""
+    leaves = list(manifest.leaves)
+    place = next(n for n, each in enumerate(leaves) if b'"prefix":""' in each)
+    document = json.loads(leaves[place])
+    for child in document["children"]:
+        child[2] = 3
+    leaves[place] = canonical(document)
+    value = value_of_line(leaves[place], document).hex()
+    leaves[place + 1] = canonical(json.loads(leaves[place + 1]) | {"root": value})
+    head = replace(manifest.head, root=root_of(map(leaf_hash, leaves)).hex())
+    return Manifest(head, leaves).signed(sign(head.line()))

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from .chain import ReadManifest
-from .findings import Discrepancy, NotWrittenSoError
+from .findings import Discrepancy, NotWrittenSoError, Problems
 from .hashing import canonical, leaf_hash, read_json
 from .leaves import CheckedLeaves
 from .merchants import Leaf, LineAt, MerchantTree, place_of
@@ -23,7 +23,7 @@ class Totals:
     for each merchant of its objects; the tree binds those of all others.
     """
 
-    def __init__(self, problems: list[Discrepancy]) -> None:
+    def __init__(self, problems: Problems) -> None:
         self._problems = problems
         self.sums: dict[str, Tallies] = {}
         """By merchant."""

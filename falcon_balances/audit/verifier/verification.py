@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from .chain import Chain, ReadManifest, manifests_in
 from .events import Events
 from .files import NO_LINK, OBJECT_MAX_BYTES, read_plain
-from .findings import Discrepancy, NotWrittenSoError, Verified
+from .findings import Discrepancy, NotWrittenSoError, Problems, Verified
 from .folders import Found, files_below, found_in
 from .hashing import load_public_key, tree_root
 from .leaves import CheckedLeaves, Noted, check_leaves, keys_sealed_as
@@ -111,7 +111,7 @@ class _Verification:
                 self._standings,
             )
         )
-        self._problems.sort()
+        self._problems.finish()
         return self._done
 
     def _say(self, place: str, what: str) -> None:
@@ -196,7 +196,7 @@ class _Verification:
             return
         named = {each.place for each in self._problems}
         strangers = []
-        for key, is_plain in files_below(str(log), []):
+        for key, is_plain in files_below(str(log), Problems()):
             if key not in self._version_ids:
                 strangers.append(key)
             elif not is_plain and key not in named:
