@@ -60,7 +60,7 @@ def test_after_a_missing_manifest_nothing_is_said_of_merchants(tmp_path):
 
 
 def test_a_manifest_that_names_a_later_one_is_no_ground_for_a_proof(tmp_path):
-    """Nothing is signed in a folder that somebody wrote: each place is looked at before it is read."""
+    """Nobody need have signed what is in a folder, so each place is checked before it is read."""
     made = sealed_log(tmp_path / "s", split(objects(60, merchants=MERCHANTS), 3))
     files = sorted(made.manifests.iterdir())
     files[-1].unlink()

@@ -92,9 +92,10 @@ class _Verification:
                 self._read_leaves(manifest, mapped, advance)
         if self._log is not None:
             self._look_around(self._log, found())
-        if versions is not None:
-            self._problems += wrong_versions(versions, self._version_ids)
         last = self._chain.last
+        if versions is not None:
+            bucket = "" if last is None else last["log"]
+            self._problems += wrong_versions(versions, self._version_ids, bucket)
         if last is not None:
             self._problems += self._events.problems(last["sealed_until"])
             self._done.head = self._chain.heads[max(self._chain.heads)]
