@@ -1,4 +1,4 @@
-"""The tree of all merchants: what a seal reads and writes of it is what moved.
+"""The tree of all merchants: what a seal reads and writes of it follows from what moved.
 
 A trie with 16 children per branch, hashed as RFC 9162 hashes a tree of 16 leaves. Its leaves are
 the latest leaf of each merchant; leaves and branches are lines of the manifests, and a branch says
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+from falcon_balances.domain.carried_places import NO_PLACES, Places
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.merchant_branch import (
     Branch,
@@ -28,16 +29,22 @@ def place_of(seed: str, merchant_id: str) -> str:
 
 
 class MerchantTree:
-    """The branches and leaves on the paths of some merchants.
+    """The branches and leaves on the paths of some merchants, and all at the places `carried`.
 
     `read` reads lines of earlier manifests: for each merchant log₁₆ of the number of merchants and
     about two more, level by level. Raises IntegrityError if one of them is not what the root binds.
     """
 
     def __init__(
-        self, seed: str, root: SealedLine | None, merchant_ids: Iterable[str], read: ReadLines
+        self,
+        seed: str,
+        root: SealedLine | None,
+        merchant_ids: Iterable[str],
+        read: ReadLines,
+        carried: Places = NO_PLACES,
     ) -> None:
         self._seed = seed
+        self._carried = carried
         self._places = {each: place_of(seed, each) for each in merchant_ids}
         self._branches: dict[str, Children] = {} if root is not None else {"": {}}
         self._read: dict[str, Branch] = {}
@@ -56,20 +63,19 @@ class MerchantTree:
             further: dict[str, tuple[SealedLine, list[str]]] = {}
             lines = read([at for at, _ in waiting.values()])
             for (prefix, (at, places)), line in zip(waiting.items(), lines, strict=True):
-                children = self._take(prefix, at, line)
-                for place in places if children else ():
-                    digit = place[len(prefix)]
-                    if digit in children:
-                        further.setdefault(prefix + digit, (children[digit], []))[1].append(place)
+                below: dict[str, list[str]] = {}
+                for place in places:
+                    below.setdefault(place[len(prefix) : len(prefix) + 1], []).append(place)
+                for digit, child in self._take(prefix, at, line).items():
+                    if digit in below or self._carried.meet(prefix + digit):
+                        further[prefix + digit] = (child, below.get(digit, []))
             waiting = further
 
     def _take(self, prefix: str, at: SealedLine, line: bytes) -> Children:
         """Keeps a line. The children of a branch; nothing for a leaf."""
         document, branch = read_line(line, prefix, at)
         if branch is None:
-            merchant_id = document["merchant_id"]
-            self._occupants[prefix] = self._place_below(prefix, at, merchant_id)
-            self.leaves[merchant_id] = line
+            self._take_leaf(prefix, at, line, document["merchant_id"])
             return {}
         if any(each.sequence > at.sequence for each in branch.children.values()):
             raise IntegrityError(f"{at} names a line of a later manifest")
@@ -77,11 +83,20 @@ class MerchantTree:
         self._branches[prefix] = branch.children
         return branch.children
 
-    def _place_below(self, prefix: str, at: SealedLine, merchant_id: str) -> str:
+    def _take_leaf(self, prefix: str, at: SealedLine, line: bytes, merchant_id: str) -> None:
         place = place_of(self._seed, merchant_id)
         if not place.startswith(prefix):
             raise IntegrityError(f"{at}: it is not the leaf that its branch names")
-        return place
+        self._occupants[prefix] = place
+        self.leaves[merchant_id] = line
+        if merchant_id not in self._places and self._carried.meet(place):
+            self._places[merchant_id] = place
+
+    def in_order(self) -> list[str]:
+        """The merchants whose leaves are written, by their places: so a stretch of places is in few
+        stretches of a manifest.
+        """
+        return sorted(self._places, key=self._places.__getitem__)
 
     def put(self, merchant_id: str, leaf: SealedLine) -> None:
         """A merchant's new leaf. The merchant is one of those whose paths were read."""

@@ -160,6 +160,35 @@ def a_leaf_whose_kind_is_a_list(sealed, rng, stack):
     return edited(sealed, rng, stack, b'"blind":', listed)
 
 
+def repeated(leaf_of: Callable[[list[bytes]], bytes], sealed, rng, stack):
+    """A merchant that did not move has one more leaf, in a manifest that is whole otherwise."""
+    number = rng.randrange(3, MANIFESTS + 1)
+    manifest = sealed.heads[number - 1]
+    own = {json.loads(each).get("merchant_id") for each in manifest.leaves}
+    earlier: dict[str, list[bytes]] = {}
+    for leaf in (leaf for each in sealed.heads[: number - 1] for leaf in each.leaves):
+        if b'"leaf":"merchant"' in leaf:
+            earlier.setdefault(json.loads(leaf)["merchant_id"], []).append(leaf)
+    several = [each for each, some in sorted(earlier.items()) if len(set(some)) > 1]
+    others = [each for each in several if each not in own] or several
+    leaf = leaf_of(earlier[rng.choice(others)])
+    place = next(n for n, each in enumerate(manifest.leaves) if b'"leaf":"merchants"' in each)
+    leaves = [*manifest.leaves[:place], leaf, *manifest.leaves[place:]]
+    put(sealed, stack, rehashed(manifest.head, leaves))
+    return {f"{name_of(number)}, line {place + 3}"}
+
+
+def an_older_leaf_repeated(sealed, rng, stack):
+    return repeated(lambda some: some[0], sealed, rng, stack)
+
+
+def a_repeated_leaf_with_another_blind(sealed, rng, stack):
+    def blinded_anew(some: list[bytes]) -> bytes:
+        return canonical(json.loads(some[-1]) | {"blind": "ab" * 32})
+
+    return repeated(blinded_anew, sealed, rng, stack)
+
+
 def another_root_of_all_merchants(sealed, rng, stack):
     def another_root(document, _rng):
         document["root"] = leaf_hash(document["root"].encode()).hex()
@@ -215,6 +244,8 @@ OF_THE_TREE = [
     a_pointer_to_another_line,
     a_pointer_to_the_line_of_another,
     a_seed_that_is_null,
+    an_older_leaf_repeated,
+    a_repeated_leaf_with_another_blind,
     a_leaf_whose_kind_is_a_list,
     another_root_of_all_merchants,
     another_chain,

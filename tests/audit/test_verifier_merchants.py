@@ -41,13 +41,28 @@ def test_every_merchant_is_proved_at_every_moment(tmp_path, seed):
         assert (done.problems, done.objects) == ([], own[merchant])
 
 
-def test_a_manifest_has_leaves_of_its_own_merchants_only(tmp_path):
-    parts = split(objects(60, merchants=MERCHANTS), 12)
+def test_a_manifest_has_leaves_of_its_own_merchants_and_repeats_few_others(tmp_path):
+    """Unchanged, and in a turn of eight manifests each."""
+    parts = split(objects(120, merchants=MERCHANTS), 24)
     made = sealed_log(tmp_path / "s", parts)
-    for part, path in zip(parts, sorted(made.manifests.iterdir()), strict=True):
-        documents = map(json.loads, lines_of(path)[2:])
-        named = [each["merchant_id"] for each in documents if each["leaf"] == "merchant"]
-        assert named == sorted({str(merchant_of(key)) for key in part})
+    latest: dict[str, bytes] = {}
+    last_in: dict[str, int] = {}
+    for number, (part, path) in enumerate(
+        zip(parts, sorted(made.manifests.iterdir()), strict=True)
+    ):
+        moved = {str(merchant_of(key)) for key in part}
+        leaves = {
+            json.loads(each)["merchant_id"]: each
+            for each in lines_of(path)
+            if b'"leaf":"merchant"' in each
+        }
+        others = {each: leaf for each, leaf in leaves.items() if each not in moved}
+        assert set(leaves) >= moved
+        assert len(others) <= MERCHANTS / 8 * 2.5
+        assert all(latest[each] == leaf for each, leaf in others.items())
+        latest |= leaves
+        last_in |= dict.fromkeys(leaves, number)
+        assert min(last_in.values()) > number - 17
 
 
 def test_after_a_missing_manifest_nothing_is_said_of_merchants(tmp_path):

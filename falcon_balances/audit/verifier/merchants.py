@@ -66,6 +66,15 @@ class MerchantTree:
             self._branches[slot] = {below[-1]: self._branches[prefix][slot[-1]]}
             self._places[below] = self._places.pop(slot)
 
+    def value_at(self, place: str) -> bytes | None:
+        """The hash of a merchant's latest leaf."""
+        slot = ""
+        while slot in self._branches:
+            slot = place[: len(slot) + 1]
+        if self._places.get(slot) != place:
+            return None
+        return self._branches[slot[:-1]][slot[-1]][0]
+
     def problems(self, manifest: str, given: Mapping[str, Leaf]) -> Iterator[Discrepancy]:
         """Compares the branches above new leaves with those of the manifest, by prefix: no other
         branch may be there. A problem is reported once: later manifests build on what this one has.
@@ -81,7 +90,7 @@ class MerchantTree:
             if found is not None:
                 self._grow(prefix, (value_of(branch, found), found.at))
         for prefix in sorted(given.keys() - self._changed):
-            yield Discrepancy(given[prefix].place, "a branch below which no merchant moved")
+            yield Discrepancy(given[prefix].place, "a branch above no leaf of this manifest")
         self._changed = {""}
 
     def _grow(self, prefix: str, branch: Child) -> None:

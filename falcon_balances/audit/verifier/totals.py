@@ -15,6 +15,7 @@ from .sums import Tallies, add_all, at_scale
 
 LINES_BEFORE_LEAVES = 3  # head and signature, and lines begin with 1
 NO_CHAIN = "0" * 64
+PLACE = re.compile(r"[0-9a-f]{8}\Z")
 DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -33,6 +34,8 @@ class Totals:
         self._chains: dict[str, str] = {}
         self._moved: set[str] = set()
         """The merchants of the manifest that is being read."""
+        self._repeated: set[str] = set()
+        """Merchants that did not move, and have a leaf in that manifest."""
         self._unsummed: set[str] = set()
         """Merchants with a leaf that cannot be added up: their sums cannot be checked from then on.
         """
@@ -77,7 +80,7 @@ class Totals:
         if self._seed is None:
             self._say(manifest.place, "no summary has the seed of the merchants' places")
         self._check_tree(manifest.place, leaves)
-        self._moved = set()
+        self._moved, self._repeated = set(), set()
 
     def _read(self, manifest: ReadManifest, first: int) -> Iterator[Leaf]:
         offset = 0
@@ -96,6 +99,11 @@ class Totals:
                 blind = NO_CHAIN
             yield Leaf(place, line, at, blind, document)
 
+    def _carried_in(self, leaves: list[Leaf]) -> str:
+        """Up to which place leaves are repeated: any place is right."""
+        said = (each.document for each in leaves if each.document.get("leaf") == "summary")
+        return next((str(each["carried"]) for each in said if is_place(each.get("carried"))), "")
+
     def _expected(self, new: int, leaves: list[Leaf]) -> Iterator[dict[str, Any]]:
         """Summary, totals and merchants, without their blinds."""
         if self._seed is None:
@@ -106,6 +114,8 @@ class Totals:
             "leaf": "summary",
             "objects": new,
             "objects_total": self._objects_total,
+            "merchants": len(self._objects),
+            "carried": self._carried_in(leaves),
             # Without a seed, no summary is right.
             "seed": self._seed or "",
         }
@@ -128,6 +138,8 @@ class Totals:
         kind = document.get("leaf")
         if kind == "shard":
             self._problems += self._shards.problems(leaf.place, document)
+        elif kind == "merchant" and self._is_repeated(leaf):
+            self._place(str(document["merchant_id"]), leaf)
         elif kind not in ("branch", "merchants"):
             said = self._countable(document, is_rooted=is_rooted)
             if said in expected:
@@ -138,6 +150,16 @@ class Totals:
         merchant = document.get("merchant_id")
         if kind == "merchant" and isinstance(merchant, str) and merchant in self._moved:
             self._place(merchant, leaf)
+
+    def _is_repeated(self, leaf: Leaf) -> bool:
+        """Whether it is, with every byte, the latest leaf of a merchant that did not move."""
+        merchant = leaf.document.get("merchant_id")
+        if self._seed is None or not isinstance(merchant, str):
+            return False
+        if merchant in self._moved or merchant not in self._objects or merchant in self._repeated:
+            return False
+        self._repeated.add(merchant)
+        return self._tree.value_at(place_of(self._seed, merchant)) == leaf_hash(leaf.line)
 
     def _place(self, merchant: str, leaf: Leaf) -> None:
         chain = leaf.document.get("chain")
@@ -182,6 +204,10 @@ class Totals:
 
 def is_digest(text: Any) -> bool:  # noqa: ANN401 - unchecked JSON
     return isinstance(text, str) and DIGEST.match(text) is not None
+
+
+def is_place(text: Any) -> bool:  # noqa: ANN401 - unchecked JSON
+    return isinstance(text, str) and PLACE.match(text) is not None
 
 
 def chained(chain: str, hashes: list[bytes]) -> str:

@@ -59,6 +59,20 @@ SEALING_FAULTS: Final = (
         first=_GROWN,
     ),
     Fault(
+        "leaves that are never repeated",
+        "falcon_balances/domain/carried_places.py",
+        "end = first + width",
+        "end = first + width * 0",
+        first=("tests/component/test_sealer_cost.py",),
+    ),
+    Fault(
+        "any leaf of a merchant that did not move",
+        _TOTALS,
+        "return self._tree.value_at(place_of(self._seed, merchant)) == leaf_hash(leaf.line)",
+        "return True",
+        first=_FOUND,
+    ),
+    Fault(
         "branches that nobody compares",
         _VERIFIED,
         "elif canonical(found.document) != _written(prefix, branch):",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from falcon_balances.audit.verifier.proofs import root_by
+from falcon_balances.domain.carried_places import BEGINNING, places_to_carry
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.merchant_branch import DIGITS, NOBODY, SealedLine, value_of_line
 from falcon_balances.domain.merchant_tree import MerchantTree, place_of
@@ -43,16 +44,21 @@ class Lines:
         self.latest: dict[str, bytes] = {}
         self.branches: dict[str, bytes] = {}
         self.reads = 0
+        self.oldest = 0
         self.rounds = 0
 
     def read(self, wanted: Sequence[SealedLine]) -> list[bytes]:
         self.reads += len(wanted)
+        assert all(each.offset >= self.oldest for each in wanted)
         self.rounds += 1
         return [self.written[each.offset] for each in wanted]
 
     def add(self, document: Mapping[str, Any]) -> SealedLine:
         document = {**document, "blind": sha256(b"%d" % len(self.written)).hexdigest()}
-        line = canonical(document)
+        return self.again(canonical(document))
+
+    def again(self, line: bytes) -> SealedLine:
+        document = json.loads(line)
         self.written.append(line)
         if document["leaf"] == "branch":
             self.branches[document["prefix"]] = line
@@ -145,6 +151,29 @@ def test_every_byte_of_a_branch_is_bound_its_children_s_places_too():
         lines.written[-1] = true[:place] + bytes([true[place] ^ 1]) + true[place + 1 :]
         with pytest.raises(IntegrityError, match=f"byte {len(lines.written) - 1} of the leaves"):
             lines.tree("m-1")
+
+
+def test_repeated_leaves_change_no_leaf_s_value_and_are_bound_where_they_are():
+    lines = Lines()
+    everybody = [f"m-{n}" for n in range(300)]
+    lines.move(everybody, 1)
+    start = BEGINNING
+    for _ in range(8):
+        first, places = len(lines.written), places_to_carry(start, 100, 300)
+        tree = MerchantTree(SEED, lines.root, everybody[:2], lines.read, places)
+        assert all(
+            each in everybody[:2] or places.meet(place_of(SEED, each)) for each in tree.in_order()
+        )
+        for each in tree.in_order():
+            tree.put(each, lines.again(tree.leaves[each]))
+        lines.root = tree.write(lines.add)
+        assert lines.root.value == defined(lines)
+        start = places.next_start
+        # Nothing at these places is read from an earlier line any more.
+        before, lines.oldest = lines.oldest, first
+        MerchantTree(SEED, lines.root, [], lines.read, places)
+        lines.oldest = before
+    assert start == BEGINNING
 
 
 def root_with(*child: Any) -> tuple[SealedLine, bytes]:
