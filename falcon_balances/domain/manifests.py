@@ -209,9 +209,7 @@ def seal(
     new = {
         each.leaf(): each for each in sorted(objects, key=lambda each: (each.key, each.version_id))
     }
-    moved: dict[str, list[bytes]] = {}
-    for leaf, each in new.items():
-        moved.setdefault(merchant_of(each.key) or "", []).append(leaf)
+    moved = _by_merchant(new)
     seed = before.seed or hmac.digest(blinding, b"seed", "sha256").hex()
     places = places_to_carry(before.carried, len(moved), before.merchants)
     tree = MerchantTree(seed, before.root, moved, remembering(before.lines, read), places)
@@ -246,3 +244,11 @@ def seal(
     )
     counted = (objects_total, merchants, places.next_start, totals)
     return Manifest(head, lines), Sealed(head, *counted, shards, seed, root, leaves.placed)
+
+
+def _by_merchant(new: Mapping[bytes, SealedObject]) -> dict[str, list[bytes]]:
+    """The leaves of objects, in order; those whose key names no merchant are of the merchant ""."""
+    moved: dict[str, list[bytes]] = {}
+    for leaf, each in new.items():
+        moved.setdefault(merchant_of(each.key) or "", []).append(leaf)
+    return moved
