@@ -175,11 +175,17 @@ def signed_head(manifest: bytes) -> tuple[bytes, bytes]:
 
 
 def sealed_in(manifest: bytes) -> Iterator[tuple[str, str]]:
-    """Key and SHA-256 of each object in a manifest that this code wrote."""
+    """Key and SHA-256 of each object in a manifest. Raises IntegrityError if this code did not
+    write it.
+    """
     for leaf in manifest.split(b"\n")[2:]:
         if OBJECT_LEAF in leaf:
-            said = json.loads(leaf)
-            yield said["key"], said["sha256"]
+            try:
+                said = json.loads(leaf)
+                key, digest = said["key"], said["sha256"]
+            except UNREADABLE as error:
+                raise IntegrityError("an earlier manifest cannot be parsed") from error
+            yield key, digest
 
 
 def manifest_key(sequence: int) -> str:
