@@ -22,7 +22,7 @@ from bench.rival_arrow import ARROW_OBJECTS
 from bench.rival_sums import DUCKDB_OBJECTS, POLARS_OBJECTS
 from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.domain.manifests import Sealed, seal
-from falcon_balances.domain.merchant_tree import SealedLine
+from falcon_balances.domain.merchant_branch import SealedLine
 from falcon_balances.domain.sealed_objects import SealedObject
 from generated.logs import objects_of, segments, write
 

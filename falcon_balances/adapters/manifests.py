@@ -14,7 +14,6 @@ from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.manifests import (
     ALGORITHM,
     FOLDER,
-    SEQUENCE_MAX,
     Head,
     Manifest,
     Sealed,
@@ -22,7 +21,7 @@ from falcon_balances.domain.manifests import (
     sequence_of,
     signed_head,
 )
-from falcon_balances.domain.merchant_tree import SealedLine
+from falcon_balances.domain.merchant_branch import SEQUENCE_MAX, SealedLine
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -44,6 +43,7 @@ class ManifestBucket:
         self._s3 = s3
         self._bucket = bucket
         self._first_leaves: dict[int, int] = {}
+        self._beginnings: dict[int, bytes] = {}
 
     def last(self, signer: "SigningKey") -> Sealed:
         """How far the log is sealed.
@@ -98,34 +98,52 @@ class ManifestBucket:
             return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
     def lines(self, wanted: Sequence[SealedLine]) -> list[bytes]:
-        """These lines of manifests, in this order: a request for each, or for several that are
-        near each other, and one for each manifest that was not read from before. In memory: the
-        lines, and a few spans at a time.
+        """These lines of manifests, in this order: a request for the first 4 MiB of each manifest,
+        which are kept, and one for each further line, or for several that are near each other.
+
+        In memory: the lines, the first 4 MiB of 32 manifests, and 32 spans of at most 4 MiB.
         """
         found: dict[SealedLine, bytes] = {}
         with ThreadPoolExecutor(_SPANS_AT_ONCE) as pool:
-            for read in pool.map(self._span, spans_of(wanted)):
+            new = sorted({each.sequence for each in wanted} - self._first_leaves.keys())
+            for first in range(0, len(new), _SPANS_AT_ONCE):
+                some = new[first : first + _SPANS_AT_ONCE]
+                for sequence, body in zip(some, pool.map(self._beginning, some), strict=True):
+                    self._keep(sequence, body)
+                found.update(self._kept(wanted))
+            found.update(self._kept(wanted))
+            for read in pool.map(self._span, spans_of(set(wanted) - found.keys())):
                 found.update(read)
         return [found[each] for each in wanted]
 
+    def _beginning(self, sequence: int) -> bytes:
+        return self._range(sequence, 0, _HEADS_BYTES_MAX + _SPAN_BYTES_MAX)
+
+    def _keep(self, sequence: int, body: bytes) -> None:
+        """Keeps the first leaves of a manifest, and drops those of the oldest one if need be: lines
+        of newer ones are read more often.
+        """
+        head, signature, leaves = parts_of(manifest_key(sequence), body)
+        self._first_leaves[sequence] = len(head) + len(signature) + 2
+        self._beginnings[sequence] = leaves[:_SPAN_BYTES_MAX]
+        if len(self._beginnings) > _SPANS_AT_ONCE:
+            del self._beginnings[min(self._beginnings)]
+
+    def _kept(self, wanted: Iterable[SealedLine]) -> Iterator[tuple[SealedLine, bytes]]:
+        for each in wanted:
+            leaves = self._beginnings.get(each.sequence, b"")
+            if each.offset + each.size <= len(leaves):
+                yield each, leaves[each.offset : each.offset + each.size]
+
     def _span(self, span: Sequence[SealedLine]) -> dict[SealedLine, bytes]:
         first, last = span[0], span[-1]
-        start = self._first_leaf(first.sequence) + first.offset
+        start = self._first_leaves[first.sequence] + first.offset
         end = start + last.offset + last.size - first.offset
         body = self._range(first.sequence, start, end)
         starts = [each.offset - first.offset for each in span]
         return {
             each: body[start : start + each.size] for each, start in zip(span, starts, strict=True)
         }
-
-    def _first_leaf(self, sequence: int) -> int:
-        """The number of bytes before the leaves: signatures have several lengths."""
-        if sequence not in self._first_leaves:
-            parts = self._range(sequence, 0, _HEADS_BYTES_MAX).split(b"\n", 2)
-            if len(parts) < _PARTS:
-                raise IntegrityError(f"{manifest_key(sequence)} has no leaves")
-            self._first_leaves[sequence] = len(parts[0]) + len(parts[1]) + 2
-        return self._first_leaves[sequence]
 
     def _range(self, sequence: int, start: int, end: int) -> bytes:
         key = manifest_key(sequence)
@@ -148,7 +166,18 @@ class ManifestBucket:
         """
         body = manifest.signed(signature_base64)
         version_id = put_once(self._s3, self._bucket, manifest.key, body, "application/jsonl")
-        return version_id is not None or self.read(manifest.key) == body
+        if version_id is None and self.read(manifest.key) != body:
+            return False
+        self._keep(manifest.head.sequence, body)
+        return True
+
+
+def parts_of(key: str, manifest: bytes) -> list[bytes]:
+    """Head, signature, and leaves, of which the end may be missing. Raises IntegrityError."""
+    parts = manifest.split(b"\n", 2)
+    if len(parts) < _PARTS:
+        raise IntegrityError(f"{key} has no leaves")
+    return parts
 
 
 def spans_of(lines: Iterable[SealedLine]) -> Iterator[list[SealedLine]]:

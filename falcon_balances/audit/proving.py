@@ -9,9 +9,9 @@ from falcon_balances.audit.verifier.files import MANIFEST_MAX_BYTES, read_plain
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.manifests import Sealed
-from falcon_balances.domain.merchant_tree import MerchantTree, SealedLine
+from falcon_balances.domain.merchant_branch import SealedLine
+from falcon_balances.domain.merchant_tree import MerchantTree
 from falcon_balances.domain.merkle import leaf_hash, levels_of, path_of
-from falcon_balances.domain.sealed_objects import canonical
 
 
 def prove(merchant_id: str, manifests: Sequence[Path]) -> dict[str, Any]:
@@ -54,12 +54,12 @@ def _claim(merchant_id: str, manifests: Sequence[Path]) -> dict[str, Any]:
     place = next(n for n, leaf in enumerate(leaves) if '"leaf":"merchants"' in leaf)
 
     def read(wanted: Sequence[SealedLine]) -> Iterator[bytes]:
-        return (_line(manifests[each.sequence - 1], each) for each in wanted)
+        return (_line(manifests, each) for each in wanted)
 
     tree = MerchantTree(sealed.seed or "", sealed.root, [merchant_id], read)
     if merchant_id not in tree.leaves:
         raise IntegrityError(f"no object of merchant {merchant_id[:80]} was sealed")
-    leaf = canonical(tree.leaves[merchant_id]).decode()
+    leaf = tree.leaves[merchant_id].decode()
     path = [[side, value.hex()] for side, value in tree.path(merchant_id)]
     of_all = proved_part(head, signature, leaves, [place])
     return {
@@ -74,8 +74,10 @@ def _text(path: Path) -> str:
     return read_plain(path, MANIFEST_MAX_BYTES).decode("ascii")
 
 
-def _line(path: Path, at: SealedLine) -> bytes:
-    leaves = read_plain(path, MANIFEST_MAX_BYTES).split(b"\n", 2)[-1]
+def _line(manifests: Sequence[Path], at: SealedLine) -> bytes:
+    if at.sequence > len(manifests):
+        raise IntegrityError(f"{at} is named, but that manifest is missing")
+    leaves = read_plain(manifests[at.sequence - 1], MANIFEST_MAX_BYTES).split(b"\n", 2)[-1]
     return leaves[at.offset : at.offset + at.size]
 
 

@@ -15,21 +15,17 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any, Final, Self
 
+from falcon_balances.domain.carried_places import BEGINNING, places_to_carry, start_of
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.log_keys import merchant_of
-from falcon_balances.domain.merchant_tree import (
-    MerchantTree,
-    ReadLines,
-    SealedLine,
-    remembering,
-    value_of_line,
-)
+from falcon_balances.domain.manifest_leaves import ManifestLeaves
+from falcon_balances.domain.merchant_branch import UNREADABLE, SealedLine, value_of_line
+from falcon_balances.domain.merchant_tree import MerchantTree, ReadLines, remembering
 from falcon_balances.domain.merkle import leaf_hash, root_of
 from falcon_balances.domain.sealed_objects import SealedObject, canonical
 from falcon_balances.domain.sealed_shards import SealedShards, read_shards, shard_leaves
 from falcon_balances.domain.sealed_totals import (
     LogTotals,
-    MerchantTotals,
     read_log_totals,
     total_leaves,
     with_objects,
@@ -39,7 +35,6 @@ SCHEMA_VERSION: Final = "1"
 ALGORITHM: Final = "ECDSA_SHA_256"
 FOLDER: Final = "manifests/"
 OBJECT_LEAF: Final = b'"leaf":"object"'
-SEQUENCE_MAX: Final = 99_999_999
 _KEY = re.compile(rf"{FOLDER}([0-9]{{8}})\.jsonl\Z")
 # A DER signature of P-256 has at most 72 bytes.
 _SIGNATURE = re.compile(
@@ -71,7 +66,7 @@ class Head:
             said = json.loads(line)
             del said["schema_version"]
             head = cls(**said)
-        except (ValueError, TypeError, KeyError) as error:
+        except UNREADABLE as error:
             raise IntegrityError("the head of a manifest cannot be parsed") from error
         if head.line() != line:
             raise IntegrityError("the head of a manifest is not canonical")
@@ -86,12 +81,15 @@ class Head:
 class Sealed:
     """How far a log is sealed: the last head, and everything that the next manifest goes on from.
 
-    `lines` are those of merchants and branches in the last manifest, so that a seal need not read
-    them again.
+    `merchants`: how many merchants have a leaf. `carried`: the place up to which leaves were
+    repeated. `lines`: those of merchants and branches in the last manifest, so that a seal need not
+    read them again.
     """
 
     head: Head | None = None
     objects: int = 0
+    merchants: int = 0
+    carried: str = BEGINNING
     totals: LogTotals = field(default_factory=dict)
     shards: SealedShards = field(default_factory=dict)
     seed: str | None = None
@@ -107,7 +105,7 @@ class Sealed:
             if root_of(map(leaf_hash, leaves)).hex() != head.root:
                 raise IntegrityError("the last manifest's root is wrong")
             return cls._of(head, leaves)
-        except (ValueError, TypeError, KeyError, IndexError) as error:
+        except (*UNREADABLE, IndexError) as error:
             raise IntegrityError("the last manifest cannot be parsed") from error
 
     @classmethod
@@ -131,6 +129,8 @@ class Sealed:
         return cls(
             head,
             summary["objects_total"],
+            summary["merchants"],
+            start_of(summary["carried"]),
             read_log_totals(_of_kind(documents, "total")),
             read_shards(documents),
             summary["seed"],
@@ -175,11 +175,17 @@ def signed_head(manifest: bytes) -> tuple[bytes, bytes]:
 
 
 def sealed_in(manifest: bytes) -> Iterator[tuple[str, str]]:
-    """Key and SHA-256 of each object in a manifest that this code wrote."""
+    """Key and SHA-256 of each object in a manifest. Raises IntegrityError if this code did not
+    write it.
+    """
     for leaf in manifest.split(b"\n")[2:]:
         if OBJECT_LEAF in leaf:
-            said = json.loads(leaf)
-            yield said["key"], said["sha256"]
+            try:
+                said = json.loads(leaf)
+                key, digest = said["key"], said["sha256"]
+            except UNREADABLE as error:
+                raise IntegrityError("an earlier manifest cannot be parsed") from error
+            yield key, digest
 
 
 def manifest_key(sequence: int) -> str:
@@ -209,16 +215,28 @@ def seal(
     new = {
         each.leaf(): each for each in sorted(objects, key=lambda each: (each.key, each.version_id))
     }
-    sequence = 1 if before.head is None else before.head.sequence + 1
+    moved = _by_merchant(new)
     seed = before.seed or hmac.digest(blinding, b"seed", "sha256").hex()
-    leaves = _Leaves(sequence, blinding)
+    places = places_to_carry(before.carried, len(moved), before.merchants)
+    tree = MerchantTree(seed, before.root, moved, remembering(before.lines, read), places)
+    sequence = 1 if before.head is None else before.head.sequence + 1
+    leaves = ManifestLeaves(sequence, blinding)
     objects_total = before.objects + len(new)
-    counted = {"objects": len(new), "objects_total": objects_total, "seed": seed}
-    leaves.add({"leaf": "summary", **counted})
+    merchants = before.merchants + len(moved.keys() - tree.leaves.keys())
+    leaves.add(
+        {
+            "leaf": "summary",
+            "objects": len(new),
+            "objects_total": objects_total,
+            "merchants": merchants,
+            "carried": places.next_start,
+            "seed": seed,
+        }
+    )
     totals = with_objects(before.totals, (each.totals for each in new.values()))
     for document in total_leaves(totals):
         leaves.add(document)
-    root = leaves.add_merchants(seed, before, new, read)
+    root = leaves.add_merchants(tree, moved, new)
     leaves.add({"leaf": "merchants", "root": root.value.hex()})
     for document in shard_leaves(before.shards, shards):
         leaves.add(document)
@@ -230,47 +248,13 @@ def seal(
         sealed_until=sealed_until,
         root=root_of(map(leaf_hash, lines)).hex(),
     )
-    sealed = Sealed(head, objects_total, totals, shards, seed, root, leaves.placed)
-    return Manifest(head, lines), sealed
+    counted = (objects_total, merchants, places.next_start, totals)
+    return Manifest(head, lines), Sealed(head, *counted, shards, seed, root, leaves.placed)
 
 
-class _Leaves:
-    """The leaves before those of objects, one after the other."""
-
-    def __init__(self, sequence: int, blinding: bytes) -> None:
-        self._sequence = sequence
-        self._blinding = blinding
-        self._size = 0
-        self.lines: list[bytes] = []
-        self.placed: dict[SealedLine, bytes] = {}
-
-    def add(self, document: Mapping[str, Any]) -> bytes:
-        number = str(len(self.lines)).encode()
-        blind = hmac.digest(self._blinding, number, "sha256").hex()
-        line = canonical({**document, "blind": blind})
-        self.lines.append(line)
-        self._size += len(line) + 1
-        return line
-
-    def place(self, document: Mapping[str, Any]) -> SealedLine:
-        """Adds the leaf of a merchant or a branch, and says where it is."""
-        offset = self._size
-        line = self.add(document)
-        at = SealedLine(value_of_line(line, document), self._sequence, offset, len(line))
-        self.placed[at] = line
-        return at
-
-    def add_merchants(
-        self, seed: str, before: Sealed, new: Mapping[bytes, SealedObject], read: ReadLines
-    ) -> SealedLine:
-        """The leaves of merchants that moved, and the branches above them; the last is the root."""
-        moved: dict[str, list[bytes]] = {}
-        for leaf, sealed in new.items():
-            moved.setdefault(merchant_of(sealed.key) or "", []).append(leaf)
-        tree = MerchantTree(seed, before.root, moved, remembering(before.lines, read))
-        for merchant_id, leaves in sorted(moved.items()):
-            totals = MerchantTotals.read(tree.leaves.get(merchant_id))
-            for leaf in leaves:
-                totals.add(leaf_hash(leaf), new[leaf].totals)
-            tree.put(merchant_id, self.place(totals.leaf(merchant_id)))
-        return tree.write(self.place)
+def _by_merchant(new: Mapping[bytes, SealedObject]) -> dict[str, list[bytes]]:
+    """The leaves of objects, in order; those whose key names no merchant are of the merchant ""."""
+    moved: dict[str, list[bytes]] = {}
+    for leaf, each in new.items():
+        moved.setdefault(merchant_of(each.key) or "", []).append(leaf)
+    return moved

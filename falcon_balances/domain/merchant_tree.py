@@ -1,35 +1,24 @@
-"""The tree of all merchants: what a seal reads and writes of it is what moved.
+"""The tree of all merchants: what a seal reads and writes of it follows from what moved.
 
 A trie with 16 children per branch, hashed as RFC 9162 hashes a tree of 16 leaves. Its leaves are
 the latest leaf of each merchant; leaves and branches are lines of the manifests, and a branch says
 where each child is. `docs/manifests.md` describes it for authors of verifiers.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any
 
+from falcon_balances.domain.carried_places import NO_PLACES, Places
 from falcon_balances.domain.errors import IntegrityError
-from falcon_balances.domain.merkle import leaf_hash, levels_of, path_of, root_of
+from falcon_balances.domain.merchant_branch import (
+    Branch,
+    Children,
+    SealedLine,
+    branch_leaf,
+    read_line,
+)
 
-DIGITS: Final = "0123456789abcdef"
-NOBODY: Final = bytes(32)
-
-
-class SealedLine(NamedTuple):
-    """A line of a manifest: of a merchant, or of a branch with all below it.
-
-    `offset`: bytes after the beginning of the first leaf; `size`: without LF.
-    """
-
-    value: bytes
-    sequence: int
-    offset: int
-    size: int
-
-
-Branch = dict[str, SealedLine]
 # The lines at these places, in this order.
 ReadLines = Callable[[Sequence[SealedLine]], Iterable[bytes]]
 
@@ -39,54 +28,32 @@ def place_of(seed: str, merchant_id: str) -> str:
     return sha256(bytes.fromhex(seed) + merchant_id.encode()).hexdigest()
 
 
-def values_of(branch: Mapping[str, SealedLine]) -> list[bytes]:
-    return [branch[each].value if each in branch else NOBODY for each in DIGITS]
-
-
-def value_of(branch: Mapping[str, SealedLine]) -> bytes:
-    return root_of(values_of(branch))
-
-
-def value_of_line(line: bytes, document: Mapping[str, Any]) -> bytes:
-    """The value of a line of a merchant or a branch."""
-    if document["leaf"] == "merchant":
-        return leaf_hash(line)
-    return value_of(_children(document))
-
-
-def _children(document: Mapping[str, Any]) -> Branch:
-    return {
-        digit: SealedLine(bytes.fromhex(value), *where)
-        for digit, value, *where in document["children"]
-    }
-
-
-def read_branch(prefix: str, at: SealedLine, document: Mapping[str, Any]) -> Branch:
-    """Raises IntegrityError for a branch that is not the one that its parent names."""
-    branch = _children(document)
-    if document["prefix"] != prefix or value_of(branch) != at.value:
-        raise IntegrityError("it is not the branch that the manifest after it names")
-    return branch
-
-
 class MerchantTree:
-    """The branches and leaves on the paths of some merchants.
+    """The branches and leaves on the paths of some merchants, and all at the places `carried`.
 
     `read` reads lines of earlier manifests: for each merchant log₁₆ of the number of merchants and
     about two more, level by level. Raises IntegrityError if one of them is not what the root binds.
     """
 
     def __init__(
-        self, seed: str, root: SealedLine | None, merchant_ids: Iterable[str], read: ReadLines
+        self,
+        seed: str,
+        root: SealedLine | None,
+        merchant_ids: Iterable[str],
+        read: ReadLines,
+        carried: Places = NO_PLACES,
     ) -> None:
         self._seed = seed
+        self._carried = carried
         self._places = {each: place_of(seed, each) for each in merchant_ids}
-        self._branches: dict[str, Branch] = {} if root is not None else {"": {}}
+        self._branches: dict[str, Children] = {} if root is not None else {"": {}}
+        self._read: dict[str, Branch] = {}
+        """The branches that were read, for paths before the first `put`."""
         self._occupants: dict[str, str] = {}
         """The places of the merchants whose leaves are at these prefixes."""
         self._touched = {""}
-        self.leaves: dict[str, dict[str, Any]] = {}
-        """The leaves by merchant, where it has one; also of neighbours."""
+        self.leaves: dict[str, bytes] = {}
+        """The lines by merchant, where it has one; also of neighbours."""
         if root is not None:
             self._load(root, read)
 
@@ -96,29 +63,40 @@ class MerchantTree:
             further: dict[str, tuple[SealedLine, list[str]]] = {}
             lines = read([at for at, _ in waiting.values()])
             for (prefix, (at, places)), line in zip(waiting.items(), lines, strict=True):
-                branch = self._take(prefix, at, line)
-                for place in places if branch else ():
-                    digit = place[len(prefix)]
-                    if digit in branch:
-                        further.setdefault(prefix + digit, (branch[digit], []))[1].append(place)
+                below: dict[str, list[str]] = {}
+                for place in places:
+                    below.setdefault(place[len(prefix) : len(prefix) + 1], []).append(place)
+                for digit, child in self._take(prefix, at, line).items():
+                    if digit in below or self._carried.meet(prefix + digit):
+                        further[prefix + digit] = (child, below.get(digit, []))
             waiting = further
 
-    def _take(self, prefix: str, at: SealedLine, line: bytes) -> Branch:
+    def _take(self, prefix: str, at: SealedLine, line: bytes) -> Children:
         """Keeps a line. The children of a branch; nothing for a leaf."""
-        try:
-            document = json.loads(line)
-            if document["leaf"] == "branch":
-                return self._branches.setdefault(prefix, read_branch(prefix, at, document))
-            place = place_of(self._seed, document["merchant_id"])
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise IntegrityError(f"{_where(at)} cannot be parsed") from error
-        except IntegrityError as error:
-            raise IntegrityError(f"{_where(at)}: {error}") from error
-        if leaf_hash(line) != at.value or not place.startswith(prefix):
-            raise IntegrityError(f"{_where(at)}: it is not the leaf that its branch names")
+        document, branch = read_line(line, prefix, at)
+        if branch is None:
+            self._take_leaf(prefix, at, line, document["merchant_id"])
+            return {}
+        if any(each.sequence > at.sequence for each in branch.children.values()):
+            raise IntegrityError(f"{at} names a line of a later manifest")
+        self._read[prefix] = branch
+        self._branches[prefix] = branch.children
+        return branch.children
+
+    def _take_leaf(self, prefix: str, at: SealedLine, line: bytes, merchant_id: str) -> None:
+        place = place_of(self._seed, merchant_id)
+        if not place.startswith(prefix):
+            raise IntegrityError(f"{at}: it is not the leaf that its branch names")
         self._occupants[prefix] = place
-        self.leaves[document["merchant_id"]] = document
-        return {}
+        self.leaves[merchant_id] = line
+        if merchant_id not in self._places and self._carried.meet(place):
+            self._places[merchant_id] = place
+
+    def in_order(self) -> list[str]:
+        """The merchants whose leaves are written, by their places: so a stretch of places is in few
+        stretches of a manifest.
+        """
+        return sorted(self._places, key=self._places.__getitem__)
 
     def put(self, merchant_id: str, leaf: SealedLine) -> None:
         """A merchant's new leaf. The merchant is one of those whose paths were read."""
@@ -150,27 +128,16 @@ class MerchantTree:
         return add(branch_leaf("", self._branches[""]))
 
     def path(self, merchant_id: str) -> list[tuple[str, bytes]]:
-        """The inclusion proof of a leaf that was read, from the bottom up (`merkle.path_of`)."""
+        """The inclusion proof of a leaf that was read, from the bottom up (`merkle.path_of`);
+        before the first `put`.
+        """
         place, prefix = self._places[merchant_id], ""
         path: list[tuple[str, bytes]] = []
-        while prefix in self._branches:
+        while prefix in self._read:
             digit = place[len(prefix)]
-            levels = levels_of(values_of(self._branches[prefix]))
-            path = path_of(levels, DIGITS.index(digit)) + path
+            path = self._read[prefix].path(digit) + path
             prefix += digit
         return path
-
-
-def _where(at: SealedLine) -> str:
-    return f"byte {at.offset} of the leaves of manifest {at.sequence}"
-
-
-def branch_leaf(prefix: str, branch: Branch) -> dict[str, Any]:
-    children = [
-        [digit, at.value.hex(), at.sequence, at.offset, at.size]
-        for digit, at in sorted(branch.items())
-    ]
-    return {"leaf": "branch", "prefix": prefix, "children": children}
 
 
 def remembering(lines: Mapping[SealedLine, bytes], read: ReadLines) -> ReadLines:

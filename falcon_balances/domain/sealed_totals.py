@@ -1,5 +1,6 @@
 """What all objects add up to that are sealed so far: of one merchant, and of the whole log."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -30,10 +31,11 @@ class MerchantTotals:
     totals: SealedSums = field(default_factory=dict)
 
     @classmethod
-    def read(cls, leaf: Mapping[str, Any] | None) -> Self:
-        """The totals in a leaf; none yet without a leaf."""
-        if leaf is None:
+    def read_line(cls, line: bytes | None) -> Self:
+        """The totals in a merchant's leaf; no totals yet without a leaf."""
+        if line is None:
             return cls()
+        leaf = json.loads(line)
         return cls(leaf["objects"], leaf["chain"], read_sums(leaf["sums"]))
 
     def add(self, hashed: bytes, totals: SealedSums) -> None:

@@ -12,7 +12,7 @@ from infra.parts.nag import acknowledge
 class DerivedBucket(Construct):
     """Without Object Lock: Athena cannot write where objects are locked from the start. `expires`:
     after how many days objects below a prefix are deleted. `written_once`: a pattern of keys whose
-    PUTs without If-None-Match are refused.
+    PUTs without If-None-Match are refused, and whose deletes are.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class DerivedBucket(Construct):
         )
         if written_once is not None:
             self._deny_writes_without_condition(written_once)
+            self._deny_deletes(written_once)
         acknowledge(
             self.bucket,
             "AwsSolutions-S1",
@@ -65,6 +66,18 @@ class DerivedBucket(Construct):
     def objects(self, keys: str) -> str:
         """The ARN for a grant, written out so that a reader of the role sees the bucket's name."""
         return f"{self.arn}/{keys}"
+
+    def _deny_deletes(self, keys: str) -> None:
+        """Whoever may delete an object could write another one with If-None-Match."""
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="DenyDeletes",
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=["s3:DeleteObject", "s3:DeleteObjectVersion"],
+                resources=[self.bucket.arn_for_objects(keys)],
+            )
+        )
 
     def _deny_writes_without_condition(self, keys: str) -> None:
         self.bucket.add_to_resource_policy(

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from falcon_balances.contracts.log_objects import read_strictly
 from falcon_balances.domain.journal import JournalPosition
 from falcon_balances.domain.manifests import Manifest, Sealed, seal
-from falcon_balances.domain.merchant_tree import SealedLine
+from falcon_balances.domain.merchant_branch import SealedLine
 from falcon_balances.domain.sealed_objects import SealedObject
 from falcon_balances.domain.sealed_shards import SealedShard
 from generated.logs import objects_of, segments, write

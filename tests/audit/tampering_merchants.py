@@ -11,7 +11,7 @@ from functools import partial
 
 from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.manifests import Head, Manifest, Sealed, seal
-from falcon_balances.domain.merchant_tree import SealedLine, value_of_line
+from falcon_balances.domain.merchant_branch import SealedLine, value_of_line
 from falcon_balances.domain.merkle import leaf_hash, root_of
 from falcon_balances.domain.sealed_objects import SealedObject, canonical
 from tests.audit.sealed import SHARD, SealedLog, at_page, lines_in, sealed_objects, sign
@@ -34,7 +34,7 @@ def children_of(before: Sealed) -> Children:
 def with_children(before: Sealed, children: Children) -> Sealed:
     """As if the last manifest's root had these children."""
     assert before.root is not None
-    document = {"leaf": "branch", "prefix": "", "children": sorted(children.values())}
+    document = json.loads(before.lines[before.root]) | {"children": sorted(children.values())}
     line = canonical(document)
     root = SealedLine(value_of_line(line, document), before.root.sequence, 0, len(line))
     return replace(before, root=root, lines={**before.lines, root: line})
@@ -133,6 +133,62 @@ def a_pointer_to_another_line(sealed, rng, stack):
     return edited(sealed, rng, stack, b'"leaf":"branch"', moved_pointer)
 
 
+def a_pointer_to_the_line_of_another(sealed, rng, stack):
+    """Where another child of the branch is, or another line of its manifest."""
+
+    def exchanged(document, rng):
+        one, *others = rng.sample(document["children"], len(document["children"]))
+        others = [each[2:] for each in others] or [[one[2], 0, 10]]
+        one[2:] = rng.choice(others)
+
+    return edited(sealed, rng, stack, b'"leaf":"branch"', exchanged)
+
+
+def a_seed_that_is_null(sealed, rng, stack):
+    """Without a seed, no place of a merchant can be checked."""
+
+    def seedless(document, _rng):
+        document["seed"] = None
+
+    return edited(sealed, rng, stack, b'"leaf":"summary"', seedless)
+
+
+def a_leaf_whose_kind_is_a_list(sealed, rng, stack):
+    def listed(document, rng):
+        document["leaf"] = rng.choice([[document["leaf"]], [], [[[]]], {}])
+
+    return edited(sealed, rng, stack, b'"blind":', listed)
+
+
+def repeated(leaf_of: Callable[[list[bytes]], bytes], sealed, rng, stack):
+    """A merchant that did not move has one more leaf, in a manifest that is whole otherwise."""
+    number = rng.randrange(3, MANIFESTS + 1)
+    manifest = sealed.heads[number - 1]
+    own = {json.loads(each).get("merchant_id") for each in manifest.leaves}
+    earlier: dict[str, list[bytes]] = {}
+    for leaf in (leaf for each in sealed.heads[: number - 1] for leaf in each.leaves):
+        if b'"leaf":"merchant"' in leaf:
+            earlier.setdefault(json.loads(leaf)["merchant_id"], []).append(leaf)
+    several = [each for each, some in sorted(earlier.items()) if len(set(some)) > 1]
+    others = [each for each in several if each not in own] or several
+    leaf = leaf_of(earlier[rng.choice(others)])
+    place = next(n for n, each in enumerate(manifest.leaves) if b'"leaf":"merchants"' in each)
+    leaves = [*manifest.leaves[:place], leaf, *manifest.leaves[place:]]
+    put(sealed, stack, rehashed(manifest.head, leaves))
+    return {f"{name_of(number)}, line {place + 3}"}
+
+
+def an_older_leaf_repeated(sealed, rng, stack):
+    return repeated(lambda some: some[0], sealed, rng, stack)
+
+
+def a_repeated_leaf_with_another_blind(sealed, rng, stack):
+    def blinded_anew(some: list[bytes]) -> bytes:
+        return canonical(json.loads(some[-1]) | {"blind": "ab" * 32})
+
+    return repeated(blinded_anew, sealed, rng, stack)
+
+
 def another_root_of_all_merchants(sealed, rng, stack):
     def another_root(document, _rng):
         document["root"] = leaf_hash(document["root"].encode()).hex()
@@ -186,6 +242,11 @@ OF_THE_TREE = [
     a_merchant_moved_silently,
     a_merchant_left_out,
     a_pointer_to_another_line,
+    a_pointer_to_the_line_of_another,
+    a_seed_that_is_null,
+    an_older_leaf_repeated,
+    a_repeated_leaf_with_another_blind,
+    a_leaf_whose_kind_is_a_list,
     another_root_of_all_merchants,
     another_chain,
 ]

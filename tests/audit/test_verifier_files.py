@@ -1,5 +1,6 @@
 """What is no plain file, no folder and no manifest is named, and ends nothing."""
 
+import copy
 import os
 import shutil
 from contextlib import ExitStack
@@ -7,12 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from falcon_balances.audit.verifier.findings import Discrepancy, NotWrittenSoError
+from falcon_balances.audit.verifier import chain, hashing
+from falcon_balances.audit.verifier.findings import (
+    PROBLEMS_MAX,
+    Discrepancy,
+    NotWrittenSoError,
+    Problems,
+    Verified,
+)
 from falcon_balances.audit.verifier.proofs import check_proof
 from falcon_balances.audit.verifier.verification import verify
 from falcon_balances.cli.audit import sealing as command
 from falcon_balances.cli.errors import InvalidInputError
-from tests.audit.tampering import check
+from tests.audit.tampering import check, joined, lines_of, rewrite
 from tests.audit.tampering_manifests import name_of
 
 
@@ -111,3 +119,50 @@ def test_a_folder_that_cannot_be_looked_into_is_named(small, monkeypatch):
             os.chdir(name)
     (place,) = check(small)
     assert place.endswith(name)
+
+
+def with_leaves(small, stack: ExitStack, leaves: bytes) -> Verified:
+    path = small.manifests / name_of(1)
+    rewrite(stack, path, joined(lines_of(path)[:2]) + leaves)
+    return verify(None, small.manifests, small.public_key)
+
+
+def test_of_very_many_problems_the_first_are_kept_and_the_others_counted(small):
+    """A manifest of empty lines only: two problems for each of them, and a few for the whole."""
+    with ExitStack() as stack:
+        done = with_leaves(small, stack, b"\n" * 3 * PROBLEMS_MAX)
+    assert len(done.problems) == PROBLEMS_MAX + 1
+    assert done.problems.total > 3 * PROBLEMS_MAX
+    more = done.problems.total - PROBLEMS_MAX
+    assert done.problems[-1] == ("and more", f"{more} more problems are not listed")
+
+
+def test_problems_are_counted_as_processes_hand_them_on():
+    """As pickle copies them."""
+    some = Problems()
+    some.more = 3
+    some.append(Discrepancy("a", "b"))
+    again = copy.copy(some)
+    assert (list(again), again.more) == (list(some), 3)
+    all_of_them = Problems()
+    all_of_them += again
+    assert all_of_them.more == 3
+
+
+@pytest.mark.parametrize("depth", [*range(10, 20), 100, *range(980, 1_000), 10_000, 100_000])
+def test_lists_in_lists_are_named_at_any_depth(small, depth):
+    line = b'{"blind":"","leaf":' + b"[" * depth + b"]" * depth + b"}\n"
+    with ExitStack() as stack:
+        done = with_leaves(small, stack, line)
+    assert "00000001.jsonl, line 3" in {each.place for each in done.problems}
+
+
+def test_no_line_and_no_number_of_lines_fills_the_memory(small, monkeypatch):
+    monkeypatch.setattr(hashing, "LINE_MAX_BYTES", 10_000)
+    monkeypatch.setattr(chain, "MANIFEST_MAX_LINES", 1_000)
+    with ExitStack() as stack:
+        line = b'{"blind":"%s"}\n' % (b"0" * 10_000)
+        long = with_leaves(small, stack, line)
+        many = with_leaves(small, stack, b"\n" * 1_000)
+    assert ("00000001.jsonl, line 3", "longer than 10000 bytes") in long.problems
+    assert ("00000001.jsonl", "unreadable: more than 1000 lines") in many.problems

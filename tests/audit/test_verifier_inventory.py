@@ -98,6 +98,11 @@ GOOD = csv_of([("confirmed/x", "v", False)])
         ([gzip.compress(b"\xff\n")], {}),
         ([gzip.compress(b'"\n')], {}),
         ([gzip.compress(b"\n")], {}),
+        ([gzip.compress(GOOD.replace(b"log-bucket", b"other-bucket"))], {}),
+        ([gzip.compress(b"")], {}),
+        ([], {}),
+        ([gzip.compress(GOOD)], {"sourceBucket": "other-bucket"}),
+        ([gzip.compress(GOOD)], {"sourceBucket": None}),
         ([], {"fileFormat": "ORC"}),
         ([], {"fileSchema": "Bucket, Key"}),
         ([], {"fileSchema": 7}),
@@ -116,3 +121,10 @@ def test_a_data_file_that_was_changed_is_said(small, tmp_path):
     versions = inventory(tmp_path / "i", [gzip.compress(GOOD)])
     (tmp_path / "i" / "data" / "0000-0.csv.gz").write_bytes(gzip.compress(b""))
     assert check(small, versions=versions) == {str(versions)}
+
+
+def test_a_listing_of_another_bucket_is_said(small, tmp_path):
+    document = json.loads(small.versions.read_text())
+    for name, places in (("log-bucket", set()), ("other", {str(tmp_path / "v.json")})):
+        (tmp_path / "v.json").write_text(json.dumps(document | {"Name": name}))
+        assert check(small, versions=tmp_path / "v.json") == places

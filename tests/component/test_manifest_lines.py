@@ -7,7 +7,7 @@ import pytest
 from falcon_balances.adapters.manifests import spans_of
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.manifests import manifest_key
-from falcon_balances.domain.merchant_tree import SealedLine
+from falcon_balances.domain.merchant_branch import SealedLine
 from tests.component.buckets import MANIFESTS
 
 SIZE = 40

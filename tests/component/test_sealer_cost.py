@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from math import log
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.journal import JournalPosition
 from falcon_balances.domain.log_keys import merchant_of
 from falcon_balances.domain.manifests import Head, Sealed, manifest_key, seal, sequence_of
-from falcon_balances.domain.merchant_tree import SealedLine
+from falcon_balances.domain.merchant_branch import SealedLine
 from falcon_balances.domain.sealed_objects import SealedObject
 from falcon_balances.domain.sealed_shards import SealedShard
 from falcon_balances.domain.sealed_sums import SealedKind, SealedSum
@@ -114,13 +115,18 @@ BEFORE = 5
 NAME = "11111111-2222-5333-8444-555555555555.csv"
 
 
+def one_object(merchant_id: str, number: int) -> SealedObject:
+    sums = {SealedKind("bs-1", "EUR", "confirmed", "capture"): SealedSum(100, 2, 1)}
+    key = f"confirmed/merchant_id={merchant_id}/date=2026-10-01/{number:08}{NAME[8:]}"
+    return SealedObject(key, "v", 1, "0" * 64, sums)
+
+
 def merchants_before(buckets: Buckets, merchants: int) -> None:
     """So many merchants that were sealed before, a fifth in each of five manifests; those of
     MOVED are among them.
     """
     moving = sorted({str(merchant_of(key)) for key in MOVED})
     everybody = [*moving, *(f"n-{n}" for n in range(merchants - len(moving)))]
-    sums = {SealedKind("bs-1", "EUR", "confirmed", "capture"): SealedSum(100, 2, 1)}
     sealed = Sealed()
     written: dict[int, bytes] = {}
 
@@ -128,12 +134,7 @@ def merchants_before(buckets: Buckets, merchants: int) -> None:
         return [written[at.sequence][at.offset : at.offset + at.size] for at in wanted]
 
     for number in range(BEFORE):
-        some = [
-            SealedObject(
-                f"confirmed/merchant_id={each}/date=2026-10-01/{NAME}", "v", 1, "0" * 64, sums
-            )
-            for each in everybody[number::BEFORE]
-        ]
+        some = [one_object(each, number) for each in everybody[number::BEFORE]]
         until = rfc3339(closed_until(buckets.time))
         shards = {SHARD: SealedShard()}
         manifest, sealed = seal(LOG, sealed, some, until, bytes(32), shards, read)
@@ -153,3 +154,24 @@ def test_merchants_that_did_not_move_cost_neither_calls_nor_bytes(buckets, merch
     assert calls["get_object"] <= 1 + BEFORE + moved * deep
     assert calls.total() - calls["get_object"] <= 40
     assert written <= 16_384 + moved * deep * 1_600
+
+
+def test_other_merchants_every_night_are_read_from_few_manifests_at_any_age(buckets):
+    """An eighth of all merchants, chosen anew each night: each of their leaves is in the last
+    eight manifests, wherever it last moved. A request reads all lines of a manifest.
+    """
+    rng = Random(1)
+    sealed = Sealed()
+    read = []
+    for night in range(50):
+        calls: Counter[str] = Counter()
+        s3: Any = Counting(buckets.s3, calls)
+        manifests = ManifestBucket(s3, MANIFESTS)
+        some = [one_object(f"m-{each}", night) for each in rng.sample(range(400), 50)]
+        until = rfc3339(closed_until(buckets.time))
+        shards = {SHARD: SealedShard()}
+        manifest, sealed = seal(LOG, sealed, some, until, bytes(32), shards, manifests.lines)
+        read.append(calls["get_object"])
+        assert manifests.append(manifest, buckets.key.sign(manifest.head.line()))
+    assert max(read[10:]) <= 8
+    assert sum(read[10:20]) - 5 <= sum(read[-10:]) <= sum(read[10:20]) + 5

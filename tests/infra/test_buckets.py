@@ -204,3 +204,11 @@ def test_the_description_of_a_closed_day_is_written_once(real):
         "s3:PutObject",
     )
     assert real.text(deny["Resource"]) == f"{CLOSED}.Arn/days/*"
+
+
+def test_the_description_of_a_closed_day_cannot_be_deleted(real):
+    """Otherwise another one could be written in its place."""
+    (deny,) = (each for each in statements(real, CLOSED) if each.get("Sid") == "DenyDeletes")
+    assert (deny["Effect"], deny["Principal"]) == ("Deny", {"AWS": "*"})
+    assert deny["Action"] == ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+    assert real.text(deny["Resource"]) == f"{CLOSED}.Arn/days/*"

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from .files import MANIFEST_MAX_BYTES, read_plain
-from .findings import Discrepancy, NotWrittenSoError
+from .files import MANIFEST_MAX_BYTES, MANIFEST_MAX_LINES, read_plain
+from .findings import Discrepancy, NotWrittenSoError, Problems
 from .hashing import NOT_SIGNED, is_signed, read_json
 
 HEAD_FIELDS = {"schema_version", "log", "sequence", "previous", "sealed_until", "root"}
@@ -52,7 +52,7 @@ def folder_of_manifests(folder: Path) -> Path:
     return inner
 
 
-def manifests_in(folder: Path, problems: list[Discrepancy]) -> Iterator[tuple[int, Path]]:
+def manifests_in(folder: Path, problems: Problems) -> Iterator[tuple[int, Path]]:
     """The manifests in order. Missing numbers and other files are problems.
 
     Raises NotWrittenSoError if the folder does not exist or cannot be listed.
@@ -88,10 +88,20 @@ def _gap(first: int, last: int) -> Discrepancy:
     )
 
 
+def check_lines(lines: list[bytes]) -> None:
+    """Removes the empty text after the last LF. Raises NotWrittenSoError."""
+    if len(lines) > MANIFEST_MAX_LINES + 1:
+        raise NotWrittenSoError(f"more than {MANIFEST_MAX_LINES} lines")
+    if lines.pop():
+        raise NotWrittenSoError("its last line is incomplete")
+    if len(lines) < 3:  # noqa: PLR2004 - head, signature, and a summary at least
+        raise NotWrittenSoError("it has no leaves")
+
+
 class Chain:
     """Manifest after manifest: each signed, each naming the one before."""
 
-    def __init__(self, key: ec.EllipticCurvePublicKey, problems: list[Discrepancy]) -> None:
+    def __init__(self, key: ec.EllipticCurvePublicKey, problems: Problems) -> None:
         self._key = key
         self._problems = problems
         self.heads: dict[int, str] = {}
@@ -102,11 +112,8 @@ class Chain:
         place = path.name
         try:
             text = read_plain(path, MANIFEST_MAX_BYTES)
-            lines = text.split(b"\n")
-            if lines.pop():
-                raise NotWrittenSoError("its last line is incomplete")  # noqa: TRY301
-            if len(lines) < 3:  # noqa: PLR2004 - head, signature, and a summary at least
-                raise NotWrittenSoError("it has no leaves")  # noqa: TRY301
+            lines = text.split(b"\n", MANIFEST_MAX_LINES + 1)
+            check_lines(lines)
             head = read_head(lines[0])
             if not is_signed(lines[0], lines[1], self._key):
                 self._say(place, NOT_SIGNED)

@@ -8,6 +8,9 @@ KEY_MAX_BYTES = 64 << 10
 # A leaf has some 350 bytes, so 50,000 objects need 20 MB; the rest is for the leaves of as many
 # merchants, and the branches above them: 1.2 KB each.
 MANIFEST_MAX_BYTES = 256 << 20
+# A line has more than 128 bytes, and that of a merchant with 10,000 balances some 10 MB.
+MANIFEST_MAX_LINES = 2 << 20
+LINE_MAX_BYTES = 16 << 20
 # A leaf has some 350 bytes, so this is enough for 700,000 objects of one merchant.
 PROOF_MAX_BYTES = 256 << 20
 # A version has some 600 bytes, so this is enough for a million and a half.

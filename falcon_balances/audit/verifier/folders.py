@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .findings import Discrepancy
+from .findings import Discrepancy, Problems
 
 KEY_MAX = 1_024  # bytes of a key in S3
 
@@ -15,19 +15,19 @@ class Found(NamedTuple):
 
     files: int
     plain_files: int
-    problems: list[Discrepancy]
+    problems: Problems
 
 
 def found_in(log: Path | None) -> Found:
     """Counts the files below a folder; links are not followed. An unreadable folder is a problem,
     because it could hold foreign files.
     """
-    problems: list[Discrepancy] = []
+    problems = Problems()
     plain = [] if log is None else [is_plain for _, is_plain in files_below(str(log), problems)]
     return Found(len(plain), sum(plain), problems)
 
 
-def files_below(root: str, problems: list[Discrepancy]) -> Iterator[tuple[str, bool]]:
+def files_below(root: str, problems: Problems) -> Iterator[tuple[str, bool]]:
     """Paths, and whether each is a plain file."""
     folders = [""]
     while folders:

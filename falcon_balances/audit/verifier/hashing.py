@@ -10,9 +10,12 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from .files import LINE_MAX_BYTES
 from .findings import NotWrittenSoError
 
 NOT_SIGNED = "its signature is missing or of another key, or its head was changed"
+# The format has three levels.
+DEPTH_MAX = 16
 # Created once: json.dumps and json.loads would create a new one for each call.
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _DECODER = json.JSONDecoder()
@@ -73,11 +76,32 @@ def canonical(document: Mapping[str, Any]) -> bytes:
 
 
 def read_json(line: bytes) -> dict[str, Any]:
-    """The JSON object in a line. Raises NotWrittenSoError if it is not in canonical form."""
+    """The JSON object in a line. Raises NotWrittenSoError if it is not in canonical form, too long
+    or too deep.
+    """
+    if len(line) > LINE_MAX_BYTES:
+        raise NotWrittenSoError(f"longer than {LINE_MAX_BYTES} bytes")
     try:
         document = _DECODER.decode(line.decode("ascii"))
     except (ValueError, RecursionError) as error:
         raise NotWrittenSoError("not JSON") from error
+    if line.count(b"[") + line.count(b"{") > DEPTH_MAX and is_deep(document):
+        raise NotWrittenSoError("lists in lists, deeper than the format has them")
     if not isinstance(document, dict) or canonical(document) != line:
         raise NotWrittenSoError("JSON, but not in canonical form")
     return document
+
+
+def is_deep(document: Any) -> bool:  # noqa: ANN401 - unchecked JSON
+    """Whether it is nested too deep to be written again from anywhere in this program."""
+    level = [document]
+    for _ in range(DEPTH_MAX):
+        inside = [each for each in level if isinstance(each, (list, dict))]
+        if not inside:
+            return False
+        level = [
+            inner
+            for each in inside
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return True

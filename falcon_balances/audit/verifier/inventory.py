@@ -19,7 +19,7 @@ from .findings import NotWrittenSoError
 
 # S3 names the data files by an uuid; nothing else leads out of their folder.
 DATA_FILE = re.compile(r"(?:.*/)?([A-Za-z0-9_-]+\.csv\.gz)\Z")
-NEEDED = ("Key", "VersionId", "IsDeleteMarker")
+NEEDED = ("Bucket", "Key", "VersionId", "IsDeleteMarker")
 # A key has at most 1,024 bytes, each encoded in three characters.
 LINE_MAX_BYTES = 64 << 10
 
@@ -34,13 +34,29 @@ def is_inventory(document: object) -> bool:
     return isinstance(document, dict) and "fileSchema" in document
 
 
-def versions_in(manifest: Path, document: Mapping[str, Any]) -> Iterator[ListedVersion]:
-    """Every version and delete marker. Data files lie in the folder `data` beside the manifest's
-    own folder, as S3 writes them.
+def versions_in(
+    manifest: Path, document: Mapping[str, Any], bucket: str
+) -> Iterator[ListedVersion]:
+    """Every version and delete marker of the bucket. Data files lie in the folder `data` beside the
+    manifest's own folder, as S3 writes them.
 
-    One data file is in memory at a time, compressed. Raises NotWrittenSoError, naming the file.
+    One data file is in memory at a time, compressed. Raises NotWrittenSoError, naming the file,
+    also for an inventory of another bucket, or one without any version.
     """
+    is_empty = True
+    for each in _all_versions(manifest, document, bucket):
+        is_empty = False
+        yield each
+    if is_empty:
+        raise NotWrittenSoError("the inventory lists no version at all")
+
+
+def _all_versions(
+    manifest: Path, document: Mapping[str, Any], bucket: str
+) -> Iterator[ListedVersion]:
     try:
+        if document["sourceBucket"] != bucket:
+            raise NotWrittenSoError(f"the inventory is not of the bucket {bucket}")
         schema = [each.strip() for each in document["fileSchema"].split(",")]
         files = [(DATA_FILE.match(each["key"]), each["MD5checksum"]) for each in document["files"]]
         if document["fileFormat"] != "CSV" or not set(NEEDED) <= set(schema):
@@ -51,11 +67,13 @@ def versions_in(manifest: Path, document: Mapping[str, Any]) -> Iterator[ListedV
     for named, checksum in files:
         if named is None:
             raise NotWrittenSoError("the manifest names a file that is no data file")
-        yield from _versions(manifest.parent.parent / "data" / named[1], checksum, schema, places)
+        yield from _versions(
+            manifest.parent.parent / "data" / named[1], checksum, schema, places, bucket
+        )
 
 
 def _versions(
-    file: Path, checksum: str, schema: list[str], places: list[int]
+    file: Path, checksum: str, schema: list[str], places: list[int], bucket: str
 ) -> Iterator[ListedVersion]:
     try:
         body = read_plain(file, VERSIONS_MAX_BYTES)
@@ -68,17 +86,17 @@ def _versions(
     try:
         for line in _lines(body):
             number += 1
-            yield _listed_in(line, schema, places)
+            yield _listed_in(line, schema, places, bucket)
     except (OSError, EOFError, zlib.error, ValueError, csv.Error) as error:
-        said = f"{file.name}: not gzipped CSV with the manifest's columns, from line {number} on"
-        raise NotWrittenSoError(said) from error
+        said = "not gzipped CSV with the manifest's bucket and columns"
+        raise NotWrittenSoError(f"{file.name}: {said}, from line {number} on") from error
 
 
-def _listed_in(line: str, schema: list[str], places: list[int]) -> ListedVersion:
+def _listed_in(line: str, schema: list[str], places: list[int], bucket: str) -> ListedVersion:
     """The version in a line. Raises ValueError or csv.Error for any other text."""
     [row] = csv.reader([line], strict=True)
-    key, version_id, is_marker = (row[each] for each in places if len(row) == len(schema))
-    if is_marker not in {"true", "false"}:
+    of, key, version_id, is_marker = (row[each] for each in places if len(row) == len(schema))
+    if of != bucket or is_marker not in {"true", "false"}:
         raise ValueError(line)
     return ListedVersion(unquote_plus(key), version_id, is_marker == "true")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .files import MANIFEST_MAX_BYTES, NO_LINK, OBJECT_MAX_BYTES, read_plain, read_small
-from .findings import Discrepancy, NotWrittenSoError
+from .findings import Discrepancy, NotWrittenSoError, Problems
 from .hashing import leaf_hash, read_json, tree_root
 from .keys import KEY_PATTERN, event_of, is_numbered, read_key
 from .objects import SUM_MAX, lines_of_body, read_amount
@@ -35,7 +35,7 @@ class CheckedLeaves:
 
     root: bytes
     """The root of the tree of these leaves."""
-    problems: list[Discrepancy] = field(default_factory=list)
+    problems: Problems = field(default_factory=Problems)
     noted: list[Noted] = field(default_factory=list)
     objects: int = 0
     lines: int = 0

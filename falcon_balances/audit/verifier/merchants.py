@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from .findings import Discrepancy
-from .hashing import canonical, tree_root
+from .hashing import canonical, leaf_hash, tree_root
 
 DIGITS = "0123456789abcdef"
 NOBODY = bytes(32)
@@ -19,11 +19,13 @@ class LineAt(NamedTuple):
     size: int
 
 
-class Branch(NamedTuple):
-    """A branch as a manifest has it; `place` is where problems are reported."""
+class Leaf(NamedTuple):
+    """A leaf that is not of an object; `place` is where problems are reported."""
 
     place: str
+    line: bytes
     at: LineAt
+    blind: str
     document: dict[str, Any]
     """Without its blind."""
 
@@ -44,6 +46,8 @@ class MerchantTree:
         self._places: dict[str, str] = {}
         """The merchants' places, by the prefix at which their leaf is."""
         self._changed = {""}
+        self.root: str | None = None
+        """The value of the root branch of the manifest that was compared last."""
 
     def put(self, place: str, leaf: Child) -> None:
         """The merchant's new leaf. Where another merchant's leaf is, a branch takes both."""
@@ -62,7 +66,16 @@ class MerchantTree:
             self._branches[slot] = {below[-1]: self._branches[prefix][slot[-1]]}
             self._places[below] = self._places.pop(slot)
 
-    def problems(self, manifest: str, given: Mapping[str, Branch]) -> Iterator[Discrepancy]:
+    def value_at(self, place: str) -> bytes | None:
+        """The hash of a merchant's latest leaf."""
+        slot = ""
+        while slot in self._branches:
+            slot = place[: len(slot) + 1]
+        if self._places.get(slot) != place:
+            return None
+        return self._branches[slot[:-1]][slot[-1]][0]
+
+    def problems(self, manifest: str, given: Mapping[str, Leaf]) -> Iterator[Discrepancy]:
         """Compares the branches above new leaves with those of the manifest, by prefix: no other
         branch may be there. A problem is reported once: later manifests build on what this one has.
         """
@@ -74,19 +87,27 @@ class MerchantTree:
             elif canonical(found.document) != _written(prefix, branch):
                 yield Discrepancy(found.place, "not the branch that follows from the merchants")
                 _adopt(branch, found.document.get("children"))
-            if prefix and found is not None:
-                self._branches[prefix[:-1]][prefix[-1]] = value_of(branch), found.at
+            if found is not None:
+                self._grow(prefix, (value_of(branch, found), found.at))
         for prefix in sorted(given.keys() - self._changed):
-            yield Discrepancy(given[prefix].place, "a branch below which no merchant moved")
+            yield Discrepancy(given[prefix].place, "a branch above no leaf of this manifest")
         self._changed = {""}
 
-    @property
-    def root(self) -> str:
-        return value_of(self._branches[""]).hex()
+    def _grow(self, prefix: str, branch: Child) -> None:
+        if prefix:
+            self._branches[prefix[:-1]][prefix[-1]] = branch
+        else:
+            self.root = branch[0].hex()
 
 
-def value_of(branch: Mapping[str, Child]) -> bytes:
-    return tree_root([branch[each][0] if each in branch else NOBODY for each in DIGITS])
+def value_of(children: Mapping[str, Child], branch: Leaf) -> bytes:
+    """A branch's value: of its children, each with a blind of its own, and of the whole line."""
+    hidden = []
+    for digit in DIGITS:
+        blind = sha256((branch.blind + digit).encode()).digest()
+        value = children[digit][0] if digit in children else NOBODY
+        hidden.append(sha256(b"\x01" + blind + value).digest())
+    return sha256(b"\x01" + tree_root(hidden) + leaf_hash(branch.line)).digest()
 
 
 def _written(prefix: str, branch: Mapping[str, Child]) -> bytes:

@@ -81,7 +81,7 @@ class _ProofCheck:
             Discrepancy(key, "its bytes are not those that were sealed")
             for key, _ in checked.strays
         ]
-        done.problems.sort()
+        done.problems.finish()
         done.objects = len(self._proved)
         done.lines = sum(lines for _, _, lines in self._sums.values())
         done.balances = list(balances_of(checked.sums, self._standings))

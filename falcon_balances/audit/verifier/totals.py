@@ -3,27 +3,20 @@
 import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from .chain import ReadManifest
-from .findings import Discrepancy, NotWrittenSoError
+from .findings import Discrepancy, NotWrittenSoError, Problems
 from .hashing import canonical, leaf_hash, read_json
 from .leaves import CheckedLeaves
-from .merchants import Branch, LineAt, MerchantTree, place_of
+from .merchants import Leaf, LineAt, MerchantTree, place_of
 from .shards import Shards
 from .sums import Tallies, add_all, at_scale
 
 LINES_BEFORE_LEAVES = 3  # head and signature, and lines begin with 1
 NO_CHAIN = "0" * 64
+PLACE = re.compile(r"[0-9a-f]{8}\Z")
 DIGEST = re.compile(r"[0-9a-f]{64}\Z")
-
-
-class _Leaf(NamedTuple):
-    place: str
-    line: bytes
-    at: LineAt
-    document: dict[str, Any]
-    """Without its blind."""
 
 
 class Totals:
@@ -31,7 +24,7 @@ class Totals:
     for each merchant of its objects; the tree binds those of all others.
     """
 
-    def __init__(self, problems: list[Discrepancy]) -> None:
+    def __init__(self, problems: Problems) -> None:
         self._problems = problems
         self.sums: dict[str, Tallies] = {}
         """By merchant."""
@@ -41,6 +34,8 @@ class Totals:
         self._chains: dict[str, str] = {}
         self._moved: set[str] = set()
         """The merchants of the manifest that is being read."""
+        self._repeated: set[str] = set()
+        """Merchants that did not move, and have a leaf in that manifest."""
         self._unsummed: set[str] = set()
         """Merchants with a leaf that cannot be added up: their sums cannot be checked from then on.
         """
@@ -84,11 +79,10 @@ class Totals:
             )
         if self._seed is None:
             self._say(manifest.place, "no summary has the seed of the merchants' places")
-        else:
-            self._check_tree(manifest.place, leaves)
-        self._moved = set()
+        self._check_tree(manifest.place, leaves)
+        self._moved, self._repeated = set(), set()
 
-    def _read(self, manifest: ReadManifest, first: int) -> Iterator[_Leaf]:
+    def _read(self, manifest: ReadManifest, first: int) -> Iterator[Leaf]:
         offset = 0
         for number, line in enumerate(manifest.leaves[:first], start=LINES_BEFORE_LEAVES):
             place = f"{manifest.place}, line {number}"
@@ -99,11 +93,18 @@ class Totals:
             except NotWrittenSoError as error:
                 self._say(place, str(error))
                 continue
-            if not isinstance(document.pop("blind", None), str):
-                self._say(place, "a leaf has no blind")
-            yield _Leaf(place, line, at, document)
+            blind = document.pop("blind", None)
+            if not is_digest(blind):
+                self._say(place, "a leaf has no blind of 64 hexadecimal digits")
+                blind = NO_CHAIN
+            yield Leaf(place, line, at, blind, document)
 
-    def _expected(self, new: int, leaves: list[_Leaf]) -> Iterator[dict[str, Any]]:
+    def _carried_in(self, leaves: list[Leaf]) -> str:
+        """Up to which place leaves are repeated: any place is right."""
+        said = (each.document for each in leaves if each.document.get("leaf") == "summary")
+        return next((str(each["carried"]) for each in said if is_place(each.get("carried"))), "")
+
+    def _expected(self, new: int, leaves: list[Leaf]) -> Iterator[dict[str, Any]]:
         """Summary, totals and merchants, without their blinds."""
         if self._seed is None:
             said = (each.document for each in leaves if each.document.get("leaf") == "summary")
@@ -113,7 +114,10 @@ class Totals:
             "leaf": "summary",
             "objects": new,
             "objects_total": self._objects_total,
-            "seed": self._seed,
+            "merchants": len(self._objects),
+            "carried": self._carried_in(leaves),
+            # Without a seed, no summary is right.
+            "seed": self._seed or "",
         }
         for (_, currency, stage, kind), (minor, decimals, lines) in self._all.items():
             yield {
@@ -129,11 +133,13 @@ class Totals:
                 each, self._objects[each], self._chains[each], self.sums.get(each, {})
             )
 
-    def _compare(self, leaf: _Leaf, expected: set[bytes | None], *, is_rooted: bool) -> None:
+    def _compare(self, leaf: Leaf, expected: set[bytes | None], *, is_rooted: bool) -> None:
         document = leaf.document
         kind = document.get("leaf")
         if kind == "shard":
             self._problems += self._shards.problems(leaf.place, document)
+        elif kind == "merchant" and self._is_repeated(leaf):
+            self._place(str(document["merchant_id"]), leaf)
         elif kind not in ("branch", "merchants"):
             said = self._countable(document, is_rooted=is_rooted)
             if said in expected:
@@ -145,7 +151,17 @@ class Totals:
         if kind == "merchant" and isinstance(merchant, str) and merchant in self._moved:
             self._place(merchant, leaf)
 
-    def _place(self, merchant: str, leaf: _Leaf) -> None:
+    def _is_repeated(self, leaf: Leaf) -> bool:
+        """Whether it is, with every byte, the latest leaf of a merchant that did not move."""
+        merchant = leaf.document.get("merchant_id")
+        if self._seed is None or not isinstance(merchant, str):
+            return False
+        if merchant in self._moved or merchant not in self._objects or merchant in self._repeated:
+            return False
+        self._repeated.add(merchant)
+        return self._tree.value_at(place_of(self._seed, merchant)) == leaf_hash(leaf.line)
+
+    def _place(self, merchant: str, leaf: Leaf) -> None:
         chain = leaf.document.get("chain")
         if is_digest(chain):
             self._chains[merchant] = str(chain)
@@ -163,16 +179,16 @@ class Totals:
                 document = {**document, "sums": []}
         return canonical(document)
 
-    def _check_tree(self, place: str, leaves: list[_Leaf]) -> None:
+    def _check_tree(self, place: str, leaves: list[Leaf]) -> None:
         """Checks branches, and the root of the tree of merchants."""
-        branches: dict[str, Branch] = {}
+        branches: dict[str, Leaf] = {}
         roots = []
         for each in leaves:
             kind, prefix = each.document.get("leaf"), each.document.get("prefix")
             if kind == "merchants":
                 roots.append(each)
             elif kind == "branch" and isinstance(prefix, str) and prefix not in branches:
-                branches[prefix] = Branch(each.place, each.at, each.document)
+                branches[prefix] = each
             elif kind == "branch":
                 self._say(each.place, "a branch occurs twice, or has no prefix")
         self._problems += self._tree.problems(place, branches)
@@ -188,6 +204,10 @@ class Totals:
 
 def is_digest(text: Any) -> bool:  # noqa: ANN401 - unchecked JSON
     return isinstance(text, str) and DIGEST.match(text) is not None
+
+
+def is_place(text: Any) -> bool:  # noqa: ANN401 - unchecked JSON
+    return isinstance(text, str) and PLACE.match(text) is not None
 
 
 def chained(chain: str, hashes: list[bytes]) -> str:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from .chain import Chain, ReadManifest, manifests_in
 from .events import Events
 from .files import NO_LINK, OBJECT_MAX_BYTES, read_plain
-from .findings import Discrepancy, NotWrittenSoError, Verified
+from .findings import Discrepancy, NotWrittenSoError, Problems, Verified
 from .folders import Found, files_below, found_in
 from .hashing import load_public_key, tree_root
 from .leaves import CheckedLeaves, Noted, check_leaves, keys_sealed_as
@@ -92,9 +92,10 @@ class _Verification:
                 self._read_leaves(manifest, mapped, advance)
         if self._log is not None:
             self._look_around(self._log, found())
-        if versions is not None:
-            self._problems += wrong_versions(versions, self._version_ids)
         last = self._chain.last
+        if versions is not None:
+            bucket = "" if last is None else last["log"]
+            self._problems += wrong_versions(versions, self._version_ids, bucket)
         if last is not None:
             self._problems += self._events.problems(last["sealed_until"])
             self._done.head = self._chain.heads[max(self._chain.heads)]
@@ -111,7 +112,7 @@ class _Verification:
                 self._standings,
             )
         )
-        self._problems.sort()
+        self._problems.finish()
         return self._done
 
     def _say(self, place: str, what: str) -> None:
@@ -196,7 +197,7 @@ class _Verification:
             return
         named = {each.place for each in self._problems}
         strangers = []
-        for key, is_plain in files_below(str(log), []):
+        for key, is_plain in files_below(str(log), Problems()):
             if key not in self._version_ids:
                 strangers.append(key)
             elif not is_plain and key not in named:

@@ -12,8 +12,11 @@ from .findings import Discrepancy, NotWrittenSoError
 from .inventory import ListedVersion, is_inventory, versions_in
 
 
-def wrong_versions(file: Path, version_ids: Mapping[str, str]) -> list[Discrepancy]:
+def wrong_versions(file: Path, version_ids: Mapping[str, str], bucket: str) -> list[Discrepancy]:
     """Checks that each sealed key has only the sealed version, and no delete marker.
+
+    `bucket` is the log's, by the manifests' heads. An inventory names its bucket, and so can a
+    listing: that of another bucket is refused.
 
     An inventory is older than the newest objects, so a sealed version is reported as missing only
     if a listing lacks it. The check of the objects finds missing objects in any case.
@@ -22,7 +25,9 @@ def wrong_versions(file: Path, version_ids: Mapping[str, str]) -> list[Discrepan
     try:
         document = json.loads(read_plain(file, VERSIONS_MAX_BYTES))
         if is_inventory(document):
-            listed = list(_odd_in(versions_in(file, document), version_ids))
+            listed = list(_odd_in(versions_in(file, document, bucket), version_ids))
+        elif document.get("Name", bucket) != bucket:
+            return [Discrepancy(str(file), f"the listing is not of the bucket {bucket}")]
         else:
             listed, sealed = list(_listed_in(document)), version_ids
     except OSError as error:

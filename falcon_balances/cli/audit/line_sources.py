@@ -11,8 +11,9 @@ from falcon_balances.adapters.closed_day_files import ClosedDayFiles
 from falcon_balances.adapters.journal import S3Journal
 from falcon_balances.adapters.stream_progress import DynamoStreamProgress
 from falcon_balances.audit.cheaper import closed_is_cheaper
+from falcon_balances.cli import output
 from falcon_balances.cli.audit.fetching import fetch_closed_days
-from falcon_balances.cli.audit.options import Lines, closed_days_in, log_source
+from falcon_balances.cli.audit.options import UNSIGNED, Lines, closed_days_in, log_source
 from falcon_balances.cli.errors import InvalidInputError
 from falcon_balances.domain.journal import BEGINNING
 
@@ -57,6 +58,7 @@ def closed_and_since(target: "Target", folder: Path) -> Iterator[Replaying]:
     from falcon_balances.audit.counted_since import KeptPages  # noqa: PLC0415
     from falcon_balances.audit.everything_counted import EverythingCounted  # noqa: PLC0415
 
+    output.note(UNSIGNED)
     journal = S3Journal(target.client("s3"), target.journal_bucket)
     with TemporaryDirectory(prefix="falcon-journal-") as kept:
         pages = KeptPages(journal, Path(kept))

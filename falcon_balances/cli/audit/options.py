@@ -32,6 +32,8 @@ AtOption = Annotated[
 ]
 StageOption = Annotated[str | None, typer.Option("--stage", help="Only this stage.")]
 
+UNSIGNED = "read from closed days, which nobody signed: --from log reads what manifests prove"
+
 
 class Lines(StrEnum):
     CLOSED = "closed"

@@ -8,6 +8,7 @@ import typer
 
 from falcon_balances.cli import output
 from falcon_balances.cli.audit.options import (
+    UNSIGNED,
     AtOption,
     Engine,
     Lines,
@@ -128,6 +129,7 @@ def replay_log(
     if (closed := closed_days_in(log, lines)) is not None:
         from falcon_balances.audit.closed_replay import replay_closed  # noqa: PLC0415 - DuckDB
 
+        output.note(UNSIGNED)
         with output.steps("adding up closed days"):
             return replay_closed(closed, selection, before)
     with output.progress("objects", None) as advance:

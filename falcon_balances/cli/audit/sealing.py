@@ -208,8 +208,8 @@ def _show(done: "Verified", *, as_json: bool) -> None:
         for each in done.problems[:_SHOWN_MAX]:
             output.warn(f"{each.place}: {each.what}")
         if len(done.problems) > _SHOWN_MAX:
-            output.warn(f"and {len(done.problems) - _SHOWN_MAX} more: all with --json")
+            output.warn(f"and {done.problems.total - _SHOWN_MAX} more: --json shows up to 10,000")
     if done.problems:
-        output.fail(output.count(len(done.problems), "problem"))
+        output.fail(output.count(done.problems.total, "problem"))
         raise typer.Exit(EXIT_MISMATCH)
     output.note("no problem found")

@@ -5,6 +5,7 @@ from typing import Final
 from tests.property.faults.fault import Fault
 
 _TREE: Final = "falcon_balances/domain/merchant_tree.py"
+_BRANCH: Final = "falcon_balances/domain/merchant_branch.py"
 _VERIFIED: Final = "falcon_balances/audit/verifier/merchants.py"
 _TOTALS: Final = "falcon_balances/audit/verifier/totals.py"
 _PROOFS: Final = "falcon_balances/audit/verifier/proofs.py"
@@ -16,17 +17,31 @@ _FORGED: Final = ("tests/audit/test_proofs_forged.py",)
 
 SEALING_FAULTS: Final = (
     Fault(
-        "a branch that the root does not bind",
-        _TREE,
-        'if document["prefix"] != prefix or value_of(branch) != at.value:',
-        'if document["prefix"] != prefix:',
+        "a line that the root does not bind",
+        _BRANCH,
+        "if value != at.value or not is_named:",
+        "if not is_named:",
         first=_GROWN,
     ),
     Fault(
-        "a merchant's leaf that the root does not bind",
-        _TREE,
-        "if leaf_hash(line) != at.value or not place.startswith(prefix):",
-        "if not place.startswith(prefix):",
+        "places of children that no value binds",
+        _BRANCH,
+        "return node_hash(root_of(self._hidden()), self.hashed)",
+        "return root_of(self._hidden())",
+        first=_GROWN,
+    ),
+    Fault(
+        "a place of a child that nobody checks",
+        _BRANCH,
+        "if not all(each in _DIGITS and _is_placed(at) for each, at in children.items()):",
+        "if not all(each in _DIGITS for each, at in children.items()):",
+        first=_GROWN,
+    ),
+    Fault(
+        "values of children that every branch shows alike",
+        _BRANCH,
+        "return sha256((blind + digit).encode()).digest()",
+        "return sha256(digit.encode()).digest()",
         first=_GROWN,
     ),
     Fault(
@@ -42,6 +57,20 @@ SEALING_FAULTS: Final = (
         "self._branches[slot] = {digit: self._branches[slot[:-1]][slot[-1]]}",
         "self._branches[slot] = {}",
         first=_GROWN,
+    ),
+    Fault(
+        "leaves that are never repeated",
+        "falcon_balances/domain/carried_places.py",
+        "end = first + width",
+        "end = first + width * 0",
+        first=("tests/component/test_sealer_cost.py",),
+    ),
+    Fault(
+        "any leaf of a merchant that did not move",
+        _TOTALS,
+        "return self._tree.value_at(place_of(self._seed, merchant)) == leaf_hash(leaf.line)",
+        "return True",
+        first=_FOUND,
     ),
     Fault(
         "branches that nobody compares",

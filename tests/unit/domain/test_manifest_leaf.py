@@ -2,8 +2,12 @@
 
 from hashlib import sha256
 
+import pytest
+
+from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.log_format import csv_body
 from falcon_balances.domain.log_keys import log_key
+from falcon_balances.domain.manifests import sealed_in
 from falcon_balances.domain.sealed_objects import SealedObject
 from falcon_balances.domain.splitting import split
 from tests.builders import confirmed, context_of, fee_of, histories_of, operation_of
@@ -31,3 +35,9 @@ def test_manifest_leaf_of_a_flawed_object_has_its_flaw_and_no_sums():
         f'{{"flaw":"not a key of the log","key":"{KEY}","leaf":"object","lines":0,'
         f'"sha256":"{sha256(b"x").hexdigest()}","size":1,"sums":[],"version_id":"v-1"}}'
     )
+
+
+@pytest.mark.parametrize("leaf", [b'{"leaf":"object"', b'{"leaf":"object"}', b'["leaf":"object"]'])
+def test_a_manifest_with_another_leaf_of_an_object_is_refused(leaf):
+    with pytest.raises(IntegrityError, match="cannot be parsed"):
+        list(sealed_in(b"head\nsignature\n" + leaf))

@@ -1,6 +1,9 @@
 """The tree of all merchants: what follows from the set of leaves, at the cost of what moved."""
 
+import contextlib
+import json
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from math import log
 from random import Random
 from typing import Any
@@ -8,29 +11,28 @@ from typing import Any
 import pytest
 
 from falcon_balances.audit.verifier.proofs import root_by
+from falcon_balances.domain.carried_places import BEGINNING, places_to_carry
 from falcon_balances.domain.errors import IntegrityError
-from falcon_balances.domain.merchant_tree import (
-    DIGITS,
-    NOBODY,
-    MerchantTree,
-    SealedLine,
-    place_of,
-    value_of_line,
-)
-from falcon_balances.domain.merkle import leaf_hash, root_of
+from falcon_balances.domain.merchant_branch import DIGITS, NOBODY, SealedLine, value_of_line
+from falcon_balances.domain.merchant_tree import MerchantTree, place_of
+from falcon_balances.domain.merkle import leaf_hash, node_hash, root_of
 from falcon_balances.domain.sealed_objects import canonical
 
 SEED = "5e" * 32
 
 
-def defined(leaves: Mapping[str, bytes], prefix: str = "") -> bytes:
-    """The value at a prefix, by the definition: `leaves` by place."""
-    below = {place: leaf for place, leaf in leaves.items() if place.startswith(prefix)}
+def defined(lines: "Lines", prefix: str = "") -> bytes:
+    """The value at a prefix, by the definition in docs/manifests.md."""
+    below = {place: leaf for place, leaf in lines.latest.items() if place.startswith(prefix)}
     if not below and prefix:
         return NOBODY
     if len(below) == 1 and prefix:
         return leaf_hash(*below.values())
-    return root_of([defined(below, prefix + digit) for digit in DIGITS])
+    line = lines.branches[prefix]
+    blind = json.loads(line)["blind"]
+    blinds = [sha256(f"{blind}{digit}".encode()).digest() for digit in DIGITS]
+    values = [defined(lines, prefix + digit) for digit in DIGITS]
+    return node_hash(root_of(map(node_hash, blinds, values)), leaf_hash(line))
 
 
 class Lines:
@@ -40,17 +42,28 @@ class Lines:
         self.written: list[bytes] = []
         self.root: SealedLine | None = None
         self.latest: dict[str, bytes] = {}
+        self.branches: dict[str, bytes] = {}
         self.reads = 0
+        self.oldest = 0
         self.rounds = 0
 
     def read(self, wanted: Sequence[SealedLine]) -> list[bytes]:
         self.reads += len(wanted)
+        assert all(each.offset >= self.oldest for each in wanted)
         self.rounds += 1
         return [self.written[each.offset] for each in wanted]
 
     def add(self, document: Mapping[str, Any]) -> SealedLine:
-        line = canonical(document)
+        document = {**document, "blind": sha256(b"%d" % len(self.written)).hexdigest()}
+        return self.again(canonical(document))
+
+    def again(self, line: bytes) -> SealedLine:
+        document = json.loads(line)
         self.written.append(line)
+        if document["leaf"] == "branch":
+            self.branches[document["prefix"]] = line
+        else:
+            self.latest[place_of(SEED, document["merchant_id"])] = line
         return SealedLine(value_of_line(line, document), 1, len(self.written) - 1, len(line))
 
     def tree(self, *merchants: str) -> MerchantTree:
@@ -62,7 +75,6 @@ class Lines:
             document = {"leaf": "merchant", "merchant_id": each, "objects": what}
             before = self.latest.get(place_of(SEED, each))
             assert (each in tree.leaves) == (before is not None)
-            self.latest[place_of(SEED, each)] = canonical(document)
             tree.put(each, self.add(document))
         self.root = tree.write(self.add)
         return tree
@@ -76,7 +88,7 @@ def test_the_root_is_that_of_the_latest_leaves_in_whatever_order_they_came(seed)
     for what in range(rng.randrange(1, 7)):
         lines.move(rng.sample(everybody, rng.randrange(len(everybody) + 1)), what)
         assert lines.root is not None
-        assert lines.root.value == defined(lines.latest)
+        assert lines.root.value == defined(lines)
 
 
 def test_a_path_leads_from_each_leaf_to_the_root():
@@ -131,10 +143,71 @@ def test_a_line_that_is_not_what_the_root_binds_is_refused(seed):
                 lines.tree(wanted)
 
 
-def test_children_that_change_places_are_refused():
+def test_every_byte_of_a_branch_is_bound_its_children_s_places_too():
     lines = Lines()
     lines.move([f"m-{n}" for n in range(60)], 1)
-    line = lines.written[-1]
-    lines.written[-1] = line.replace(b'[["0"', b'[["x"', 1)
-    with pytest.raises(IntegrityError):
-        lines.tree("m-1")
+    true = lines.written[-1]
+    for place in range(len(true)):
+        lines.written[-1] = true[:place] + bytes([true[place] ^ 1]) + true[place + 1 :]
+        with pytest.raises(IntegrityError, match=f"byte {len(lines.written) - 1} of the leaves"):
+            lines.tree("m-1")
+
+
+def test_repeated_leaves_change_no_leaf_s_value_and_are_bound_where_they_are():
+    lines = Lines()
+    everybody = [f"m-{n}" for n in range(300)]
+    lines.move(everybody, 1)
+    start = BEGINNING
+    for _ in range(8):
+        first, places = len(lines.written), places_to_carry(start, 100, 300)
+        tree = MerchantTree(SEED, lines.root, everybody[:2], lines.read, places)
+        assert all(
+            each in everybody[:2] or places.meet(place_of(SEED, each)) for each in tree.in_order()
+        )
+        for each in tree.in_order():
+            tree.put(each, lines.again(tree.leaves[each]))
+        lines.root = tree.write(lines.add)
+        assert lines.root.value == defined(lines)
+        start = places.next_start
+        # Nothing at these places is read from an earlier line any more.
+        before, lines.oldest = lines.oldest, first
+        MerchantTree(SEED, lines.root, [], lines.read, places)
+        lines.oldest = before
+    assert start == BEGINNING
+
+
+def root_with(*child: Any) -> tuple[SealedLine, bytes]:
+    """A root in manifest 1, with one child."""
+    document = {"leaf": "branch", "prefix": "", "children": [child], "blind": ""}
+    line = canonical(document)
+    with contextlib.suppress(ValueError, TypeError):
+        return SealedLine(value_of_line(line, document), 1, 0, len(line)), line
+    return SealedLine(bytes(32), 1, 0, len(line)), line
+
+
+@pytest.mark.parametrize(
+    ("number", "value"),
+    [(1, "0"), (1, "0" * 62), (1, None), (2, 0), (2, True), (2, "1"), (2, 10**8), (3, -1),
+     (3, 1.0), (3, "12"), (4, 0), (4, -10), (4, []), (3, 2**28), (0, "x"), (0, "10"), (0, "")],
+)  # fmt: skip
+def test_a_child_at_an_impossible_place_is_refused(number, value):
+    child: list[Any] = ["0", "0" * 64, 1, 0, 10]
+    child[number] = value
+    root, line = root_with(*child)
+    with pytest.raises(IntegrityError, match="byte 0 of the leaves of manifest 1 cannot be parsed"):
+        MerchantTree(SEED, root, ["m-1"], lambda _: [line])
+
+
+def test_a_child_in_a_later_manifest_than_its_branch_is_refused():
+    root, line = root_with("0", "0" * 64, 2, 0, 10)
+    with pytest.raises(IntegrityError, match="names a line of a later manifest"):
+        MerchantTree(SEED, root, ["m-1"], lambda _: [line])
+
+
+def test_a_branch_that_is_written_again_shows_nobody_which_of_its_children_changed():
+    lines = Lines()
+    everybody = [f"m-{n}" for n in range(12)]
+    lines.move(everybody, 1)
+    before = lines.tree("m-0").path("m-0")
+    lines.move(["m-0"], 2)
+    assert not set(before[-6:]) & set(lines.tree("m-0").path("m-0")[-6:])
