@@ -79,6 +79,7 @@ def _account(said: AccountComparison) -> dict[str, Any]:
             for number, each in said.statements.items()
         ],
         "tallies": {number: [each.lines, each.sums] for number, each in said.tallies.items()},
+        "next_statement": said.next_statement,
         "flawed": said.flawed,
         "settled": [[each.name, each.entries, str(each.day)] for each in said.settled],
     }
@@ -97,6 +98,7 @@ def _read_account(said: Mapping[str, Any]) -> AccountComparison:
             for number, key, etag, day, problems in said["statements"]
         },
         {int(number): Tally(lines, sums) for number, (lines, sums) in said["tallies"].items()},
+        said["next_statement"],
         said["flawed"],
         [SettledCases(name, n, date.fromisoformat(day)) for name, n, day in said["settled"]],
     )

@@ -44,9 +44,10 @@ class AccountComparison:
     """Of one account. It has the operations of days from `since` on, as the journals have them up
     to `positions`, and the lines of `statements`, which are by number.
 
-    `tallies`: of the settled lines of each statement. `open`: texts of cases by each of their keys.
-    `settled`: the oldest first; in a later file, a case has everything that it has in an earlier
-    one. `flawed`: log keys of objects that could not be read.
+    `next_statement`: a number that no statement had, because cases keep the lines of statements
+    that are forgotten. `tallies`: of the settled lines of each statement. `open`: texts of cases by
+    each of their keys. `settled`: the oldest first; in a later file, a case has everything that it
+    has in an earlier one. `flawed`: log keys of objects that could not be read.
 
     `new_settled` and `new_keys`: what was folded in, and is not yet looked for in `settled`. A case
     that was open, or has settled since, has everything already.
@@ -58,6 +59,7 @@ class AccountComparison:
     positions: dict[str, JournalPosition]
     statements: dict[int, ComparedBankStatement] = field(default_factory=dict)
     tallies: dict[int, Tally] = field(default_factory=dict)
+    next_statement: int = 1
     flawed: list[str] = field(default_factory=list)
     settled: list[SettledCases] = field(default_factory=list)
     open: dict[CaseKey, bytes] = field(default_factory=dict)
@@ -72,7 +74,7 @@ class AccountComparison:
 
     def add_statement(self, statement: ComparedBankStatement) -> int:
         """The statement's number."""
-        number = max(self.statements, default=0) + 1
+        number, self.next_statement = self.next_statement, self.next_statement + 1
         self.statements[number] = statement
         self.tallies[number] = Tally()
         return number

@@ -64,4 +64,11 @@ RECONCILING_FAULTS: Final = (
         "        self._keep()\n",
         first=_FIRST,
     ),
+    Fault(
+        "the number of a forgotten statement given to another one",
+        "falcon_balances/domain/comparisons.py",
+        "        number, self.next_statement = self.next_statement, self.next_statement + 1\n",
+        "        number = max(self.statements, default=0) + 1\n",
+        first=("tests/property/test_reconciling_days.py",),
+    ),
 )

@@ -64,3 +64,12 @@ def test_a_statement_that_changed_or_went_or_came_earlier_ends_a_comparison():
     assert not said.is_current({}, DAY, 3)
     assert not said.is_current({"key": "etag"}, after(-1), 3)
     assert not said.is_current({"key": "etag"}, DAY, 4)
+
+
+def test_a_statement_never_gets_the_number_of_one_that_was_forgotten():
+    said = AccountComparison(ACCOUNT, DAY, 3, {})
+    for n in (5, 0):
+        said.add_statement(ComparedBankStatement(f"key-{n}", "etag", after(n)))
+    said.forget_before(after(1), DAY)
+    assert said.add_statement(ComparedBankStatement("new", "etag", after(6))) == 3
+    assert sorted(said.statements) == [1, 3]
