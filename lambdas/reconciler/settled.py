@@ -27,6 +27,8 @@ def settled_texts(
     of such a key. Memory: four indexes, and the cases found.
     """
     wanted, found = set(keys), set[bytes]()
+    if not wanted:
+        return found
     with ThreadPoolExecutor(_BLOCKS_AT_ONCE) as pool:
         for each, index in _indexes(files, settled, pool):
             hits = wanted.intersection(index.keys)
