@@ -1,5 +1,6 @@
 """Statements come on any day and are forgotten: each line that is compared is reported once."""
 
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -80,3 +81,13 @@ def test_each_line_that_is_compared_is_reported_once(arrivals):
         report = weeks.report(today)
         found = [] if report is None else report["open"]
         assert sorted((each["place"], each["theirs"]) for each in found) == weeks.expected(today)
+
+
+def test_a_reference_that_comes_every_day_keeps_the_lines_of_the_weeks_that_are_compared():
+    weeks = Weeks()
+    for n in range(4 * LOOK_BACK_DAYS):
+        weeks.arrive(FIRST + timedelta(days=n), ["charges", ""], minor=10)
+        weeks.report(FIRST + timedelta(days=n))
+        last = weeks.files.last()
+        assert last is not None
+        assert zlib.decompress(last[1]).count(b"EUR") == 2 * min(n + 1, LOOK_BACK_DAYS + 1)
