@@ -91,7 +91,7 @@ class _Run:
         ends = {} if as_of is None else self._ports.ends.ends(as_of)
         last = self._ports.files.last()
         self._said = Comparisons() if last is None else read_comparisons(*last)
-        arrived = Arrived.of(self._ports.statements.keys())
+        arrived = Arrived.of(self._ports.statements.keys(self._morning.oldest))
         self._said.pass_day(self._morning.today, ends, self._morning.since)
         bring_up_to_date(self._said, arrived, self._morning)
         result = ReconcilerRun(invalid=arrived.invalid)
