@@ -23,6 +23,10 @@ _KEY = re.compile(
 )
 
 
+_STAGE = re.compile(rf"{STATEMENTS}(confirmed|reconciled|payout)/\Z")
+_STRAYS: Final = 100
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class BankStatementFile:
     """A file; `day` is the last day that it covers. `etag`: S3's, another one for other bytes."""
@@ -58,16 +62,46 @@ class BankStatementBucket:
         self._s3 = s3
         self._bucket = bucket
 
-    def keys(self) -> Iterator[tuple[str, str]]:
-        """The key of each file, with its ETag: a request for each thousand files that ever came,
-        which are 37 after five years of twenty accounts.
+    def keys(self, since: date) -> Iterator[tuple[str, str]]:
+        """The key of each file of days from `since` on, with its ETag; at least one older key of
+        each account that has any; and keys outside the folders of days, of a PSP at most 200.
+
+        Three requests for each PSP, four for each stage, and one more for each thousand files since
+        then, at any age of the archive.
         """
         with aws_call("keys of statements"):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=STATEMENTS
+            found: dict[str, str] = {}
+            for folder in self._within(STATEMENTS, "", found):
+                if _STAGE.match(folder) is None:
+                    found[folder] = ""
+                    continue
+                psps = self._within(folder, f"{folder}date={since}", found)
+                for each in (folder, *(psp for psp in psps if "/psp_id=" in psp)):
+                    self._add_recent(each, since, found)
+        yield from sorted(found.items())
+
+    def _within(self, folder: str, after: str, found: dict[str, str]) -> list[str]:
+        """The folders in this one whose names are after `after`; files go to `found`."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=folder, StartAfter=after, Delimiter="/"
+        )
+        folders: list[str] = []
+        for page in pages:
+            found.update((each["Key"], each["ETag"]) for each in page.get("Contents", []))
+            folders += [each["Prefix"] for each in page.get("CommonPrefixes", [])]
+        return folders
+
+    def _add_recent(self, folder: str, since: date, found: dict[str, str]) -> None:
+        for after in (folder, f"{folder}date=~"):
+            page = self._s3.list_objects_v2(
+                Bucket=self._bucket, Prefix=folder, StartAfter=after, MaxKeys=_STRAYS
             )
-            for page in pages:
-                yield from ((each["Key"], each["ETag"]) for each in page.get("Contents", []))
+            found.update((each["Key"], each["ETag"]) for each in page.get("Contents", []))
+        days = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=f"{folder}date=", StartAfter=f"{folder}date={since}"
+        )
+        for recent in days:
+            found.update((each["Key"], each["ETag"]) for each in recent.get("Contents", []))
 
     def read(self, key: str, bytes_max: int) -> bytes:
         """The newest version's bytes; of a larger file only the first `bytes_max` + 1."""

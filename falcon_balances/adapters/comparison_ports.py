@@ -22,8 +22,10 @@ class ComparisonFiles(Protocol):
 
 
 class BankStatements(Protocol):
-    def keys(self) -> Iterator[tuple[str, str]]:
-        """The key of each file that ever came, with its ETag."""
+    def keys(self, since: date) -> Iterator[tuple[str, str]]:
+        """The key of each file of days from `since` on, with its ETag; an older one of each account
+        that has any, maybe more; and keys outside the folders of days.
+        """
 
     def read(self, key: str, bytes_max: int) -> bytes:
         """The newest version's bytes; of a larger file only the first `bytes_max` + 1."""

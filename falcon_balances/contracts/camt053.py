@@ -26,6 +26,7 @@ from falcon_balances.domain.bank_statement_lines import (
     Period,
     following,
     spanning,
+    without_common_references,
 )
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def read_camt053(name: str, body: bytes) -> BankStatement:
         periods.append(one.period)
     if problems:
         raise InvalidBankStatementError(problems[:PROBLEMS_MAX])
-    return BankStatement(lines, spanning(periods), pending)
+    return BankStatement(without_common_references(lines), spanning(periods), pending)
 
 
 class _Camt053Statement:
@@ -131,7 +132,8 @@ class _Camt053Statement:
             parts.append(
                 BankStatementLine(
                     f"{place}, transaction {number}",
-                    (*_references(each, _REFERENCES), *of_entry),
+                    # The entry's own would make one case of all its transactions.
+                    _references(each, _REFERENCES) or of_entry,
                     None,
                     part,
                     code,

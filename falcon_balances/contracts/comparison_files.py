@@ -79,6 +79,7 @@ def _account(said: AccountComparison) -> dict[str, Any]:
             for number, each in said.statements.items()
         ],
         "tallies": {number: [each.lines, each.sums] for number, each in said.tallies.items()},
+        "next_statement": said.next_statement,
         "flawed": said.flawed,
         "settled": [[each.name, each.entries, str(each.day)] for each in said.settled],
     }
@@ -97,6 +98,7 @@ def _read_account(said: Mapping[str, Any]) -> AccountComparison:
             for number, key, etag, day, problems in said["statements"]
         },
         {int(number): Tally(lines, sums) for number, (lines, sums) in said["tallies"].items()},
+        said["next_statement"],
         said["flawed"],
         [SettledCases(name, n, date.fromisoformat(day)) for name, n, day in said["settled"]],
     )
@@ -113,7 +115,8 @@ def _read_positions(said: Mapping[str, str]) -> Positions:
 class SettledIndex(NamedTuple):
     """The beginning of a file of settled cases: sorted keys of 64 bits, then where each block of
     128 of them begins, and the last one ends, in 32 bits. The blocks follow: each has the texts of
-    its keys, a line each, compressed.
+    its keys, a line each, compressed. A case's text is under its first key; its other keys have
+    only that one, so a case of n keys takes n short lines and one text.
     """
 
     keys: "array[int]"
@@ -138,16 +141,26 @@ class SettledIndex(NamedTuple):
         start = self.size(len(self.keys))
         return start + self.offsets[block], start + self.offsets[block + 1]
 
-    def texts(self, block: int, body: bytes) -> dict[CaseKey, bytes]:
+    def texts(self, block: int, body: bytes) -> dict[CaseKey, bytes | CaseKey]:
+        """The text of each key's case, or the key that has it."""
         keys = self.keys[block * _BLOCK : (block + 1) * _BLOCK]
-        return dict(zip(keys, zlib.decompress(body).split(b"\n"), strict=True))
+        lines = zlib.decompress(body).split(b"\n")
+        return {
+            key: int(line) if line.isdigit() else line
+            for key, line in zip(keys, lines, strict=True)
+        }
 
 
 def write_settled(texts: Mapping[CaseKey, bytes], day: date) -> tuple[SettledCases, bytes]:
     """The file's name, which is its SHA-256, and its bytes."""
     keys = array(_KEYS, sorted(texts))
+    first: dict[bytes, CaseKey] = {}
+    lines = [
+        texts[key] if (home := first.setdefault(texts[key], key)) == key else b"%d" % home
+        for key in keys
+    ]
     blocks = [
-        zlib.compress(b"\n".join(texts[key] for key in keys[at : at + _BLOCK]), _FAST)
+        zlib.compress(b"\n".join(lines[at : at + _BLOCK]), _FAST)
         for at in range(0, len(keys), _BLOCK)
     ]
     offsets = array(_OFFSETS, [0])

@@ -1,11 +1,14 @@
 """Lines of bank statements, and the period that bank statements cover."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from falcon_balances.domain.operations import Stage
+
+_LINES_LINKED_MAX: Final = 100
 
 
 class BankStatementLine(NamedTuple):
@@ -21,6 +24,24 @@ class BankStatementLine(NamedTuple):
     currency: str
     day: date
     merchant_id: str | None = None
+
+
+def without_common_references(lines: Sequence[BankStatementLine]) -> list[BankStatementLine]:
+    """The lines without the references that more than 100 lines of their bank statement have; a
+    line that has no other one keeps its first.
+
+    Lines that share a reference are compared together. So one statement links at most 100 lines
+    by a reference, and not all lines of a file by the name of a batch.
+    """
+    counts = Counter(each for line in lines for each in set(line.references))
+    common = {each for each, times in counts.items() if times > _LINES_LINKED_MAX}
+    if not common:
+        return list(lines)
+    return [line._replace(references=_without(line.references, common)) for line in lines]
+
+
+def _without(references: tuple[str, ...], common: Set[str]) -> tuple[str, ...]:
+    return tuple(each for each in references if each not in common) or references[:1]
 
 
 @dataclass(frozen=True, slots=True, order=True)

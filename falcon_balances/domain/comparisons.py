@@ -44,9 +44,10 @@ class AccountComparison:
     """Of one account. It has the operations of days from `since` on, as the journals have them up
     to `positions`, and the lines of `statements`, which are by number.
 
-    `tallies`: of the settled lines of each statement. `open`: texts of cases by each of their keys.
-    `settled`: the oldest first; in a later file, a case has everything that it has in an earlier
-    one. `flawed`: log keys of objects that could not be read.
+    `next_statement`: a number that no statement had, because cases keep the lines of statements
+    that are forgotten. `tallies`: of the settled lines of each statement. `open`: texts of cases by
+    each of their keys. `settled`: the oldest first; in a later file, a case has everything that it
+    has in an earlier one. `flawed`: log keys of objects that could not be read.
 
     `new_settled` and `new_keys`: what was folded in, and is not yet looked for in `settled`. A case
     that was open, or has settled since, has everything already.
@@ -58,6 +59,7 @@ class AccountComparison:
     positions: dict[str, JournalPosition]
     statements: dict[int, ComparedBankStatement] = field(default_factory=dict)
     tallies: dict[int, Tally] = field(default_factory=dict)
+    next_statement: int = 1
     flawed: list[str] = field(default_factory=list)
     settled: list[SettledCases] = field(default_factory=list)
     open: dict[CaseKey, bytes] = field(default_factory=dict)
@@ -72,7 +74,7 @@ class AccountComparison:
 
     def add_statement(self, statement: ComparedBankStatement) -> int:
         """The statement's number."""
-        number = max(self.statements, default=0) + 1
+        number, self.next_statement = self.next_statement, self.next_statement + 1
         self.statements[number] = statement
         self.tallies[number] = Tally()
         return number
@@ -132,17 +134,22 @@ class Comparisons:
         start = self.day_starts[max(earlier)] if earlier else {}
         return AccountComparison(account, since, days, dict(start))
 
-    def leg(self, ends: Positions) -> tuple[list[AccountComparison], Positions] | None:
-        """The comparisons that are furthest behind, and where to read to with them: the next
-        day start, so that they meet the others there; None if the journals have nothing new.
+    def stop_after(self, positions: Positions, ends: Positions) -> Positions | None:
+        """Where to read to next: a day's start, so that the names of a day's pages are in memory,
+        or `ends`; None if the journals have nothing new.
         """
-        behind = [each for each in self.accounts if is_beyond(ends, each.positions)]
-        if not behind:
-            return None
-        last = min(behind, key=lambda each: sum(at.number for at in each.positions.values()))
-        group = [each for each in behind if each.positions == last.positions]
-        stops = (at for _, at in sorted(self.day_starts.items(), key=lambda item: item[0]))
-        return group, next((at for at in stops if is_beyond(at, last.positions)), ends)
+        stops = [at for _, at in sorted(self.day_starts.items(), key=lambda item: item[0])]
+        return next((at for at in (*stops, ends) if is_beyond(at, positions)), None)
+
+
+def foremost(accounts: Sequence[AccountComparison]) -> list[AccountComparison]:
+    """The comparisons that are nearest to the journals' ends, all with the same positions.
+
+    They are read first, so a comparison that begins anew holds up no other one. For this, pages
+    are read once for each group, at most once for each account and day that is compared.
+    """
+    first = max(accounts, key=lambda each: sum(at.number for at in each.positions.values()))
+    return [each for each in accounts if each.positions == first.positions]
 
 
 def is_beyond(ends: Positions, positions: Positions) -> bool:

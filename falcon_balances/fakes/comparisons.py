@@ -6,7 +6,7 @@ from datetime import date
 from hashlib import sha256
 from typing import Any
 
-from falcon_balances.adapters.bank_statements import report_key
+from falcon_balances.adapters.bank_statements import BankStatementFile, report_key
 from falcon_balances.adapters.comparison_files import comparisons_key
 from falcon_balances.domain.bank_statement_lines import BankStatementAccount
 from falcon_balances.fakes.interruptions import Interrupt, Interruptible, interruptible, never
@@ -42,8 +42,13 @@ class MemoryBankStatements(Interruptible):
         self.reports: dict[str, Any] = {}
 
     @interruptible
-    def keys(self) -> Iterator[tuple[str, str]]:
-        return iter([(key, sha256(self.files[key]).hexdigest()) for key in sorted(self.files)])
+    def keys(self, since: date) -> Iterator[tuple[str, str]]:
+        first: dict[BankStatementAccount, str] = {}
+        for key in sorted(self.files):
+            file = BankStatementFile.of(key)
+            is_first = file is not None and first.setdefault(file.account, key) == key
+            if file is None or file.day >= since or is_first:
+                yield key, sha256(self.files[key]).hexdigest()
 
     @interruptible
     def read(self, key: str, bytes_max: int) -> bytes:

@@ -34,7 +34,9 @@ class Morning:
 
 @dataclass(slots=True)
 class Arrived:
-    """All bank statements by account, the oldest first, and how many keys name no account."""
+    """Bank statements by account, the oldest first: the recent ones, and an older one if there is
+    any; and how many keys name no account.
+    """
 
     files: dict[BankStatementAccount, list[BankStatementFile]] = field(default_factory=dict)
     invalid: int = 0

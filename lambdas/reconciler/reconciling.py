@@ -24,6 +24,7 @@ from falcon_balances.domain.comparisons import (
     ComparedBankStatement,
     Comparisons,
     Positions,
+    foremost,
 )
 from falcon_balances.domain.log_format import counted_segment
 from falcon_balances.domain.logged_operations import parts_of
@@ -48,7 +49,8 @@ class ReconcilerPorts(NamedTuple):
 @dataclass(slots=True)
 class ReconcilerRun:
     """The result of a run. `invalid`: unreadable bank statements, and keys without an account.
-    `is_done`: everything was compared, and the reports are written; if not, the next run goes on.
+    `is_done`: everything was compared, and all reports are written; if not, the next run goes on,
+    and the numbers are those of the accounts in `reports`.
     """
 
     reports: list[str] = field(default_factory=list)
@@ -89,18 +91,34 @@ class _Run:
         ends = {} if as_of is None else self._ports.ends.ends(as_of)
         last = self._ports.files.last()
         self._said = Comparisons() if last is None else read_comparisons(*last)
-        arrived = Arrived.of(self._ports.statements.keys())
+        arrived = Arrived.of(self._ports.statements.keys(self._morning.oldest))
         self._said.pass_day(self._morning.today, ends, self._morning.since)
         bring_up_to_date(self._said, arrived, self._morning)
-        if not (self._read_statements(arrived) and self._read_journals(ends)):
-            self._keep()
-            return ReconcilerRun()
-        self._settle_all()
-        return self._report(arrived)
+        result = ReconcilerRun(invalid=arrived.invalid)
+        result.is_done = self._report_all(arrived, ends, result)
+        result.flawed = sorted(set(result.flawed))
+        return ReconcilerRun() if self._outdone else result
 
-    def _read_statements(self, arrived: Arrived) -> bool:
+    def _report_all(self, arrived: Arrived, ends: Positions, result: ReconcilerRun) -> bool:
+        """Whether there was time for all accounts. Those that are furthest are first."""
+        waiting = list(self._said.accounts)
+        while waiting:
+            group = foremost(waiting)
+            if not (self._read_statements(group, arrived) and self._read_journals(group, ends)):
+                self._keep()
+                return False
+            self._report(group, arrived, result)
+            reported = {each.account for each in group}
+            waiting = [each for each in waiting if each.account not in reported]
+            if self._outdone or (waiting and not self._has_time()):
+                return False
+        if not self._said.accounts:
+            self._keep()
+        return True
+
+    def _read_statements(self, group: Sequence[AccountComparison], arrived: Arrived) -> bool:
         """Whether all were read, and there is time left."""
-        for said in self._said.accounts:
+        for said in group:
             for file in unread(said, arrived.recent(said.account, self._morning)):
                 # No name for the lines: they are let go of piece by piece.
                 self._add(said, self._read_statement(said, file))
@@ -120,11 +138,10 @@ class _Run:
         number = said.add_statement(statement)
         return [CaseLine(line, number) for line in lines]
 
-    def _read_journals(self, ends: Positions) -> bool:
+    def _read_journals(self, group: Sequence[AccountComparison], ends: Positions) -> bool:
         """Whether everything up to `ends` was read."""
-        while (leg := self._said.leg(ends)) is not None:
-            group, until = leg
-            stages = {each.account.stage for each in group}
+        stages = {each.account.stage for each in group}
+        while (until := self._said.stop_after(group[0].positions, ends)) is not None:
             for name, body in pages_between(self._ports.journal, group[0].positions, until):
                 for logged in log_objects_in(name, body, stages):
                     self._add_logged(group, logged)
@@ -180,10 +197,13 @@ class _Run:
         self._outdone |= not self._ports.files.append(self._said.number, body)
         self._unwritten = 0
 
-    def _report(self, arrived: Arrived) -> ReconcilerRun:
-        run = ReconcilerRun(invalid=arrived.invalid, is_done=True)
+    def _report(
+        self, group: Sequence[AccountComparison], arrived: Arrived, run: ReconcilerRun
+    ) -> None:
+        """Adds the accounts to `run`, and writes their reports after the comparisons."""
+        self._settle_all()
         documents: list[tuple[BankStatementAccount, Mapping[str, Any]]] = []
-        for said in self._said.accounts:
+        for said in group:
             period = arrived.period(said.account, self._morning)
             found = found_open(said, period)
             documents.append((said.account, document(said, found, period, self._morning.today)))
@@ -194,10 +214,8 @@ class _Run:
             run.flawed += said.flawed
         self._keep()
         if self._outdone:
-            return ReconcilerRun()
+            return
         today = self._morning.today
-        run.reports = [
+        run.reports += [
             self._ports.statements.report(account, today, each) for account, each in documents
         ]
-        run.flawed = sorted(set(run.flawed))
-        return run

@@ -6,7 +6,7 @@ once: it reads the index of each file, 8 bytes for each key, and only the blocks
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from falcon_balances.adapters.comparison_ports import ComparisonFiles
@@ -23,10 +23,12 @@ def settled_texts(
 ) -> set[bytes]:
     """The newest text of each settled case that has one of the keys.
 
-    One request for each file, and one for each block with a key. Memory: four indexes, and the
-    cases found.
+    One request for each file, one for each block with a key, and one for each block with the text
+    of such a key. Memory: four indexes, and the cases found.
     """
     wanted, found = set(keys), set[bytes]()
+    if not wanted:
+        return found
     with ThreadPoolExecutor(_BLOCKS_AT_ONCE) as pool:
         for each, index in _indexes(files, settled, pool):
             hits = wanted.intersection(index.keys)
@@ -56,9 +58,12 @@ def _texts(
     hits: set[CaseKey],
     pool: Executor,
 ) -> Iterator[bytes]:
-    def read(block: int) -> list[bytes]:
+    def read(block: int) -> list[bytes | CaseKey]:
         texts = index.texts(block, files.read_settled(each.name, *index.range_of(block)))
         return [texts[key] for key in hits & texts.keys()]
 
-    for texts in pool.map(read, sorted({index.block_of(key) for key in hits})):
-        yield from texts
+    for _ in range(2):
+        blocks = sorted({index.block_of(key) for key in hits})
+        found = list(chain.from_iterable(pool.map(read, blocks)))
+        yield from (text for text in found if isinstance(text, bytes))
+        hits = {home for home in found if isinstance(home, int)}

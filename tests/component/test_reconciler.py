@@ -200,6 +200,22 @@ def test_a_new_account_reads_from_the_day_before_its_first_statement(buckets):
     assert buckets.position.number == position.number + 1
 
 
+def test_an_account_that_begins_anew_holds_up_no_other_account_s_report(buckets):
+    first = min(buckets.operations())
+    for where in ("payout", "reconciled"):
+        buckets.arrive(first, HEAD, where=where)
+    buckets.run(today=TODAY - timedelta(days=1))
+    for _ in range(10):
+        buckets.count(buckets.log)
+    for n in range(3):
+        buckets.arrive(first, HEAD + "\n" * (n + 1), where="payout")
+        buckets.count(buckets.log)
+        left = iter(range(11))
+        run = buckets.run(has_time=lambda left=left: next(left, None) is not None)
+        assert not run.is_done
+        assert run.reports == ["reports/reconciled/date=2026-11-03.json"]
+
+
 def test_a_run_without_time_is_continued(buckets):
     buckets.arrive_all()
     runs = [buckets.run(has_time=lambda: False) for _ in range(40)]

@@ -4,7 +4,7 @@ own files.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import pytest
@@ -79,13 +79,26 @@ def test_settled_cases_are_read_in_pieces_and_never_change(comparison_files):
 def test_statements_are_listed_with_what_changes_if_they_do(bank_statements):
     key = "statements/reconciled/date=2026-11-20/a.csv"
     bank_statements.arrive(key, b"first")
-    [(name, first)] = bank_statements.port.keys()
+    [(name, first)] = bank_statements.port.keys(date(2026, 11, 20))
     assert name == key
     assert bank_statements.port.read(key, 3) == b"firs"
     bank_statements.arrive(key, b"second")
-    [(_, second)] = bank_statements.port.keys()
+    [(_, second)] = bank_statements.port.keys(date(2026, 11, 20))
     assert second != first
     assert bank_statements.port.read(key, 10) == b"second"
+
+
+def test_recent_statements_are_listed_and_one_older_and_what_lies_elsewhere(bank_statements):
+    folders = ("statements/reconciled", "statements/payout/psp_id=psp-1")
+    days = [date(2026, 1, 1) + timedelta(days=n) for n in range(300)]
+    keys = [f"{folder}/date={day}/a.csv" for folder in folders for day in days]
+    strays = ["statements/a.csv", "statements/payout/psp_id=psp-1/x.csv", "statements/payout/b.csv"]
+    for key in (*keys, *strays):
+        bank_statements.arrive(key, b"")
+    listed = {key for key, _ in bank_statements.port.keys(days[-3])}
+    recent = {f"{folder}/date={day}/a.csv" for folder in folders for day in days[-3:]}
+    assert listed >= {*recent, *strays, *(f"{folder}/date={days[0]}/a.csv" for folder in folders)}
+    assert len(listed) < len(keys)
 
 
 def test_a_report_has_the_account_and_the_day_in_its_key(bank_statements):

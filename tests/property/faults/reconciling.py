@@ -60,8 +60,29 @@ RECONCILING_FAULTS: Final = (
     Fault(
         "a second run that reports although another one was first",
         "lambdas/reconciler/reconciling.py",
-        "        self._keep()\n        if self._outdone:\n            return ReconcilerRun()\n",
+        "        self._keep()\n        if self._outdone:\n            return\n",
         "        self._keep()\n",
         first=_FIRST,
+    ),
+    Fault(
+        "the number of a forgotten statement given to another one",
+        "falcon_balances/domain/comparisons.py",
+        "        number, self.next_statement = self.next_statement, self.next_statement + 1\n",
+        "        number = max(self.statements, default=0) + 1\n",
+        first=("tests/property/test_reconciling_days.py",),
+    ),
+    Fault(
+        "accounts that begin anew read before those that go on",
+        "falcon_balances/domain/comparisons.py",
+        "    first = max(accounts, key=lambda",
+        "    first = min(accounts, key=lambda",
+        first=("tests/component/test_reconciler.py",),
+    ),
+    Fault(
+        "lines of forgotten statements kept as long as their reference comes again",
+        "lambdas/reconciler/reports.py",
+        "        if not dead.isdisjoint(case.lines):\n",
+        "        if False:\n",
+        first=("tests/property/test_reconciling_days.py",),
     ),
 )

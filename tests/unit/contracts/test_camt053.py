@@ -87,10 +87,22 @@ def test_an_entry_of_several_transactions_is_several_lines():
     more = "<AcctSvcrRef>bank-1</AcctSvcrRef>"
     lines = read(camt(entry("3.00", details=many, more=more))).lines
     assert [(line.references, line.minor) for line in lines] == [
-        (("a", "bank-1"), 100),
+        (("a",), 100),
         (("bank-1",), 200),
     ]
     assert lines[1].place == "f.csv, statement 1, entry 1, transaction 2"
+
+
+def test_a_reference_of_more_than_a_hundred_lines_does_not_link_them():
+    def one(n):
+        refs = f"<EndToEndId>e-{n}</EndToEndId><InstrId>day</InstrId>"
+        return entry(details=f"<TxDtls><Refs>{refs}</Refs></TxDtls>")
+
+    few = read(camt(*(one(n) for n in range(100)))).lines
+    assert {line.references[1:] for line in few} == {("day",)}
+    many = read(camt(*(one(n) for n in range(101)), *[entry(details=transaction("x"))] * 101)).lines
+    assert [line.references for line in many[:101]] == [(f"e-{n}",) for n in range(101)]
+    assert {line.references for line in many[101:]} == {("x",)}
 
 
 def test_references_are_tried_in_the_order_in_which_they_are_likely():

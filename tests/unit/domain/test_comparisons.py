@@ -3,7 +3,12 @@
 from datetime import date, timedelta
 
 from falcon_balances.domain.bank_statement_lines import BankStatementAccount
-from falcon_balances.domain.comparisons import AccountComparison, ComparedBankStatement, Comparisons
+from falcon_balances.domain.comparisons import (
+    AccountComparison,
+    ComparedBankStatement,
+    Comparisons,
+    foremost,
+)
 from falcon_balances.domain.journal import JournalPosition
 from falcon_balances.domain.operations import Stage
 
@@ -44,16 +49,20 @@ def test_who_looks_back_further_than_any_run_reads_from_the_beginning():
     assert every_day(3, kept=38).begin(ACCOUNT, after(1), 3).positions == {}
 
 
-def test_a_new_comparison_catches_up_day_by_day_and_then_both_go_on():
+def test_a_comparison_that_begins_anew_is_read_last_and_from_day_to_day():
     said = every_day(6, kept=38)
-    said.accounts = [AccountComparison(ACCOUNT, DAY, 3, at(6)), said.begin(OTHER, after(3), 3)]
-    legs: list[tuple[list[BankStatementAccount], int]] = []
-    while (leg := said.leg(at(8))) is not None:
-        group, until = leg
-        legs.append(([each.account for each in group], until["shard"].number))
-        for each in group:
-            each.positions = dict(until)
-    assert legs == [([OTHER], n) for n in (3, 4, 5, 6)] + [([ACCOUNT, OTHER], 8)]
+    ahead, anew = AccountComparison(ACCOUNT, DAY, 3, at(6)), said.begin(OTHER, after(3), 3)
+    assert foremost([anew, ahead]) == [ahead]
+    stops: list[int] = []
+    while (until := said.stop_after(anew.positions, at(8))) is not None:
+        anew.positions = dict(until)
+        stops.append(until["shard"].number)
+    assert stops == [3, 4, 5, 6, 8]
+
+
+def test_comparisons_at_the_same_positions_are_read_together():
+    both = [AccountComparison(each, DAY, 3, at(6)) for each in (ACCOUNT, OTHER)]
+    assert foremost(both) == both
 
 
 def test_a_statement_that_changed_or_went_or_came_earlier_ends_a_comparison():
@@ -64,3 +73,12 @@ def test_a_statement_that_changed_or_went_or_came_earlier_ends_a_comparison():
     assert not said.is_current({}, DAY, 3)
     assert not said.is_current({"key": "etag"}, after(-1), 3)
     assert not said.is_current({"key": "etag"}, DAY, 4)
+
+
+def test_a_statement_never_gets_the_number_of_one_that_was_forgotten():
+    said = AccountComparison(ACCOUNT, DAY, 3, {})
+    for n in (5, 0):
+        said.add_statement(ComparedBankStatement(f"key-{n}", "etag", after(n)))
+    said.forget_before(after(1), DAY)
+    assert said.add_statement(ComparedBankStatement("new", "etag", after(6))) == 3
+    assert sorted(said.statements) == [1, 3]
