@@ -8,6 +8,7 @@ and everything else stays as it was found.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
@@ -71,6 +72,26 @@ class Case:
                 f"{said.falcon_operation_id}: the journal has revision {member.revision}, part "
                 f"{member.part} twice, with a difference"
             )
+
+    def without_old(self, statements: Collection[int], since: date, days: int) -> "Case":
+        """The case without members that are too old to be compared with any of the others.
+
+        Old are lines of other statements than these, and operations of days before `since`. An old
+        member stays if it is at most `days` older than one that is not old: they can match.
+        """
+        days_of = {each.falcon_operation_id: each.day for each in self.operations}
+        is_live = {place: each.statement in statements for place, each in self.lines.items()}
+        live = [day for day in days_of.values() if day >= since]
+        live += [each.line.day for place, each in self.lines.items() if is_live[place]]
+        first = min(live, default=date.min + timedelta(days=days)) - timedelta(days=days)
+        kept = Case()
+        for (operation_id, *_), part in self.parts.items():
+            if days_of[operation_id] >= min(first, since):
+                kept.add(part)
+        for place, line in self.lines.items():
+            if is_live[place] or line.line.day >= first:
+                kept.add(line)
+        return kept
 
     @property
     def members(self) -> Iterator[Member]:

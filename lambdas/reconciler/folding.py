@@ -95,7 +95,8 @@ def _outcome(
     gathered.add(members)
     for case in _taken(said, gathered.keys, texts):
         gathered.add(case.members)
-    outcome = compared(gathered.cases, said.days)
+    cases = [each.without_old(said.statements, said.since, said.days) for each in gathered.cases]
+    outcome = compared(cases, said.days)
     for case in outcome.open:
         said.open.update(dict.fromkeys(case.keys, texts.text(case)))
     tally_settled(said.tallies, outcome.settled)

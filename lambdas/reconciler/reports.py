@@ -1,6 +1,6 @@
 """The report of one account: what is open, and how much matches."""
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -9,7 +9,7 @@ from typing import Any, Final
 from falcon_balances.contracts.case_texts import CaseTexts
 from falcon_balances.contracts.reconciliation_report import report
 from falcon_balances.domain.bank_statement_lines import Period
-from falcon_balances.domain.cases import Case, CaseLine, Tally, differences, total
+from falcon_balances.domain.cases import Case, Tally, differences, total
 from falcon_balances.domain.comparisons import AccountComparison
 from falcon_balances.domain.reconciliation import Reconciliation, UnmatchedItem, item_order
 
@@ -25,27 +25,20 @@ class _Found:
 
 
 def found_open(said: AccountComparison, period: Period) -> Reconciliation:
-    """Compares all open cases again, and forgets those that are too old to be in a report. A line
-    of a forgotten statement is dropped unless it matches: so a reference that comes every day, as
-    that of all charges, keeps open lines of the weeks that are compared, and not of all days.
-    """
+    """Compares all open cases again, and forgets those that are too old to be in a report."""
     texts = CaseTexts(said.account.stage, said.statements)
     found = _Found()
     unique = iter(sorted(set(said.open.values())))
     while some := list(islice(unique, _CASES_AT_ONCE)):
         cases = [texts.read(each) for each in some]
-        live = [case for case in cases if not _forget(said, case)]
-        for case in _without_dead(said, live, _compare(said, live, period, found)):
-            said.open.update(dict.fromkeys(case.keys, texts.text(case)))
+        _compare(said, [case for case in cases if not _forget(said, case)], period, found)
     everything = total([*said.tallies.values(), found.tally])
     sums = {code: minor for code, minor in sorted(everything.sums.items()) if minor}
     return Reconciliation(everything.lines, sums, sorted(found.items, key=item_order))
 
 
-def _compare(
-    said: AccountComparison, live: Sequence[Case], period: Period, found: _Found
-) -> set[str]:
-    """The places of lines that only their forgotten statements have."""
+def _compare(said: AccountComparison, cases: Iterable[Case], period: Period, found: _Found) -> None:
+    live = list(cases)
     places = {
         line.line.place for case in live for line in case.lines.values()
         if line.statement in said.statements
@@ -59,21 +52,6 @@ def _compare(
         for each in items
         if each.is_expected(period) and (each.theirs is None or each.theirs.place in places)
     ]
-    alone = (each.theirs.place for each in items if each.theirs is not None and each.ours is None)
-    return set(alone) - places
-
-
-def _without_dead(said: AccountComparison, cases: Iterable[Case], dead: Set[str]) -> Iterator[Case]:
-    """The cases that have such lines, without them; they are open under the keys that are left."""
-    for case in cases:
-        if not dead.isdisjoint(case.lines):
-            rest = Case()
-            for each in case.members:
-                if not (isinstance(each, CaseLine) and each.line.place in dead):
-                    rest.add(each)
-            for key in case.keys:
-                said.open.pop(key, None)
-            yield rest
 
 
 def _forget(said: AccountComparison, case: Case) -> bool:
