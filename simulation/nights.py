@@ -15,7 +15,7 @@ from simulation import requests
 from simulation.ageing import Load, Model, Old
 from simulation.flow import Flow, Scenario
 
-RUNS: Final = {"closer": 24, "sealer": 5, "reconciler": 1}
+RUNS: Final = {"closer": 24, "sealer": 5, "reconciler": 16}
 """How often a night the scheduler calls a function."""
 RISKY_A_DAY: Final = 200
 """Segments of the merchant of high risk: a check reads only so many."""

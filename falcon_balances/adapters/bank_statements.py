@@ -108,6 +108,12 @@ class BankStatementBucket:
         with aws_call(f"read {key}"):
             return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read(bytes_max + 1)
 
+    def is_reported(self, account: BankStatementAccount, today: date) -> bool:
+        key = report_key(account, today)
+        with aws_call(f"look for {key}"):
+            found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
+        return any(each["Key"] == key for each in found.get("Contents", []))
+
     def report(
         self, account: BankStatementAccount, today: date, document: Mapping[str, Any]
     ) -> str:

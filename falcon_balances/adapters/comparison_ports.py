@@ -30,6 +30,9 @@ class BankStatements(Protocol):
     def read(self, key: str, bytes_max: int) -> bytes:
         """The newest version's bytes; of a larger file only the first `bytes_max` + 1."""
 
+    def is_reported(self, account: BankStatementAccount, today: date) -> bool:
+        """Whether there is a report of this day."""
+
     def report(
         self, account: BankStatementAccount, today: date, document: Mapping[str, Any]
     ) -> str:

@@ -55,6 +55,10 @@ class MemoryBankStatements(Interruptible):
         return self.files[key][: bytes_max + 1]
 
     @interruptible
+    def is_reported(self, account: BankStatementAccount, today: date) -> bool:
+        return report_key(account, today) in self.reports
+
+    @interruptible
     def report(
         self, account: BankStatementAccount, today: date, document: Mapping[str, Any]
     ) -> str:

@@ -12,9 +12,9 @@ from infra.parts.locked_bucket import LockedBucket
 from infra.parts.schedule import Schedule
 
 _NAME = "reconciler"
-# A run that has not the time for everything new is continued by the next one; one that finds
-# nothing new writes the day's report again.
-MORNING = "cron(30/15 6 * * ? *)"
+# A run that has not the time for everything new is continued by the next one; once every account
+# has the day's report, the others end at once.
+MORNING = "cron(30/15 6-9 * * ? *)"
 
 
 class Reconciling(Construct):
@@ -56,6 +56,7 @@ class Reconciling(Construct):
             name="reconciling",
             function=self.reconciler,
             expression=MORNING,
+            event='{"only_unfinished": true}',
         )
         cloudwatch.Alarm(
             self,

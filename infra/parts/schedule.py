@@ -14,7 +14,7 @@ EVERY_MINUTE = "rate(1 minute)"
 
 
 class Schedule(Construct):
-    """`expression`: a rate, or a cron expression in UTC."""
+    """`expression`: a rate, or a cron expression in UTC. `event`: what the function is given."""
 
     def __init__(
         self,
@@ -25,6 +25,7 @@ class Schedule(Construct):
         name: str,
         function: Function,
         expression: str = EVERY_MINUTE,
+        event: str = "{}",
     ) -> None:
         super().__init__(scope, construct_id)
         arn = function.function.function_arn
@@ -49,6 +50,7 @@ class Schedule(Construct):
             target=scheduler.CfnSchedule.TargetProperty(
                 arn=arn,
                 role_arn=role.role_arn,
+                input=event,
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
                     maximum_event_age_in_seconds=60, maximum_retry_attempts=0
                 ),

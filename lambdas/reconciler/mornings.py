@@ -12,11 +12,14 @@ from falcon_balances.domain.comparisons import AccountComparison, Comparisons
 
 @dataclass(frozen=True, slots=True)
 class Morning:
-    """Statements of the last `look_back_days` are compared; dates may differ by `days`."""
+    """Statements of the last `look_back_days` are compared; dates may differ by `days`.
+    `only_unfinished`: only of accounts that have no report of today.
+    """
 
     today: date
     days: int
     look_back_days: int
+    only_unfinished: bool = False
 
     @property
     def oldest(self) -> date:

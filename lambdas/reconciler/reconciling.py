@@ -101,7 +101,7 @@ class _Run:
 
     def _report_all(self, arrived: Arrived, ends: Positions, result: ReconcilerRun) -> bool:
         """Whether there was time for all accounts. Those that are furthest are first."""
-        waiting = list(self._said.accounts)
+        waiting = [each for each in self._said.accounts if self._is_wanted(each)]
         while waiting:
             group = foremost(waiting)
             if not (self._read_statements(group, arrived) and self._read_journals(group, ends)):
@@ -112,9 +112,15 @@ class _Run:
             waiting = [each for each in waiting if each.account not in reported]
             if self._outdone or (waiting and not self._has_time()):
                 return False
-        if not self._said.accounts:
+        if not self._said.accounts and not self._morning.only_unfinished:
             self._keep()
         return True
+
+    def _is_wanted(self, said: AccountComparison) -> bool:
+        is_reported = self._ports.statements.is_reported
+        return not (
+            self._morning.only_unfinished and is_reported(said.account, self._morning.today)
+        )
 
     def _read_statements(self, group: Sequence[AccountComparison], arrived: Arrived) -> bool:
         """Whether all were read, and there is time left."""

@@ -73,7 +73,14 @@ class Buckets:
     def ends(self, _cut_at: datetime) -> dict[str, JournalPosition]:
         return {SHARD: self.position}
 
-    def run(self, today: date = TODAY, look_back_days: int = 60, has_time=lambda: True):
+    def run(
+        self,
+        today: date = TODAY,
+        look_back_days: int = 60,
+        has_time=lambda: True,
+        *,
+        only_unfinished: bool = False,
+    ):
         ports = ReconcilerPorts(
             lambda: NOON,
             self,
@@ -81,7 +88,7 @@ class Buckets:
             BankStatementBucket(self.s3, STATEMENTS),
             ComparisonBucket(self.s3, STATEMENTS),
         )
-        return reconcile_new(ports, Morning(today, DAYS, look_back_days), has_time)
+        return reconcile_new(ports, Morning(today, DAYS, look_back_days, only_unfinished), has_time)
 
     def report(self, key):
         return json.loads(self.s3.get_object(Bucket=STATEMENTS, Key=key)["Body"].read())

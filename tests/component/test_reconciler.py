@@ -225,6 +225,22 @@ def test_a_run_without_time_is_continued(buckets):
     assert (done.matched, done.open) == (60, 0)
 
 
+def test_a_run_for_what_is_unfinished_leaves_reported_accounts_alone(buckets, monkeypatch):
+    buckets.arrive_all()
+    first = buckets.run(only_unfinished=True)
+    assert (first.matched, len(first.reports), first.is_done) == (60, 1, True)
+    last = ComparisonBucket(buckets.s3, STATEMENTS).last()
+    buckets.count(buckets.log)
+    again = buckets.run(only_unfinished=True)
+    assert (again.reports, again.is_done) == ([], True)
+    assert ComparisonBucket(buckets.s3, STATEMENTS).last() == last
+    buckets.arrive(TODAY, HEAD, where="reconciled/psp_id=psp-2")
+    other = buckets.run(only_unfinished=True)
+    assert other.reports == ["reports/reconciled/psp_id=psp-2/date=2026-11-03.json"]
+    tomorrow = buckets.run(today=TODAY + timedelta(days=1), only_unfinished=True)
+    assert (len(tomorrow.reports), tomorrow.matched) == (2, 60)
+
+
 @pytest.mark.parametrize("damage", ["missing", "forged", "cut"])
 def test_a_page_that_is_not_the_reducer_s_is_named_and_no_position_moves(buckets, damage):
     buckets.arrive_all()
