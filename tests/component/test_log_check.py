@@ -16,6 +16,7 @@ from falcon_balances.adapters.ports import LogObject
 from falcon_balances.domain.blocks import LoggedMoney
 from falcon_balances.domain.closings import ClosedDay
 from falcon_balances.domain.history import Figures
+from falcon_balances.domain.log_grammar import REPETITION_MAX
 from falcon_balances.domain.table_keys import BalanceKey, ItemKey, merchant_pk
 from falcon_balances.domain.table_writes import AddCounters
 from falcon_balances.observability import metrics
@@ -236,10 +237,12 @@ def test_so_many_revised_operations_are_read_and_no_more(closed):
         closed.money()
 
 
-def test_so_many_objects_are_read_for_a_page_of_marks_and_no_more(closed, monkeypatch):
-    monkeypatch.setattr(log_check, "OBJECTS_MAX", 400)
+@pytest.mark.parametrize("page", [300, 10])
+def test_so_many_objects_are_read_for_all_pages_of_marks_and_no_more(closed, monkeypatch, page):
+    monkeypatch.setattr("falcon_balances.adapters.checked_marks.MARKS_A_PAGE", page)
+    monkeypatch.setattr(log_check, "OBJECTS_MAX", 40)
     ledger = closed.ledger.at(AT)
-    half = 400 // 2
+    half = 40 // 2
     names = [{"external_reference": f"o-{n}"} for n in range(half + 1)]
     ledger.count(*(confirmed(**name) for name in names))
     closed.close_days("2026-11-22T10:00:00")
@@ -248,6 +251,23 @@ def test_so_many_objects_are_read_for_a_page_of_marks_and_no_more(closed, monkey
     ledger.count(reconciled(**names[0]))
     with pytest.raises(NotCheckedNowError, match="log objects"):
         closed.money()
+
+
+def test_a_few_messages_of_operations_that_were_often_revised_block_nobody(closed):
+    """Three operations of which each stage has 99 revisions, and each comes once more today."""
+    ledger = closed.ledger
+    names = [{"external_reference": f"o-{n}"} for n in range(3)]
+    said = {"revised_at": "2026-11-20T11:00:00Z"}
+    for name in names:
+        ledger.count(confirmed(**name), reconciled(**name))
+        for revision in range(2, REPETITION_MAX):
+            amount = f"{1 + revision % 2}.00"
+            for each in (confirmed, reconciled):
+                ledger.count(each(**name, **said, revision=revision, amount=amount))
+    closed.close_days("2026-11-22T10:00:00")
+    for name in names:
+        ledger.count(confirmed(**name, **said, revision=REPETITION_MAX, amount="1.00"))
+    assert closed.available() == closed.live()
 
 
 def test_a_merchant_of_slow_checks_leaves_time_for_others(closed):

@@ -38,8 +38,15 @@ CHECKING_FAULTS = (
     Fault(
         "as many marks as there are",
         "falcon_balances/adapters/log_check.py",
-        "_AFTER_EVERY_ORDER, MARKS_MAX)",
-        "_AFTER_EVERY_ORDER, 10**6)",
+        "_Limits(MARKS_MAX, OBJECTS_MAX)",
+        "_Limits(10**6, OBJECTS_MAX)",
+        first=_TESTS,
+    ),
+    Fault(
+        "as many log objects for each page of marks as for all",
+        "falcon_balances/adapters/log_check.py",
+        "            left -= self._read_objects(",
+        "            self._read_objects(",
         first=_TESTS,
     ),
     Fault(
