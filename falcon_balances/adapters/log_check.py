@@ -113,7 +113,8 @@ class LogCheck:
         self, merchant_id: str, before: Closing | None, closing: Closing
     ) -> int | None:
         """What was available before blocks by the log at a closing, whose day is over. None if the
-        closing before and the marks do not make it. Raises NotCheckedNowError beyond the limits of a day.
+        closing before and the marks do not make it. Raises NotCheckedNowError beyond a day's
+        limits.
         """
         reads = self._reads_of(merchant_id)
         start, end = start_of(closing.day), rfc3339(closing.at)

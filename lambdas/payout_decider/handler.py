@@ -3,8 +3,9 @@
 Input     valid payout requests and returns, from the dispatcher
 Output    per message the claim in force, or why it is rejected, for the payout logger
 Retries   safe: claim, block and balance are one transaction; a retry finds the decision
-Errors    TransientError (the message comes back), also for a return before its payout is paid. A
-          message whose merchant's log cannot be checked now comes back alone
+Errors    TransientError (the messages come back). A message comes back alone if its merchant's log
+          cannot be checked now, if others write to its balance for too long, and if it is a return
+          of a payout that is not paid yet
 """
 
 from collections.abc import Callable, Sequence
@@ -43,7 +44,6 @@ from falcon_balances.domain.errors import (
     IntegrityError,
     RejectedOperation,
     RejectionCode,
-    TransientError,
 )
 from falcon_balances.domain.identity import fingerprint, payout_operation_id
 from falcon_balances.domain.instants import parse_rfc3339
@@ -54,7 +54,7 @@ from falcon_balances.domain.payouts import Refusal, is_expired, payable, payout_
 from falcon_balances.domain.splitting import check_balance, split_direct
 from falcon_balances.observability import logger, metrics
 from falcon_balances.settings import PayoutDeciderSettings
-from lambdas.payout_decider.patience import Patience
+from lambdas.payout_decider.patience import NotDecidedNowError, Patience
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -79,7 +79,7 @@ def decide_payouts(
     patience = Patience(ports.clock)
     operations = [_direct(message) for message in step.messages]
     merchants = directory.merchants(sorted({each.merchant_id for each in operations}))
-    decided = []
+    decided, not_checked = [], 0
     for message, operation in zip(step.messages, operations, strict=True):
         said = {"message_id": message.message_id, "event": message.event}
         merchant = merchants.get(operation.merchant_id)
@@ -87,7 +87,8 @@ def decide_payouts(
             claim = _decide(message, operation, merchant, ports, patience)
         except RejectedOperation as rejected:
             decided.append(DecidedMessage(**said, rejection=Rejection.of(rejected)))
-        except NotCheckedNowError as not_now:
+        except (NotCheckedNowError, NotDecidedNowError) as not_now:
+            not_checked += isinstance(not_now, NotCheckedNowError)
             logger.warning("not decided", message_id=message.message_id, why=str(not_now))
             decided.append(DecidedMessage(**said, is_later=True))
         else:
@@ -98,7 +99,6 @@ def decide_payouts(
                 {"claim": claim} if is_ours else {"rejection": _conflict(operation), "first": claim}
             )
             decided.append(DecidedMessage(**said, **more))
-    not_checked = sum(each.is_later for each in decided)
     metrics.add_metric(name="PayoutsNotChecked", unit="Count", value=not_checked)
     return PayoutLoggerInput(messages=tuple(decided))
 
@@ -163,7 +163,7 @@ def _decide_request(
         if available is None or available >= amount:
             delay_s = next(patience.contention, None)
             if delay_s is None:
-                raise TransientError(f"payout {asked.falcon_operation_id} not decided")
+                raise NotDecidedNowError(f"payout {asked.falcon_operation_id} not decided")
             ports.wait(delay_s)
             continue
         less = payable(request, available)
@@ -231,7 +231,7 @@ def _decide_return(
             )
         delay_s = next(patience.contention, None)
         if delay_s is None:
-            raise TransientError(f"return {asked.falcon_operation_id} not decided")
+            raise NotDecidedNowError(f"return {asked.falcon_operation_id} not decided")
         ports.wait(delay_s)
 
 
@@ -240,7 +240,7 @@ def _paid(returned: PayoutReturn, ports: DeciderPorts, patience: Patience) -> tu
     operation_id = payout_operation_id(returned.merchant_id, returned.payout_id)
     payout = _settled_payout(operation_id, ports, patience)
     if payout is not None and payout.state in UNDER_WAY:
-        raise TransientError(f"payout {payout.falcon_operation_id} is {payout.state}")
+        raise NotDecidedNowError(f"payout {payout.falcon_operation_id} is {payout.state}")
     if payout is None or payout.state != PayoutState.PAID:
         raise RejectedOperation(
             RejectionCode.NOT_PAID, "payout_id: no payout with this id was paid"

@@ -5,6 +5,7 @@ from itertools import takewhile
 from typing import Final
 
 from falcon_balances.adapters.retries import delays
+from falcon_balances.domain.errors import TransientError
 
 WAITS_S_MAX: Final = 14.0
 """After the execution began, no wait ends later: checks against the log take time too, and the task
@@ -16,6 +17,10 @@ CONTENTION_DELAYS_S: Final = tuple(delays(7, 0.05))
 RETURN_DELAYS_S: Final = (1.5,) * 5
 # For each merchant: an index lists a mark a moment after it was counted.
 LISTING_DELAYS_S: Final = tuple(delays(4, 0.1))
+
+
+class NotDecidedNowError(TransientError):
+    """Nothing is decided on one message, which comes back alone."""
 
 
 class Patience:
