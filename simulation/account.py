@@ -101,9 +101,12 @@ def schedules() -> Mapping[str, int]:
 
 
 def _times(field: str, of: int) -> int:
-    """How many values a field of a cron expression has: `6`, `1-5`, `0/15`."""
+    """How many values a field of a cron expression has: `6`, `1-5`, `30/15`, `*`."""
+    if field == "*":
+        return of
     if "/" in field:
-        return of // int(field.partition("/")[2])
+        start, _, step = field.partition("/")
+        return len(range(int(start), of, int(step)))
     first, _, last = field.partition("-")
     return int(last or first) - int(first) + 1
 

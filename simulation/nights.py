@@ -15,11 +15,11 @@ from simulation import requests
 from simulation.ageing import Load, Model, Old
 from simulation.flow import Flow, Scenario
 
-RUNS: Final = {"closer": 24, "sealer": 5, "reconciler": 16}
-"""How often a night the scheduler calls a function."""
+RUNS: Final = {"closer": 96, "sealer": 10, "reconciler": 8}
+"""How often a day the scheduler calls a function."""
 RISKY_A_DAY: Final = 200
 """Segments of the merchant of high risk: a check reads only so many."""
-GOES_ON: Final = {"sealer": 120}
+GOES_ON: Final = {"closer": 60, "sealer": 120, "reconciler": 120}
 """Those whose next run continues what the last one did, and their margin in seconds."""
 
 

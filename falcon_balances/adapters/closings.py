@@ -1,6 +1,6 @@
 """Closings in DynamoDB: written if absent, never changed; the closed day only moves forward."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +8,11 @@ from botocore.exceptions import ClientError
 
 from falcon_balances.adapters.aws import aws_call, error_code
 from falcon_balances.adapters.balance_items import item_key
+from falcon_balances.adapters.clock import utc_now
 from falcon_balances.adapters.merchant_items import read_closed_day, read_closing
-from falcon_balances.domain.closings import ClosedDay, Closing
+from falcon_balances.adapters.moved_notes import items_of, read_noted
+from falcon_balances.domain.closings import ClosedDay, Closing, MovedBalance
+from falcon_balances.domain.instants import rfc3339
 from falcon_balances.domain.past_keys import CLOSED_DAY_KEY, CLOSED_JOURNAL_KEY, ClosingKey
 from falcon_balances.domain.table_keys import ItemKey, merchant_pk
 
@@ -51,8 +54,18 @@ class DynamoClosings:
                 return read_closing(existing)
         return None
 
+    def noted(self, day: str) -> Set[MovedBalance]:
+        """One request for each megabyte: some 30,000 balances."""
+        return read_noted(self._dynamodb, self._table, day)
+
+    def note(self, day: str, balances: Iterable[MovedBalance]) -> None:
+        """One write for each 2,000 balances."""
+        for item in items_of(day, balances, utc_now()):
+            with aws_call(f"note what moved on {day}"):
+                self._dynamodb.put_item(TableName=self._table, Item=item)
+
     def pause(self, closed: ClosedDay) -> None:
-        if closed.after is not None:
+        if closed.read_until is not None:
             self._write(closed.day, closed)
 
     def advance(self, closed: str | None, following: ClosedDay) -> None:
@@ -69,6 +82,8 @@ class DynamoClosings:
         attributes = {"journal": said.journal}
         if said.day is not None:
             attributes["day"] = said.day
+        if said.read_until is not None:
+            attributes["read_until"] = rfc3339(said.read_until)
         if said.after is not None:
             attributes |= {
                 "merchant_id": said.after.merchant_id,

@@ -8,20 +8,19 @@ from falcon_balances.adapters.closed_journal import ClosedJournal
 from falcon_balances.adapters.journal_ports import Journal, JournalEnds
 from falcon_balances.adapters.past_ports import MovedOnDay
 from falcon_balances.contracts.journal_pages import read_page
-from falcon_balances.domain.closings import MovedBalance, day_after, day_of, end_of, start_of
+from falcon_balances.domain.closings import MovedBalance, day_of
 from falcon_balances.domain.errors import IntegrityError
-from falcon_balances.domain.history import quarters
 from falcon_balances.domain.instants import QUARTER
 from falcon_balances.domain.journal import JournalEntry, JournalPosition
 from falcon_balances.domain.log_keys import LogKey
 
 
 class JournalMovedBalances:
-    """`as_of`: the time of the newest complete cut; callers ask only for days that it closed.
+    """`as_of`: the time of the newest complete cut; callers ask only for quarters that it closed.
     `is_over`: whether the run's time is used up.
 
-    Each run that works on a day reads the pages of that day, one quarter of an hour after the
-    other. Memory: 400 bytes for each segment of a quarter, and for each balance of the day.
+    Each page is read once, or twice around midnight and between two runs: one quarter of an hour
+    after the other. Memory: 400 bytes for each segment of a quarter, and for each balance.
     """
 
     def __init__(
@@ -35,7 +34,7 @@ class JournalMovedBalances:
         self._ends = ends
         self._as_of = as_of
         self._is_over = is_over
-        self._reading: tuple[str, str, ClosedJournal] | None = None
+        self._reading: tuple[datetime, str, ClosedJournal] | None = None
 
     def first_day(self) -> str | None:
         """The day of the oldest floor among the shards' first pages; it reads one page per shard.
@@ -44,24 +43,24 @@ class JournalMovedBalances:
         floors = [floor for shard_id in self._known_ends() for floor in self._first(shard_id)]
         return day_of(min(floors)) if floors else None
 
-    def on(self, day: str, journal: str) -> MovedOnDay | None:
-        closed = self._reader_of(day, journal)
+    def between(self, since: datetime, until: datetime, journal: str) -> MovedOnDay:
+        closed = self._reader_at(since, journal)
         self._reading = None
         found: set[MovedBalance] = set()
-        for quarter in quarters(start_of(day), end_of(day) - QUARTER):
-            if self._is_over():
-                return None
-            for entry in closed.entries(quarter, quarter + QUARTER):
+        read_until = since
+        while read_until < until and not self._is_over():
+            for entry in closed.entries(read_until, read_until + QUARTER):
                 found.update(_moved_by(entry))
+            read_until += QUARTER
         following = _written(closed.positions)
-        self._reading = (day_after(day), following, closed)
-        return MovedOnDay(sorted(found), following)
+        self._reading = (read_until, following, closed)
+        return MovedOnDay(found, following, read_until)
 
-    def _reader_of(self, day: str, journal: str) -> ClosedJournal:
-        """The reader of the previous day, if there is one, so that days without segments cost
+    def _reader_at(self, since: datetime, journal: str) -> ClosedJournal:
+        """The reader of the quarters before, if there is one, so that days without segments cost
         nothing.
         """
-        if self._reading is not None and self._reading[:2] == (day, journal):
+        if self._reading is not None and self._reading[:2] == (since, journal):
             return self._reading[2]
         return ClosedJournal(self._journal, self._known_ends(), _read(journal))
 

@@ -37,7 +37,8 @@ def read_closed_day(item: Mapping[str, Any]) -> ClosedDay:
     after = None
     if "balance" in said:
         after = MovedBalance(said["merchant_id"], BalanceKey.parse(said["balance"]))
-    return ClosedDay(said.get("day"), said.get("journal", ""), after)
+    read_until = parse_rfc3339(said["read_until"]) if "read_until" in said else None
+    return ClosedDay(said.get("day"), said.get("journal", ""), after, read_until)
 
 
 def read_day(item: Mapping[str, Any]) -> Day:

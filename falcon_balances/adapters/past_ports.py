@@ -1,6 +1,6 @@
 """Ports of a balance's past: who reads it, and who closes days. One method is one AWS call."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -54,9 +54,17 @@ class Closings(Protocol):
     def put(self, merchant_id: str, closing: Closing) -> Closing | None:
         """Writes the closing if there is none. None if it was written, else the existing one."""
 
+    def noted(self, day: str) -> Set[MovedBalance]:
+        """The balances that were noted for the day."""
+
+    def note(self, day: str, balances: Iterable[MovedBalance]) -> None:
+        """Notes balances that moved on the day, beside those that are noted already. Notes are kept
+        for a year.
+        """
+
     def pause(self, closed: ClosedDay) -> None:
-        """Notes which balances of the day after `closed.day` have their closings, unless that day
-        is closed already.
+        """Writes how far the day after `closed.day` is read, and which of its balances have their
+        closings, unless that day is closed already. Its balances must be noted before.
         """
 
     def advance(self, closed: str | None, following: ClosedDay) -> None:
@@ -64,20 +72,23 @@ class Closings(Protocol):
 
 
 class MovedOnDay(NamedTuple):
-    """`balances`: sorted, each once. `journal`: how far the journals were read."""
+    """The balances that moved in the quarters before `until`. `journal`: how far the journals were
+    read.
+    """
 
-    balances: Sequence[MovedBalance]
+    balances: Set[MovedBalance]
     journal: str
+    until: datetime
 
 
 class MovedBalances(Protocol):
     def first_day(self) -> str | None:
         """The first day on which anything was counted."""
 
-    def on(self, day: str, journal: str) -> MovedOnDay | None:
-        """The balances of which something was counted on a day that is over; None if the run's time
-        was used up before the day was read.
+    def between(self, since: datetime, until: datetime, journal: str) -> MovedOnDay:
+        """The balances of which something was counted in closed quarters of a day: those from
+        `since` and before `until`, or fewer if the run's time is used up.
 
-        `journal`: `MovedOnDay.journal` of the previous day; empty for the first day. So reading a
-        day costs what was counted on that day, whatever the age of the log.
+        `journal`: `MovedOnDay.journal` of the quarters before; empty for the first of all. So
+        reading costs what was counted in these quarters, whatever the age of the log.
         """

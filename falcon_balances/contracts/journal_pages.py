@@ -4,7 +4,8 @@ A page has only one valid form, byte by byte; readers refuse every other form.
 """
 
 from collections.abc import Collection
-from functools import partial
+from datetime import datetime
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Annotated, Final, Literal, NamedTuple, Self
 
@@ -21,10 +22,16 @@ from falcon_balances.domain.operations import Stage
 _STRICT: Final = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
-def _a_quarter(text: str) -> str:
+@lru_cache(maxsize=1024)  # the entries of a page name the same few quarters
+def _quarter(text: str) -> datetime:
     start = parse_rfc3339(text)
     if start != quarter_of(start):
         raise ValueError("not the beginning of a quarter of an hour")
+    return start
+
+
+def _a_quarter(text: str) -> str:
+    _quarter(text)
     return text
 
 
@@ -60,7 +67,7 @@ class _EntryV1(BaseModel):
 
     def to_entry(self) -> JournalEntry:
         """The entry. Raises ValueError if the reducer would not have written it."""
-        window = parse_rfc3339(_a_quarter(self.window))
+        window = _quarter(self.window)
         LogKey.parse(self.log_key)
         if not self.body.isascii():
             raise ValueError("body: not the bytes of a log object")

@@ -46,13 +46,15 @@ class ClosedDay(NamedTuple):
     """How far the days are closed.
 
     `day`: the last closed day; every closing of this day and of all days before it is written. None
-    before the first. `journal`: how far the journals were read for these days, in the form of
-    `MovedBalances`. `after`: the last balance of the next day whose closing is written, if any.
+    before the first. `journal`: how far the journals were read, in the form of `MovedBalances`: for
+    these days, and for the quarters of the next day before `read_until`, whose balances are noted.
+    `after`: the last balance of the next day whose closing is written, if any.
     """
 
     day: str | None = None
     journal: str = ""
     after: "MovedBalance | None" = None
+    read_until: datetime | None = None
 
     @property
     def at(self) -> datetime:
@@ -121,5 +123,5 @@ def day_after(day: str) -> str:
 
 
 def is_over(day: str, closed_until: datetime) -> bool:
-    """Whether all quarters of the day are closed: those before `closed_until` are."""
+    """Whether all quarters of the day are before `closed_until`."""
     return end_of(day) <= closed_until

@@ -66,3 +66,8 @@ def closings_before(balance: BalanceKey, day: str) -> str:
 CLOSED_DAY_KEY: Final = ItemKey(STREAM_PK, "CLOSED_DAY")
 # The same day with what the closer needs to go on. Sorts behind what readers of statements query.
 CLOSED_JOURNAL_KEY: Final = ItemKey(STREAM_PK, "CLOSED_JOURNAL")
+
+
+def moved_pk(day: str) -> str:
+    """The partition of the closer's notes: which balances moved on the day."""
+    return f"MOVED#{day}"

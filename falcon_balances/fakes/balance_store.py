@@ -9,7 +9,7 @@ from falcon_balances.domain.authorizations import Authorization
 from falcon_balances.domain.balances import Balance
 from falcon_balances.domain.block_expiry import is_due
 from falcon_balances.domain.blocks import Block
-from falcon_balances.domain.closings import ClosedDay, Closing
+from falcon_balances.domain.closings import ClosedDay, Closing, MovedBalance
 from falcon_balances.domain.counting import add_to
 from falcon_balances.domain.cuts import Cut, ShardState
 from falcon_balances.domain.errors import TransientError
@@ -48,6 +48,7 @@ class MemoryBalanceStore(Interruptible):
         self.negative_since: dict[ItemKey, datetime] = {}
         self.closings: dict[ItemKey, Closing] = {}
         self.closed_day = ClosedDay(None)
+        self.moved: dict[str, set[MovedBalance]] = {}
         self.floors: dict[str, datetime | None] = {}
         self.parked: set[str] = set()
         self.journaled: dict[str, JournalPosition] = {}

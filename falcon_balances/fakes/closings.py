@@ -1,10 +1,12 @@
 """In-memory closings, and the balances that moved on a day, over the in-memory table."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
+from datetime import datetime
 
 from falcon_balances.adapters.past_ports import MovedOnDay
-from falcon_balances.domain.closings import ClosedDay, Closing, MovedBalance, day_after
+from falcon_balances.domain.closings import ClosedDay, Closing, MovedBalance, day_of
 from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.instants import parse_rfc3339, rfc3339
 from falcon_balances.domain.past_keys import WINDOW_KEYS, ClosingKey, WindowKey
 from falcon_balances.domain.table_keys import ItemKey, merchant_pk, parse_merchant_pk
 from falcon_balances.fakes.balance_store import MemoryBalanceStore
@@ -28,8 +30,16 @@ class MemoryClosings(Interruptible):
         return existing
 
     @interruptible
+    def noted(self, day: str) -> Set[MovedBalance]:
+        return frozenset(self._store.moved.get(day, ()))
+
+    @interruptible
+    def note(self, day: str, balances: Iterable[MovedBalance]) -> None:
+        self._store.moved.setdefault(day, set()).update(balances)
+
+    @interruptible
     def pause(self, closed: ClosedDay) -> None:
-        if self._store.closed_day.day == closed.day:
+        if closed.read_until is not None and self._store.closed_day.day == closed.day:
             self._store.closed_day = closed
 
     @interruptible
@@ -41,9 +51,14 @@ class MemoryClosings(Interruptible):
 class MemoryMovedBalances(Interruptible):
     """The balances that moved, from what the table counted, as the journal would name them."""
 
-    def __init__(self, store: MemoryBalanceStore) -> None:
+    """`is_over`: whether the run's time is used up."""
+
+    def __init__(
+        self, store: MemoryBalanceStore, is_over: Callable[[], bool] = lambda: False
+    ) -> None:
         super().__init__(store.interrupt)
         self._store = store
+        self._is_over = is_over
 
     @interruptible
     def first_day(self) -> str | None:
@@ -59,12 +74,17 @@ class MemoryMovedBalances(Interruptible):
                 yield MovedBalance(parse_merchant_pk(key.pk), balance), start
 
     @interruptible
-    def on(self, day: str, journal: str) -> MovedOnDay:
-        """Refuses to pass over days, or to read them twice, as the journal would."""
-        if journal not in ("", self._until(day)) or (not journal and day != self._first_day()):
-            raise IntegrityError(f"the journal was not read until {day}")
-        balances = sorted({moved for moved, start in self._windows() if start[:10] == day})
-        return MovedOnDay(balances, self._until(day_after(day)))
+    def between(self, since: datetime, until: datetime, journal: str) -> MovedOnDay:
+        """Refuses to pass over quarters, or to read them twice, as the journal would."""
+        if journal not in ("", _until(since)) or (
+            not journal and day_of(since) != self._first_day()
+        ):
+            raise IntegrityError(f"the journal was not read until {since}")
+        end = since if self._is_over() else until
+        window_of = {(moved, parse_rfc3339(start)) for moved, start in self._windows()}
+        balances = {moved for moved, start in window_of if since <= start < end}
+        return MovedOnDay(balances, _until(end), end)
 
-    def _until(self, day: str) -> str:
-        return f"until {day}"
+
+def _until(moment: datetime) -> str:
+    return f"until {rfc3339(moment)}"

@@ -52,7 +52,7 @@ SETTINGS = EnvironmentSettings(
         "reducer": FunctionSettings(timeout_s=60, memory_mb=512),
         "cutter": FunctionSettings(timeout_s=20, memory_mb=512),
         "expirer": FunctionSettings(timeout_s=50, memory_mb=512),
-        "closer": FunctionSettings(timeout_s=840, memory_mb=1024),
+        "closer": FunctionSettings(timeout_s=840, memory_mb=1769),
         "day-lister": FunctionSettings(timeout_s=900, memory_mb=2048),
         "day-publisher": FunctionSettings(timeout_s=900, memory_mb=512),
         "balance-api": FunctionSettings(timeout_s=29, memory_mb=1024),

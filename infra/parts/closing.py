@@ -13,17 +13,18 @@ from infra.parts.log_reading import may_check
 from infra.parts.schedule import Schedule
 
 _NAME = "closer"
-# Days end at midnight UTC; a run that has not the time for a day is continued by the next one.
-NIGHTLY = "cron(0/15 0-5 * * ? *)"
+# Days end at midnight UTC. Runs of the day read what is closed by then, so that the night has only
+# the last quarters to read; a run that has not the time is continued by the next one.
+EVERY_QUARTER = "cron(0/15 * * * ? *)"
 # Since the first day that is not closed began. In a night that closes its day, the smallest value
 # is less than a day; without that night, the smallest of the next one is two days.
 _AGE_MAX = Duration.hours(36)
 
 
 class Closing(Construct):
-    """A run that finds nothing to close makes two reads. An alarm is raised if a balance cannot be
-    closed as its quarters and the journal say, if the log has not what was counted of a merchant of
-    high risk, and if a day is not closed in its night.
+    """A run reads the quarters that were closed since the last one. An alarm is raised if a balance
+    cannot be closed as its quarters and the journal say, if the log has not what was counted of a
+    merchant of high risk, and if a day is not closed in its night.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Closing(Construct):
             settings=settings,
             name="closing",
             function=self.closer,
-            expression=NIGHTLY,
+            expression=EVERY_QUARTER,
         )
         cloudwatch.Alarm(
             self,

@@ -45,8 +45,8 @@ def signing_key(scope: Construct, settings: EnvironmentSettings) -> kms.Key:
 
 
 class Sealing(Construct):
-    """Seals hourly from one to five o'clock UTC: each run continues where the previous one ran out
-    of time.
+    """Seals every half hour from one o'clock to half past five UTC: each run continues where the
+    previous one ran out of time.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Sealing(Construct):
             settings=settings,
             name="sealing",
             function=self.sealer,
-            expression="cron(0 1-5 * * ? *)",
+            expression="cron(0/30 1-5 * * ? *)",
         )
 
     def _grant(

@@ -1,11 +1,11 @@
 """Closes days: writes the closing of every balance that moved on a day, then says so.
 
-A run closes days in their order, as far as its time goes; the next run continues. Everything is
-written if absent, and a closing follows from closed quarters alone, so runs may crash, repeat and
-overlap.
+A run closes days in their order, as far as its time goes, then reads the closed quarters of the day
+that is not over; the next run continues. Everything is written if absent, and a closing follows
+from closed quarters alone, so runs may crash, repeat and overlap.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -60,8 +60,8 @@ def close_days(ports: CloserPorts) -> int:
     closed, until, written = ports.closings.closed_day(), closed_until(as_of), 0
     day = ports.moved.first_day() if closed.day is None else day_after(closed.day)
     _note_age(day, ports)
-    while day is not None and is_over(day, until):
-        run = _DayRun(ports, closed, day)
+    while day is not None and start_of(day) < until:
+        run = _DayRun(ports, closed, day, min(until, end_of(day)))
         following = run.close()
         written += run.written
         if following is None:
@@ -81,19 +81,25 @@ def _note_age(day: str | None, ports: CloserPorts) -> None:
 
 
 class _DayRun:
-    def __init__(self, ports: CloserPorts, closed: ClosedDay, day: str) -> None:
+    """`until`: the end of the day, or before it the first quarter that is not closed."""
+
+    def __init__(self, ports: CloserPorts, closed: ClosedDay, day: str, until: datetime) -> None:
         self._ports = ports
         self._closed = closed
         self._day = day
+        self._until = until
         self.written = 0
 
     def close(self) -> ClosedDay | None:
-        """Writes the closings. Returns the closed day; None if the run's time is used up first."""
+        """Writes the closings. Returns the closed day; None if it is not over, or if the run's time
+        is used up first: then the next run continues.
+        """
         wrong: list[str] = []
-        moved_on_day = self._ports.moved.on(self._day, self._closed.journal)
-        if moved_on_day is None:
+        balances = self._read()
+        read_until = self._closed.read_until
+        if read_until is None or not is_over(self._day, read_until):
             return None
-        for moved in self._remaining(moved_on_day.balances):
+        for moved in self._remaining(sorted(balances)):
             if self._ports.is_over():
                 self._ports.closings.pause(self._closed)
                 _refuse(wrong)
@@ -104,7 +110,21 @@ class _DayRun:
             elif not wrong:
                 self._closed = self._closed._replace(after=moved)
         _refuse(wrong)
-        return ClosedDay(self._day, moved_on_day.journal)
+        return ClosedDay(self._day, self._closed.journal)
+
+    def _read(self) -> Set[MovedBalance]:
+        """The balances that moved before `read_until`, which it moves on as far as the time goes.
+        What was read is noted, and before anything else is done: no run reads it again.
+        """
+        ports, since = self._ports, self._closed.read_until
+        known: Set[MovedBalance] = set() if since is None else ports.closings.noted(self._day)
+        since = since or start_of(self._day)
+        found = ports.moved.between(since, self._until, self._closed.journal)
+        if found.until > since:
+            self._closed = self._closed._replace(journal=found.journal, read_until=found.until)
+            ports.closings.note(self._day, found.balances - known)
+            ports.closings.pause(self._closed)
+        return known | found.balances
 
     def _remaining(self, every: Iterable[MovedBalance]) -> Iterator[MovedBalance]:
         after = self._closed.after

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -10,6 +11,7 @@ from falcon_balances.adapters.past_ports import MovedOnDay
 from falcon_balances.domain.closings import ClosedDay, Closing, MovedBalance, day_of
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.history import Figures
+from falcon_balances.domain.instants import QUARTER
 from falcon_balances.domain.past_keys import ClosingKey
 from falcon_balances.domain.table_keys import BalanceKey, ItemKey, merchant_pk
 from falcon_balances.fakes.closings import MemoryClosings, MemoryMovedBalances
@@ -18,6 +20,7 @@ from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from falcon_balances.observability import metrics
 from lambdas.closer.closing import CloserPorts, close_days
 from tests.component.ledger import Ledger, adjustment
+from tests.component.world import utc
 
 EUR = BalanceKey("bs-5553-eur", "EUR")
 OTHER = BalanceKey("bs-other", "EUR")
@@ -132,9 +135,10 @@ def test_a_run_that_crashes_at_any_call_is_finished_by_the_next(ledger):
     trade(ledger)
     number = len(points_of(ledger))
     expected, day = dict(ledger.store.closings), ledger.store.closed_day
-    assert (len(expected), day) == (8, ClosedDay("2026-11-22", "until 2026-11-23"))
+    assert (len(expected), day.day) == (8, "2026-11-22")
     for crash_at in range(number):
         ledger.store.closings.clear()
+        ledger.store.moved.clear()
         ledger.store.closed_day = ClosedDay(None)
         left = iter(range(crash_at))
 
@@ -165,6 +169,7 @@ def test_a_run_whose_time_is_over_is_continued_where_it_ended(ledger, balances_m
     points_of(ledger)
     expected = dict(ledger.store.closings)
     ledger.store.closings.clear()
+    ledger.store.moved.clear()
     ledger.store.closed_day = ClosedDay(None)
     runs = 0
     while ledger.store.closed_day.day != "2026-11-22":
@@ -177,12 +182,48 @@ def test_a_run_whose_time_is_over_is_continued_where_it_ended(ledger, balances_m
     assert runs <= 8 // balances_max + 1
 
 
+@pytest.mark.parametrize("quarters", [1, 7, 50])
+def test_a_day_is_read_by_as_many_runs_as_it_takes_and_no_quarter_twice(ledger, quarters):
+    trade(ledger)
+    points_of(ledger)
+    expected = dict(ledger.store.closings)
+    ledger.store.closings.clear()
+    ledger.store.moved.clear()
+    ledger.store.closed_day, read = ClosedDay(None), []
+
+    class Slow(MemoryMovedBalances):
+        def between(self, since: datetime, until: datetime, journal: str) -> MovedOnDay:
+            found = super().between(since, min(until, since + quarters * QUARTER), journal)
+            read.append((since, found.until))
+            return found
+
+    for _ in range(3 * 96 // quarters + 3):
+        close_days(replace(ports_of(ledger), moved=Slow(ledger.store)))
+    assert ledger.store.closings == expected
+    assert ledger.store.closed_day.day == "2026-11-22"
+    moved_on = [each for each in read if each[0] < each[1]]
+    assert all(end == start for (_, end), (start, _) in pairwise(moved_on))
+
+
+def test_what_is_read_during_the_day_is_not_read_again_when_it_is_over(ledger):
+    count(ledger, "2026-11-20T10:00:00", "bs-5553-eur", "bs-other")
+    ledger.at("2026-11-20T12:10:00").cut()
+    assert close_days(ports_of(ledger)) == 0
+    assert closed(ledger) == {}
+    assert ledger.store.closed_day.read_until == utc("2026-11-20T12:00:00")
+    count(ledger, "2026-11-20T23:00:00", amount="3.00")
+    ledger.at("2026-11-21T00:10:00").cut()
+    assert close_days(ports_of(ledger)) == 2
+    assert closed(ledger) == {("bs-5553-eur", "2026-11-20"): 400, ("bs-other", "2026-11-20"): 100}
+
+
 def test_two_runs_at_once_close_each_day_once(ledger):
     trade(ledger)
     points_of(ledger)
     expected = dict(ledger.store.closings)
     for at in range(0, 90, 4):
         ledger.store.closings.clear()
+        ledger.store.moved.clear()
         ledger.store.closed_day = ClosedDay(None)
         left = iter(range(at))
 
@@ -233,8 +274,8 @@ class Saying(MemoryMovedBalances):
         super().__init__(ledger.store)
         self.said = said
 
-    def on(self, day: str, journal: str) -> MovedOnDay:
-        return super().on(day, journal)._replace(balances=self.said)
+    def between(self, since: datetime, until: datetime, journal: str) -> MovedOnDay:
+        return super().between(since, until, journal)._replace(balances=frozenset(self.said))
 
 
 def test_a_balance_that_is_said_to_have_moved_and_did_not_keeps_its_day_open(ledger):

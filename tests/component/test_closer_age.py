@@ -2,9 +2,10 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from falcon_balances.adapters.past_ports import MovedOnDay
-from falcon_balances.domain.closings import Closing
+from falcon_balances.domain.closings import Closing, day_of
 from falcon_balances.domain.errors import IntegrityError
 from falcon_balances.domain.history import Figures
 from falcon_balances.fakes.closings import MemoryMovedBalances
@@ -50,8 +51,9 @@ def test_a_day_that_could_not_be_read_in_time_is_not_closed(ledger):
         def first_day(self) -> str | None:
             return self.table.first_day()
 
-        def on(self, day: str, journal: str) -> MovedOnDay | None:
-            return self.table.on(day, journal) if day < "2026-11-21" else None
+        def between(self, since: datetime, until: datetime, journal: str) -> MovedOnDay:
+            slow = MemoryMovedBalances(ledger.store, lambda: day_of(since) >= "2026-11-21")
+            return slow.between(since, until, journal)
 
     assert close_days(replace(ports_of(ledger), moved=Slow())) == 3
     assert ledger.store.closed_day.day == "2026-11-20"

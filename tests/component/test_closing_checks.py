@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from falcon_balances.adapters import log_check
+from falcon_balances.domain.closings import ClosedDay
 from falcon_balances.fakes.interruptions import Crash, never
 from falcon_balances.observability import metrics
 from lambdas.closer.checking import CHECKS_S_MAX
@@ -205,7 +206,7 @@ def test_the_log_s_figure_is_no_part_of_what_two_runs_must_agree_on(checked):
     checked.close_days("2026-11-21T10:00:00")
     ((key, closing),) = checked.ledger.store.closings.items()
     checked.ledger.store.closings[key] = replace(closing, logged=None)
-    checked.ledger.store.closed_day = checked.ledger.store.closed_day._replace(day=None, journal="")
+    checked.ledger.store.closed_day = ClosedDay()
     checked.run_closer()
     assert checked.ledger.store.closings[key].logged is None
     assert MERCHANT in key.pk

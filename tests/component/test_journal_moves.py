@@ -1,13 +1,15 @@
 """The balances that moved on a day, as the reducer's journal tells them."""
 
 from datetime import datetime
+from itertools import cycle
 
 import pytest
 
 from falcon_balances.adapters.journal_moves import JournalMovedBalances
-from falcon_balances.adapters.past_ports import MovedOnDay
-from falcon_balances.domain.closings import day_after
+from falcon_balances.adapters.past_ports import MovedBalances, MovedOnDay
+from falcon_balances.domain.closings import day_after, day_of, end_of, start_of
 from falcon_balances.domain.errors import IntegrityError
+from falcon_balances.domain.instants import QUARTER
 from falcon_balances.domain.journal import BEGINNING, JournalPosition
 from falcon_balances.fakes.closings import MemoryMovedBalances
 from falcon_balances.fakes.journal import MemoryJournal
@@ -30,10 +32,12 @@ def ports_of(ledger: Ledger) -> ReducerPorts:
     return ReducerPorts(ledger.store, ledger.stream, ledger.quarantine, ledger.journal)
 
 
-def read(moves: JournalMovedBalances, day: str, journal: str = "") -> MovedOnDay:
-    found = moves.on(day, journal)
-    assert found is not None
-    return found
+def read(moves: MovedBalances, day: str, journal: str = "") -> MovedOnDay:
+    return moves.between(start_of(day), end_of(day), journal)
+
+
+def shops(found: MovedOnDay) -> list[str]:
+    return sorted(each.balance.balance_shop_id for each in found.balances)
 
 
 def count(ledger: Ledger, at: str, *shops: str) -> None:
@@ -60,10 +64,10 @@ def test_days_are_read_one_after_the_other_and_are_what_the_table_counted(three_
     for balances in (["bs-1", "bs-2"], [], ["bs-3"]):
         assert day is not None
         found = read(moves, day, journal)
-        assert [each.balance.balance_shop_id for each in found.balances] == balances
-        assert journal or list(found.balances) == list(table.on(day, "").balances)
-        # A run that is continued reads the day again.
-        assert moves.on(day, journal) == found
+        assert shops(found) == balances
+        assert journal or found.balances == read(table, day).balances
+        # A run that crashed is followed by one that reads the day again.
+        assert read(moves, day, journal) == found
         journal, day = found.journal, day_after(day)
 
 
@@ -82,14 +86,37 @@ def test_days_on_which_nothing_was_counted_cost_no_page(three_days):
     assert reads < 4 * len(three_days.journal.objects)
 
 
-def test_the_reading_of_a_day_ends_between_two_quarters_when_the_time_is_over(three_days):
-    store, looks = three_days.store, iter(range(1_000))
+def test_reading_ends_between_two_quarters_when_the_time_is_over_and_goes_on_there(three_days):
+    """In as many runs, each of which knows only what the one before it returned."""
+    store = three_days.store
+    for quarters in (1, 7, 50, 95):
+        found, journal, now = set(), "", start_of("2026-11-20")
+        while now < end_of("2026-11-22"):
+            is_over = cycle([False] * quarters + [True]).__next__
+            moves = JournalMovedBalances(
+                quiet(three_days.journal), store, lambda: store.known_as_of, is_over
+            )
+            part = moves.between(now, min(end_of(day_of(now)), end_of("2026-11-22")), journal)
+            assert now < part.until <= now + quarters * QUARTER
+            found |= {(day_of(now), each) for each in part.balances}
+            now, journal = part.until, part.journal
+        whole = moves_of(three_days)
+        first = read(whole, "2026-11-20")
+        second = read(whole, "2026-11-21", first.journal)
+        third = read(whole, "2026-11-22", second.journal)
+        assert journal == third.journal
+        days = zip(("2026-11-20", "2026-11-21", "2026-11-22"), (first, second, third), strict=True)
+        assert found == {(day, each) for day, part in days for each in part.balances}
+
+
+def test_without_time_nothing_is_read(three_days):
+    store = three_days.store
     moves = JournalMovedBalances(
-        quiet(three_days.journal), store, lambda: store.known_as_of, lambda: next(looks) == 50
+        quiet(three_days.journal), store, lambda: store.known_as_of, lambda: True
     )
-    assert moves.on("2026-11-20", "") is None
-    found = moves.on("2026-11-20", "")
-    assert found == moves_of(three_days).on("2026-11-20", ""), "read from its beginning"
+    start = start_of("2026-11-20")
+    found = moves.between(start, end_of("2026-11-20"), "")
+    assert (found.balances, found.until) == (set(), start)
 
 
 def test_a_page_with_two_days_is_read_for_both(ledger):
@@ -104,9 +131,9 @@ def test_a_page_with_two_days_is_read_for_both(ledger):
     moves = moves_of(ledger)
     for _ in range(2):
         first = read(moves, "2026-11-20")
-        assert [each.balance.balance_shop_id for each in first.balances] == ["bs-1"]
+        assert shops(first) == ["bs-1"]
     second = read(moves, "2026-11-21", first.journal)
-    assert [each.balance.balance_shop_id for each in second.balances] == ["bs-2"]
+    assert shops(second) == ["bs-2"]
 
 
 def test_the_first_day_is_that_of_the_first_floor(ledger):
@@ -140,8 +167,7 @@ def test_a_segment_of_many_balances_moves_all_of_them(ledger):
     ledger.at("2026-11-20T10:00:00").count(event)
     ledger.at("2026-11-21T00:10:00").cut()
     found = read(moves_of(ledger), "2026-11-20")
-    counted = MemoryMovedBalances(ledger.store).on("2026-11-20", "")
-    assert list(found.balances) == list(counted.balances)
+    assert found.balances == read(MemoryMovedBalances(ledger.store), "2026-11-20").balances
     assert len(found.balances) == 40
 
 
@@ -150,11 +176,11 @@ def test_a_closed_day_that_does_not_say_how_far_the_journal_was_read_is_refused(
     three_days, journal
 ):
     with pytest.raises(IntegrityError, match="CLOSED_JOURNAL"):
-        moves_of(three_days).on("2026-11-20", journal)
+        read(moves_of(three_days), "2026-11-20", journal)
 
 
 def test_a_page_that_is_missing_is_named_and_no_day_is_read(three_days):
     gone = sorted(three_days.journal.objects)[1]
     del three_days.journal.objects[gone]
     with pytest.raises(IntegrityError, match="is missing"):
-        moves_of(three_days).on("2026-11-20", "")
+        read(moves_of(three_days), "2026-11-20")

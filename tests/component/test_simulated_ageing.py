@@ -4,6 +4,8 @@ import pytest
 
 from falcon_balances.capacity.prices import list_prices
 from infra.parts.stage_queue import MAX_RECEIVES
+from lambdas.closer import handler as closer
+from lambdas.reconciler import handler as reconciler
 from lambdas.sealer import handler as sealer
 from simulation import requests, scenarios
 from simulation.account import functions, schedules
@@ -77,5 +79,10 @@ def test_its_time_is_used_up_within_days(before, name):
 def test_the_simulation_knows_the_template_s_figures():
     assert RECEIVES_MAX == MAX_RECEIVES
     assert {name: schedules()[name] for name in RUNS} == RUNS
-    assert GOES_ON == {"sealer": sealer._MARGIN_MS / 1000}
+    margins = {
+        "closer": closer._MARGIN_MS,
+        "sealer": sealer._MARGIN_MS,
+        "reconciler": reconciler._MARGIN_MS,
+    }
+    assert {name: margin_ms / 1000 for name, margin_ms in margins.items()} == GOES_ON
     assert functions()["sealer"].timeout_s == 900

@@ -182,7 +182,7 @@ class EveryPath:
             Bucket=self.target.bank_statement_bucket, Prefix="settled/"
         )
         number = next(self._numbers)
-        statement_arrives(self.target, f"again-{number}", "nobody,1.00", number)
+        statement_arrives(self.target, f"again-{number}", f"nobody-{number},1.00", number)
         self._reconciled = self._invoke("reconciler") and settled["KeyCount"] > 0
 
     def _close(self) -> None:

@@ -39,8 +39,8 @@ def test_what_is_done_at_given_times_is_done_then_and_late_ones_are_not_made_up_
     assert called == {
         "cutter.Arn": "rate(1 minute)",
         "expirer.Arn": "rate(1 minute)",
-        "closer.Arn": "cron(0/15 0-5 * * ? *)",
-        "sealer.Arn": "cron(0 1-5 * * ? *)",
+        "closer.Arn": "cron(0/15 * * * ? *)",
+        "sealer.Arn": "cron(0/30 1-5 * * ? *)",
         "reconciler.Arn": "cron(30/15 6-9 * * ? *)",
     } | ({} if assembly.settings.emulated else {"closed-days": "cron(30 2,5 * * ? *)"})
     invocations = assembly.properties("AWS::Lambda::EventInvokeConfig").values()

@@ -112,13 +112,17 @@ class Reading:
         self.past(reads, borders[since % len(borders)])
 
     def close(self, balances_max: int | None) -> None:
-        """Days, by a run whose time is over after so many balances."""
-        looks = iter(range(1000))
-        store = self._pipeline.store
+        """Days, by a run whose time is over after so many balances, or 40 quarters for each."""
+        looks, quarters = iter(range(1_000)), iter(range(100_000))
+        store, journal = self._pipeline.store, quiet(self._pipeline.places.journal)
+
+        def is_reading_over() -> bool:
+            return balances_max is not None and next(quarters) >= 40 * balances_max
+
         ports = CloserPorts(
             store.as_of,
             MemoryClosings(store),
-            JournalMovedBalances(quiet(self._pipeline.places.journal), store, store.as_of),
+            JournalMovedBalances(journal, store, store.as_of, is_reading_over),
             lambda merchant_id: MemoryMerchantReads(store, self._pipeline.claims, merchant_id),
             lambda: balances_max is not None and next(looks) >= balances_max,
             logged=closing_checks(self._pipeline).logged,

@@ -77,7 +77,7 @@ def test_the_closed_day_moves_forward_from_where_it_is(tables, reads):
 def test_a_run_notes_how_far_it_came_until_the_day_is_closed(tables, day):
     if day is not None:
         tables.closings.advance(None, ClosedDay(day))
-    paused = ClosedDay(day, "read", MovedBalance("m-1", BS_10))
+    paused = ClosedDay(day, "read", MovedBalance("m-1", BS_10), at("10:15:00"))
     tables.closings.pause(paused)
     assert tables.closings.closed_day() == paused
     tables.closings.advance(day, ClosedDay("2026-11-19"))
@@ -87,10 +87,22 @@ def test_a_run_notes_how_far_it_came_until_the_day_is_closed(tables, day):
 
 
 def test_a_run_that_pauses_tells_readers_nothing(tables, reads):
-    tables.closings.pause(ClosedDay(None, "read", MovedBalance("m-1", BS_10)))
+    tables.closings.pause(ClosedDay(None, "read", MovedBalance("m-1", BS_10), at("10:15:00")))
     assert reads.progress() == (None, ClosedDay(None))
 
 
-def test_a_run_that_did_nothing_notes_nothing(tables):
+def test_what_moved_is_noted_by_day_and_each_balance_once(tables):
+    some = {MovedBalance(f"m-{n}", BS_10) for n in range(2_500)}
+    assert tables.closings.noted("2026-11-18") == set()
+    tables.closings.note("2026-11-18", some)
+    tables.closings.note("2026-11-18", [])
+    for _ in range(2):
+        tables.closings.note("2026-11-18", [MovedBalance("m-1", BS_1_JPY)])
+    tables.closings.note("2026-11-19", [MovedBalance("m-2", BS_1)])
+    assert tables.closings.noted("2026-11-18") == some | {MovedBalance("m-1", BS_1_JPY)}
+    assert tables.closings.noted("2026-11-19") == {MovedBalance("m-2", BS_1)}
+
+
+def test_a_run_that_read_nothing_notes_nothing(tables):
     tables.closings.pause(ClosedDay(None))
     assert tables.closings.closed_day() == ClosedDay(None)

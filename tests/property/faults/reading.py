@@ -55,8 +55,8 @@ READING_FAULTS = (
         "the closed day moved before its closings are written",
         "lambdas/closer/closing.py",
         "        following = run.close()\n",
-        "        early = ports.moved.on(day, closed.journal).journal\n"
-        "        ports.closings.advance(closed.day, ClosedDay(day, early))\n"
+        "        found = ports.moved.between(start_of(day), end_of(day), closed.journal)\n"
+        "        ports.closings.advance(closed.day, ClosedDay(day, found.journal))\n"
         "        following = run.close()\n",
         first=("tests/component/test_closer.py",),
     ),
@@ -67,6 +67,29 @@ READING_FAULTS = (
         "            self._closed = self._closed._replace(after=moved)\n"
         "            if self._ports.is_over():\n",
         first=("tests/component/test_closer.py",),
+    ),
+    Fault(
+        "a run that is continued forgets what the runs before it read",
+        "lambdas/closer/closing.py",
+        "        return known | found.balances\n",
+        "        return found.balances\n",
+        first=("tests/component/test_closer.py",),
+    ),
+    Fault(
+        "how far a day is read written before what moved is noted",
+        "lambdas/closer/closing.py",
+        "            ports.closings.note(self._day, found.balances - known)\n"
+        "            ports.closings.pause(self._closed)\n",
+        "            ports.closings.pause(self._closed)\n"
+        "            ports.closings.note(self._day, found.balances - known)\n",
+        first=("tests/component/test_closer.py",),
+    ),
+    Fault(
+        "notes of one run replace those of another",
+        "falcon_balances/adapters/moved_notes.py",
+        "        key = item_key(ItemKey(moved_pk(day), sha256(text).hexdigest()))\n",
+        "        key = item_key(ItemKey(moved_pk(day), str(start)))\n",
+        first=("tests/component/ports/test_closings.py",),
     ),
     Fault(
         "closed a quarter too early",
