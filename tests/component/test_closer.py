@@ -14,48 +14,19 @@ from falcon_balances.domain.history import Figures
 from falcon_balances.domain.instants import QUARTER
 from falcon_balances.domain.past_keys import ClosingKey
 from falcon_balances.domain.table_keys import BalanceKey, ItemKey, merchant_pk
-from falcon_balances.fakes.closings import MemoryClosings, MemoryMovedBalances
+from falcon_balances.fakes.closings import MemoryMovedBalances
 from falcon_balances.fakes.interruptions import Crash, never
-from falcon_balances.fakes.merchant_reads import MemoryMerchantReads
 from falcon_balances.observability import metrics
-from lambdas.closer.closing import CloserPorts, close_days
-from tests.component.ledger import Ledger, adjustment
+from lambdas.closer.closing import close_days
+from tests.component.closing import EUR, MERCHANT, OTHER, closed, count, ports_of
+from tests.component.ledger import Ledger
 from tests.component.world import utc
-
-EUR = BalanceKey("bs-5553-eur", "EUR")
-OTHER = BalanceKey("bs-other", "EUR")
-MERCHANT = "m-5553"
 
 
 @pytest.fixture(autouse=True)
 def _no_metrics_left() -> Iterator[None]:
     yield
     metrics.clear_metrics()
-
-
-def ports_of(ledger: Ledger, balances_max: int | None = None) -> CloserPorts:
-    """The time is over after so many balances."""
-    looks = iter(range(10_000))
-    return CloserPorts(
-        lambda: ledger.store.known_as_of,
-        MemoryClosings(ledger.store),
-        MemoryMovedBalances(ledger.store),
-        lambda merchant_id: MemoryMerchantReads(ledger.store, ledger.claims, merchant_id),
-        lambda: balances_max is not None and next(looks) >= balances_max,
-    )
-
-
-def count(ledger: Ledger, at: str, *shops: str, amount: str = "1.00") -> None:
-    ledger.at(at)
-    for shop in shops or ("bs-5553-eur",):
-        said = {"adjusted_at": "2026-01-01T00:00:00Z", "amount": amount, "balance_shop_id": shop}
-        ledger.count(adjustment(adjustment_id=f"{at}-{shop}", **said))
-
-
-def closed(ledger: Ledger) -> dict[tuple[str, str], int]:
-    """What was adjusted, by balance shop and day."""
-    closings = ledger.store.closings.values()
-    return {(each.balance.balance_shop_id, each.day): each.figures.adjusted for each in closings}
 
 
 def test_a_day_is_closed_when_its_last_quarter_is(ledger):

@@ -11,8 +11,9 @@ from falcon_balances.domain.history import Figures
 from falcon_balances.fakes.closings import MemoryMovedBalances
 from falcon_balances.observability import metrics
 from lambdas.closer.closing import CloserPorts, close_days
+from tests.component.closing import EUR, count, ports_of
 from tests.component.ledger import Ledger
-from tests.component.test_closer import EUR, count, key_of, ports_of, trade
+from tests.component.test_closer import key_of, trade
 
 
 def ages(ledger: Ledger, ports: CloserPorts) -> list[float]:

@@ -6,12 +6,7 @@ import pytest
 
 from falcon_balances.adapters import log_check
 from falcon_balances.adapters.checked_marks import REVISED_MAX, NotCheckedNowError
-from falcon_balances.adapters.log_check import (
-    MARKS_MAX,
-    MERCHANT_SECONDS_MAX,
-    SECONDS_MAX,
-    LogCheck,
-)
+from falcon_balances.adapters.log_check import LogCheck
 from falcon_balances.adapters.ports import LogObject
 from falcon_balances.domain.blocks import LoggedMoney
 from falcon_balances.domain.closings import ClosedDay
@@ -58,9 +53,6 @@ def mismatches() -> int:
 def test_a_balance_without_a_closing_is_folded_from_its_beginning(checked):
     checked.ledger.count(confirmed(), reconciled(), payout())
     assert checked.money() == LoggedMoney(6000, 3)
-
-
-def test_a_balance_in_which_nothing_was_counted_has_nothing(checked):
     assert checked.available(BalanceKey("bs-none", "EUR")) == 0
 
 
@@ -213,10 +205,12 @@ def count_adjustments(checked: Checked, count: int, shop: str = EUR.balance_shop
 @pytest.mark.parametrize("shop", [EUR.balance_shop_id, "bs-other"])
 def test_so_many_marks_of_the_merchant_are_read_and_no_more(closed, shop):
     closed.ledger.at(AT)
-    count_adjustments(closed, MARKS_MAX, shop)
+    count_adjustments(closed, log_check.MARKS_MAX, shop)
     assert closed.available() == closed.live()
     closed.ledger.count(adjustment(adjustment_id="one-more"))
-    with pytest.raises(NotCheckedNowError, match=f"more than {MARKS_MAX} segments of {MERCHANT}"):
+    with pytest.raises(
+        NotCheckedNowError, match=f"more than {log_check.MARKS_MAX} segments of {MERCHANT}"
+    ):
         closed.money()
     closed.close_days("2026-11-22T10:00:00")
     assert closed.available() == closed.live()
@@ -274,7 +268,7 @@ def test_a_merchant_of_slow_checks_leaves_time_for_others(closed):
     now = [0.0]
 
     def slow(merchant_id):
-        now[0] += MERCHANT_SECONDS_MAX + 0.1
+        now[0] += log_check.MERCHANT_SECONDS_MAX + 0.1
         return closed.reads(merchant_id)
 
     block = block_of(closed.ledger)
@@ -297,9 +291,9 @@ def test_each_object_is_read_once_and_nothing_is_begun_after_the_time(closed, mo
 
     monkeypatch.setattr(ledger.log, "read_existing", noted)
     check = LogCheck(ledger.store, ledger.log, closed.reads, lambda: now[0])
-    for now[0] in (0.0, SECONDS_MAX):
+    for now[0] in (0.0, log_check.SECONDS_MAX):
         assert check.logged_money(block_of(ledger)) == LoggedMoney(6700, 6)
     assert len(read) == 1
-    now[0] = SECONDS_MAX + 0.1
+    now[0] = log_check.SECONDS_MAX + 0.1
     with pytest.raises(NotCheckedNowError, match="at once"):
         check.logged_money(block_of(ledger))

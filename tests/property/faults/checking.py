@@ -82,7 +82,7 @@ CHECKING_FAULTS = (
         "lambdas/payout_decider/handler.py",
         "        except (NotCheckedNowError, NotDecidedNowError) as not_now:\n",
         "        except NotCheckedNowError as not_now:\n",
-        first=("tests/component/test_payouts.py",),
+        first=("tests/component/test_payouts_contended.py",),
     ),
     Fault(
         "a payout that cannot be checked holds up the others",
