@@ -108,6 +108,18 @@ def sealed_by(journal: MemoryJournal, end: JournalPosition, cut_at: datetime) ->
     return part.shards
 
 
+def test_what_is_repeated_of_a_quarter_that_the_cut_did_not_close_is_not_new():
+    """A quarter is closed some seconds after its end."""
+    journal = MemoryJournal()
+    end = append(journal, BEGINNING, entry(0, "10:00"))
+    cut_at = utc("2026-11-20T10:15:02")
+    sealed = sealed_by(journal, end, cut_at)
+    end = append(journal, end, entry(0, "10:00"), entry(1, "10:00"))
+    later = UnsealedJournal(journal, sealed, cut_at, {SHARDS[0]: end}, utc("2026-11-20T10:16:00"))
+    [part] = later.parts(100)
+    assert [each.log_key for each in part.new] == [entry(1, "10:00").log_key]
+
+
 def test_a_run_with_nothing_new_asks_the_journal_for_nothing():
     journal = MemoryJournal()
     end = append(journal, BEGINNING, entry(0, "10:00"))
