@@ -3,15 +3,17 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from falcon_balances.adapters import log_check
 from falcon_balances.domain.closings import ClosedDay
 from falcon_balances.fakes.interruptions import Crash, never
 from falcon_balances.observability import metrics
 from lambdas.closer.checking import CHECKS_S_MAX
-from tests.builders import confirmed, data_of, reconciled, record_of
+from tests.builders import confirmed, data_of, reconciled, record_of, records_of
 from tests.component.checking import MERCHANT, Checked
-from tests.component.ledger import adjustment
+from tests.component.ledger import adjustment, any_claim_of
 
 DAYS = ("2026-11-20", "2026-11-21", "2026-11-22")
 
@@ -134,6 +136,33 @@ def test_a_difference_that_was_found_outlasts_the_time_without_high_risk(checked
     checked.make_risky()
     assert closed(checked)["2026-11-21"] == (100100, 10100)
     assert checked.available() == 10100
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["checked", "unchecked", "no high risk"]), st.booleans()),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_what_a_check_has_found_to_differ_differs_for_ever(days):
+    """Whatever kinds of days follow: only what was forged on a day without a check is spendable."""
+    checked, found = Checked(), 0
+    for n, (kind, is_forged) in enumerate(days):
+        checked.ledger.at(f"2026-11-{n + 10}T10:00:00")
+        checked.ledger.directory.named.clear()
+        if kind != "no high risk":
+            checked.make_risky()
+        checked.ledger.count(*(adjustment(adjustment_id=f"{n}-{part}") for part in range(2)))
+        if is_forged:
+            document = adjustment(adjustment_id=f"forged-{n}", amount=f"{n + 1}.00")
+            checked.ledger.reduce(*map(data_of, records_of(any_claim_of(document))))
+            found += 100 * (n + 1) * (kind == "checked")
+        with pytest.MonkeyPatch.context() as patch:
+            if kind == "unchecked":
+                patch.setattr(log_check, "DAY_MARKS_MAX", 1)
+            checked.close_days(f"2026-11-{n + 11}T00:01:00")
+        assert checked.available() == checked.live() - found
 
 
 def test_after_so_long_a_run_closes_unchecked(checked):
