@@ -31,7 +31,7 @@ from falcon_balances.observability import logger, metrics
 
 MARKS_MAX: Final = 900
 """Of a merchant since the closing: all its balances, because the index lists them together. On the
-embedded AWS they take 1.5 s on a free machine.
+embedded AWS they take 1.5 to 2.1 s, depending on what else the machine does.
 """
 OBJECTS_MAX: Final = 2_000
 """Of the log, for an opinion: those of the marks, and of a few operations with all revisions."""
