@@ -7,6 +7,8 @@ from falcon_balances.adapters.balance_store import DynamoBalanceStore
 from falcon_balances.contracts.stream_records import SegmentRecordV1
 from falcon_balances.domain.compact_lines import compact_text
 from falcon_balances.domain.merged_marks import index_partition
+from falcon_balances.domain.operation_tags import tags_of
+from falcon_balances.domain.operations import Stage
 from falcon_balances.domain.past_keys import WindowKey
 from falcon_balances.domain.table_keys import ItemKey
 from inprocess.aws import BALANCES_TABLE
@@ -38,6 +40,7 @@ def test_a_segment_is_counted_into_balance_window_and_day_and_leaves_its_mark(aw
             "window": window,
             "spread": index_partition("m-5553", operation_id),
             "counted_order": f"{window}#{date}#{operation_id}#confirmed",
+            "tags": tags_of(Stage.CONFIRMED, record.to_segment().lines),
             "effect": "bs-5553-eur#EUR#9900#0#0#0#0",
         }
     }

@@ -139,14 +139,18 @@ class EveryPath:
 
     def seal_once_cut(self) -> None:
         """Seals and reconciles what lies before the cut, once a cut is complete after `stir`: the
-        sealer reads up to one. No cut of a batch with a record that waits is met, so that comes
-        last.
+        sealer reads up to one. Nobody waits a minute for it. No cut of a batch with a record that
+        waits is met, so that comes last.
         """
-        if self._store.as_of() != self._sealed_to:
-            self._sealed_to = self._store.as_of()
-            self._invoke("sealer")
-            self._reconcile()
-            self._to_stream(early(self._early)[0])
+        if self._sealed_to is None:
+            return
+        if self._store.as_of() == self._sealed_to:
+            self._invoke("cutter")
+            return
+        self._sealed_to = None
+        self._invoke("sealer")
+        self._reconcile()
+        self._to_stream(early(self._early)[0])
 
     def _ask(
         self,
