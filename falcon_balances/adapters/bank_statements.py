@@ -24,7 +24,7 @@ _KEY = re.compile(
 
 
 _STAGE = re.compile(rf"{STATEMENTS}(confirmed|reconciled|payout)/\Z")
-_STRAYS: Final = 100
+_STRAYS: Final = 10
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -64,7 +64,7 @@ class BankStatementBucket:
 
     def keys(self, since: date) -> Iterator[tuple[str, str]]:
         """The key of each file of days from `since` on, with its ETag; at least one older key of
-        each account that has any; and keys outside the folders of days, of a PSP at most 200.
+        each account that has any; and keys outside the folders of days, of a PSP at most 20.
 
         Three requests for each PSP, four for each stage, and one more for each thousand files since
         then, at any age of the archive.
