@@ -14,5 +14,8 @@ def log_readers(merchants: Mapping[str, Merchant]) -> dict[str, LogReader]:
     """How the log is asked, for each merchant of high risk; the table is enough for the others. All
     share the limits of one request.
     """
+    risky = [name for name, each in merchants.items() if each.is_high_risk]
+    if not risky:
+        return {}
     check = LogCheck(adapters.store(), adapters.log(), adapters.merchant_reads)
-    return {name: check.logged_money for name, each in merchants.items() if each.is_high_risk}
+    return dict.fromkeys(risky, check.logged_money)
