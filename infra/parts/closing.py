@@ -73,62 +73,26 @@ class Closing(Construct):
             function=self.closer,
             expression=EVERY_QUARTER,
         )
-        cloudwatch.Alarm(
-            self,
+        self._alarm_at_once(
             "ClosingConflicts",
-            alarm_name=f"{settings.prefix}-closed-otherwise",
-            alarm_description="A day has another closing of a balance than its quarters give, or "
+            f"{settings.prefix}-closed-otherwise",
+            "A day has another closing of a balance than its quarters give, or "
             "the journal says of a balance that it moved and its quarters do not: see the closer's "
             "log for merchant, balance and day, and docs/architecture.md.",
-            metric=cloudwatch.Metric(
-                namespace=METRICS,
-                metric_name="ClosingConflicts",
-                dimensions_map={"service": _NAME},
-                statistic="Sum",
-                period=Duration.minutes(1),
-            ),
-            threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        cloudwatch.Alarm(
-            self,
+        self._alarm_at_once(
             "LogMismatch",
-            alarm_name=f"{settings.prefix}-not-as-logged",
-            alarm_description="A segment of a merchant of high risk is counted, and not in the "
+            f"{settings.prefix}-not-as-logged",
+            "A segment of a merchant of high risk is counted, and not in the "
             "log, or otherwise: see the closer's log for its key, and docs/payouts.md. Nobody can "
             "spend more of it than the log has, unless `…-closing-unchecked` was raised too.",
-            metric=cloudwatch.Metric(
-                namespace=METRICS,
-                metric_name="LogMismatch",
-                dimensions_map={"service": _NAME},
-                statistic="Sum",
-                period=Duration.minutes(1),
-            ),
-            threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        cloudwatch.Alarm(
-            self,
+        self._alarm_at_once(
             "ClosingsUnchecked",
-            alarm_name=f"{settings.prefix}-closing-unchecked",
-            alarm_description="The day of a merchant of high risk was closed without asking the "
+            f"{settings.prefix}-closing-unchecked",
+            "The day of a merchant of high risk was closed without asking the "
             "log, so what moved on it can be spent as it was counted: see the closer's log for "
             "merchant, balance, day and reason, docs/payouts.md, and `falcon audit compare`.",
-            metric=cloudwatch.Metric(
-                namespace=METRICS,
-                metric_name="ClosingsUnchecked",
-                dimensions_map={"service": _NAME},
-                statistic="Sum",
-                period=Duration.minutes(1),
-            ),
-            threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         cloudwatch.Alarm(
             self,
@@ -148,4 +112,24 @@ class Closing(Construct):
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+        )
+
+    def _alarm_at_once(self, metric: str, name: str, description: str) -> None:
+        """The alarm is raised by a single one within a minute."""
+        cloudwatch.Alarm(
+            self,
+            metric,
+            alarm_name=name,
+            alarm_description=description,
+            metric=cloudwatch.Metric(
+                namespace=METRICS,
+                metric_name=metric,
+                dimensions_map={"service": _NAME},
+                statistic="Sum",
+                period=Duration.minutes(1),
+            ),
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
